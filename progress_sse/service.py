@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Final, Literal, TypeAlias
 
@@ -193,12 +193,22 @@ async def running(service: ProgressService) -> AsyncIterator[None]:
 
 def _transition_notifier(on_transition: Callable[[Event], object]) -> Callable[[Change], None]:
     def notify(change: Change) -> None:
-        for entry in change.entries:
-            assert change.record is not None
-            position = Position(change.record.position.epoch, entry.offset)
+        for event in _events_of(change):
             try:
-                on_transition(Event("step", str(position), json.loads(entry.data)))
+                on_transition(event)
             except Exception:
                 logger.exception("on_transition failed")
 
     return notify
+
+
+def _events_of(change: Change) -> Iterator[Event]:
+    record = change.record
+    if record is None:
+        return
+    if change.resets_log:
+        yield Event("snapshot", str(record.position), json.loads(record.body))
+        return
+    for entry in change.entries:
+        position = Position(record.position.epoch, entry.offset)
+        yield Event("step" if entry.step else "session", str(position), json.loads(entry.data))

@@ -1,9 +1,8 @@
 """Idempotency keys in requests: which are valid, and the request that each stands for."""
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from pydantic import BaseModel
 from starlette.requests import Request
 
 from progress_sse.core.errors import InvalidKeyError
@@ -19,7 +18,14 @@ UPDATE: Final = "update"
 """The kind of request that an update is; a key identifies a request of one kind."""
 
 
-def idempotency_key(request: Request, kind: str, body: BaseModel) -> IdempotencyKey | None:
+class Canonical(Protocol):
+    """A parsed body that stands for all bodies that say the same."""
+
+    def canonical(self) -> str:
+        """Return what the body says, as text."""
+
+
+def idempotency_key(request: Request, kind: str, body: Canonical) -> IdempotencyKey | None:
     """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
 
     Raises:
@@ -30,7 +36,7 @@ def idempotency_key(request: Request, kind: str, body: BaseModel) -> Idempotency
         return None
     if len(keys) > 1:
         raise InvalidKeyError(_KEY_RULE)
-    return make_key(keys[0].decode("latin-1"), kind, body.model_dump_json())
+    return make_key(keys[0].decode("latin-1"), kind, body.canonical())
 
 
 def make_key(key: str, kind: str, body: str) -> IdempotencyKey:

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.request_models import AddressedUpdate, UpdateBody
+from progress_sse.api.update_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import (
     BodyTooLargeError,
     InvalidRequestError,

@@ -1,10 +1,14 @@
-"""The commands that workers and applications apply to a session, and which values are valid in them."""
+"""The commands that workers and applications apply to a session.
+
+Which values are valid in them: ``command_checks``. What they do: ``state_machine``.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from enum import Enum
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import MAX_SAFE_INTEGER, Position, StepDefinition, is_text
+from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.model import Position, StepDefinition
 
 Condition: TypeAlias = Callable[[Position | None], bool]
 """Whether a session at this position may be changed; `None` stands for a session that does not exist.
@@ -12,10 +16,31 @@ Condition: TypeAlias = Callable[[Position | None], bool]
 A command applies only if the session is where the client expects it; the store checks the position.
 """
 
+MAX_TOTAL_STEPS: Final = 1000
+"""Steps that a session may have, where no setting says otherwise."""
+
+
+class StepName(NamedTuple):
+    """The name of a step, in place of its number."""
+
+    name: str
+
+
+Target: TypeAlias = int | StepName
+
 
 def anywhere(_position: Position | None) -> bool:
     """Allow a change wherever the session is."""
     return True
+
+
+class Unchanged(Enum):
+    """Stands for a value that a command leaves as it is, where `None` removes it."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Create(NamedTuple):
@@ -24,6 +49,12 @@ class Create(NamedTuple):
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
     only_if: Condition = anywhere
+    title: str | None = None
+    labels: Mapping[str, str] = {}
+    links: tuple[Link, ...] = ()
+    open_ended: bool = False
+    accepts: tuple[RequestKind, ...] = ()
+    attempt_id: str | None = None
 
 
 class Delete(NamedTuple):
@@ -33,94 +64,116 @@ class Delete(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`."""
+    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`.
 
-    step: int
+    A step that is named is looked up, or appended to an open-ended session. Its sign of life is due every `lease_ms`.
+    """
+
+    step: Target
     definitions: tuple[StepDefinition, ...]
     timeout_ms: int | None = None
     run: str | None = None
     only_if: Condition = anywhere
+    append: bool = False
+    estimated_ms: int | None = None
+    attempt_id: str | None = None
+    lease_ms: int | None = None
+    lost_after_ms: int | None = None
+    ago_ms: int = 0
+    max_total_steps: int = MAX_TOTAL_STEPS
 
 
 class Complete(NamedTuple):
-    """End a step, with success or an error."""
+    """End a step, with success or an error; `links` of `None` leaves those of the session."""
 
-    step: int
+    step: Target
     success: bool = True
     message: str = ""
     error: str = ""
     run: str | None = None
     only_if: Condition = anywhere
+    conclusion: Literal["cancelled"] | None = None
+    links: tuple[Link, ...] | None = None
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
 class Advance(NamedTuple):
     """Report how far a running step is."""
 
-    step: int
+    step: Target
     current: int
     total: int | None = None
     message: str = ""
     run: str | None = None
     only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
-StepCommand: TypeAlias = Start | Complete | Advance
-Command: TypeAlias = Create | Delete | StepCommand
+class Skip(NamedTuple):
+    """Count a step as done that is not needed."""
+
+    step: Target
+    message: str = ""
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
-def _is_integer(value: object) -> bool:
-    return type(value) is int  # bool is a subclass of int.
+class Beat(NamedTuple):
+    """Give a sign of life for a step, and say nothing else."""
+
+    step: Target
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+class Finish(NamedTuple):
+    """End the session as a whole; `links` of `None` leaves those of the session."""
+
+    success: bool = True
+    error: str = ""
+    conclusion: Literal["cancelled"] | None = None
+    links: tuple[Link, ...] | None = None
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
-def _is_count_or_none(value: object) -> bool:
-    return value is None or _is_count(value)
+class Plan(NamedTuple):
+    """Append steps to an open-ended session."""
+
+    definitions: tuple[StepDefinition, ...]
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
+    max_total_steps: int = MAX_TOTAL_STEPS
 
 
-def _is_definition(value: object) -> bool:
-    return (
-        isinstance(value, StepDefinition)
-        and is_text(value.name)
-        and _is_count(value.timeout_ms)
-        and _is_count(value.estimated_ms)
-    )
+class Describe(NamedTuple):
+    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
+
+    title: str | Unchanged | None = UNCHANGED
+    labels: Mapping[str, str | None] | Unchanged | None = UNCHANGED
+    links: tuple[Link, ...] | Unchanged | None = UNCHANGED
+    accepts: tuple[RequestKind, ...] | Unchanged | None = UNCHANGED
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
 
 
-_Demand: TypeAlias = tuple[Callable[[object], bool], str]
+StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat
+"""What workers say of one step."""
 
-_INTEGER: Final[_Demand] = (_is_integer, "an integer")
-_COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
-_OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
-_TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
+SessionCommand: TypeAlias = Finish | Plan | Describe
+"""What workers say of the session as a whole."""
 
-_DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
-    Create: (),
-    Delete: (),
-    Start: (("step", _INTEGER), ("timeout_ms", _OPTIONAL_COUNT)),
-    Complete: (("step", _INTEGER), ("message", _TEXT), ("error", _TEXT)),
-    Advance: (("step", _INTEGER), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT)),
-}
-
-
-def check_command(command: Command) -> None:
-    """Refuse values that no session can hold: HTTP requests are validated before, callers in the process are not."""
-    for name, (is_fit, demand) in _DEMANDS[type(command)]:
-        if not is_fit(getattr(command, name)):
-            raise InvalidRequestError(f"{name} must be {demand}.")
-
-
-def check_definitions(definitions: tuple[StepDefinition, ...]) -> None:
-    """Refuse step definitions that no session can have.
-
-    Raises:
-        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
-    """
-    if not definitions:
-        raise InvalidRequestError("definitions must be at least one step.")
-    if not all(map(_is_definition, definitions)):
-        raise InvalidRequestError(
-            f"each definition must have a name that is {_TEXT[1]}, and times that are {_COUNT[1]}."
-        )
+Update: TypeAlias = StepCommand | SessionCommand
+Command: TypeAlias = Create | Delete | Update

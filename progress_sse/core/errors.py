@@ -21,6 +21,10 @@
         ├── SessionExistsError      409
         ├── StepNotStartedError     409
         ├── StepNotRunningError     409
+        ├── StepStartedError        409
+        ├── StepRunningError        409
+        ├── StepsFixedError         409
+        ├── AttemptSupersededError  409
         ├── KeyInUseError           409
         ├── OtherRunError           412
         ├── PreconditionFailedError 412
@@ -31,7 +35,10 @@
         ├── InvalidRequestError     422
         │   ├── InvalidSessionIdError
         │   ├── UnknownWorkflowError
-        │   └── StepOutOfRangeError
+        │   ├── StepOutOfRangeError
+        │   ├── UnknownStepNameError
+        │   ├── TooManyStepsError
+        │   └── TooMuchError
         ├── KeyReusedError          422
         ├── RateExceededError       429
         ├── HeadTooLargeError       431
@@ -160,6 +167,30 @@ class StepNotRunningError(ProblemError):
     status, problem, title = 409, "step-not-running", "The step is not running."
 
 
+class StepStartedError(ProblemError):
+    """Raised when a step is to be skipped that runs or has succeeded."""
+
+    status, problem, title = 409, "step-started", "The step runs, or has succeeded."
+
+
+class StepRunningError(ProblemError):
+    """Raised when an attempt is to finish a session in which a step runs under another attempt."""
+
+    status, problem, title = 409, "step-running", "A step runs under another attempt."
+
+
+class StepsFixedError(ProblemError):
+    """Raised when steps are to be added to a session that is not open-ended."""
+
+    status, problem, title = 409, "steps-are-fixed", "The session is not open-ended, so its steps are fixed."
+
+
+class AttemptSupersededError(ProblemError):
+    """Raised when an update bears the id of an attempt that a later one has replaced."""
+
+    status, problem, title = 409, "attempt-superseded", "A later attempt has replaced this one."
+
+
 class KeyInUseError(ProblemError):
     """Raised when the first request with an `Idempotency-Key` is still under way."""
 
@@ -265,6 +296,24 @@ class StepOutOfRangeError(InvalidRequestError):
     """Raised when a step number lies outside 1…`total_steps`."""
 
     problem, title = "step-out-of-range", "The session has no step of that number."
+
+
+class UnknownStepNameError(InvalidRequestError):
+    """Raised when the session has no step of a name."""
+
+    problem, title = "unknown-step-name", "The session has no step of that name."
+
+
+class TooManyStepsError(InvalidRequestError):
+    """Raised when a session would get more than `max_total_steps` steps."""
+
+    problem, title = "too-many-steps", "The session would have more steps than the server allows."
+
+
+class TooMuchError(InvalidRequestError):
+    """Raised when a session's title, labels, links and accepted requests together are more than 4096 bytes of JSON."""
+
+    problem, title = "too-much", "Title, labels, links and accepts are more than 4096 bytes of JSON together."
 
 
 class KeyReusedError(ProblemError):

@@ -19,9 +19,11 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
+from progress_sse.core.details import NO_DETAILS, Details
 from progress_sse.core.errors import InvalidSessionIdError
 
 StepStatus: TypeAlias = Literal["pending", "running", "success", "error"]
+StepConclusion: TypeAlias = Literal["skipped", "cancelled", "lost"]
 SessionStatus: TypeAlias = Literal["pending", "running", "completed", "error"]
 
 MAX_SESSION_ID_CHARS: Final = 128
@@ -82,6 +84,18 @@ class StepAdvance(NamedTuple):
     total: int | None
 
 
+class Liveness(NamedTuple):
+    """Whether the worker of a running step still gives signs of life.
+
+    Attributes:
+        state: `stalled` once its lease has passed without a sign.
+        since: The time stamp of the first sign of those without a gap; of a stalled step, of the last sign.
+    """
+
+    state: Literal["live", "stalled"]
+    since: str
+
+
 class StepProgress(NamedTuple):
     """A step that was started [docs/protocol.md]; times are ISO 8601 in UTC with offset and microseconds."""
 
@@ -95,6 +109,9 @@ class StepProgress(NamedTuple):
     message: str = ""
     error: str = ""
     advance: StepAdvance | None = None
+    attempt: int | None = None
+    liveness: Liveness | None = None
+    conclusion: StepConclusion | None = None
 
 
 class SessionProgress(NamedTuple):
@@ -107,6 +124,7 @@ class SessionProgress(NamedTuple):
     steps: Mapping[int, StepProgress]
     created_at: str
     updated_at: str
+    details: Details = NO_DETAILS
 
 
 class Session(NamedTuple):
@@ -122,6 +140,11 @@ class Session(NamedTuple):
         An epoch cannot serve as one: it also changes when only the history was lost and the run is still the same.
         """
         return self.progress.created_at
+
+    @property
+    def details(self) -> Details:
+        """What it says besides its steps."""
+        return self.progress.details
 
     @property
     def percentage(self) -> int:
@@ -140,7 +163,7 @@ class Session(NamedTuple):
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
     if not advances:
-        return 100 * done // total_steps
+        return 100 * done // total_steps if total_steps else 0
     # The exact sum of many fractions is slow. Two bounds are fast, and the sum is needed only where they differ.
     low = (done << _SCALE_BITS) + sum((each.current << _SCALE_BITS) // (each.total or 1) for each in advances)
     high = low + len(advances)

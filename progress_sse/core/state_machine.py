@@ -2,27 +2,33 @@
 
 How to read it
 --------------
-A session's own state follows from its steps. So the table has a row for each state of the step that a command is about,
-and a column for each kind of command:
+A session's own state follows from its steps, unless a worker has finished it. So the table has a row for each state of
+the step that a command is about, and a column for each kind of command on a step (see ``step_rules``):
 
-===============  ============  =======================  ======================
-the step is      start         complete                 advance
-===============  ============  =======================  ======================
-in no session    created, …    SessionNotFoundError     SessionNotFoundError
-not started      begun         StepNotStartedError      StepNotStartedError
-running          begun         ended                    advanced
-success          begun         ended                    StepNotRunningError
-error            begun         ended                    StepNotRunningError
-===============  ============  =======================  ======================
+===========  =======  ===================  ===================  ==================  ===================
+the step is  start    complete             advance              skip                beat
+===========  =======  ===================  ===================  ==================  ===================
+not started  begin    StepNotStartedError  StepNotStartedError  skip                StepNotStartedError
+running      begin    complete             advance              StepStartedError    hear
+success      begin    complete             StepNotRunningError  (repeat)            StepNotRunningError
+error        begin    complete             StepNotRunningError  skip                StepNotRunningError
+lost         begin    complete             advance              skip                hear
+===========  =======  ===================  ===================  ==================  ===================
 
-``Create`` and ``Delete`` are about the session as a whole and stand beside the table. A step number outside
-1…`total_steps` is refused before the table is asked.
+``Create`` and ``Delete``, and ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), are about the session as a
+whole and stand beside the table. In no session, `start` creates one; all others are a ``SessionNotFoundError``. A step
+number outside 1…`total_steps`, and a name that no step has, are refused before the table is asked. So is an attempt
+that a later one has replaced (see ``attempts``).
 
-* *begun* replaces the step by a fresh running one, so that a retry starts afresh. It is never a repeat: two workers
-  that start the same step are two attempts.
-* *ended*: the last word wins. A worker that first reported "success" and then "error" meant the latter. An identical
+* *begin* replaces the step by a fresh running one, so that a retry starts afresh. It is never a repeat: two workers
+  that start the same step are two attempts. It opens a finished session again.
+* *complete*: the last word wins. A worker that first reported "success" and then "error" meant the latter. An identical
   report is a repeat.
-* *advanced* changes nothing but the step it is about. An identical report is a repeat.
+* *advance* changes nothing but the step it is about. An identical report is a repeat.
+* *skip* counts a step as done that never started or failed. An identical report is a repeat.
+* *hear* is a sign of life. It changes a stalled step alone.
+* *lost* is a step that ended since its worker was silent. A report of its attempt applies as if it still ran; for all
+  others the row is that of `error`.
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
@@ -32,21 +38,25 @@ What must not go in here: time (it is an argument), randomness, storage, JSON, a
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse.core import session_rules, step_rules
+from progress_sse.core.attempts import check_attempt, with_claim
+from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import (
     Advance,
+    Beat,
     Command,
     Complete,
     Create,
     Delete,
+    Skip,
     Start,
     StepCommand,
-    check_command,
-    check_definitions,
+    Update,
 )
+from progress_sse.core.details import Details, check_size
 from progress_sse.core.errors import (
-    InvalidRequestError,
     OtherRunError,
     ProblemError,
     SessionExistsError,
@@ -54,16 +64,16 @@ from progress_sse.core.errors import (
     StepNotRunningError,
     StepNotStartedError,
     StepOutOfRangeError,
+    StepStartedError,
+    UnknownStepNameError,
 )
-from progress_sse.core.model import (
-    Session,
-    SessionProgress,
-    SessionStatus,
-    StepAdvance,
-    StepDefinition,
-    StepProgress,
-    StepStatus,
-)
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepProgress
+from progress_sse.core.session_rules import created, status_of
+from progress_sse.core.step_rules import timestamp
+
+__all__ = ["EventName", "Outcome", "age_limit", "apply", "created", "is_expired", "timestamp", "with_nothing_started"]
+
+EventName: TypeAlias = Literal["step", "session", "snapshot"]
 
 
 class Outcome(NamedTuple):
@@ -71,12 +81,15 @@ class Outcome(NamedTuple):
 
     Attributes:
         session: The session afterwards; `None` once it is removed.
-        transition: The number of the step that changed, or `None` where no transition happened.
+        event: The event that tells the change: `step` if that step alone changed or was appended, `session` if neither
+            a step nor the status changed, else `snapshot`; `None` where no transition happened.
+        steps: The numbers of the steps that changed.
         is_fresh: Whether the session was created or replaced, so that a new epoch begins.
     """
 
     session: Session | None
-    transition: int | None = None
+    event: EventName | None = None
+    steps: tuple[int, ...] = ()
     is_fresh: bool = False
 
 
@@ -90,7 +103,7 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     if isinstance(command, Create):
         if session is not None and not command.replace:
             raise SessionExistsError
-        return Outcome(created(session_id, command.definitions, now), is_fresh=True)
+        return Outcome(session_rules.create(session_id, command, now), is_fresh=True)
     if isinstance(command, Delete):
         if session is None:
             raise SessionNotFoundError
@@ -98,28 +111,39 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     if session is None:
         if not isinstance(command, Start) or command.run is not None:
             raise SessionNotFoundError
-        session = created(session_id, command.definitions, now)
+        session = session_rules.created_by(session_id, command, now)
         return _apply_to_step(session, command, now)._replace(is_fresh=True)
     if command.run not in (None, session.run):
         raise OtherRunError
-    return _apply_to_step(session, command, now)
+    return _apply_update(session, command, now)
 
 
-def created(session_id: str, definitions: tuple[StepDefinition, ...], now: datetime) -> Session:
-    """Return a fresh, pending session with one step for each definition.
+def _apply_update(session: Session, command: Update, now: datetime) -> Outcome:
+    if isinstance(command, StepCommand):
+        return _apply_to_step(session, command, now)
+    after = session_rules.apply(session, command, now)
+    if after is session:
+        return Outcome(session)
+    before_steps, steps = session.progress.steps, after.progress.steps
+    changed = tuple(number for number, step in steps.items() if step is not before_steps.get(number))
+    return Outcome(after, _event_of(session, after, changed), changed)
 
-    Raises:
-        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
-    """
-    check_definitions(definitions)
-    stamp = timestamp(now)
-    return Session(SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp), definitions)
+
+def _event_of(before: Session, after: Session, changed: tuple[int, ...]) -> EventName:
+    if after.progress.total_steps != before.progress.total_steps or len(changed) > 1:
+        return "snapshot"
+    if changed:
+        return "step"
+    return "session" if after.progress.status == before.progress.status else "snapshot"
 
 
 def with_nothing_started(session: Session) -> Session:
-    """Return the session as it was when it was created."""
+    """Return the session as it was when it was created, as far as that is known."""
     progress = session.progress
-    fresh = progress._replace(current_step=0, status="pending", steps={}, updated_at=progress.created_at)
+    details = session_rules.reopened(progress.details)
+    fresh = progress._replace(
+        current_step=0, status="pending", steps={}, updated_at=progress.created_at, details=details
+    )
     return session._replace(progress=fresh)
 
 
@@ -136,116 +160,126 @@ def age_limit(now: datetime, max_age_hours: float) -> str:
         return timestamp(datetime.min.replace(tzinfo=now.tzinfo))
 
 
-def timestamp(moment: datetime) -> str:
-    """Return ISO 8601 with offset and microseconds; as text, moments in UTC sort by time."""
-    return moment.isoformat(timespec="microseconds")
-
-
 def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Outcome:
-    total_steps = session.progress.total_steps
-    if not 1 <= command.step <= total_steps:
-        raise StepOutOfRangeError(f"step must lie between 1 and {total_steps}.")
-    before = session.progress.steps.get(command.step)
-    rule = _TABLE[type(command)]["not started" if before is None else before.status]
+    if isinstance(command.step, int):
+        number, target = command.step, session
+        if not 1 <= number <= session.progress.total_steps:
+            raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
+    else:
+        number, target = _named(session, command, command.step.name)
+    before = target.progress.steps.get(number)
+    check_attempt(target, number, command)
+    row = _row(before, command)
+    rule = _TABLE[type(command)][row]
     if isinstance(rule, type):
         raise rule
-    after = rule(session, before, command, now)
-    if after is before:
-        return Outcome(session)
-    return Outcome(_with_step(session, after, command, now), command.step)
+    moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before))
+    if row == "lost" and before is not None and not isinstance(command, Start | Skip):
+        before = step_rules.revived(before, moment)
+    after = rule(target, before, command, moment, number)
+    details = _details_after(target.details, number, command, is_revived=row == "lost")
+    if after is session.progress.steps.get(number):
+        if details is target.details:
+            return Outcome(session)
+        return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session")
+    status = _fixed_status(target.progress, row, command, details)
+    return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,))
 
 
-def _with_step(session: Session, step: StepProgress, command: StepCommand, now: datetime) -> Session:
+def _row(before: StepProgress | None, command: StepCommand) -> str:
+    if before is None:
+        return "not started"
+    if before.conclusion == "lost" and command.attempt_id is not None:  # It is the step's own: others were refused.
+        return "lost"
+    return before.status
+
+
+def _named(session: Session, command: StepCommand, name: str) -> tuple[int, Session]:
+    """Return the number of the step that a command names, and the session with that step."""
+    numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
+    if isinstance(command, Start):
+        if numbers and not command.append:
+            return numbers[0], session
+        if not session.details.open_ended:
+            raise UnknownStepNameError
+        definition = step_rules.define(name, command.timeout_ms, command.estimated_ms)
+        longer = session_rules.appended(session, (definition,), command.max_total_steps)
+        return longer.progress.total_steps, longer
+    if not numbers:
+        raise UnknownStepNameError
+    steps = session.progress.steps
+    running = [number for number in numbers if number in steps and steps[number].status == "running"]
+    return (running or numbers)[-1], session
+
+
+def _details_after(before: Details, number: int, command: StepCommand, *, is_revived: bool) -> Details:
+    after = before
+    if isinstance(command, Start):
+        after = with_claim(session_rules.reopened(before), number, command)
+    elif isinstance(command, Complete) and command.links is not None and command.links != before.links:
+        after = before._replace(links=command.links)
+        check_size(after)
+    return after._replace(conclusion=None) if is_revived and after.conclusion == "lost" else after
+
+
+def _with_step(
+    session: Session,
+    step: StepProgress,
+    command: StepCommand,
+    moment: datetime,
+    details: Details,
+    status: SessionStatus | None,
+) -> Session:
     before = session.progress
     steps = {**before.steps, step.step: step}
     progress = SessionProgress(
         before.session_id,
         step.step if isinstance(command, Start) else before.current_step,
         before.total_steps,
-        _status_after(command, before, steps),
+        status or status_of(steps, before.total_steps, details),
         steps,
         before.created_at,
-        timestamp(now),
+        session_rules.updated_at(before, command.ago_ms, moment),
+        details,
     )
     return Session(progress, session.definitions)
 
 
-def _status_after(command: StepCommand, before: SessionProgress, steps: Mapping[int, StepProgress]) -> SessionStatus:
+def _fixed_status(before: SessionProgress, row: str, command: StepCommand, details: Details) -> SessionStatus | None:
+    """Return the status after a command, where it does not follow from the steps."""
     if isinstance(command, Start):
         return "running"
-    if isinstance(command, Advance):
-        return before.status
-    statuses = [step.status for step in steps.values()]
-    if statuses.count("success") == before.total_steps:
-        return "completed"
-    return "error" if "error" in statuses else "running"
-
-
-def _begun(session: Session, _before: StepProgress | None, command: Start, now: datetime) -> StepProgress:
-    definition = session.definitions[command.step - 1]
-    return StepProgress(
-        step=command.step,
-        name=definition.name,
-        status="running",
-        started_at=timestamp(now),
-        completed_at=None,
-        elapsed_ms=0,
-        timeout_ms=command.timeout_ms or definition.timeout_ms,
-    )
-
-
-def _ended(_session: Session, before: StepProgress, command: Complete, now: datetime) -> StepProgress:
-    status: StepStatus = "success" if command.success else "error"
-    if (before.status, before.message, before.error) == (status, command.message, command.error):
-        return before
-    return StepProgress(
-        before.step,
-        before.name,
-        status,
-        before.started_at,
-        timestamp(now),
-        _elapsed_ms(before, now),
-        before.timeout_ms,
-        command.message,
-        command.error,
-    )
-
-
-def _advanced(_session: Session, before: StepProgress, command: Advance, _now: datetime) -> StepProgress:
-    if command.total is not None and command.current > command.total:
-        raise InvalidRequestError("current must lie between 0 and total.")
-    advance = StepAdvance(command.current, command.total)
-    if (before.advance, before.message) == (advance, command.message):
-        return before
-    return StepProgress(
-        before.step,
-        before.name,
-        before.status,
-        before.started_at,
-        before.completed_at,
-        before.elapsed_ms,
-        before.timeout_ms,
-        command.message,
-        before.error,
-        advance,
-    )
-
-
-def _elapsed_ms(step: StepProgress, now: datetime) -> int:
-    assert step.started_at is not None
-    elapsed = now - datetime.fromisoformat(step.started_at)
-    return max(0, elapsed // timedelta(milliseconds=1))
+    is_report = row == "running" and isinstance(command, Advance | Beat)
+    return before.status if is_report or details.is_finished else None
 
 
 _Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
 
 _TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
-    Start: {"not started": _begun, "running": _begun, "success": _begun, "error": _begun},
-    Complete: {"not started": StepNotStartedError, "running": _ended, "success": _ended, "error": _ended},
+    Start: dict.fromkeys(("not started", "running", "success", "error", "lost"), step_rules.begin),
+    Complete: {
+        "not started": StepNotStartedError,
+        **dict.fromkeys(("running", "success", "error", "lost"), step_rules.complete),
+    },
     Advance: {
         "not started": StepNotStartedError,
-        "running": _advanced,
+        "running": step_rules.advance,
         "success": StepNotRunningError,
         "error": StepNotRunningError,
+        "lost": step_rules.advance,
+    },
+    Skip: {
+        "not started": step_rules.skip,
+        "running": StepStartedError,
+        "success": step_rules.skip_again,
+        "error": step_rules.skip,
+        "lost": step_rules.skip,
+    },
+    Beat: {
+        "not started": StepNotStartedError,
+        "running": step_rules.hear,
+        "success": StepNotRunningError,
+        "error": StepNotRunningError,
+        "lost": step_rules.hear,
     },
 }

@@ -26,6 +26,9 @@ class ChangeBuilder:
         self.record = stored
         self._is_fresh = False
         self._entries: list[LogEntry] = []
+        self._transitions = 0
+        self._resets_log = False
+        self._steps: set[int] = set()
         self._keys: list[RememberedKey] = []
 
     @property
@@ -41,12 +44,21 @@ class ChangeBuilder:
     @property
     def transition_count(self) -> int:
         """How many transitions the commands made."""
-        return len(self._entries)
+        return self._transitions
 
     def build(self) -> Change:
         """Return the change that all commands make together."""
         expected = self.stored.position if self.stored else None
-        return Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
+        change = Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
+        if self.stored is None or self.record is None:
+            return change._replace(resets_log=self._resets_log, steps=frozenset(self._steps))
+        before, after = self.stored.session, self.record.session
+        return change._replace(
+            resets_log=self._resets_log,
+            steps=frozenset(self._steps),
+            has_new_definitions=after.definitions is not before.definitions,
+            has_new_details=after.details is not before.details,
+        )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
         """Apply a command and return its result, or the error that refuses it."""
@@ -76,11 +88,22 @@ class ChangeBuilder:
         else:
             assert self.record is not None
             position = self.record.position
-        if outcome.transition is not None:
+        if outcome.event is not None:
             position = Position(position.epoch, position.offset + 1)
-            data = session_json.encode_transition(session, outcome.transition)
-            self._entries.append(LogEntry(position.offset, outcome.transition, data))
+            self._transitions += 1
+            self._steps.update(outcome.steps)
+            self._log(session, outcome, position.offset)
         self.record = Record(session, position)
+
+    def _log(self, session: Session, outcome: state_machine.Outcome, offset: int) -> None:
+        if outcome.event == "step":
+            (step,) = outcome.steps
+            self._entries.append(LogEntry(offset, step, session_json.encode_transition(session, step)))
+        elif outcome.event == "session":
+            self._entries.append(LogEntry(offset, 0, session_json.encode_session_event(session)))
+        else:
+            self._entries.clear()
+            self._resets_log = True
 
 
 def _effect(command: Command, *, existed: bool) -> Effect:

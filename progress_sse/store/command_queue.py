@@ -15,17 +15,37 @@ from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
+from progress_sse.core.commands import (
+    Advance,
+    Beat,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    Update,
+)
 from progress_sse.core.errors import OutcomeUnknownError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
 
-CommandName: TypeAlias = Literal["start", "complete", "progress", "create", "delete"]
+CommandName: TypeAlias = Literal[
+    "start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "create", "delete"
+]
 COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Start: "start",
     Complete: "complete",
     Advance: "progress",
+    Skip: "skip",
+    Beat: "beat",
+    Finish: "finish",
+    Plan: "plan",
+    Describe: "describe",
     Create: "create",
     Delete: "delete",
 }
@@ -157,9 +177,9 @@ class CommandQueues:
 
 
 def _next_batch(queue: deque[QueuedCommand]) -> list[QueuedCommand]:
-    """Remove and return the commands of one commit: consecutive step commands, or one command on the whole session."""
+    """Remove and return the commands of one commit: consecutive updates, or one creation or removal."""
     batch = [queue.popleft()]
-    while queue and isinstance(batch[0].command, StepCommand) and isinstance(queue[0].command, StepCommand):
+    while queue and isinstance(batch[0].command, Update) and isinstance(queue[0].command, Update):
         batch.append(queue.popleft())
     return batch
 

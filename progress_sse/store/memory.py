@@ -30,6 +30,9 @@ class _StoredSession:
     log_bytes: int = 0
 
     def add(self, change: Change, limits: StorageLimits) -> None:
+        if change.resets_log:
+            self.log.clear()
+            self.log_bytes = 0
         for entry in change.entries:
             self.log.append(entry)
             self.log_bytes += len(entry.data)

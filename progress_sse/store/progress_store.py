@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition, check_session_id
@@ -220,7 +220,7 @@ class ProgressStore:
         return await queued.answer()
 
     async def apply_all(
-        self, session_id: str, asked: Sequence[tuple[StepCommand, IdempotencyKey | None]]
+        self, session_id: str, asked: Sequence[tuple[Update, IdempotencyKey | None]]
     ) -> list[Applied | BaseException]:
         """Apply commands in their order, each as `apply` does, and return the result or the error of each.
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
+from progress_sse.core.details import MAX_DETAILS_BYTES, NO_DETAILS
 from progress_sse.store.types import Record
 
 DEFAULT_BYTES: Final = 64 * 1024 * 1024
@@ -80,4 +81,7 @@ def estimated_bytes(record: Record) -> int:
     definitions = record.session.definitions
     chars = sum(len(definition.name) for definition in definitions)
     chars += sum(len(step.message) + len(step.error) for step in steps)
+    details = record.session.details
+    if details is not NO_DETAILS:
+        chars += MAX_DETAILS_BYTES + len(details.error or "")
     return _RECORD_BYTES + _DEFINITION_BYTES * len(definitions) + _STEP_BYTES * len(steps) + _CHAR_BYTES * chars

@@ -53,8 +53,8 @@ class LogEntry(NamedTuple):
 
     Attributes:
         offset: The offset of its position.
-        step: The number of the step that changed.
-        data: The data of its event, as `session_json.encode_transition` writes it; backends take the step from it.
+        step: The number of the step that changed; 0 if the session changed and none of its steps.
+        data: The data of its event, as `session_json.encode_transition` or `encode_session_event` writes it.
     """
 
     offset: int
@@ -105,8 +105,12 @@ class Change(NamedTuple):
         expected: The position at which the session must be; `None`: the session must not exist.
         record: The session afterwards; `None` removes it, with its log.
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
-        entries: The transitions, in order, the last one at `record.position`. The steps that they name are the steps of
-            `record` that differ from the stored ones.
+        entries: The transitions, in order, the last one at `record.position`, unless `resets_log`.
+        resets_log: Whether a transition has no entry, as only a snapshot tells it. The entries are those after it, and
+            the log so far is dropped: it cannot be replayed across that transition.
+        steps: The numbers of the steps of `record` that differ from the stored ones.
+        has_new_definitions: Whether the definitions differ from the stored ones.
+        has_new_details: Whether the details differ from the stored ones.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
     """
@@ -117,11 +121,15 @@ class Change(NamedTuple):
     is_fresh: bool = False
     entries: tuple[LogEntry, ...] = ()
     keys: tuple[RememberedKey, ...] = ()
+    resets_log: bool = False
+    steps: frozenset[int] = frozenset()
+    has_new_definitions: bool = False
+    has_new_details: bool = False
 
     @property
     def is_visible(self) -> bool:
         """Whether a subscriber of the session can see the change."""
-        return self.record is None or self.is_fresh or bool(self.entries)
+        return self.record is None or self.is_fresh or self.resets_log or bool(self.entries)
 
 
 class Notification(NamedTuple):

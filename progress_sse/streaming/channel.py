@@ -149,7 +149,7 @@ class Channel:
             return
         self.record, self.position, self._snapshot = record, record.position, None
         for entry in entries[-missing:]:
-            frame = self._step(entry)
+            frame = self._transition(entry)
             self._keep(frame)
             self._publish(frame)
 
@@ -209,8 +209,9 @@ class Channel:
             self._snapshot = FrameBatch([Frame.of(self.position, event)])
         return self._snapshot
 
-    def _step(self, entry: LogEntry) -> Frame:
-        return Frame.of(Position(self.position.epoch, entry.offset), sse.encode_event("step", entry.data))
+    def _transition(self, entry: LogEntry) -> Frame:
+        name = "step" if entry.step else "session"
+        return Frame.of(Position(self.position.epoch, entry.offset), sse.encode_event(name, entry.data))
 
     def has_passed(self, position: Position) -> bool:
         """Whether the position lies in the current epoch, and not ahead of the channel's position."""
@@ -257,6 +258,6 @@ class Channel:
         """Join the entries that the store returned with the frames that arrived since."""
         if not self.has_passed(position):
             return None
-        replayed = [self._step(entry) for entry in entries if entry.offset <= self.position.offset]
+        replayed = [self._transition(entry) for entry in entries if entry.offset <= self.position.offset]
         newest = self.since(Position(position.epoch, position.offset + len(replayed)))
         return None if newest is None else replayed + newest

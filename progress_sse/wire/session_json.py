@@ -5,18 +5,30 @@ store keeps steps in the same form, which is why they can be decoded here. Knows
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
 
-from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
+from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
+from progress_sse.core.model import (
+    Liveness,
+    Session,
+    SessionProgress,
+    SessionStatus,
+    StepAdvance,
+    StepDefinition,
+    StepProgress,
+)
 
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
 
 _ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N{NEXT LINE}\u2028\u2029")
 """Characters in a string that some clients misread: `<` begins markup, the others end a line in Unicode."""
+
+_SESSION_EVENT: Final = b'{"session":'
 
 
 def encode_json(value: object) -> bytes:
@@ -33,7 +45,7 @@ def encode_json(value: object) -> bytes:
 
 
 def encode_session(session: Session) -> bytes:
-    """Return the session as polling shows it [docs/protocol.md]: seven keys, and an entry per step, started or not."""
+    """Return the session as polling shows it [docs/protocol.md]: an entry per step, started or not, and its details."""
     progress = session.progress
     steps = [
         _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
@@ -48,6 +60,7 @@ def encode_session(session: Session) -> bytes:
             "steps": steps,
             "percentage": session.percentage,
             "estimated_remaining_ms": session.estimated_remaining_ms,
+            **shown_details(progress.details),
         }
     )
 
@@ -72,15 +85,29 @@ def encode_transition(session: Session, step: int) -> bytes:
     return encode_json({"step": _step(session.progress.steps[step]), "session": _summary(session)})
 
 
+def encode_session_event(session: Session) -> bytes:
+    """Return the data of a `session` event: the session as it was just after a change of no step."""
+    return encode_json({"session": _summary(session)})
+
+
+def encode_step(step: StepProgress) -> bytes:
+    """Return a step as it is stored; what `decode_step` takes."""
+    return encode_json(_step(step))
+
+
 def split_transition(data: bytes) -> tuple[bytes, bytes]:
-    """Return the two parts of an encoded transition: the step and the session."""
+    """Return the two parts of an encoded transition: the step, empty in a `session` event, and the session."""
+    if data.startswith(_SESSION_EVENT):
+        return b"", data.removeprefix(_SESSION_EVENT)[:-1]
     # Quotation marks inside strings are escaped, so the separator occurs nowhere else.
     step, session = data.removeprefix(b'{"step":').split(b',"session":{', 1)
     return step, b"{" + session[:-1]
 
 
 def step_of_transition(data: bytes) -> int:
-    """Return the number of the step of an encoded transition, which is its first value."""
+    """Return the number of the step of an encoded transition, which is its first value; 0 of a `session` event."""
+    if data.startswith(_SESSION_EVENT):
+        return 0
     return int(data.removeprefix(b'{"step":{"step":').partition(b",")[0])
 
 
@@ -95,16 +122,47 @@ def decode_step(data: bytes) -> StepProgress:
     return _decoded_step(json.loads(data))
 
 
-def decode_transition(data: bytes) -> tuple[StepProgress, int, SessionStatus]:
-    """Return the step of an encoded transition, and the session's new `current_step` and `status`."""
+def decode_transition(data: bytes) -> tuple[StepProgress | None, int, SessionStatus]:
+    """Return the step of an encoded transition, if it has one, and the session's new `current_step` and `status`."""
     event = json.loads(data)
-    session = event["session"]
-    return _decoded_step(event["step"]), session["current_step"], session["status"]
+    step, session = event.get("step"), event["session"]
+    return None if step is None else _decoded_step(step), session["current_step"], session["status"]
 
 
 def _decoded_step(fields: dict[str, Any]) -> StepProgress:
-    advance = fields.pop("progress", None)
-    return StepProgress(**fields, advance=StepAdvance(**advance) if advance else None)
+    advance, liveness = fields.pop("progress", None), fields.pop("liveness", None)
+    return StepProgress(
+        **fields,
+        advance=StepAdvance(**advance) if advance else None,
+        liveness=Liveness(**liveness) if liveness else None,
+    )
+
+
+def encode_details(details: Details) -> bytes:
+    """Return details as they are stored, with what readers do not see; what `decode_details` takes."""
+    hidden: dict[str, object] = {}
+    if details.is_finished:
+        hidden["is_finished"] = True
+    if details.creator is not None:
+        hidden["creator"] = details.creator
+    if details.claims:
+        hidden["claims"] = [[step, *claim] for step, claim in details.claims.items()]
+    if details.replaced:
+        hidden["replaced"] = details.replaced
+    return encode_json({**shown_details(details), **hidden})
+
+
+def decode_details(data: bytes) -> Details:
+    """Return the details that `encode_details` wrote."""
+    return load_details(json.loads(data))
+
+
+def load_details(fields: dict[str, Any]) -> Details:
+    """Return the details from what their JSON contains."""
+    links = tuple(Link(**link) for link in fields.pop("links", ()))
+    claims = {step: Claim(*claim) for step, *claim in fields.pop("claims", ())}
+    accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
+    return Details(**fields, links=links, claims=claims, accepts=accepts, replaced=replaced)
 
 
 def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
@@ -130,8 +188,13 @@ def forget_definitions() -> None:
     _shared_definitions.cache_clear()
 
 
+def load_definitions(listed: Iterable[Mapping[str, Any]]) -> tuple[StepDefinition, ...]:
+    """Return the definitions from what `list_definitions` returned."""
+    return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in listed)
+
+
 def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
-    return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in json.loads(data))
+    return load_definitions(json.loads(data))
 
 
 _shared_definitions: Final = lru_cache(maxsize=256)(_decoded_definitions)
@@ -151,6 +214,34 @@ def _step(step: StepProgress) -> dict[str, object]:
     }
     if step.advance is not None:
         shown["progress"] = {"current": step.advance.current, "total": step.advance.total}
+    if step.attempt is not None:
+        shown["attempt"] = step.attempt
+    if step.liveness is not None:
+        shown["liveness"] = step.liveness._asdict()
+    if step.conclusion is not None:
+        shown["conclusion"] = step.conclusion
+    return shown
+
+
+def shown_details(details: Details) -> dict[str, object]:
+    """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
+    if details is NO_DETAILS:
+        return {}
+    shown: dict[str, object] = {}
+    if details.title is not None:
+        shown["title"] = details.title
+    if details.labels:
+        shown["labels"] = dict(details.labels)
+    if details.links:
+        shown["links"] = [link._asdict() for link in details.links]
+    if details.open_ended:
+        shown["open_ended"] = True
+    if details.error is not None:
+        shown["error"] = details.error
+    if details.conclusion is not None:
+        shown["conclusion"] = details.conclusion
+    if details.accepts:
+        shown["accepts"] = details.accepts
     return shown
 
 
@@ -173,4 +264,5 @@ def _summary(session: Session) -> dict[str, object]:
         "status": progress.status,
         "percentage": session.percentage,
         "estimated_remaining_ms": session.estimated_remaining_ms,
+        **shown_details(progress.details),
     }

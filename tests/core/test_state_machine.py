@@ -74,7 +74,7 @@ class TestTable:
     def test_start_begins_a_step_in_any_state(self, state: StepState) -> None:
         """Afresh: nothing of an earlier attempt remains."""
         outcome = apply("s", session_with(state), Start(1, DEFINITIONS), T2)
-        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
         assert outcome.session is not None
         assert outcome.session.progress.steps == {
             1: StepProgress(1, "one", "running", timestamp(T2), None, 0, 1000, "", "", None)
@@ -85,7 +85,7 @@ class TestTable:
     def test_complete_ends_a_started_step(self, state: StepState, success: bool, status: str) -> None:
         """Also one that has ended: the last word wins."""
         outcome = apply("s", session_with(state), Complete(1, success, "new", "text"), T2)
-        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
         assert outcome.session is not None
         step = outcome.session.progress.steps[1]
         assert (step.status, step.message, step.error) == (status, "new", "text")
@@ -96,7 +96,7 @@ class TestTable:
         """Only its advance and message change."""
         before = session_with("running")
         outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
-        assert (outcome.transition, outcome.is_fresh) == (1, False)
+        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
         assert outcome.session is not None
         expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
         assert outcome.session.progress.steps == {1: expected}
@@ -141,7 +141,7 @@ class TestSession:
     def test_start_creates_one(self) -> None:
         """With the definitions that the command brings, and the step already running."""
         outcome = apply("s", None, Start(2, DEFINITIONS, 7), T2)
-        assert (outcome.transition, outcome.is_fresh) == (2, True)
+        assert (outcome.steps, outcome.is_fresh) == ((2,), True)
         assert outcome.session == Session(
             SessionProgress(
                 "s",
@@ -292,22 +292,22 @@ class TestRepeat:
     )
     def test_is_none_where_a_text_differs(self, command: Command) -> None:
         """Outcome, message or error."""
-        assert apply("s", session_with("success"), command, T2).transition == 1
+        assert apply("s", session_with("success"), command, T2).steps == (1,)
 
     @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
     def test_is_none_where_an_advance_differs(self, command: Command) -> None:
         """Current, total or message."""
-        assert apply("s", session_with("running"), command, T2).transition == 1
+        assert apply("s", session_with("running"), command, T2).steps == (1,)
 
     def test_of_a_first_advance_without_text(self) -> None:
         """No report yet differs from a report of 0 of an unknown total."""
         session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Advance(1, 0), T2).transition == 1
+        assert apply("s", session, Advance(1, 0), T2).steps == (1,)
 
     def test_is_never_a_start(self) -> None:
         """Two workers that start the same step are two attempts."""
         session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Start(1, DEFINITIONS), T2).transition == 1
+        assert apply("s", session, Start(1, DEFINITIONS), T2).steps == (1,)
 
 
 class TestNumbers:

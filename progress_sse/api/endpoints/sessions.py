@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from progress_sse.api.creation_model import CreateBody
+from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, CreateBody
 from progress_sse.api.request_parts import preconditions_of, query_of, session_id_of
-from progress_sse.core.commands import Create, Delete
+from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import ProgressService
@@ -29,8 +30,8 @@ async def create(service: ProgressService, request: Request) -> Reply:
     body = await read_body(request, CreateBody, service.body_limits)
     wants_replacement = _wants_replacement(request)
     key = idempotency_key(request, "replace" if wants_replacement else "create", body)
-    definitions = body.definitions(service.store.workflows)
-    command = Create(definitions, wants_replacement, only_if=preconditions_of(request).allow_change)
+    condition = preconditions_of(request).allow_change
+    command = body.command(service.store.workflows, replace=wants_replacement, only_if=condition)
     applied = await service.store.apply(session_id, command, key)
     status = 200 if applied.effect == "replaced" else 201
     return session_reply(session_id, applied.record, status, _run_of(applied.record))
@@ -41,8 +42,7 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
-    definitions = body.definitions(service.store.workflows)
-    applied = await service.store.apply(session_id, Create(definitions, replace=False))
+    applied = await service.store.apply(session_id, body.command(service.store.workflows, replace=False))
     location = f"{request.scope['path']}/{session_id}"  # Without a host: any client can choose one.
     return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
 

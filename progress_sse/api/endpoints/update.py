@@ -11,9 +11,10 @@ from progress_sse.api.idempotency_keys import UPDATE, idempotency_key
 from progress_sse.api.problems import counted
 from progress_sse.api.replies import RUN, Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
-from progress_sse.api.request_models import BatchBody, UpdateBody
 from progress_sse.api.request_parts import condition_of, session_id_of
-from progress_sse.core.commands import StepCommand
+from progress_sse.api.update_commands import UpdateContext, command_of
+from progress_sse.api.update_models import BatchBody, UpdateBody
+from progress_sse.core.commands import Update
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.service import ProgressService
@@ -27,7 +28,7 @@ _RUN: Final = RUN.encode()
 
 class _Update(NamedTuple):
     session_id: str
-    command: StepCommand
+    command: Update
     key: IdempotencyKey | None
 
 
@@ -37,8 +38,8 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    command = body.command(service.store.workflows, _run_of(request), condition_of(request))
-    await service.store.apply(session_id, command, key)
+    context = UpdateContext(service.store.workflows, service.body_limits, _run_of(request), condition_of(request))
+    await service.store.apply(session_id, command_of(body, context), key)
     return json_reply({"success": True, "session_id": session_id})
 
 
@@ -77,7 +78,8 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 def _read(service: ProgressService, value: object) -> _Update | ProblemError:
     try:
         update = read_update(value, service.body_limits)
-        return _Update(update.session_id, update.command(service.store.workflows, update.run), update.key)
+        context = UpdateContext(service.store.workflows, service.body_limits, update.run)
+        return _Update(update.session_id, command_of(update, context), update.key)
     except ProblemError as refusal:
         return refusal
 

@@ -2,10 +2,10 @@
 
 from typing import Any, Final, get_args
 
+from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
-from progress_sse.api.request_models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.workflows import DEFAULT
 

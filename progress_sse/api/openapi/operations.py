@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
+from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.openapi import response_models
-from progress_sse.api.request_models import BatchBody, CreateBody, UpdateBody
+from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import (
     InvalidRequestError,

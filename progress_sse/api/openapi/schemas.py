@@ -12,7 +12,7 @@ from pydantic_core import core_schema
 from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.operations import OPERATIONS
 from progress_sse.api.openapi.references import Json, ref
-from progress_sse.api.request_models import AddressedUpdate
+from progress_sse.api.update_models import AddressedUpdate
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES
 
 

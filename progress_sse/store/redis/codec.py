@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
 from progress_sse.store.types import (
@@ -72,6 +74,7 @@ def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime
         token,
         *expected,
         int(is_fresh),
+        int(change.resets_log),
         limits.history,
         limits.history_bytes,
         lifetime_ms,
@@ -94,16 +97,18 @@ def _fields(change: Change) -> Iterable[Argument]:
     record = change.record
     if record is None:
         return
-    progress, steps, summary = record.session.progress, dict[str, bytes](), None
-    for entry in change.entries:
-        steps[f"{_STEP}{entry.step}"], summary = session_json.split_transition(entry.data)
+    session, progress = record.session, record.session.progress
+    steps, summary = encode_steps(change, record)
     yield from ("n", record.position.offset, "status", progress.status, "current_step", progress.current_step)
     yield from ("updated_at", progress.updated_at, "listed", session_json.encode_listed(record.session, summary))
     if change.is_fresh:
         yield from ("epoch", record.position.epoch, "created_at", progress.created_at)
-        yield from ("definitions", session_json.encode_definitions(record.session.definitions))
-    for name, data in steps.items():
-        yield from (name, data)
+    if change.is_fresh or change.has_new_definitions:
+        yield from ("definitions", session_json.encode_definitions(session.definitions))
+    if change.has_new_details or (change.is_fresh and session.details is not NO_DETAILS):
+        yield from ("details", session_json.encode_details(session.details))
+    for number, data in steps.items():
+        yield from (f"{_STEP}{number}", data)
 
 
 def _encode_key(key: RememberedKey) -> str:
@@ -140,7 +145,10 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
     status: SessionStatus = fields[b"status"].decode()  # type: ignore[assignment]  # as it was written
     created_at, updated_at = fields[b"created_at"].decode(), fields[b"updated_at"].decode()
     current_step = int(fields[b"current_step"])
-    progress = SessionProgress(session_id, current_step, len(definitions), status, steps, created_at, updated_at)
+    details = session_json.decode_details(fields[b"details"]) if b"details" in fields else NO_DETAILS
+    progress = SessionProgress(
+        session_id, current_step, len(definitions), status, steps, created_at, updated_at, details
+    )
     return Record(Session(progress, definitions), position)
 
 

@@ -1,14 +1,16 @@
 """The message that a commit publishes to other processes, and how it takes a listener's record on. No I/O.
 
 A message has lines of three kinds: the revision and the one before it, which the script puts in front; a header in
-JSON; and the data of each transition, as in its `step` event. None of them contains a line end. A transition's data is
-enough to derive the next record from the one before, so a process that follows a session need not read it again.
+JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions
+and details that changed, and the transitions, are enough to derive the next record from the one before. So a process
+that follows a session need not read it again, except after a change that only a snapshot tells.
 """
 
 import json
 from typing import Final, NamedTuple
 
-from progress_sse.core.model import Position
+from progress_sse.core.details import Details
+from progress_sse.core.model import Position, Session, SessionProgress, StepDefinition
 from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import session_json
 
@@ -26,6 +28,8 @@ class ChangeMessage(NamedTuple):
         updated_at: Its time stamp.
         is_fresh: A new epoch began.
         entries: The transitions up to `position`, or none.
+        definitions: The step definitions, if they changed.
+        details: The details, if they changed.
     """
 
     revision: int
@@ -34,6 +38,8 @@ class ChangeMessage(NamedTuple):
     updated_at: str
     is_fresh: bool
     entries: tuple[LogEntry, ...]
+    definitions: tuple[StepDefinition, ...] | None = None
+    details: Details | None = None
 
 
 def encode_message(change: Change) -> bytes:
@@ -46,14 +52,22 @@ def encode_message(change: Change) -> bytes:
     position, updated_at = record.position, record.session.progress.updated_at
     header = session_json.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
-    return b"\n".join([header, *data] if sum(map(len, data)) <= MAX_BYTES else [header])
+    if change.has_new_definitions or change.has_new_details:
+        # Others decide on these, too, so a message without them must not lead to the next record.
+        new = [
+            session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null",
+            session_json.encode_details(record.session.details) if change.has_new_details else b"null",
+        ]
+        header = b",".join([header[:-1], *new]) + b"]"
+    whole = b"\n".join([header, *data])
+    return whole if len(whole) <= MAX_BYTES else header
 
 
 def decode_message(payload: bytes) -> ChangeMessage:
     """Return the message that was published."""
     revisions, header, *data = payload.split(b"\n")
     revision, previous = map(int, revisions.split(b" "))
-    epoch, n, updated_at, is_fresh = json.loads(header)
+    epoch, n, updated_at, is_fresh, *new = json.loads(header)
     if epoch is None:
         return ChangeMessage(revision, previous, None, updated_at, is_fresh, ())
     first = n - len(data) + 1
@@ -61,7 +75,17 @@ def decode_message(payload: bytes) -> ChangeMessage:
     entries = tuple(
         LogEntry(number, session_json.step_of_transition(each), each) for number, each in enumerate(data, first)
     )
-    return ChangeMessage(revision, previous, Position(epoch, n), updated_at, is_fresh, entries)
+    definitions, details = new or (None, None)
+    return ChangeMessage(
+        revision,
+        previous,
+        Position(epoch, n),
+        updated_at,
+        is_fresh,
+        entries,
+        None if definitions is None else session_json.load_definitions(definitions),
+        None if details is None else session_json.load_details(details),
+    )
 
 
 def apply_message(record: Record, message: ChangeMessage) -> Record | None:
@@ -75,6 +99,17 @@ def apply_message(record: Record, message: ChangeMessage) -> Record | None:
     steps = dict(progress.steps)
     for entry in message.entries[-missing:]:
         step, current_step, status = session_json.decode_transition(entry.data)
-        steps[step.step] = step
-    progress = progress._replace(steps=steps, current_step=current_step, status=status, updated_at=message.updated_at)
-    return Record(record.session._replace(progress=progress), message.position)
+        if step is not None:
+            steps[step.step] = step
+    definitions = message.definitions or record.session.definitions
+    progress = SessionProgress(
+        progress.session_id,
+        current_step,
+        len(definitions),
+        status,
+        steps,
+        progress.created_at,
+        message.updated_at,
+        message.details or progress.details,
+    )
+    return Record(Session(progress, definitions), message.position)

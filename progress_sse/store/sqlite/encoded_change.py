@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from progress_sse.core.details import NO_DETAILS
+from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
 from progress_sse.wire import session_json
 
@@ -14,8 +17,8 @@ class EncodedChange:
     Attributes:
         change: The change.
         header: Columns of the session's row: offset, status, current step, time of the update, list entry.
-        definitions: The step definitions of a new epoch.
-        steps: The steps that changed, by number.
+        definitions: The step definitions, of a new epoch or where they changed; else empty.
+        steps: The rows of the steps that changed, by number, and that of the details, if they changed.
         stale: Keyrings to delete, unless a key of theirs was used again.
         used_before: The time stamp before which their last use was.
     """
@@ -40,13 +43,13 @@ class EncodedChange:
             return cls(change)
         session, progress = record.session, record.session.progress
         is_new = change.is_fresh or change.expected is None
-        steps, summary = {}, None
-        for entry in change.entries:
-            steps[entry.step], summary = session_json.split_transition(entry.data)
+        steps, summary = encode_steps(change, record)
+        if change.has_new_details or (is_new and session.details is not NO_DETAILS):
+            steps[DETAILS] = session_json.encode_details(session.details)
         listed = session_json.encode_listed(session, summary)
         return cls(
             change,
             (record.position.offset, progress.status, progress.current_step, progress.updated_at, listed),
-            session_json.encode_definitions(session.definitions) if is_new else b"",
+            session_json.encode_definitions(session.definitions) if is_new or change.has_new_definitions else b"",
             tuple(steps.items()),
         )

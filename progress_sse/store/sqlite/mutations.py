@@ -122,11 +122,16 @@ def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, reco
 def _update_session(
     connection: sqlite3.Connection, encoded: EncodedChange, row: _SessionRow, limits: StorageLimits
 ) -> None:
+    if encoded.change.has_new_definitions:
+        connection.execute("UPDATE definitions SET data = ? WHERE life = ?", (encoded.definitions, row.life))
     for step in encoded.steps:
         connection.execute(
             "INSERT INTO steps VALUES (?, ?, ?) ON CONFLICT (life, step) DO UPDATE SET data = excluded.data",
             (row.life, *step),
         )
+    if encoded.change.resets_log:
+        connection.execute("DELETE FROM log WHERE life = ?", (row.life,))
+        row.log_rows = row.log_bytes = 0
     _append_to_log(connection, row, encoded.change.entries, limits)
     assert encoded.header is not None
     row.offset = encoded.header[0]

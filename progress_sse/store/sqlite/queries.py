@@ -8,7 +8,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
 from progress_sse.wire import session_json
 
@@ -34,10 +36,12 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     if row is None:
         return None
     life, epoch, n, status, current_step, created_at, updated_at, definitions = row
-    rows = connection.execute("SELECT data FROM steps WHERE life = ? ORDER BY step", (life,))
-    steps = {step.step: step for step in (session_json.decode_step(data) for (data,) in rows)}
+    rows = dict(connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,)))
+    said = rows.pop(DETAILS, None)
+    details = NO_DETAILS if said is None else session_json.decode_details(said)
+    steps = {number: session_json.decode_step(data) for number, data in rows.items()}
     defined = session_json.decode_definitions(definitions)
-    progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at)
+    progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at, details)
     return Record(Session(progress, defined), Position(epoch, n))
 
 

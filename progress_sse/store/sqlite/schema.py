@@ -1,8 +1,11 @@
-"""The tables of a store in SQLite: their definitions, and the upgrade from the previous format.
+"""The tables of a store in SQLite: their definitions, and the upgrade from earlier formats.
 
 A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
 it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
 Ids are compared byte by byte as UTF-8, which is code point by code point.
+
+A row of `steps` with the number 0 is what the session says besides its steps; a row of `log` with it is a transition
+of the session and of none of its steps. Format 3 has neither.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
 the rows of `keys` that refer to it hold a text that a client sent.
@@ -16,8 +19,11 @@ from progress_sse.store.types import fingerprint, new_epoch
 APPLICATION_ID: Final = 0x50534531
 """Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The format of the store, which `user_version` in the file says."""
+
+DETAILS: Final = 0
+"""The number of the row of `steps` that holds a session's details."""
 
 _KEY_TABLES: Final = (
     # `mark` orders the ids whose session was removed; it is 0 while the session exists. See `mutations`.
@@ -93,7 +99,7 @@ SCHEMA: Final = (
     *_KEY_TABLES,
 )
 
-_UPGRADE: Final = (
+_UPGRADE_OF_2: Final = (
     "ALTER TABLE keys RENAME TO former_keys",
     *_KEY_TABLES,
     "INSERT INTO keyrings SELECT life, fingerprint(session_id), max(rank), count(*), max(used_at), 0"
@@ -103,12 +109,12 @@ _UPGRADE: Final = (
     "DROP TABLE former_keys",
     "ALTER TABLE sessions DROP COLUMN keys_kept",
     "ALTER TABLE sessions DROP COLUMN keys_used",
-    f"PRAGMA user_version = {VERSION}",
 )
 
-_FORMER_TABLES: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+_TABLES_OF_2: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
+_TABLES: Final = _TABLES_OF_2 | {"keyrings"}
 
-TABLES: Final = {VERSION - 1: _FORMER_TABLES, VERSION: _FORMER_TABLES | {"keyrings"}}
+TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES, VERSION: _TABLES}
 """The tables of each format that can be used; see `upgrade`."""
 
 
@@ -124,14 +130,16 @@ def create(connection: sqlite3.Connection) -> None:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a store of the previous format up to date, completely or not at all."""
-    if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
+    """Bring a store of an earlier format up to date, completely or not at all."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
         return
     connection.create_function("fingerprint", 1, fingerprint)
-    connection.execute("PRAGMA secure_delete = ON")  # That format held keys in plain text.
+    connection.execute("PRAGMA secure_delete = ON")  # Format 2 held keys in plain text.
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _UPGRADE:
+    for statement in _UPGRADE_OF_2 if version == 2 else ():
         connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
 

@@ -16,7 +16,7 @@ local function take_list()
     end
     return list
 end
-local token, expected_epoch, expected_n, is_fresh = take(), take(), take(), take() == '1'
+local token, expected_epoch, expected_n, is_fresh, resets_log = take(), take(), take(), take() == '1', take() == '1'
 local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message = take()
@@ -94,7 +94,10 @@ if is_fresh then
     redis.call('HSET', state, 'n', n)  -- If this is refused, the session that would be replaced is still whole.
 end
 if is_removal or is_fresh then
-    redis.call('DEL', state, log)
+    redis.call('DEL', state)
+end
+if is_removal or is_fresh or resets_log then
+    redis.call('DEL', log)
     log_bytes, log_length = 0, 0
 end
 if is_removal then

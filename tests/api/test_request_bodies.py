@@ -18,13 +18,16 @@ from starlette.requests import Request
 from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
-from progress_sse.api.request_models import BatchBody, CreateBody, UpdateBody
+from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.routes import ROUTES
+from progress_sse.api.update_commands import UpdateContext, command_of
+from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.workflows import Workflows
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
+CONTEXT = UpdateContext(Workflows(), LIMITS)
 COMPONENTS = document(ROUTES, LIMITS, 20, frozenset())["components"]
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -91,7 +94,7 @@ creations = st.fixed_dictionaries(
 def test_an_update_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
     """SE-05: except for the one rule that compares two numbers, which only its text states."""
     is_described = schema("UpdateBody").is_valid(body) and not _is_past_its_total(body)
-    assert is_accepted(lambda: read(UpdateBody, json.dumps(body).encode()).command(Workflows())) is is_described
+    assert is_accepted(lambda: command_of(read(UpdateBody, json.dumps(body).encode()), CONTEXT)) is is_described
 
 
 def _is_past_its_total(body: Any) -> bool:
@@ -129,7 +132,7 @@ def test_one_of_many_updates_is_accepted_if_and_only_if_the_description_allows_i
 
     def ask() -> object:
         update = read_update(body, LIMITS)
-        return update.key, update.command(Workflows())
+        return update.key, command_of(update, CONTEXT)
 
     assert is_accepted(ask) is is_described
 

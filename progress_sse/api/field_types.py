@@ -1,0 +1,103 @@
+"""The types of the fields in request bodies: their rules, and how the description states them."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from progress_sse.core import details
+from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
+from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.wire.step_specs import StepSpec
+from progress_sse.wire.text import PlainText, check_text
+
+DEFAULT_PAGE_SIZE: Final = 100
+MAX_PAGE_SIZE: Final = 1000
+"""Sessions on a page of the list: by default, and at most."""
+
+
+def without_null(schema: dict[str, Any]) -> None:
+    """Exclude `null` from the schema of an optional field, in which `None` only stands for a missing field."""
+    described, _null = schema.pop("anyOf")
+    schema |= described
+
+
+def _check_total(total: int, info: ValidationInfo) -> int:
+    assert info.context is not None
+    limit: int = info.context["max_total_steps"]
+    if total > limit:
+        raise ValueError(f"is more than {limit}")
+    return total
+
+
+def _check_length(steps: Any, info: ValidationInfo) -> Any:
+    """Check the length before the elements, so that a list that is too long is refused at once."""
+    if isinstance(steps, list):
+        _check_total(len(steps), info)
+    return steps
+
+
+def _check_label(key: str) -> str:
+    if ":" in key:
+        raise ValueError("has a colon")
+    return check_text(key)
+
+
+def _check_that_all_differ(values: list[RequestKind]) -> list[RequestKind]:
+    if len(set(values)) < len(values):
+        raise ValueError("has a value twice")
+    return values
+
+
+def _check_url(url: str) -> str:
+    if not details.is_fit_url(url):
+        raise ValueError("is no http or https URL without user information, and no path of this host")
+    return url
+
+
+StepNumber = Annotated[int, Field(strict=True, ge=1)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
+TotalSteps = Annotated[
+    int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
+]
+Steps = Annotated[
+    list[StepSpec],
+    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
+    BeforeValidator(_check_length),
+]
+AgoMs = Annotated[int, Field(strict=True, ge=0, le=MAX_AGO_MS)]
+LeaseMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_LEASE_MS)]
+LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INTEGER)]
+AttemptId = Annotated[PlainText, Field(min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS)]
+Title = Annotated[PlainText, Field(min_length=1, max_length=details.MAX_TITLE_CHARS)]
+LabelKey = Annotated[
+    str,
+    Field(
+        strict=True,
+        min_length=1,
+        max_length=details.MAX_LABEL_CHARS,
+        json_schema_extra={"pattern": "^[^\\u0000:]*$"},
+    ),
+    AfterValidator(_check_label),
+]
+LabelValue = Annotated[PlainText, Field(max_length=details.MAX_LABEL_VALUE_CHARS)]
+Accepts = Annotated[
+    list[RequestKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
+]
+
+
+class LinkSpec(BaseModel):
+    """A link for the readers: http, https, or a path of this host."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    label: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_LINK_CHARS)]
+    url: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_URL_CHARS), AfterValidator(_check_url)]
+
+
+Links = Annotated[list[LinkSpec], Field(max_length=details.MAX_LINKS)]
+
+
+def to_links(specs: list[LinkSpec]) -> tuple[Link, ...]:
+    """Return the links that `specs` describe."""
+    return tuple(Link(spec.label, spec.url) for spec in specs)

@@ -1,0 +1,174 @@
+"""The models of updates, and the commands that they become."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from progress_sse.api.creation_model import canonical
+from progress_sse.api.field_types import (
+    Accepts,
+    AgoMs,
+    AttemptId,
+    Count,
+    LabelKey,
+    LabelValue,
+    LeaseMs,
+    Links,
+    LostAfterMs,
+    StepNumber,
+    Steps,
+    Title,
+)
+from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
+from progress_sse.core.details import MAX_LABELS
+from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.wire.step_specs import Milliseconds
+from progress_sse.wire.text import Text
+
+MAX_UPDATES: Final = 100
+"""Updates that one request may have."""
+
+_FIRST: Final = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
+"""The fields that a request's text always has; see `creation_model.canonical`."""
+
+_ON_A_STEP: Final = ("start", "complete", "progress", "skip", "beat")
+
+
+def _rule(condition: dict[str, Any], demand: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": condition, "required": list(condition)}, "then": demand}
+
+
+def _has(name: str, kind: str) -> dict[str, Any]:
+    return {"properties": {name: {"type": kind}}, "required": [name]}
+
+
+_NUMBER: Final = {"properties": {"step": {"type": "integer"}, "name": {"type": "null"}}, "required": ["step"]}
+_NAME: Final = {"properties": {"name": {"type": "string"}, "step": {"type": "null"}}, "required": ["name"]}
+_IS_START: Final = {"action": {"const": "start"}}
+
+_RULES: Final[dict[str, Any]] = {
+    "allOf": [
+        _rule({"action": {"enum": list(_ON_A_STEP)}}, {"oneOf": [_NUMBER, _NAME]}),
+        _rule({"action": {"const": "progress"}}, _has("current", "integer")),
+        _rule({"action": {"const": "plan"}}, _has("steps", "array")),
+        _rule({**_IS_START, "lease_ms": {"type": "integer"}}, _has("attempt_id", "string")),
+        _rule({**_IS_START, "lost_after_ms": {"type": "integer"}}, _has("lease_ms", "integer")),
+        _rule(
+            {"action": {"enum": ["complete", "finish"]}, "conclusion": {"const": "cancelled"}},
+            {"properties": {"success": {"const": False}}, "required": ["success"]},
+        ),
+    ]
+}
+
+
+class UpdateBody(BaseModel):
+    """The report of a worker. Other keys are ignored; numbers must be integers (`1.0` is not one)."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            **_RULES,
+            "examples": [
+                {"action": "start", "step": 1},
+                {"action": "progress", "step": 1, "current": 3120, "total": 8000, "message": "reading"},
+                {"action": "complete", "step": 1, "message": "8,000 rows"},
+                {"action": "complete", "step": 1, "success": False, "error": "disk full"},
+                {"action": "start", "name": "Upload", "attempt_id": "f3b1", "lease_ms": 30000},
+                {"action": "skip", "step": 2, "message": "nothing to do"},
+                {"action": "finish", "success": False, "error": "cancelled by hand", "conclusion": "cancelled"},
+            ],
+        },
+    )
+
+    action: Literal["start", "complete", "progress", "skip", "beat", "finish", "plan", "describe"]
+    step: StepNumber | None = Field(None, description="One of the session's steps, the first of which is 1.")
+    timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
+    success: StrictBool = Field(True, description="For `complete` and `finish`.")
+    message: Text = Field("", description="For `complete`, `progress` and `skip`.")
+    error: Text = Field("", description="For `complete` and `finish`.")
+    current: Count | None = Field(None, description="Required for `progress`: at most `total`.")
+    total: Count | None = Field(None, description="For `progress`; `null` where it is unknown.")
+    name: Text | None = Field(None, min_length=1, description="The step's name, in place of its number.")
+    append: StrictBool = Field(False, description="For `start` by name: append a step, even if one has that name.")
+    estimated_ms: Milliseconds | None = Field(None, description="For `start` by name: of the step that it appends.")
+    attempt_id: AttemptId | None = Field(None, description="The worker's attempt, a new text for each one.")
+    lease_ms: LeaseMs | None = Field(
+        None, description="For `start` with an `attempt_id`: without a report for so long, the step counts as stalled."
+    )
+    lost_after_ms: LostAfterMs | None = Field(
+        None, description="For `start` with a `lease_ms`: without a report for so long, the step counts as lost."
+    )
+    ago_ms: AgoMs = Field(0, description="How long before this request it happened.")
+    conclusion: Literal["cancelled"] | None = Field(None, description="For `complete` and `finish` without success.")
+    links: Links | None = Field(None, description="For `complete`, `finish` and `describe`: those of the session.")
+    steps: Steps | None = Field(None, description="For `plan`: the steps to append.")
+    title: Title | None = Field(None, description="For `describe`; `null` removes it.")
+    labels: dict[LabelKey, LabelValue | None] | None = Field(
+        None, max_length=MAX_LABELS, description="For `describe`: labels to add; `null` removes one, or all."
+    )
+    accepts: Accepts | None = Field(None, description="For `describe`: what readers may ask; `null` removes it.")
+
+    def canonical(self) -> str:
+        """Return the request as text, by which it is the same again under the same idempotency key."""
+        return canonical(self, _FIRST)
+
+
+class AddressedUpdate(UpdateBody):
+    """One of several updates, with the values that a single update has in its path and headers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_RULES,
+            "examples": [{"session_id": "nightly", "idempotency_key": "5f0c", "action": "complete", "step": 1}],
+        }
+    )
+
+    session_id: Annotated[str, Field(strict=True)]
+    idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=KEY_SCHEMA)] | None = None
+    run: Annotated[str, Field(strict=True)] | None = Field(
+        None, description="`Progress-Run` from the response to the session's creation."
+    )
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        """The update's idempotency key, the same when it is sent again by itself; `None` if it has none.
+
+        Raises:
+            InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
+        """
+        if self.idempotency_key is None:
+            return None
+        return make_key(self.idempotency_key, UPDATE, self.canonical())
+
+    def canonical(self) -> str:
+        """Return the text of the update by itself."""
+        return canonical(self, _FIRST, without=_ADDRESS)
+
+
+_ADDRESS: Final = frozenset({"session_id", "idempotency_key", "run"})
+
+
+class BatchBody(BaseModel):
+    """Updates, of one session or of several."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "updates": [
+                        {"session_id": "nightly", "idempotency_key": "5f0c", "action": "complete", "step": 1},
+                        {"session_id": "nightly", "idempotency_key": "5f0d", "action": "start", "step": 2},
+                    ]
+                }
+            ]
+        },
+    )
+
+    updates: list[Any] = Field(
+        min_length=1,
+        max_length=MAX_UPDATES,
+        description="Each is the body of an update, with its `session_id` and an optional `idempotency_key`. Each is "
+        "applied or refused by itself: an invalid one does not affect the others.",
+        json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/AddressedUpdate"}, {}]}},
+    )

@@ -1,0 +1,73 @@
+"""Whose attempt a step is: a later attempt fences out the earlier ones, however late their words arrive."""
+
+from progress_sse.core.commands import SessionCommand, Start, StepCommand
+from progress_sse.core.details import Claim, Details, with_replaced
+from progress_sse.core.errors import AttemptSupersededError, StepRunningError
+from progress_sse.core.model import Session, StepProgress
+
+
+def check_attempt(session: Session, number: int, command: StepCommand) -> None:
+    """Refuse a command on a step by an attempt that another one has replaced.
+
+    Raises:
+        AttemptSupersededError: The step's newest attempt is another one; or, of a step that no attempt has started,
+            the command's attempt lost another step to a later one.
+    """
+    attempt_id, details = command.attempt_id, session.details
+    if attempt_id is None:
+        return
+    if isinstance(command, Start) or number not in session.progress.steps:
+        is_superseded = attempt_id in details.replaced
+    else:
+        claim = details.claims.get(number)
+        is_superseded = claim is None or claim.attempt_id != attempt_id
+    if is_superseded:
+        raise AttemptSupersededError
+
+
+def check_session_attempt(session: Session, command: SessionCommand) -> None:
+    """Refuse a command on the session as a whole by an attempt that another one has replaced.
+
+    Raises:
+        AttemptSupersededError: It is neither the newest attempt of a step, nor the one that created the session and
+            lost no step to a later one.
+    """
+    attempt_id, details = command.attempt_id, session.details
+    if attempt_id is None:
+        return
+    is_creator = attempt_id == details.creator and attempt_id not in details.replaced
+    if not is_creator and all(claim.attempt_id != attempt_id for claim in details.claims.values()):
+        raise AttemptSupersededError
+
+
+def check_no_other_runs(session: Session, attempt_id: str | None) -> None:
+    """Refuse that an attempt ends steps that run under another one.
+
+    Raises:
+        StepRunningError: There is such a step.
+    """
+    if attempt_id is None:
+        return
+    for number, claim in session.details.claims.items():
+        if claim.attempt_id not in (None, attempt_id) and session.progress.steps[number].status == "running":
+            raise StepRunningError
+
+
+def attempt_number(before: StepProgress | None, claim: Claim | None, start: Start) -> int | None:
+    """Return which attempt a start is, counted from the first one with an id; the same id again is the same attempt."""
+    if before is None or before.attempt is None:
+        return None if start.attempt_id is None else 1
+    is_same = claim is not None and claim.attempt_id is not None and claim.attempt_id == start.attempt_id
+    return before.attempt if is_same else before.attempt + 1
+
+
+def with_claim(details: Details, number: int, start: Start) -> Details:
+    """Return the details after a step was started."""
+    former = details.claims.get(number)
+    if former is None and start.attempt_id is None:
+        return details
+    replaced = details.replaced
+    if former is not None and former.attempt_id not in (None, start.attempt_id):
+        replaced = with_replaced(replaced, former.attempt_id)
+    claim = Claim(start.attempt_id, start.lease_ms, start.lost_after_ms)
+    return details._replace(claims={**details.claims, number: claim}, replaced=replaced)

@@ -1,0 +1,195 @@
+"""Which values are valid in commands: HTTP requests are validated before, callers in the process are not."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, get_args
+
+from progress_sse.core import details
+from progress_sse.core.commands import (
+    Advance,
+    Beat,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    StepName,
+    Unchanged,
+)
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, is_text
+
+MAX_AGO_MS: Final = 86_400_000
+"""How long before it is reported something may have happened: a day, in milliseconds."""
+
+MIN_LEASE_MS: Final = 1_000
+MAX_LEASE_MS: Final = 3_600_000
+"""Milliseconds between two signs of life of a worker: at least, and at most."""
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER  # bool is a subclass of int.
+
+
+def _is_count_or_none(value: object) -> bool:
+    return value is None or _is_count(value)
+
+
+def _is_step(value: object) -> bool:
+    return type(value) is int or (isinstance(value, StepName) and bool(value.name) and is_text(value.name))
+
+
+def _is_ago(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_AGO_MS
+
+
+def _is_attempt_id(value: object) -> bool:
+    return value is None or _is_short_text(value, details.MAX_ATTEMPT_ID_CHARS)
+
+
+def _is_lease(value: object) -> bool:
+    return value is None or (type(value) is int and MIN_LEASE_MS <= value <= MAX_LEASE_MS)
+
+
+def _is_short_text(value: object, most: int) -> bool:
+    return is_text(value) and 0 < len(str(value)) <= most
+
+
+def _is_title(value: object) -> bool:
+    return value is None or isinstance(value, Unchanged) or _is_short_text(value, details.MAX_TITLE_CHARS)
+
+
+def _is_labels(value: object) -> bool:
+    if value is None or isinstance(value, Unchanged):
+        return True
+    return (
+        isinstance(value, Mapping)
+        and len(value) <= details.MAX_LABELS
+        and all(
+            _is_short_text(key, details.MAX_LABEL_CHARS)
+            and ":" not in key
+            and (text is None or (is_text(text) and len(text) <= details.MAX_LABEL_VALUE_CHARS))
+            for key, text in value.items()
+        )
+    )
+
+
+def _is_links(value: object) -> bool:
+    if value is None or isinstance(value, Unchanged):
+        return True
+    return (
+        isinstance(value, tuple)
+        and len(value) <= details.MAX_LINKS
+        and all(isinstance(each, details.Link) and _is_link(each) for each in value)
+    )
+
+
+def _is_link(link: details.Link) -> bool:
+    has_fit_texts = _is_short_text(link.label, details.MAX_LINK_CHARS) and _is_short_text(
+        link.url, details.MAX_URL_CHARS
+    )
+    return has_fit_texts and details.is_fit_url(link.url)
+
+
+def _is_accepts(value: object) -> bool:
+    if value is None or isinstance(value, Unchanged):
+        return True
+    return isinstance(value, tuple) and set(value) <= set(get_args(details.RequestKind))
+
+
+def _is_conclusion(value: object) -> bool:
+    return value in (None, "cancelled")
+
+
+_Demand: TypeAlias = tuple[Callable[[object], bool], str]
+
+_STEP: Final[_Demand] = (_is_step, "an integer, or a StepName")
+_COUNT: Final[_Demand] = (_is_count, f"an integer from 0 to {MAX_SAFE_INTEGER}")
+_OPTIONAL_COUNT: Final[_Demand] = (_is_count_or_none, _COUNT[1])
+_TEXT: Final[_Demand] = (is_text, "text without NUL and surrogates")
+_LEASE: Final[_Demand] = (_is_lease, f"an integer from {MIN_LEASE_MS} to {MAX_LEASE_MS}")
+
+_ATTEMPT: Final[tuple[tuple[str, _Demand], ...]] = (
+    ("attempt_id", (_is_attempt_id, f"text of 1 to {details.MAX_ATTEMPT_ID_CHARS} characters")),
+)
+_SENT: Final = (*_ATTEMPT, ("ago_ms", (_is_ago, f"an integer from 0 to {MAX_AGO_MS}")))
+_LINKS: Final[tuple[tuple[str, _Demand], ...]] = (("links", (_is_links, "links that pages may open")),)
+_TELLING: Final[tuple[tuple[str, _Demand], ...]] = (
+    ("title", (_is_title, f"text of 1 to {details.MAX_TITLE_CHARS} characters")),
+    ("labels", (_is_labels, "short texts by short names")),
+    *_LINKS,
+    ("accepts", (_is_accepts, f"some of {', '.join(get_args(details.RequestKind))}")),
+)
+_CONCLUSION: Final[tuple[tuple[str, _Demand], ...]] = (("conclusion", (_is_conclusion, "cancelled, or None")),)
+
+_DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
+    Create: (*_TELLING, *_ATTEMPT),
+    Delete: (),
+    Start: (
+        ("step", _STEP),
+        ("timeout_ms", _OPTIONAL_COUNT),
+        ("estimated_ms", _OPTIONAL_COUNT),
+        ("lease_ms", _LEASE),
+        ("lost_after_ms", _OPTIONAL_COUNT),
+        *_SENT,
+    ),
+    Complete: (("step", _STEP), ("message", _TEXT), ("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
+    Advance: (("step", _STEP), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT), *_SENT),
+    Skip: (("step", _STEP), ("message", _TEXT), *_SENT),
+    Beat: (("step", _STEP), *_SENT),
+    Finish: (("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
+    Plan: _SENT,
+    Describe: (*_TELLING, *_SENT),
+}
+
+
+def check_command(command: Command) -> None:
+    """Refuse values that no session can hold.
+
+    Raises:
+        InvalidRequestError: A value is none that its field can have, or contradicts another one.
+    """
+    for name, (is_fit, demand) in _DEMANDS[type(command)]:
+        if not is_fit(getattr(command, name)):
+            raise InvalidRequestError(f"{name} must be {demand}.")
+    if isinstance(command, Start):
+        _check_lease(command)
+    elif isinstance(command, Complete | Finish) and command.conclusion is not None and command.success:
+        raise InvalidRequestError("conclusion: a success is not cancelled.")
+
+
+def _check_lease(start: Start) -> None:
+    if start.lease_ms is None and start.lost_after_ms is None:
+        return
+    if start.attempt_id is None:
+        raise InvalidRequestError("lease_ms: needs an attempt_id.")
+    if start.lease_ms is None:
+        raise InvalidRequestError("lost_after_ms: needs a lease_ms.")
+    if start.lost_after_ms is not None and start.lost_after_ms < start.lease_ms:
+        raise InvalidRequestError("lost_after_ms: must not be less than lease_ms.")
+
+
+def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: bool = False) -> None:
+    """Refuse step definitions that no session can have.
+
+    Raises:
+        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
+    """
+    if not definitions and not may_be_empty:
+        raise InvalidRequestError("definitions must be at least one step.")
+    if not all(map(_is_definition, definitions)):
+        raise InvalidRequestError(
+            f"each definition must have a name that is {_TEXT[1]}, and times that are {_COUNT[1]}."
+        )
+
+
+def _is_definition(value: object) -> bool:
+    return (
+        isinstance(value, StepDefinition)
+        and is_text(value.name)
+        and _is_count(value.timeout_ms)
+        and _is_count(value.estimated_ms)
+    )

@@ -1,0 +1,133 @@
+"""What a session says besides its steps: its title, labels and links, how it ended, and whose attempts its steps are.
+
+Frozen values, and the rules for those that clients send. A session of which no worker said any of it shares
+`NO_DETAILS`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+from progress_sse.core.errors import TooMuchError
+
+SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
+RequestKind: TypeAlias = Literal["cancel", "retry"]
+
+MAX_TITLE_CHARS: Final = 200
+MAX_LABELS: Final = 16
+MAX_LABEL_CHARS: Final = 64
+MAX_LABEL_VALUE_CHARS: Final = 256
+MAX_LINKS: Final = 20
+MAX_LINK_CHARS: Final = 100
+MAX_URL_CHARS: Final = 2048
+MAX_ATTEMPT_ID_CHARS: Final = 64
+
+MAX_DETAILS_BYTES: Final = 4096
+"""Bytes of JSON that title, labels, links and accepted requests of a session may have together."""
+
+MAX_REPLACED_ATTEMPTS: Final = 10
+"""How many attempts that were replaced by a later one a session remembers."""
+
+
+class Link(NamedTuple):
+    """A link for the readers of a session; the server never opens it."""
+
+    label: str
+    url: str
+
+
+class Claim(NamedTuple):
+    """Whose attempt a step is, and how long it may be silent; readers do not see it.
+
+    Attributes:
+        attempt_id: The id that its worker made up; `None` if its last start brought none.
+        lease_ms: Milliseconds without a sign after which the step counts as stalled; `None`: never.
+        lost_after_ms: Milliseconds without a sign after which it counts as lost; `None`: never.
+    """
+
+    attempt_id: str | None
+    lease_ms: int | None = None
+    lost_after_ms: int | None = None
+
+
+class Details(NamedTuple):
+    """What a session says besides its steps [docs/protocol.md].
+
+    Attributes:
+        title: Its name for people.
+        labels: Texts by which it is found.
+        links: Its results, and pages about it.
+        open_ended: Whether steps are added while it runs, and only `finish` completes it.
+        error: Why it ended, where it ended as a whole.
+        conclusion: What ended it, beyond its status.
+        accepts: What readers may ask of its worker.
+        is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
+        creator: The attempt that created it.
+        claims: Of each step that was started with an attempt id, whose it is.
+        replaced: The newest attempts whose step was started by another one.
+    """
+
+    title: str | None = None
+    labels: Mapping[str, str] = MappingProxyType({})
+    links: tuple[Link, ...] = ()
+    open_ended: bool = False
+    error: str | None = None
+    conclusion: SessionConclusion | None = None
+    accepts: tuple[RequestKind, ...] = ()
+    is_finished: bool = False
+    creator: str | None = None
+    claims: Mapping[int, Claim] = MappingProxyType({})
+    replaced: tuple[str, ...] = ()
+
+
+NO_DETAILS: Final = Details()
+
+
+def check_size(details: Details) -> None:
+    """Refuse details that are too large for each reader to get with each event.
+
+    Raises:
+        TooMuchError: Title, labels, links and accepted requests are more than `MAX_DETAILS_BYTES` of JSON together.
+    """
+    said: dict[str, object] = {}
+    if details.title is not None:
+        said["title"] = details.title
+    if details.labels:
+        said["labels"] = dict(details.labels)
+    if details.links:
+        said["links"] = [link._asdict() for link in details.links]
+    if details.accepts:
+        said["accepts"] = details.accepts
+    if len(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_DETAILS_BYTES:
+        raise TooMuchError
+
+
+def is_fit_url(url: str) -> bool:
+    """Return whether pages may open the URL: http, https, or a path of the page's own host.
+
+    A path that begins with two slashes, or with a backslash after the first, would name another host.
+    """
+    if any(char.isspace() or not char.isprintable() for char in url):
+        return False
+    if url.startswith("/"):
+        return not url.startswith(("//", "/\\"))
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def with_labels(before: Mapping[str, str], changes: Mapping[str, str | None] | None) -> Mapping[str, str]:
+    """Return the labels after changes: each is set, or removed by `None`; `None` in place of changes removes all."""
+    if changes is None:
+        return {}
+    merged: dict[str, str | None] = {**before, **changes}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def with_replaced(before: Sequence[str], attempt_id: str) -> tuple[str, ...]:
+    """Return the attempts that were replaced, the newest last."""
+    return (*(each for each in before if each != attempt_id), attempt_id)[-MAX_REPLACED_ATTEMPTS:]

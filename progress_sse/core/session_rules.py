@@ -1,0 +1,174 @@
+"""What a command makes of a session as a whole: creation, end, further steps, and what it says besides its steps."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
+from progress_sse.core.command_checks import check_definitions
+from progress_sse.core.commands import UNCHANGED, Create, Describe, Finish, Plan, SessionCommand, Start, StepName
+from progress_sse.core.details import NO_DETAILS, Details, check_size, with_labels
+from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
+from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
+
+
+def created(
+    session_id: str, definitions: tuple[StepDefinition, ...], now: datetime, details: Details = NO_DETAILS
+) -> Session:
+    """Return a fresh, pending session with one step for each definition.
+
+    Raises:
+        InvalidRequestError: There is none, and it is not open-ended; or one has a name or time that cannot be shown.
+    """
+    check_definitions(definitions, may_be_empty=details.open_ended)
+    stamp = timestamp(now)
+    progress = SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp, details)
+    return Session(progress, definitions)
+
+
+def create(session_id: str, command: Create, now: datetime) -> Session:
+    """Return the session that a creation asks for.
+
+    Raises:
+        InvalidRequestError: It cannot have these steps.
+        TooMuchError: It says too much besides its steps.
+    """
+    details = Details(
+        title=command.title,
+        labels=command.labels,
+        links=command.links,
+        open_ended=command.open_ended,
+        accepts=command.accepts,
+        creator=command.attempt_id,
+    )
+    if details == NO_DETAILS:
+        return created(session_id, command.definitions, now)
+    check_size(details)
+    return created(session_id, command.definitions, now, details)
+
+
+def created_by(session_id: str, command: Start, now: datetime) -> Session:
+    """Return the session that a first `start` creates: an open-ended one, if it names its step."""
+    if isinstance(command.step, StepName):
+        return created(session_id, (), now, Details(open_ended=True))
+    return created(session_id, command.definitions, now)
+
+
+def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
+    """Return the session after the command; the same object if the command repeats what it says already.
+
+    Raises:
+        ProblemError: The command cannot be applied.
+    """
+    check_session_attempt(session, command)
+    if isinstance(command, Finish):
+        return _finished(session, command, now)
+    moment = time_of(command.ago_ms, now, session.progress.created_at)
+    if isinstance(command, Plan):
+        return _planned(session, command, moment)
+    details = _described(session.details, command)
+    return session if details == session.details else told(session, details, command.ago_ms, moment)
+
+
+def _finished(session: Session, command: Finish, now: datetime) -> Session:
+    check_no_other_runs(session, command.attempt_id)
+    before = session.progress
+    status: SessionStatus = "completed" if command.success else "error"
+    error = None if command.success else command.error
+    links = session.details.links if command.links is None else command.links
+    details = session.details._replace(error=error, conclusion=command.conclusion, links=links, is_finished=True)
+    steps = _ended_steps(session, command, now)
+    shown = details._replace(is_finished=session.details.is_finished)
+    if status == before.status and steps == before.steps and shown == session.details:
+        return session
+    check_size(details)
+    moment = time_of(command.ago_ms, now, before.created_at)
+    stamp = updated_at(before, command.ago_ms, moment)
+    progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
+    return session._replace(progress=progress)
+
+
+def _ended_steps(session: Session, command: Finish, now: datetime) -> Mapping[int, StepProgress]:
+    steps = dict(session.progress.steps)
+    for number in range(1, session.progress.total_steps + 1):
+        step = steps.get(number)
+        moment = time_of(command.ago_ms, now, newest_time(session, step))
+        if step is None:
+            if command.success:
+                steps[number] = skipped(session, None, number, "", moment)
+        elif step.status == "running":
+            if command.success:
+                steps[number] = end(step, "success", step.message, "", None, moment)
+            else:
+                steps[number] = end(step, "error", step.message, command.error, command.conclusion, moment)
+    return steps
+
+
+def _planned(session: Session, command: Plan, moment: datetime) -> Session:
+    if not session.details.open_ended:
+        raise StepsFixedError
+    if not command.definitions:
+        raise InvalidRequestError("definitions must be at least one step.")
+    longer = appended(session, command.definitions, command.max_total_steps)
+    details = reopened(session.details)
+    status = status_of(longer.progress.steps, longer.progress.total_steps, details)
+    stamp = updated_at(session.progress, command.ago_ms, moment)
+    progress = longer.progress._replace(status=status, updated_at=stamp, details=details)
+    return longer._replace(progress=progress)
+
+
+def appended(session: Session, definitions: tuple[StepDefinition, ...], max_total_steps: int) -> Session:
+    """Return the session with further steps.
+
+    Raises:
+        InvalidRequestError: A step has a name or time that cannot be shown.
+        TooManyStepsError: It would have more than `max_total_steps`.
+    """
+    check_definitions(definitions)
+    longer = (*session.definitions, *definitions)
+    if len(longer) > max_total_steps:
+        raise TooManyStepsError(f"A session has at most {max_total_steps} steps.")
+    return Session(session.progress._replace(total_steps=len(longer)), longer)
+
+
+def _described(before: Details, command: Describe) -> Details:
+    after = before
+    if command.title is not UNCHANGED:
+        after = after._replace(title=command.title)
+    if command.labels is not UNCHANGED:
+        after = after._replace(labels=with_labels(before.labels, command.labels))
+    if command.links is not UNCHANGED:
+        after = after._replace(links=command.links or ())
+    if command.accepts is not UNCHANGED:
+        after = after._replace(accepts=command.accepts or ())
+    check_size(after)
+    return after
+
+
+def reopened(details: Details) -> Details:
+    """Return the details of a session that goes on after it was ended."""
+    if details.is_finished or details.error is not None or details.conclusion is not None:
+        return details._replace(error=None, conclusion=None, is_finished=False)
+    return details
+
+
+def told(session: Session, details: Details, ago_ms: int, moment: datetime) -> Session:
+    """Return the session with other details, and no other change."""
+    stamp = updated_at(session.progress, ago_ms, moment)
+    return session._replace(progress=session.progress._replace(updated_at=stamp, details=details))
+
+
+def updated_at(before: SessionProgress, ago_ms: int, moment: datetime) -> str:
+    """Return the time stamp of an update; one that tells of an earlier moment does not set it back."""
+    stamp = timestamp(moment)
+    return max(stamp, before.updated_at) if ago_ms else stamp
+
+
+def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Details) -> SessionStatus:
+    """Return the status that follows from the steps, of a session that was not finished as a whole."""
+    statuses = [step.status for step in steps.values()]
+    if not statuses:
+        return "pending"
+    if statuses.count("success") == total_steps and not details.open_ended:
+        return "completed"
+    return "error" if "error" in statuses else "running"

@@ -1,0 +1,190 @@
+"""What a command makes of a step: the cells of the table in ``state_machine``.
+
+Each rule takes the session, the step so far, the command, its time and the step's number. It returns the step
+afterwards; the same object if the command repeats what the step has already.
+"""
+
+from datetime import datetime, timedelta
+
+from progress_sse.core.attempts import attempt_number
+from progress_sse.core.commands import Advance, Beat, Complete, Skip, Start
+from progress_sse.core.errors import InvalidRequestError, StepStartedError
+from progress_sse.core.model import (
+    Liveness,
+    Session,
+    StepAdvance,
+    StepConclusion,
+    StepDefinition,
+    StepProgress,
+    StepStatus,
+)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return ISO 8601 with offset and microseconds; as text, moments in UTC sort by time."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def time_of(ago_ms: int, now: datetime, earliest: str) -> datetime:
+    """Return when it happened: `ago_ms` before `now`, and not before the time stamp `earliest`."""
+    if not ago_ms:
+        return now
+    return min(now, max(datetime.fromisoformat(earliest), now - timedelta(milliseconds=ago_ms)))
+
+
+def newest_time(session: Session, step: StepProgress | None) -> str:
+    """Return the newest time stamp of a step; of one that was never started, the creation of its session."""
+    if step is None:
+        return session.progress.created_at
+    return step.completed_at or step.started_at or session.progress.created_at
+
+
+def begin(session: Session, before: StepProgress | None, command: Start, moment: datetime, number: int) -> StepProgress:
+    """Replace the step by a fresh running one."""
+    definition = session.definitions[number - 1]
+    started_at = timestamp(moment)
+    attempt = attempt_number(before, session.details.claims.get(number), command)
+    return StepProgress(
+        number,
+        definition.name,
+        "running",
+        started_at,
+        None,
+        0,
+        command.timeout_ms or definition.timeout_ms,
+        attempt=attempt,
+        liveness=None if command.lease_ms is None else Liveness("live", started_at),
+    )
+
+
+def complete(
+    _session: Session, before: StepProgress, command: Complete, moment: datetime, _number: int
+) -> StepProgress:
+    """End the step, or end it otherwise than before."""
+    status: StepStatus = "success" if command.success else "error"
+    is_repeat = (before.status, before.message, before.error) == (status, command.message, command.error)
+    if is_repeat and before.conclusion == command.conclusion:
+        return before
+    return end(before, status, command.message, command.error, command.conclusion, moment)
+
+
+def end(
+    before: StepProgress,
+    status: StepStatus,
+    message: str,
+    error: str,
+    conclusion: StepConclusion | None,
+    moment: datetime,
+) -> StepProgress:
+    """Return the step ended at `moment`."""
+    return StepProgress(
+        before.step,
+        before.name,
+        status,
+        before.started_at,
+        timestamp(moment),
+        _elapsed_ms(before, moment),
+        before.timeout_ms,
+        message,
+        error,
+        None,
+        before.attempt,
+        None,
+        conclusion,
+    )
+
+
+def advance(_session: Session, before: StepProgress, command: Advance, moment: datetime, _number: int) -> StepProgress:
+    """Move the step on."""
+    if command.total is not None and command.current > command.total:
+        raise InvalidRequestError("current must lie between 0 and total.")
+    advanced = StepAdvance(command.current, command.total)
+    live = _heard(before.liveness, moment)
+    if (before.advance, before.message, before.liveness) == (advanced, command.message, live):
+        return before
+    return StepProgress(
+        before.step,
+        before.name,
+        before.status,
+        before.started_at,
+        before.completed_at,
+        before.elapsed_ms,
+        before.timeout_ms,
+        command.message,
+        before.error,
+        advanced,
+        before.attempt,
+        live,
+    )
+
+
+def hear(_session: Session, before: StepProgress, _command: Beat, moment: datetime, _number: int) -> StepProgress:
+    """Count a sign of life; it changes what readers see of a stalled step alone."""
+    live = _heard(before.liveness, moment)
+    return before if live == before.liveness else before._replace(liveness=live)
+
+
+def skip(session: Session, before: StepProgress | None, command: Skip, moment: datetime, number: int) -> StepProgress:
+    """Count the step as done."""
+    return skipped(session, before, number, command.message, moment)
+
+
+def skipped(session: Session, before: StepProgress | None, number: int, message: str, moment: datetime) -> StepProgress:
+    """Return the step as done without any work."""
+    definition, stamp = session.definitions[number - 1], timestamp(moment)
+    attempt = None if before is None else before.attempt
+    return StepProgress(
+        number,
+        definition.name,
+        "success",
+        stamp,
+        stamp,
+        0,
+        definition.timeout_ms,
+        message,
+        attempt=attempt,
+        conclusion="skipped",
+    )
+
+
+def skip_again(_session: Session, before: StepProgress, command: Skip, _moment: datetime, _number: int) -> StepProgress:
+    """Take an identical skip as a repeat, and refuse to skip a step that has succeeded."""
+    if before.conclusion != "skipped" or before.message != command.message:
+        raise StepStartedError
+    return before
+
+
+def revived(before: StepProgress, moment: datetime) -> StepProgress:
+    """Return a step that counted as lost as if it still ran."""
+    return StepProgress(
+        before.step,
+        before.name,
+        "running",
+        before.started_at,
+        None,
+        0,
+        before.timeout_ms,
+        before.message,
+        attempt=before.attempt,
+        liveness=Liveness("live", timestamp(moment)),
+    )
+
+
+def _heard(before: Liveness | None, moment: datetime) -> Liveness | None:
+    if before is None or before.state == "live":
+        return before
+    return Liveness("live", timestamp(moment))
+
+
+def _elapsed_ms(step: StepProgress, moment: datetime) -> int:
+    assert step.started_at is not None
+    elapsed = moment - datetime.fromisoformat(step.started_at)
+    return max(0, elapsed // timedelta(milliseconds=1))
+
+
+def define(name: str, timeout_ms: int | None, estimated_ms: int | None) -> StepDefinition:
+    """Return the definition of a step that a `start` appends; 0 milliseconds until its timeout are the default."""
+    default = StepDefinition(name)
+    return StepDefinition(
+        name, timeout_ms or default.timeout_ms, default.estimated_ms if estimated_ms is None else estimated_ms
+    )
