@@ -1,0 +1,133 @@
+"""What sessions say besides their steps, and changes that only a snapshot tells: the same on every backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.core.commands import Advance, Command, Complete, Create, Describe, Finish, Plan, Skip, Start, StepName
+from progress_sse.core.details import NO_DETAILS, Claim, Link
+from progress_sse.core.errors import AttemptSupersededError
+from progress_sse.core.model import Position, StepDefinition
+from progress_sse.store.backend import Backend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import LogEntry, Notification
+from tests.store.changes import HOSTILE_TEXT
+
+CREATE = Create(
+    (StepDefinition("Load"),),
+    title="Nightly 日本語",
+    labels={"customer": HOSTILE_TEXT, "kind": "import"},
+    links=(Link("Log", "https://example.org/log?a=1&b=<2>"),),
+    open_ended=True,
+    accepts=("cancel", "retry"),
+    attempt_id="A",
+)
+
+COMMANDS: dict[str, Command] = {
+    "a step by its name": Start(StepName("Load"), (), attempt_id="A", lease_ms=30_000, lost_after_ms=600_000),
+    "a report": Advance(1, 3, 8, "reading", attempt_id="A"),
+    "a description": Describe(title=None, labels={"kind": None, "région": "é"}),
+    "a step that is appended": Start(StepName("Parse"), (), attempt_id="A"),
+    "a plan": Plan((StepDefinition("Check", 5, 6), StepDefinition("日本語"), StepDefinition("Upload"))),
+    "links": Complete(1, message="done", links=(Link("Result", "/files/1"),), attempt_id="A"),
+    "a second attempt": Start(1, (), attempt_id="B", lease_ms=1000),
+    "a step that is skipped": Skip(StepName("日本語"), "not needed"),
+    "the end": Finish(success=False, error="boom", conclusion="cancelled"),
+    "a retry": Start(2, (), attempt_id="C"),
+    "the definite end": Finish(),
+}
+
+SNAPSHOTS = {"a plan", "the end", "the definite end"}
+"""The changes that only a snapshot tells."""
+
+
+async def tell(store: ProgressStore) -> tuple[list[Position], list[str]]:
+    """Apply all of it, and return the position after each command, and the command's name."""
+    positions, names = [], []
+    for name, command in {"the creation": CREATE, **COMMANDS}.items():
+        applied = await store.apply("s", command)
+        assert applied.record is not None
+        assert await store.load("s") == applied.record
+        positions.append(applied.record.position)
+        names.append(name)
+    return positions, names
+
+
+class TestStory:
+    """Details, claims, appended steps, and snapshots."""
+
+    async def test_each_change_takes_one_offset(self, store: ProgressStore) -> None:
+        """Whatever it changes."""
+        positions, _ = await tell(store)
+        assert [position.offset for position in positions] == list(range(len(COMMANDS) + 1))
+        assert len({position.epoch for position in positions}) == 1
+
+    async def test_a_durable_backend_keeps_all_of_it(self, store: ProgressStore, backend: Backend) -> None:
+        """Also what readers do not see."""
+        await tell(store)
+        before = await store.load("s")
+        assert before is not None
+        details = before.session.details
+        assert details.claims == {1: Claim("B", 1000), 2: Claim("C")}
+        assert (details.creator, details.replaced, details.is_finished) == ("A", ("A",), True)
+        await backend.aclose()
+        await backend.open()
+        after = await store.load("s")
+        assert after is None or after == before  # Memory is lost with its process.
+
+    async def test_the_log_reaches_back_to_the_last_snapshot(self, store: ProgressStore, backend: Backend) -> None:
+        """Who comes back from before it gets the newest snapshot."""
+        kept: list[LogEntry] = []
+        await store.apply("s", CREATE)
+        for name, command in COMMANDS.items():
+            record = (await store.apply("s", command)).record
+            assert record is not None
+            here, before = record.position, record.position._replace(offset=record.position.offset - 1)
+            missed = await backend.replay("s", before)
+            if name in SNAPSHOTS:
+                kept = []
+                assert missed is None
+            else:
+                assert missed is not None
+                kept.extend(missed)
+                assert await backend.replay("s", here._replace(offset=here.offset - len(kept))) == kept
+            assert await backend.replay("s", here) == []
+            assert await backend.replay("s", here._replace(offset=here.offset - len(kept) - 1)) is None
+
+    async def test_listeners_get_each_change(self, store: ProgressStore, backend: Backend) -> None:
+        """The transitions with their entries, a snapshot without any."""
+        notifications: list[Notification] = []
+        await backend.listen("s", notifications.append)
+        positions, names = await tell(store)
+        assert [each.record and each.record.position for each in notifications] == positions
+        without = {name for name, each in zip(names, notifications, strict=True) if not each.entries}
+        assert without == {"the creation", *SNAPSHOTS}
+
+    async def test_a_replacement_forgets_all_of_it(self, store: ProgressStore, backend: Backend) -> None:
+        """The next session of that id is as if there had been none."""
+        await tell(store)
+        await store.create_session("s", 2)
+        await backend.aclose()
+        await backend.open()
+        record = await store.load("s")
+        if record is None:  # Memory
+            await store.create_session("s", 2)
+            record = await store.load("s")
+        assert record is not None
+        assert record.session.details == NO_DETAILS
+        assert b"Nightly" not in record.body
+
+    async def test_the_older_attempt_changes_nothing(self, store: ProgressStore) -> None:
+        """Single or among others; the others are applied."""
+        await tell(store)
+        before = await store.load("s")
+        assert before is not None
+        for command in (Complete(1, attempt_id="A"), Start(2, (), attempt_id="A"), Describe("x", attempt_id="A")):
+            with pytest.raises(AttemptSupersededError):
+                await store.apply("s", command)
+        assert await store.load("s") == before
+        outcomes = await store.apply_all("s", [(Complete(1, attempt_id="A"), None), (Complete(1, False), None)])
+        assert isinstance(outcomes[0], AttemptSupersededError)
+        after = await store.load("s")
+        assert after is not None
+        assert after.position.offset == before.position.offset + 1
