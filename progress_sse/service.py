@@ -21,6 +21,7 @@ from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import Position
 from progress_sse.settings import Settings
 from progress_sse.store.backend import Backend
+from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.types import Change
@@ -118,7 +119,8 @@ class ProgressService:
         """
         await self.store.open()
         loop = asyncio.get_running_loop()
-        runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up()}
+        leases = LeaseWatcher(self.store, self.clock)
+        runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up(), "leases": leases.run()}
         if not self.authorizer.is_open_to("read"):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]

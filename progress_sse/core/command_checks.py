@@ -13,8 +13,10 @@ from progress_sse.core.commands import (
     Delete,
     Describe,
     Finish,
+    Lose,
     Plan,
     Skip,
+    Stall,
     Start,
     StepName,
     Unchanged,
@@ -143,6 +145,8 @@ _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
     Finish: (("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
     Plan: _SENT,
     Describe: (*_TELLING, *_SENT),
+    Stall: (),
+    Lose: (),
 }
 
 

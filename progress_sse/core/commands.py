@@ -169,6 +169,23 @@ class Describe(NamedTuple):
     ago_ms: int = 0
 
 
+class Stall(NamedTuple):
+    """Say that the worker of a step has been silent for its lease; `since` is the time stamp of its last sign."""
+
+    step: int
+    since: str
+    silent_ms: int
+    only_if: Condition = anywhere
+
+
+class Lose(NamedTuple):
+    """End a step whose worker has been silent for so long that it counts as lost."""
+
+    step: int
+    silent_ms: int
+    only_if: Condition = anywhere
+
+
 StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat
 """What workers say of one step."""
 
@@ -176,4 +193,8 @@ SessionCommand: TypeAlias = Finish | Plan | Describe
 """What workers say of the session as a whole."""
 
 Update: TypeAlias = StepCommand | SessionCommand
-Command: TypeAlias = Create | Delete | Update
+
+ServerCommand: TypeAlias = Stall | Lose
+"""What the server says by itself of a step whose worker is silent."""
+
+Command: TypeAlias = Create | Delete | Update | ServerCommand

@@ -6,6 +6,7 @@
     ├── ConfigurationError              the operator's: the server does not start
     │   └── StoreRefusedError           … because its store cannot be used as it is
     ├── ConflictError                   no one's: the session moved on, decide again
+    ├── SignSeenError                   no one's: the worker is not silent after all
     ├── ReportError                     a worker's: its reports did not arrive; see ``client.errors``
     ├── NotAllowedError                 a reader's: the server refuses to show the session; see ``cli.follower``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
@@ -82,6 +83,10 @@ class StoreRefusedError(ConfigurationError):
 
 class ConflictError(ProgressError):
     """Raised by a backend's commit when the session is no longer where the change expects it."""
+
+
+class SignSeenError(ProgressError):
+    """Raised by a backend's commit when a worker that counts as silent has given a sign meanwhile."""
 
 
 class ProblemError(ProgressError):

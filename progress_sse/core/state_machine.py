@@ -30,6 +30,8 @@ that a later one has replaced (see ``attempts``).
 * *lost* is a step that ended since its worker was silent. A report of its attempt applies as if it still ran; for all
   others the row is that of `error`.
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
+* *stalled* and *lost* are what the server says of a worker that is silent (see ``leases``). Neither changes a step that
+  no longer runs, and a second one is a repeat.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
 
@@ -40,7 +42,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import session_rules, step_rules
+from progress_sse.core import leases, session_rules, step_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import (
@@ -50,6 +52,7 @@ from progress_sse.core.commands import (
     Complete,
     Create,
     Delete,
+    ServerCommand,
     Skip,
     Start,
     StepCommand,
@@ -85,12 +88,14 @@ class Outcome(NamedTuple):
             a step nor the status changed, else `snapshot`; `None` where no transition happened.
         steps: The numbers of the steps that changed.
         is_fresh: Whether the session was created or replaced, so that a new epoch begins.
+        about: The number of the step that the command was about, if any.
     """
 
     session: Session | None
     event: EventName | None = None
     steps: tuple[int, ...] = ()
     is_fresh: bool = False
+    about: int | None = None
 
 
 def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
@@ -113,6 +118,8 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
             raise SessionNotFoundError
         session = session_rules.created_by(session_id, command, now)
         return _apply_to_step(session, command, now)._replace(is_fresh=True)
+    if isinstance(command, ServerCommand):
+        return _outcome_of(session, leases.apply(session, command, now))
     if command.run not in (None, session.run):
         raise OtherRunError
     return _apply_update(session, command, now)
@@ -121,7 +128,10 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
 def _apply_update(session: Session, command: Update, now: datetime) -> Outcome:
     if isinstance(command, StepCommand):
         return _apply_to_step(session, command, now)
-    after = session_rules.apply(session, command, now)
+    return _outcome_of(session, session_rules.apply(session, command, now))
+
+
+def _outcome_of(session: Session, after: Session) -> Outcome:
     if after is session:
         return Outcome(session)
     before_steps, steps = session.progress.steps, after.progress.steps
@@ -180,10 +190,10 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
     details = _details_after(target.details, number, command, is_revived=row == "lost")
     if after is session.progress.steps.get(number):
         if details is target.details:
-            return Outcome(session)
-        return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session")
+            return Outcome(session, about=number)
+        return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session", about=number)
     status = _fixed_status(target.progress, row, command, details)
-    return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,))
+    return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)
 
 
 def _row(before: StepProgress | None, command: StepCommand) -> str:

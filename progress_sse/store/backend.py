@@ -10,6 +10,7 @@ from typing import Protocol
 
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.store.leases import Leases
 from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
@@ -19,6 +20,10 @@ class Backend(Protocol):
     Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
     make them.
     """
+
+    @property
+    def leases(self) -> Leases:
+        """The signs of life of workers, and when the next ones are due."""
 
     async def open(self) -> None:
         """Make the backend ready for use; possible again after `aclose`, in any event loop.
@@ -45,6 +50,7 @@ class Backend(Protocol):
         Raises:
             ConflictError: The session is not at `change.expected`, or one of `change.keys` was used meanwhile; nothing
                 was changed.
+            SignSeenError: There was a sign of life within `change.silence`; nothing was changed.
             StoreFullError: There is no room; nothing was changed.
             OutcomeUnknownError: The change may have been applied, or not.
         """

@@ -109,11 +109,15 @@ class BatchCommitter:
             looks_up_keys: Whether to look up each key before its command is applied. Else the commit finds out
                 whether one was used before, and all work on the change is lost if so.
         """
-        builder = ChangeBuilder(session_id, stored)
+        builder = ChangeBuilder(session_id, stored, self._clock.monotonic())
         if len(batch) == 1 and batch[0].key is None:  # The usual case, without a wait.
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:
             answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
+        if builder.signs and not builder.has_changes and all(isinstance(answer, Applied) for answer in answers):
+            assert stored is not None
+            is_sure = await self._backend.leases.renew(session_id, stored.position, builder.signs)
+            return answers if is_sure else None
         if not is_current and builder.transition_count < len(batch):
             return None
         try:

@@ -2,11 +2,21 @@
 
 from datetime import datetime
 
-from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create, Delete
+from progress_sse.core import state_machine, step_rules
+from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.model import Position, Session
-from progress_sse.store.types import Applied, Change, Effect, LogEntry, Record, RememberedKey, new_epoch
+from progress_sse.store.types import (
+    Applied,
+    Change,
+    Effect,
+    LogEntry,
+    Record,
+    RememberedKey,
+    Sign,
+    SilenceDemand,
+    new_epoch,
+)
 from progress_sse.wire import session_json
 
 
@@ -19,8 +29,8 @@ class ChangeBuilder:
         record: The session after the commands so far; `None` if it does not exist.
     """
 
-    def __init__(self, session_id: str, stored: Record | None) -> None:
-        """Start from the stored session."""
+    def __init__(self, session_id: str, stored: Record | None, monotonic: float = 0.0) -> None:
+        """Start from the stored session; `monotonic` is now, in seconds on the monotonic clock of this process."""
         self.session_id = session_id
         self.stored = stored
         self.record = stored
@@ -30,6 +40,14 @@ class ChangeBuilder:
         self._resets_log = False
         self._steps: set[int] = set()
         self._keys: list[RememberedKey] = []
+        self._monotonic = monotonic
+        self._signs: dict[int, Sign] = {}
+        self._silence: SilenceDemand | None = None
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """The signs of life that the commands gave."""
+        return tuple(self._signs.values())
 
     @property
     def has_changes(self) -> bool:
@@ -50,12 +68,13 @@ class ChangeBuilder:
         """Return the change that all commands make together."""
         expected = self.stored.position if self.stored else None
         change = Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
+        change = change._replace(
+            resets_log=self._resets_log, steps=frozenset(self._steps), signs=self.signs, silence=self._silence
+        )
         if self.stored is None or self.record is None:
-            return change._replace(resets_log=self._resets_log, steps=frozenset(self._steps))
+            return change
         before, after = self.stored.session, self.record.session
         return change._replace(
-            resets_log=self._resets_log,
-            steps=frozenset(self._steps),
             has_new_definitions=after.definitions is not before.definitions,
             has_new_details=after.details is not before.details,
         )
@@ -71,6 +90,10 @@ class ChangeBuilder:
                 self.record = None
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
+            if outcome.about is not None and outcome.session is not None:
+                self._note_sign(before, outcome.session, outcome.about, command, now)
+            elif isinstance(command, ServerCommand):
+                self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
         except ProblemError as refusal:
             return refusal.with_traceback(None)  # It would refer to the frame that collects the answers, this one too.
         except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
@@ -80,6 +103,19 @@ class ChangeBuilder:
     def remember(self, key: RememberedKey) -> None:
         """Store a key and its answer with the change."""
         self._keys.append(key)
+
+    def _note_sign(
+        self, before: Session | None, session: Session, number: int, command: Command, now: datetime
+    ) -> None:
+        """Note that the worker of a running step is alive, if it holds a lease."""
+        claim, step = session.details.claims.get(number), session.progress.steps[number]
+        if claim is None or claim.lease_ms is None or step.status != "running":
+            return
+        ago_ms = command.ago_ms if isinstance(command, StepCommand) else 0
+        stamp = step_rules.timestamp(step_rules.time_of(ago_ms, now, session.progress.created_at))
+        former = None if before is None else before.progress.steps.get(number)
+        is_first = former is None or former.liveness != step.liveness
+        self._signs[number] = Sign(number, stamp, self._monotonic - ago_ms / 1000, claim.lease_ms, is_first)
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
         if outcome.is_fresh:

@@ -24,8 +24,10 @@ from progress_sse.core.commands import (
     Delete,
     Describe,
     Finish,
+    Lose,
     Plan,
     Skip,
+    Stall,
     Start,
     Update,
 )
@@ -35,7 +37,7 @@ from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
 
 CommandName: TypeAlias = Literal[
-    "start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "create", "delete"
+    "start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "create", "delete", "stall", "lose"
 ]
 COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Start: "start",
@@ -48,6 +50,8 @@ COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Describe: "describe",
     Create: "create",
     Delete: "delete",
+    Stall: "stall",
+    Lose: "lose",
 }
 
 CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]

@@ -5,8 +5,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from progress_sse.core.errors import ConflictError, StoreFullError
+from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.types import (
     Change,
@@ -94,6 +95,7 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(limits)
         self._listeners = ListenerRegistry()
+        self.leases = LocalLeases()
 
     async def open(self) -> None:
         """Do nothing."""
@@ -103,6 +105,7 @@ class MemoryBackend:
         self._sessions.clear()
         self._keyrings = _Keyrings(self._limits)
         self._listeners.clear()
+        self.leases = LocalLeases()
 
     async def ping(self) -> None:
         """Return, since memory always works."""
@@ -124,6 +127,8 @@ class MemoryBackend:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
+        if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
+            raise SignSeenError
         if change.record is None:
             self._sessions.pop(change.session_id, None)
         else:
@@ -131,6 +136,7 @@ class MemoryBackend:
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
+        self.leases.on_commit(change)
         self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
 
     def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:

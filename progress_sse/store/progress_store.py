@@ -186,6 +186,8 @@ class ProgressStore:
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
         """Remove sessions created more than `max_age_hours` ago, except running ones that were updated since.
 
+        A session whose worker holds a lease counts as updated now.
+
         Idempotency keys that no longer count are deleted, too.
 
         Returns:
@@ -194,10 +196,12 @@ class ProgressStore:
         now = self._clock.now()
         await self.backend.forget_keys(oldest_counting_use(now))
         limit = state_machine.age_limit(now, max_age_hours)
+        watched = frozenset(await self.backend.leases.watched())
         return await self.backend.expire(
             limit,
-            lambda summary: state_machine.is_expired(
-                summary.status, summary.created_at, summary.updated_at, before=limit
+            lambda summary: (
+                summary.session_id not in watched
+                and state_machine.is_expired(summary.status, summary.created_at, summary.updated_at, before=limit)
             ),
         )
 

@@ -97,6 +97,38 @@ def new_epoch() -> str:
     return secrets.token_hex(8)
 
 
+class Sign(NamedTuple):
+    """A sign of life of the worker that holds the lease of a step.
+
+    Attributes:
+        step: The number of the step.
+        stamp: When it was given.
+        monotonic: The same, in seconds on the monotonic clock of this process.
+        lease_ms: Milliseconds within which the next one is due.
+        is_first: Whether the step was not live before.
+    """
+
+    step: int
+    stamp: str
+    monotonic: float
+    lease_ms: int
+    is_first: bool
+
+
+class SilenceDemand(NamedTuple):
+    """That the worker of a step has given no sign for so long, as a commit has to check.
+
+    Attributes:
+        step: The number of the step.
+        ms: Milliseconds on the lease clock.
+        monotonic: Now, in seconds on the monotonic clock of this process.
+    """
+
+    step: int
+    ms: int
+    monotonic: float
+
+
 class Change(NamedTuple):
     """A change to commit, completely or not at all.
 
@@ -111,6 +143,8 @@ class Change(NamedTuple):
         steps: The numbers of the steps of `record` that differ from the stored ones.
         has_new_definitions: Whether the definitions differ from the stored ones.
         has_new_details: Whether the details differ from the stored ones.
+        signs: Signs of life that come with it.
+        silence: What it says is true only after such a silence.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
     """
@@ -125,6 +159,8 @@ class Change(NamedTuple):
     steps: frozenset[int] = frozenset()
     has_new_definitions: bool = False
     has_new_details: bool = False
+    signs: tuple[Sign, ...] = ()
+    silence: SilenceDemand | None = None
 
     @property
     def is_visible(self) -> bool:

@@ -17,7 +17,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
+from progress_sse.core.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    SignSeenError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
 from progress_sse.store.record_cache import RecordCache
@@ -37,6 +43,7 @@ from progress_sse.store.redis.connection import RedisConnection
 from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
+from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
 from progress_sse.store.redis.pubsub import PubSub, RedisPubSub
 from progress_sse.store.redis.scripts import (
@@ -48,6 +55,7 @@ from progress_sse.store.redis.scripts import (
     KEEP_ORPHANED_KEYS,
     PROBE,
     READ,
+    SIGN_SEEN,
 )
 from progress_sse.store.redis.session_index import PAGE_SIZE, SessionIndex
 from progress_sse.store.redis.topology import Topology
@@ -110,6 +118,7 @@ class RedisBackend:
             self._executor = RedisCommandExecutor(RedisConnection(self._pool))
             self._pubsub = RedisPubSub(self._pool, *callbacks)
         self._index = SessionIndex(self._executor, self._keyspace, self._decode)
+        self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
 
     async def open(self) -> None:
         """Begin to connect. That the server is away or full is no error here; operations fail until it is back."""
@@ -186,11 +195,22 @@ class RedisBackend:
         """Apply the change; see `Backend.commit`."""
         keys = self._keyspace.of(change.session_id)
         entry = await self._reserve_index_entry(change)
-        arguments = commit_arguments(change, secrets.token_hex(_TOKEN_BYTES), self._limits, self._lifetime_ms)
+        if change.signs:
+            await self.leases.announce(change.session_id, change.signs)
+        arguments = commit_arguments(
+            change,
+            secrets.token_hex(_TOKEN_BYTES),
+            self._limits,
+            self._lifetime_ms,
+            self.leases.demand_arguments(change.silence),
+            self.leases.sign_fields(change.signs),
+        )
         common = self._common_arguments(keys, self._known_state(change.session_id, keys))
         reply = await self._executor.run(COMMIT, keys[:-1], *common, *arguments, is_write=True)
         outcome, revision, created_at, keys_left = reply.value
         former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
+        if outcome == SIGN_SEEN:
+            raise SignSeenError
         if outcome not in (APPLIED, APPLIED_BEFORE):
             if entry is not None and entry != former_entry:
                 await self._index.remove(entry)
@@ -203,6 +223,7 @@ class RedisBackend:
             await self._index.remove(former_entry)
         if change.is_visible:
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == APPLIED else None)
+        await self._watch_leases(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
 
@@ -213,6 +234,16 @@ class RedisBackend:
         entry = index_entry(change.record.session.progress.created_at, change.session_id)
         await self._index.reserve(entry, self._limits.max_sessions if change.expected is None else None)
         return entry
+
+    async def _watch_leases(self, change: Change) -> None:
+        """Enter the check of first signs again, or remove that of a session that is gone."""
+        try:
+            if change.signs:
+                await self.leases.announce(change.session_id, change.signs)
+            elif change.record is None:
+                await self.leases.check_in(change.session_id, None, 0.0)
+        except StoreUnavailableError:
+            logger.info("the check of a session's leases may be missing, or stay until it is due")
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
         """Keep the idempotency keys that a removed session leaves, and delete the oldest of such keys for them.

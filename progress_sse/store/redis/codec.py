@@ -66,8 +66,24 @@ def known_arguments(known: KnownState, ended_epochs: Iterable[str]) -> list[Argu
     return [*position, known.revision, f" {' '.join(ended_epochs)} "]
 
 
-def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime_ms: int) -> list[Argument]:
-    """Return the arguments of the script `COMMIT` that follow those of all scripts of a session."""
+def commit_arguments(
+    change: Change,
+    token: str,
+    limits: StorageLimits,
+    lifetime_ms: int,
+    silence: Sequence[Argument] = ("", "", ""),
+    signs: Sequence[Argument] = (),
+) -> list[Argument]:
+    """Return the arguments of the script `COMMIT` that follow those of all scripts of a session.
+
+    Args:
+        change: The change.
+        token: Names the commit, which may be sent more than once.
+        limits: How much is kept.
+        lifetime_ms: Milliseconds after which the session expires.
+        silence: What `change.silence` demands; see `RedisLeases.demand_arguments`.
+        signs: The fields of `change.signs`; see `RedisLeases.sign_fields`.
+    """
     expected = change.expected or Position("", 0)
     is_fresh = change.record is not None and change.is_fresh
     return [
@@ -75,13 +91,14 @@ def commit_arguments(change: Change, token: str, limits: StorageLimits, lifetime
         *expected,
         int(is_fresh),
         int(change.resets_log),
+        *silence,
         limits.history,
         limits.history_bytes,
         lifetime_ms,
         KEY_LIFETIME_MS,
         TOMBSTONE_MS,
         encode_message(change),
-        *_counted(_fields(change)),
+        *_counted([*_fields(change), *(signs if change.record is not None else ())]),
         *_counted(part for entry in change.entries for part in entry),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
     ]

@@ -43,6 +43,10 @@ class Keyspace:
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self.write_probe = self.of_fingerprint("touchstone")
         """Keys and a channel of no session, on which `ping` tries out its rights."""
+        self.lease_clock = f"{prefix}:{{leases}}:c"
+        """Hash: the lease clock; see ``leases``."""
+        self.lease_checks = f"{prefix}:{{leases}}:d"
+        """Sorted set: the id of each session whose worker holds a lease, and when on the lease clock to check it."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
 

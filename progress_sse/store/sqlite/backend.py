@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
+from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
+from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import queries
@@ -64,6 +65,7 @@ class SqliteBackend:
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
         self._listeners = ListenerRegistry()
+        self.leases = LocalLeases()
         self._purge_timer: asyncio.TimerHandle | None
         self._resolve_timer: asyncio.TimerHandle | None
         self._is_open = False
@@ -76,6 +78,7 @@ class SqliteBackend:
         self._cache, self._loads = RecordCache(), {}  # Another process may have changed the file meanwhile.
         self._purge_timer = self._resolve_timer = None
         self._is_open = True
+        self.leases = LocalLeases(await self._reader.read(queries.list_leased))
 
     async def aclose(self) -> None:
         """Finish the accepted commits and release the file."""
@@ -121,6 +124,8 @@ class SqliteBackend:
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         self._check_open()
+        if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
+            raise SignSeenError
         await self._writer.submit(EncodedChange.of(change))
 
     def _on_written(self, resolved: Sequence[Notification], results: WriteResults) -> None:
@@ -156,6 +161,7 @@ class SqliteBackend:
             self._update_cache(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
         self._update_cache(change.session_id, change.record)
+        self.leases.on_commit(change)
         self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()

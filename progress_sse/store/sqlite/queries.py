@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from progress_sse.core.details import NO_DETAILS
+from progress_sse.core.leases import leased_steps
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
@@ -43,6 +44,17 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     defined = session_json.decode_definitions(definitions)
     progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at, details)
     return Record(Session(progress, defined), Position(epoch, n))
+
+
+def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
+    """Return the sessions that have a running step whose worker holds a lease."""
+    rows = connection.execute("SELECT session_id FROM sessions JOIN steps USING (life) WHERE step = ?", (DETAILS,))
+    records = (load(connection, session_id) for (session_id,) in rows.fetchall())
+    return [
+        record.session.progress.session_id
+        for record in records
+        if record is not None and any(leased_steps(record.session))
+    ]
 
 
 def find_idempotency_key(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:

@@ -60,9 +60,9 @@ READ: Final = Script.load("session.lua", "read.lua")
 COMMIT: Final = Script.load("session.lua", "commit.lua")
 """Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 
-Returns the outcome (0: never applied), the revision, a `created_at`, and the number of idempotency keys that a removed
-session leaves. The `created_at` is that of the session before the change, if it is known, or of the session that is at
-another position.
+Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, and the number of
+idempotency keys that a removed session leaves. The `created_at` is that of the session before the change, if it is
+known, or of the session that is at another position.
 """
 
 APPLIED: Final = 1
@@ -70,6 +70,9 @@ APPLIED: Final = 1
 
 APPLIED_BEFORE: Final = 2
 """Outcome: an earlier attempt applied the commit."""
+
+SIGN_SEEN: Final = 3
+"""Outcome: a worker that the change calls silent has given a sign."""
 
 IN_DOUBT: Final = -1
 """Outcome: the session is at another position; whether an earlier attempt applied the commit is unknown."""
@@ -82,6 +85,12 @@ FORGET_KEYS: Final = Script.load("forget_keys.lua")
 
 RESERVE_INDEX_ENTRY: Final = Script.load("reserve_index_entry.lua")
 """Enters a session that is about to be created into the index, and returns 1; 0 if the index is full."""
+
+TICK: Final = Script.load("tick.lua")
+"""Moves the lease clock on, and returns its time, since when it moves, its owner, and the sessions to check."""
+
+RENEW: Final = Script.load("renew.lua")
+"""Notes signs of life that come with no change, and returns 1; 0 if the session is at another position."""
 
 PROBE: Final = Script.load("probe.lua")
 """Fails if the server takes no writes, or if the user lacks a right that a session or a ticket may need."""

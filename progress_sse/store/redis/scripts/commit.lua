@@ -2,7 +2,7 @@
 -- Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 -- Returns outcome, revision, a `created_at`, and the number of idempotency keys that a removed session leaves.
 
-local CONFLICT, APPLIED, APPLIED_BEFORE, IN_DOUBT = 0, 1, 2, -1
+local CONFLICT, APPLIED, APPLIED_BEFORE, SIGN_SEEN, IN_DOUBT = 0, 1, 2, 3, -1
 
 local at = 7
 local function take()
@@ -17,6 +17,7 @@ local function take_list()
     return list
 end
 local token, expected_epoch, expected_n, is_fresh, resets_log = take(), take(), take(), take() == '1', take() == '1'
+local sign, silent_since, believable_until = take(), tonumber(take()), tonumber(take())
 local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message = take()
@@ -64,6 +65,12 @@ end
 for i = 1, #keys, 3 do
     if string.match(redis.call('HGET', idempotency_keys, keys[i]) or '', '^%S*') ~= keys[i + 1] then
         return {CONFLICT, revision, created_at, keys_left}
+    end
+end
+if sign ~= '' then
+    local heard_at = tonumber(string.match(redis.call('HGET', state, sign) or '', '^%d+')) or 0
+    if heard_at > silent_since and heard_at <= believable_until then
+        return {SIGN_SEEN, revision, created_at, keys_left}
     end
 end
 local replid = is_fresh and replication_id()

@@ -1,0 +1,166 @@
+"""Leases in Redis: each sign stands with its session, one clock is shared by all servers, and so are the checks.
+
+The clock and the checks lie in another slot than the sessions. So the scripts of a session get the time as an argument,
+from a server that has read the clock within the last ticks; and the checks are only a hint: what the server says of a
+silent worker is committed only if the sign in the session is old enough.
+"""
+
+import secrets
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from progress_sse.core.leases import Silence
+from progress_sse.core.model import Position
+from progress_sse.store.leases import MAX_OVERDUE, MAX_STANDSTILL_S
+from progress_sse.store.redis.codec import Argument
+from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.redis.pipeline import CommandExecutor
+from progress_sse.store.redis.scripts import RENEW, TICK
+from progress_sse.store.types import Sign, SilenceDemand
+
+RETRY_MS: Final = 2000
+"""Milliseconds after which another server checks a session that one has begun to check."""
+
+MAX_AHEAD_MS: Final = 5000
+"""Milliseconds by which a sign may be ahead of this server's clock; one further ahead is of a clock that was lost."""
+
+CLOCK_LIFETIME_MS: Final = 7 * 24 * 3_600_000
+"""Milliseconds for which the clock is kept while no server moves it."""
+
+_SIGN: Final = "sign:"
+
+
+class LeaseTime:
+    """The time on the shared clock, as this server knows it from its last tick."""
+
+    def __init__(self) -> None:
+        """Begin without knowing it."""
+        self.now_ms = 0
+        self.since_ms = 0
+        self.owner = b""
+        self.is_known = False
+        self.has_moved = False
+        self._ticked_at = 0.0
+        self._moved_at = 0.0
+
+    def elapsed_ms(self, monotonic: float) -> int:
+        """Return the milliseconds since the last tick."""
+        return round((monotonic - self._ticked_at) * 1000) if self.is_known else 0
+
+    def stood_ms(self, monotonic: float) -> int:
+        """Return the milliseconds since this server first read the time that the clock had at the last tick."""
+        return round((monotonic - self._moved_at) * 1000) if self.is_known else 0
+
+    def at(self, monotonic: float) -> int:
+        """Return the milliseconds of the clock at a moment near the last tick."""
+        elapsed = self.elapsed_ms(monotonic)
+        return self.now_ms + (elapsed if elapsed <= MAX_STANDSTILL_S * 1000 else 0)
+
+    def update(self, now_ms: int, since_ms: int, owner: bytes, monotonic: float) -> None:
+        """Take on what a tick returned."""
+        if not self.is_known or (now_ms, owner) != (self.now_ms, self.owner):
+            self.has_moved = self.is_known
+            self._moved_at = monotonic
+        self.now_ms, self.since_ms, self.owner = now_ms, since_ms, owner
+        self._ticked_at, self.is_known = monotonic, True
+
+
+class RedisLeases:
+    """The leases of all sessions in one store."""
+
+    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, lifetime_ms: int) -> None:
+        """Work by `executor`; a session's keys expire `lifetime_ms` after its last sign."""
+        self._executor = executor
+        self._keyspace = keyspace
+        self._lifetime_ms = lifetime_ms
+        self._server = secrets.token_hex(8)
+        self._time = LeaseTime()
+
+    def sign_fields(self, signs: Iterable[Sign]) -> list[Argument]:
+        """Return the fields of a session's state in which signs are kept."""
+        fields: list[Argument] = []
+        for sign in signs:
+            fields += (f"{_SIGN}{sign.step}", f"{self._time.at(sign.monotonic)} {sign.stamp}")
+        return fields
+
+    def demand_arguments(self, demand: SilenceDemand | None) -> list[Argument]:
+        """Return the field of a sign that a commit has to check, and the times between which there must be none."""
+        if demand is None:
+            return ["", "", ""]
+        now_ms = self._time.at(demand.monotonic)
+        return [f"{_SIGN}{demand.step}", now_ms - demand.ms, now_ms + MAX_AHEAD_MS]
+
+    async def announce(self, session_id: str, signs: Sequence[Sign]) -> None:
+        """Enter the check of a session with first signs; called before their commit, and after it.
+
+        A server that checks the session in between may remove the entry, and one that ends in between leaves it.
+        """
+        first = [sign for sign in signs if sign.is_first]
+        if first:
+            due = min(self._time.at(sign.monotonic) + sign.lease_ms for sign in first)
+            await self._executor.execute("ZADD", self._keyspace.lease_checks, "LT", due, session_id)
+
+    async def renew(self, session_id: str, position: Position, signs: Sequence[Sign]) -> bool:
+        """Note signs, if the session is at the position; see `Leases.renew`."""
+        await self.announce(session_id, signs)
+        keys = self._keyspace.of(session_id)
+        reply = await self._executor.run(
+            RENEW,
+            [keys.state, keys.log],
+            position.epoch,
+            position.offset,
+            self._lifetime_ms,
+            *self.sign_fields(signs),
+            is_write=True,
+        )
+        return bool(reply.value)
+
+    async def overdue(self, monotonic: float) -> Sequence[str]:
+        """Move the clock on, and return sessions to check; see `Leases.overdue`."""
+        lease_time = self._time
+        reply = await self._executor.run(
+            TICK,
+            [self._keyspace.lease_clock, self._keyspace.lease_checks],
+            self._server,
+            lease_time.owner,
+            lease_time.now_ms,
+            lease_time.elapsed_ms(monotonic),
+            lease_time.stood_ms(monotonic),
+            int(lease_time.has_moved),
+            int(time.time() * 1000),
+            MAX_OVERDUE,
+            RETRY_MS,
+            CLOCK_LIFETIME_MS,
+        )
+        now_ms, since_ms, owner, due = reply.value
+        lease_time.update(int(now_ms), int(since_ms), owner, monotonic)
+        return [session_id.decode() for session_id in due]
+
+    async def silences(self, session_id: str, steps: Iterable[int], monotonic: float) -> Mapping[int, Silence]:
+        """Return the silences; see `Leases.silences`."""
+        numbers = list(steps)
+        if not numbers:
+            return {}
+        names = [f"{_SIGN}{number}" for number in numbers]
+        kept = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *names)
+        return {number: self._silence(sign, monotonic) for number, sign in zip(numbers, kept, strict=True)}
+
+    def _silence(self, sign: bytes | None, monotonic: float) -> Silence:
+        now_ms = self._time.at(monotonic)
+        at, _, stamp = sign.decode().partition(" ") if sign is not None else ("0", "", "")
+        heard_at = int(at) if int(at) <= now_ms + MAX_AHEAD_MS else 0
+        return Silence(max(0, now_ms - max(heard_at, self._time.since_ms)), stamp or None)
+
+    async def check_in(self, session_id: str, ms: int | None, monotonic: float) -> None:
+        """Enter the next check, or remove it; see `Leases.check_in`."""
+        if ms is None:
+            await self._executor.execute("ZREM", self._keyspace.lease_checks, session_id)
+        else:
+            due = self._time.at(monotonic) + ms
+            await self._executor.execute("ZADD", self._keyspace.lease_checks, due, session_id)
+
+    async def watched(self) -> Collection[str]:
+        """Return the sessions that have a check ahead."""
+        members = await self._executor.execute("ZRANGE", self._keyspace.lease_checks, 0, -1)
+        return {member.decode() for member in members}

@@ -1,0 +1,154 @@
+"""Leases between servers on one Redis: one clock, told once, by another server where the first is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from progress_sse.core.commands import Beat, Start
+from progress_sse.core.errors import AttemptSupersededError
+from progress_sse.store.lease_watcher import LeaseWatcher
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
+from tests.clock import ManualClock
+from tests.harness.redis import RedisServer
+from tests.store.redis.conftest import Open
+from tests.store.redis.follower import Follower
+
+LEASE_S, LOST_S = 10, 30
+START = Start(1, (), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
+
+
+class Server:
+    """A server with a clock of its own, which runs as fast as the others and shows another time."""
+
+    def __init__(self, backend: RedisBackend, ahead_s: float) -> None:
+        self.backend = backend
+        self.clock = ManualClock()
+        self.clock.advance(ahead_s)
+        self.store = ProgressStore(backend, clock=self.clock)
+        self.watcher = LeaseWatcher(self.store, self.clock)
+
+    async def state(self) -> str:
+        """The state of the first step in a word."""
+        record = await self.store.load("s")
+        assert record is not None
+        step = record.session.progress.steps[1]
+        return step.conclusion or (step.liveness.state if step.liveness is not None else step.status)
+
+
+async def watch(alive: Sequence[Server], quarters: int, away: Sequence[Server] = ()) -> None:
+    """Let quarters of a second pass for all of them; those that are away check nothing."""
+    for _ in range(quarters):
+        for server in (*alive, *away):
+            server.clock.advance(0.25)
+        for server in alive:
+            await server.watcher.check()
+
+
+@pytest.fixture
+async def servers(server: RedisServer, connect: Open) -> list[Server]:
+    """Three servers on one Redis; the first one moves the lease clock."""
+    servers = [Server(await connect(server), ahead_s) for ahead_s in (0, 5000, 77)]
+    await watch(servers, 8)
+    await servers[1].store.create_session("s", 1)
+    await servers[1].store.apply("s", START)
+    return servers
+
+
+class TestServers:
+    """Several servers on one Redis."""
+
+    async def test_it_is_said_once(self, servers: list[Server]) -> None:
+        """By any of them, to the listeners of all."""
+        followers = [await Follower.of(server.backend) for server in servers]
+        await watch(servers, 4 * LOST_S + 8)
+        for follower in followers:
+            record = await servers[0].store.load("s")
+            await follower.until_at(record)
+            assert [len(each.entries) for each in follower.notifications[1:]] == [1, 1]
+        assert await servers[0].state() == "lost"
+
+    async def test_a_sign_at_any_server_counts(self, servers: list[Server]) -> None:
+        """Beats reach them in turn."""
+        for number in range(9):
+            await watch(servers, 4 * LEASE_S - 4)
+            await servers[number % 3].store.apply("s", Beat(1, attempt_id="A"))
+        assert await servers[0].state() == "live"
+
+    @pytest.mark.parametrize("gone", [0, 1, 2])
+    async def test_another_server_says_it(self, servers: list[Server], gone: int) -> None:
+        """Within two seconds of its time, whichever one is gone."""
+        away = servers.pop(gone)
+        await watch(servers, 4 * LEASE_S - 4, [away])
+        assert await servers[0].state() == "live"
+        await watch(servers, 3 * 4, [away])
+        assert await servers[0].state() == "stalled"
+
+    async def test_a_server_that_stops_for_a_while_does_not_set_the_clock(self, servers: list[Server]) -> None:
+        """The one that moved it finds another one in its place."""
+        await watch(servers[1:], 4 * LEASE_S - 8, servers[:1])
+        await watch(servers, 2)
+        assert await servers[0].state() == "live"
+        await watch(servers, 14)
+        assert await servers[0].state() == "stalled"
+
+    async def test_time_without_any_server_does_not_count(self, servers: list[Server]) -> None:
+        """As when Redis is away: after it each lease counts anew."""
+        await watch(servers, 4 * LEASE_S - 4)
+        await watch([], 4 * 100, servers)
+        await watch(servers, 4 * LEASE_S - 4)
+        assert await servers[0].state() == "live"
+        await watch(servers, 4 * 3)
+        assert await servers[0].state() == "stalled"
+
+    async def test_new_servers_alone_raise_no_alarm(
+        self, servers: list[Server], server: RedisServer, connect: Open
+    ) -> None:
+        """They cannot know for how long there was none."""
+        await watch(servers, 4 * LEASE_S - 4)
+        new = [Server(await connect(server), ahead_s) for ahead_s in (1, 2)]
+        await watch(new, 4 * LEASE_S - 4)
+        assert await new[0].state() == "live"
+        await watch(new, 4 * 4)
+        assert await new[0].state() == "stalled"
+
+    async def test_one_by_one_they_can_be_replaced(
+        self, servers: list[Server], server: RedisServer, connect: Open
+    ) -> None:
+        """A rolling restart delays nothing by more than two seconds."""
+        for _ in range(3):
+            servers.append(Server(await connect(server), 9))
+            await watch(servers, 8)
+            servers.pop(0)
+        await watch(servers, 4 * (LEASE_S - 6) - 4)
+        assert await servers[0].state() == "live"
+        await watch(servers, 4 * 3)
+        assert await servers[0].state() == "stalled"
+
+    async def test_a_superseded_worker_gives_no_sign_at_another_server(self, servers: list[Server]) -> None:
+        """Though that server knows the session as it was before."""
+        first, _, third = servers
+        await Follower.of(third.backend)
+        await first.store.apply("s", START._replace(attempt_id="B"))
+        await watch(servers, 4 * LEASE_S - 4)
+        with pytest.raises(AttemptSupersededError):
+            await third.store.apply("s", Beat(1, attempt_id="A"))
+        await watch(servers, 8)
+        assert await first.state() == "stalled"
+
+    async def test_a_clock_that_was_lost_begins_again(
+        self, servers: list[Server], server: RedisServer, tmp_path: Path
+    ) -> None:
+        """And raises no alarm; signs of a later time than it shows are not believed."""
+        await watch(servers, 40)
+        await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+        async with redis.asyncio.Redis(port=server.port) as client:
+            assert await client.delete(f"{tmp_path}:{{leases}}:c") == 1
+        await watch(servers, 4 * LEASE_S - 4)
+        assert await servers[0].state() == "live"
+        await watch(servers, 4 * 3)
+        assert await servers[0].state() == "stalled"
