@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from progress_sse.core.errors import InternalError, MethodNotAllowedError, PathNotFoundError, ProblemError
 from progress_sse.service import ProgressService
-from progress_sse.wire import session_json
+from progress_sse.wire import json_text
 from progress_sse.wire.headers import VARY
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -36,7 +36,7 @@ def problem_response(service: ProgressService, error: ProblemError) -> Response:
     """Return the response to an error, and count it."""
     # Caches may store some statuses by default, but a session that is unknown now may exist in a moment.
     headers = {"Cache-Control": "no-store", "Vary": VARY, **error.headers}
-    return Response(session_json.encode_json(counted(service, error)), error.status, headers, MEDIA_TYPE)
+    return Response(json_text.encode_json(counted(service, error)), error.status, headers, MEDIA_TYPE)
 
 
 async def answer_problem(service: ProgressService, _request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
-from progress_sse.wire import session_json
+from progress_sse.wire import json_text, session_json
 from progress_sse.wire.headers import VARY
 from progress_sse.wire.preconditions import entity_tag
 
@@ -55,7 +55,7 @@ class Reply:
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON that no cache stores."""
-    return Reply(status, _UNCACHED_JSON, session_json.encode_json(value))
+    return Reply(status, _UNCACHED_JSON, json_text.encode_json(value))
 
 
 def session_reply(

@@ -4,13 +4,10 @@ Frozen values, and the rules for those that clients send. A session of which no 
 `NO_DETAILS`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
-
-from progress_sse.core.errors import TooMuchError
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
 RequestKind: TypeAlias = Literal["cancel", "retry"]
@@ -83,25 +80,6 @@ class Details(NamedTuple):
 
 
 NO_DETAILS: Final = Details()
-
-
-def check_size(details: Details) -> None:
-    """Refuse details that are too large for each reader to get with each event.
-
-    Raises:
-        TooMuchError: Title, labels, links and accepted requests are more than `MAX_DETAILS_BYTES` of JSON together.
-    """
-    said: dict[str, object] = {}
-    if details.title is not None:
-        said["title"] = details.title
-    if details.labels:
-        said["labels"] = dict(details.labels)
-    if details.links:
-        said["links"] = [link._asdict() for link in details.links]
-    if details.accepts:
-        said["accepts"] = details.accepts
-    if len(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_DETAILS_BYTES:
-        raise TooMuchError
 
 
 def is_fit_url(url: str) -> bool:

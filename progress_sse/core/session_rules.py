@@ -6,7 +6,7 @@ from datetime import datetime
 from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
 from progress_sse.core.command_checks import check_definitions
 from progress_sse.core.commands import UNCHANGED, Create, Describe, Finish, Plan, SessionCommand, Start, StepName
-from progress_sse.core.details import NO_DETAILS, Details, check_size, with_labels
+from progress_sse.core.details import NO_DETAILS, Details, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
@@ -31,7 +31,6 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
 
     Raises:
         InvalidRequestError: It cannot have these steps.
-        TooMuchError: It says too much besides its steps.
     """
     details = Details(
         title=command.title,
@@ -43,7 +42,6 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
     )
     if details == NO_DETAILS:
         return created(session_id, command.definitions, now)
-    check_size(details)
     return created(session_id, command.definitions, now, details)
 
 
@@ -81,7 +79,6 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
     shown = details._replace(is_finished=session.details.is_finished)
     if status == before.status and steps == before.steps and shown == session.details:
         return session
-    check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)
     stamp = updated_at(before, command.ago_ms, moment)
     progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
@@ -141,7 +138,6 @@ def _described(before: Details, command: Describe) -> Details:
         after = after._replace(links=command.links or ())
     if command.accepts is not UNCHANGED:
         after = after._replace(accepts=command.accepts or ())
-    check_size(after)
     return after
 
 

@@ -58,7 +58,7 @@ from progress_sse.core.commands import (
     StepCommand,
     Update,
 )
-from progress_sse.core.details import Details, check_size
+from progress_sse.core.details import Details
 from progress_sse.core.errors import (
     OtherRunError,
     ProblemError,
@@ -228,7 +228,6 @@ def _details_after(before: Details, number: int, command: StepCommand, *, is_rev
         after = with_claim(session_rules.reopened(before), number, command)
     elif isinstance(command, Complete) and command.links is not None and command.links != before.links:
         after = before._replace(links=command.links)
-        check_size(after)
     return after._replace(conclusion=None) if is_revived and after.conclusion == "lost" else after
 
 

@@ -35,7 +35,7 @@ from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import QueuedBatch
-from progress_sse.wire import session_json, sse
+from progress_sse.wire import json_text, sse
 from progress_sse.wire.cursor import StreamCursor, end_id
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import VARY
@@ -317,7 +317,7 @@ class EventStream(asyncio.BaseProtocol):
     def _end_event(self) -> bytes:
         positions = self._subscriber.positions
         event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
-        return sse.encode_event("end", session_json.encode_json({"session_ids": list(positions)}), event_id=event_id)
+        return sse.encode_event("end", json_text.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
     def send_heartbeat(self) -> None:
         """Write a heartbeat, unless frames wait."""

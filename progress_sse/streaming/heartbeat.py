@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.state_machine import timestamp
-from progress_sse.wire import session_json, sse
+from progress_sse.wire import json_text, sse
 from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Heartbeat:
     def event(self) -> FrameBatch:
         """Return the heartbeat that an EventSource dispatches. It has no id: the last event id stays as it is."""
         data = {"now": timestamp(self._clock.now()), "interval_ms": round(self.interval_s * 1000)}
-        return FrameBatch((), sse.encode_event("heartbeat", session_json.encode_json(data)))
+        return FrameBatch((), sse.encode_event("heartbeat", json_text.encode_json(data)))
 
     async def run(self) -> None:
         """Call the buckets in turn, until cancelled."""

@@ -9,9 +9,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from pydantic_core import to_json
-
-from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
 from progress_sse.core.model import (
     Liveness,
     Session,
@@ -21,27 +18,13 @@ from progress_sse.core.model import (
     StepDefinition,
     StepProgress,
 )
+from progress_sse.wire.details_json import shown_details
+from progress_sse.wire.json_text import encode_json
 
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
 
-_ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N{NEXT LINE}\u2028\u2029")
-"""Characters in a string that some clients misread: `<` begins markup, the others end a line in Unicode."""
-
 _SESSION_EVENT: Final = b'{"session":'
-
-
-def encode_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, on one line: line ends in strings are escaped, as are control characters and `<`.
-
-    None of these can occur outside a string, so the whole text can be searched for them.
-    """
-    data = to_json(value, inf_nan_mode="null")
-    # The bytes that these characters begin with. Most data has none of them, and this check costs almost nothing.
-    if 0x3C in data or 0xC2 in data or 0xE2 in data:
-        for char, escape in _ESCAPES:
-            data = data.replace(char, escape)
-    return data
 
 
 def encode_session(session: Session) -> bytes:
@@ -138,33 +121,6 @@ def _decoded_step(fields: dict[str, Any]) -> StepProgress:
     )
 
 
-def encode_details(details: Details) -> bytes:
-    """Return details as they are stored, with what readers do not see; what `decode_details` takes."""
-    hidden: dict[str, object] = {}
-    if details.is_finished:
-        hidden["is_finished"] = True
-    if details.creator is not None:
-        hidden["creator"] = details.creator
-    if details.claims:
-        hidden["claims"] = [[step, *claim] for step, claim in details.claims.items()]
-    if details.replaced:
-        hidden["replaced"] = details.replaced
-    return encode_json({**shown_details(details), **hidden})
-
-
-def decode_details(data: bytes) -> Details:
-    """Return the details that `encode_details` wrote."""
-    return load_details(json.loads(data))
-
-
-def load_details(fields: dict[str, Any]) -> Details:
-    """Return the details from what their JSON contains."""
-    links = tuple(Link(**link) for link in fields.pop("links", ()))
-    claims = {step: Claim(*claim) for step, *claim in fields.pop("claims", ())}
-    accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
-    return Details(**fields, links=links, claims=claims, accepts=accepts, replaced=replaced)
-
-
 def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
     """Return step definitions as the JSON list that `GET /api/steps` shows."""
     return encode_json(list_definitions(definitions))
@@ -220,28 +176,6 @@ def _step(step: StepProgress) -> dict[str, object]:
         shown["liveness"] = step.liveness._asdict()
     if step.conclusion is not None:
         shown["conclusion"] = step.conclusion
-    return shown
-
-
-def shown_details(details: Details) -> dict[str, object]:
-    """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
-    if details is NO_DETAILS:
-        return {}
-    shown: dict[str, object] = {}
-    if details.title is not None:
-        shown["title"] = details.title
-    if details.labels:
-        shown["labels"] = dict(details.labels)
-    if details.links:
-        shown["links"] = [link._asdict() for link in details.links]
-    if details.open_ended:
-        shown["open_ended"] = True
-    if details.error is not None:
-        shown["error"] = details.error
-    if details.conclusion is not None:
-        shown["conclusion"] = details.conclusion
-    if details.accepts:
-        shown["accepts"] = details.accepts
     return shown
 
 

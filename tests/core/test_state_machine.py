@@ -277,7 +277,7 @@ class TestRepeat:
         """Not even a time stamp moves, and a status that a start has changed meanwhile stays."""
         session = session_with(state, "error", status="running")
         outcome = apply("s", session, command, T2)
-        assert outcome == Outcome(session)
+        assert outcome == Outcome(session, about=1)
         assert outcome.session is session
 
     @pytest.mark.parametrize(

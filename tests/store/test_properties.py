@@ -23,7 +23,7 @@ from progress_sse.core.model import Position, StepDefinition
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
-from progress_sse.wire import session_json
+from progress_sse.wire import json_text
 from tests.clock import ManualClock
 from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
@@ -271,7 +271,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert (record is None) == (subscriber.shown is None)
             if record is not None:
                 assert record.position == Position(subscriber.epoch, subscriber.n)
-                assert session_json.encode_json(subscriber.shown) == record.body
+                assert json_text.encode_json(subscriber.shown) == record.body
 
     @invariant()
     def replay_is_what_was_published(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progress_sse.core.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress, StepStatus
-from progress_sse.wire import session_json
+from progress_sse.wire import json_text, session_json
 from progress_sse.wire.session_json import MAX_SHARED_BYTES
 
 STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T03:04:17.000000+00:00"
@@ -177,7 +177,7 @@ class TestJson:
     @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<\\\x85\u2028\u2029")))
     def test_is_one_line_for_any_text(self, text: str) -> None:
         """Also for a client that splits at every line end of Unicode; it starts no markup, and it decodes again."""
-        data = session_json.encode_json({text: text}).decode()
+        data = json_text.encode_json({text: text}).decode()
         assert data.splitlines() == [data]
         assert "<" not in data
         assert json.loads(data) == {text: text}
@@ -185,15 +185,15 @@ class TestJson:
     def test_leaves_other_characters_as_they_are(self) -> None:
         """Also those that share bytes with escaped ones."""
         text = "\x84\xa0é\u2014“it”…\u2027\u202a日本語 & > ' /"
-        assert session_json.encode_json(text).decode() == f'"{text}"'
+        assert json_text.encode_json(text).decode() == f'"{text}"'
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_has_null_for_numbers_that_json_lacks(self, value: float) -> None:
         """A browser's `JSON.parse` refuses NaN; its `JSON.stringify` writes null."""
-        assert session_json.encode_json([value]) == b"[null]"
+        assert json_text.encode_json([value]) == b"[null]"
 
     @pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}])
     def test_is_always_utf_8(self, value: Any) -> None:
         """It cannot hold a lone surrogate."""
         with pytest.raises(ValueError, match="surrogates not allowed"):
-            session_json.encode_json(value)
+            json_text.encode_json(value)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from progress_sse.core.model import Session, SessionProgress, StepDefinition, StepProgress
 from progress_sse.settings import Settings
-from progress_sse.wire import session_json, sse
+from progress_sse.wire import json_text, session_json, sse
 from tests.harness.event_stream import EventStreamParser
 
 GRAMMAR = json.loads((Path(__file__).parents[1] / "corpus" / "grammar.json").read_text("utf-8"))
@@ -93,7 +93,7 @@ def test_an_encoded_event_decodes_to_the_same(
     name: str, value: Any, event_id: str | None, retry_ms: int | None
 ) -> None:
     """Our data is JSON on one line, so none of it is lost or read as a field."""
-    data = session_json.encode_json(value)
+    data = json_text.encode_json(value)
     frame = sse.encode_event(name, data, event_id=event_id, retry_ms=retry_ms)
     assert sse.decode_event(frame) == (name, data)
     assert frame.count(b"\ndata: ") == 1

@@ -24,7 +24,7 @@ from progress_sse.api.router import Route
 from progress_sse.auth.grants import Action
 from progress_sse.auth.token_authorizer import COOKIE
 from progress_sse.core.limits import BodyLimits
-from progress_sse.wire import session_json
+from progress_sse.wire import json_text
 
 DESCRIPTION: Final = """\
 Workers report the steps of their jobs, and every client that follows a session sees each change at once.
@@ -61,7 +61,7 @@ def encoded_document(
     routes: tuple[Route, ...], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]
 ) -> bytes:
     """Return the description as JSON; the arguments are those of `document`."""
-    return session_json.encode_json(document(routes, limits, max_sessions_per_stream, guarded))
+    return json_text.encode_json(document(routes, limits, max_sessions_per_stream, guarded))
 
 
 def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:

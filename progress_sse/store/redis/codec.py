@@ -18,7 +18,7 @@ from progress_sse.store.types import (
     SessionSummary,
     StorageLimits,
 )
-from progress_sse.wire import session_json
+from progress_sse.wire import details_json, session_json
 
 Argument: TypeAlias = str | bytes | int
 
@@ -123,7 +123,7 @@ def _fields(change: Change) -> Iterable[Argument]:
     if change.is_fresh or change.has_new_definitions:
         yield from ("definitions", session_json.encode_definitions(session.definitions))
     if change.has_new_details or (change.is_fresh and session.details is not NO_DETAILS):
-        yield from ("details", session_json.encode_details(session.details))
+        yield from ("details", details_json.encode_details(session.details))
     for number, data in steps.items():
         yield from (f"{_STEP}{number}", data)
 
@@ -162,7 +162,7 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
     status: SessionStatus = fields[b"status"].decode()  # type: ignore[assignment]  # as it was written
     created_at, updated_at = fields[b"created_at"].decode(), fields[b"updated_at"].decode()
     current_step = int(fields[b"current_step"])
-    details = session_json.decode_details(fields[b"details"]) if b"details" in fields else NO_DETAILS
+    details = details_json.decode_details(fields[b"details"]) if b"details" in fields else NO_DETAILS
     progress = SessionProgress(
         session_id, current_step, len(definitions), status, steps, created_at, updated_at, details
     )

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from progress_sse.core.details import Details
 from progress_sse.core.model import Position, Session, SessionProgress, StepDefinition
 from progress_sse.store.types import Change, LogEntry, Record
-from progress_sse.wire import session_json
+from progress_sse.wire import details_json, json_text, session_json
 
 MAX_BYTES: Final = 65_536
 """Bytes of event data in one message, which every listening process gets; a longer one contains the position alone."""
@@ -50,13 +50,13 @@ def encode_message(change: Change) -> bytes:
     if not change.is_visible:
         return b""
     position, updated_at = record.position, record.session.progress.updated_at
-    header = session_json.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
+    header = json_text.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
     if change.has_new_definitions or change.has_new_details:
         # Others decide on these, too, so a message without them must not lead to the next record.
         new = [
             session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null",
-            session_json.encode_details(record.session.details) if change.has_new_details else b"null",
+            details_json.encode_details(record.session.details) if change.has_new_details else b"null",
         ]
         header = b",".join([header[:-1], *new]) + b"]"
     whole = b"\n".join([header, *data])
@@ -84,7 +84,7 @@ def decode_message(payload: bytes) -> ChangeMessage:
         is_fresh,
         entries,
         None if definitions is None else session_json.load_definitions(definitions),
-        None if details is None else session_json.load_details(details),
+        None if details is None else details_json.load_details(details),
     )
 
 

@@ -7,7 +7,7 @@ from progress_sse.core.details import NO_DETAILS
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
-from progress_sse.wire import session_json
+from progress_sse.wire import details_json, session_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class EncodedChange:
         is_new = change.is_fresh or change.expected is None
         steps, summary = encode_steps(change, record)
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
-            steps[DETAILS] = session_json.encode_details(session.details)
+            steps[DETAILS] = details_json.encode_details(session.details)
         listed = session_json.encode_listed(session, summary)
         return cls(
             change,

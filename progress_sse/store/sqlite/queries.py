@@ -13,7 +13,7 @@ from progress_sse.core.leases import leased_steps
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
-from progress_sse.wire import session_json
+from progress_sse.wire import details_json, session_json
 
 
 def count_sessions(connection: sqlite3.Connection) -> int:
@@ -39,7 +39,7 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     life, epoch, n, status, current_step, created_at, updated_at, definitions = row
     rows = dict(connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,)))
     said = rows.pop(DETAILS, None)
-    details = NO_DETAILS if said is None else session_json.decode_details(said)
+    details = NO_DETAILS if said is None else details_json.decode_details(said)
     steps = {number: session_json.decode_step(data) for number, data in rows.items()}
     defined = session_json.decode_definitions(definitions)
     progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at, details)

@@ -143,12 +143,12 @@ class TestServers:
     async def test_a_clock_that_was_lost_begins_again(
         self, servers: list[Server], server: RedisServer, tmp_path: Path
     ) -> None:
-        """And raises no alarm; signs of a later time than it shows are not believed."""
+        """And raises no alarm. It begins some seconds earlier; signs of a later time than it shows do not count."""
         await watch(servers, 40)
         await servers[0].store.apply("s", Beat(1, attempt_id="A"))
         async with redis.asyncio.Redis(port=server.port) as client:
             assert await client.delete(f"{tmp_path}:{{leases}}:c") == 1
         await watch(servers, 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
-        await watch(servers, 4 * 3)
+        await watch(servers, 4 * 15)
         assert await servers[0].state() == "stalled"

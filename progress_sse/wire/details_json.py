@@ -1,0 +1,71 @@
+"""Details ⇄ JSON: what readers see of a session besides its steps, and what is stored of it."""
+
+import json
+from typing import Any
+
+from pydantic_core import to_json
+
+from progress_sse.core.details import MAX_DETAILS_BYTES, NO_DETAILS, Claim, Details, Link
+from progress_sse.core.errors import TooMuchError
+from progress_sse.wire.json_text import encode_json
+
+
+def shown_details(details: Details) -> dict[str, object]:
+    """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
+    if details is NO_DETAILS:
+        return {}
+    shown: dict[str, object] = {}
+    if details.title is not None:
+        shown["title"] = details.title
+    if details.labels:
+        shown["labels"] = dict(details.labels)
+    if details.links:
+        shown["links"] = [link._asdict() for link in details.links]
+    if details.open_ended:
+        shown["open_ended"] = True
+    if details.error is not None:
+        shown["error"] = details.error
+    if details.conclusion is not None:
+        shown["conclusion"] = details.conclusion
+    if details.accepts:
+        shown["accepts"] = details.accepts
+    return shown
+
+
+def check_size(details: Details) -> None:
+    """Refuse details that are too large for each reader to get with each event.
+
+    Raises:
+        TooMuchError: Title, labels, links and accepted requests are more than `MAX_DETAILS_BYTES` of JSON together.
+    """
+    shown = shown_details(details)
+    said = {name: shown[name] for name in ("title", "labels", "links", "accepts") if name in shown}
+    if len(to_json(said)) > MAX_DETAILS_BYTES:
+        raise TooMuchError
+
+
+def encode_details(details: Details) -> bytes:
+    """Return details as they are stored, with what readers do not see; what `decode_details` takes."""
+    hidden: dict[str, object] = {}
+    if details.is_finished:
+        hidden["is_finished"] = True
+    if details.creator is not None:
+        hidden["creator"] = details.creator
+    if details.claims:
+        hidden["claims"] = [[step, *claim] for step, claim in details.claims.items()]
+    if details.replaced:
+        hidden["replaced"] = details.replaced
+    return encode_json({**shown_details(details), **hidden})
+
+
+def decode_details(data: bytes) -> Details:
+    """Return the details that `encode_details` wrote."""
+    return load_details(json.loads(data))
+
+
+def load_details(fields: dict[str, Any]) -> Details:
+    """Return the details from what their JSON contains."""
+    links = tuple(Link(**link) for link in fields.pop("links", ()))
+    claims = {step: Claim(*claim) for step, *claim in fields.pop("claims", ())}
+    accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
+    return Details(**fields, links=links, claims=claims, accepts=accepts, replaced=replaced)
