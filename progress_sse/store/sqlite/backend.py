@@ -78,7 +78,7 @@ class SqliteBackend:
         self._cache, self._loads = RecordCache(), {}  # Another process may have changed the file meanwhile.
         self._purge_timer = self._resolve_timer = None
         self._is_open = True
-        self.leases = LocalLeases(await self._reader.read(queries.list_leased))
+        self.leases = LocalLeases(writer.leased)
 
     async def aclose(self) -> None:
         """Finish the accepted commits and release the file."""

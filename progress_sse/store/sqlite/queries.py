@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from progress_sse.core.details import NO_DETAILS
-from progress_sse.core.leases import leased_steps
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.store.health import UNREADABLE
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
 from progress_sse.wire import details_json, session_json
@@ -47,14 +47,19 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
 
 
 def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
-    """Return the sessions that have a running step whose worker holds a lease."""
-    rows = connection.execute("SELECT session_id FROM sessions JOIN steps USING (life) WHERE step = ?", (DETAILS,))
-    records = (load(connection, session_id) for (session_id,) in rows.fetchall())
-    return [
-        record.session.progress.session_id
-        for record in records
-        if record is not None and any(leased_steps(record.session))
-    ]
+    """Return the sessions in which a worker may hold a lease; damaged ones are left out."""
+    rows = connection.execute(
+        "SELECT session_id, data FROM sessions JOIN steps USING (life) WHERE step = ?", (DETAILS,)
+    )
+    return [session_id for session_id, data in rows if _has_leases(data)]
+
+
+def _has_leases(details: bytes) -> bool:
+    try:
+        claims = details_json.decode_details(details).claims
+    except UNREADABLE:
+        return False
+    return any(claim.lease_ms is not None for claim in claims.values())
 
 
 def find_idempotency_key(connection: sqlite3.Connection, session_id: str, name: str) -> RememberedKey | None:

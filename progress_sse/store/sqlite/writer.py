@@ -87,6 +87,8 @@ class SqliteWriter:
         self._max_group = MAX_GROUP
         self._health = HealthLog("Writing to the store")
 
+        self.leased: Sequence[str] = ()
+
     async def open(self) -> None:
         """Acquire the file and connect to it.
 
@@ -137,6 +139,7 @@ class SqliteWriter:
         self._file.acquire()
         try:
             self._session_count = queries.count_sessions(self._connected())
+            self.leased = queries.list_leased(self._connected())
         except sqlite3.Error as error:
             raise StoreRefusedError(f"The store cannot be read: {error}.") from error
 
