@@ -120,10 +120,12 @@ async def test_a_close_on_a_loop_waits_for_the_error_of_a_report_that_has_its_an
 async def test_the_jobs_own_error_precedes_errors_of_reporting(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """This holds also where the job asked for errors."""
     fake = FakeTransport(refuse)
+    fake.may_answer.clear()
     progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
 
     def work(progress: Reporter) -> None:
         with progress.step(8):
+            fake.may_answer.set()  # Only now: the start itself would raise the error of an earlier refusal.
             deadline_s = time.monotonic() + 20
             while not caplog.records:  # The error of the refused start can be raised once it is logged.
                 assert time.monotonic() < deadline_s
