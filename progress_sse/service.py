@@ -80,7 +80,9 @@ class ProgressService:
         """
         clock = clock or SystemClock()
         self.settings = settings
-        self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
+        self.body_limits = BodyLimits(
+            settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps, settings.store_format
+        )
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
         authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)

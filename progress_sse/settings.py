@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         description="Folder of pages of your own, served beside the API to every client that reaches the server; "
         "names that begin with a dot are left out, and the store and keys must lie elsewhere.",
     )
+    store_format: Literal[1, 2] = Field(
+        2,
+        description="The newest format of sessions to write in a store in Redis. With 1, servers of the version before "
+        "can use the same store; this one then ignores in requests what the former protocol does not have.",
+    )
     history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")

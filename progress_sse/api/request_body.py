@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from progress_sse.api.former_requests import FORMER, former_request
 from progress_sse.api.update_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import (
     BodyTooLargeError,
@@ -41,7 +42,8 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
     """
     _check_head(request, limits.max_body_bytes)
     raw = await _read(request, limits.max_body_bytes)
-    body = _read_flat(model, raw, limits) if raw.count(b":") <= _FLAT.get(model, -1) else None
+    is_flat = raw.count(b":") <= _FLAT.get(model, -1) and limits.store_format != FORMER
+    body = _read_flat(model, raw, limits) if is_flat else None
     return _validated(model, parse_json(raw), limits) if body is None else body
 
 
@@ -97,6 +99,8 @@ def _read_flat(model: type[Body], raw: bytes, limits: BodyLimits) -> Body | None
 
 
 def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
+    if limits.store_format == FORMER:
+        value = former_request(model, value)
     try:
         return model.model_validate(value, context=limits.context)
     except ValidationError as error:

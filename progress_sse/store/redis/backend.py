@@ -22,6 +22,7 @@ from progress_sse.core.errors import (
     OutcomeUnknownError,
     SignSeenError,
     StoreFullError,
+    StoreRefusedError,
     StoreUnavailableError,
 )
 from progress_sse.core.model import Position, SessionStatus
@@ -77,11 +78,16 @@ logger = logging.getLogger(__name__)
 
 _TOKEN_BYTES: Final = 12
 
+FORMAT: Final = 2
+"""The newest format of sessions that this program knows; see the setting `store_format`."""
+
 
 class RedisBackend:
     """Keeps sessions in one Redis, which other processes and other programs may use at the same time."""
 
-    def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
+    def __init__(
+        self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float, store_format: int = FORMAT
+    ) -> None:
         """Name the server; nothing is connected yet.
 
         Args:
@@ -89,6 +95,7 @@ class RedisBackend:
             limits: How much is kept.
             prefix: The beginning of each key.
             lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
+            store_format: The newest format that is written.
 
         Raises:
             ValueError: The URL is malformed.
@@ -97,6 +104,7 @@ class RedisBackend:
         self._limits = limits
         self._prefix = prefix
         self._lifetime_ms = int(lifetime_s * 1000)
+        self._format = store_format
         self._cache = RecordCache()
         self._decode = CheckedDecoder()
         self._set_up()
@@ -126,7 +134,7 @@ class RedisBackend:
         self._pubsub.open()
         self._followed.open()
         try:
-            await self.ping()
+            await self._probe()
         except (StoreFullError, StoreUnavailableError) as error:
             logger.warning("The store takes no changes yet: %s", error)
         except BaseException:
@@ -144,9 +152,23 @@ class RedisBackend:
             await close_pool(pool)
 
     async def ping(self) -> None:
-        """Return if the server takes writes and publishes messages."""
+        """Return if the server takes writes and publishes messages, and its sessions are of a format that we know."""
+        try:
+            await self._probe()
+        except StoreRefusedError as refusal:  # Redis was away when this server started.
+            raise StoreUnavailableError(str(refusal)) from None
+
+    async def _probe(self) -> None:
         keys = self._keyspace.write_probe
         await self._executor.run(PROBE, keys[:-1], self._publish_command, keys.channel)
+        stored = int(await self._executor.execute("GET", self._keyspace.format) or 1)
+        if stored > FORMAT:
+            raise StoreRefusedError(
+                f"The store in Redis has format {stored}, made by a newer version of this program, which knows format"
+                f" {FORMAT}."
+            )
+        if stored < self._format:
+            await self._executor.execute("SET", self._keyspace.format, self._format)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""

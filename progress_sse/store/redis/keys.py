@@ -47,6 +47,8 @@ class Keyspace:
         """Hash: the lease clock; see ``leases``."""
         self.lease_checks = f"{prefix}:{{leases}}:d"
         """Sorted set: the id of each session whose worker holds a lease, and when on the lease clock to check it."""
+        self.format = f"{prefix}:format"
+        """String: the newest format of the sessions; not there while all of them are of format 1."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
 
