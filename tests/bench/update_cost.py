@@ -26,8 +26,9 @@ from progress_sse.api.endpoints.update import update
 from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.update_models import UpdateBody
 from progress_sse.api.router import SESSION_PATH, Endpoint, Route
+from progress_sse.api.update_commands import UpdateContext, command_of
+from progress_sse.api.update_models import UpdateBody
 from progress_sse.core.model import StepDefinition
 from progress_sse.server.uvicorn_server import COLLECTOR_THRESHOLDS, make_config, own_protocol
 from progress_sse.service import ProgressService
@@ -77,7 +78,8 @@ async def answer_at_once(_service: ProgressService, _request: Request) -> Reply:
 
 async def read_only(service: ProgressService, request: Request) -> Reply:
     """Read the body, and apply nothing."""
-    (await read_body(request, UpdateBody, service.body_limits)).command(service.store.workflows)
+    body = await read_body(request, UpdateBody, service.body_limits)
+    command_of(body, UpdateContext(service.store.workflows, service.body_limits))
     return await answer_at_once(service, request)
 
 
