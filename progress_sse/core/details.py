@@ -5,6 +5,7 @@ Frozen values, and the rules for those that clients send. A session of which no 
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -89,8 +90,11 @@ def check_size(details: Details) -> None:
     """Refuse details that are too large for each reader to get with each event.
 
     Raises:
-        TooMuchError: Title, labels, links and accepted requests are more than `MAX_DETAILS_BYTES` of JSON together.
+        TooMuchError: There are more than `MAX_LABELS` labels; or title, labels, links and accepted requests are more
+            than `MAX_DETAILS_BYTES` of JSON together.
     """
+    if len(details.labels) > MAX_LABELS:
+        raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
     said: dict[str, object] = {}
     if details.title is not None:
         said["title"] = details.title
@@ -109,7 +113,7 @@ def is_fit_url(url: str) -> bool:
 
     A path that begins with two slashes, or with a backslash after the first, would name another host.
     """
-    if any(char.isspace() or not char.isprintable() for char in url):
+    if any(char.isspace() or unicodedata.category(char) == "Cc" for char in url):
         return False
     if url.startswith("/"):
         return not url.startswith(("//", "/\\"))
