@@ -106,7 +106,11 @@ class LinkSpec(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     label: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_LINK_CHARS)]
-    url: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_URL_CHARS), AfterValidator(_check_url)]
+    url: Annotated[
+        PlainText,
+        Field(max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
+        AfterValidator(_check_url),
+    ]
 
 
 Links = Annotated[list[LinkSpec], Field(max_length=details.MAX_LINKS)]

@@ -73,7 +73,7 @@ class TestUrl:
             "https://user:secret@example.org",
             "https://@example.org",
             "https://example.org\\@other.org",
-            "https://[::1",
+            "https://example.org\\other.org",
             "https://a\uff0fb@c.org",
         ],
     )

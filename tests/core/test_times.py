@@ -21,7 +21,7 @@ def ago(moment: datetime, now: datetime = LATER) -> int:
 class TestAgo:
     """The server takes now less `ago_ms`, within the bounds of what it knows."""
 
-    @pytest.mark.guarantee("H")
+    @pytest.mark.guarantee("I")
     def test_durations_survive_an_outage(self) -> None:
         """The reports of half an hour come at once, and the step lasted as long as it did."""
         session = after(session_with(), Start(1, DEFINITIONS, ago_ms=ago(T1)), now=LATER)
