@@ -28,7 +28,7 @@ from progress_sse.wire.text import Text
 _WAYS: Final = frozenset({"total_steps", "steps", "workflow"})
 """The fields that say which steps the session has; at most one of them."""
 
-_SAID_TO_READERS: Final = "Everybody who may read the session reads it."
+_SAID_TO_READERS: Final = "Each reader of the session sees it."
 
 
 class CreateBody(BaseModel):
