@@ -1,5 +1,6 @@
 """The model of a creation's body, and the command that it becomes."""
 
+import json
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -27,7 +28,7 @@ from progress_sse.wire.text import Text
 _WAYS: Final = frozenset({"total_steps", "steps", "workflow"})
 """The fields that say which steps the session has; at most one of them."""
 
-_SAID_TO_READERS: Final = "Everybody who may read the session reads it."
+_SAID_TO_READERS: Final = "Each reader of the session sees it."
 
 
 class CreateBody(BaseModel):
@@ -115,4 +116,5 @@ def canonical(body: BaseModel, first: frozenset[str], without: frozenset[str] = 
     """
     text = body.model_dump_json(include=set(first))
     others: set[str] = body.model_fields_set - first - without - {"ago_ms"}
-    return text + body.model_dump_json(include=others) if others else text
+    # Labels keep the order in which they came, which does not make them another request.
+    return text + json.dumps(body.model_dump(include=others), sort_keys=True) if others else text

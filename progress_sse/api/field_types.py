@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from progress_sse.core import details
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
 from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.model import MAX_SAFE_INTEGER
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import PlainText, check_text
@@ -34,6 +35,13 @@ def _check_length(steps: Any, info: ValidationInfo) -> Any:
     """Check the length before the elements, so that a list that is too long is refused at once."""
     if isinstance(steps, list):
         _check_total(len(steps), info)
+    return steps
+
+
+def _check_planned(steps: Any, info: ValidationInfo) -> Any:
+    assert info.context is not None
+    if isinstance(steps, list) and len(steps) > info.context["max_total_steps"]:
+        raise TooManyStepsError
     return steps
 
 
@@ -65,6 +73,12 @@ Steps = Annotated[
     Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
     BeforeValidator(_check_length),
 ]
+PlannedSteps = Annotated[
+    list[StepSpec],
+    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
+    BeforeValidator(_check_planned),
+]
+"""Steps to append: too many of them have the same problem as too many for the session."""
 AgoMs = Annotated[int, Field(strict=True, ge=0, le=MAX_AGO_MS)]
 LeaseMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_LEASE_MS)]
 LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INTEGER)]
@@ -92,7 +106,11 @@ class LinkSpec(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     label: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_LINK_CHARS)]
-    url: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_URL_CHARS), AfterValidator(_check_url)]
+    url: Annotated[
+        PlainText,
+        Field(max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
+        AfterValidator(_check_url),
+    ]
 
 
 Links = Annotated[list[LinkSpec], Field(max_length=details.MAX_LINKS)]

@@ -18,6 +18,7 @@ from progress_sse.core.errors import (
     BodyTooLargeError,
     InvalidRequestError,
     MalformedBodyError,
+    ProblemError,
     UnsupportedMediaError,
 )
 from progress_sse.core.limits import BodyLimits
@@ -28,7 +29,8 @@ from progress_sse.wire.text import first_fault
 Body = TypeVar("Body", bound=BaseModel)
 
 _FLAT: Final[Mapping[type[BaseModel], int]] = {UpdateBody: len(UpdateBody.model_fields)}
-"""The models of which thousands are read in a second, none of whose values is an object; how many fields each has."""
+"""The models of which thousands are read in a second, mostly without an object among the values; how many fields each
+has."""
 
 
 async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
@@ -93,7 +95,7 @@ def _read_flat(model: type[Body], raw: bytes, limits: BodyLimits) -> Body | None
     """
     try:
         body = model.model_validate_json(raw, context=limits.context)
-    except ValidationError:
+    except (ValidationError, ProblemError):
         return None  # The other way finds out which problem that is.
     return body if raw.count(b":") == len(body.model_fields_set) else None
 

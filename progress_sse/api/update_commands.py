@@ -140,7 +140,7 @@ def _plan(body: UpdateBody, context: UpdateContext) -> Plan:
     if body.steps is None:
         raise InvalidRequestError("steps: Field required.")
     return Plan(
-        define_steps(body.steps),
+        define_steps(body.steps, lambda _number: ""),  # Only the session knows their numbers.
         context.run,
         context.only_if,
         body.attempt_id,

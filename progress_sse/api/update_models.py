@@ -15,8 +15,8 @@ from progress_sse.api.field_types import (
     LeaseMs,
     Links,
     LostAfterMs,
+    PlannedSteps,
     StepNumber,
-    Steps,
     Title,
 )
 from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
@@ -101,12 +101,17 @@ class UpdateBody(BaseModel):
     ago_ms: AgoMs = Field(0, description="How long before this request it happened.")
     conclusion: Literal["cancelled"] | None = Field(None, description="For `complete` and `finish` without success.")
     links: Links | None = Field(None, description="For `complete`, `finish` and `describe`: those of the session.")
-    steps: Steps | None = Field(None, description="For `plan`: the steps to append.")
+    steps: PlannedSteps | None = Field(None, description="For `plan`: the steps to append.")
     title: Title | None = Field(None, description="For `describe`; `null` removes it.")
     labels: dict[LabelKey, LabelValue | None] | None = Field(
         None, max_length=MAX_LABELS, description="For `describe`: labels to add; `null` removes one, or all."
     )
     accepts: Accepts | None = Field(None, description="For `describe`: what readers may ask; `null` removes it.")
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether it counts once under an idempotency key; of a sign of life the newest one counts."""
+        return self.action != "beat"
 
     def canonical(self) -> str:
         """Return the request as text, by which it is the same again under the same idempotency key."""
@@ -131,12 +136,12 @@ class AddressedUpdate(UpdateBody):
 
     @property
     def key(self) -> IdempotencyKey | None:
-        """The update's idempotency key, the same when it is sent again by itself; `None` if it has none.
+        """The update's idempotency key, the same when it is sent again by itself; `None` if it has or takes none.
 
         Raises:
             InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
         """
-        if self.idempotency_key is None:
+        if self.idempotency_key is None or not self.takes_key:
             return None
         return make_key(self.idempotency_key, UPDATE, self.canonical())
 

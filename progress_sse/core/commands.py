@@ -146,7 +146,7 @@ class Finish(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Append steps to an open-ended session."""
+    """Append steps to an open-ended session; one with an empty name is named by its number."""
 
     definitions: tuple[StepDefinition, ...]
     run: str | None = None

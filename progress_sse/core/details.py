@@ -4,10 +4,12 @@ Frozen values, and the rules for those that clients send. A session of which no 
 `NO_DETAILS`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+
+from progress_sse.core.errors import TooMuchError
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
 RequestKind: TypeAlias = Literal["cancel", "retry"]
@@ -82,20 +84,59 @@ class Details(NamedTuple):
 NO_DETAILS: Final = Details()
 
 
-def is_fit_url(url: str) -> bool:
-    """Return whether pages may open the URL: http, https, or a path of the page's own host.
+def check_size(details: Details) -> None:
+    """Refuse details that are too large for each reader to get with each event.
 
-    A path that begins with two slashes, or with a backslash after the first, would name another host.
+    Raises:
+        TooMuchError: There are more than `MAX_LABELS` labels; or title, labels, links and accepted requests are more
+            than `MAX_DETAILS_BYTES` of JSON together.
     """
-    if any(char.isspace() or not char.isprintable() for char in url):
-        return False
-    if url.startswith("/"):
-        return not url.startswith(("//", "/\\"))
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
-    except ValueError:
-        return False
+    if len(details.labels) > MAX_LABELS:
+        raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
+    said: dict[str, object] = {}
+    if details.title is not None:
+        said["title"] = details.title
+    if details.labels:
+        said["labels"] = dict(details.labels)
+    if details.links:
+        said["links"] = [link._asdict() for link in details.links]
+    if details.accepts:
+        said["accepts"] = details.accepts
+    if _json_bytes(said) > MAX_DETAILS_BYTES:
+        raise TooMuchError
+
+
+def _json_bytes(value: object) -> int:
+    """Return the length in bytes of texts, arrays and objects as compact JSON in UTF-8."""
+    if isinstance(value, str):
+        escaped = [1 if char in '"\\\b\f\n\r\t' else 5 for char in value if char < " " or char in '"\\']
+        return len('""') + len(value.encode()) + sum(escaped)
+    assert isinstance(value, Mapping | Sequence)
+    if isinstance(value, Mapping):
+        parts = [_json_bytes(key) + len(":") + _json_bytes(each) for key, each in value.items()]
+    else:
+        parts = [_json_bytes(each) for each in value]
+    return len("[]") + sum(parts) + max(0, len(parts) - 1)
+
+
+_UNFIT_IN_URL: Final = "\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+"""Control and white-space characters, some of which browsers drop, which makes another URL."""
+
+URL_PATTERN: Final = (
+    rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^:/?#@\\{_UNFIT_IN_URL}][^/?#@\\{_UNFIT_IN_URL}]*(?:[/?#][^{_UNFIT_IN_URL}]*)?"
+    rf"|/(?![/\\])[^{_UNFIT_IN_URL}]*)$"
+)
+"""The URLs that pages may open: http and https without user information, and paths of the page's own host.
+
+A path that begins with two slashes, or with a backslash after the first, would name another host.
+"""
+
+_URL: Final = re.compile(URL_PATTERN)
+
+
+def is_fit_url(url: str) -> bool:
+    """Return whether pages may open the URL; see `URL_PATTERN`."""
+    return _URL.fullmatch(url) is not None
 
 
 def with_labels(before: Mapping[str, str], changes: Mapping[str, str | None] | None) -> Mapping[str, str]:

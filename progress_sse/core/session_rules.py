@@ -1,15 +1,17 @@
 """What a command makes of a session as a whole: creation, end, further steps, and what it says besides its steps."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
 from progress_sse.core.command_checks import check_definitions
 from progress_sse.core.commands import UNCHANGED, Create, Describe, Finish, Plan, SessionCommand, Start, StepName
-from progress_sse.core.details import NO_DETAILS, Details, with_labels
+from progress_sse.core.details import NO_DETAILS, Details, check_size, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
+from progress_sse.core.workflows import default_step_name
 
 
 def created(
@@ -31,6 +33,7 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
 
     Raises:
         InvalidRequestError: It cannot have these steps.
+        TooMuchError: It says too much besides its steps.
     """
     details = Details(
         title=command.title,
@@ -42,6 +45,7 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
     )
     if details == NO_DETAILS:
         return created(session_id, command.definitions, now)
+    check_size(details)
     return created(session_id, command.definitions, now, details)
 
 
@@ -76,9 +80,9 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
     links = session.details.links if command.links is None else command.links
     details = session.details._replace(error=error, conclusion=command.conclusion, links=links, is_finished=True)
     steps = _ended_steps(session, command, now)
-    shown = details._replace(is_finished=session.details.is_finished)
-    if status == before.status and steps == before.steps and shown == session.details:
+    if (status, steps, details) == (before.status, before.steps, session.details):
         return session
+    check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)
     stamp = updated_at(before, command.ago_ms, moment)
     progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
@@ -115,16 +119,21 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
 
 
 def appended(session: Session, definitions: tuple[StepDefinition, ...], max_total_steps: int) -> Session:
-    """Return the session with further steps.
+    """Return the session with further steps; one without a name gets that of its number.
 
     Raises:
         InvalidRequestError: A step has a name or time that cannot be shown.
         TooManyStepsError: It would have more than `max_total_steps`.
     """
     check_definitions(definitions)
-    longer = (*session.definitions, *definitions)
-    if len(longer) > max_total_steps:
+    known = session.definitions
+    if len(known) + len(definitions) > max_total_steps:
         raise TooManyStepsError(f"A session has at most {max_total_steps} steps.")
+    named = [
+        each if each.name else replace(each, name=default_step_name(number))
+        for number, each in enumerate(definitions, start=len(known) + 1)
+    ]
+    longer = (*known, *named)
     return Session(session.progress._replace(total_steps=len(longer)), longer)
 
 
@@ -138,6 +147,7 @@ def _described(before: Details, command: Describe) -> Details:
         after = after._replace(links=command.links or ())
     if command.accepts is not UNCHANGED:
         after = after._replace(accepts=command.accepts or ())
+    check_size(after)
     return after
 
 

@@ -58,7 +58,7 @@ from progress_sse.core.commands import (
     StepCommand,
     Update,
 )
-from progress_sse.core.details import Details
+from progress_sse.core.details import NO_DETAILS, Details, check_size
 from progress_sse.core.errors import (
     OtherRunError,
     ProblemError,
@@ -71,10 +71,20 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
 )
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepProgress
-from progress_sse.core.session_rules import created, status_of
+from progress_sse.core.session_rules import create, created, status_of
 from progress_sse.core.step_rules import timestamp
 
-__all__ = ["EventName", "Outcome", "age_limit", "apply", "created", "is_expired", "timestamp", "with_nothing_started"]
+__all__ = [
+    "EventName",
+    "Outcome",
+    "age_limit",
+    "apply",
+    "create",
+    "created",
+    "is_expired",
+    "timestamp",
+    "with_nothing_started",
+]
 
 EventName: TypeAlias = Literal["step", "session", "snapshot"]
 
@@ -108,7 +118,7 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     if isinstance(command, Create):
         if session is not None and not command.replace:
             raise SessionExistsError
-        return Outcome(session_rules.create(session_id, command, now), is_fresh=True)
+        return Outcome(create(session_id, command, now), is_fresh=True)
     if isinstance(command, Delete):
         if session is None:
             raise SessionNotFoundError
@@ -148,13 +158,17 @@ def _event_of(before: Session, after: Session, changed: tuple[int, ...]) -> Even
 
 
 def with_nothing_started(session: Session) -> Session:
-    """Return the session as it was when it was created, as far as that is known."""
+    """Return the session as the first `start` created it, before that start and what else came with it.
+
+    A start that named its step created an open-ended session without steps.
+    """
     progress = session.progress
-    details = session_rules.reopened(progress.details)
-    fresh = progress._replace(
-        current_step=0, status="pending", steps={}, updated_at=progress.created_at, details=details
-    )
-    return session._replace(progress=fresh)
+    is_open_ended = progress.details.open_ended
+    definitions = () if is_open_ended else session.definitions
+    details = Details(open_ended=True) if is_open_ended else NO_DETAILS
+    created_at = progress.created_at
+    fresh = SessionProgress(progress.session_id, 0, len(definitions), "pending", {}, created_at, created_at, details)
+    return Session(fresh, definitions)
 
 
 def is_expired(status: SessionStatus, created_at: str, updated_at: str, *, before: str) -> bool:
@@ -228,6 +242,7 @@ def _details_after(before: Details, number: int, command: StepCommand, *, is_rev
         after = with_claim(session_rules.reopened(before), number, command)
     elif isinstance(command, Complete) and command.links is not None and command.links != before.links:
         after = before._replace(links=command.links)
+        check_size(after)
     return after._replace(conclusion=None) if is_revived and after.conclusion == "lost" else after
 
 

@@ -17,7 +17,7 @@ from progress_sse.store.types import (
     SilenceDemand,
     new_epoch,
 )
-from progress_sse.wire import details_json, session_json
+from progress_sse.wire import session_json
 
 
 class ChangeBuilder:
@@ -89,8 +89,6 @@ class ChangeBuilder:
             if outcome.session is None:
                 self.record = None
             elif outcome.session is not before:
-                if before is None or outcome.session.details is not before.details:
-                    details_json.check_size(outcome.session.details)
                 self._advance(outcome.session, outcome)
             if outcome.about is not None and outcome.session is not None:
                 self._note_sign(before, outcome.session, outcome.about, command, now)

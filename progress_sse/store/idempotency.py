@@ -53,8 +53,9 @@ def first_answer(session_id: str, stored: Record | None, command: Command, used:
     """
     if not isinstance(command, Create):
         return Applied(used.answer, None)
-    definitions = command.definitions
+    definitions, used_at = command.definitions, datetime.fromisoformat(used.used_at)
     if stored is not None and stored.session.run == used.used_at:  # A run is named by the time of its creation.
-        definitions = stored.session.definitions  # The workflow may have been redefined since.
-    session = state_machine.created(session_id, definitions, datetime.fromisoformat(used.used_at))
+        # The workflow may have been redefined since, and steps may have been added.
+        definitions = stored.session.definitions[: len(definitions) if command.open_ended else None]
+    session = state_machine.create(session_id, command._replace(definitions=definitions), used_at)
     return Applied(used.answer, Record(session, Position(used.epoch, 0)))

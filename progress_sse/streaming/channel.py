@@ -130,9 +130,7 @@ class Channel:
             if self.record is not None:
                 self._reset_to(None)
         elif notification.is_fresh and record.position.epoch != self.position.epoch:
-            self._reset_to(
-                Record(state_machine.with_nothing_started(record.session), Position(record.position.epoch, 0))
-            )
+            self._reset_to(_as_created(record))
             self._apply(record, notification.entries)
         elif record.position.epoch != self.position.epoch:
             self._reset_to(record)
@@ -261,3 +259,10 @@ class Channel:
         replayed = [self._transition(entry) for entry in entries if entry.offset <= self.position.offset]
         newest = self.since(Position(position.epoch, position.offset + len(replayed)))
         return None if newest is None else replayed + newest
+
+
+def _as_created(record: Record) -> Record:
+    """Return a session as it was at the beginning of its epoch: only a `start` creates one and goes on at once."""
+    if not record.position.offset:
+        return record
+    return Record(state_machine.with_nothing_started(record.session), Position(record.position.epoch, 0))

@@ -3,10 +3,7 @@
 import json
 from typing import Any
 
-from pydantic_core import to_json
-
-from progress_sse.core.details import MAX_DETAILS_BYTES, NO_DETAILS, Claim, Details, Link
-from progress_sse.core.errors import TooMuchError
+from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
 from progress_sse.wire.json_text import encode_json
 
 
@@ -30,18 +27,6 @@ def shown_details(details: Details) -> dict[str, object]:
     if details.accepts:
         shown["accepts"] = details.accepts
     return shown
-
-
-def check_size(details: Details) -> None:
-    """Refuse details that are too large for each reader to get with each event.
-
-    Raises:
-        TooMuchError: Title, labels, links and accepted requests are more than `MAX_DETAILS_BYTES` of JSON together.
-    """
-    shown = shown_details(details)
-    said = {name: shown[name] for name in ("title", "labels", "links", "accepts") if name in shown}
-    if len(to_json(said)) > MAX_DETAILS_BYTES:
-        raise TooMuchError
 
 
 def encode_details(details: Details) -> bytes:

@@ -94,6 +94,12 @@ def step_of_transition(data: bytes) -> int:
     return int(data.removeprefix(b'{"step":{"step":').partition(b",")[0])
 
 
+def total_steps_of(data: bytes) -> int:
+    """Return how many steps the session of an encoded transition has."""
+    total_steps: int = json.loads(data)["session"]["total_steps"]
+    return total_steps
+
+
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     """Return a session's entry in the list for operators; `summary` is the session part of its last transition."""
     times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}

@@ -1,5 +1,6 @@
 """Step definitions as users write them, in a steps file or in a request."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,8 +24,10 @@ class StepSpec(BaseModel):
     estimated_ms: Milliseconds | None = None
 
 
-def define_steps(specs: list[StepSpec]) -> tuple[StepDefinition, ...]:
-    """Return the definitions that `specs` describe, in their order.
+def define_steps(
+    specs: list[StepSpec], name_of: Callable[[int], str] = default_step_name
+) -> tuple[StepDefinition, ...]:
+    """Return the definitions that `specs` describe, in their order; `name_of` names those that have no name.
 
     Raises:
         InvalidRequestError: A spec has a number that is not its place.
@@ -34,7 +37,7 @@ def define_steps(specs: list[StepSpec]) -> tuple[StepDefinition, ...]:
             raise InvalidRequestError("steps must be numbered 1, 2, 3 … in order, where they are numbered at all.")
     return tuple(
         StepDefinition(
-            spec.name or default_step_name(number),
+            spec.name or name_of(number),
             spec.timeout_ms or DEFAULT_TIMEOUT_MS,
             DEFAULT_ESTIMATED_MS if spec.estimated_ms is None else spec.estimated_ms,
         )

@@ -1,16 +1,11 @@
-"""Every cell of the state machine's table, and the rules around it."""
+"""Every cell of the state machine's table for the three first actions, and the rules around it."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import pytest
 
 from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
 from progress_sse.core.errors import (
-    InvalidRequestError,
     OtherRunError,
     ProblemError,
     SessionExistsError,
@@ -29,42 +24,7 @@ from progress_sse.core.state_machine import (
     timestamp,
     with_nothing_started,
 )
-
-T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-T1 = T0 + timedelta(seconds=1.5)
-T2 = T1 + timedelta(seconds=1)
-
-DEFINITIONS = (StepDefinition("one", 1000, 10), StepDefinition("two"), StepDefinition("three"))
-
-StepState = Literal["not started", "running", "success", "error"]
-STATES: tuple[StepState, ...] = ("not started", "running", "success", "error")
-
-
-def step_in(state: StepState, number: int = 1) -> StepProgress | None:
-    """A step that was started at T0 and ended, if it has, at T1."""
-    running = StepProgress(
-        number, DEFINITIONS[number - 1].name, "running", timestamp(T0), None, 0, 1000, "m", "", StepAdvance(1, 2)
-    )
-    if state == "not started":
-        return None
-    if state == "running":
-        return running
-    return running._replace(status=state, completed_at=timestamp(T1), elapsed_ms=1500, error="e", advance=None)
-
-
-def session_with(*states: StepState, status: SessionStatus = "running", current_step: int = 1) -> Session:
-    """A session whose steps are in these states."""
-    steps = {n: step for n, state in enumerate(states, start=1) if (step := step_in(state, n))}
-    progress = SessionProgress("s", current_step, len(DEFINITIONS), status, steps, timestamp(T0), timestamp(T1))
-    return Session(progress, DEFINITIONS)
-
-
-def after(session: Session | None, *commands: Command, now: datetime = T2) -> Session:
-    """The session after the commands."""
-    for command in commands:
-        session = apply("s", session, command, now).session
-    assert session is not None
-    return session
+from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, session_with
 
 
 class TestTable:
@@ -208,156 +168,6 @@ class TestSession:
         """For subscribers of a session that was created by its first start."""
         session = after(None, Start(2, DEFINITIONS), Complete(2), now=T1)
         assert with_nothing_started(session) == created("s", DEFINITIONS, T1)
-
-
-class TestStatus:
-    """How the session's status follows from its steps."""
-
-    @pytest.mark.protocol("P-3.9")
-    @pytest.mark.parametrize(
-        ("others", "success", "status"),
-        [
-            (("success", "success"), True, "completed"),
-            (("success", "success"), False, "error"),
-            (("success", "not started"), True, "running"),
-            (("success", "running"), True, "running"),
-            (("not started", "not started"), True, "running"),
-            (("error", "success"), True, "error"),
-            (("error", "running"), True, "error"),
-            (("running", "not started"), False, "error"),
-        ],
-    )
-    def test_follows_a_completion(self, others: Sequence[StepState], success: bool, status: str) -> None:
-        """`completed` if all are success, else `error` if any is error, else `running`."""
-        assert after(session_with("running", *others), Complete(1, success)).progress.status == status
-
-    @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
-    def test_is_running_after_a_start(self, before: SessionStatus) -> None:
-        """Also while another step is in error, and after the end."""
-        session = session_with("not started", "error", "success", status=before)
-        assert after(session, Start(1, DEFINITIONS)).progress.status == "running"
-
-    @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
-    def test_stays_after_an_advance(self, before: SessionStatus) -> None:
-        """So does the current step."""
-        session = session_with("running", "error", status=before, current_step=2)
-        progress = after(session, Advance(1, 2)).progress
-        assert (progress.status, progress.current_step) == (before, 2)
-
-    def test_recovers_by_a_retry(self) -> None:
-        """From error over running to completed."""
-        session = session_with("error", "success", "success", status="error")
-        running = after(session, Start(1, DEFINITIONS))
-        assert running.progress.status == "running"
-        assert after(running, Complete(1)).progress.status == "completed"
-
-    def test_is_corrected_by_a_later_report(self) -> None:
-        """A worker reports that a step of a completed session has failed after all."""
-        session = session_with("success", "success", "success", status="completed")
-        assert after(session, Complete(2, success=False)).progress.status == "error"
-
-    def test_current_step_is_the_one_started_last(self) -> None:
-        """Completions and reports do not move it, in any order."""
-        session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Advance(3, 1), Complete(3))
-        assert session.progress.current_step == 1
-
-
-class TestRepeat:
-    """An identical report changes nothing."""
-
-    @pytest.mark.parametrize(
-        ("state", "command"),
-        [
-            ("success", Complete(1, True, "m", "e")),
-            ("error", Complete(1, False, "m", "e")),
-            ("running", Advance(1, 1, 2, "m")),
-        ],
-    )
-    def test_is_no_transition(self, state: StepState, command: Command) -> None:
-        """Not even a time stamp moves, and a status that a start has changed meanwhile stays."""
-        session = session_with(state, "error", status="running")
-        outcome = apply("s", session, command, T2)
-        assert outcome == Outcome(session, about=1)
-        assert outcome.session is session
-
-    @pytest.mark.parametrize(
-        "command",
-        [
-            Complete(1, False, "m", "e"),
-            Complete(1, True, "M", "e"),
-            Complete(1, True, "m", ""),
-            Complete(1, True, "m ", "e"),
-            Complete(1, True, "", "e"),
-        ],
-    )
-    def test_is_none_where_a_text_differs(self, command: Command) -> None:
-        """Outcome, message or error."""
-        assert apply("s", session_with("success"), command, T2).steps == (1,)
-
-    @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
-    def test_is_none_where_an_advance_differs(self, command: Command) -> None:
-        """Current, total or message."""
-        assert apply("s", session_with("running"), command, T2).steps == (1,)
-
-    def test_of_a_first_advance_without_text(self) -> None:
-        """No report yet differs from a report of 0 of an unknown total."""
-        session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Advance(1, 0), T2).steps == (1,)
-
-    def test_is_never_a_start(self) -> None:
-        """Two workers that start the same step are two attempts."""
-        session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Start(1, DEFINITIONS), T2).steps == (1,)
-
-
-class TestNumbers:
-    """Time limits, durations and amounts."""
-
-    @pytest.mark.parametrize(("given", "kept"), [(None, 1000), (0, 1000), (1, 1), (2**53 - 1, 2**53 - 1)])
-    def test_time_limit_falls_back_to_the_definition(self, given: int | None, kept: int) -> None:
-        """Where none is given, or 0."""
-        assert after(None, Start(1, DEFINITIONS, given)).progress.steps[1].timeout_ms == kept
-
-    @pytest.mark.protocol("P-3.5")
-    @pytest.mark.parametrize(
-        ("passed", "elapsed_ms"),
-        [
-            (timedelta(0), 0),
-            (timedelta(microseconds=999), 0),
-            (timedelta(microseconds=1999), 1),
-            (timedelta(days=400), 400 * 86_400_000),
-            (timedelta(microseconds=-1), 0),
-            (timedelta(hours=-1), 0),
-        ],
-    )
-    def test_elapsed_is_whole_milliseconds_and_never_negative(self, passed: timedelta, elapsed_ms: int) -> None:
-        """The wall clock may be set back between start and completion."""
-        session = after(None, Start(1, DEFINITIONS), now=T0)
-        assert after(session, Complete(1), now=T0 + passed).progress.steps[1].elapsed_ms == elapsed_ms
-
-    @pytest.mark.parametrize(("current", "total"), [(0, None), (0, 0), (0, 1), (1, 1), (2**53 - 1, None)])
-    def test_advance_takes_any_part_of_the_whole(self, current: int, total: int | None) -> None:
-        """0 ≤ current ≤ total; an unknown total bounds nothing."""
-        step = after(session_with("running"), Advance(1, current, total)).progress.steps[1]
-        assert step.advance == StepAdvance(current, total)
-
-    @pytest.mark.parametrize(("current", "total"), [(2, 1), (1, 0)])
-    def test_advance_refuses_more_than_the_whole(self, current: int, total: int | None) -> None:
-        """A step beyond its end is the worker's mistake."""
-        with pytest.raises(InvalidRequestError, match="between 0 and total"):
-            apply("s", session_with("running"), Advance(1, current, total), T2)
-
-    @pytest.mark.parametrize(
-        ("moment", "text"),
-        [
-            (T0, "2026-01-02T03:04:05.678901+00:00"),
-            (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00.000000+00:00"),
-            (datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC), "2038-01-19T03:14:08.000000+00:00"),
-        ],
-    )
-    def test_time_stamps_have_offset_and_microseconds(self, moment: datetime, text: str) -> None:
-        """Always the same length, so that they sort as text."""
-        assert timestamp(moment) == text
 
 
 class TestExpiry:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from progress_sse.api.openapi.response_models import StreamEvent
+from progress_sse.api.openapi.stream_models import StreamEvent
 from tests.conftest import Serve
 from tests.harness.event_stream import Block
 from tests.harness.rawsse import RawStream

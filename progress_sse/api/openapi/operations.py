@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel
 
 from progress_sse.api.creation_model import CreateBody
-from progress_sse.api.openapi import response_models
+from progress_sse.api.openapi import response_models, stream_models
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import (
+    AttemptSupersededError,
     InvalidRequestError,
     InvalidSessionIdError,
     OtherRunError,
@@ -27,7 +28,13 @@ from progress_sse.core.errors import (
     StepNotRunningError,
     StepNotStartedError,
     StepOutOfRangeError,
+    StepRunningError,
+    StepsFixedError,
+    StepStartedError,
     StoreFullError,
+    TooManyStepsError,
+    TooMuchError,
+    UnknownStepNameError,
     UnknownWorkflowError,
 )
 from progress_sse.streaming.event_stream import MEDIA_TYPE as EVENT_STREAM
@@ -91,7 +98,7 @@ STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
 STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(
     "The stream. If there is no room for it, it has only a long `retry`.",
-    response_models.StreamEvent,
+    stream_models.StreamEvent,
     (EVENT_STREAM,),
     STREAMED,
 )
@@ -113,7 +120,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=PRECONDITIONS,
     ),
     "reportUpdate": Operation(
-        "Report that a step starts, advances or completes",
+        "Report on a step, or on the session as a whole",
         "sessions",
         {
             200: ResponseSpec(
@@ -126,8 +133,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             SessionNotFoundError,
             StepNotStartedError,
             StepNotRunningError,
+            StepStartedError,
+            StepRunningError,
+            StepsFixedError,
+            AttemptSupersededError,
             OtherRunError,
             StepOutOfRangeError,
+            UnknownStepNameError,
+            TooManyStepsError,
+            TooMuchError,
             *CONDITIONAL_WRITING,
         ),
         action="publish",
@@ -179,7 +193,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
                 "The same, and it replaced an earlier session.", response_models.Session, headers=CREATED
             ),
         },
-        (SessionExistsError, UnknownWorkflowError, *CONDITIONAL_WRITING),
+        (SessionExistsError, UnknownWorkflowError, TooMuchError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
         parameters=("Replace", "IdempotencyKey", *PRECONDITIONS),
@@ -196,7 +210,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
                 links=LINKS,
             )
         },
-        (UnknownWorkflowError, *WRITING),
+        (UnknownWorkflowError, TooMuchError, *WRITING),
         action="publish",
         credentials=TOKEN,
         body=CreateBody,

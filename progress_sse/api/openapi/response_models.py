@@ -4,19 +4,16 @@ No response is made from these. ``wire`` encodes each from the data itself, once
 agree. The server imports this module only to make the description.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, RootModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, SessionStatus
 
-EVENT_ID_PATTERN: Final = r"^[A-Za-z0-9._~-]{1,128}$"
-
 Natural = Annotated[int, Field(strict=True, ge=0)]
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
 SessionId = Annotated[str, Field(min_length=1, max_length=MAX_SESSION_ID_CHARS)]
-EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN)]
 
 
 class ResponseModel(BaseModel):
@@ -31,6 +28,21 @@ class Advance(ResponseModel):
     current: Natural
     total: Natural | None
     """`null` where it is unknown."""
+
+
+class Liveness(ResponseModel):
+    """Whether the worker of a running step gives the signs of life that it promised."""
+
+    state: Literal["live", "stalled"]
+    since: AwareDatetime
+    """The first sign of those without a gap; where it is stalled, the last sign."""
+
+
+class Link(ResponseModel):
+    """A link for readers: http, https, or a path of this host."""
+
+    label: str
+    url: str
 
 
 class StartedStep(ResponseModel):
@@ -49,6 +61,12 @@ class StartedStep(ResponseModel):
     error: str
     progress: Advance | SkipJsonSchema[None] = None
     """Present only while the step runs, once its worker has reported progress."""
+    attempt: StepNumber | SkipJsonSchema[None] = None
+    """Which attempt it is, counted from the first start with an `attempt_id`; present from then on."""
+    liveness: Liveness | SkipJsonSchema[None] = None
+    """Present only while the step runs, if its worker promised signs of life."""
+    conclusion: Literal["skipped", "cancelled", "lost"] | SkipJsonSchema[None] = None
+    """What ended it, beyond its status: present if it was skipped, cancelled, or given up for lack of reports."""
 
 
 class PendingStep(ResponseModel):
@@ -61,13 +79,35 @@ class PendingStep(ResponseModel):
     timeout_ms: Natural
 
 
-class SessionSummary(ResponseModel):
+class Details(ResponseModel):
+    """What a session says besides its steps; each key is present only where a worker used it.
+
+    Each reader of the session sees it.
+    """
+
+    title: str | SkipJsonSchema[None] = None
+    """Its name for people."""
+    labels: dict[str, str] | SkipJsonSchema[None] = None
+    """Texts by which it is found."""
+    links: list[Link] | SkipJsonSchema[None] = None
+    """Its results, and pages about it."""
+    open_ended: Literal[True] | SkipJsonSchema[None] = None
+    """Steps are added while it runs, and only `finish` completes it."""
+    error: str | SkipJsonSchema[None] = None
+    """Why it failed, where it was finished as a whole."""
+    conclusion: Literal["cancelled", "lost"] | SkipJsonSchema[None] = None
+    """What ended it, beyond its status."""
+    accepts: list[Literal["cancel", "retry"]] | SkipJsonSchema[None] = None
+    """What readers may ask of its worker."""
+
+
+class SessionSummary(Details):
     """A session without its steps."""
 
     session_id: SessionId
     current_step: Natural
     """The step that was started last; 0 before the first."""
-    total_steps: StepNumber
+    total_steps: Natural
     status: SessionStatus
     percentage: Annotated[int, Field(ge=0, le=100)]
     estimated_remaining_ms: Natural
@@ -81,7 +121,7 @@ class ListedSession(SessionSummary):
     updated_at: AwareDatetime
 
 
-class Session(ResponseModel):
+class Session(Details):
     """A session as polling shows it; `not_found`, without steps, where it does not exist."""
 
     model_config = ConfigDict(
@@ -109,6 +149,35 @@ class Session(ResponseModel):
                     ],
                     "percentage": 19,
                     "estimated_remaining_ms": 60000,
+                },
+                {
+                    "session_id": "crawl",
+                    "current_step": 1,
+                    "total_steps": 1,
+                    "status": "error",
+                    "steps": [
+                        {
+                            "step": 1,
+                            "name": "https://example.org",
+                            "status": "error",
+                            "started_at": "2026-01-31T09:30:00.123456+00:00",
+                            "completed_at": "2026-01-31T09:30:02.623456+00:00",
+                            "elapsed_ms": 2500,
+                            "timeout_ms": 120000,
+                            "message": "",
+                            "error": "stopped by hand",
+                            "attempt": 1,
+                            "conclusion": "cancelled",
+                        }
+                    ],
+                    "percentage": 100,
+                    "estimated_remaining_ms": 0,
+                    "title": "Crawl",
+                    "labels": {"customer": "acme"},
+                    "links": [{"label": "Report", "url": "/reports/1"}],
+                    "open_ended": True,
+                    "error": "stopped by hand",
+                    "conclusion": "cancelled",
                 },
                 {
                     "session_id": "weekly",
@@ -206,69 +275,3 @@ class Description(BaseModel):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
-
-
-class Transition(ResponseModel):
-    """One change by a worker; applied to the snapshot before it, it gives the snapshot after it."""
-
-    step: StartedStep
-    session: SessionSummary
-
-
-class Ending(ResponseModel):
-    """The sessions of a stream that are completed, with every event delivered."""
-
-    session_ids: Annotated[list[SessionId], Field(min_length=1)]
-
-
-class Beat(ResponseModel):
-    """A heartbeat."""
-
-    now: AwareDatetime
-    interval_ms: Natural
-    """Milliseconds until the next one."""
-
-
-class StreamItem(ResponseModel):
-    """An event as a client has it after parsing: each has the latest `id`, from the first one on."""
-
-    retry: Natural | SkipJsonSchema[None] = None
-    """Milliseconds to wait before reconnecting."""
-
-
-class SnapshotItem(StreamItem):
-    """The whole session: first on every stream, and whenever a `step` is not enough."""
-
-    event: Literal["snapshot"]
-    id: EventId
-    data: Json[Session]
-
-
-class StepItem(StreamItem):
-    """One transition."""
-
-    event: Literal["step"]
-    id: EventId
-    data: Json[Transition]
-
-
-class EndItem(StreamItem):
-    """Completed and delivered: the stream ends, and a client that reconnects with this `id` gets 204."""
-
-    event: Literal["end"]
-    id: EventId
-    data: Json[Ending]
-
-
-class HeartbeatItem(StreamItem):
-    """A heartbeat, sent with `heartbeat=event` only; it has no `id` of its own."""
-
-    event: Literal["heartbeat"]
-    id: EventId | SkipJsonSchema[None] = None
-    data: Json[Beat]
-
-
-class StreamEvent(RootModel[Any]):
-    """Any event of a stream."""
-
-    root: Annotated[SnapshotItem | StepItem | EndItem | HeartbeatItem, Field(discriminator="event")]

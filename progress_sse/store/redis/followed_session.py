@@ -6,12 +6,14 @@ message that is not newer than the last notification is an echo. Each notificati
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from progress_sse.store.redis.codec import UNKNOWN, KnownState, ReadResult
 from progress_sse.store.redis.messages import ChangeMessage, apply_message
 from progress_sse.store.types import Change, Listener, LogEntry, Notification, Record
+from progress_sse.wire import session_json
 
 _ENDED_EPOCHS: Final = 8
 """Ended epochs that are remembered of each session; the newest stay."""
@@ -114,8 +116,18 @@ class FollowedSession:
         start = known.position.offset if known is not None and is_same_epoch else 0
         entries: tuple[LogEntry, ...] = tuple(entry for entry in result.entries if entry.offset > start)
         is_whole = self.shown is not None and len(entries) == record.position.offset - start
-        is_fresh = is_whole and not is_same_epoch
+        is_fresh = is_whole and not is_same_epoch and _begins_with_a_start(record, entries)
         self.notify(Notification(self.session_id, record, is_fresh, entries if is_whole else ()), result.revision)
+
+
+def _begins_with_a_start(record: Record, entries: Sequence[LogEntry]) -> bool:
+    """Return whether `state_machine.with_nothing_started` is what the transitions of an epoch begin from.
+
+    Of an open-ended session it is not, if it was created with steps.
+    """
+    if not record.session.details.open_ended or not entries:
+        return True
+    return entries[0].step == 1 and session_json.total_steps_of(entries[0].data) == 1
 
 
 def _epoch(record: Record | None) -> str | None:

@@ -1,0 +1,99 @@
+"""The events of streams as models; see ``response_models``."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, Field, Json, RootModel
+from pydantic.json_schema import SkipJsonSchema
+
+from progress_sse.api.openapi.response_models import (
+    Natural,
+    ResponseModel,
+    Session,
+    SessionId,
+    SessionSummary,
+    StartedStep,
+)
+
+EVENT_ID_PATTERN: Final = r"^[A-Za-z0-9._~-]{1,128}$"
+
+EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN)]
+
+
+class Transition(ResponseModel):
+    """One change by a worker; applied to the snapshot before it, it gives the snapshot after it."""
+
+    step: StartedStep
+    session: SessionSummary
+
+
+class Change(ResponseModel):
+    """One change of a session, of none of its steps and not of its status; all its keys replace those of before."""
+
+    session: SessionSummary
+
+
+class Ending(ResponseModel):
+    """The sessions of a stream that are completed, with every event delivered."""
+
+    session_ids: Annotated[list[SessionId], Field(min_length=1)]
+
+
+class Beat(ResponseModel):
+    """A heartbeat."""
+
+    now: AwareDatetime
+    interval_ms: Natural
+    """Milliseconds until the next one."""
+
+
+class StreamItem(ResponseModel):
+    """An event as a client has it after parsing: each has the latest `id`, from the first one on."""
+
+    retry: Natural | SkipJsonSchema[None] = None
+    """Milliseconds to wait before reconnecting."""
+
+
+class SnapshotItem(StreamItem):
+    """The whole session: first on every stream, and whenever a `step` is not enough."""
+
+    event: Literal["snapshot"]
+    id: EventId
+    data: Json[Session]
+
+
+class StepItem(StreamItem):
+    """One transition."""
+
+    event: Literal["step"]
+    id: EventId
+    data: Json[Transition]
+
+
+class SessionItem(StreamItem):
+    """One change of the session without its steps."""
+
+    event: Literal["session"]
+    id: EventId
+    data: Json[Change]
+
+
+class EndItem(StreamItem):
+    """Completed and delivered: the stream ends, and a client that reconnects with this `id` gets 204."""
+
+    event: Literal["end"]
+    id: EventId
+    data: Json[Ending]
+
+
+class HeartbeatItem(StreamItem):
+    """A heartbeat, sent with `heartbeat=event` only; it has no `id` of its own."""
+
+    event: Literal["heartbeat"]
+    id: EventId | SkipJsonSchema[None] = None
+    data: Json[Beat]
+
+
+class StreamEvent(RootModel[Any]):
+    """Any event of a stream."""
+
+    root: Annotated[SnapshotItem | StepItem | SessionItem | EndItem | HeartbeatItem, Field(discriminator="event")]

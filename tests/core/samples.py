@@ -1,0 +1,77 @@
+"""Sessions, steps and times for the tests of the rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from progress_sse.core.commands import Command, Create
+from progress_sse.core.details import Claim, Details
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
+from progress_sse.core.state_machine import apply, timestamp
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+T1 = T0 + timedelta(seconds=1.5)
+T2 = T1 + timedelta(seconds=1)
+
+DEFINITIONS = (StepDefinition("one", 1000, 10), StepDefinition("two"), StepDefinition("three"))
+
+StepState = Literal["not started", "running", "success", "error"]
+STATES: tuple[StepState, ...] = ("not started", "running", "success", "error")
+
+
+def step_in(state: StepState, number: int = 1) -> StepProgress | None:
+    """A step that was started at T0 and ended, if it has, at T1."""
+    running = StepProgress(
+        number, DEFINITIONS[number - 1].name, "running", timestamp(T0), None, 0, 1000, "m", "", StepAdvance(1, 2)
+    )
+    if state == "not started":
+        return None
+    if state == "running":
+        return running
+    return running._replace(status=state, completed_at=timestamp(T1), elapsed_ms=1500, error="e", advance=None)
+
+
+def session_with(*states: StepState, status: SessionStatus = "running", current_step: int = 1) -> Session:
+    """A session whose steps are in these states."""
+    steps = {n: step for n, state in enumerate(states, start=1) if (step := step_in(state, n))}
+    progress = SessionProgress("s", current_step, len(DEFINITIONS), status, steps, timestamp(T0), timestamp(T1))
+    return Session(progress, DEFINITIONS)
+
+
+def after(session: Session | None, *commands: Command, now: datetime = T2) -> Session:
+    """The session after the commands."""
+    for command in commands:
+        session = apply("s", session, command, now).session
+    assert session is not None
+    return session
+
+
+def lost_session(*, attempt_id: str = "a") -> Session:
+    """A session whose only started step counts as lost, under this attempt."""
+    step = StepProgress(
+        1,
+        "one",
+        "error",
+        timestamp(T0),
+        timestamp(T1),
+        1500,
+        1000,
+        "m",
+        "no sign of life",
+        attempt=1,
+        conclusion="lost",
+    )
+    details = Details(conclusion="lost", claims={1: Claim(attempt_id, 1000, 2000)})
+    progress = SessionProgress("s", 1, len(DEFINITIONS), "error", {1: step}, timestamp(T0), timestamp(T1), details)
+    return Session(progress, DEFINITIONS)
+
+
+def open_ended(*names: str) -> Session:
+    """An open-ended session with steps of these names, none of which was started; created at T0."""
+    return after(None, Create(tuple(map(StepDefinition, names)), open_ended=True), now=T0)
+
+
+def statuses(session: Session) -> dict[int, str]:
+    """The status of each step that was started; the conclusion of one that has such."""
+    return {number: step.conclusion or step.status for number, step in session.progress.steps.items()}

@@ -1,0 +1,267 @@
+"""Commands about a session as a whole: its creation, its end, further steps, and what it says besides its steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.core.commands import Complete, Create, Describe, Finish, Plan, SessionCommand, Skip, Start
+from progress_sse.core.details import NO_DETAILS, Details, Link
+from progress_sse.core.errors import (
+    InvalidRequestError,
+    OtherRunError,
+    SessionNotFoundError,
+    StepsFixedError,
+    TooManyStepsError,
+    TooMuchError,
+)
+from progress_sse.core.model import Session, StepDefinition
+from progress_sse.core.state_machine import Outcome, apply, timestamp
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, session_with, statuses
+
+LINKS = (Link("Report", "https://example.org/report"),)
+FAILURE = Finish(success=False, error="disk full")
+
+
+@pytest.mark.parametrize("command", [Finish(), Plan(DEFINITIONS), Describe(title="t")])
+def test_a_command_needs_its_session(command: SessionCommand) -> None:
+    """And, where it names one, its run."""
+    with pytest.raises(SessionNotFoundError):
+        apply("s", None, command, T2)
+    with pytest.raises(OtherRunError):
+        apply("s", open_ended("a"), command._replace(run="other"), T2)
+
+
+class TestCreate:
+    """A session may say more of itself than its steps."""
+
+    def test_keeps_what_it_is_given(self) -> None:
+        """For readers, and the attempt that created it."""
+        command = Create((), True, title="t", labels={"a": "b"}, links=LINKS, open_ended=True, accepts=("cancel",))
+        session = after(None, command._replace(attempt_id="me"))
+        assert session.details == Details("t", {"a": "b"}, LINKS, True, accepts=("cancel",), creator="me")
+
+    def test_without_any_of_it_has_no_details(self) -> None:
+        """As every session had before there were any."""
+        assert after(None, Create(DEFINITIONS)).details is NO_DETAILS
+
+    def test_open_ended_may_have_no_steps(self) -> None:
+        """Nothing of it is done then, and no other session may."""
+        session = after(None, Create((), open_ended=True))
+        assert (session.progress.total_steps, session.percentage, session.estimated_remaining_ms) == (0, 0, 0)
+        with pytest.raises(InvalidRequestError):
+            apply("s", None, Create((), title="t"), T2)
+
+    def test_says_no_more_than_each_event_can_carry(self) -> None:
+        """All of it together."""
+        with pytest.raises(TooMuchError):
+            apply("s", None, Create(DEFINITIONS, labels={str(n): "x" * 256 for n in range(16)}), T2)
+
+
+class TestOpenEnded:
+    """Steps are found while the session runs, so that no step is the last one."""
+
+    def test_is_not_completed_by_its_steps(self) -> None:
+        """Only by `finish`, though all known steps have succeeded."""
+        session = after(open_ended("a"), Start(1, ()), Complete(1))
+        assert (session.progress.status, session.percentage) == ("running", 100)
+        assert after(session, Finish()).progress.status == "completed"
+
+    def test_is_in_error_with_a_failed_step(self) -> None:
+        """As every session."""
+        assert after(open_ended("a"), Start(1, ()), Complete(1, success=False)).progress.status == "error"
+
+
+class TestFinish:
+    """`finish` ends the session as a whole."""
+
+    def test_with_success_ends_or_skips_its_steps(self) -> None:
+        """Running ones succeed, those not started are skipped, failed ones stay as they are."""
+        session = session_with("running", "error")
+        outcome = apply("s", session, Finish(), T2)
+        assert (outcome.event, outcome.steps) == ("snapshot", (1, 3))
+        assert outcome.session is not None
+        assert statuses(outcome.session) == {1: "success", 2: "error", 3: "skipped"}
+        progress = outcome.session.progress
+        assert (progress.status, progress.current_step, progress.updated_at) == ("completed", 1, timestamp(T2))
+        assert (progress.steps[1].elapsed_ms, progress.steps[3].elapsed_ms) == (2500, 0)
+        assert progress.steps[2] == session.progress.steps[2]
+
+    def test_with_failure_ends_running_steps(self) -> None:
+        """With its text, and all others stay as they are."""
+        outcome = apply("s", session_with("running", "success"), FAILURE, T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+        assert outcome.session is not None
+        assert statuses(outcome.session) == {1: "error", 2: "success"}
+        assert outcome.session.progress.steps[1].error == outcome.session.details.error == "disk full"
+        assert outcome.session.progress.status == "error"
+
+    def test_bears_its_conclusion(self) -> None:
+        """So do the steps that it ends."""
+        session = after(session_with("running"), FAILURE._replace(conclusion="cancelled"))
+        assert (session.details.conclusion, statuses(session)) == ("cancelled", {1: "cancelled"})
+
+    @pytest.mark.parametrize(
+        ("session", "command", "event"),
+        [
+            (session_with("running", "running"), FAILURE, "snapshot"),
+            (session_with("running", "success", "success"), Finish(), "step"),
+            (session_with("success", "success"), Finish(), "step"),
+            (session_with("success"), FAILURE, "snapshot"),
+            (session_with("error", status="error"), FAILURE, "session"),
+            (open_ended(), Finish(), "snapshot"),
+        ],
+    )
+    def test_is_told_by_the_least_event_that_says_all(self, session: Session, command: Finish, event: str) -> None:
+        """`step` for one step, `session` where nothing but the session's own text changes, else `snapshot`."""
+        assert apply("s", session, command, T2).event == event
+
+    @pytest.mark.parametrize("command", [Finish(), FAILURE, FAILURE._replace(conclusion="cancelled", links=LINKS)])
+    def test_again_changes_nothing(self, command: Finish) -> None:
+        """No time stamp either."""
+        session = after(session_with("running", "error"), command, now=T1)
+        assert apply("s", session, command, T2) == Outcome(session)
+
+    def test_otherwise_is_another_word(self) -> None:
+        """The last one wins."""
+        session = after(session_with("running"), FAILURE)
+        assert after(session, FAILURE._replace(error="no disk")).details.error == "no disk"
+        finished = after(session, Finish())
+        assert (finished.progress.status, finished.details.error) == ("completed", None)
+
+    @pytest.mark.guarantee("H")
+    @pytest.mark.parametrize(("command", "status"), [(Finish(), "completed"), (FAILURE, "error")])
+    def test_is_definite(self, command: Finish, status: str) -> None:
+        """What is said of steps later changes the steps alone."""
+        session = after(session_with("running", "error", "error"), command)
+        for late in (Complete(1, success=False, error="late"), Complete(1), Complete(2), Skip(3)):
+            session = after(session, late)
+            assert session.progress.status == status
+
+    @pytest.mark.guarantee("H")
+    def test_is_definite_where_the_steps_had_completed_the_session(self) -> None:
+        """It is a change, though what readers see stays the same."""
+        completed = session_with("success", "success", "success", status="completed")
+        assert after(completed, Complete(1, success=False)).progress.status == "error"
+        outcome = apply("s", completed, Finish(), T2)
+        assert (outcome.event, outcome.steps) == ("session", ())
+        assert outcome.session is not None
+        assert after(outcome.session, Complete(1, success=False)).progress.status == "completed"
+
+    @pytest.mark.parametrize("command", [Finish(), FAILURE._replace(conclusion="cancelled")])
+    def test_a_start_opens_the_session_again(self, command: Finish) -> None:
+        """It runs, and why it had ended is gone; its status then follows from its steps."""
+        session = after(session_with("running"), command, Start(2, DEFINITIONS))
+        assert (session.progress.status, session.details) == ("running", NO_DETAILS)
+        assert after(session, Complete(2, success=False)).progress.status == "error"
+
+    def test_may_bring_the_links_of_the_results(self) -> None:
+        """They replace those of the session; so do those of a completion."""
+        session = after(None, Create(DEFINITIONS, links=(Link("Old", "/old"),)), Start(1, DEFINITIONS))
+        assert after(session, Finish(links=LINKS)).details.links == LINKS
+        assert after(session, Finish()).details.links == session.details.links
+        assert after(session, Finish(links=())).details.links == ()
+        assert after(session, Complete(1, links=LINKS)).details.links == LINKS
+
+    def test_a_repeated_completion_may_change_the_links_alone(self) -> None:
+        """No step changes then."""
+        session = after(session_with("running"), Complete(1))
+        outcome = apply("s", session, Complete(1, links=LINKS), T2)
+        assert (outcome.event, outcome.steps) == ("session", ())
+
+    @pytest.mark.parametrize("command", [Finish(links=LINKS * 100), Complete(1, links=LINKS * 20)])
+    def test_brings_no_more_links_than_there_may_be(self, command: Finish | Complete) -> None:
+        """And no more text."""
+        session = after(session_with("running"), Describe(labels={"a": "x" * 256}))
+        long = tuple(Link(each.label, each.url + "x" * 250) for each in command.links or ())
+        with pytest.raises((InvalidRequestError, TooMuchError)):
+            apply("s", session, command._replace(links=long), T2)
+
+
+class TestPlan:
+    """`plan` appends steps."""
+
+    def test_appends_steps_in_one_change(self) -> None:
+        """Only a snapshot tells steps that were not started."""
+        outcome = apply("s", open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), T2)
+        assert (outcome.event, outcome.steps) == ("snapshot", ())
+        assert outcome.session is not None
+        assert outcome.session.definitions == (
+            StepDefinition("a"),
+            StepDefinition("b", 7, 8),
+            StepDefinition("STEP3"),
+        )
+        assert (outcome.session.progress.total_steps, outcome.session.progress.status) == (3, "pending")
+        assert outcome.session.progress.updated_at == timestamp(T2)
+
+    def test_lets_the_percentage_fall(self) -> None:
+        """It is exact over the steps that are known."""
+        session = after(open_ended("a"), Start(1, ()), Complete(1))
+        assert after(session, Plan(DEFINITIONS)).percentage == 25
+
+    def test_refuses_a_session_of_fixed_steps(self) -> None:
+        """Its readers were told how many there are."""
+        with pytest.raises(StepsFixedError):
+            apply("s", session_with("running"), Plan(DEFINITIONS), T2)
+
+    def test_refuses_too_many_steps(self) -> None:
+        """And none at all."""
+        session = open_ended("a")
+        assert after(session, Plan(DEFINITIONS, max_total_steps=4)).progress.total_steps == 4
+        with pytest.raises(TooManyStepsError):
+            apply("s", session, Plan(DEFINITIONS, max_total_steps=3), T2)
+        with pytest.raises(InvalidRequestError):
+            apply("s", session, Plan(()), T2)
+
+    @pytest.mark.parametrize(("command", "status"), [(Finish(), "running"), (FAILURE, "error")])
+    def test_opens_a_finished_session_again(self, command: Finish, status: str) -> None:
+        """Its status follows from its steps once more."""
+        session = after(open_ended("a"), Start(1, ()), command, Plan(DEFINITIONS))
+        assert (session.progress.status, session.details) == (status, Details(open_ended=True))
+
+
+class TestDescribe:
+    """`describe` changes what the session says besides its steps."""
+
+    SAID = Create(DEFINITIONS, title="t", labels={"a": "1", "b": "2"}, links=LINKS, accepts=("cancel",))
+
+    def test_changes_what_it_names(self) -> None:
+        """Title, links and accepted requests are replaced, labels are merged."""
+        session = after(None, self.SAID)
+        changed = after(session, Describe(title="new", labels={"b": None, "c": "3"}))
+        assert changed.details == session.details._replace(title="new", labels={"a": "1", "c": "3"})
+        other = (Link("Other", "/other"),)
+        changed = after(session, Describe(links=other, accepts=("retry",)))
+        assert changed.details == session.details._replace(links=other, accepts=("retry",))
+
+    def test_removes_what_is_none(self) -> None:
+        """All labels, too."""
+        session = after(None, self.SAID, Describe(title=None, labels=None, links=None, accepts=None))
+        assert session.details == NO_DETAILS
+
+    def test_is_told_by_an_event_of_the_session(self) -> None:
+        """It moves the time of the last update, and nothing else."""
+        session = session_with("running")
+        outcome = apply("s", session, Describe(title="t"), T2)
+        assert (outcome.event, outcome.steps) == ("session", ())
+        expected = session.progress._replace(updated_at=timestamp(T2), details=Details("t"))
+        assert outcome.session == Session(expected, session.definitions)
+
+    @pytest.mark.parametrize("command", [Describe(), Describe(title="t", labels={"a": "1", "x": None}, links=LINKS)])
+    def test_changes_nothing_where_all_of_it_was_said(self, command: Describe) -> None:
+        """Neither does one that says nothing."""
+        session = after(None, self.SAID, now=T0)
+        assert apply("s", session, command, T2) == Outcome(session)
+
+    def test_is_judged_by_its_result(self) -> None:
+        """Labels that were said before count, those that it removes do not."""
+        session = after(None, Create(DEFINITIONS, labels={str(n): "x" * 200 for n in range(16)}))
+        with pytest.raises(TooMuchError):
+            apply("s", session, Describe(title="x" * 200, links=(Link("l", "/" + "x" * 1000),)), T2)
+        with pytest.raises(TooMuchError, match="16 labels"):
+            apply("s", session, Describe(labels={"one more": ""}), T2)
+        assert len(after(session, Describe(labels={"one more": "", "0": None})).details.labels) == 16
+
+    def test_leaves_the_end_of_the_session(self) -> None:
+        """It says more of it."""
+        session = after(session_with("running"), FAILURE, Describe(title="t"))
+        assert (session.progress.status, session.details.error) == ("error", "disk full")

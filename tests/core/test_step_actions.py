@@ -1,0 +1,183 @@
+"""The cells of the state machine's table for skipping, for signs of life, and for steps that count as lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.core.commands import Advance, Beat, Command, Complete, Create, Finish, Skip, Start
+from progress_sse.core.errors import (
+    ProblemError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+    StepStartedError,
+)
+from progress_sse.core.model import Liveness, StepAdvance, StepProgress
+from progress_sse.core.state_machine import Outcome, apply, timestamp
+from tests.core.samples import DEFINITIONS, T0, T1, T2, StepState, after, lost_session, session_with, statuses
+
+
+class TestSkip:
+    """A step counts as done that is not needed."""
+
+    @pytest.mark.parametrize("state", ["not started", "error"])
+    def test_counts_a_step_as_done(self, state: StepState) -> None:
+        """It began and ended now, and took no time; nothing of a failed attempt remains."""
+        outcome = apply("s", session_with(state), Skip(1, "cached"), T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+        assert outcome.session is not None
+        assert outcome.session.progress.steps[1] == StepProgress(
+            1, "one", "success", timestamp(T2), timestamp(T2), 0, 1000, "cached", conclusion="skipped"
+        )
+
+    @pytest.mark.parametrize(
+        ("state", "command", "expected"),
+        [("running", Skip(1), StepStartedError), ("success", Skip(1), StepStartedError)],
+    )
+    def test_is_refused_of_a_step_that_runs_or_has_succeeded(
+        self, state: StepState, command: Command, expected: type[ProblemError]
+    ) -> None:
+        """The work was done, or is being done."""
+        with pytest.raises(expected):
+            apply("s", session_with(state), command, T2)
+
+    def test_is_a_repeat_where_the_step_was_skipped_with_the_same_words(self) -> None:
+        """With others it is refused."""
+        session = after(session_with(), Skip(2, "cached"))
+        assert apply("s", session, Skip(2, "cached"), T2) == Outcome(session, about=2)
+        with pytest.raises(StepStartedError):
+            apply("s", session, Skip(2, "other"), T2)
+
+    def test_leaves_the_current_step(self) -> None:
+        """Nothing was started."""
+        session = after(None, Create(DEFINITIONS), Skip(1), now=T0)
+        assert (session.progress.current_step, session.progress.status) == (0, "running")
+        assert session.percentage == 33
+
+    def test_completes_a_session(self) -> None:
+        """It counts like a success, also where it replaces a failure."""
+        assert (
+            after(session_with("success", "error", "success", status="error"), Skip(2)).progress.status == "completed"
+        )
+        assert after(session_with("success", "error", status="error"), Skip(2)).progress.status == "running"
+
+    def test_is_no_last_word(self) -> None:
+        """A step that was skipped may be started, or completed otherwise."""
+        session = after(session_with(), Skip(1))
+        assert statuses(after(session, Start(1, DEFINITIONS))) == {1: "running"}
+        assert statuses(after(session, Complete(1, success=False))) == {1: "error"}
+
+    @pytest.mark.parametrize("command", [Skip(1), Beat(1)])
+    def test_needs_a_session_and_a_step(self, command: Skip | Beat) -> None:
+        """So does a sign of life."""
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, command, T2)
+        with pytest.raises(StepOutOfRangeError):
+            apply("s", session_with(), command._replace(step=4), T2)
+
+
+class TestCancelledStep:
+    """`complete` may say that a step was cancelled."""
+
+    def test_is_an_error_with_a_conclusion(self) -> None:
+        """Both stand in the step."""
+        step = after(session_with("running"), Complete(1, success=False, conclusion="cancelled")).progress.steps[1]
+        assert (step.status, step.conclusion) == ("error", "cancelled")
+
+    def test_is_another_outcome_than_a_failure(self) -> None:
+        """The same words without the conclusion are no repeat."""
+        cancelled = Complete(1, success=False, error="e", conclusion="cancelled")
+        session = after(session_with("running"), cancelled)
+        assert apply("s", session, cancelled, T2) == Outcome(session, about=1)
+        assert statuses(after(session, cancelled._replace(conclusion=None))) == {1: "error"}
+
+
+class TestBeat:
+    """A sign of life changes nothing that readers see, but for a step that counts as stalled."""
+
+    def test_changes_nothing_of_a_running_step(self) -> None:
+        """With a lease or without one."""
+        for start in (Start(1, DEFINITIONS), Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000)):
+            session = after(None, start, now=T0)
+            assert apply("s", session, Beat(1), T2) == Outcome(session, about=1)
+
+    @pytest.mark.parametrize("command", [Beat(1), Advance(1, 1, 2, "m")])
+    def test_makes_a_stalled_step_live(self, command: Beat | Advance) -> None:
+        """So does a report, even if it repeats what the step holds."""
+        session = session_with("running")
+        step = session.progress.steps[1]._replace(liveness=Liveness("stalled", timestamp(T0)))
+        stalled = session._replace(progress=session.progress._replace(steps={1: step}))
+        outcome = apply("s", stalled, command, T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+        assert outcome.session is not None
+        assert outcome.session.progress.steps[1] == step._replace(liveness=Liveness("live", timestamp(T2)))
+
+    @pytest.mark.parametrize(
+        ("state", "expected"),
+        [("not started", StepNotStartedError), ("success", StepNotRunningError), ("error", StepNotRunningError)],
+    )
+    def test_is_refused_of_a_step_that_does_not_run(self, state: StepState, expected: type[ProblemError]) -> None:
+        """Like a report of progress."""
+        with pytest.raises(expected):
+            apply("s", session_with(state), Beat(1), T2)
+
+    def test_is_shown_while_the_step_runs_under_a_lease(self) -> None:
+        """From its start to its end."""
+        session = after(None, Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000), now=T0)
+        assert session.progress.steps[1].liveness == Liveness("live", timestamp(T0))
+        assert after(session, Complete(1)).progress.steps[1].liveness is None
+
+
+class TestLost:
+    """Lost is a statement about reports: a report of the step's attempt applies as if the step still ran."""
+
+    def test_a_completion_is_applied(self) -> None:
+        """The duration counts from the start."""
+        outcome = apply("s", lost_session(), Complete(1, message="done", attempt_id="a"), T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+        assert outcome.session is not None
+        step = outcome.session.progress.steps[1]
+        assert (step.status, step.conclusion, step.error, step.elapsed_ms) == ("success", None, "", 2500)
+        assert (outcome.session.progress.status, outcome.session.details.conclusion) == ("running", None)
+
+    @pytest.mark.parametrize(
+        ("command", "advance", "message"),
+        [(Advance(1, 1, 3, "new", attempt_id="a"), StepAdvance(1, 3), "new"), (Beat(1, attempt_id="a"), None, "m")],
+    )
+    def test_the_step_runs_again(self, command: Beat | Advance, advance: StepAdvance | None, message: str) -> None:
+        """In the same transition, and live."""
+        outcome = apply("s", lost_session(), command, T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+        assert outcome.session is not None
+        assert outcome.session.progress.steps[1] == StepProgress(
+            1,
+            "one",
+            "running",
+            timestamp(T0),
+            None,
+            0,
+            1000,
+            message,
+            advance=advance,
+            attempt=1,
+            liveness=Liveness("live", timestamp(T2)),
+        )
+        assert outcome.session.progress.status == "running"
+
+    def test_it_may_be_skipped_or_started(self) -> None:
+        """As any step that failed."""
+        assert statuses(after(lost_session(), Skip(1, attempt_id="a"))) == {1: "skipped"}
+        assert after(lost_session(), Start(1, DEFINITIONS, attempt_id="b")).progress.steps[1].attempt == 2
+
+    def test_without_an_attempt_it_is_a_failed_step(self) -> None:
+        """The report may be any worker's."""
+        with pytest.raises(StepNotRunningError):
+            apply("s", lost_session(), Advance(1, 1), T2)
+        assert statuses(after(lost_session(), Complete(1))) == {1: "success"}
+
+    def test_a_finished_session_stays_as_it_is(self) -> None:
+        """Until the next start."""
+        session = after(lost_session(), Finish(success=False, error="given up"), now=T1)
+        progress = after(session, Complete(1, attempt_id="a")).progress
+        assert (progress.status, progress.details.error, progress.steps[1].status) == ("error", "given up", "success")

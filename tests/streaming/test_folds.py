@@ -1,0 +1,245 @@
+"""Whatever commands come, what a reader holds after each event is byte for byte the answer to a poll at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from progress_sse.core.commands import (
+    Advance,
+    Beat,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    StepName,
+)
+from progress_sse.core.details import Link
+from progress_sse.core.model import Position, StepDefinition
+from progress_sse.store.change_builder import ChangeBuilder
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.types import Applied, Notification, Record, StorageLimits
+from progress_sse.streaming.channel import Channel, Subscription
+from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.wire import json_text
+from progress_sse.wire.frames import FrameBatch
+from tests.core.samples import DEFINITIONS, T0
+from tests.harness.event_stream import Block, EventStreamParser
+
+PLAIN_SESSION = ["session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms"]
+PLAIN_STEP = [
+    *("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error"),
+]
+PENDING_STEP = ["step", "name", "status", "elapsed_ms", "timeout_ms"]
+
+
+def fold(held: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    """The session after an event: its own keys are those of the event, and a step is replaced or appended."""
+    steps, step = list(held["steps"]), event.get("step")
+    if step is not None:
+        steps[step["step"] - 1 : step["step"]] = [step]
+    folded: dict[str, Any] = {}
+    for key, value in event["session"].items():
+        folded[key] = value
+        if key == "status":
+            folded["steps"] = steps
+    return folded
+
+
+class Reader:
+    """Follows a session by its events, as a browser does."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self.held: dict[str, Any] = {}
+        self.shown: dict[str, bytes] = {}
+        self.events: list[str] = []
+        self._parser = EventStreamParser()
+
+    def offer(self, _subscription: Subscription, batch: FrameBatch) -> None:
+        """Take a batch."""
+        for block in self._parser.feed(batch.data):
+            self._take(block)
+
+    def _take(self, block: Block) -> None:
+        assert block.id is not None
+        self.held = block.json() if block.event == "snapshot" else fold(self.held, block.json())
+        self.shown[block.id] = json_text.encode_json(self.held)
+        self.events.append(block.event)
+
+    def wake(self) -> None:
+        """Do nothing."""
+
+    def fail(self) -> None:
+        """Raise the error."""
+        raise  # called in an `except` block
+
+
+class Conversation:
+    """A session with a reader; commits are made up of commands, and polls taken after each command."""
+
+    def __init__(self) -> None:
+        """Begin without the session."""
+        self.polls: dict[Position, bytes] = {}
+        self.reader = Reader()
+        self._record: Record | None = None
+        self._now = T0
+        counts, backend = DeliveryCounts(), MemoryBackend(StorageLimits())
+        self._channel = Channel("s", backend, counts, lambda channel: None, retry_ms=1)
+        self._channel.add(Subscription(self.reader, self._channel))
+
+    def commit(self, commands: list[tuple[Command, int]]) -> None:
+        """Apply the commands, each some milliseconds after the one before, and notify the reader of all together."""
+        builder = ChangeBuilder("s", self._record)
+        for command, passed_ms in commands:
+            self._now += timedelta(milliseconds=passed_ms)
+            self._apply(builder, command, self._now)
+        if builder.has_changes:
+            change = builder.build()
+            self._record = change.record
+            self._channel.on_notification(Notification("s", change.record, change.is_fresh, change.entries))
+            self._channel.flush()
+        if self._record is not None:
+            assert self.reader.shown[str(self._record.position)] == self._record.body
+
+    def _apply(self, builder: ChangeBuilder, command: Command, now: datetime) -> None:
+        before = builder.record
+        answer = builder.apply(command, now)
+        record = builder.record
+        assert isinstance(answer, Applied) or record is before
+        if record is not None:
+            assert self.polls.setdefault(record.position, record.body) == record.body
+
+    def check(self) -> None:
+        """Compare what the reader held at each position with the poll at it."""
+        for position, body in self.polls.items():
+            assert self.reader.shown.get(str(position), body) == body
+
+
+numbers = st.integers(1, 4)
+names = st.sampled_from(["a", "b", "one", "STEP1"])
+targets = numbers | st.builds(StepName, names)
+texts = st.sampled_from(["", "m", "<\u2028"])
+attempts = st.sampled_from([None, None, "x", "y", "z"])
+agos = st.sampled_from([0, 0, 1, 1500, 86_400_000])
+links = st.sampled_from([None, (), (Link("l", "/r"),), (Link("l", "https://example.org"), Link("m", "/"))])
+labels = st.dictionaries(st.sampled_from("kl"), st.sampled_from([None, "v", "w"]), max_size=2)
+set_labels = st.dictionaries(st.sampled_from("kl"), st.sampled_from("vw"), max_size=2)
+accepts = st.sampled_from([(), ("cancel",), ("retry", "cancel")])
+sent = {"attempt_id": attempts, "ago_ms": agos}
+total = st.sampled_from([None, 3, 9])
+
+
+def made(kind: Callable[..., Command], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Command]:
+    """Commands of a kind with these values; all others have their defaults."""
+    return st.fixed_dictionaries(given).map(lambda values: kind(**values))
+
+
+planned = st.lists(
+    st.sampled_from([StepDefinition(""), StepDefinition("a", 1, 2), StepDefinition("c")]), max_size=2
+).map(tuple)
+started = {"step": numbers, "definitions": st.just(DEFINITIONS)}
+
+plain_wholes = made(Create, definitions=st.sampled_from([DEFINITIONS, DEFINITIONS[:1]])) | made(Delete)
+plain_updates = st.one_of(
+    made(Start, **started, timeout_ms=st.sampled_from([None, 0, 7])),
+    made(Start, **started),
+    made(Complete, step=numbers, success=st.booleans(), message=texts, error=texts),
+    made(Advance, step=numbers, current=st.integers(0, 3), total=total, message=texts),
+)
+creations = made(
+    Create,
+    definitions=planned,
+    title=st.sampled_from([None, "t"]),
+    labels=set_labels,
+    links=links.map(lambda each: each or ()),
+    open_ended=st.booleans(),
+    accepts=accepts,
+    attempt_id=attempts,
+)
+named = {"step": targets, "definitions": st.just(DEFINITIONS)}
+more_updates = st.one_of(
+    made(Start, **named, append=st.booleans(), estimated_ms=st.none() | numbers, **sent),
+    made(Start, **named, attempt_id=st.sampled_from("xyz"), lease_ms=st.just(1000)),
+    made(Complete, step=targets, success=st.booleans(), message=texts, links=links, **sent),
+    made(Complete, step=targets, success=st.just(False), error=texts, conclusion=st.just("cancelled"), **sent),
+    made(Advance, step=targets, current=st.integers(0, 3), total=total, message=texts, **sent),
+    made(Skip, step=targets, message=texts, **sent),
+    made(Beat, step=targets, **sent),
+    made(Finish, success=st.booleans(), error=texts, links=links, **sent),
+    made(Finish, success=st.just(False), error=texts, conclusion=st.just("cancelled"), **sent),
+    made(Plan, definitions=planned, **sent),
+    made(Describe, title=st.sampled_from([None, "t", "u"]), labels=st.none() | labels, **sent),
+    made(Describe, links=links, accepts=st.none() | accepts, **sent),
+)
+passed_ms = st.sampled_from([0, 1, 1000, -500])
+
+
+def commits_of(
+    wholes: st.SearchStrategy[Command], updates: st.SearchStrategy[Command]
+) -> st.SearchStrategy[list[list[tuple[Command, int]]]]:
+    """Commits of updates, or of a creation or removal alone, with the milliseconds that pass before each command."""
+    of_updates = st.lists(st.tuples(updates, passed_ms), min_size=1, max_size=5)
+    return st.lists(of_updates | st.lists(st.tuples(wholes, passed_ms), min_size=1, max_size=1), max_size=10)
+
+
+any_commits = commits_of(plain_wholes | creations, plain_updates | more_updates)
+
+
+def found(name: str) -> Start:
+    """A step that is found while the job runs."""
+    return Start(StepName(name), (), append=True)
+
+
+@given(any_commits)
+@example([[(found("a"), 0), (found("b"), 0), (Describe(title="t"), 0), (Complete(StepName("a")), 0)]])
+@example([[(found("a"), 0), (found("b"), 0), (Finish(), 0), (Start(1, ()), 0)]])
+@example([[(Create((), open_ended=True), 0)], [(Plan(DEFINITIONS), 0), (Start(2, ()), 0)], [(Finish(), 0)]])
+def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command, int]]]) -> None:
+    """A reader that follows from the beginning, over commits of one command or of several."""
+    conversation = Conversation()
+    for commands in commits:
+        conversation.commit(commands)
+    conversation.check()
+
+
+@given(any_commits)
+def test_each_command_alone_is_told_by_one_event(commits: list[list[tuple[Command, int]]]) -> None:
+    """At most, save that a session which a `start` creates is first shown as it was before that."""
+    conversation = Conversation()
+    for command, passed in [each for commands in commits for each in commands]:
+        before = len(conversation.reader.events)
+        conversation.commit([(command, passed)])
+        events = conversation.reader.events[before:]
+        assert len(events) <= 1 or events == ["snapshot", "step"]
+    conversation.check()
+
+
+@given(commits_of(plain_wholes, plain_updates))
+def test_a_session_that_uses_none_of_it_has_the_keys_of_old(commits: list[list[tuple[Command, int]]]) -> None:
+    """The documented keys in their order, and no event but the documented ones."""
+    conversation = Conversation()
+    for commands in commits:
+        conversation.commit(commands)
+        held = conversation.reader.held
+        if held and held["status"] != "not_found":
+            assert list(held) == PLAIN_SESSION
+            assert all(list(step) in kinds_of(step) for step in held["steps"])
+    assert set(conversation.reader.events) <= {"snapshot", "step"}
+    conversation.check()
+
+
+def kinds_of(step: dict[str, Any]) -> list[list[str]]:
+    """The lists of keys that a step may have in its state."""
+    if step["status"] == "pending":
+        return [PENDING_STEP]
+    return [PLAIN_STEP, [*PLAIN_STEP, "progress"]] if step["status"] == "running" else [PLAIN_STEP]
