@@ -112,8 +112,10 @@ class Settings(BaseSettings):
         description="Folder of pages of your own, served beside the API to every client that reaches the server; "
         "names that begin with a dot are left out, and the store and keys must lie elsewhere.",
     )
-    store_format: Literal[1, 2] = Field(
+    store_format: int = Field(
         2,
+        ge=1,
+        le=2,
         description="The newest format of sessions to write in a store in Redis. With 1, servers of the version before "
         "can use the same store; this one then ignores in requests what the former protocol does not have.",
     )

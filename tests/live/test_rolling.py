@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def servers(
     return [serve(store=redis_servers[request.param].url, **settings) for _ in range(2)]
 
 
-def behind_nginx(folder: Path, servers: list[Server]) -> NginxServer:
+def behind_nginx(folder: Path, servers: Sequence[Server]) -> NginxServer:
     """The nginx of the deployment, with these servers in place of its own."""
     text = CONFIGURATION
     for number, server in enumerate(servers, start=1):

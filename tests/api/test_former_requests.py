@@ -1,0 +1,54 @@
+"""With `store_format` 1 the server takes requests as the version before does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.conftest import Connect
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "start", "step": 1, "attempt_id": "a", "lease_ms": 1000},
+        {"action": "start", "step": 1, "name": "Load", "append": "yes", "ago_ms": -1},
+        {"action": "start", "step": 1, "links": [{"label": "x", "url": "javascript:1"}], "title": 7},
+    ],
+)
+async def test_an_update_may_have_keys_that_are_ignored(connect: Connect, body: dict[str, object]) -> None:
+    """Whatever they contain: that version does not know them."""
+    async with connect(store_format=1) as client:
+        assert (await client.post("/api/progress/a/update", json=body)).status_code == 200
+        [step, *_] = (await client.get("/api/progress/a")).json()["steps"]
+        assert list(step)[-1] == "error"
+        batch = {"updates": [{"session_id": "b", **body}]}
+        assert (await client.post("/api/updates", json=batch)).json() == {"results": [{"status": 200}]}
+
+
+@pytest.mark.parametrize("action", ["skip", "beat", "finish", "plan", "describe"])
+async def test_an_action_that_it_does_not_have_is_refused(connect: Connect, action: str) -> None:
+    """As any unknown one."""
+    async with connect(store_format=1) as client:
+        await client.put("/api/progress/a", json={"total_steps": 1})
+        response = await client.post("/api/progress/a/update", json={"action": action, "step": 1})
+        assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-request")
+
+
+async def test_a_creation_may_have_keys_that_are_ignored(connect: Connect) -> None:
+    """Known to this version, or to none."""
+    async with connect(store_format=1) as client:
+        body = {"total_steps": 2, "title": "x", "open_ended": True, "colour": "red"}
+        created = await client.put("/api/progress/a", json=body)
+        assert created.status_code == 201
+        assert list(created.json())[-1] == "estimated_remaining_ms"
+
+
+async def test_a_key_stands_for_the_same_request(connect: Connect) -> None:
+    """With what is ignored, and without it."""
+    async with connect(store_format=1) as client:
+        for more in ({}, {"attempt_id": "a"}):
+            headers = {"Idempotency-Key": "k"}
+            body = {"action": "start", "step": 1, **more}
+            response = await client.post("/api/progress/a/update", json=body, headers=headers)
+            assert response.status_code == 200
+        assert (await client.get("/api/progress/a")).json()["current_step"] == 1
