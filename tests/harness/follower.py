@@ -84,7 +84,7 @@ class Follower:
 
     def _log(self, events: list[Block]) -> None:
         for event in events:
-            if event.event not in ("snapshot", "step"):
+            if event.event not in ("snapshot", "step", "session"):
                 continue
             body = event.json()
             session_id = body["session_id"] if event.event == "snapshot" else body["session"]["session_id"]

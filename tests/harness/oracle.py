@@ -5,8 +5,9 @@ outcome open). Subscribers log each event. `Oracle.check` then reports what was 
 a snapshot), *phantom* (seen, but never sent), *duplicate*, *reordered*, and where a view *diverged* (fold of snapshot
 and steps ≠ final poll). An indeterminate POST may show once or not at all.
 
-Each transition carries a tag of its own: a start in its `timeout_ms`, the others in their `message`. `fold` is written
-from docs/protocol.md alone, and shares nothing with the package.
+Each transition carries a tag of its own: a start in its `timeout_ms`, a description in its `title`, the end of a
+session in its `error`, a report on a step in its `message`. A transition that only a snapshot tells carries none.
+`fold` is written from docs/protocol.md alone, and shares nothing with the package.
 """
 
 from __future__ import annotations
@@ -27,41 +28,51 @@ Body = dict[str, Any]
 
 POLL_KEYS = ("session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms")
 STEP_KEYS = ("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error")
+OPTIONAL_KEYS = ("title", "labels", "links", "open_ended", "error", "conclusion", "accepts")
 PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")
 
 
 def fold(snapshot: Body, event: Body) -> Body:
-    """The polling body after a `step` event: the event's step and session summary replace those of the snapshot.
+    """The polling body after a `step` or `session` event: its step and its session replace those of the snapshot.
+
+    A step one past the end is appended. An optional key of the session that the event does not have is gone.
 
     Raises:
         ValueError: The event is of another session, or of a session of another length: a snapshot is missing between.
     """
-    step, session = event["step"], event["session"]
-    if set(event) != {"step", "session"} or set(session) != set(POLL_KEYS) - {"steps"}:
-        raise ValueError(f"no step event: {event}")
-    for key in ("session_id", "total_steps"):
-        if snapshot[key] != session[key]:
-            raise ValueError(f"{key} is {session[key]!r} in the event, {snapshot[key]!r} before")
-    steps = [step if entry["step"] == step["step"] else entry for entry in snapshot["steps"]]
-    return {key: steps if key == "steps" else session[key] for key in POLL_KEYS}
+    step, session = event.get("step"), event["session"]
+    if not set(event) <= {"step", "session"} or set(session) - set(OPTIONAL_KEYS) != set(POLL_KEYS) - {"steps"}:
+        raise ValueError(f"no step or session event: {event}")
+    steps = list(snapshot["steps"])
+    if step is not None:
+        steps[step["step"] - 1 : step["step"]] = [step]
+    for key, before in (("session_id", snapshot["session_id"]), ("total_steps", len(steps))):
+        if before != session[key]:
+            raise ValueError(f"{key} is {session[key]!r} in the event, {before!r} before")
+    keys = [key for key in (*POLL_KEYS, *OPTIONAL_KEYS) if key == "steps" or key in session]
+    return {key: steps if key == "steps" else session[key] for key in keys}
 
 
 def fold_all(blocks: Iterable[Block]) -> Body:
-    """The polling body after a run of `snapshot` and `step` events, which begins with a snapshot."""
+    """The polling body after a run of events that begins with a snapshot."""
     state: Body | None = None
     for block in blocks:
         if block.event == "snapshot":
             state = block.json()
-        elif block.event == "step":
-            assert state is not None, "a step before any snapshot"
+        elif block.event in ("step", "session"):
+            assert state is not None, "a transition before any snapshot"
             state = fold(state, block.json())
     assert state is not None, "no snapshot"
     return state
 
 
 def tag_of(event: Body) -> str:
-    """The tag of the transition in a `step` event."""
+    """The tag of the transition in a `step` or `session` event."""
+    if "step" not in event:
+        return str(event["session"]["title"])
     step = event["step"]
+    if step.get("error", "").startswith("finish-"):
+        return str(step["error"])
     return step["message"] or f"start-{step['timeout_ms']}"
 
 
@@ -104,8 +115,8 @@ class View:
         if block.event == "snapshot":
             self.sightings.append(Sighting("snapshot", "", event, position))
             return
-        assert self.state is not None, f"a step before any snapshot: {event}"
-        self.sightings.append(Sighting("step", tag_of(event), fold(self.state, event), position))
+        assert self.state is not None, f"a transition before any snapshot: {event}"
+        self.sightings.append(Sighting(block.event, tag_of(event), fold(self.state, event), position))
 
 
 @dataclass(slots=True)
@@ -138,12 +149,13 @@ class Oracle:
         """The log of a subscriber of a session; made on first use."""
         return self._views[session_id].setdefault(subscriber, View())
 
-    async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: Any) -> Post:
+    async def post(self, worker: Worker, session_id: str, action: str, step: int | None = None, **more: Any) -> Post:
         """POST an update with a tag and an idempotency key of its own, and log the outcome."""
         number = next(self._numbers)
         tag = f"{action}-{number}"
-        mark = {"timeout_ms": number} if action == "start" else {"message": tag}
-        post = Post(session_id, tag, body={"action": action, "step": step, **mark, **more})
+        marks: dict[str, Body] = {"start": {"timeout_ms": number}, "describe": {"title": tag}, "finish": {"error": tag}}
+        about: Body = {} if step is None else {"step": step}
+        post = Post(session_id, tag, body={"action": action, **about, **marks.get(action, {"message": tag}), **more})
         self.posts.append(post)
         await self.send(worker, post)
         return post
@@ -183,7 +195,7 @@ class Oracle:
         """The transition at each position that any subscriber saw, in order."""
         known: dict[Position, str] = {}
         for sighting in itertools.chain.from_iterable(view.sightings for view in views):
-            if sighting.kind != "step" or sighting.position is None:
+            if sighting.kind == "snapshot" or sighting.position is None:
                 continue
             if known.setdefault(sighting.position, sighting.tag) != sighting.tag:
                 verdict.diverged.append(f"{sighting.position} is {known[sighting.position]} and {sighting.tag}")

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from tests.harness.follower import Follower
 from tests.harness.oracle import Oracle, fold_all
@@ -23,14 +24,51 @@ async def workers_at(servers: Sequence[Server | int]) -> AsyncIterator[list[Work
         yield [await stack.enter_async_context(Worker.at(server)) for server in servers]
 
 
+STORY: Final = 8
+"""Updates of one story."""
+
+
+def next_of_story(session_id: str, made: int) -> dict[str, Any]:
+    """The next update of an open-ended session, after `made` ones: one thing after the other that it can say."""
+    story, part = divmod(made, STORY)
+    mine = {"name": f"step {story}", "attempt_id": f"{session_id} {story}"}
+    links = [{"label": "Result", "url": f"/{made}"}]
+    updates: list[dict[str, Any]] = [
+        {"action": "start", **mine, "append": True, "lease_ms": 3_600_000},
+        {"action": "progress", **mine, "current": made},
+        {"action": "describe", "labels": {"story": str(story)}},
+        {"action": "plan", "steps": [{"name": f"planned {story}"}]},
+        {"action": "skip", "name": f"planned {story}"},
+        {"action": "complete", **mine, "success": story % 4 > 0, "links": links},
+        {"action": "start", **mine, "lease_ms": 3_600_000},
+        {"action": "finish", "success": False},
+    ]
+    return updates[part]
+
+
 class DeliveryCheck:
     """Workers at several servers, and followers that drop their streams at random and resume at another server."""
 
     def __init__(
-        self, servers: Sequence[Server | int], *, sessions: int, followers: int, can_stay: bool = True
+        self,
+        servers: Sequence[Server | int],
+        *,
+        sessions: int,
+        followers: int,
+        can_stay: bool = True,
+        tells_stories: bool = False,
     ) -> None:
-        """Prepare it; `can_stay` says whether a stream lasts to the end if no client drops it. A port is a proxy's."""
+        """Prepare it.
+
+        Args:
+            servers: The servers; a port is a proxy's.
+            sessions: How many sessions there are.
+            followers: How many readers come and go.
+            can_stay: Whether a stream lasts to the end if no client drops it.
+            tells_stories: Whether the sessions are open-ended, and their workers say all that they can.
+        """
         self.oracle = Oracle()
+        self._tells_stories = tells_stories
         self._ports = [server if isinstance(server, int) else server.port for server in servers]
         self.sessions = [f"dg-{n}" for n in range(sessions)]
         self._followers = [
@@ -74,7 +112,7 @@ class DeliveryCheck:
     async def _clients_at_work(self, transitions: int | None) -> AsyncIterator[asyncio.Future[list[None]]]:
         async with asyncio.TaskGroup() as group, workers_at(self._ports) as workers:
             for session_id in self.sessions:
-                await workers[0].create(session_id)
+                await workers[0].create(session_id, **({"open_ended": True} if self._tells_stories else {}))
             for stayer in self._stayers:
                 group.create_task(self._stay(stayer))
             for follower in (*self._followers, *self._several):
@@ -90,6 +128,9 @@ class DeliveryCheck:
         for made in itertools.count() if transitions is None else range(transitions):
             if self._is_reported.is_set():
                 break
+            if self._tells_stories:
+                await self._report(rng.choice(workers), session_id, **next_of_story(session_id, made))
+                continue
             if made % 5 == 0:
                 step = step % 6 + 1
                 await self._report(rng.choice(workers), session_id, "start", step)
@@ -98,7 +139,7 @@ class DeliveryCheck:
             else:
                 await self._report(rng.choice(workers), session_id, "complete", step, success=rng.random() < 0.8)
 
-    async def _report(self, worker: Worker, session_id: str, action: str, step: int, **more: int | bool) -> None:
+    async def _report(self, worker: Worker, session_id: str, action: str, step: int | None = None, **more: Any) -> None:
         """Send an update, again under its key until it is accepted."""
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":

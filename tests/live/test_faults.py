@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
+from tests.live.delivery_check import next_of_story
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 # FT-01
@@ -31,8 +33,9 @@ from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, co
 class Crash:
     """Workers and followers at a server that is killed again and again."""
 
-    def __init__(self, server: Server, sessions: int) -> None:
-        """Prepare `sessions` sessions, each with a worker and a follower of its own."""
+    def __init__(self, server: Server, sessions: int, *, tells_stories: bool = False) -> None:
+        """Prepare `sessions` sessions, each with a worker and a follower of its own; see `DeliveryCheck`."""
+        self._tells_stories = tells_stories
         self.oracle = Oracle()
         self.server = server
         self.sessions = [f"crash-{n}" for n in range(sessions)]
@@ -43,14 +46,19 @@ class Crash:
     async def work(self, worker: Worker, session_id: str) -> None:
         """Report steps, failures and retries until the test ends; send unanswered ones again under their keys."""
         rng = random.Random(session_id)
-        while not self.is_over:
+        for made in itertools.count():
+            if self.is_over:
+                break
+            if self._tells_stories:
+                await self.post(worker, session_id, **next_of_story(session_id, made))
+                continue
             step = rng.randint(1, 7)
             await self.post(worker, session_id, "start", step)
             for current in range(rng.randint(0, 3)):
                 await self.post(worker, session_id, "progress", step, current=current)
             await self.post(worker, session_id, "complete", step, success=step < 7 and rng.random() < 0.8)
 
-    async def post(self, worker: Worker, session_id: str, action: str, step: int, **more: int | bool) -> None:
+    async def post(self, worker: Worker, session_id: str, action: str, step: int | None = None, **more: Any) -> None:
         """Report one update, as often as that takes."""
         await self.is_up.wait()
         post = await self.oracle.post(worker, session_id, action, step, **more)
