@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import json
-import os
 import random
 import re
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Self
 
 HOST = "127.0.0.1"
 
@@ -322,23 +325,36 @@ class Connection:
 FIRST_PORT = 20_000
 """Below the kernel's range for clients, so that no connection takes the port of a restarting server."""
 
-PORTS_EACH = 1_500
-"""The number of ports of each process of a test run; up to eight processes have separate ranges."""
+PORTS_EACH = 750
+BLOCKS = 16
+"""Each process of a test run has a block of ports of its own; of all runs on this machine, sixteen have one."""
+
+_locks: list[IO[str]] = []
+"""Kept open for as long as the process uses the block that it locks."""
 
 
+@cache
 def _ports() -> Iterator[int]:
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-    first = FIRST_PORT + number * PORTS_EACH
-    start = random.randrange(PORTS_EACH)
+    first, start = FIRST_PORT + _lock_block() * PORTS_EACH, random.randrange(PORTS_EACH)
     return itertools.cycle([first + (start + n) % PORTS_EACH for n in range(PORTS_EACH)])
 
 
-_PORTS = _ports()
+def _lock_block() -> int:
+    for number in random.sample(range(BLOCKS), BLOCKS):
+        lock = (Path(tempfile.gettempdir()) / f"progress-sse-test-ports-{number}.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            _locks.append(lock)
+            return number
+    raise RuntimeError("all blocks of ports are in use by test runs")
 
 
 def free_port() -> int:
     """A TCP port of the loopback interface on which no server listens; other calls return other ports for a while."""
-    for port in itertools.islice(_PORTS, PORTS_EACH):
+    for port in itertools.islice(_ports(), PORTS_EACH):
         with socket.socket() as probe, contextlib.suppress(OSError):
             # A server may listen while connections of an earlier one are still being closed.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
