@@ -76,7 +76,7 @@ def test_folding_refuses_foreign_events(change: Body) -> None:
     """The cases: an event of another session, of another length, or with a summary of another shape."""
     event = step_data("start-5")
     event["session"] |= change
-    with pytest.raises(ValueError, match=r"in the event|no step event"):
+    with pytest.raises(ValueError, match=r"in the event|no step or session event"):
         fold(EMPTY, event)
 
 
