@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { headlineOf } from "../lib/session-state.js";
+import { headlineOf } from "../lib/headline.js";
 
 /**
  * Notifies of a session's end. It asks for permission only on a click, and notifies only while the page is not looked at.
