@@ -377,6 +377,11 @@ p.headline {
   background: var(--bad-ground);
 }
 
+[data-status="error"][data-conclusion="cancelled"] .failure:not(:has(> .alert:empty)) {
+  border-color: var(--line);
+  background: none;
+}
+
 .failed-step {
   font-weight: 650;
   overflow-wrap: anywhere;

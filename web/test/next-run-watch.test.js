@@ -81,6 +81,15 @@ test("a hidden page does not look, and does so at once when it becomes visible",
   assert.equal(count(), 2, "the pace begins anew");
 });
 
+test("a page whose session ends while it is hidden does not look until it becomes visible", async () => {
+  page.visibilityState = "hidden";
+  const { count } = watching();
+  await pass(10 * MINUTE);
+  assert.equal(count(), 0);
+  await show("visible");
+  assert.equal(count(), 1);
+});
+
 test("it looks at once when the network is back, and when the page is taken out of the browser's cache", async () => {
   const { count } = watching();
   browser.dispatchEvent(new Event("online"));

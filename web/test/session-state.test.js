@@ -105,6 +105,16 @@ test("added steps let the bar fall and the time left grow, without a word of a r
   assert.equal(timeLeft(state, T0 + 9000), null, "an estimate of steps that were added since would be wrong");
 });
 
+test("a step that is being retried stays so when others are added", () => {
+  const again = { started_at: iso(2000) };
+  const state = after(
+    [0, openSession([done(1000)], { percentage: 100 })],
+    [2000, openSession([again], { percentage: 0 })],
+    [3000, openSession([again, { started_at: iso(3000) }], { percentage: 0 })],
+  );
+  assert.deepEqual([state.retried, state.isSetBack], [1, true]);
+});
+
 test("a session of a fixed length that has another one is another run", () => {
   const before = after([0, session([done(1000)], { percentage: 33 })]);
   const { steps } = session([]);
