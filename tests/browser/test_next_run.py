@@ -65,6 +65,31 @@ async def test_the_next_run_is_followed(
     assert shown.errors == []
 
 
+@pytest.mark.full
+async def test_a_token_that_expires_after_the_end_changes_nothing(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """The page goes on to show the run that it was allowed to see, and asks for no token."""
+    await run_once(worker, sid)
+    shown = await open_page("about:blank")
+    await shown.page.clock.install()
+    await shown.page.goto(page_of(server, sid))
+    await expect(shown.connection).to_have_text("finished")
+    path = f"**/api/progress/{sid}"
+    await shown.page.route(path, lambda route: route.fulfill(status=401))
+    async with shown.page.expect_response(path):
+        await shown.page.clock.fast_forward(61_000)
+    await shown.next_frames()
+    await expect(shown.connection).to_have_text("finished")
+    await expect(shown.headline).to_have_text(COMPLETED)
+    await expect(shown.page.locator("#entrance")).to_be_hidden()
+    await shown.page.unroute(path)
+    await worker.create(sid, total_steps=2, replace=True)
+    await shown.page.clock.fast_forward(61_000)
+    await expect(shown.steps).to_have_count(2)
+    await expect(shown.connection).to_have_text("live")
+
+
 async def test_a_hidden_page_asks_when_it_is_seen_again(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -81,6 +106,8 @@ async def test_a_hidden_page_asks_when_it_is_seen_again(
     await shown.evaluate(TO_HIDDEN, "visible")
     await expect(shown.headline).to_have_text("This job was deleted")
     await expect(shown.connection).to_have_text("live")
+    await expect(shown.page.locator("#notify")).to_be_visible()
     await run_once(worker, sid)
     await expect(shown.headline).to_have_text(COMPLETED)
+    await expect(shown.page.locator("#notify")).to_be_hidden()
     assert shown.errors == []

@@ -1211,6 +1211,7 @@
       if (this.polling) this.#shutDown("stopped");
     }
     async poll() {
+      if (this.#poller.isHeldOff) return;
       const { signal } = this.#stopping;
       const { outcome } = await this.#pollOnce(signal);
       if (outcome === "unchanged" && this.#data && !signal.aborted) this.#update(this.#data);

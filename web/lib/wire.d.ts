@@ -210,7 +210,10 @@ export interface ProgressTracker extends EventTarget {
   start(): Promise<void>;
   /** Leaves no timer, request or stream behind. `start()` begins again. */
   stop(): void;
-  /** Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. */
+  /**
+   * Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. It sends nothing while
+   * the server's `Retry-After` has not passed.
+   */
   poll(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { headlineOf } from "../lib/headline.js";
  */
 export class Notifier {
   #button = element("notify");
+  #canNotify = canNotify();
   #isWanted = false;
   #language;
   #announcer;
@@ -17,7 +18,7 @@ export class Notifier {
   constructor(language, announcer) {
     this.#language = language;
     this.#announcer = announcer;
-    this.#button.hidden = !canNotify();
+    this.#button.hidden = !this.#canNotify;
     this.#button.textContent = this.#language.text("notify");
     this.#button.addEventListener("click", () => void this.#requestPermission());
   }
@@ -40,8 +41,9 @@ export class Notifier {
     }
   }
 
-  hide() {
-    this.#button.hidden = true;
+  /** Another run may follow the end. @param {boolean} isOver */
+  setOver(isOver) {
+    this.#button.hidden = isOver || !this.#canNotify;
   }
 }
 

@@ -72,7 +72,7 @@ function viewOf(id) {
 function refresh() {
   const states = views.flatMap((view) => view.sessionState ?? []);
   head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  if (combined(states, views.length).status === "completed") notifier.hide();
+  notifier.setOver(combined(states, views.length).status === "completed");
 }
 
 function jobs() {

@@ -188,6 +188,7 @@ export class ProgressTracker extends EventTarget {
   }
 
   async poll() {
+    if (this.#poller.isHeldOff) return;
     const { signal } = this.#stopping;
     const { outcome } = await this.#pollOnce(signal);
     // The page has asked, so it gets an update even if nothing has changed.
