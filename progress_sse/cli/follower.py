@@ -229,7 +229,7 @@ class Follower:
             self._take_heartbeat(parsed(event.data))
         if event.event == "snapshot":
             return checked(parsed(event.data), self._session_id)
-        if event.event == "step":
+        if event.event in ("step", "session"):
             # After a poll, the stream does not go on from the state that the poll brought.
             return folded(self._state if self._position else None, parsed(event.data))
         return None

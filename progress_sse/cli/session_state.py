@@ -40,18 +40,28 @@ def checked(value: Any, session_id: str) -> SessionState:
 
 
 def folded(state: SessionState | None, transition: Any) -> SessionState:
-    """Return the state after a `step` event, whose data is `transition`.
+    """Return the state after a `step` or `session` event, whose data is `transition`, key for key as a poll has it.
 
     Raises:
         ValueError: It is not a transition of this state, or there is no state yet.
     """
     if state is None:
         raise ValueError("a transition without a state")
-    if not _has(transition, _TRANSITION):
+    if not _has(transition, _SESSION_TRANSITION):
         raise ValueError("not a transition")
-    changed = transition["step"]
-    steps = [changed if step["step"] == changed["step"] else step for step in state["steps"]]
-    return checked({**state, **transition["session"], "steps": steps}, state["session_id"])
+    steps = _with_step(state["steps"], transition["step"]) if "step" in transition else state["steps"]
+    session = transition["session"]
+    head = {key: session[key] for key in _BEFORE_STEPS if key in session}
+    rest = {key: value for key, value in session.items() if key not in (*_BEFORE_STEPS, "steps")}
+    return checked({**head, "steps": steps, **rest}, state["session_id"])
+
+
+def _with_step(steps: list[dict[str, Any]], changed: Any) -> list[dict[str, Any]]:
+    if not _is_step(changed):
+        raise ValueError("not a transition")
+    if changed["step"] == len(steps) + 1:
+        return [*steps, changed]
+    return [changed if step["step"] == changed["step"] else step for step in steps]
 
 
 def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> TypeGuard[dict[str, Any]]:
@@ -112,8 +122,11 @@ _STARTED: Final = {
     "progress": _is_progress,
 }
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
-_TRANSITION: Final = {"step": _is_step, "session": _is_object}
+_SESSION_TRANSITION: Final = {"session": _is_object}
 """The fields that each object must have, and the predicate of each value [docs/protocol.md]."""
+
+_BEFORE_STEPS: Final = ("session_id", "current_step", "total_steps", "status")
+"""The keys of a session that come before its steps."""
 
 _NONE: Final = {"current": 0, "total": None}
 """The progress of a step that has reported none."""

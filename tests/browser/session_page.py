@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from urllib.parse import quote
 
 from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server
+
+COMPLETED = re.compile(r"^Completed( in .*)?$")
+"""The headline of a completed session; one that took less than a second has no duration."""
 
 
 def page_of(server: Server, session_id: str) -> str:

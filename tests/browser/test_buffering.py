@@ -10,6 +10,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.following import DEADLINE_MS, following, moves_of, state_of, until_state, work
+from tests.browser.session_page import COMPLETED
 from tests.browser.traffic import INTERVAL_MS, LATE_MS
 from tests.conftest import Serve
 from tests.harness.nginx import BUFFERING, HONOURING, PIECEMEAL, Nginx
@@ -32,7 +33,7 @@ async def test_polls_bridge_a_buffering_nginx_until_it_stops(
         await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
         polled = shown.requests.count(f"{nginx.url}/api/progress/{sid}")
         await work(worker, sid, 3, 4, 5, 6, 7, pace_s=0.5)
-        await expect(shown.headline).to_have_text("Completed")
+        await expect(shown.headline).to_have_text(COMPLETED)
         assert shown.requests.count(f"{nginx.url}/api/progress/{sid}") <= polled + 1
 
 

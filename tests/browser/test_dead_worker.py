@@ -23,7 +23,7 @@ from progress_sse import Progress
 with Progress(steps=["Find", "Resize"]) as progress:
     with progress.step(1):
         pass
-    with progress.step(2) as step:
+    with progress.step(2, timeout_ms=20_000) as step:
         for number in itertools.count(1):
             print(number, flush=True)
             step.report(number)

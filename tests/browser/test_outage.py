@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Route, async_playwright, expect
 from tests.browser.cdp_page import CdpPage
 from tests.browser.conftest import OpenPage
 from tests.browser.following import work
+from tests.browser.session_page import COMPLETED
 from tests.conftest import CHROMIUM, FLAGS, Serve
 from tests.harness.chaos import Blackhole, ChaosProxy, HalfClose, Link
 from tests.harness.event_stream import split_id
@@ -71,7 +72,7 @@ async def test_the_page_recovers_after_a_kill_of_the_server(serve: Serve, open_p
         await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
         await expect(shown.bar).to_have_text("71%", timeout=DEADLINE_MS)
         await work(worker, sid, 6, 7)
-    await expect(shown.headline).to_have_text("Completed")
+    await expect(shown.headline).to_have_text(COMPLETED)
     await expect(shown.steps.filter(has_text="✅")).to_have_count(7)
     assert_nothing_missed(await shown.evaluate("streamed"), last=14)
     badges = await shown.evaluate("badges")
@@ -194,7 +195,7 @@ async def test_the_page_recovers_after_being_offline(
             await expect(shown.bar).to_have_text(text, timeout=RIGHT_WITHIN_MS)
             await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
         await work(worker, sid, *range(4, 8))
-        await expect(shown.headline).to_have_text("Completed")
+        await expect(shown.headline).to_have_text(COMPLETED)
         assert_nothing_missed(await shown.evaluate("streamed"), last=14)
 
 

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import SOURCES
-from tests.browser.session_page import page_of
+from tests.browser.session_page import COMPLETED, page_of
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
@@ -157,7 +157,7 @@ async def test_the_timeline_is_drawn_and_has_a_table(
     summary = shown.page.locator("summary", has_text="Timeline")
     await summary.click()
     await worker.complete(sid, 2)
-    await expect(shown.headline).to_have_text("Completed")
+    await expect(shown.headline).to_have_text(COMPLETED)
     await summary.click()
     await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
 

@@ -129,6 +129,15 @@ async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
     assert "the stream is not that of a progress server" in recorder.reasons
 
 
+async def test_session_events_are_folded() -> None:
+    """They change what a session says besides its steps."""
+    told = {key: value for key, value in RUNNING.items() if key != "steps"}
+    titled = event("session", {"session": {**told, "title": "Photos"}}, "e-2")
+    stream = event("snapshot", RUNNING) + titled + event("session", {"session": told}, "e-3")
+    recorder = await followed([streaming(stream + event("snapshot", FAILED, "e-4"))], lambda: failing(500))
+    assert recorder.states == [RUNNING, {**RUNNING, "title": "Photos"}, RUNNING, FAILED]
+
+
 async def test_an_endless_pause_of_a_stream_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is that of a poll: the pause has an upper limit."""
     monkeypatch.setattr(following, "LONGEST_RETRY_AFTER_S", 0.001)

@@ -27,40 +27,38 @@ from tests.harness.serving import Worker
 Body = dict[str, Any]
 
 POLL_KEYS = ("session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms")
+SESSION_KEYS = ("title", "labels", "links", "open_ended", "error", "conclusion", "time", "accepts", "requests", "log")
 STEP_KEYS = ("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error")
-OPTIONAL_KEYS = ("title", "labels", "links", "open_ended", "error", "conclusion", "accepts")
 PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")
 
 
 def fold(snapshot: Body, event: Body) -> Body:
-    """The polling body after a `step` or `session` event: its step and its session replace those of the snapshot.
-
-    A step one past the end is appended. An optional key of the session that the event does not have is gone.
+    """The polling body after a `step` or `session` event: its step and session replace those of the snapshot.
 
     Raises:
         ValueError: The event is of another session, or of a session of another length: a snapshot is missing between.
     """
-    step, session = event.get("step"), event["session"]
-    if not set(event) <= {"step", "session"} or set(session) - set(OPTIONAL_KEYS) != set(POLL_KEYS) - {"steps"}:
+    session, optional = event["session"], [key for key in SESSION_KEYS if key in event["session"]]
+    if set(event) - {"step"} != {"session"} or list(session) != [*POLL_KEYS[:4], *POLL_KEYS[5:], *optional]:
         raise ValueError(f"no step or session event: {event}")
-    steps = list(snapshot["steps"])
-    if step is not None:
-        steps[step["step"] - 1 : step["step"]] = [step]
-    for key, before in (("session_id", snapshot["session_id"]), ("total_steps", len(steps))):
-        if before != session[key]:
-            raise ValueError(f"{key} is {session[key]!r} in the event, {before!r} before")
-    keys = [key for key in (*POLL_KEYS, *OPTIONAL_KEYS) if key == "steps" or key in session]
-    return {key: steps if key == "steps" else session[key] for key in keys}
+    steps = {entry["step"]: entry for entry in snapshot["steps"]}
+    if "step" in event:
+        steps[event["step"]["step"]] = event["step"]
+    for key, expected in (("session_id", snapshot["session_id"]), ("total_steps", len(steps))):
+        if expected != session[key]:
+            raise ValueError(f"{key} is {session[key]!r} in the event, {expected!r} after folding")
+    own = {key: list(steps.values()) if key == "steps" else session[key] for key in POLL_KEYS}
+    return own | {key: session[key] for key in optional}
 
 
 def fold_all(blocks: Iterable[Block]) -> Body:
-    """The polling body after a run of events that begins with a snapshot."""
+    """The polling body after a run of `snapshot`, `step` and `session` events, which begins with a snapshot."""
     state: Body | None = None
     for block in blocks:
         if block.event == "snapshot":
             state = block.json()
         elif block.event in ("step", "session"):
-            assert state is not None, "a transition before any snapshot"
+            assert state is not None, "a change before any snapshot"
             state = fold(state, block.json())
     assert state is not None, "no snapshot"
     return state

@@ -18,7 +18,7 @@ import { Announcer } from "./announcer.js";
 import { make } from "./dom.js";
 import { ProgressTracker } from "./index.js";
 import { Language } from "./language.js";
-import { combined } from "./session-state.js";
+import { combined } from "./page-title.js";
 import { SessionView } from "./session-view.js";
 import { adoptStyles } from "./style-sheet.js";
 import { languageFor } from "./texts.js";

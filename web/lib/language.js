@@ -3,16 +3,25 @@ import { durationFormat } from "./durations.js";
 import { partsOf, TEXTS } from "./texts.js";
 
 /** @typedef {import("./texts.js").TextKey} TextKey */
-/** @typedef {Record<string, string | number>} Values Numbers are written as the language writes them. */
+/**
+ * Numbers and durations are written as the language writes them.
+ * @typedef {string | number | {duration_ms: number}} Value
+ * @typedef {Record<string, Value>} Values
+ */
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const HALF_DAY_MS = 12 * HOUR_MS;
+/** @type {Intl.DateTimeFormatOptions} */
+const HOURS = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 export class Language {
   #numbers;
   #plurals;
   #times;
+  #hours;
+  #days;
 
   /** @param {keyof typeof TEXTS} tag */
   constructor(tag) {
@@ -21,6 +30,8 @@ export class Language {
     this.#numbers = new Intl.NumberFormat(tag);
     this.#plurals = new Intl.PluralRules(tag);
     this.#times = new Intl.DateTimeFormat(tag, { timeStyle: "medium" });
+    this.#hours = new Intl.DateTimeFormat(tag, HOURS);
+    this.#days = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric", ...HOURS });
     /** In whole seconds, in words: "2 min, 13 sec". */
     this.duration = durationFormat(tag);
   }
@@ -34,9 +45,14 @@ export class Language {
   parts(key, values = {}) {
     return partsOf(this.texts[key]).map((part) => {
       if (typeof part === "string") return part;
-      const value = values[part.name] ?? "";
-      return { value: typeof value === "number" ? this.number(value) : value };
+      return { value: this.#written(values[part.name] ?? "") };
     });
+  }
+
+  /** @param {Value} value */
+  #written(value) {
+    if (typeof value === "number") return this.number(value);
+    return typeof value === "string" ? value : this.duration(value.duration_ms);
   }
 
   /** @param {TextKey} key @param {Values} [values] */
@@ -48,7 +64,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"counted" | "jobs"} key
+   * @param {"counted" | "counted_open" | "jobs"} key
    * @param {number} count
    * @returns {TextKey}
    */
@@ -64,6 +80,15 @@ export class Language {
   /** The time of day, in the reader's own time zone. @param {number} time_ms */
   time(time_ms) {
     return this.#times.format(time_ms);
+  }
+
+  /**
+   * A moment of the past to the minute, with its day if it was half a day ago or more.
+   * @param {number} time_ms
+   * @param {number} now_ms
+   */
+  moment(time_ms, now_ms) {
+    return (now_ms - time_ms < HALF_DAY_MS ? this.#hours : this.#days).format(time_ms);
   }
 
   /**

@@ -2,22 +2,17 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { ConnectionBadge } from "./connection-badge.js";
-import { copyButton, fill, isolated, make, makeButton, nodesOf, setText, show } from "./dom.js";
+import { fill, make, nodesOf } from "./dom.js";
+import { FailureReport } from "./failure-report.js";
+import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
-import {
-  failedSteps,
-  headlineOf,
-  milestoneOf,
-  needsDefinitions,
-  nextState,
-  retryOf,
-  silence_ms,
-  timeLeft,
-  took_ms,
-  withDefinitions,
-} from "./session-state.js";
+import { NextRunWatch } from "./next-run-watch.js";
+import { OverallBar } from "./overall-bar.js";
+import { SessionFacts } from "./session-facts.js";
+import { SessionHead } from "./session-head.js";
+import { nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
+import { needsDefinitions, withDefinitions } from "./time-left.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -40,8 +35,6 @@ import { Timeline } from "./timeline.js";
  * @property {(state: TrackerState) => void} [onstatechange]
  */
 
-/** A shorter bar has no room for its number. */
-const NARROW_PERCENT = 16;
 const TICK_MS = 1000;
 
 export class SessionView {
@@ -49,23 +42,18 @@ export class SessionView {
   #sessionId;
   #options;
   #language;
-  #badge;
+  #head;
+  #headline;
+  #facts;
+  #bar;
+  #failure;
   #list;
   #timeline;
-  #headline;
-  #counted = make("span", "counted");
-  #timeLeft = make("span", "time-left");
-  #note = make("p", "note");
-  #bar = make("div", "bar");
-  #percent = make("span", "percent");
-  #fill = make("div", "fill", this.#percent);
-  #alert = make("div", "alert");
-  #retry;
-  #actions;
   /** Aborted when the view stops. */
   #running = new AbortController();
   /** @type {import("./wire.js").ProgressTracker | null} */
   #tracker = null;
+  #nextRun = new NextRunWatch(() => this.#lookForNextRun());
   /** @type {SessionState | null} */
   #sessionState = null;
   /** The state that was drawn last. @type {SessionState | null} */
@@ -77,21 +65,21 @@ export class SessionView {
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
-    const { language } = options;
+    const { language, label } = options;
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#badge = new ConnectionBadge(language, this.element);
+    this.#head = new SessionHead(language, this.element, { sessionId, label });
+    this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#facts = new SessionFacts(language, this.element);
+    this.#bar = new OverallBar(this.#barName());
+    this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
     this.#list = new StepList(language);
     this.#timeline = new Timeline(language);
-    this.#headline = make(options.heading, "headline", language.text("connecting"));
-    this.#retry = makeButton("retry", language.text("retry"));
-    this.#actions = this.#failureActions();
-    this.#prepareBar();
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
-    this.element.append(this.#head(), this.#card());
+    this.element.append(this.#head.element, this.#card());
   }
 
   get data() {
@@ -114,13 +102,13 @@ export class SessionView {
     const tracker = new ProgressTracker(this.#sessionId, {
       ...this.#options.tracker,
       stopOnError: false,
-      onUpdate: (data) => this.#update(data),
+      onUpdate: (data) => void (signal.aborted || this.#update(data)),
       signal,
     });
     this.#tracker = tracker;
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
-      addEventListener(type, () => this.#badge.update(tracker.state, tracker.interval), { signal });
+      addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
     }
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticker));
@@ -130,38 +118,20 @@ export class SessionView {
   /** Leaves only the element behind. */
   stop() {
     this.#running.abort();
-    this.#badge.stop();
+    this.#nextRun.stop();
+    this.#head.badge.stop();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
 
   // Building the element
 
-  #head() {
-    const { label } = this.#options;
-    const id = isolated(label ?? this.#sessionId, "session-id");
-    const name = label === undefined ? [this.#language.text("session"), " ", id] : [id];
-    return make("header", "head", make("p", "job", ...name), this.#badge.element);
-  }
-
   #card() {
-    const facts = make("p", "facts", this.#counted, " ", this.#timeLeft);
-    // A screen reader announces only an alert that was there before its text.
-    const failure = make("div", "failure", this.#alert, this.#actions);
-    const card = make("section", "card", this.#headline, facts, this.#bar, this.#note, failure, this.#list.element);
+    const { element, note } = this.#facts;
+    const report = [this.#bar.element, note, this.#failure.element, this.#list.element];
+    const card = make("section", "card", this.#headline, element, ...report);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
-  }
-
-  #prepareBar() {
-    this.#note.hidden = true;
-    this.#alert.role = "alert";
-    this.#bar.role = "progressbar";
-    this.#bar.ariaLabel = this.#barName();
-    this.#bar.ariaValueMin = "0";
-    this.#bar.ariaValueMax = "100";
-    this.#bar.append(this.#fill);
-    this.#fillBar(0);
   }
 
   #barName() {
@@ -177,14 +147,8 @@ export class SessionView {
     return this.#options.heading === "h1";
   }
 
-  #failureActions() {
-    const copy = copyButton(this.#language.texts, () => this.#failureText(), this.#options.announce);
-    this.#retry.addEventListener("click", () => {
-      if (this.#sessionState) this.#options.retry?.(this.#sessionId, this.#sessionState.data);
-    });
-    const actions = make("p", "actions", copy, this.#retry);
-    actions.hidden = true;
-    return actions;
+  #onRetry() {
+    if (this.#sessionState) this.#options.retry?.(this.#sessionId, this.#sessionState.data);
   }
 
   // Following the session
@@ -223,11 +187,23 @@ export class SessionView {
   /** @param {import("./wire.js").ProgressTracker} tracker */
   #onStateChange(tracker) {
     const { state } = tracker;
-    this.#badge.update(state, tracker.interval);
+    // Between two runs a token may expire, which does not concern the one that is shown.
+    if (state === "denied" && this.data?.status === "completed") return;
+    this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
     if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
+    if (state === "finished") this.#nextRun.start();
     this.#options.onstatechange?.(state);
     this.#drawSoon();
+  }
+
+  /** A tracker that has finished stays so, also when a poll shows another run. */
+  async #lookForNextRun() {
+    const { signal } = this.#running;
+    await this.#tracker?.poll();
+    if (signal.aborted || this.data?.status === "completed") return;
+    this.#nextRun.stop();
+    void this.#tracker?.start();
   }
 
   #tick() {
@@ -247,14 +223,16 @@ export class SessionView {
     if (!state || !this.#tracker) return;
     const now_ms = this.#tracker.now();
     const { data } = state;
-    this.#showMotion(isConnected(this.#tracker), state !== this.#drawn);
-    this.element.dataset.status = data.status;
-    const { key, values } = headlineOf(data);
+    const isSettled = isConnected(this.#tracker);
+    this.#showMotion(isSettled, state !== this.#drawn);
+    this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
+    this.element.dataset.conclusion = conclusionOf(data) ?? "";
+    const { key, values } = headlineOf(data, state.isDeleted);
     fill(this.#headline, nodesOf(this.#language, key, values));
-    this.#showFacts(state, now_ms);
-    this.#showNote(state, now_ms);
-    this.#showBar(state);
-    this.#showFailure(data);
+    this.#head.show(data);
+    this.#facts.show(state, now_ms, isSettled);
+    this.#bar.show(state);
+    this.#failure.show(data, Boolean(this.#options.retry));
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
     this.#announce(state);
@@ -266,83 +244,6 @@ export class SessionView {
   #showMotion(isSettled, isUpdate) {
     this.element.toggleAttribute("data-moving", isSettled && !this.#isCatchingUp);
     if (isSettled && isUpdate) this.#isCatchingUp = false;
-  }
-
-  /** @param {SessionState} state @param {number} now_ms */
-  #showFacts(state, now_ms) {
-    const { data } = state;
-    const done = data.steps.filter(({ status }) => status === "success").length;
-    const counted = this.#language.plural("counted", data.total_steps);
-    if (data.status === "not_found") fill(this.#counted, nodesOf(this.#language, "soon"));
-    else fill(this.#counted, nodesOf(this.#language, counted, { done, total: data.total_steps }));
-    setText(this.#timeLeft, this.#timeText(state, now_ms));
-  }
-
-  /** @param {SessionState} state @param {number} now_ms */
-  #timeText(state, now_ms) {
-    if (state.data.status === "completed") {
-      return this.#language.text("took", { duration: this.#language.duration(took_ms(state.data)) });
-    }
-    const left = timeLeft(state, now_ms);
-    if (left === null) return "";
-    return left === "longer"
-      ? this.#language.text("longer")
-      : this.#language.text("time_left", { time: this.#language.roughly(left) });
-  }
-
-  /** A silent worker, or a retry. @param {SessionState} state @param {number} now_ms */
-  #showNote(state, now_ms) {
-    const silent_ms = this.#tracker && isConnected(this.#tracker) ? silence_ms(state, now_ms) : null;
-    this.element.toggleAttribute("data-silent", silent_ms !== null);
-    if (silent_ms !== null) {
-      show(this.#note, nodesOf(this.#language, "silence", { duration: this.#language.duration(silent_ms) }));
-    } else {
-      const retry = retryOf(state);
-      show(this.#note, retry ? nodesOf(this.#language, retry.key, retry.values) : []);
-    }
-  }
-
-  /** @param {SessionState} state */
-  #showBar({ data, percentage }) {
-    this.#fillBar(percentage);
-    // A progressbar without a value is indeterminate.
-    this.#bar.ariaValueNow = data.status === "not_found" ? null : String(percentage);
-  }
-
-  /** @param {number} percentage */
-  #fillBar(percentage) {
-    this.#fill.style.width = `${percentage}%`;
-    this.#fill.toggleAttribute("data-narrow", percentage < NARROW_PERCENT);
-    setText(this.#percent, `${percentage}%`);
-  }
-
-  /** @param {Progress} data */
-  #showFailure(data) {
-    const failed = failedSteps(data);
-    this.#actions.hidden = failed.length === 0;
-    this.#retry.hidden = !this.#options.retry;
-    fill(
-      this.#alert,
-      failed.flatMap((step) => this.#failureNodes(step)),
-    );
-  }
-
-  /** @param {import("./wire.js").StartedStep} step */
-  #failureNodes({ step, name, error }) {
-    const title = make("p", "failed-step", ...nodesOf(this.#language, "failure", { step, name }));
-    if (!error) return [title];
-    const text = make("pre", "error-text", isolated(error));
-    // A long text scrolls, and the keyboard needs to reach it.
-    text.tabIndex = 0;
-    return [title, text];
-  }
-
-  #failureText() {
-    return failedSteps(this.#sessionState?.data ?? { steps: [] })
-      .map(({ step, name, error }) =>
-        [this.#language.text("failure", { step, name }), error].filter(Boolean).join("\n"),
-      )
-      .join("\n\n");
   }
 
   /** @param {SessionState} state */

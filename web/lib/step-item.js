@@ -1,7 +1,7 @@
 import { isolated, make, setText } from "./dom.js";
 import { clock } from "./durations.js";
 import { checkTimeout } from "./index.js";
-import { elapsed_ms } from "./session-state.js";
+import { elapsed_ms } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Step} Step */
@@ -15,6 +15,7 @@ export class StepItem {
   #icon = make("span", "icon");
   #name = isolated("", "name");
   #elapsed = make("span", "elapsed");
+  #outcome = make("span", "outcome");
   #limit = make("span", "limit");
   #message = isolated("", "message");
   #gauge = make("span", "gauge", make("span", "gauge-fill"));
@@ -28,7 +29,7 @@ export class StepItem {
     this.#language = language;
     this.#icon.setAttribute("role", "img");
     this.#gauge.ariaHidden = "true";
-    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#limit);
+    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#limit);
     this.element.append(this.#icon, " ", make("div", "about", line, this.#message, this.#inside));
   }
 
@@ -43,8 +44,12 @@ export class StepItem {
 
   /** @param {Step} step */
   #showState(step) {
+    const { conclusion = "", liveness } = step.status === "pending" ? {} : step;
     this.element.dataset.status = step.status;
-    this.element.part.value = `step step-${step.status}`;
+    this.element.dataset.conclusion = conclusion;
+    this.element.toggleAttribute("data-stalled", liveness?.state === "stalled");
+    this.element.part.value = `step step-${step.status}${conclusion && ` step-${conclusion}`}`;
+    setText(this.#outcome, conclusion && ` ${this.#language.text(`step_${conclusion}`)}`);
     if (step.status === "running") this.element.setAttribute("aria-current", "step");
     else this.element.removeAttribute("aria-current");
     setText(this.#icon, ICONS[step.status]);
@@ -81,7 +86,7 @@ export class StepItem {
 
   /** @param {Step} step @param {number} now_ms */
   #elapsedText(step, now_ms) {
-    if (step.status === "pending") return "";
+    if (step.status === "pending" || step.conclusion === "skipped") return "";
     const seconds = elapsed_ms(step, now_ms) / 1000;
     const digits = step.status === "running" ? String(Math.floor(seconds)) : seconds.toFixed(1);
     return this.#language.text("elapsed", { seconds: digits });

@@ -20,6 +20,7 @@ export const CSS = `/*
   --warn: light-dark(#8f5205, #fbbf24);
   --bad: light-dark(#b81c2b, #ff8b91);
   --bad-fill: #c01f2e;
+  --off-fill: #5b6474;
   --bad-ground: light-dark(#fdf2f2, #29181c);
   --radius: 1rem;
   --mono: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK JP", monospace;
@@ -114,8 +115,31 @@ pre {
   margin: 0 0.25rem 0.5rem;
 }
 
-.job {
+.about-job {
   min-width: 0;
+}
+
+.title {
+  font-weight: 650;
+  overflow-wrap: anywhere;
+}
+
+.links {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.125rem 1rem;
+  margin: 0;
+  padding: 0;
+  font-size: 0.875rem;
+  list-style: none;
+  overflow-wrap: anywhere;
+}
+
+.link {
+  color: var(--accent);
+}
+
+.job {
   color: var(--quiet);
   font-size: 0.875rem;
   overflow-wrap: anywhere;
@@ -195,6 +219,8 @@ pre {
 
 /* Combining marks piled up in a worker's text must not cover the text beside it. */
 
+.title,
+.links,
 .job,
 .headline,
 .failed-step,
@@ -227,6 +253,10 @@ p.headline {
 
 [data-status="error"] .headline {
   color: var(--bad);
+}
+
+:is([data-status="error"][data-conclusion="cancelled"], [data-status="deleted"]) .headline {
+  color: var(--quiet);
 }
 
 .facts {
@@ -292,6 +322,10 @@ p.headline {
   background: repeating-linear-gradient(-45deg, var(--bad-fill) 0 0.75rem, #a91524 0.75rem 1.5rem);
 }
 
+[data-status="error"][data-conclusion="cancelled"] .fill {
+  background: repeating-linear-gradient(-45deg, var(--off-fill) 0 0.75rem, #687182 0.75rem 1.5rem);
+}
+
 :is([data-connection="reconnecting"], [data-connection="offline"], [data-silent]):not([data-status="completed"]) .fill {
   filter: saturate(0.35);
 }
@@ -319,6 +353,10 @@ p.headline {
   content: "↺" / "";
 }
 
+[data-quiet] .note::before {
+  content: "♡" / "";
+}
+
 [data-silent] .note {
   color: var(--warn);
   font-weight: 600;
@@ -337,6 +375,11 @@ p.headline {
   border-inline-start: 4px solid var(--bad);
   border-radius: 0.625rem;
   background: var(--bad-ground);
+}
+
+[data-status="error"][data-conclusion="cancelled"] .failure:not(:has(> .alert:empty)) {
+  border-color: var(--line);
+  background: none;
 }
 
 .failed-step {
@@ -419,6 +462,15 @@ p.headline {
   animation: pulse 1.6s ease-in-out infinite;
 }
 
+:is([data-conclusion="skipped"], [data-conclusion="cancelled"], [data-stalled]) > .icon {
+  filter: grayscale(1);
+}
+
+[data-conclusion="skipped"] > .about .name {
+  color: var(--quiet);
+  text-decoration: line-through;
+}
+
 .about {
   flex: 1;
   min-width: 0;
@@ -441,6 +493,16 @@ p.headline {
   color: var(--quiet);
   font-size: 0.875rem;
   white-space: nowrap;
+}
+
+.outcome {
+  color: var(--quiet);
+  font-size: 0.875rem;
+  font-weight: 600;
+}
+
+[data-conclusion="lost"] > .about .outcome {
+  color: var(--bad);
 }
 
 .limit,
@@ -566,9 +628,13 @@ p.headline {
   stroke-width: 2;
 }
 
-.timeline-chart .error {
+.timeline-chart :is(.error, .lost, .cancelled) {
   --tone: var(--bad);
   fill: none;
+}
+
+.timeline-chart :is(.skipped, .cancelled) {
+  --tone: var(--quiet);
 }
 
 .timeline-chart .running {

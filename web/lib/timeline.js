@@ -2,7 +2,7 @@
 
 import { fill, isolated, make, makeSvg, setText } from "./dom.js";
 import { clock } from "./durations.js";
-import { elapsed_ms } from "./session-state.js";
+import { elapsed_ms } from "./steps.js";
 
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
@@ -100,7 +100,7 @@ export class Timeline {
     });
     const bars = spans.map(({ step, start, length }, row) =>
       makeSvg("rect", {
-        class: step.status,
+        class: step.conclusion ?? step.status,
         x: percent(start),
         width: percent(length),
         y: row * ROW_PX + (ROW_PX - BAR_PX) / 2,
@@ -132,7 +132,7 @@ export class Timeline {
   #showRows(spans) {
     const rows = spans.map(({ step }) => [
       step.name,
-      this.#language.text(`step_${step.status}`),
+      this.#language.text(`step_${step.conclusion ?? step.status}`),
       this.#language.time(Date.parse(step.started_at ?? "")),
       step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
     ]);

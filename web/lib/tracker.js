@@ -53,10 +53,17 @@
   }
 
   // src/fold.js
-  function fold(data, { step, session }) {
-    const { session_id, current_step, total_steps, status, ...rest } = session;
-    const steps = data.steps.map((entry) => entry.step === step.step ? step : entry);
+  function fold(data, event) {
+    const { session_id, current_step, total_steps, status, steps: _, ...rest } = (
+      /** @type {Progress} */
+      event.session
+    );
+    const steps = "step" in event ? withStep(data.steps, event.step) : data.steps;
     return { session_id, current_step, total_steps, status, steps, ...rest };
+  }
+  function withStep(steps, changed) {
+    if (changed.step === steps.length + 1) return [...steps, changed];
+    return steps.map((step) => step.step === changed.step ? changed : step);
   }
 
   // src/page-events.js
@@ -288,7 +295,7 @@
       for (
         const type of
         /** @type {const} */
-        ["snapshot", "step", "heartbeat", "end"]
+        ["snapshot", "step", "session", "heartbeat", "end"]
       ) {
         source.addEventListener(type, (event) => {
           if (source === this.#source) this.#receive(type, event);
@@ -414,6 +421,38 @@
     }
   };
 
+  // src/stream-state.js
+  var isFolded = (type) => type === "step" || type === "session";
+  function changedSession({ type, data }) {
+    if (type === "snapshot") return data.session_id;
+    return isFolded(type) ? data.session.session_id : void 0;
+  }
+  var StreamState = class {
+    /** @type {Map<string, Progress>} */
+    data = /* @__PURE__ */ new Map();
+    /** The event id to resume from. */
+    position = "";
+    /** The sessions whose stream works. @type {Set<string>} */
+    live = /* @__PURE__ */ new Set();
+    /** @param {SharedEvent} event */
+    apply(event) {
+      for (const id of event.sessions) {
+        if (event.failure) this.live.delete(id);
+        else this.live.add(id);
+      }
+      this.position = event.position ?? this.position;
+      const changed = changedSession(event);
+      const before = changed && this.data.get(changed);
+      if (changed && event.type === "snapshot") this.data.set(changed, event.data);
+      if (changed && isFolded(event.type) && before) this.data.set(changed, fold(before, event.data));
+    }
+    /** @param {string} id */
+    forget(id) {
+      this.data.delete(id);
+      this.live.delete(id);
+    }
+  };
+
   // src/shared-stream.js
   var SESSIONS_PER_STREAM = 20;
   var GATHER_MS = 50;
@@ -504,7 +543,7 @@
         if (!sessions.every((id) => known.get(id)?.status === "completed")) return;
         this.#giveUp();
         this.#timers.set("again", CATCH_UP_MS, () => this.follow([...this.#wanted]));
-      } else if (event.type === "step" && !known.has(event.data.session.session_id)) {
+      } else if (isFolded(event.type) && !known.has(event.data.session.session_id)) {
         this.restart();
       } else {
         this.#publish({ ...event, sessions });
@@ -517,39 +556,8 @@
     }
   };
 
-  // src/stream-state.js
-  function changedSession({ type, data }) {
-    if (type === "snapshot") return data.session_id;
-    return type === "step" ? data.session.session_id : void 0;
-  }
-  var StreamState = class {
-    /** @type {Map<string, Progress>} */
-    data = /* @__PURE__ */ new Map();
-    /** The event id to resume from. */
-    position = "";
-    /** The sessions whose stream works. @type {Set<string>} */
-    live = /* @__PURE__ */ new Set();
-    /** @param {SharedEvent} event */
-    apply(event) {
-      for (const id of event.sessions) {
-        if (event.failure) this.live.delete(id);
-        else this.live.add(id);
-      }
-      this.position = event.position ?? this.position;
-      const changed = changedSession(event);
-      const before = changed && this.data.get(changed);
-      if (changed && event.type === "snapshot") this.data.set(changed, event.data);
-      if (changed && event.type === "step" && before) this.data.set(changed, fold(before, event.data));
-    }
-    /** @param {string} id */
-    forget(id) {
-      this.data.delete(id);
-      this.live.delete(id);
-    }
-  };
-
   // src/tab-coordinator.js
-  var GROUP = "progress-sse 3";
+  var GROUP = "progress-sse 4";
   var ELECTION_MS = 200;
   var HANDOVER_MS = 100;
   var PING_MS = 3e3;
@@ -874,11 +882,11 @@
      * @param {SessionListener} listener
      * @param {Notification} notification
      */
-    #notify(id, listener, { data, since_ms = 0, isStep = false, failure }) {
+    #notify(id, listener, { data, since_ms = 0, isChange = false, failure }) {
       if (!this.#isListening(id, listener)) return;
       if (failure) listener.onFailure(failure);
       else listener.onAlive();
-      if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isStep);
+      if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isChange);
     }
     /** @param {string} id @param {SessionListener} listener */
     #isListening(id, listener) {
@@ -892,7 +900,7 @@
       const since_ms = event.type === "snapshot" && event.since_ms || 0;
       for (const id of event.sessions) {
         const data = id === changed || isCaughtUp ? this.#state.data.get(id) : void 0;
-        const notification = { data, since_ms, isStep: event.type === "step", failure: event.failure };
+        const notification = { data, since_ms, isChange: isFolded(event.type), failure: event.failure };
         for (const listener of [...this.#listeners.get(id) ?? []]) this.#notify(id, listener, notification);
       }
     }
@@ -1089,7 +1097,7 @@
     #followed = "";
     /** @type {SessionListener} */
     #listener = {
-      onData: (data, since_ms, isStep) => this.#receive(data, since_ms, isStep),
+      onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
       onAlive: () => this.#goLive(),
       onFailure: (failure) => this.#onFailure(failure)
     };
@@ -1203,6 +1211,7 @@
       if (this.polling) this.#shutDown("stopped");
     }
     async poll() {
+      if (this.#poller.isHeldOff) return;
       const { signal } = this.#stopping;
       const { outcome } = await this.#pollOnce(signal);
       if (outcome === "unchanged" && this.#data && !signal.aborted) this.#update(this.#data);
@@ -1332,10 +1341,10 @@
     /**
      * @param {Progress} data
      * @param {number} since_ms The session was like that at this time or later.
-     * @param {boolean} isStep
+     * @param {boolean} isChange
      */
-    #receive(data, since_ms, isStep) {
-      if (isStep && !this.#data) return;
+    #receive(data, since_ms, isChange) {
+      if (isChange && !this.#data) return;
       const state = JSON.stringify(data);
       const isNewer = since_ms > this.#polled_ms || since_ms > 0 && this.#polled_ms > Date.now();
       if (this.#ahead && !isNewer && state !== this.#ahead) {
@@ -1415,7 +1424,7 @@
     }
   };
   function copyOf(data) {
-    return { ...data, steps: data.steps.map((step) => ({ ...step })) };
+    return JSON.parse(JSON.stringify(data));
   }
 
   // src/main.js

@@ -3,8 +3,14 @@
 export type StepStatus = "pending" | "running" | "success" | "error";
 export type SessionStatus = "not_found" | "pending" | "running" | "completed" | "error";
 
-/** A step that was started: nine keys, and `progress` while its worker reports how far it is. */
-export interface StartedStep {
+/** The optional keys of every step. */
+export interface StepDetails {
+  /** How long the step is expected to take, where that was declared. */
+  estimated_ms?: number;
+}
+
+/** A step that was started: nine keys, and optional ones that appear only where its worker used them. */
+export interface StartedStep extends StepDetails {
   step: number;
   name: string;
   status: Exclude<StepStatus, "pending">;
@@ -15,10 +21,18 @@ export interface StartedStep {
   timeout_ms: number | null;
   message: string;
   error: string;
+  /** Only while the step runs. */
   progress?: { current: number; total: number | null };
+  /** Counted from the first start that named its attempt. */
+  attempt?: number;
+  /** Only while the step runs, and where its worker promised signs of life. `stalled`: none since `since`. */
+  liveness?: { state: "live" | "stalled"; since: string };
+  /** `skipped` is a `success`; `cancelled` and `lost` are an `error`. */
+  conclusion?: "skipped" | "cancelled" | "lost";
+  parts?: unknown;
 }
 
-export interface PendingStep {
+export interface PendingStep extends StepDetails {
   step: number;
   name: string;
   status: "pending";
@@ -28,8 +42,44 @@ export interface PendingStep {
 
 export type Step = StartedStep | PendingStep;
 
-/** The session after a transition, as its `step` event has it. */
-export interface SessionSummary {
+/** What readers may ask of a session's worker. */
+export type RequestKind = "cancel" | "retry";
+
+export interface SessionRequest {
+  id: string;
+  kind: RequestKind;
+  step: number | null;
+  state: "asked" | "seen" | "honoured" | "declined" | "too_late";
+  asked_at: string;
+  reason?: string;
+  message?: string;
+}
+
+/** The optional keys of a session, which appear only where its worker used them, in this order. */
+export interface SessionDetails {
+  title?: string;
+  labels?: Record<string, string>;
+  /** Web addresses, or paths of the server's own host. */
+  links?: { label: string; url: string }[];
+  /** Steps are added while it runs, and only its worker completes it. */
+  open_ended?: true;
+  /** Why it ended, where it ended as a whole. */
+  error?: string;
+  conclusion?: "cancelled" | "lost";
+  time?: {
+    percentage: number;
+    finish_at: { p50: string; p90: string } | null;
+    basis: "declared" | "rate" | "history";
+    runs: number;
+  };
+  accepts?: RequestKind[];
+  /** Newest first. */
+  requests?: SessionRequest[];
+  log?: true;
+}
+
+/** The session after a change, as its `step` or `session` event has it. */
+export interface SessionSummary extends SessionDetails {
   session_id: string;
   current_step: number;
   total_steps: number;
@@ -39,8 +89,8 @@ export interface SessionSummary {
   estimated_remaining_ms: number;
 }
 
-/** The polling answer, and the data of a `snapshot` event. Keys come in this order. */
-export interface Progress {
+/** The polling answer, and the data of a `snapshot` event. Keys come in this order, and the optional ones last. */
+export interface Progress extends SessionDetails {
   session_id: string;
   current_step: number;
   total_steps: number;
@@ -54,6 +104,11 @@ export interface Progress {
 /** The data of a `step` event. `ProgressTracker.fold` applies it to the data before. */
 export interface StepEvent {
   step: StartedStep;
+  session: SessionSummary;
+}
+
+/** The data of a `session` event: no step has changed. */
+export interface SessionEvent {
   session: SessionSummary;
 }
 
@@ -155,7 +210,10 @@ export interface ProgressTracker extends EventTarget {
   start(): Promise<void>;
   /** Leaves no timer, request or stream behind. `start()` begins again. */
   stop(): void;
-  /** Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. */
+  /**
+   * Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. It sends nothing while
+   * the server's `Retry-After` has not passed.
+   */
   poll(): Promise<void>;
 }
 
@@ -164,8 +222,8 @@ export interface ProgressTrackerConstructor {
   prototype: ProgressTracker;
   /** Where the server is mounted: derived from the address of tracker.js; "" is the root of the page's origin. */
   baseUrl: string;
-  /** The data after a transition; pure. `fold(snapshot, steps…)` equals the poll, byte for byte as JSON. */
-  fold(data: Progress, event: StepEvent): Progress;
+  /** The data after a `step` or `session` event; pure. Folded into the snapshot, they equal the poll, byte for byte. */
+  fold(data: Progress, event: StepEvent | SessionEvent): Progress;
 }
 
 declare global {

@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { combined, titleOf, titleOfMany } from "../lib/session-state.js";
+import { combined, titleOf, titleOfMany } from "../lib/page-title.js";
 import { faviconOf } from "./favicon.js";
 
 /** The page's title and icon, which show all its sessions together. */

@@ -1,11 +1,12 @@
 import { element } from "../lib/dom.js";
-import { headlineOf } from "../lib/session-state.js";
+import { headlineOf } from "../lib/headline.js";
 
 /**
  * Notifies of a session's end. It asks for permission only on a click, and notifies only while the page is not looked at.
  */
 export class Notifier {
   #button = element("notify");
+  #canNotify = canNotify();
   #isWanted = false;
   #language;
   #announcer;
@@ -17,7 +18,7 @@ export class Notifier {
   constructor(language, announcer) {
     this.#language = language;
     this.#announcer = announcer;
-    this.#button.hidden = !canNotify();
+    this.#button.hidden = !this.#canNotify;
     this.#button.textContent = this.#language.text("notify");
     this.#button.addEventListener("click", () => void this.#requestPermission());
   }
@@ -40,8 +41,9 @@ export class Notifier {
     }
   }
 
-  hide() {
-    this.#button.hidden = true;
+  /** Another run may follow the end. @param {boolean} isOver */
+  setOver(isOver) {
+    this.#button.hidden = isOver || !this.#canNotify;
   }
 }
 

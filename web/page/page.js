@@ -8,7 +8,7 @@ import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
-import { combined } from "../lib/session-state.js";
+import { combined } from "../lib/page-title.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
 import { CommandPanel } from "./command-panel.js";
@@ -72,7 +72,7 @@ function viewOf(id) {
 function refresh() {
   const states = views.flatMap((view) => view.sessionState ?? []);
   head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  if (combined(states, views.length).status === "completed") notifier.hide();
+  notifier.setOver(combined(states, views.length).status === "completed");
 }
 
 function jobs() {

@@ -1,7 +1,7 @@
 import { onPutAway } from "./page-events.js";
 import { serverClock } from "./server-clock.js";
 import { SharedStream } from "./shared-stream.js";
-import { changedSession, StreamState } from "./stream-state.js";
+import { changedSession, isFolded, StreamState } from "./stream-state.js";
 import { TabCoordinator } from "./tab-coordinator.js";
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
@@ -14,7 +14,7 @@ import { TabCoordinator } from "./tab-coordinator.js";
  * @typedef {object} Notification
  * @property {Progress | undefined} data
  * @property {number} [since_ms]
- * @property {boolean} [isStep]
+ * @property {boolean} [isChange]
  * @property {Failure | undefined} [failure]
  */
 
@@ -119,11 +119,11 @@ export class Hub {
    * @param {SessionListener} listener
    * @param {Notification} notification
    */
-  #notify(id, listener, { data, since_ms = 0, isStep = false, failure }) {
+  #notify(id, listener, { data, since_ms = 0, isChange = false, failure }) {
     if (!this.#isListening(id, listener)) return;
     if (failure) listener.onFailure(failure);
     else listener.onAlive();
-    if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isStep);
+    if (data && this.#isListening(id, listener)) listener.onData(data, since_ms, isChange);
   }
 
   /** @param {string} id @param {SessionListener} listener */
@@ -139,7 +139,7 @@ export class Hub {
     const since_ms = (event.type === "snapshot" && event.since_ms) || 0;
     for (const id of event.sessions) {
       const data = id === changed || isCaughtUp ? this.#state.data.get(id) : undefined;
-      const notification = { data, since_ms, isStep: event.type === "step", failure: event.failure };
+      const notification = { data, since_ms, isChange: isFolded(event.type), failure: event.failure };
       for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#notify(id, listener, notification);
     }
   }

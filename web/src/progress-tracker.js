@@ -62,7 +62,7 @@ export class ProgressTracker extends EventTarget {
   #followed = "";
   /** @type {SessionListener} */
   #listener = {
-    onData: (data, since_ms, isStep) => this.#receive(data, since_ms, isStep),
+    onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
     onAlive: () => this.#goLive(),
     onFailure: (failure) => this.#onFailure(failure),
   };
@@ -188,6 +188,7 @@ export class ProgressTracker extends EventTarget {
   }
 
   async poll() {
+    if (this.#poller.isHeldOff) return;
     const { signal } = this.#stopping;
     const { outcome } = await this.#pollOnce(signal);
     // The page has asked, so it gets an update even if nothing has changed.
@@ -338,11 +339,11 @@ export class ProgressTracker extends EventTarget {
   /**
    * @param {Progress} data
    * @param {number} since_ms The session was like that at this time or later.
-   * @param {boolean} isStep
+   * @param {boolean} isChange
    */
-  #receive(data, since_ms, isStep) {
-    // A step that others missed is resent: it may be older than this tracker, and its `error` be over.
-    if (isStep && !this.#data) return;
+  #receive(data, since_ms, isChange) {
+    // A change that others missed is resent: it may be older than this tracker, and its `error` be over.
+    if (isChange && !this.#data) return;
     const state = JSON.stringify(data);
     // A time in the future means that the clock was set back.
     const isNewer = since_ms > this.#polled_ms || (since_ms > 0 && this.#polled_ms > Date.now());
@@ -438,5 +439,5 @@ export class ProgressTracker extends EventTarget {
  * @returns {Progress}
  */
 function copyOf(data) {
-  return { ...data, steps: data.steps.map((step) => ({ ...step })) };
+  return JSON.parse(JSON.stringify(data));
 }

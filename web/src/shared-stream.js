@@ -1,4 +1,5 @@
 import { HOPELESS, Stream } from "./stream.js";
+import { isFolded } from "./stream-state.js";
 import { Timers } from "./timers.js";
 
 /** @typedef {import("./stream-state.js").StreamState} StreamState */
@@ -121,7 +122,7 @@ export class SharedStream {
       this.#giveUp();
       // A tracker that still follows has not shown the end: a poll was ahead of it, or behind.
       this.#timers.set("again", CATCH_UP_MS, () => this.follow([...this.#wanted]));
-    } else if (event.type === "step" && !known.has(event.data.session.session_id)) {
+    } else if (isFolded(event.type) && !known.has(event.data.session.session_id)) {
       this.restart();
     } else {
       this.#publish({ ...event, sessions });

@@ -3,10 +3,13 @@ import { fold } from "./fold.js";
 /** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 
+/** Whether the data of an event is to be folded into the session. @param {SharedEvent["type"]} type */
+export const isFolded = (type) => type === "step" || type === "session";
+
 /** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */
 export function changedSession({ type, data }) {
   if (type === "snapshot") return data.session_id;
-  return type === "step" ? data.session.session_id : undefined;
+  return isFolded(type) ? data.session.session_id : undefined;
 }
 
 /** The state of a stream's sessions, and its position. A tab that has it can resume the stream from there. */
@@ -28,7 +31,7 @@ export class StreamState {
     const changed = changedSession(event);
     const before = changed && this.data.get(changed);
     if (changed && event.type === "snapshot") this.data.set(changed, event.data);
-    if (changed && event.type === "step" && before) this.data.set(changed, fold(before, event.data));
+    if (changed && isFolded(event.type) && before) this.data.set(changed, fold(before, event.data));
   }
 
   /** @param {string} id */

@@ -156,7 +156,7 @@ export class Stream {
 
   /** @param {EventSourceLike} source @param {boolean} hasTicket */
   #listenTo(source, hasTicket) {
-    for (const type of /** @type {const} */ (["snapshot", "step", "heartbeat", "end"])) {
+    for (const type of /** @type {const} */ (["snapshot", "step", "session", "heartbeat", "end"])) {
       source.addEventListener(type, (event) => {
         if (source === this.#source) this.#receive(type, event);
       });

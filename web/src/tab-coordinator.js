@@ -8,7 +8,7 @@ import { Timers } from "./timers.js";
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
 
 /** Begins the name of the lock and of the channel. Its number changes with the messages: versions do not mix. */
-const GROUP = "progress-sse 3";
+const GROUP = "progress-sse 4";
 /** Without Web Locks, a tab waits this long for a holder's answer before it takes the stream. */
 const ELECTION_MS = 200;
 const HANDOVER_MS = 100;

@@ -31,7 +31,7 @@ export interface Failure {
 
 /** An event of a stream, a failure of it, or both (an event that was held back). */
 export interface StreamEvent {
-  type: "snapshot" | "step" | "heartbeat" | "end" | "failure";
+  type: "snapshot" | "step" | "session" | "heartbeat" | "end" | "failure";
   /** Of the event. */
   data?: any;
   failure?: Failure | undefined;
@@ -50,8 +50,11 @@ export interface SharedEvent extends StreamEvent {
 
 /** The calls by which a hub notifies a tracker of its session. */
 export interface SessionListener {
-  /** `since_ms`: a snapshot shows the session as it was at this time or later; 0 if that is not known. */
-  onData: (data: Progress, since_ms: number, isStep: boolean) => void;
+  /**
+   * `since_ms`: a snapshot shows the session as it was at this time or later; 0 if that is not known. `isChange`: the
+   * data comes of one change, and not of a snapshot.
+   */
+  onData: (data: Progress, since_ms: number, isChange: boolean) => void;
   /** The stream works. */
   onAlive: () => void;
   onFailure: (failure: Failure) => void;

@@ -34,6 +34,7 @@ for (const scheme of /** @type {const} */ ([0, 1])) {
     ["fill-end", "track"],
     ["good-fill", "track"],
     ["bad-fill", "track"],
+    ["off-fill", "track"],
     ["accent", "track"],
     ["warn", "track"],
     ["accent", "card"],

@@ -18,7 +18,9 @@ for (const { name, snapshot, steps, folded } of FOLDS) {
     page.tracker.sessionId = snapshot.session_id;
     void page.tracker.start();
     page.stream.send("snapshot", snapshot, "e-0");
-    for (const [index, step] of steps.entries()) page.stream.send("step", step, `e-${index + 1}`);
+    for (const [index, data] of steps.entries()) {
+      page.stream.send("step" in data ? "step" : "session", data, `e-${index + 1}`);
+    }
     page.tracker.stop();
     assert.deepEqual(page.updates.at(-1), folded);
   });

@@ -225,3 +225,19 @@ test("polls that fail at once after a hanging one keep their interval", async ()
     assert.equal(page.requests.length, failed + 3);
   }
 });
+
+test("poll() obeys Retry-After, also after the end", async () => {
+  const page = new Page({ transport: "poll" });
+  void page.tracker.start();
+  await page.answer(ok(progress(3)));
+  assert.equal(page.tracker.state, "finished");
+  void page.tracker.poll();
+  await page.answer(status(429, { "Retry-After": "30" }));
+  await page.tracker.poll();
+  assert.equal(page.requests.length, 2);
+  await page.clock.advance(30_000);
+  void page.tracker.poll();
+  assert.equal(page.requests.length, 3);
+  await page.answer(ok(progress(1)));
+  assert.equal(page.updates.at(-1)?.current_step, 1);
+});

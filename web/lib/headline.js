@@ -1,0 +1,75 @@
+/* The sentences about a session as a whole: pure functions that name a text and its values. No DOM. */
+import { failedSteps, took_ms } from "./steps.js";
+
+/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./session-state.js").SessionState} SessionState */
+/** @typedef {import("./texts.js").TextKey} TextKey */
+/** @typedef {import("./language.js").Values} Values */
+/** @typedef {{key: TextKey, values: Values}} Sentence */
+
+const MILESTONE_PERCENT = 25;
+const SECOND_MS = 1000;
+
+/**
+ * @param {Progress} data
+ * @param {boolean} [isDeleted]
+ * @returns {Sentence}
+ */
+export function headlineOf(data, isDeleted = false) {
+  const { current_step: step, total_steps: total } = data;
+  if (isDeleted) return { key: "deleted", values: {} };
+  if (data.status === "error") return failureHeadline(data);
+  if (data.status === "completed") {
+    const duration_ms = took_ms(data);
+    return duration_ms >= SECOND_MS
+      ? { key: "completed_in", values: { duration: { duration_ms } } }
+      : { key: "completed", values: {} };
+  }
+  const key = data.status === "running" && data.open_ended ? "running_open" : data.status;
+  return { key, values: { step, total, name: data.steps[step - 1]?.name ?? "" } };
+}
+
+/** @param {Progress} data @returns {Sentence} */
+function failureHeadline(data) {
+  const [failed] = failedSteps(data);
+  const key = conclusionOf(data) ?? "error";
+  if (data.conclusion || !failed) return { key: `${key}_whole`, values: {} };
+  return { key, values: { step: failed.step } };
+}
+
+/**
+ * What ended a session in `error`, where it was not a plain failure.
+ * @param {Progress} data
+ * @returns {"cancelled" | "lost" | undefined}
+ */
+export function conclusionOf(data) {
+  if (data.status !== "error") return undefined;
+  const conclusion = data.conclusion ?? failedSteps(data)[0]?.conclusion;
+  return conclusion === "skipped" ? undefined : conclusion;
+}
+
+/**
+ * The text about a retry, if there is one.
+ * @param {SessionState} state
+ * @returns {Sentence | null}
+ */
+export function retryOf({ retried, isSetBack }) {
+  return retried ? { key: isSetBack ? "set_back" : "retried", values: { step: retried } } : null;
+}
+
+/**
+ * The change since `before`, if it should be announced. A failure has an alert of its own.
+ * @param {SessionState} before
+ * @param {SessionState} state
+ * @returns {Sentence | null}
+ */
+export function milestoneOf(before, state) {
+  const { data, percentage, retried, isDeleted } = state;
+  if (retried && retried !== before.retried) return retryOf(state);
+  const isChanged = data.status !== before.data.status;
+  const isNextStep = data.status === "running" && (isChanged || data.current_step !== before.data.current_step);
+  if (isNextStep || (isChanged && (data.status === "completed" || isDeleted))) return headlineOf(data, isDeleted);
+  const quarter = Math.floor(percentage / MILESTONE_PERCENT);
+  const isFurther = data.status === "running" && quarter > Math.floor(before.percentage / MILESTONE_PERCENT);
+  return isFurther ? { key: "milestone", values: { percentage: quarter * MILESTONE_PERCENT } } : null;
+}

@@ -1,0 +1,80 @@
+import { fill, make, nodesOf, setText, show } from "./dom.js";
+import { retryOf } from "./headline.js";
+import { lifeSignOf } from "./life-signs.js";
+import { runningSteps } from "./steps.js";
+import { timeLeft } from "./time-left.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./life-signs.js").LifeSign} LifeSign */
+/** @typedef {import("./session-state.js").SessionState} SessionState */
+
+const MINUTE_MS = 60_000;
+
+/** How far a session is, how much time it has left, and a note about its worker or a retry. */
+export class SessionFacts {
+  #language;
+  #root;
+  #counted = make("span", "counted");
+  #timeLeft = make("span", "time-left");
+  element = make("p", "facts", this.#counted, " ", this.#timeLeft);
+  note = make("p", "note");
+
+  /**
+   * @param {Language} language
+   * @param {HTMLElement} root Of the session. `data-silent` keeps it from looking alive.
+   */
+  constructor(language, root) {
+    this.#language = language;
+    this.#root = root;
+    this.note.hidden = true;
+  }
+
+  /**
+   * @param {SessionState} state
+   * @param {number} now_ms
+   * @param {boolean} isConnected Without a connection nothing is known of the worker.
+   */
+  show(state, now_ms, isConnected) {
+    this.#showCounted(state);
+    setText(this.#timeLeft, this.#timeText(state, now_ms));
+    const sign = isConnected ? lifeSignOf(state, now_ms) : null;
+    this.#root.toggleAttribute("data-silent", sign?.kind === "silent" || sign?.kind === "stalled");
+    this.#root.toggleAttribute("data-quiet", sign?.kind === "quiet");
+    const retry = retryOf(state);
+    if (sign) show(this.note, this.#signNodes(sign, state, now_ms));
+    else show(this.note, retry ? nodesOf(this.#language, retry.key, retry.values) : []);
+  }
+
+  /** @param {SessionState} state */
+  #showCounted({ data, isDeleted }) {
+    const done = data.steps.filter(({ status }) => status === "success").length;
+    const isOpen = data.open_ended && data.status !== "completed" && data.status !== "error";
+    const counted = this.#language.plural(isOpen ? "counted_open" : "counted", data.total_steps);
+    const isAbsent = data.status === "not_found";
+    const nodes = isAbsent
+      ? nodesOf(this.#language, isDeleted ? "restart" : "soon")
+      : nodesOf(this.#language, counted, { done, total: data.total_steps });
+    fill(this.#counted, nodes);
+  }
+
+  /** @param {SessionState} state @param {number} now_ms */
+  #timeText(state, now_ms) {
+    const left = timeLeft(state, now_ms);
+    if (left === null) return "";
+    return left === "longer"
+      ? this.#language.text("longer")
+      : this.#language.text("time_left", { time: this.#language.roughly(left) });
+  }
+
+  /** @param {LifeSign} sign @param {SessionState} state @param {number} now_ms */
+  #signNodes(sign, { data }, now_ms) {
+    if (sign.kind === "stalled") {
+      const key = runningSteps(data).length > 1 ? "stalled_step" : "stalled";
+      const time = this.#language.moment(sign.since_ms, now_ms);
+      return nodesOf(this.#language, key, { step: sign.step, time });
+    }
+    const grain_ms = sign.kind === "quiet" ? MINUTE_MS : 1;
+    const duration_ms = Math.floor(sign.silent_ms / grain_ms) * grain_ms;
+    return nodesOf(this.#language, sign.kind, { duration: { duration_ms } });
+  }
+}

@@ -1,0 +1,34 @@
+/* Facts about steps: pure functions of the data and of the server's time, `now_ms`. */
+
+/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./wire.js").StartedStep} StartedStep */
+/** @typedef {import("./wire.js").Step} Step */
+
+/** @param {Step | undefined} step */
+export function startedAt(step) {
+  return step && step.status !== "pending" ? step.started_at : null;
+}
+
+/** @param {Step} step @param {number} now_ms */
+export function elapsed_ms(step, now_ms) {
+  if (step.status !== "running") return step.elapsed_ms;
+  return Math.max(0, now_ms - Date.parse(step.started_at ?? "")) || 0;
+}
+
+/** From the first start to the last end. @param {Pick<Progress, "steps">} data */
+export function took_ms({ steps }) {
+  const started = steps.flatMap((step) => (step.status === "pending" ? [] : [step]));
+  const starts = started.map((step) => Date.parse(step.started_at ?? "")).filter(Number.isFinite);
+  const ends = started.map((step) => Date.parse(step.completed_at ?? "")).filter(Number.isFinite);
+  return starts.length ? Math.max(0, Math.max(...ends) - Math.min(...starts)) : 0;
+}
+
+/** @param {Pick<Progress, "steps">} data */
+export function runningSteps({ steps }) {
+  return steps.flatMap((step) => (step.status === "running" ? [/** @type {StartedStep} */ (step)] : []));
+}
+
+/** @param {Pick<Progress, "steps">} data */
+export function failedSteps({ steps }) {
+  return steps.flatMap((step) => (step.status === "error" ? [step] : []));
+}

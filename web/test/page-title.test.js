@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { combined, titleOf, titleOfMany } from "../lib/page-title.js";
+import { absent, after, session } from "./fakes/sessions.js";
+
+test("the title begins with the percentage or a mark", () => {
+  const name = "原稿\u202e生\u2069成";
+  const running = session([{ name }], { percentage: 43 });
+  assert.equal(titleOf(after([0, running]), "job"), "43% 原稿生成 – job");
+  assert.equal(titleOf(after([0, session([])]), "job"), "0% – job");
+  assert.equal(titleOf(after([0, absent]), "job"), "… – job");
+  assert.equal(titleOf(after([0, running], [1, absent]), "job"), "✗ – job");
+  assert.equal(titleOf(after([0, { ...running, title: "\u202ePhotos" }]), "job"), "43% 原稿生成 – Photos");
+  assert.equal(titleOf(after([0, session([{}], { status: "completed" })]), "job"), "✓ – job");
+  assert.equal(titleOf(after([0, session([{}], { status: "error" })]), "job"), "✗ – job");
+});
+
+test("the title of several jobs shows a failure, or their common percentage", () => {
+  const running = after([0, session([{}], { percentage: 41 })]);
+  const completed = after([0, session([{}], { status: "completed", percentage: 100 })]);
+  const failed = after([0, session([{}], { status: "error", percentage: 100 })]);
+  assert.equal(titleOfMany([running, completed], 2, "2 jobs"), "70% – 2 jobs");
+  assert.equal(titleOfMany([running, failed], 2, "2 jobs"), "✗ – 2 jobs");
+  assert.deepEqual(combined([completed, completed], 2), { status: "completed", percentage: 100 });
+  assert.deepEqual(combined([completed], 2), { status: "running", percentage: 50 }, "the other job has no data");
+});
