@@ -21,7 +21,7 @@ from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import Position
 from progress_sse.settings import Settings
 from progress_sse.store.backend import Backend
-from progress_sse.store.lease_watcher import LeaseWatcher
+from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.types import Change
@@ -52,6 +52,7 @@ class ProgressService:
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
+        verdicts: The number of workers that were said to be stalled or lost here.
         body_limits: How large requests may be.
         clock: The time that all its parts use.
         is_running: Whether it was started, and not closed since.
@@ -95,6 +96,7 @@ class ProgressService:
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.verdicts: Counter[Verdict] = Counter()
         self._heartbeat = Heartbeat(settings.heartbeat_s, clock)
         self._expiry = Expiry(clock)
         self.streams = Streams(
@@ -121,8 +123,9 @@ class ProgressService:
         """
         await self.store.open()
         loop = asyncio.get_running_loop()
-        leases = LeaseWatcher(self.store, self.clock)
-        runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up(), "leases": leases.run()}
+        watcher = LeaseWatcher(self.store, self.clock)
+        self.verdicts = watcher.verdicts
+        runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up(), "leases": watcher.run()}
         if not self.authorizer.is_open_to("read"):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]

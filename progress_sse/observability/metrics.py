@@ -21,6 +21,7 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
+from progress_sse.store.lease_watcher import Verdict
 from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
 from progress_sse.streaming.registry import RefusalReason
@@ -41,8 +42,11 @@ HELP: Final[Mapping[str, str]] = {
     "`forgotten`; this process missed a notification (`gap`).",
     "polls": "Polls, by answer.",
     "sessions": "Sessions in the store, by status; in a large store perhaps a moment old.",
-    "commands": "Commands of workers, by action and outcome; `failed` means that the store did.",
+    "commands": "Commands of workers, and of the server on silent ones, by action and outcome; `failed` means that the "
+    "store did.",
     "commands_waiting": "Commands that wait for an earlier one of their session.",
+    "silent_workers": "Workers that gave no sign of life in time, by what this server said of them: `stalled` or "
+    "`lost`.",
     "commit_seconds": "Seconds that the store took to commit.",
     "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
     "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
@@ -119,6 +123,7 @@ class _Metrics(Collector):
         known = product(get_args(CommandName), get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
         yield _gauge("commands_waiting", store.waiting_count)
+        yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.commit_seconds)
 
 

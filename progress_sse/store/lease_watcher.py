@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from typing import Final
+from collections import Counter
+from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock
+from progress_sse.core.commands import Stall
 from progress_sse.core.errors import ProblemError, SignSeenError
 from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.store.progress_store import ProgressStore
@@ -21,11 +23,19 @@ MAX_CONCURRENT: Final = 100
 """Sessions that are checked at the same time."""
 
 
+Verdict: TypeAlias = Literal["stalled", "lost"]
+
+
 class LeaseWatcher:
-    """Checks the sessions whose leases are due. Any number of servers may watch one store."""
+    """Checks the sessions whose leases are due. Any number of servers may watch one store.
+
+    Attributes:
+        verdicts: How many workers this server has said to be stalled or lost.
+    """
 
     def __init__(self, store: ProgressStore, clock: Clock) -> None:
-        """Watch the leases of `store`."""
+        """Watch the leases of `store`, which is open."""
+        self.verdicts: Counter[Verdict] = Counter()
         self._store = store
         self._leases = store.backend.leases
         self._clock = clock
@@ -51,9 +61,8 @@ class LeaseWatcher:
         async with self._slots:
             try:
                 judgement = await self._judge(session_id)
-                for command in judgement.commands:
-                    await self._store.apply(session_id, command)
                 if judgement.commands:
+                    await self._say(session_id, judgement)
                     judgement = await self._judge(session_id)
                 next_ms = RETRY_MS if judgement.commands else judgement.check_in_ms
             except (ProblemError, SignSeenError):
@@ -62,6 +71,13 @@ class LeaseWatcher:
                 logger.exception("the leases of a session could not be checked")
                 next_ms = RETRY_MS
         await self._leases.check_in(session_id, next_ms, self._clock.monotonic())
+
+    async def _say(self, session_id: str, judgement: Judgement) -> None:
+        for command in judgement.commands:
+            before = await self._store.load(session_id)
+            after = (await self._store.apply(session_id, command)).record
+            if before != after:  # Else another server has said it already.
+                self.verdicts["stalled" if isinstance(command, Stall) else "lost"] += 1
 
     async def _judge(self, session_id: str) -> Judgement:
         record = await self._store.load(session_id)

@@ -137,7 +137,7 @@ class MemoryBackend:
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         self.leases.on_commit(change)
-        self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
+        self._listeners.notify(Notification.of(change))
 
     def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
         if stored is None and len(self._sessions) >= self._limits.max_sessions:

@@ -177,12 +177,19 @@ class Notification(NamedTuple):
         is_fresh: Whether a new epoch began; the offsets of `entries` then start at 1.
         entries: The transitions up to `record.position`. A listener that misses some before them has met a gap, and
             uses `record` instead.
+        is_told_whole: Whether only a snapshot tells the change, so that a missing transition is no gap.
     """
 
     session_id: str
     record: Record | None
     is_fresh: bool = False
     entries: tuple[LogEntry, ...] = ()
+    is_told_whole: bool = False
+
+    @classmethod
+    def of(cls, change: Change) -> "Notification":
+        """Return the notification of a change that was committed here."""
+        return cls(change.session_id, change.record, change.is_fresh, change.entries, change.resets_log)
 
 
 Listener: TypeAlias = Callable[[Notification], None]

@@ -131,18 +131,20 @@ class Channel:
                 self._reset_to(None)
         elif notification.is_fresh and record.position.epoch != self.position.epoch:
             self._reset_to(_as_created(record))
-            self._apply(record, notification.entries)
+            self._apply(record, notification)
         elif record.position.epoch != self.position.epoch:
             self._reset_to(record)
         else:
-            self._apply(record, notification.entries)
+            self._apply(record, notification)
 
-    def _apply(self, record: Record, entries: Sequence[LogEntry]) -> None:
+    def _apply(self, record: Record, notification: Notification) -> None:
+        entries = notification.entries
         missing = record.position.offset - self.position.offset
         if missing <= 0:
             return
         if missing > len(entries):
-            self._counts.resyncs["gap"] += len(self.subscriptions)
+            if not notification.is_told_whole:
+                self._counts.resyncs["gap"] += len(self.subscriptions)
             self._reset_to(record)
             return
         self.record, self.position, self._snapshot = record, record.position, None

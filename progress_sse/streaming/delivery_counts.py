@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 from progress_sse._internal.histogram import Histogram
 
 ResyncReason: TypeAlias = Literal["behind", "gap", "forgotten"]
-"""Why a subscriber got a snapshot in place of transitions: it fell behind; this process missed a notification, or only
-a snapshot tells the change; or it came back from a position that the log no longer reaches."""
+"""Why a subscriber got a snapshot in place of transitions: it fell behind; this process missed a notification; or it
+came back from a position that the log no longer reaches."""
 
 
 class DeliveryCounts:

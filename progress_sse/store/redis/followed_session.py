@@ -31,6 +31,7 @@ class FollowedSession:
         notified_revision: The revision of their last notification.
         last_read: The newest state that was read, for any reason.
         ended_epochs: Epochs that are over.
+        awaits_snapshot: Whether a change came that only a snapshot tells, since the last notification.
     """
 
     session_id: str
@@ -39,6 +40,7 @@ class FollowedSession:
     notified_revision: int = 0
     last_read: KnownState = UNKNOWN
     ended_epochs: deque[str] = field(default_factory=lambda: deque(maxlen=_ENDED_EPOCHS))
+    awaits_snapshot: bool = False
 
     @property
     def record(self) -> Record | None:
@@ -99,6 +101,7 @@ class FollowedSession:
         if before is not None and before != _epoch(notification.record):
             self.ended_epochs.append(before)
         self.shown, self.notified_revision = KnownState(notification.record, revision), revision
+        self.awaits_snapshot = False
         for listener in tuple(self.listeners):
             listener(notification)
 
@@ -117,7 +120,11 @@ class FollowedSession:
         entries: tuple[LogEntry, ...] = tuple(entry for entry in result.entries if entry.offset > start)
         is_whole = self.shown is not None and len(entries) == record.position.offset - start
         is_fresh = is_whole and not is_same_epoch and _begins_with_a_start(record, entries)
-        self.notify(Notification(self.session_id, record, is_fresh, entries if is_whole else ()), result.revision)
+        missed = entries if is_whole else ()
+        self.notify(
+            Notification(self.session_id, record, is_fresh, missed, self.awaits_snapshot and not is_whole),
+            result.revision,
+        )
 
 
 def _begins_with_a_start(record: Record, entries: Sequence[LogEntry]) -> bool:

@@ -99,6 +99,7 @@ class FollowedSessions:
             notification = Notification(session.session_id, record, message.is_fresh, message.entries)
             session.notify(notification, message.revision)
         else:
+            session.awaits_snapshot |= message.is_told_whole
             self.catch_up_soon(channel)
 
     async def on_commit(self, channel: str, change: Change, revision: int | None) -> None:
@@ -118,7 +119,7 @@ class FollowedSessions:
             if revision is None or revision > session.notified_revision:
                 await self._catch_up_or_retry(channel)
         elif revision > session.notified_revision:
-            session.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries), revision)
+            session.notify(Notification.of(change), revision)
 
     def catch_up_soon(self, channel: str) -> None:
         """Read a session of which something was missed, and notify its listeners."""

@@ -30,6 +30,7 @@ class ChangeMessage(NamedTuple):
         entries: The transitions up to `position`, or none.
         definitions: The step definitions, if they changed.
         details: The details, if they changed.
+        is_told_whole: Whether only a snapshot tells the change.
     """
 
     revision: int
@@ -40,6 +41,7 @@ class ChangeMessage(NamedTuple):
     entries: tuple[LogEntry, ...]
     definitions: tuple[StepDefinition, ...] | None = None
     details: Details | None = None
+    is_told_whole: bool = False
 
 
 def encode_message(change: Change) -> bytes:
@@ -52,11 +54,12 @@ def encode_message(change: Change) -> bytes:
     position, updated_at = record.position, record.session.progress.updated_at
     header = json_text.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
-    if change.has_new_definitions or change.has_new_details:
+    if change.has_new_definitions or change.has_new_details or change.resets_log:
         # Others decide on these, too, so a message without them must not lead to the next record.
         new = [
             session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null",
             details_json.encode_details(record.session.details) if change.has_new_details else b"null",
+            b"true" if change.resets_log else b"false",
         ]
         header = b",".join([header[:-1], *new]) + b"]"
     whole = b"\n".join([header, *data])
@@ -75,7 +78,7 @@ def decode_message(payload: bytes) -> ChangeMessage:
     entries = tuple(
         LogEntry(number, session_json.step_of_transition(each), each) for number, each in enumerate(data, first)
     )
-    definitions, details = new or (None, None)
+    definitions, details, is_told_whole = new or (None, None, False)
     return ChangeMessage(
         revision,
         previous,
@@ -85,6 +88,7 @@ def decode_message(payload: bytes) -> ChangeMessage:
         entries,
         None if definitions is None else session_json.load_definitions(definitions),
         None if details is None else details_json.load_details(details),
+        is_told_whole,
     )
 
 

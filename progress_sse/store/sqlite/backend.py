@@ -162,7 +162,7 @@ class SqliteBackend:
             return
         self._update_cache(change.session_id, change.record)
         self.leases.on_commit(change)
-        self._listeners.notify(Notification(change.session_id, change.record, change.is_fresh, change.entries))
+        self._listeners.notify(Notification.of(change))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()
 

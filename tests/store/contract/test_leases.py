@@ -75,6 +75,7 @@ class TestSilence:
         assert (record.status, record.session.details.conclusion) == ("error", "lost")
         await watch(watcher, clock, 100)
         assert (await record_of(store)).position.offset == offset + 2
+        assert watcher.verdicts == {"stalled": 1, "lost": 1}
 
     @pytest.mark.parametrize(
         "report",

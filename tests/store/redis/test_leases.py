@@ -71,6 +71,8 @@ class TestServers:
             await follower.until_at(record)
             assert [len(each.entries) for each in follower.notifications[1:]] == [1, 1]
         assert await servers[0].state() == "lost"
+        verdicts = [dict(server.watcher.verdicts) for server in servers]
+        assert [sum(each.get(name, 0) for each in verdicts) for name in ("stalled", "lost")] == [1, 1]
 
     async def test_a_sign_at_any_server_counts(self, servers: list[Server]) -> None:
         """Beats reach them in turn."""

@@ -26,6 +26,7 @@ async def test_each_change_arrives_as_it_was_committed(server: RedisServer, conn
         await follower.until_at(record)
         is_told_whole = name in SNAPSHOTS or name == "the creation"
         assert len(follower.notifications[-1].entries) == (0 if is_told_whole else 1), name
+        assert follower.notifications[-1].is_told_whole is (name in SNAPSHOTS), name
 
 
 async def test_another_process_refuses_a_superseded_attempt(server: RedisServer, connect: Open) -> None:
