@@ -141,9 +141,10 @@ class AddressedUpdate(UpdateBody):
         Raises:
             InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
         """
-        if self.idempotency_key is None or not self.takes_key:
+        if self.idempotency_key is None:
             return None
-        return make_key(self.idempotency_key, UPDATE, self.canonical())
+        key = make_key(self.idempotency_key, UPDATE, self.canonical())
+        return key if self.takes_key else None
 
     def canonical(self) -> str:
         """Return the text of the update by itself."""
