@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.refusals import UPDATE, UPDATES
+from tests.api.refusal import UPDATE, UPDATES
 
 Send = Callable[[httpx.AsyncClient, dict[str, Any]], Awaitable[dict[str, Any]]]
 

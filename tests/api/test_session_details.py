@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.problems import assert_problem
-from tests.api.refusals import UPDATE
+from tests.api.refusal import UPDATE
 
 SAID: dict[str, Any] = {
     "title": "Nightly import",
