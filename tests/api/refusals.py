@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from tests.api.detail_refusals import actions, attempts, descriptions, names, unknown_keys
 from tests.api.refusal import (
     BODIES,
     CANARY,
@@ -291,6 +292,9 @@ def named(rows: Iterable[tuple[str, Refusal]]) -> dict[str, Refusal]:
 
 REFUSALS = {
     part.__name__: named(part())
-    for part in (bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths)
+    for part in (
+        *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
+        *(names, attempts, actions, descriptions, unknown_keys),
+    )
 }
 """Every row, by its part of the table and its name."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.problems import assert_problem
-from tests.api.refusal import UPDATE
+from tests.api.refusal import JSON, UPDATE
 
 SAID: dict[str, Any] = {
     "title": "Nightly import",
@@ -122,3 +123,19 @@ async def test_a_beat_changes_nothing_and_takes_no_key(client: httpx.AsyncClient
     assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
     complete = {"action": "complete", "step": 1}
     assert (await client.post(UPDATE, json=complete, headers={"idempotency-key": "k"})).status_code == 200
+
+
+async def test_an_unknown_key_is_named_in_so_far_as_it_can_be(client: httpx.AsyncClient) -> None:
+    """Its beginning, if it is long; a key that no response can hold is not named."""
+    for key, named in {"x" * 100_000: "x" * 64, "\ud800a": "body", "タイトル": "タイトル"}.items():
+        response = await client.put("/api/progress/s", content=json.dumps({key: 1}), headers=JSON)
+        assert_problem(response, 422, "invalid-request")
+        assert response.json()["detail"].startswith(f"{named}: ")
+
+
+@pytest.mark.parametrize("labels", [{"secret:": "a"}, {"secret": 1}, {"secret": "x" * 257}, {"a\0secret": ""}])
+async def test_a_label_is_not_repeated(client: httpx.AsyncClient, labels: dict[str, Any]) -> None:
+    """Its key is a text of the client, like its value."""
+    response = await client.put("/api/progress/s", json={"labels": labels})
+    assert_problem(response, 422, "invalid-request")
+    assert response.json()["detail"].startswith("labels: ")
