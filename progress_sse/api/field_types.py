@@ -90,7 +90,8 @@ LabelKey = Annotated[
         strict=True,
         min_length=1,
         max_length=details.MAX_LABEL_CHARS,
-        json_schema_extra={"pattern": "^[^\\u0000:]*$"},
+        # As part of `allOf`: pydantic takes a `pattern` for one that other keys need not have.
+        json_schema_extra={"allOf": [{"pattern": "^[^\\u0000:]*$"}]},
     ),
     AfterValidator(_check_label),
 ]

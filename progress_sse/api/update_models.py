@@ -31,34 +31,32 @@ MAX_UPDATES: Final = 100
 _FIRST: Final = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
 """The fields that a request's text always has; see `creation_model.canonical`."""
 
-_ON_A_STEP: Final = ("start", "complete", "progress", "skip", "beat")
 
-
-def _rule(condition: dict[str, Any], demand: dict[str, Any]) -> dict[str, Any]:
-    return {"if": {"properties": condition, "required": list(condition)}, "then": demand}
-
-
-def _has(name: str, kind: str) -> dict[str, Any]:
-    return {"properties": {name: {"type": kind}}, "required": [name]}
+def _case(*actions: str, on_a_step: bool = False, none: tuple[str, ...] = (), **values: Any) -> dict[str, Any]:
+    """Return the schema of an update with one of these actions and these values, and without the keys in `none`."""
+    needed = {"action": {"enum": list(actions)}, **values}
+    case = {"properties": {**needed, **{key: {"type": "null"} for key in none}}, "required": list(needed)}
+    return case | {"oneOf": [_NUMBER, _NAME]} if on_a_step else case
 
 
 _NUMBER: Final = {"properties": {"step": {"type": "integer"}, "name": {"type": "null"}}, "required": ["step"]}
 _NAME: Final = {"properties": {"name": {"type": "string"}, "step": {"type": "null"}}, "required": ["name"]}
-_IS_START: Final = {"action": {"const": "start"}}
 
 _RULES: Final[dict[str, Any]] = {
-    "allOf": [
-        _rule({"action": {"enum": list(_ON_A_STEP)}}, {"oneOf": [_NUMBER, _NAME]}),
-        _rule({"action": {"const": "progress"}}, _has("current", "integer")),
-        _rule({"action": {"const": "plan"}}, _has("steps", "array")),
-        _rule({**_IS_START, "lease_ms": {"type": "integer"}}, _has("attempt_id", "string")),
-        _rule({**_IS_START, "lost_after_ms": {"type": "integer"}}, _has("lease_ms", "integer")),
-        _rule(
-            {"action": {"enum": ["complete", "finish"]}, "conclusion": {"const": "cancelled"}},
-            {"properties": {"success": {"const": False}}, "required": ["success"]},
-        ),
+    "anyOf": [
+        _case("start", on_a_step=True, none=("lease_ms", "lost_after_ms")),
+        _case("start", on_a_step=True, attempt_id={"type": "string"}, lease_ms={"type": "integer"}),
+        _case("progress", on_a_step=True, current={"type": "integer"}),
+        _case("complete", on_a_step=True, none=("conclusion",)),
+        _case("complete", on_a_step=True, success={"const": False}),
+        _case("skip", "beat", on_a_step=True),
+        _case("finish", none=("conclusion",)),
+        _case("finish", success={"const": False}),
+        _case("plan", steps={"type": "array"}),
+        _case("describe"),
     ]
 }
+"""What an update needs besides its action; all other keys may come along, and are ignored."""
 
 
 class UpdateBody(BaseModel):
@@ -141,9 +139,10 @@ class AddressedUpdate(UpdateBody):
         Raises:
             InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
         """
-        if self.idempotency_key is None or not self.takes_key:
+        if self.idempotency_key is None:
             return None
-        return make_key(self.idempotency_key, UPDATE, self.canonical())
+        key = make_key(self.idempotency_key, UPDATE, self.canonical())
+        return key if self.takes_key else None
 
     def canonical(self) -> str:
         """Return the text of the update by itself."""

@@ -1,6 +1,7 @@
 """The rules for text that users send (names, messages, errors), and the description of a fault in a request."""
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
@@ -37,8 +38,21 @@ PlainText = Annotated[
 """A string without NUL and lone surrogates, whose field says how long it may be."""
 
 
+_OPEN_FIELDS: Final = frozenset({"labels"})
+"""Fields whose keys are texts of the client."""
+
+_MAX_NAMED_CHARS: Final = 64
+
+
 def first_fault(error: ValidationError) -> str:
-    """Return the first fault as ``field: sentence``, without the value that was sent."""
+    """Return the first fault as ``field: sentence``, without what was sent, save for the name of an unknown key."""
     fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in fault["loc"])
+    field = ".".join(_field_of(fault["loc"]))
     return f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}."
+
+
+def _field_of(location: Sequence[int | str]) -> Iterator[str]:
+    for part in location:
+        yield str(part)[:_MAX_NAMED_CHARS]  # An unknown key may be of any length.
+        if part in _OPEN_FIELDS:
+            return

@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.api.refusals import CANARY
+from tests.api.refusal import CANARY
 
 
 def assert_problem(response: httpx.Response, status: int, name: str | None = None) -> None:

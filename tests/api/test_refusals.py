@@ -12,19 +12,8 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from tests.api.conftest import Connect
 from tests.api.problems import assert_problem
-from tests.api.refusals import (
-    BEFORE,
-    CANARY,
-    COMPLETE,
-    JSON,
-    NO_IDS,
-    NO_KEYS,
-    REFUSALS,
-    START,
-    UPDATE,
-    UPDATES,
-    USED,
-)
+from tests.api.refusal import BEFORE, CANARY, COMPLETE, JSON, NO_IDS, NO_KEYS, START, UPDATE, UPDATES, USED
+from tests.api.refusals import REFUSALS
 
 
 @pytest.fixture

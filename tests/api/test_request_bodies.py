@@ -22,6 +22,8 @@ from progress_sse.api.request_body import parse_json, read_body, read_update
 from progress_sse.api.routes import ROUTES
 from progress_sse.api.update_commands import UpdateContext, command_of
 from progress_sse.api.update_models import BatchBody, UpdateBody
+from progress_sse.core.command_checks import check_command
+from progress_sse.core.commands import Create, Update
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.workflows import Workflows
@@ -63,27 +65,93 @@ anything = st.recursive(
 )
 numbers = st.sampled_from([-1, 0, 1, 2, 4, 5, 2**53 - 1, 2**53, 10**30, 1.5, True, "1", None])
 texts = st.text("a\0\n\u2028\u65e5\U0001f600", max_size=8) | st.sampled_from([None, 1, "default"])
-updates = st.fixed_dictionaries(
-    {"action": st.sampled_from(["start", "complete", "progress", "Start"]), "step": st.just(1) | numbers},
-    optional={
+booleans = st.booleans() | st.sampled_from([0, "true", None])
+leases = st.sampled_from([999, 1000, 2000, 3_600_000, 3_600_001, 2**53, True, "1000", None])
+agos = st.sampled_from([0, 1, 86_400_000, 86_400_001, -1, 1.5, False, "0", None])
+attempts = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a\0", 1, None])
+titles = st.sampled_from(["t", "x" * 200, "x" * 201, "\U0001f600" * 200, "", "\0", 1, None])
+label_keys = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a:b", "\0", "\n"])
+label_values = st.sampled_from(["", "v", "x" * 256, "x" * 257, "\0", 1, None])
+labels: st.SearchStrategy[Any] = st.dictionaries(label_keys, label_values, max_size=3) | st.sampled_from(
+    [{str(n): "" for n in range(16)}, {str(n): "" for n in range(17)}, [], None, 1]
+)
+urls = st.sampled_from(
+    [
+        *("/", "//a", "/\\a", "/a b", "http://a", "HTTPS://a:1/b?c#d@e", "https://u@a", "https://:1", "ftp://a", "a"),
+        *("javascript:a", "https://a\u3000", "/\u200d", "/\0", "\n/", "/\n", "/" + "x" * 2047, "/" + "x" * 2048, "", 1),
+    ]
+) | st.text("/:a@\\#?.\n ", max_size=4).flatmap(lambda end: st.sampled_from([end, "http://" + end]))
+link_specs = st.fixed_dictionaries({"label": titles, "url": urls})
+links: st.SearchStrategy[Any] = st.lists(link_specs, max_size=2) | st.sampled_from(
+    [[{"label": "l", "url": "/"}] * 20, [{"label": "l", "url": "/"}] * 21, [{"label": "l"}], {}, None, 1]
+)
+accepts: st.SearchStrategy[Any] = st.lists(
+    st.sampled_from(["cancel", "retry", "stop", 1]), max_size=3
+) | st.sampled_from([None, {}, "cancel"])
+step_specs = st.fixed_dictionaries(
+    {}, optional={"name": texts, "timeout_ms": numbers, "estimated_ms": numbers, "x": anything}
+)
+
+
+def with_some(base: st.SearchStrategy[Any], fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """A body, with up to four of the fields: with more of them, hardly any body would be valid."""
+    names = st.lists(st.sampled_from(sorted(fields)), max_size=4, unique=True)
+    some = names.flatmap(lambda chosen: st.fixed_dictionaries({name: fields[name] for name in chosen}))
+    return st.builds(lambda whole, part: {**whole, **part}, base, some)
+
+
+steps = st.lists(step_specs, max_size=5) | anything
+updates = with_some(
+    st.sampled_from(
+        [
+            *({"action": action, "step": 1} for action in ("start", "complete", "progress", "skip", "beat", "Start")),
+            *({"action": action, "name": "a"} for action in ("start", "complete", "skip", "beat")),
+            {"action": "start", "step": 1, "attempt_id": "a", "lease_ms": 1000},
+            {"action": "progress", "step": 1, "current": 1},
+            {"action": "complete", "step": 1, "success": False},
+            {"action": "finish"},
+            {"action": "finish", "success": False},
+            {"action": "plan", "steps": [{}]},
+            {"action": "plan"},
+            {"action": "describe"},
+        ]
+    ),
+    {
+        "step": st.just(1) | numbers,
+        "name": st.just("a") | texts,
         "timeout_ms": numbers,
-        "success": st.booleans() | st.sampled_from([0, "true", None]),
+        "success": booleans,
         "message": texts,
         "error": texts,
         "current": numbers,
         "total": numbers,
+        "append": booleans,
+        "estimated_ms": numbers,
+        "attempt_id": attempts,
+        "lease_ms": leases,
+        "lost_after_ms": leases,
+        "ago_ms": agos,
+        "conclusion": st.just("cancelled") | st.sampled_from(["skipped", "lost", None, 1]),
+        "links": links,
+        "steps": steps,
+        "title": titles,
+        "labels": labels,
+        "accepts": accepts,
         "x": anything,
     },
 )
-step_specs = st.fixed_dictionaries(
-    {}, optional={"name": texts, "timeout_ms": numbers, "estimated_ms": numbers, "x": anything}
-)
-creations = st.fixed_dictionaries(
-    {},
-    optional={
+creations = with_some(
+    st.just({}),
+    {
         "total_steps": numbers,
-        "steps": st.lists(step_specs, max_size=5) | anything,
+        "steps": steps,
         "workflow": st.sampled_from(["default", 1, None, True]),
+        "title": titles,
+        "labels": labels,
+        "links": links,
+        "open_ended": booleans,
+        "accepts": accepts,
+        "attempt_id": attempts,
         "x": anything,
     },
 )
@@ -91,14 +159,34 @@ creations = st.fixed_dictionaries(
 
 @given(updates | anything)
 @example({"action": "progress", "step": 1, "current": 2, "total": 1})
+@example({"action": "start", "step": 1, "attempt_id": "a", "lease_ms": 1001, "lost_after_ms": 1000})
+@example({"action": "finish", "conclusion": "cancelled", "success": False, "step": 1, "name": "a"})
+@example({"action": "complete", "step": 1, "conclusion": "cancelled"})
+@example({"action": "start", "step": None, "name": "a"})
+@example({"action": "start", "step": 1, "name": "a"})
+@example({"action": "describe", "labels": {"a:b": ""}})
 def test_an_update_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
-    """SE-05: except for the one rule that compares two numbers, which only its text states."""
-    is_described = schema("UpdateBody").is_valid(body) and not _is_past_its_total(body)
-    assert is_accepted(lambda: command_of(read(UpdateBody, json.dumps(body).encode()), CONTEXT)) is is_described
+    """SE-05: except for the rules that compare two numbers, which only its text states."""
+    is_described = schema("UpdateBody").is_valid(body) and not _is_out_of_order(body)
+    assert is_accepted(lambda: checked(read(UpdateBody, json.dumps(body).encode()))) is is_described
 
 
-def _is_past_its_total(body: Any) -> bool:
-    return body["action"] == "progress" and body.get("total") is not None and body["current"] > body["total"]
+def checked(body: UpdateBody) -> Update:
+    """The command that an update asks for, if a session could take it."""
+    command = command_of(body, CONTEXT)
+    check_command(command)
+    return command
+
+
+def _is_out_of_order(body: Any) -> bool:
+    """Whether a number is larger than the one that it must not exceed."""
+    return (body["action"] == "progress" and _exceeds(body, "current", "total")) or (
+        body["action"] == "start" and _exceeds(body, "lease_ms", "lost_after_ms")
+    )
+
+
+def _exceeds(body: Any, less: str, more: str) -> bool:
+    return body.get(more) is not None and body[less] > body[more]
 
 
 @given(creations | anything)
@@ -109,7 +197,14 @@ def _is_past_its_total(body: Any) -> bool:
 def test_a_creation_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
     """SE-05: the names of workflows, and the numbering of steps, are not part of the schema."""
     is_described = schema("CreateBody").is_valid(body)
-    assert is_accepted(lambda: read(CreateBody, json.dumps(body).encode()).definitions(Workflows())) is is_described
+    assert is_accepted(lambda: created(read(CreateBody, json.dumps(body).encode()))) is is_described
+
+
+def created(body: CreateBody) -> Create:
+    """The command that a creation asks for, if it can be applied."""
+    command = body.command(Workflows(), replace=True)
+    check_command(command)
+    return command
 
 
 addressed = st.builds(
@@ -128,11 +223,11 @@ addressed = st.builds(
 @example({"action": "start", "step": 1, "session_id": "s", "idempotency_key": " "})
 def test_one_of_many_updates_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
     """SE-05: with its session id and its key."""
-    is_described = schema("AddressedUpdate").is_valid(body) and not _is_past_its_total(body)
+    is_described = schema("AddressedUpdate").is_valid(body) and not _is_out_of_order(body)
 
     def ask() -> object:
         update = read_update(body, LIMITS)
-        return update.key, command_of(update, CONTEXT)
+        return update.key, checked(update)
 
     assert is_accepted(ask) is is_described
 

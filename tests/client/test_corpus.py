@@ -19,16 +19,24 @@ UPDATES = [
     for exchange in conversation["exchanges"]
     if exchange.get("request", {}).get("path", "").endswith("/update")
 ]
-APPLIED = {
-    json.dumps(exchange["request"]["json"]): exchange["request"]
-    for exchange in UPDATES
-    if exchange["answer"]["status"] == 200
-}
 REFUSED = {exchange["answer"]["problem"]: exchange["answer"] for exchange in UPDATES if "problem" in exchange["answer"]}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "start": {"timeout_ms": None},
     "progress": {"total": None, "message": ""},
     "complete": {"success": True, "message": "", "error": ""},
+}
+KEYS = {"action", "step", "timeout_ms", "success", "message", "error", "current", "total"}
+
+
+def _is_of_client(update: dict[str, Any]) -> bool:
+    """Whether it is an action of our client, with keys that it sends; workers of others may send more."""
+    return update["action"] in DEFAULTS and update.keys() <= KEYS
+
+
+APPLIED = {
+    json.dumps(exchange["request"]["json"]): exchange["request"]
+    for exchange in UPDATES
+    if exchange["answer"]["status"] == 200 and _is_of_client(exchange["request"]["json"])
 }
 
 

@@ -132,6 +132,7 @@ class TestBeat:
 class TestLost:
     """Lost is a statement about reports: a report of the step's attempt applies as if the step still ran."""
 
+    @pytest.mark.protocol("P-19.10")
     def test_a_completion_is_applied(self) -> None:
         """The duration counts from the start."""
         outcome = apply("s", lost_session(), Complete(1, message="done", attempt_id="a"), T2)

@@ -13,6 +13,9 @@ STEPS = 7
 REFUSED_BY_STATE = {
     "/problems/idempotency-key-reused",
     "/problems/step-out-of-range",
+    "/problems/too-many-steps",
+    "/problems/too-much",
+    "/problems/unknown-step-name",
     "/problems/unknown-workflow",
 }
 """Problems of a valid request that depend on the state at that moment."""
@@ -20,6 +23,7 @@ REFUSED_BY_STATE = {
 REFUSED_BY_RULE = {
     "after must be the next of an earlier page.",
     "current: must not be more than total.",
+    "lost_after_ms: must not be less than lease_ms.",
     "steps must be numbered 1, 2, 3 … in order, where they are numbered at all.",
 }
 """Problems by rules that compare one value with another, which no schema can express."""

@@ -97,7 +97,8 @@ async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) 
         target = path.format(session_id="s") + "?heartbeat=event&session_id=s"
         async with await RawStream.open(server.port, target) as stream:
             await stream.wait_until(lambda stream: len(stream.events) > 3)
-            await worker.update("s", action="start", step=1)
+            await worker.update("s", action="start", step=1, attempt_id="a", lease_ms=1000)
+            await worker.update("s", action="describe", title="t", labels={"a": "b"})
             await worker.update("s", action="progress", step=1, current=1)
             await worker.update("s", action="complete", step=1)
             await stream.closed()
@@ -107,7 +108,7 @@ async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) 
         event = as_parsed(block)
         assert item.is_valid(event), event
         StreamEvent.model_validate(event)
-    assert {block.event for block in stream.events} == {"snapshot", "step", "heartbeat", "end"}
+    assert {block.event for block in stream.events} == {"snapshot", "step", "session", "heartbeat", "end"}
 
 
 def as_parsed(block: Block) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -200,6 +201,7 @@ def found(name: str) -> Start:
     return Start(StepName(name), (), append=True)
 
 
+@pytest.mark.protocol("P-5.24", "P-5.25")
 @given(any_commits)
 @example([[(found("a"), 0), (found("b"), 0), (Describe(title="t"), 0), (Complete(StepName("a")), 0)]])
 @example([[(found("a"), 0), (found("b"), 0), (Finish(), 0), (Start(1, ()), 0)]])
@@ -224,6 +226,7 @@ def test_each_command_alone_is_told_by_one_event(commits: list[list[tuple[Comman
     conversation.check()
 
 
+@pytest.mark.guarantee("J")
 @given(commits_of(plain_wholes, plain_updates))
 def test_a_session_that_uses_none_of_it_has_the_keys_of_old(commits: list[list[tuple[Command, int]]]) -> None:
     """The documented keys in their order, and no event but the documented ones."""

@@ -37,9 +37,9 @@ async def update(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
-    key = idempotency_key(request, UPDATE, body) if body.takes_key else None
+    key = idempotency_key(request, UPDATE, body)
     context = UpdateContext(service.store.workflows, service.body_limits, _run_of(request), condition_of(request))
-    await service.store.apply(session_id, command_of(body, context), key)
+    await service.store.apply(session_id, command_of(body, context), key if body.takes_key else None)
     return json_reply({"success": True, "session_id": session_id})
 
 

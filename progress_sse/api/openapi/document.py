@@ -1,8 +1,8 @@
 """The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
 
-It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``request_models``),
-the problems (``errors``) and the limits of the settings. The rest of an endpoint's description stands in
-``operations``, and the models of responses in ``response_models``.
+It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``update_models`` and
+``creation_model``), the problems (``errors``) and the limits of the settings. The rest of an endpoint's description
+stands in ``operations``, and the models of responses in ``response_models`` and ``stream_models``.
 
 To add a path: put its endpoint into ``api.routes``, a description under its operation id into
 `operations.OPERATIONS`, and its new parameters, headers and links into ``components``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.api.refusals import BEFORE, USED
+from tests.api.refusal import BEFORE, USED
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api.refusals import CANARY, REFUSALS, Refusal
+from tests.api.refusal import CANARY, Refusal
+from tests.api.refusals import REFUSALS
 from tests.harness.http1 import Connection, Response
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, session_path

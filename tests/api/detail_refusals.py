@@ -1,0 +1,223 @@
+"""Invalid requests by the keys and actions of the protocol's second part; rows as in ``refusals``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.api.refusal import (
+    CANARY,
+    JSON,
+    NO_BOOLEANS,
+    NO_TEXTS,
+    NO_TIMES,
+    POST_NEW,
+    PUT_NEW,
+    Refusal,
+    Rows,
+    creations,
+    json_of,
+    update,
+)
+
+ON_A_STEP = {
+    "start": {},
+    "complete": {},
+    "progress": {"current": "1"},
+    "skip": {},
+    "beat": {},
+}
+"""The actions on a step, each with the keys that it needs besides the step."""
+
+ON_THE_SESSION = {"finish": {}, "plan": {"steps": "[{}]"}, "describe": {"title": '"t"'}}
+
+NO_NAMES = ('""', '"%s"' % ("x" * 8193), '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
+NO_ATTEMPTS = ('""', f'"{CANARY}{"x" * 59}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]')
+NO_LEASES = ("999", "3600001", "0", "-1000", "1000.0", "true", '"1000"', str(2**53), "[]")
+NO_AGOS = ("-1", "86400001", "1.5", "1.0", "true", "null", '"1"', str(2**63), "1e400", "[]")
+NO_CONCLUSIONS = ('"skipped"', '"lost"', '"Cancelled"', '""', "true", "1", '["cancelled"]')
+NO_TITLES = ('""', f'"{CANARY}{"x" * 195}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
+NO_ACCEPTS = ('"cancel"', '["canary"]', '["cancel","cancel"]', '["Cancel"]', "[1]", "[null]", "{}", "true")
+
+NO_LABELS: dict[str, Any] = {
+    "as a list": [CANARY],
+    "as text": CANARY,
+    "with a colon": {"canary:a": "b"},
+    "with a colon alone": {":": "b"},
+    "without a key": {"": CANARY},
+    "with a long key": {"x" * 65: CANARY},
+    "with NUL in a key": {"canary\0": "a"},
+    "with a surrogate in a key": {"canary\ud800": "a"},
+    "with a long value": {"a": CANARY + "x" * 251},
+    "with NUL in a value": {"a": "canary\0"},
+    "with a surrogate in a value": {"a": "canary\ud800"},
+    "with a number": {"a": 1},
+    "with a list": {"a": [CANARY]},
+    "with 17 keys": {str(number): CANARY for number in range(17)},
+}
+
+NO_URLS = {
+    "a script": "javascript:alert('canary')",
+    "a script in capitals": "JaVaScRiPt:canary",
+    "a script behind a space": " javascript:canary",
+    "a script behind a control character": "\x01javascript:canary",
+    "a script with a tab": "java\tscript:canary",
+    "data": "data:text/html,canary",
+    "a file": "file:///canary",
+    "another scheme": "ftp://canary.example",
+    "no scheme": "canary.example",
+    "a relative path": "canary/1",
+    "another host": "//canary.example",
+    "another host by a backslash": "/\\canary.example",
+    "two backslashes": "\\\\canary.example",
+    "another host behind a tab": "/\t/canary.example",
+    "another host behind a line feed": "/\n/canary.example",
+    "a user": "https://canary@example.org",
+    "a user and a password": "https://canary:secret@example.org/",
+    "an empty user": "https://@canary.example",
+    "no host": "https:///canary",
+    "no host but a port": "https://:443/canary",
+    "no slashes": "https:canary",
+    "a space": "https://example.org/canary b",
+    "a line feed": "https://example.org/canary\nb",
+    "NUL": "https://example.org/canary\0",
+    "DEL": "/canary\x7f",
+    "a control character beyond ASCII": "/canary\x9b",
+    "a no-break space": "/canary\xa0",
+    "a line separator": "/canary\u2028",
+    "a surrogate": "/canary\ud800",
+    "2049 characters": "/" + CANARY + "x" * 2042,
+    "nothing": "",
+    "a number": 1,
+    "null": None,
+}
+
+NO_LINKS: dict[str, Any] = {
+    "as an object": {"label": CANARY, "url": "/"},
+    "as text": "/canary",
+    "of texts": ["/canary"],
+    "21": [{"label": CANARY, "url": "/"}] * 21,
+    "without a label": [{"url": "/canary"}],
+    "without a URL": [{"label": CANARY}],
+    "with an empty label": [{"label": "", "url": "/canary"}],
+    "with a long label": [{"label": CANARY + "x" * 95, "url": "/"}],
+    "with NUL in a label": [{"label": "canary\0", "url": "/"}],
+    "with a number for a label": [{"label": 1, "url": "/canary"}],
+    **{f"to {name}": [{"label": "l", "url": "/"}, {"label": "l", "url": url}] for name, url in NO_URLS.items()},
+}
+
+TOO_MUCH: dict[str, Any] = {
+    "labels": {"labels": {f"canary{number}": "x" * 256 for number in range(16)}},
+    "links": {"links": [{"label": CANARY, "url": "/" + "x" * 2040}] * 2},
+    "wide characters": {"labels": {f"canary{number}": "\U0001f680" * 100 for number in range(10)}},
+    "all together": {
+        "title": CANARY * 33,
+        "labels": {f"canary{number}": "x" * 120 for number in range(16)},
+        "links": [{"label": CANARY, "url": "/" + "x" * 1900}],
+    },
+}
+
+
+def names() -> Rows:
+    """Steps by name: unknown ones, and names that no step can have."""
+    for action, more in ON_A_STEP.items():
+        keys = {"action": f'"{action}"', **more}
+        yield f"{action} an unknown name", update(json_of(**keys, name='"canary"'), "unknown-step-name")
+        yield f"{action} by name and number", update(json_of(**keys, name='"canary"', step="1"))
+        yield f"{action} by neither", update(json_of(**keys, name="null", step="null"))
+        for name in NO_NAMES:
+            yield f"{action} the name {name[:20]} {len(name)}", update(json_of(**keys, name=name))
+    start = {"action": '"start"', "name": '"STEP3"'}
+    yield "append to fixed steps", update(json_of(**start, append="true"), "unknown-step-name")
+    for append in NO_BOOLEANS:
+        yield f"append {append}", update(json_of(**start, append=append))
+    for estimated_ms in NO_TIMES:
+        yield f"estimated_ms {estimated_ms}", update(json_of(**start, estimated_ms=estimated_ms))
+
+
+def attempts() -> Rows:
+    """Attempts, leases and times ago that cannot be, and attempts that the step is not."""
+    for action, more in {**ON_A_STEP, **ON_THE_SESSION}.items():
+        keys = {"action": f'"{action}"', **more, **({"step": "1"} if action in ON_A_STEP else {})}
+        for attempt_id in NO_ATTEMPTS:
+            yield f"{action} as {attempt_id[:20]}", update(json_of(**keys, attempt_id=attempt_id))
+        for ago_ms in NO_AGOS:
+            yield f"{action} {ago_ms} ago", update(json_of(**keys, ago_ms=ago_ms))
+        if action != "start":
+            body = json_of(**keys, attempt_id='"canary"')
+            yield f"{action} as another attempt", update(body, "attempt-superseded", 409)
+        body = json_of(**keys, attempt_id='"canary"')
+        if action != "start":
+            refusal = Refusal("POST", "/api/progress/new/update", 404, "session-not-found", body, tuple(JSON.items()))
+            yield f"{action} of nothing, as an attempt", refusal
+    start = {"action": '"start"', "step": "3", "attempt_id": '"canary"'}
+    for lease_ms in NO_LEASES:
+        yield f"lease_ms {lease_ms}", update(json_of(**start, lease_ms=lease_ms))
+        if lease_ms != "3600001":
+            body = json_of(**start, lease_ms="1000", lost_after_ms=lease_ms)
+            yield f"lost_after_ms {lease_ms}", update(body)
+    yield "lost before stalled", update(json_of(**start, lease_ms="2000", lost_after_ms="1999"))
+    yield "lost without a lease", update(json_of(**start, lost_after_ms="1000"))
+    yield "a lease without an attempt", update(json_of(action='"start"', step="3", lease_ms="1000"))
+
+
+def actions() -> Rows:
+    """Actions of the second part, with values that they cannot have, or in a state that they do not fit."""
+    for step in ("1", "2"):
+        yield f"skip {step}", update(json_of(action='"skip"', step=step), "step-started", 409)
+    yield "beat of a step that has ended", update(json_of(action='"beat"', step="2"), "step-not-running", 409)
+    yield "beat of a step before its start", update(json_of(action='"beat"', step="3"), "step-not-started", 409)
+    for action in ("skip", "beat"):
+        yield f"{action} of a step that is none", update(json_of(action=f'"{action}"', step="8"), "step-out-of-range")
+    for text in NO_TEXTS:
+        yield f"skip because of {text[:20]} {len(text)}", update(json_of(action='"skip"', step="3", message=text))
+        yield f"finish with {text[:20]} {len(text)}", update(json_of(action='"finish"', success="false", error=text))
+    for success in NO_BOOLEANS:
+        yield f"finish, success {success}", update(json_of(action='"finish"', success=success))
+    for keys in ({"action": '"complete"', "step": "1"}, {"action": '"finish"'}):
+        yield f"{keys['action']} cancelled with success", update(json_of(**keys, conclusion='"cancelled"'))
+        for conclusion in NO_CONCLUSIONS:
+            body = json_of(**keys, success="false", conclusion=conclusion)
+            yield f"{keys['action']} {conclusion}", update(body)
+        for name, links in NO_LINKS.items():
+            yield f"{keys['action']}, links {name}", update(json_of(**keys, links=json.dumps(links)))
+        body = json_of(**keys, links=json.dumps(TOO_MUCH["links"]["links"]))
+        yield f"{keys['action']} with too many links", update(body, "too-much")
+    yield "plan of fixed steps", update(json_of(action='"plan"', steps="[{}]"), "steps-are-fixed", 409)
+    for name, steps in {"no": "[]", "null": "null", "texts for": '["canary"]', "an object for": "{}"}.items():
+        yield f"plan of {name} steps", update(json_of(action='"plan"', steps=steps))
+    yield "plan without steps", update(json_of(action='"plan"'))
+    yield "plan of wrong numbers", update(json_of(action='"plan"', steps='[{"step":2}]'))
+    yield "plan of 1001 steps", update(json.dumps({"action": "plan", "steps": [{}] * 1001}).encode(), "too-many-steps")
+
+
+def descriptions() -> Rows:
+    """What no session can say besides its steps, in an update and in a creation."""
+    for title in NO_TITLES:
+        yield f"title {title[:20]}", update(json_of(action='"describe"', title=title))
+        yield from creations(f"title {title[:20]}", json_of(title=title))
+    for accepts in NO_ACCEPTS:
+        yield f"accepts {accepts}", update(json_of(action='"describe"', accepts=accepts))
+        yield from creations(f"accepts {accepts}", json_of(accepts=accepts))
+    for key, values in (("labels", NO_LABELS), ("links", NO_LINKS)):
+        for name, value in values.items():
+            yield f"{key} {name}", update(json_of(action='"describe"', **{key: json.dumps(value)}))
+            yield from creations(f"{key} {name}", json_of(**{key: json.dumps(value)}))
+    for name, said in TOO_MUCH.items():
+        yield f"too much, {name}", update(json.dumps({"action": "describe", **said}).encode(), "too-much")
+        yield from creations(f"too much, {name}", json.dumps(said).encode(), "too-much")
+    yield from creations("a label removed", json_of(labels='{"canary":null}'))
+    for attempt_id in NO_ATTEMPTS:
+        yield from creations(f"as {attempt_id[:20]}", json_of(attempt_id=attempt_id))
+    for open_ended in NO_BOOLEANS:
+        yield from creations(f"open_ended {open_ended}", json_of(open_ended=open_ended))
+    yield from creations("open-ended, with no steps in a list", json_of(open_ended="true", steps="[]"))
+    yield from creations("open-ended, with too many steps", json_of(open_ended="true", total_steps="1001"))
+
+
+def unknown_keys() -> Rows:
+    """A creation whose keys the server does not all know: it names the first one, and no value."""
+    for method, target in (PUT_NEW, POST_NEW):
+        for key in ("titel", "Title", "total_step", "status", "session_id", "", "\0", "\ud800", "x" * 100_000):
+            body = json.dumps({"total_steps": 2, key: CANARY}).encode()
+            yield f"{method} {key[:20]!r}", Refusal(method, target, 422, "invalid-request", body, tuple(JSON.items()))

@@ -1,0 +1,53 @@
+"""Reports that come long after what they tell, since the server was away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Connect
+from tests.api.refusal import UPDATE, UPDATES
+from tests.clock import ManualClock
+
+
+async def only_step(client: httpx.AsyncClient) -> dict[str, Any]:
+    """The first step of the session `s`."""
+    step: dict[str, Any] = (await client.get("/api/progress/s")).json()["steps"][0]
+    return step
+
+
+@pytest.mark.guarantee("I")
+@pytest.mark.protocol("P-9.23")
+@pytest.mark.parametrize("jump_s", [0, 86_400, -86_400])
+async def test_a_duration_is_that_of_the_work(connect: Connect, jump_s: int) -> None:
+    """A step of two seconds began and ended during half an hour's outage, while the server's clock may have jumped."""
+    clock = ManualClock()
+    async with connect(clock=clock) as client:
+        await client.put("/api/progress/s", json={"total_steps": 1})
+        clock.jump(1800 + jump_s)
+        minutes_ago = 600_000
+        start = {"action": "start", "step": 1, "ago_ms": minutes_ago + 2000}
+        complete = {"action": "complete", "step": 1, "ago_ms": minutes_ago}
+        updates = [each | {"session_id": "s"} for each in (start, complete)]
+        assert (await client.post(UPDATES, json={"updates": updates})).json() == {"results": [{"status": 200}] * 2}
+        step = await only_step(client)
+    assert step["elapsed_ms"] == (2000 if jump_s >= 0 else 0)
+    assert datetime.fromisoformat(step["completed_at"]) <= clock.now()
+
+
+@pytest.mark.protocol("P-9.24")
+async def test_the_list_does_not_go_back(connect: Connect) -> None:
+    """The last update of a session stays the newest one."""
+    clock = ManualClock()
+    async with connect(clock=clock) as client:
+        await client.post(UPDATE, json={"action": "start", "step": 1})
+        clock.advance(10)
+        await client.post(UPDATE, json={"action": "progress", "step": 1, "current": 1})
+        [before] = (await client.get("/api/progress")).json()["sessions"]
+        clock.advance(10)
+        await client.post(UPDATE, json={"action": "complete", "step": 1, "ago_ms": 15_000})
+        [after] = (await client.get("/api/progress")).json()["sessions"]
+    assert (before["updated_at"], after["status"]) == (after["updated_at"], "running")
