@@ -56,6 +56,7 @@ async def state_of(store: ProgressStore) -> str:
 class TestSilence:
     """What the server says of a worker that gives no sign."""
 
+    @pytest.mark.protocol("P-19.11", "P-19.12", "P-19.13")
     async def test_a_silent_worker_is_stalled_then_lost(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
@@ -174,6 +175,7 @@ class TestSilence:
 class TestReturn:
     """A worker that is heard again."""
 
+    @pytest.mark.protocol("P-19.10", "P-19.11")
     @pytest.mark.parametrize(
         "report", [Beat(1, attempt_id="A"), Advance(1, 0, attempt_id="A")], ids=lambda command: type(command).__name__
     )
@@ -233,6 +235,7 @@ class TestReturn:
 class TestClock:
     """The time that leases are measured by."""
 
+    @pytest.mark.protocol("P-19.14")
     @pytest.mark.parametrize("seconds", [-86_400, 86_400])
     async def test_wall_clocks_that_jump_change_nothing(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock, seconds: int
@@ -244,6 +247,7 @@ class TestClock:
         await watch(watcher, clock, 1)
         assert await state_of(store) == "stalled"
 
+    @pytest.mark.protocol("P-19.15")
     async def test_time_without_a_server_does_not_count(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
@@ -289,6 +293,7 @@ class TestClock:
         await store.apply("s", Lose(1, LOST_S * 1000))  # It is live, so there is nothing to say.
         assert await record_of(store) == stalled
 
+    @pytest.mark.protocol("P-19.16")
     async def test_a_session_with_a_lease_is_not_cleaned_up(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
