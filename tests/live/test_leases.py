@@ -103,6 +103,7 @@ async def until(stream: RawStream, state: str) -> None:
     await eventually(lambda: states(stream)[-1:] == [state], DEADLINE_S)
 
 
+@pytest.mark.guarantee(64)
 async def test_a_killed_worker_is_stalled_then_lost_then_replaced(
     serve: Serve, store: dict[str, str], sid: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ async def test_a_killed_worker_is_stalled_then_lost_then_replaced(
             assert states(stream) == ["pending", "live", "stalled", "lost", "live"]
 
 
+@pytest.mark.guarantee(65)
 @FULL
 async def test_a_frozen_worker_comes_back(
     serve: Serve, store: dict[str, str], sid: str, start_worker: StartWorker, tmp_path: Path
@@ -152,6 +154,7 @@ async def test_a_frozen_worker_comes_back(
             assert (await worker.poll(sid))["status"] == "running"
 
 
+@pytest.mark.guarantee(66)
 @FULL
 @pytest.mark.parametrize("store", ["sqlite", "redis"], indirect=True)
 async def test_a_server_that_was_away_raises_no_alarm(
@@ -174,6 +177,7 @@ async def test_a_server_that_was_away_raises_no_alarm(
             await until(stream, "lost")
 
 
+@pytest.mark.guarantee(67)
 @FULL
 @pytest.mark.parametrize("store", ["redis"], indirect=True)
 async def test_another_server_tells_it(serve: Serve, store: dict[str, str], sid: str) -> None:
@@ -188,6 +192,7 @@ async def test_another_server_tells_it(serve: Serve, store: dict[str, str], sid:
         assert states(stream)[-3:] == ["live", "stalled", "lost"]
 
 
+@pytest.mark.guarantee(68)
 @FULL
 async def test_a_frozen_redis_raises_no_alarm(
     serve: Serve, run_redis: RunRedis, sid: str, start_worker: StartWorker, tmp_path: Path
@@ -207,6 +212,7 @@ async def test_a_frozen_redis_raises_no_alarm(
         assert await worker.poll(sid) == before
 
 
+@pytest.mark.guarantee(69)
 @FULL
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-6)], ids=["forward", "back"])
 async def test_a_wall_clock_that_jumps_raises_no_alarm(

@@ -58,7 +58,7 @@ class Rolling(Server):
         return {**super().environment(), **path}
 
 
-@pytest.mark.guarantee(4)
+@pytest.mark.guarantee(70)
 async def test_an_update_without_a_stop_loses_nothing(former: Path, redis_url: str, tmp_path: Path) -> None:
     """First this version with `store_format` 1 everywhere, then without it; each update is applied and seen once."""
     settings: dict[str, Any] = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 3}
