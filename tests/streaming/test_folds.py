@@ -117,6 +117,8 @@ class Conversation:
         answer = builder.apply(command, now)
         record = builder.record
         assert isinstance(answer, Applied) or record is before
+        # What readers do not see changes with an event only, so that no process decides on an old record.
+        assert record is before or record is None or before is None or record.position != before.position
         if record is not None:
             assert self.polls.setdefault(record.position, record.body) == record.body
 

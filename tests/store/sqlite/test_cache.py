@@ -74,7 +74,7 @@ class TestCache:
             record = await backend.load("s1")
             assert record is not None
         async with opened(path) as backend:
-            pause = faults.pause("SELECT data FROM steps")
+            pause = faults.pause("SELECT step, data FROM steps")
             outdated = asyncio.ensure_future(backend.load("s1"))
             await pause.reached()
             change = moved(record, 1)
@@ -109,7 +109,7 @@ class TestCache:
         """The other callers still get their answer."""
         await make_store(path)
         async with opened(path) as backend:
-            pause = faults.pause("SELECT data FROM steps")
+            pause = faults.pause("SELECT step, data FROM steps")
             first, second = (asyncio.ensure_future(backend.load("s1")) for _ in range(2))
             await pause.reached()
             first.cancel()
