@@ -218,6 +218,6 @@ def descriptions() -> Rows:
 def unknown_keys() -> Rows:
     """A creation whose keys the server does not all know: it names the first one, and no value."""
     for method, target in (PUT_NEW, POST_NEW):
-        for key in ("titel", "Title", "total_step", "status", "session_id", "", "\0", "\ud800", "x" * 100_000):
+        for key in ("heading", "Title", "total_step", "status", "session_id", "", "\0", "\ud800", "x" * 100_000):
             body = json.dumps({"total_steps": 2, key: CANARY}).encode()
             yield f"{method} {key[:20]!r}", Refusal(method, target, 422, "invalid-request", body, tuple(JSON.items()))

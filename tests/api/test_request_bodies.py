@@ -67,7 +67,7 @@ numbers = st.sampled_from([-1, 0, 1, 2, 4, 5, 2**53 - 1, 2**53, 10**30, 1.5, Tru
 texts = st.text("a\0\n\u2028\u65e5\U0001f600", max_size=8) | st.sampled_from([None, 1, "default"])
 booleans = st.booleans() | st.sampled_from([0, "true", None])
 leases = st.sampled_from([999, 1000, 2000, 3_600_000, 3_600_001, 2**53, True, "1000", None])
-agos = st.sampled_from([0, 1, 86_400_000, 86_400_001, -1, 1.5, False, "0", None])
+times_ago = st.sampled_from([0, 1, 86_400_000, 86_400_001, -1, 1.5, False, "0", None])
 attempts = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a\0", 1, None])
 titles = st.sampled_from(["t", "x" * 200, "x" * 201, "\U0001f600" * 200, "", "\0", 1, None])
 label_keys = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a:b", "\0", "\n"])
@@ -130,7 +130,7 @@ updates = with_some(
         "attempt_id": attempts,
         "lease_ms": leases,
         "lost_after_ms": leases,
-        "ago_ms": agos,
+        "ago_ms": times_ago,
         "conclusion": st.just("cancelled") | st.sampled_from(["skipped", "lost", None, 1]),
         "links": links,
         "steps": steps,

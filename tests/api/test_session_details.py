@@ -69,11 +69,11 @@ async def test_a_creation_that_is_sent_again_gets_its_first_answer(client: httpx
 
 @pytest.mark.parametrize("path", ["/api/progress/s", "/api/progress"])
 async def test_an_unknown_key_of_a_creation_is_named(client: httpx.AsyncClient, path: str) -> None:
-    """A typo must not make a session without its title; keys of step definitions are ignored as before."""
+    """A mistake must not make a session without its title; keys of step definitions are ignored as before."""
     method = "POST" if path == "/api/progress" else "PUT"
-    response = await client.request(method, path, json={"titel": "t"})
+    response = await client.request(method, path, json={"heading": "t"})
     assert_problem(response, 422, "invalid-request")
-    assert response.json()["detail"].startswith("titel: ")
+    assert response.json()["detail"].startswith("heading: ")
     assert (await client.request(method, path, json={"steps": [{"colour": "red"}]})).status_code == 201
 
 
