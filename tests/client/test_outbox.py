@@ -10,7 +10,8 @@ import pytest
 from progress_sse.client import outbox
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.outbox import Disconnected, Outbox, Reconnected, ReportDropped
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import Disconnected, Reconnected, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Report, Start
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
 

@@ -11,7 +11,8 @@ from progress_sse.client import outbox
 from progress_sse.client.availability import FIRST_PAUSE_S
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.outbox import Outbox, Recreated, ReportDropped
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import Recreated, ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Latest, Report, Start
 from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHER_RUN, Bench, created, fail_for
 
