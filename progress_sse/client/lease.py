@@ -27,9 +27,10 @@ class Lease:
     Attributes:
         lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
         lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
+        is_handed_on: Whether the job expects that another attempt replaces this one.
     """
 
-    __slots__ = ("_made", "lease_ms", "lost_after_ms")
+    __slots__ = ("_made", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
         self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: str | None = None
@@ -37,6 +38,7 @@ class Lease:
         """Prepare an attempt; without an `attempt_id` it gets one when it begins."""
         self.lease_ms = lease_ms
         self.lost_after_ms = lost_after_ms
+        self.is_handed_on = False
         self._made: dict[str, str] = {} if attempt_id is None else {"id": attempt_id}
 
     @property

@@ -340,6 +340,8 @@ class Outbox:
         assert report.lease is not None
         self._running.forget(report.step)
         self._superseded[report.step, report.lease.attempt_id] = None
+        if report.lease.is_handed_on:  # It had to come.
+            return
         self._lose(_refusal(f"nothing more is reported on step {report.step!r}, since {named(report)}", answer), lost)
 
     def _note(self, done: Operation, answer: ReportAnswer, now: float) -> None:

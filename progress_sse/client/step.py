@@ -55,6 +55,11 @@ class BaseStep:
         if self._lease is not None:
             self._lease = self._lease.renewed()
 
+    def hand_on(self) -> None:
+        """Expect another attempt at the step, perhaps by another process; until then the step stays running."""
+        if self._lease is not None:
+            self._lease.is_handed_on = True
+
     def start(self) -> None:
         """Report that the step starts, anew if it had started before. Entering the block does that."""
         self.reporter.put(

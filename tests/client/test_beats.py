@@ -213,6 +213,18 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
     assert child.is_empty
 
 
+def test_a_handed_on_step_is_superseded_without_a_word() -> None:
+    """A task that waits for its next attempt expects that; nothing counts as lost."""
+    lease = LEASE.renewed()
+    lease.is_handed_on = True
+    bench = BeatBench()
+    bench.begin(1, lease=lease)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, SUPERSEDED)
+    assert (bench.due_in(), bench.outbox.lost, bench.outbox.events()) == (math.inf, 0, [])
+
+
 def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     """A child process gives none for the steps of its parent."""
     bench = BeatBench()
