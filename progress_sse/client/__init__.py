@@ -21,10 +21,9 @@ The parts, from the pure to the practical::
     report_queue     one session's outbox in a process of many threads, and the log of its errors
     definitions      what a job says of its session: its steps, title, labels and links
     own_steps        the steps that a job has started itself
-    context          the reporter and the step whose blocks code runs in
-    step             a step of a job, alike in blocking and in async code
     session_reports  the reports on a session as a whole
-    handle           a reporter on a session, alike in blocking and in async code
+    step_reports     the reports on a step
+    handle           a job's objects: a reporter and its steps, alike in blocking and in async code
     loading          delays forks while the HTTP client is loaded
     http             requests by httpx, whose types stay in there
     thread_sender    sends for every `Progress`: one daemon thread per process
@@ -35,6 +34,6 @@ The parts, from the pure to the practical::
     report_commands  the commands of the store that reports become
     testing          a recorder for the tests of a job
 
-Only `embedded` and `report_commands` import the server. The HTTP client is imported with the first `Progress` that has a server to report
-to.
+Only `embedded` and `report_commands` import the server. The HTTP client is imported with the first `Progress` that has
+a server to report to.
 """

@@ -9,11 +9,11 @@ from typing import ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, Links, define
-from progress_sse.client.handle import Reporter
+from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
 from progress_sse.client.report_queue import OnLoop, ReportQueue
 from progress_sse.client.reports import Create, StepRef
-from progress_sse.client.step import BaseStep, length
+from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 

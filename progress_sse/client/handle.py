@@ -11,9 +11,11 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
-from typing import Final, TypeAlias
+from types import TracebackType
+from typing import Final, Self, TypeAlias
 
 from progress_sse.client.config import (
     OnError,
@@ -25,18 +27,18 @@ from progress_sse.client.config import (
     named_session,
     session_of,
 )
-from progress_sse.client.context import active, inside, reporter_here, running_step
 from progress_sse.client.count import Count
-from progress_sse.client.errors import REPORTING_ERRORS, ServerAwayError
+from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
 from progress_sse.client.reports import Create, StepRef, describe_error
 from progress_sse.client.session_reports import SessionReports
-from progress_sse.client.step import BaseStep
+from progress_sse.client.step_reports import StepReports
 
-__all__ = ["BaseStep", "Reporter", "active", "diverted", "inside", "is_diverted", "running_step"]
+_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
+_running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
 MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
 """Creates the sink of a session, which begins with a creation or continues."""
@@ -58,6 +60,29 @@ def diverted(make_sink: MakeSink) -> Iterator[None]:
 def is_diverted() -> bool:
     """Return whether reporters that are made now use other sinks than their server's."""
     return bool(_recorders)
+
+
+def active() -> "Reporter | None":
+    """Return the reporter whose block this code runs in; a new thread begins without one."""
+    return _reporter.get()
+
+
+def running_step() -> "BaseStep | None":
+    """Return the step whose block this code runs in; a new thread begins without one."""
+    return _running.get()
+
+
+@contextmanager
+def inside(step: "BaseStep") -> Iterator[None]:
+    """Run this block in a step that starts and ends elsewhere; reports nothing, and does not block."""
+    outer, outer_step = _reporter.get(), _running.get()
+    _reporter.set(step.reporter)
+    _running.set(step)
+    try:
+        yield
+    finally:
+        _reporter.set(outer)
+        _running.set(outer_step)
 
 
 class Reporter(SessionReports):
@@ -83,7 +108,7 @@ class Reporter(SessionReports):
     @abstractmethod
     def step(
         self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
-    ) -> BaseStep:
+    ) -> "BaseStep":
         """Return a step, not yet started.
 
         By a name it is the first step of that name. An open-ended session gets a new step where it has none of the
@@ -192,7 +217,7 @@ class Reporter(SessionReports):
     def _enter(self) -> None:
         self._outer = active()
         self._entered_in = os.getpid()
-        reporter_here.set(self)
+        _reporter.set(self)
         self._guard(self._begin)
 
     def _begin(self) -> None:
@@ -228,4 +253,32 @@ class Reporter(SessionReports):
     def _leave(self) -> None:
         # The former value is restored without a token, which is valid in its own context only: blocks may end in
         # another one, for example in generators, and must not fail then.
-        reporter_here.set(self._outer)
+        _reporter.set(self._outer)
+
+
+class BaseStep(StepReports):
+    """A stage of the job, as a block: it starts and completes with the block, and fails if the block raises.
+
+    An exception is reported as the step's error and raised on.
+    """
+
+    reporter: Reporter
+    _outer: "BaseStep | None" = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._outer = _running.get()
+        _running.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _running.set(self._outer)
+        if error is None:
+            self.complete()
+            return
+        try:
+            self.fail(error)
+        except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
+            log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)

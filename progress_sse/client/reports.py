@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import Final, TypeAlias
 
 from progress_sse.client.lease import Lease
@@ -182,3 +183,12 @@ def describe_error(error: BaseException) -> str:
 def error_text(error: str | BaseException) -> str:
     """Return the text of an error, in a form that the server accepts."""
     return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
+
+
+def step_ref(step: StepRef) -> StepRef:
+    """Return a step's number or name in the form that is sent.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    return fit_text(step) if isinstance(step, str) else index(step)

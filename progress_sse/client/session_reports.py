@@ -22,8 +22,8 @@ from progress_sse.client.reports import (
     StepRef,
     error_text,
     fit_text,
+    step_ref,
 )
-from progress_sse.client.step import step_ref
 from progress_sse.core.commands import UNCHANGED, Unchanged
 from progress_sse.core.model import StepDefinition
 

@@ -5,12 +5,11 @@ from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.context import active
 from progress_sse.client.definitions import Labels, Links, define
-from progress_sse.client.handle import Reporter
+from progress_sse.client.handle import BaseStep, Reporter, active
 from progress_sse.client.report_queue import ReportQueue, Transport
 from progress_sse.client.reports import Create, StepRef
-from progress_sse.client.step import BaseStep, length
+from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import http_sender, thread_sender
 from progress_sse.core.model import StepDefinition
 

@@ -1,34 +1,26 @@
-"""A step of a job, as a block; the same in blocking and in async code.
+"""The reports on one step of a job; nothing in here blocks."""
 
-Nothing in here blocks; see ``handle``.
-"""
-
-import logging
 from functools import partial
 from operator import index
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
-from progress_sse.client.context import step_here
 from progress_sse.client.count import Count
-from progress_sse.client.errors import ReportError, SuppressReportingErrors
+from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.lease import Lease
-from progress_sse.client.report_queue import log
-from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text
-
-if TYPE_CHECKING:
-    from progress_sse.client.handle import Reporter
+from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text, step_ref
+from progress_sse.client.session_reports import SessionReports
 
 
-class BaseStep:
-    """A stage of the job, as a block: it starts and completes with the block, and fails if the block raises.
+class StepReports:
+    """The reports on a step.
 
-    An exception is reported as the step's error and raised on.
+    Attributes:
+        number: The step's number or name.
+        reporter: The reports on its session.
     """
 
     def __init__(
         self,
-        reporter: "Reporter",
+        reporter: SessionReports,
         number: StepRef,
         message: str = "",
         timeout_ms: int | None = None,
@@ -47,7 +39,6 @@ class BaseStep:
         # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
         # other to 0 anyway.
         self._tracked = 0
-        self._outer: BaseStep | None = None
         self._latest = Latest(number, self._read)
 
     def take_over(self) -> None:
@@ -98,24 +89,6 @@ class BaseStep:
     def fail(self, error: str | BaseException) -> None:
         """Report failure. An exception that leaves the block does that."""
         self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(None), error_text(error)))
-
-    def __enter__(self) -> Self:
-        self.start()
-        self._outer = step_here.get()
-        step_here.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        step_here.set(self._outer)
-        if error is None:
-            self.complete()
-            return
-        try:
-            self.fail(error)
-        except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
-            log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
@@ -181,15 +154,6 @@ class _Reached:
     def __init__(self, current: int, total: int | None) -> None:
         self.count = Count(current)
         self.total = total
-
-
-def step_ref(step: StepRef) -> StepRef:
-    """Return a step's number or name in the form that is sent.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    return fit_text(step) if isinstance(step, str) else index(step)
 
 
 def length(items: object) -> int | None:
