@@ -29,9 +29,9 @@ class Options(TypedDict, total=False):
             exit of the process together. The default is 3, and with ``on_error="raise"`` a minute for a block that
             ends without an exception.
         lease_s: Seconds without a sign of life after which a running step counts as stalled, from 1 to 3600; the
-            default is 30, and after ten minutes it counts as lost. The reports carry the attempt that they are of and
-            the time since they were made. With `None` they are those of former versions, for servers that know no
-            other: without attempts, leases and that time, and an exception ends the step that it leaves alone.
+            default is 30, and after ten minutes it counts as lost. Reports carry their attempt, and their age. With
+            `None` the requests are those of former versions: there are no attempts, leases and ages, and an exception
+            ends no session that is not open-ended.
     """
 
     url: str | None
