@@ -42,7 +42,7 @@ class StepReports:
         self._latest = Latest(number, self._read)
 
     def take_over(self) -> None:
-        """Let the next start begin an attempt of its own, which replaces that of the job's other steps."""
+        """Let the next start begin an attempt of its own, and not that of the job's other steps."""
         if self._lease is not None:
             self._lease = self._lease.renewed()
 

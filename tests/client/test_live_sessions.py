@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import httpx
@@ -135,6 +136,25 @@ async def test_the_server_takes_signs_of_life(serve: Serve, shell: Shell, caplog
         tag = (await client.get(session_path("nightly"))).headers["etag"]
     assert tag.strip('"').rpartition("-")[2] == "2"
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_step_takes_as_long_as_its_work_though_the_server_was_away(serve: Serve, shell: Shell) -> None:
+    """Its start and end reach the server together, and each says how long ago it was."""
+    server = serve(store="sqlite")
+    progress = shell.progress("nightly", steps=["One"], url=server.url)
+    progress.describe(title="Nightly")
+    assert await shell.flush(progress, 20)
+    await asyncio.to_thread(server.kill)
+    began = time.monotonic()
+    progress.step(1).start()
+    await asyncio.to_thread(serve)  # The work.
+    progress.step(1).complete()
+    took_ms = 1000 * (time.monotonic() - began)
+    await asyncio.to_thread(server.start)
+    assert await shell.flush(progress, 30)
+    await shell.close(progress)
+    [step] = (await poll(server))["steps"]
+    assert took_ms / 2 < step["elapsed_ms"] < took_ms + 1000
 
 
 async def test_steps_that_were_found_are_created_again(serve: Serve, shell: Shell) -> None:
