@@ -210,7 +210,7 @@ class LoopSender:
         task.result()
         for queue in queues:
             if queue.sender is self:
-                self._beats.check(queue)
+                self._check(queue)
 
     async def _send(self, queue: ReportQueue) -> None:
         requests = queue.next(alone=not _takes_batches(queue.target))

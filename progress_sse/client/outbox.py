@@ -327,6 +327,9 @@ class Outbox:
             return  # It may have been overtaken by a report of the step.
         elif answer.is_superseded:
             self._supersede(beat, answer)
+        elif self._is_lost(answer):
+            if not self._is_sending and not self.has_commands:  # Otherwise a report finds that out.
+                self._create_again(answer, now)
         else:
             self._running.forget(beat.step)
 

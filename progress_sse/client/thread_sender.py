@@ -240,7 +240,7 @@ class ThreadSender:
                 if give_beat_answers(beats, answer):
                     self._without_batches.add(queues[0].destination)
         for queue in due:
-            self._beats.check(queue)
+            self._check(queue)
 
     def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         if isinstance(queue.target, OnLoop):

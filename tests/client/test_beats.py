@@ -20,7 +20,7 @@ from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Advance, Beat, Complete, Finish, Latest, Report, Skip, Start
 from progress_sse.client.thread_sender import thread_sender
-from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
+from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
@@ -223,6 +223,37 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
     [beat] = bench.beats()
     bench.answer(beat, SUPERSEDED)
     assert (bench.due_in(), bench.outbox.lost, bench.outbox.events()) == (math.inf, 0, [])
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> None:
+    """It is created again at once, and not only with the next report of a silent job."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, gone)
+    assert bench.due_in() == math.inf
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
+    assert bench.deliver() == [Start(1)]
+    assert (bench.due_in(), bench.outbox.lost) == (10, 0)
+
+
+def test_a_report_that_is_under_way_finds_that_itself() -> None:
+    """The session is created again once."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.put(Start(2, lease=LEASE))
+    bench.answer(beat, NOT_FOUND)
+    bench.send(NOT_FOUND)
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
+    assert bench.deliver() == [Start(1), Start(2)]
 
 
 def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:

@@ -138,6 +138,23 @@ async def test_the_server_takes_signs_of_life(serve: Serve, shell: Shell, caplog
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+async def test_a_silent_job_gets_its_session_back(serve: Serve, shell: Shell) -> None:
+    """A server that restarts without its sessions would otherwise show nothing of it until it reports again."""
+    server = serve()
+    progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
+    progress.step(1).start()
+    assert await shell.flush(progress, 20)
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    async with asyncio.timeout(20):
+        while (await poll(server))["status"] != "running":
+            await shell.flush(progress, 0.1)
+    assert shown(await poll(server)) == [("One", "running", None)]
+    progress.step(1).complete()
+    await shell.close(progress)
+    assert progress.lost == 0
+
+
 async def test_a_step_takes_as_long_as_its_work_though_the_server_was_away(serve: Serve, shell: Shell) -> None:
     """Its start and end reach the server together, and each says how long ago it was."""
     server = serve(store="sqlite")
