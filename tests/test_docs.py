@@ -84,14 +84,15 @@ TRACKER = the_block(PAGES, "html", "onComplete")
 EVENT_SOURCE = the_block(PAGES, "html", "new EventSource")
 WITH_TOKEN = the_block(SECURE, "html", "token:")
 REPORTER = the_block("docs/how-to/report-over-http.md", "python", "Idempotency-Key")
-JOB = the_block(PYTHON, "python", "from progress_sse import Progress\n")
+JOB = the_block(PYTHON, "python", 'Progress("photos"')
+CRAWL = the_block(PYTHON, "python", "open_ended")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
+    *(CRAWL, TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
 ]
 """Blocks that the tests of this file run; the README's mounted server runs in `tests/live/test_embedding.py`."""
 
@@ -426,6 +427,25 @@ def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
+def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> None:
+    """It runs unchanged, and the session has the steps that the page names."""
+    server = serve()
+    program = tmp_path / "crawl.py"
+    program.write_text(CRAWL.text, "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    session = httpx.get(f"{server.url}/api/progress/crawl").json()
+    assert (session["status"], session["title"]) == ("completed", "Crawl of example.com")
+    assert [(step["name"], step.get("conclusion")) for step in session["steps"]] == [
+        ("start", None),
+        ("news", None),
+        ("news", None),
+        ("Index", None),
+        ("Publish", "skipped"),
+    ]
+    assert session["links"] == [{"label": "Report", "url": "https://reports.example/42"}]
+
+
 def test_arguments_of_workers_are_all_there() -> None:
     """Each argument has its variable, and none is invented."""
     arguments = {
@@ -433,7 +453,7 @@ def test_arguments_of_workers_are_all_there() -> None:
     }
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
-    assert known - {"flush_timeout_s", "on_error", "transport"} == set(arguments)
+    assert known - {"flush_timeout_s", "lease_s", "on_error", "transport"} == set(arguments)
 
 
 def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None:

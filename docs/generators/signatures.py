@@ -34,4 +34,5 @@ def _bare(text: str) -> str:
     """Return a signature's text without the modules and quotes of its types."""
     text = re.sub(r"\*<class '[\w.]*?(\w+)'>", r"Unpack[\1]", text).replace("~", "")
     text = re.sub(r"'(\w+)'", r"\1", text)
+    text = re.sub(r"<\w+\.(\w+): [^>]*>", r"\1", text)
     return re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z])", "", text)

@@ -12,6 +12,9 @@
 
     chain(download.s(url), parse.s(), save.si()).apply_async(headers={"progress_session": "import-42"})
 
+A task that is retried is another attempt at its step. One that ends by `Ignore` completes it. One that is replaced by a
+task of the same step leaves it to that one.
+
 A header ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the root task's id.
 Tasks that a task sends belong to its session, so the header of a canvas's first task applies to all.
 """
@@ -20,11 +23,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from celery import signals
+from celery import current_app, signals
 from celery.app.task import Context
+from celery.states import IGNORED, REJECTED
 from celery.utils.dispatch import Signal
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
+from progress_sse.client.reports import StepRef
 from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["report_tasks"]
@@ -36,14 +41,14 @@ def report_tasks() -> None:
         signal.connect(receiver, weak=False, dispatch_uid=f"progress_sse.{receiver.__name__}")
 
 
-_attempts: Final[dict[str, Attempt]] = {}
-"""The attempts that run in this process, by task id."""
+_attempts: Final[dict[str, list[Attempt]]] = {}
+"""The attempts that run in this process, by task id; a task may run its replacement itself, under the same id."""
 
 _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDictionary()
 """The requests in a worker's main process, by task id: the signal of a lost child has the id alone."""
 
 
-def _session_and_step(task: Any, request: Context) -> tuple[str, int | None]:
+def _session_and_step(task: Any, request: Context) -> tuple[str, StepRef | None]:
     """Return a task's session, and the number of its step."""
     headers = request.headers or {}
     session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
@@ -55,22 +60,28 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    _attempts[task_id] = Attempt(*_session_and_step(task, task.request))
-    _attempts[task_id].begin(task.request.retries or 0)
+    attempt = Attempt(*_session_and_step(task, task.request))
+    _attempts.setdefault(task_id, []).append(attempt)
+    attempt.begin(task.request.retries or 0)
+
+
+def _attempt_of(task_id: str | None) -> Attempt | None:
+    running = _attempts.get(task_id or "")
+    return running[-1] if running else None
 
 
 def _succeed(sender: Any, **_: Any) -> None:
-    if attempt := _attempts.get(sender.request.id):
+    if attempt := _attempt_of(sender.request.id):
         attempt.complete()
 
 
 def _retry(request: Context, reason: Any, **_: Any) -> None:
-    if attempt := _attempts.get(request.id or ""):
+    if attempt := _attempt_of(request.id):
         attempt.wait(reason.exc or str(reason))
 
 
 def _fail(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
-    if attempt := _attempts.get(task_id):
+    if attempt := _attempt_of(task_id):
         attempt.fail(exception)
     elif request := _received.get(task_id):  # The child that it ran in was lost, or killed at the time limit.
         report_loss(*_session_and_step(sender, Context(request.request_dict)), exception)
@@ -82,14 +93,40 @@ def _revoke(sender: Any, request: Context, terminated: bool, expired: bool, **_:
     )
 
 
-def _leave(task_id: str, **_: Any) -> None:
-    if attempt := _attempts.pop(task_id, None):
-        attempt.leave()
+def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
+    attempt = _attempt_of(task_id)
+    if attempt is None:
+        return
+    _attempts[task_id].pop()
+    if not _attempts[task_id]:
+        del _attempts[task_id]
+    if not attempt.is_settled:
+        _settle(attempt, state, retval)
+    attempt.leave()
 
 
-def _pass_on(headers: dict[str, Any], **_: Any) -> None:
-    if attempt := running_attempt():
-        headers.setdefault(SESSION_KEY, attempt.session_id)
+def _settle(attempt: Attempt, state: str | None, retval: Any) -> None:
+    """Report the end of an attempt for which there is no other signal."""
+    if state == IGNORED:
+        if attempt.has_successor:
+            attempt.hand_on("replaced by another task")
+        else:
+            attempt.complete()
+    elif state == REJECTED:
+        reason = f"rejected: {retval.reason}" if retval.reason else "rejected"
+        if retval.requeue:
+            attempt.wait(reason)
+        else:
+            attempt.fail(reason)
+
+
+def _pass_on(headers: dict[str, Any], sender: str | None = None, **_: Any) -> None:
+    attempt = running_attempt()
+    if attempt is None:
+        return
+    headers.setdefault(SESSION_KEY, attempt.session_id)
+    step = headers.get(STEP_KEY, getattr(current_app.tasks.get(sender or ""), STEP_KEY, None))
+    attempt.has_successor |= (headers[SESSION_KEY], step) == (attempt.session_id, attempt.number)
 
 
 def _send_last(**_: Any) -> None:

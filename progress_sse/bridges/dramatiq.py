@@ -18,6 +18,7 @@ from typing import Any
 from dramatiq import Broker, Message, MessageProxy, Middleware
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
+from progress_sse.client.reports import StepRef
 
 __all__ = ["ReportingMiddleware"]
 
@@ -49,8 +50,13 @@ class ReportingMiddleware(Middleware):
                 attempt.complete()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Fail the step of a message that was given up before it ran, for example for its age."""
-        if message.failed:
+        """End the step of a message that was skipped, by its actor or before it ran, for example for its age."""
+        attempt = running_attempt()
+        if attempt is not None and message.failed:
+            attempt.fail("given up")
+        elif attempt is not None:
+            attempt.complete()
+        elif message.failed:
             report_loss(*_session_and_step(broker, message), "given up before it ran")
 
     def before_ack(self, broker: Broker, message: MessageProxy) -> None:
@@ -68,7 +74,7 @@ class ReportingMiddleware(Middleware):
             attempt.leave()
 
 
-def _session_and_step(broker: Broker, message: MessageProxy) -> tuple[str, int | None]:
+def _session_and_step(broker: Broker, message: MessageProxy) -> tuple[str, StepRef | None]:
     """Return a message's session, and the number of its step."""
     options = broker.get_actor(message.actor_name).options | message.options
     return options.get(SESSION_KEY) or message.message_id, options.get(STEP_KEY)

@@ -16,6 +16,7 @@ from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
+from progress_sse.client.reports import StepRef
 from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["ReportingMixin", "ReportingWorker"]
@@ -75,7 +76,7 @@ class ReportingWorker(ReportingMixin, Worker):
     """RQ's worker with reports."""
 
 
-def _session_and_step(job: Job) -> tuple[str, int | None]:
+def _session_and_step(job: Job) -> tuple[str, StepRef | None]:
     """Return a job's session, and the number of its step."""
     return job.meta.get(SESSION_KEY) or job.id, job.meta.get(STEP_KEY)
 

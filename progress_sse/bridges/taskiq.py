@@ -13,13 +13,17 @@ A label ``progress_step`` sets the step of one call. Without a ``progress_sessio
 that a task sends belong to its session.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
 from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, running_attempt
 
 __all__ = ["ReportingMiddleware"]
+
+
+_REQUEUES: Final = "X-Taskiq-requeue"
+"""The label in which taskiq counts how often a task has sent its message again."""
 
 
 class ReportingMiddleware(TaskiqMiddleware):
@@ -34,7 +38,9 @@ class ReportingMiddleware(TaskiqMiddleware):
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         """Start the step."""
         session_id = message.labels.get(SESSION_KEY) or message.task_id
-        Attempt(session_id, message.labels.get(STEP_KEY)).begin(int(message.labels.get("_retries", 0)))
+        attempt = Attempt(session_id, message.labels.get(STEP_KEY))
+        attempt.requeues = message.labels.get(_REQUEUES)
+        attempt.begin(int(message.labels.get("_retries", 0)))
         return message
 
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
@@ -47,7 +53,9 @@ class ReportingMiddleware(TaskiqMiddleware):
         attempt = running_attempt()
         if attempt is None:
             return
-        if attempt.error is None or isinstance(attempt.error, NoResultError):  # The task itself asked for no result.
+        if message.labels.get(_REQUEUES) != attempt.requeues:
+            attempt.wait("the task asked for it")
+        elif attempt.error is None or isinstance(attempt.error, NoResultError):  # The task itself asked for no result.
             attempt.complete()
         elif isinstance(result.error, NoResultError):
             attempt.wait(attempt.error)

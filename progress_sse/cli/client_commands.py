@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from progress_sse.cli.parameters import STEP
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability.logs import TextFormatter
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
 
-def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+def server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name the server."""
     for name, help_text in {
         "token": "A token of the server; safer in the environment, since lists of processes show arguments.",
         "url": "The URL of the server, such as http://127.0.0.1:8000.",
@@ -27,7 +29,8 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _log_to_stderr(level: int) -> None:
+def log_to_stderr(level: int) -> None:
+    """Write the log of reports to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # It escapes the texts of servers.
     logger = logging.getLogger("progress_sse")
@@ -37,18 +40,19 @@ def _log_to_stderr(level: int) -> None:
 
 @click.command(context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step.")
 @click.option("--session", "session_id", metavar="ID", help=f"The session. [env: {ENVIRONMENT}SESSION]")
-@click.option("--step", type=click.IntRange(min=1), help="Which step of the session the command is.")
+@click.option("--step", type=STEP, help="Which step of the session the command is: its number, or its name.")
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
-@_server_options
+@server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
-def run(command: tuple[str, ...], step: int | None, name: str | None, **target: Any) -> None:
+def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:
     """Run a command as a step, and end with its exit status: 0 completes the step, any other fails it.
 
     Without --step the session begins afresh, and the command is its only step.
 
     A failed step shows the end of what the command wrote to stderr. Signals to this process go to the command; if one
     ends it, the exit status is 128 and the number of the signal. The command finds the session in its environment. It
-    runs whether or not there is a server to report to.
+    runs whether or not there is a server to report to. While it runs, the server hears that it does: a step of which
+    nothing is heard for half a minute is shown as stalled, and for ten minutes as lost.
     """
     if step is not None and name is not None:
         raise click.UsageError(
@@ -58,7 +62,7 @@ def run(command: tuple[str, ...], step: int | None, name: str | None, **target: 
         from progress_sse.cli.run_command import Target
         from progress_sse.cli.run_command import run as run_command
 
-        _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
+        log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
         sys.exit(run_command(command, Target(step=step, name=name, **target)))
     raise click.ClickException("progress-sse run needs Linux; progress-sse step runs everywhere.")
 
@@ -68,13 +72,14 @@ _OPTIONS: Final = {
     "progress": {"current", "total", "message"},
     "complete": {"message"},
     "fail": {"message", "error"},
+    "skip": {"message"},
 }
 """The options of each action of a step."""
 
 
 @click.command(short_help="Report a step's start, progress or end.")
 @click.argument("session_id", metavar="SESSION")
-@click.argument("number", metavar="STEP", type=click.IntRange(min=1))
+@click.argument("number", metavar="STEP", type=STEP)
 @click.argument("action", type=click.Choice(list(_OPTIONS)))
 @click.option("--message", help="A text that is shown with the step.")
 @click.option("--error", help="The error of a failed step.")
@@ -83,16 +88,20 @@ _OPTIONS: Final = {
 @click.option(
     "--timeout-ms", type=click.IntRange(min=1), help="Milliseconds until it is overdue. [default: its definition's]"
 )
-@_server_options
-def step(session_id: str, number: int, action: "Action", url: str | None, token: str | None, **details: Any) -> None:
-    """Report that a step starts, how far it is, or that it has ended.
+@server_options
+def step(
+    session_id: str, number: int | str, action: "Action", url: str | None, token: str | None, **details: Any
+) -> None:
+    """Report that a step starts, how far it is, that it has ended, or that it is skipped, as it is not needed.
+
+    STEP is its number, from 1, or its name. A name that an open-ended session does not have is a new step of it.
 
     The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     _check_details(action, details)
     from progress_sse.cli.report_step import StepReport, send_report
 
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     try:
         is_accepted = send_report(session_id, number, StepReport(action, **details), url, token)
     except ConfigurationError as error:
@@ -120,7 +129,7 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
     help="Drawn live on a terminal, a line for each change, the whole state as a line of JSON, or nothing. "
     "[default: tty on a terminal, else plain]",
 )
-@_server_options
+@server_options
 def watch(session_id: str, output: "Output", url: str | None, token: str | None) -> None:
     """Follow a session live until it is completed or a step has failed.
 

@@ -1,6 +1,6 @@
 """The command `progress-sse`; each of its commands is imported when it is asked for.
 
-`doctor`, `run`, `step` and `watch` are clients, and import nothing of the server: see ``client_commands``.
+`create`, `doctor`, `finish`, `run`, `step` and `watch` are clients, and import nothing of the server.
 """
 
 import sys
@@ -13,8 +13,10 @@ from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
 from progress_sse.core.errors import ConfigurationError
 
 _MODULES: Final = {
+    "create": "session_commands",
     "demo": "demo_command",
     "doctor": "doctor_command",
+    "finish": "session_commands",
     "run": "client_commands",
     "serve": "serve_command",
     "step": "client_commands",

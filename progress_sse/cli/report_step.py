@@ -2,12 +2,12 @@
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.client.config import Options, address_of, is_disabled
+from progress_sse.client.config import Address, address_of, is_disabled
 from progress_sse.client.errors import ReportError
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ConfigurationError
 
-Action: TypeAlias = Literal["start", "progress", "complete", "fail"]
+Action: TypeAlias = Literal["start", "progress", "complete", "fail", "skip"]
 
 SEND_S: Final = 10.0
 """Seconds that a server may be away until the report counts as failed."""
@@ -24,18 +24,40 @@ class StepReport(NamedTuple):
     timeout_ms: int | None
 
 
-def send_report(session_id: str, number: int, report: StepReport, url: str | None, token: str | None) -> bool:
+def reports_to(url: str | None, token: str | None) -> Address | None:
+    """Return the server to report to; `None` if reporting is switched off.
+
+    Raises:
+        ConfigurationError: No server is named, or the URL is not valid.
+    """
+    if is_disabled(None):
+        return None
+    address = address_of(url, token)
+    if address is None:
+        raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
+    return address
+
+
+def attach(session_id: str, url: str | None, token: str | None) -> Progress:
+    """Return a progress for one report, which raises if the server does not accept it.
+
+    It has no lease, since this process ends at once.
+
+    Raises:
+        ConfigurationError: The URL or the session id is not valid.
+    """
+    return Progress.attach(session_id, url=url, token=token, on_error="raise", flush_timeout_s=SEND_S, lease_s=None)
+
+
+def send_report(session_id: str, number: int | str, report: StepReport, url: str | None, token: str | None) -> bool:
     """Send a report, and return whether the server accepted it; the log has the reason if it did not.
 
     Raises:
         ConfigurationError: No server is named, or the URL or the session id is not valid.
     """
-    if is_disabled(None):
+    if reports_to(url, token) is None:
         return True
-    if address_of(url, token) is None:
-        raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
-    options: Options = {"url": url, "token": token, "on_error": "raise", "flush_timeout_s": SEND_S}
-    progress = Progress.attach(session_id, **options)
+    progress = attach(session_id, url, token)
     try:
         _apply(progress, number, report)
         progress.close()
@@ -44,7 +66,7 @@ def send_report(session_id: str, number: int, report: StepReport, url: str | Non
     return True
 
 
-def _apply(progress: Progress, number: int, report: StepReport) -> None:
+def _apply(progress: Progress, number: int | str, report: StepReport) -> None:
     step = progress.step(number, message=report.message or "", timeout_ms=report.timeout_ms)
     match report.action:
         case "start":
@@ -55,3 +77,5 @@ def _apply(progress: Progress, number: int, report: StepReport) -> None:
             step.complete()
         case "fail":
             step.fail(report.error or "")
+        case "skip":
+            progress.skip(number, report.message or "")

@@ -54,7 +54,7 @@ class Target(NamedTuple):
     """The step that the command is; `None` leaves a field to the environment, as `Progress` does."""
 
     session_id: str | None
-    step: int | None
+    step: int | str | None
     name: str | None
     url: str | None
     token: str | None

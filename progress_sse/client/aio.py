@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.handle import BaseStep, Reporter, define, length
+from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
 from progress_sse.client.report_queue import OnLoop, ReportQueue
-from progress_sse.client.reports import Create
+from progress_sse.client.reports import Create, StepRef
+from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 
@@ -81,6 +83,10 @@ class AsyncProgress(Reporter):
         *,
         steps: Sequence[str | StepDefinition] | None = None,
         workflow: str | None = None,
+        title: str | None = None,
+        labels: Labels | None = None,
+        links: Links | None = None,
+        open_ended: bool = False,
         **options: Unpack[AsyncOptions],
     ) -> None:
         """Prepare a session.
@@ -88,13 +94,20 @@ class AsyncProgress(Reporter):
         Args:
             session_id: Its id; else `PROGRESS_SSE_SESSION`.
             steps: Its steps, by their names or with their times; `None` leaves them to the server.
-            workflow: The name of steps that the server knows; `None` is its default ones.
+            workflow: The name of steps that the server knows; `None` is its default ones, or of an open-ended session
+                none.
+            title: Its name for people, at most 200 characters. All readers of the session read it, and what follows.
+            labels: Texts by which it is found, at most 16.
+            links: Pages about it, at most 20: URLs by their labels, or pairs of both. A URL has http or https, or is a
+                path of the server's host.
+            open_ended: Whether it gets its steps as they start. Then the end of the block completes it, and nothing
+                else but `finish`.
             options: See `AsyncOptions`.
 
         Raises:
             ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
         """
-        self._prepare(session_id, lambda: define(steps, workflow), options)
+        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended), options)
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[AsyncOptions]) -> Self:
@@ -108,9 +121,11 @@ class AsyncProgress(Reporter):
         target = (OnLoop(transport), _Unbound()) if transport else None
         self._set_up(session_id, create, options, _http_sender, target)
 
-    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> AsyncStep:
+    def step(
+        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+    ) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
-        return AsyncStep(self, number, message, timeout_ms)
+        return AsyncStep(self, number, message, timeout_ms, estimated_ms)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -160,6 +175,12 @@ class AsyncProgress(Reporter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave()
+        try:
+            self._report_end(error)
+        finally:
+            await self._end_block(error)
+
+    async def _end_block(self, error: BaseException | None) -> None:
         if error is None:
             await self.aclose()
         elif isinstance(error, asyncio.CancelledError):

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.report_body import report_body
+from progress_sse.client.reports import Create
 
 MAX_RUN_CHARS: Final = 255
 """Characters that a run's name may have."""
@@ -30,33 +31,11 @@ class EncodedRequest(NamedTuple):
 def encode(request: ReportRequest) -> EncodedRequest:
     """Return the HTTP request of one report [docs/protocol.md]."""
     path = f"/api/progress/{quote(request.session_id, safe='')}"
-    body = json.dumps(_body(request.report), separators=(",", ":")).encode()
-    headers = {"Idempotency-Key": request.key}
+    body = json.dumps(report_body(request.report, request.ago_ms), separators=(",", ":")).encode()
+    headers = {"Idempotency-Key": request.key} if request.key else {}
     if isinstance(request.report, Create):
         return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
     return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
-
-
-def _body(report: Report) -> dict[str, Any]:
-    match report:
-        case Create(steps=None, workflow=None):
-            return {}
-        case Create(steps=None, workflow=workflow):
-            return {"workflow": workflow}
-        case Create(steps=steps):
-            assert steps is not None
-            return {
-                "steps": [
-                    {"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
-                    for each in steps
-                ]
-            }
-        case Start(step, timeout_ms):
-            return {"action": "start", "step": step, "timeout_ms": timeout_ms}
-        case Advance(step, current, total, message):
-            return {"action": "progress", "step": step, "current": current, "total": total, "message": message}
-        case Complete(step, success, message, error):
-            return {"action": "complete", "step": step, "success": success, "message": message, "error": error}
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> ReportAnswer:
@@ -76,8 +55,13 @@ def _run_of(headers: Mapping[str, str]) -> str:
 def encode_batch(requests: Sequence[ReportRequest]) -> EncodedRequest:
     """Return the HTTP request of several reports; none of them is a creation."""
     updates = [
-        {"session_id": session_id, "idempotency_key": key, **({"run": run} if run else {}), **_body(report)}
-        for session_id, report, key, run in requests
+        {
+            "session_id": session_id,
+            **({"idempotency_key": key} if key else {}),
+            **({"run": run} if run else {}),
+            **report_body(report, ago_ms),
+        }
+        for session_id, report, key, run, ago_ms in requests
     ]
     return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
 

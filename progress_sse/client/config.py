@@ -28,6 +28,10 @@ class Options(TypedDict, total=False):
         flush_timeout_s: Seconds that the job waits at its end for a server that is away, the end of the block and the
             exit of the process together. The default is 3, and with ``on_error="raise"`` a minute for a block that
             ends without an exception.
+        lease_s: Seconds without a sign of life after which a running step counts as stalled, from 1 to 3600; the
+            default is 30, and after ten minutes it counts as lost. Reports carry their attempt, and their age. With
+            `None` the requests are those of former versions: there are no attempts, leases and ages, and an exception
+            ends no session that is not open-ended.
     """
 
     url: str | None
@@ -35,6 +39,7 @@ class Options(TypedDict, total=False):
     disabled: bool | None
     on_error: OnError
     flush_timeout_s: float | None
+    lease_s: float | None
 
 
 class Address(NamedTuple):

@@ -6,8 +6,8 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
-from progress_sse.core import commands
+from progress_sse.client.report_commands import to_command
+from progress_sse.client.reports import Create
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
@@ -25,10 +25,10 @@ class AsyncStoreTransport:
 
     async def send(self, request: ReportRequest) -> ReportAnswer:
         """Apply a report once, even if the answer is lost."""
-        session_id, report, key, run = request
+        report = request.report
+        key = IdempotencyKey(request.key, repr(report)) if request.key else None
         try:
-            command = self._command(report, run or None)
-            applied = await self._store.apply(session_id, command, IdempotencyKey(key, repr(report)))
+            applied = await self._store.apply(request.session_id, to_command(request, self._store), key)
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")
             return ReportAnswer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
@@ -39,21 +39,6 @@ class AsyncStoreTransport:
 
     async def aclose(self) -> None:
         """Leave the store open: the application closes it."""
-
-    def _command(self, report: Report, run: str | None) -> commands.Command:
-        match report:
-            case Create(steps=None, workflow=None, replace=replace):
-                return commands.Create(self._store.workflows.named(), replace)
-            case Create(steps=None, workflow=str(workflow), replace=replace):
-                return commands.Create(self._store.workflows.named(workflow), replace)
-            case Create(steps=steps, replace=replace):
-                return commands.Create(steps or (), replace)
-            case Start(step, timeout_ms):
-                return self._store.start_command(step, timeout_ms, run)
-            case Advance(step, current, total, message):
-                return commands.Advance(step, current, total, message, run)
-            case Complete(step, success, message, error):
-                return commands.Complete(step, success, message, error, run)
 
 
 class StoreTransport:

@@ -7,6 +7,7 @@ from progress_sse.client.reports import Report
 TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
 _TRANSIENT: Final = _OUTAGE | {TOO_MANY}
+_SUPERSEDED: Final = "attempt-superseded"
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
@@ -16,14 +17,16 @@ class ReportRequest(NamedTuple):
     Attributes:
         session_id: The session.
         report: The report.
-        key: Its idempotency key: sent twice, the report is applied once.
+        key: Its idempotency key: sent twice, the report is applied once. A sign of life has none.
         run: The run that it belongs to; empty if that is not known.
+        ago_ms: How many milliseconds before it is sent it was made; 0 also where the server is not told.
     """
 
     session_id: str
     report: Report
     key: str
     run: str = ""
+    ago_ms: int = 0
 
 
 class ReportAnswer(NamedTuple):
@@ -62,6 +65,11 @@ class ReportAnswer(NamedTuple):
     def is_retryable(self) -> bool:
         """Whether to retry, at least for some time."""
         return self.is_transient or self.status >= 500
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether a later attempt has replaced the one that sent it."""
+        return self.problem == _SUPERSEDED
 
     def __str__(self) -> str:
         """Return a text for people."""

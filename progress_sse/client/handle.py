@@ -6,13 +6,14 @@ called: ``sync`` and ``aio`` have these parts.
 """
 
 import logging
+import os
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
-from operator import index
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -27,12 +28,14 @@ from progress_sse.client.config import (
     session_of,
 )
 from progress_sse.client.count import Count
-from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError, SuppressReportingErrors
+from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
+from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outbox import MAX_OUTAGE_S
+from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Start, describe_error, fit_text
-from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.model import StepDefinition
+from progress_sse.client.reports import Create, StepRef, describe_error
+from progress_sse.client.session_reports import SessionReports
+from progress_sse.client.step_reports import StepReports
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
@@ -82,15 +85,13 @@ def inside(step: "BaseStep") -> Iterator[None]:
         _running.set(outer_step)
 
 
-class Reporter(ABC):
+class Reporter(SessionReports):
     """Reports the progress of a job, as one session.
 
     Attributes:
-        session_id: The session; empty where nothing is reported.
         link: The page that shows it; `None` where there is none.
     """
 
-    session_id = ""
     link: str | None = None
     _sink: ReportSink = NullSink()
     _on_error: OnError = "warn"
@@ -105,24 +106,34 @@ class Reporter(ABC):
         return self._sink.lost + self._unreported.value
 
     @abstractmethod
-    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> "BaseStep":
+    def step(
+        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+    ) -> "BaseStep":
         """Return a step, not yet started.
 
+        By a name it is the first step of that name. An open-ended session gets a new step where it has none of the
+        name, or where this job has ended the step of that name.
+
         Args:
-            number: Which one, from 1.
+            number: Its number, from 1, or its name.
             message: A text that is shown with its progress, and when it has ended.
             timeout_ms: Milliseconds after which pages call it overdue; `None` for its definition's.
+            estimated_ms: Milliseconds that a new step is expected to take.
         """
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Advance the step whose block this code runs in; does nothing between steps."""
-        step = _running.get()
+        step = running_step()
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
-        self._guard(lambda: self._sink.put(prepare))
+        self._guard(lambda: self._put(prepare))
+
+    def _put(self, prepare: Prepare) -> None:
+        self._begin_attempt()
+        self._sink.put(prepare)
 
     def _guard(self, report: Callable[[], None]) -> None:
         try:
@@ -152,6 +163,7 @@ class Reporter(ABC):
         if self._on_error == "raise" and options.get("flush_timeout_s") is None:
             self._close_timeout_s = MAX_OUTAGE_S
         self._unreported = Count()
+        self.own_steps = OwnSteps()
         try:
             self._connect(session_id, create() if create else None, options, make_sender, transport)
         except TimeoutError:
@@ -169,6 +181,8 @@ class Reporter(ABC):
         make_sender: Callable[[], Sender],
         transport: tuple[Target, Sender] | None,
     ) -> None:
+        self.lease = lease_of(options.get("lease_s", LEASE_S))
+        self._creation = creation = creation and replace(creation, lease=self.lease)
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
             self._sink = _recorders[-1](self.session_id, creation)
@@ -184,6 +198,7 @@ class Reporter(ABC):
         make_queue = partial(
             ReportQueue,
             creation=creation,
+            tells_age=self.lease is not None,
             on_error=self._on_error,
             flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
         )
@@ -200,9 +215,18 @@ class Reporter(ABC):
             log(logging.WARNING, "cannot report on %r: %s", self.session_id, describe_error(error))
 
     def _enter(self) -> None:
-        self._outer = _reporter.get()
+        self._outer = active()
+        self._entered_in = os.getpid()
         _reporter.set(self)
-        self._guard(self._sink.begin)
+        self._guard(self._begin)
+
+    def _begin(self) -> None:
+        self._begin_attempt()
+        self._sink.begin()
+
+    def _begin_attempt(self) -> None:
+        if self.lease is not None:
+            self.lease.begin()
 
     @contextmanager
     def _last_wait(self) -> Iterator[float]:
@@ -232,57 +256,14 @@ class Reporter(ABC):
         _reporter.set(self._outer)
 
 
-class BaseStep:
+class BaseStep(StepReports):
     """A stage of the job, as a block: it starts and completes with the block, and fails if the block raises.
 
     An exception is reported as the step's error and raised on.
     """
 
-    def __init__(self, reporter: Reporter, number: int, message: str, timeout_ms: int | None) -> None:
-        """Use `Progress.step`."""
-        self.number = number
-        self.reporter = reporter
-        self._timeout_ms = timeout_ms
-        self._first_message = message
-        self._message: str | None = None
-        self._reached = _Reached(0, None)
-        # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
-        # other to 0 anyway.
-        self._tracked = 0
-        self._outer: BaseStep | None = None
-        self._latest = Latest(number, self._read)
-
-    def start(self) -> None:
-        """Report that the step starts, anew if it had started before. Entering the block does that."""
-        self.reporter.put(
-            lambda: partial(self._started, index(self.number), self._timeout_ms and index(self._timeout_ms))
-        )
-
-    def advance(self, count: int = 1, *, message: str | None = None) -> None:
-        """Report that `count` more units are done, and a new `message` if given; from any thread."""
-        # Called once per row of a job: while an earlier report waits, its sender will read this one, too.
-        if message is None and type(count) is int and self._latest.is_waiting:
-            self._reached.count.add(count)
-            if self._latest.is_waiting:
-                return
-            count = 0
-        self.reporter.put(lambda: partial(self._advanced, index(self.number), int(index(count)), self._text(message)))
-
-    def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
-        """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
-        self.reporter.put(
-            lambda: partial(
-                self._set, index(self.number), int(index(current)), total and index(total), self._text(message)
-            )
-        )
-
-    def complete(self, message: str | None = None) -> None:
-        """Report success. Leaving the block does that."""
-        self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(message), None))
-
-    def fail(self, error: str | BaseException) -> None:
-        """Report failure. An exception that leaves the block does that."""
-        self.reporter.put(lambda: partial(self._completed, index(self.number), self._text(None), _error_text(error)))
+    reporter: Reporter
+    _outer: "BaseStep | None" = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -301,82 +282,3 @@ class BaseStep:
             self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
-
-    # The job's objects have been read by then: these functions use our own values, and may run in any thread.
-
-    def _started(self, number: int, timeout_ms: int | None) -> Start:
-        self._reached = _Reached(-self._tracked, None)
-        return Start(number, timeout_ms)
-
-    def _advanced(self, number: int, count: int, message: str | None) -> Latest:
-        self._reached.count.add(count)
-        return self._queued(number, message)
-
-    def _set(self, number: int, current: int, total: int | None, message: str | None) -> Latest:
-        self._reached = _Reached(current - self._tracked, total)
-        return self._queued(number, message)
-
-    def _queued(self, number: int, message: str | None) -> Latest:
-        self._set_message(message)
-        self._latest.step = number
-        return self._latest
-
-    def _completed(self, number: int, message: str | None, error: str | None) -> Complete:
-        self._set_message(message)
-        return Complete(number, success=error is None, message=self._message or "", error=error or "")
-
-    def _read(self) -> Advance:
-        # A total that is exceeded was wrong: it is unknown from then on.
-        reached = self._reached
-        done = reached.count.value + self._tracked
-        if reached.total is not None and done > reached.total:
-            reached.total = None
-        return Advance(self._latest.step, done, reached.total, self._message or "")
-
-    def _text(self, message: str | None) -> str | None:
-        """Return the message to show from now on; `None` if it is shown already."""
-        if message is None and self._message is None:
-            message = self._first_message
-        return None if message is None else fit_text(message)
-
-    def _set_message(self, message: str | None) -> None:
-        if message is not None:
-            self._message = message
-
-
-class _Reached:
-    """The progress of a step. It is replaced as a whole, so that count and total are always read together."""
-
-    __slots__ = ("count", "total")
-
-    def __init__(self, current: int, total: int | None) -> None:
-        self.count = Count(current)
-        self.total = total
-
-
-def _error_text(error: str | BaseException) -> str:
-    return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
-
-
-def length(items: object) -> int | None:
-    """Return the number of items, if it is known beforehand."""
-    with SuppressReportingErrors():
-        return len(items)  # type: ignore[arg-type]  # which this checks
-    return None
-
-
-def define(steps: Sequence[str | StepDefinition] | None, workflow: str | None) -> Create:
-    """Return the creation of a session: with steps by names or definitions, or a workflow of the server."""
-    if steps is None:
-        return Create(workflow=workflow)
-    if workflow is not None:
-        raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
-    return Create(tuple(map(_definition, steps)))
-
-
-def _definition(step: str | StepDefinition) -> StepDefinition:
-    if isinstance(step, StepDefinition):
-        return step
-    if isinstance(step, str):
-        return StepDefinition(fit_text(step))
-    raise ConfigurationError("A step is given by its name or by its StepDefinition.")

@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork
 from progress_sse.client.availability import Availability
+from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, log
+from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, give_beat_answers, log
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
 from progress_sse.client.thread_sender import RECOVERY_S, thread_sender
@@ -66,7 +67,7 @@ def _abandon_closed_loops() -> None:
 
 
 class LoopSender:
-    """Sends for every `AsyncProgress` on an event loop, by a task for each request.
+    """Sends for every `AsyncProgress` on an event loop, by a task for each request, and for signs of life.
 
     Another task lives as long as one of them is not closed. It ends with the loop at the latest, and then the thread
     takes over the unsent reports.
@@ -76,6 +77,9 @@ class LoopSender:
         """Begin on the running loop."""
         self._loop = loop
         self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
+        self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
+        self._beating: set[asyncio.Task[None]] = set()
+        self._without_batches: set[Hashable] = set()
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
         # The schedule holds queues with reports; the number of others is not limited.
@@ -147,6 +151,7 @@ class LoopSender:
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
         queue.handle_events()
         self._schedule.check(queue, time.monotonic())
+        self._beats.check(queue)
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Call a function, and start over later if it fails: there may be no memory left."""
@@ -162,7 +167,7 @@ class LoopSender:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         if self._is_over.is_set():
             return
-        self._schedule = Schedule(AT_ONCE)
+        self._schedule, self._beats = Schedule(AT_ONCE), BeatSchedule()
         for queue in list(self._queues):
             if queue not in self._sending:
                 del self._queues[queue]
@@ -175,10 +180,37 @@ class LoopSender:
         while queue := self._schedule.next(time.monotonic()):
             self._sending[queue] = self._loop.create_task(self._send(queue), context=Context())
             self._sending[queue].add_done_callback(partial(self._sent, queue))
-        pause_s = self._schedule.wake_at() - time.monotonic()
+        self._beat_due()
+        pause_s = min(self._schedule.wake_at(), self._beats.wake_at()) - time.monotonic()
         self._timer = None
         if pause_s < math.inf:
             self._timer = self._loop.call_later(max(0.0, pause_s), self._attempt, _do_nothing, context=Context())
+
+    def _beat_due(self) -> None:
+        """Start to give the signs of life that are due, those of one server together."""
+        for queues in by_destination(self._beats.take_due(time.monotonic())):
+            task = self._loop.create_task(self._beat(queues), context=Context())
+            self._beating.add(task)
+            task.add_done_callback(partial(self._beaten, queues))
+
+    async def _beat(self, queues: Sequence[ReportQueue]) -> None:
+        takes_batches = _takes_batches(queues[0].target) and queues[0].destination not in self._without_batches
+        ours = (queue for queue in queues if queue.sender is self)
+        for beats in beats_of(ours, MAX_BEATS if takes_batches else 1):
+            answer = await self._exchange(queues[0], [request for _, request in beats])
+            if all(queue.sender is self for queue, _ in beats) and give_beat_answers(beats, answer):
+                self._without_batches.add(queues[0].destination)
+
+    def _beaten(self, queues: Sequence[ReportQueue], task: asyncio.Task[None]) -> None:
+        self._beating.discard(task)
+        if not task.cancelled():
+            self._attempt(lambda: self._end_beats(queues, task))
+
+    def _end_beats(self, queues: Sequence[ReportQueue], task: asyncio.Task[None]) -> None:
+        task.result()
+        for queue in queues:
+            if queue.sender is self:
+                self._check(queue)
 
     async def _send(self, queue: ReportQueue) -> None:
         requests = queue.next(alone=not _takes_batches(queue.target))
@@ -211,6 +243,7 @@ class LoopSender:
         task.result()
         queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
         self._schedule.served(queue, time.monotonic())
+        self._beats.check(queue)
 
     def _transport(self, queue: ReportQueue) -> AsyncTransport:
         if queue.destination not in self._transports:
@@ -256,15 +289,15 @@ class LoopSender:
 
     def _end(self, _: object) -> None:
         self._finish()
-        self._schedule = Schedule()  # This loop has no more turns.
-        for task in self._sending.values():
+        self._schedule, self._beats = Schedule(), BeatSchedule()  # This loop has no more turns.
+        for task in (*self._sending.values(), *self._beating):
             task.cancel()
         for queue in list(self._queues):
             queue.transfer_to(thread_sender())
 
     def abandon(self) -> None:
         """Hand all sessions to the thread; called from another loop, once this one is closed."""
-        for task in (self._main_task, *self._leaving, *self._sending.values()):
+        for task in (self._main_task, *self._leaving, *self._sending.values(), *self._beating):
             # They can neither run nor be cancelled. Python need not warn, as the job is not at fault.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
         self._transports.clear()  # They cannot be closed either; the garbage collector closes their sockets.

@@ -16,6 +16,10 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   If the server has lost the session, it is created again, with its own steps, and their reports are sent again. If its
   creation was refused, or another run has its id, all waiting and later reports are dropped: they would go to another
   job's run, or create a session with other steps.
+* **A later attempt ends the reports of a step.** Once the server has refused one for that reason, all waiting and later
+  ones of the step and attempt are dropped.
+* **Signs of life** of running steps go beside the reports, where none has been sent for a third of the lease. They are
+  dropped while the server is away, and never retried.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
@@ -32,14 +36,17 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Final
 
 from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
 from progress_sse.client.count import Count
+from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Start
+from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
+from progress_sse.client.reports import Create, Latest, Queueable, Report, StepRef, StepReport, named
+from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.waiting_reports import Operation, WaitingReports
 
 MAX_WAITING: Final = 1000
@@ -54,96 +61,49 @@ MAX_BATCH: Final = 50
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
 
-_NO_SUCH_PATH: Final = frozenset({404, 405})
+NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The server does not answer as it should; reports wait."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reconnected:
-    """The server answers again after `away_s` seconds, in which `lost` reports were dropped."""
-
-    away_s: float
-    lost: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportDropped:
-    """One or more reports will never be sent."""
-
-    error: ReportError
-
-
-@dataclass(frozen=True, slots=True)
-class Recreated:
-    """The server had lost the session, and it was created again."""
-
-
-Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated
-
-
-@dataclass(slots=True)
-class _Run:
-    """The run that was created here.
-
-    Attributes:
-        creation: The report that created it.
-        key: The key of its creation.
-        name: The server's name of it; empty if the server does not name it.
-        losses: How often it was created again since the last applied report.
-        lost_at: When it was last lost.
-        sent: The applied start and completion of each step, in the order of the starts.
-    """
-
-    creation: Create
-    key: str
-    name: str = ""
-    losses: int = 0
-    lost_at: float = -math.inf
-    sent: dict[int, list[Start | Complete]] = field(default_factory=dict)
-
-    def note(self, report: Start | Complete | Advance) -> None:
-        """Record an applied report."""
-        self.losses = 0
-        if isinstance(report, Start):
-            self.sent.pop(report.step, None)
-            self.sent[report.step] = [report]
-        else:
-            # Another process may have started it.
-            start, *_ = self.sent.setdefault(report.step, [Start(report.step)])
-            self.sent[report.step] = [start, report] if isinstance(report, Complete) else [start]
-
-
 class Outbox:
     """The unsent reports of one session; see the module."""
 
     def __init__(
-        self, session_id: str, creation: Create | None = None, *, chance: Callable[[], float] = random.random
+        self,
+        session_id: str,
+        creation: Create | None = None,
+        *,
+        tells_age: bool = False,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """Begin with only the `creation`, which precedes the first report; `chance` gives numbers from 0 to 1."""
+        """Begin with only the `creation`, which precedes the first report.
+
+        Args:
+            session_id: The session.
+            creation: The report that creates it.
+            tells_age: Whether the server is told how long ago each report was made.
+            chance: Returns numbers from 0 to 1.
+        """
         self.session_id = session_id
         self.server = Availability(chance)  # Other outboxes may share it later.
         self._own = Availability(chance)
         self._chance = chance
         # Shared with the threads that put.
-        self._waiting = WaitingReports(Operation(creation) if creation else None)
+        self._tells_age = tells_age
+        self._waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age)
         self._lost = Count()
         self._events: deque[Event] = deque()
         self._has_warned_of_loss = False
         self._has_given_up = False
+        self._superseded: dict[tuple[StepRef, str], None] = {}
         # Of the sender. Other threads read `_is_sending`, which is set before a report leaves its queue.
         self._is_sending = False
         self._sending: list[Operation] = []
-        self._run: _Run | None = None
+        self._run: CreatedRun | None = None
+        self._running = RunningSteps()
         self._batch_size = MAX_BATCH
         self._away_since: float | None = None
         self._has_reported_outage = False
@@ -174,12 +134,12 @@ class Outbox:
         """Let the creation be sent, if there is one, before the first report."""
         self._waiting.begin()
 
-    def put(self, report: Queueable) -> None:
-        """Queue a report."""
-        if self._has_given_up:
+    def put(self, report: Queueable, now: float | None = None) -> None:
+        """Queue a report, which the job makes now."""
+        if self._has_given_up or self._is_superseded(report):
             self._drop(report)
             return
-        self._waiting.put(report)
+        self._waiting.put(report, now)
         if self._has_given_up:  # Meanwhile.
             self._lost.add(self._waiting.drop_all())
         elif len(self._waiting) > MAX_WAITING:
@@ -195,13 +155,20 @@ class Outbox:
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
-        self._sending = self._waiting.take_next(1 if alone else self._batch_size, now)
+        taken = self._waiting.take_next(1 if alone else self._batch_size, now)
+        self._sending = [each for each in taken if not self._is_superseded(each.report)]
+        self._lost.add(len(taken) - len(self._sending))
         self._is_sending = bool(self._sending)
-        run = self._run.name if self._run is not None else ""
         return [
-            ReportRequest(self.session_id, each.report, each.key, "" if isinstance(each.report, Create) else run)
+            ReportRequest(self.session_id, each.report, each.key, self._run_of(each.report), self._age_ms(each, now))
             for each in self._sending
         ]
+
+    def _run_of(self, report: Report) -> str:
+        return "" if self._run is None or isinstance(report, Create) else self._run.name
+
+    def _age_ms(self, operation: Operation, now: float) -> int:
+        return 0 if isinstance(operation.report, Create) else operation.age_ms(now)
 
     def wake_at(self) -> float:
         """Return when `next` will return requests; infinity if only a report or an answer changes that."""
@@ -221,7 +188,7 @@ class Outbox:
                 continue
             self._end_outage(now)
             if answer.is_success:
-                self._note(operation, answer)
+                self._note(operation, answer, now)
             elif self._is_lost(answer):
                 again.append(operation)
             else:
@@ -239,7 +206,7 @@ class Outbox:
         if not self._is_under_way(requests):
             return
         self.retract()
-        if answer.status in _NO_SUCH_PATH:
+        if answer.status in NO_SUCH_PATH:
             self._batch_size = 0
         elif answer.status == TOO_MANY or not answer.is_transient:
             self._batch_size = len(requests) // 2
@@ -279,12 +246,13 @@ class Outbox:
 
     def renewed(self) -> "Outbox":
         """Return an outbox without the reports of this one, which another process sends."""
-        outbox = Outbox(self.session_id, chance=self._chance)
+        outbox = Outbox(self.session_id, tells_age=self._tells_age, chance=self._chance)
         waiting = self._waiting.renewed()
         if self._run is None:
             outbox._waiting = waiting
         else:
-            outbox._run = replace(self._run, sent={})
+            outbox._run = self._run.renewed()
+        outbox._superseded = dict(self._superseded)
         outbox._has_given_up = self._has_given_up
         return outbox
 
@@ -329,15 +297,67 @@ class Outbox:
             dropped,
         )
 
-    def _note(self, done: Operation, answer: ReportAnswer) -> None:
+    @property
+    def has_running_steps(self) -> bool:
+        """Whether a step runs that needs signs of life."""
+        return len(self._running) > 0
+
+    def beat_at(self) -> float:
+        """Return when a sign of life is due; infinity if none is, or while commands wait or a request is under way."""
+        return math.inf if self._is_sending or self.has_commands else self._running.due_at()
+
+    def take_beats(self, now: float) -> list[ReportRequest]:
+        """Return the signs of life to send now; those that are due while the server is away are dropped."""
+        if self.beat_at() > now:  # A report has begun since.
+            return []
+        beats = self._running.take_due(now)
+        if now < self._not_before:
+            return []
+        return [ReportRequest(self.session_id, each, "", self._run_of(each)) for each in beats]
+
+    def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer, now: float) -> None:
+        """Apply the answer to a sign of life; after a refusal the step gets no more of them."""
+        beat = request.report
+        assert isinstance(beat, StepReport)
+        if answer.is_outage:
+            self.server.fail(answer, now)
+        elif answer.is_success:
+            self.server.succeed()
+        elif answer.is_retryable or not self._running.has(beat.step, beat.lease):
+            return  # It may have been overtaken by a report of the step.
+        elif answer.is_superseded:
+            self._supersede(beat, answer)
+        elif self._is_lost(answer):
+            if not self._is_sending and not self.has_commands:  # Otherwise a report finds that out.
+                self._create_again(answer, now)
+        else:
+            self._running.forget(beat.step)
+
+    def _is_superseded(self, report: Queueable) -> bool:
+        if not self._superseded or report.lease is None or not isinstance(report, StepReport | Latest):
+            return False
+        return (report.step, report.lease.attempt_id) in self._superseded
+
+    def _supersede(self, report: StepReport, answer: ReportAnswer, lost: int = 0) -> None:
+        """Send no more reports of the step by this attempt, since a later attempt has it."""
+        assert report.lease is not None
+        self._running.forget(report.step)
+        self._superseded[report.step, report.lease.attempt_id] = None
+        if report.lease.is_handed_on:  # It had to come.
+            return
+        self._lose(_refusal(f"nothing more is reported on step {report.step!r}, since {named(report)}", answer), lost)
+
+    def _note(self, done: Operation, answer: ReportAnswer, now: float) -> None:
         if not isinstance(done.report, Create):
+            self._running.note(done.report, now)
             if self._run is not None:
                 self._run.note(done.report)
             return
-        before, self._run = self._run, _Run(done.report, done.key, answer.run)
+        self._running = RunningSteps()
+        before, self._run = self._run, CreatedRun(done.report, done.key, answer.run)
         if before is not None and not done.report.replace:
             self._run.losses, self._run.lost_at = before.losses, before.lost_at
-            self._waiting.put_back([Operation(report) for reports in before.sent.values() for report in reports])
+            self._waiting.put_back([Operation(report) for report in before.reports()])
             self._events.append(Recreated())
 
     def _is_lost(self, answer: ReportAnswer) -> bool:
@@ -362,12 +382,18 @@ class Outbox:
             self._waiting.put_back([creation])
 
     def _refuse(self, operation: Operation, answer: ReportAnswer) -> None:
-        if not isinstance(operation.report, Create):
-            report = f"{type(operation.report).__name__.lower()} of step {operation.step}"
-            self._lose(_refusal(report, answer))
+        report = operation.report
+        if isinstance(report, StepReport):
+            self._running.forget(report.step)
+            if answer.is_superseded and report.lease is not None:
+                self._supersede(report, answer, lost=1)
+                return
+        if not isinstance(report, Create):
+            self._lose(_refusal(named(report), answer))
             return
         # All waiting and later reports have no session.
         self._has_given_up = True
+        self._running = RunningSteps()
         creation = "its creation" if operation.is_from_job else "the session was lost, and its creation"
         count = operation.is_from_job + self._waiting.drop_all()
         self._lose(_refusal(f"nothing more is reported, since {creation}", answer), count)

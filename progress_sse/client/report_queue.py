@@ -22,7 +22,8 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.outbox import Disconnected, Event, Outbox, Reconnected, Recreated, ReportDropped
+from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
+from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Create, Queueable
 
 _logger: Final = logging.getLogger("progress_sse.client")
@@ -149,10 +150,11 @@ class ReportQueue:
         sender: Sender,
         *,
         creation: Create | None = None,
+        tells_age: bool = False,
         on_error: OnError = "warn",
         flush_timeout_s: float = FLUSH_S,
     ) -> None:
-        """Begin with no report but the creation."""
+        """Begin with no report but the creation; see `Outbox`."""
         self.session_id = session_id
         self.target = target
         self.destination = (
@@ -163,7 +165,7 @@ class ReportQueue:
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._raises = on_error == "raise"
-        self._outbox = Outbox(session_id, creation)
+        self._outbox = Outbox(session_id, creation, tells_age=tells_age)
         self._waiters: dict[Waiter, None] = {}
         self._is_urgent = False
         self._is_handling_events = False
@@ -200,7 +202,7 @@ class ReportQueue:
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates."""
-        self._outbox.put(prepare()())
+        self._outbox.put(prepare()(), time.monotonic())
         self.sender.wake(self)
 
     def raise_error(self) -> None:
@@ -231,7 +233,7 @@ class ReportQueue:
         """Let another sender send from now on; it repeats requests of this one whose answers are unknown."""
         self.sender = sender
         self.is_woken = False  # The former sender may never check it.
-        if not self.is_settled:
+        if not self.is_settled or self._outbox.has_running_steps:
             sender.wake(self)
 
     def give_up(self) -> None:
@@ -292,6 +294,19 @@ class ReportQueue:
         else:
             self._outbox.refuse(requests, answer, now)
 
+    def beat_at(self) -> float:
+        """Return when a sign of life is due; infinity if none is, or while reports are being sent."""
+        return self._outbox.beat_at()
+
+    def take_beats(self) -> list[ReportRequest]:
+        """Return the signs of life to send now; those that are due while the server is away are dropped."""
+        return self._outbox.take_beats(time.monotonic())
+
+    def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
+        """Apply the answer to a sign of life."""
+        self._outbox.take_beat_answer(request, answer, time.monotonic())
+        self.handle_events()
+
     def handle_events(self) -> None:
         """Log the outbox's events, and notify the waiters if the queue is settled."""
         self._is_handling_events = True
@@ -337,6 +352,24 @@ def _is_answer(requests: Sequence[ReportRequest], returned: object) -> bool:
     if not isinstance(returned, list | tuple) or len(returned) != len(requests):
         return False
     return all(isinstance(each, ReportAnswer) for each in returned)
+
+
+def give_beat_answers(
+    beats: Sequence[tuple[ReportQueue, ReportRequest]], answer: Sequence[ReportAnswer] | ReportAnswer
+) -> bool:
+    """Apply the answers to signs of life, one for each, or one for all; return whether they must go one by one."""
+    requests = [request for _, request in beats]
+    if not _is_answer(requests, answer):
+        return False
+    if not isinstance(answer, ReportAnswer):
+        answers = answer
+    elif len(beats) == 1 or answer.is_outage:
+        answers = [answer] * len(beats)
+    else:
+        return answer.status in NO_SUCH_PATH
+    for (queue, request), each in zip(beats, answers, strict=True):
+        queue.take_beat_answer(request, each)
+    return False
 
 
 _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}

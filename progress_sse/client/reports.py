@@ -1,56 +1,122 @@
 """The reports of a worker, as values: queued, sent and, in tests, recorded."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import index
 from typing import Final, TypeAlias
 
+from progress_sse.client.lease import Lease
+from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition, is_text
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
 
+StepRef: TypeAlias = int | str
+"""A step, by its number from 1 or by its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfAttempt:
+    """A report, with the attempt that it is of; that is no part of its content."""
+
+    lease: Lease | None = field(default=None, compare=False, repr=False)
+
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(_OfAttempt):
     """Create the session, with its own steps, those of a workflow of the server, or the default ones.
 
-    `replace` says whether it replaces an existing session of the id.
+    `replace` says whether it replaces an existing session of the id. An `open_ended` one gets steps as they start.
     """
 
     steps: tuple[StepDefinition, ...] | None = None
     workflow: str | None = None
     replace: bool = True
+    title: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    links: tuple[Link, ...] = ()
+    open_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Start a step; `timeout_ms` of `None` is that of its definition."""
+class Start(_OfAttempt):
+    """Start a step; `timeout_ms` of `None` is that of its definition.
 
-    step: int
+    By a name it is the first step of that name, or a new one: where there is none, or with `append`.
+    """
+
+    step: StepRef
     timeout_ms: int | None = None
+    append: bool = False
+    estimated_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(_OfAttempt):
     """Report that a running step has done `current` of `total` units (`None`: the total is unknown)."""
 
-    step: int
+    step: StepRef
     current: int
     total: int | None = None
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(_OfAttempt):
     """Complete a step, with or without success."""
 
-    step: int
+    step: StepRef
     success: bool = True
     message: str = ""
     error: str = ""
 
 
-Report: TypeAlias = Create | Start | Advance | Complete
+@dataclass(frozen=True, slots=True)
+class Skip(_OfAttempt):
+    """Count a step as done that is not needed."""
+
+    step: StepRef
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat(_OfAttempt):
+    """Give a sign of life for a running step."""
+
+    step: StepRef
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(_OfAttempt):
+    """End the session as a whole; `links` of `None` leaves those of the session."""
+
+    success: bool = True
+    error: str = ""
+    links: tuple[Link, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(_OfAttempt):
+    """Append steps to an open-ended session."""
+
+    steps: tuple[StepDefinition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Describe(_OfAttempt):
+    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
+
+    title: str | Unchanged | None = UNCHANGED
+    labels: Mapping[str, str | None] | Unchanged | None = field(default=UNCHANGED, hash=False)
+    links: tuple[Link, ...] | Unchanged | None = UNCHANGED
+
+
+StepReport: TypeAlias = Start | Advance | Complete | Skip | Beat
+SessionReport: TypeAlias = Finish | Plan | Describe
+Update: TypeAlias = StepReport | SessionReport
+Report: TypeAlias = Create | Update
 
 
 class Latest:
@@ -60,18 +126,20 @@ class Latest:
     reads it. So a change is either read, or the job sees that no entry waits.
 
     Attributes:
-        step: The number of the step.
+        step: The step.
         read: Returns the progress.
+        lease: The attempt that the progress is of.
         queue: The queue that it was put into last, by steps.
     """
 
-    __slots__ = ("queue", "read", "step")
+    __slots__ = ("lease", "queue", "read", "step")
 
-    def __init__(self, step: int, read: Callable[[], Advance]) -> None:
+    def __init__(self, step: StepRef, read: Callable[[], Advance]) -> None:
         """Begin outside of any queue."""
         self.step = step
         self.read = read
-        self.queue: Mapping[int, object] = {}
+        self.lease: Lease | None = None
+        self.queue: Mapping[StepRef, object] = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -83,15 +151,21 @@ Queueable: TypeAlias = Report | Latest
 """An entry of a queue: a report, or a source of one."""
 
 
-def fit_text(text: object) -> str:
+def named(report: Report) -> str:
+    """Return which report it is, for a log."""
+    kind = type(report).__name__.lower()
+    return f"{kind} of step {report.step!r}" if isinstance(report, StepReport) else f"{kind} of the session"
+
+
+def fit_text(text: object, most: int = MAX_TEXT_CHARS) -> str:
     """Return the text in a form that the server accepts, so that it refuses no completion for its error text."""
     if not isinstance(text, str):
         try:
             text = str(text)
         except Exception as error:  # Its `__str__` is broken.
             raise TypeError(f"a {type(text).__qualname__} cannot be shown as text") from error
-    if len(text) > MAX_TEXT_CHARS:
-        text = text[: MAX_TEXT_CHARS - 1] + "…"
+    if len(text) > most:
+        text = text[: most - 1] + "…"
     if is_text(text):
         return text
     return "".join(char if is_text(char) else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -104,3 +178,17 @@ def describe_error(error: BaseException) -> str:
         return f"{name}: {error}".removesuffix(": ")
     except Exception:  # noqa: BLE001  # a broken __str__ must not replace the job's error
         return name
+
+
+def error_text(error: str | BaseException) -> str:
+    """Return the text of an error, in a form that the server accepts."""
+    return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
+
+
+def step_ref(step: StepRef) -> StepRef:
+    """Return a step's number or name in the form that is sent.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    return fit_text(step) if isinstance(step, str) else index(step)

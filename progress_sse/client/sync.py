@@ -5,9 +5,11 @@ from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.handle import BaseStep, Reporter, active, define, length
+from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.handle import BaseStep, Reporter, active
 from progress_sse.client.report_queue import ReportQueue, Transport
-from progress_sse.client.reports import Create
+from progress_sse.client.reports import Create, StepRef
+from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import http_sender, thread_sender
 from progress_sse.core.model import StepDefinition
 
@@ -63,8 +65,9 @@ class Progress(Reporter):
             progress.step(3).run(save)
 
     The session is created when the block is entered or the first step starts; it replaces one of that id. `attach`
-    continues an existing session instead. Only `flush`, `close` and the end of the block wait for the network, and
-    their wait is limited. No method raises errors of reporting, unless ``on_error="raise"``.
+    continues an existing session instead. An exception that leaves the block ends the session with failure; after
+    `attach` it ends the steps that were started here and still run. Only `flush`, `close` and the end of the block wait
+    for the network, and their wait is limited. No method raises errors of reporting, unless ``on_error="raise"``.
     """
 
     def __init__(
@@ -73,6 +76,10 @@ class Progress(Reporter):
         *,
         steps: Sequence[str | StepDefinition] | None = None,
         workflow: str | None = None,
+        title: str | None = None,
+        labels: Labels | None = None,
+        links: Links | None = None,
+        open_ended: bool = False,
         **options: Unpack[SyncOptions],
     ) -> None:
         """Prepare a session.
@@ -80,13 +87,20 @@ class Progress(Reporter):
         Args:
             session_id: Its id; else `PROGRESS_SSE_SESSION`.
             steps: Its steps, by their names or with their times; `None` leaves them to the server.
-            workflow: The name of steps that the server knows; `None` is its default ones.
+            workflow: The name of steps that the server knows; `None` is its default ones, or of an open-ended session
+                none.
+            title: Its name for people, at most 200 characters. All readers of the session read it, and what follows.
+            labels: Texts by which it is found, at most 16.
+            links: Pages about it, at most 20: URLs by their labels, or pairs of both. A URL has http or https, or is a
+                path of the server's host.
+            open_ended: Whether it gets its steps as they start. Then the end of the block completes it, and nothing
+                else but `finish`.
             options: See `SyncOptions`.
 
         Raises:
             ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
         """
-        self._prepare(session_id, lambda: define(steps, workflow), options)
+        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended), options)
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[SyncOptions]) -> Self:
@@ -100,9 +114,11 @@ class Progress(Reporter):
         target = (transport, thread_sender()) if transport else None
         self._set_up(session_id, create, options, http_sender, target)
 
-    def step(self, number: int, *, message: str = "", timeout_ms: int | None = None) -> Step:
+    def step(
+        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+    ) -> Step:
         """Return a step; see `Reporter.step`."""
-        return Step(self, number, message, timeout_ms)
+        return Step(self, number, message, timeout_ms, estimated_ms)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -130,10 +146,13 @@ class Progress(Reporter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave()
-        if error is None:
-            self.close()
-        else:
-            self._last_flush()
+        try:
+            self._report_end(error)
+        finally:
+            if error is None:
+                self.close()
+            else:
+                self._last_flush()
 
 
 def current() -> Reporter:

@@ -20,9 +20,33 @@ from contextlib import contextmanager
 
 from progress_sse.client.handle import diverted
 from progress_sse.client.report_queue import NullSink, Prepare
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Queueable, Report, Start
+from progress_sse.client.reports import (
+    Advance,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Latest,
+    Plan,
+    Queueable,
+    Report,
+    Skip,
+    Start,
+)
 
-__all__ = ["Advance", "Complete", "Create", "Recorder", "Report", "Start", "recording"]
+__all__ = [
+    "Advance",
+    "Complete",
+    "Create",
+    "Describe",
+    "Finish",
+    "Plan",
+    "Recorder",
+    "Report",
+    "Skip",
+    "Start",
+    "recording",
+]
 
 
 class Recorder:

@@ -1,9 +1,9 @@
 """The thread that sends for every `Progress` of the process.
 
-There is one thread per process, started with the first report, and a new one in a forked child. It is a daemon, so it
-keeps no process alive. When the process exits, unsent reports get the rest of the time that a job waits at its end.
-Exit functions that run after ours wait until their reports are sent. Reports that cannot be sent are counted and
-logged.
+There is one thread per process, started with the first report, and a new one in a forked child. It also gives the signs
+of life of running steps. It is a daemon, so it keeps no process alive. When the process exits, unsent reports get the
+rest of the time that a job waits at its end. Exit functions that run after ours wait until their reports are sent.
+Reports that cannot be sent are counted and logged.
 """
 
 import atexit
@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork, block_signals
 from progress_sse.client.availability import Availability
+from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -31,6 +32,7 @@ from progress_sse.client.report_queue import (
     OnLoop,
     ReportQueue,
     Transport,
+    give_beat_answers,
     log,
     report_queues,
     start_thread,
@@ -63,6 +65,8 @@ class ThreadSender:
         self._finishing: set[int] = set()
         # Used by the thread alone.
         self._schedule: Schedule[ReportQueue] = Schedule()
+        self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
+        self._without_batches: set[Hashable] = set()
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Address, HttpTransport] = {}
 
@@ -188,7 +192,7 @@ class ThreadSender:
     def _restart(self) -> None:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
-        self._schedule = Schedule()
+        self._schedule, self._beats = Schedule(), BeatSchedule()
         for queue in report_queues():
             if queue.sender is self:
                 self._check(queue)
@@ -198,10 +202,12 @@ class ThreadSender:
         queue = self._schedule.next(time.monotonic())
         if queue is not None:
             self._serve(queue)
+        if self._beats.wake_at() <= time.monotonic():
+            self._beat()
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
-        pause_s = min(timeout_s, self._schedule.wake_at() - time.monotonic())
+        pause_s = min(timeout_s, min(self._schedule.wake_at(), self._beats.wake_at()) - time.monotonic())
         with suppress(Empty):
             queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
@@ -214,13 +220,27 @@ class ThreadSender:
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
         queue.handle_events()
         self._schedule.check(queue, time.monotonic())
+        self._beats.check(queue)
 
     def _serve(self, queue: ReportQueue) -> None:
-        requests = queue.next(alone=not isinstance(queue.target, Address | BatchTransport))
+        requests = queue.next(alone=not _takes_batches(queue))
         if requests:
             queue.take(requests, self._send(queue, requests))
         queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
         self._schedule.served(queue, time.monotonic())
+        self._beats.check(queue)
+
+    def _beat(self) -> None:
+        """Give the signs of life that are due, those of one server together."""
+        due = [queue for queue in self._beats.take_due(time.monotonic()) if queue.sender is self]
+        for queues in by_destination(due):
+            takes_batches = _takes_batches(queues[0]) and queues[0].destination not in self._without_batches
+            for beats in beats_of(queues, MAX_BEATS if takes_batches else 1):
+                answer = self._send(queues[0], [request for _, request in beats])
+                if give_beat_answers(beats, answer):
+                    self._without_batches.add(queues[0].destination)
+        for queue in due:
+            self._check(queue)
 
     def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         if isinstance(queue.target, OnLoop):
@@ -247,6 +267,10 @@ class ThreadSender:
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport
+
+
+def _takes_batches(queue: ReportQueue) -> bool:
+    return isinstance(queue.target, Address | BatchTransport)
 
 
 _thread_sender = ThreadSender()

@@ -1,7 +1,8 @@
 """The reports of one session that wait to be sent, and their order. Pure.
 
 * **The creation** precedes everything, whichever thread reports first.
-* **Commands** (start, complete) are queued, and sent in order; none is merged into another.
+* **Commands** (start, complete, and all others but advances) are queued, and sent in order; none is merged into
+  another.
 * **Advances** wait one per step. A newer one replaces an older one, or the step's progress is read only when it is
   sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start. If its
   step has meanwhile ended or restarted, it is not sent, since no page would show it.
@@ -19,10 +20,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from progress_sse.client.reports import Advance, Create, Latest, Queueable, Report
+from progress_sse.client.reports import Advance, Create, Finish, Latest, Queueable, Report, StepRef, StepReport
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
+
+MAX_AGE_MS: Final = 86_400_000
+"""The longest time since a report was made that a server is told."""
 
 
 @dataclass(slots=True)
@@ -32,11 +36,13 @@ class Operation:
     Attributes:
         report: The report.
         key: Its idempotency key.
+        made_at: When the job made it; `None` if the server is not told.
         failing_since: When it first failed by an answer that it may have caused; `None` before.
     """
 
     report: Report
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    made_at: float | None = None
     failing_since: float | None = None
 
     @property
@@ -45,22 +51,29 @@ class Operation:
         return not isinstance(self.report, Create) or self.report.replace
 
     @property
-    def step(self) -> int:
-        """The number of the step; a creation has none."""
-        assert not isinstance(self.report, Create)
-        return self.report.step
+    def step(self) -> StepRef | None:
+        """The step that the report is about, if it is about one."""
+        return self.report.step if isinstance(self.report, StepReport) else None
+
+    def age_ms(self, now: float) -> int:
+        """Return how many milliseconds ago the job made it."""
+        return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGE_MS)
 
 
 class WaitingReports:
     """The reports that wait to be sent; see the module."""
 
-    def __init__(self, creation: Operation | None = None) -> None:
-        """Begin with only the `creation`, which precedes the first report."""
+    def __init__(self, creation: Operation | None = None, *, tells_age: bool = False) -> None:
+        """Begin with only the `creation`, which precedes the first report.
+
+        `tells_age` says whether the server is told how long ago each report was made.
+        """
+        self._tells_age = tells_age
         self._creation = self._first_creation = creation
         self._has_begun = False
         self._commands: deque[Operation] = deque()
-        self._advances: OrderedDict[int, Advance | Latest | Operation] = OrderedDict()
-        self._paced: dict[int, float] = {}  # Of the sender: when each step may send its next advance.
+        self._advances: OrderedDict[StepRef, Advance | Latest | Operation] = OrderedDict()
+        self._paced: dict[StepRef | None, float] = {}  # Of the sender: when each step may send its next advance.
 
     def __len__(self) -> int:
         """Return how many reports wait."""
@@ -76,8 +89,8 @@ class WaitingReports:
         """Let the creation be sent, if there is one, before the first report."""
         self._has_begun = True
 
-    def put(self, report: Queueable) -> None:
-        """Add a report."""
+    def put(self, report: Queueable, now: float | None = None) -> None:
+        """Add a report, which the job makes now."""
         self.begin()
         if isinstance(report, Create):
             self._creation = self._first_creation = Operation(report)
@@ -86,8 +99,11 @@ class WaitingReports:
                 report.queue = self._advances
             self._advances[report.step] = report
         else:
-            self._commands.append(Operation(report))
-            self._advances.pop(report.step, None)
+            self._commands.append(Operation(report, made_at=now if self._tells_age else None))
+            if isinstance(report, StepReport):
+                self._advances.pop(report.step, None)
+            elif isinstance(report, Finish):
+                self._advances.clear()
 
     def next_at(self) -> float:
         """Return when the next report may be sent; infinity if none waits."""
@@ -123,7 +139,9 @@ class WaitingReports:
                 self._paced[step] = now + ADVANCE_INTERVAL_S
                 if isinstance(waiting, Latest):
                     waiting = waiting.read()
-                return [waiting if isinstance(waiting, Operation) else Operation(waiting)]
+                if isinstance(waiting, Operation):
+                    return [waiting]
+                return [Operation(waiting, made_at=now if self._tells_age else None)]
         return []
 
     def put_back(self, unsent: Sequence[Operation]) -> None:
@@ -139,8 +157,10 @@ class WaitingReports:
     def _put_back_advance(self, operation: Operation) -> None:
         # A newer advance, or a command of the same step, makes this one useless.
         step = operation.step
+        assert step is not None
         self._advances.setdefault(step, operation)
-        if any(each.step == step for each in list(self._commands)) and self._advances.get(step) is operation:
+        is_useless = any(each.step == step or isinstance(each.report, Finish) for each in list(self._commands))
+        if is_useless and self._advances.get(step) is operation:
             self._advances.pop(step, None)
 
     def drop_oldest(self) -> bool:
@@ -186,4 +206,4 @@ class WaitingReports:
         creation = self._first_creation
         if creation is not None and not self._has_begun:
             creation = Operation(creation.report)
-        return WaitingReports(creation)
+        return WaitingReports(creation, tells_age=self._tells_age)

@@ -1,6 +1,7 @@
-"""The operations on sessions, over any backend.
+"""The store of sessions, over any backend.
 
-Commands wait in their session's queue (``command_queue``) and are committed in batches (``batch_committer``).
+What workers do to a session are `SessionOperations`. Commands wait in their session's queue (``command_queue``) and are
+committed in batches (``batch_committer``).
 
 What must not go in here: rules (``state_machine``), and how sessions are stored (the backends).
 """
@@ -10,20 +11,21 @@ from collections.abc import Callable, Sequence
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, Update
+from progress_sse.core.commands import Command, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition, check_session_id
+from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
 from progress_sse.store.idempotency import oldest_counting_use
+from progress_sse.store.session_operations import SessionOperations
 from progress_sse.store.types import Applied, Change, Record
 
 
-class ProgressStore:
+class ProgressStore(SessionOperations):
     """Sessions that workers change and clients read.
 
     Every operation may raise `StoreUnavailableError`. Each on one session may also raise `InvalidSessionIdError`. Each
@@ -88,95 +90,10 @@ class ProgressStore:
             self._monitor.close()
             await self.backend.aclose()
 
-    async def create_session(
-        self,
-        session_id: str,
-        total_steps: int = DEFAULT_TOTAL_STEPS,
-        *,
-        steps: Sequence[StepDefinition] | None = None,
-        workflow: str | None = None,
-        replace: bool = True,
-    ) -> SessionProgress:
-        """Create a `pending` session.
-
-        Args:
-            session_id: See `model.check_session_id`.
-            total_steps: How many steps it has. The workflow `default` names as many of them as it defines. Ignored if
-                `steps` or `workflow` is given.
-            steps: The session's own step definitions.
-            workflow: The name of the workflow to take the steps from.
-            replace: Whether to replace an existing session of that id, whose event ids are never used again.
-
-        Raises:
-            SessionExistsError: The session exists, and `replace` is false.
-            UnknownWorkflowError: No workflow has that name.
-        """
-        if steps is not None:
-            definitions = tuple(steps)
-        elif workflow is not None:
-            definitions = self.workflows.named(workflow)
-        else:
-            definitions = self.workflows.resized(total_steps)
-        return _progress(await self._perform(session_id, Create(definitions, replace)))
-
     async def get_session(self, session_id: str) -> SessionProgress | None:
         """Return the session, or `None`."""
         record = await self.load(session_id)
         return record.session.progress if record else None
-
-    async def start_step(self, session_id: str, step: int, timeout_ms: int | None = None) -> SessionProgress:
-        """Start a step, also one that was started before; creates the session if it does not exist.
-
-        Args:
-            session_id: See `model.check_session_id`.
-            step: Its number, from 1.
-            timeout_ms: Milliseconds that it may take; `None` and 0 mean the timeout of its definition.
-
-        Raises:
-            StepOutOfRangeError: The session has no step of that number.
-        """
-        return _progress(await self._perform(session_id, self.start_command(step, timeout_ms)))
-
-    def start_command(self, step: int, timeout_ms: int | None, run: str | None = None) -> Start:
-        """Return the command that starts a step, and creates a session of the workflow `default` if needed.
-
-        With a `run` it creates no session.
-        """
-        return Start(step, self.workflows.named(), timeout_ms, run)
-
-    async def complete_step(
-        self, session_id: str, step: int, success: bool = True, message: str = "", error: str = ""
-    ) -> SessionProgress:
-        """Complete a step, with success or an error; the last report wins.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-            StepNotStartedError: The step was never started.
-            StepOutOfRangeError: The session has no step of that number.
-        """
-        return _progress(await self._perform(session_id, Complete(step, success, message, error)))
-
-    async def report_progress(
-        self, session_id: str, step: int, current: int, total: int | None = None, message: str = ""
-    ) -> SessionProgress:
-        """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended.
-            StepOutOfRangeError: The session has no step of that number.
-            InvalidRequestError: Not 0 ≤ current ≤ total.
-        """
-        return _progress(await self._perform(session_id, Advance(step, current, total, message)))
-
-    async def delete_session(self, session_id: str) -> None:
-        """Remove the session and its log.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-        """
-        await self._perform(session_id, Delete())
 
     async def _perform(self, session_id: str, command: Command) -> Record | None:
         applied = await self.apply(session_id, command)
@@ -259,8 +176,3 @@ async def _outcome(queued: QueuedCommand) -> Applied | BaseException:
         return await queued.answer()
     except Exception as error:  # noqa: BLE001  # each command has an outcome of its own
         return error
-
-
-def _progress(record: Record | None) -> SessionProgress:
-    assert record is not None
-    return record.session.progress

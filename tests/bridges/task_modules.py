@@ -39,9 +39,21 @@ def outer():
 def inner():
     current().advance(message="inside")
 
-@app.task(progress_step="one")
+@app.task(progress_step=1.5)
 def miscounted():
     pass
+
+@app.task(progress_step="Load", bind=True)
+def replaced(self):
+    raise self.replace(replacement.si())
+
+@app.task(progress_step="Load")
+def replacement():
+    current().advance(message="in place of the other")
+
+@app.task(progress_step="Load", bind=True)
+def delegating(self):
+    raise self.replace(plain.si())
 """,
     "rq": """
 import os
@@ -75,6 +87,7 @@ def plain():
 """,
     "dramatiq": """
 import dramatiq
+from dramatiq.middleware import SkipMessage
 from dramatiq.middleware.asyncio import AsyncIO
 
 from dramatiq_jobs import broker
@@ -89,6 +102,10 @@ def expire():
 @dramatiq.actor(progress_step=1, max_retries=5, throws=OSError)
 def give_up():
     raise OSError("no use")
+
+@dramatiq.actor(progress_step=1, max_retries=0)
+def skip():
+    raise SkipMessage
 
 @dramatiq.actor
 def plain():

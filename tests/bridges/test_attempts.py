@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from celery import Celery
+from celery.exceptions import Ignore, Reject
 
 from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
 from progress_sse.bridges.celery import report_tasks
-from progress_sse.client.testing import Complete, Start, recording
+from progress_sse.client.testing import Advance, Complete, Report, Start, recording
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,65 @@ def test_tests_of_tasks_record_what_they_report() -> None:
             save.apply(headers={"progress_session": "nightly"})
         assert recorder.of("nightly") == [Start(2), Complete(2)]
         save.apply(headers={"progress_session": "nightly"})
+
+
+def test_each_attempt_replaces_the_one_before() -> None:
+    """A retry has an id of its own, and so the reports of the former attempt do not count for it."""
+    with recording() as recorder:
+        first, second = Attempt("nightly", "Load"), Attempt("nightly", "Load")
+        first.begin(0)
+        first.wait("no luck")
+        first.leave()
+        second.begin(1)
+        second.complete()
+        first.complete()
+    ids = [report.lease.attempt_id for report in recorder.of("nightly") if report.lease is not None]
+    assert ids == [*ids[:1] * 2, *ids[2:3] * 3, ids[0]]
+    assert len(set(ids)) == 2
+    assert [report.lease.is_handed_on for report in recorder.of("nightly")[1:3] if report.lease] == [True, False]
+
+
+ENDS: list[tuple[type[Exception], dict[str, Any], Report]] = [
+    (Ignore, {}, Complete(2)),
+    (Reject, {"reason": "no"}, Complete(2, success=False, error="rejected: no")),
+    (Reject, {}, Complete(2, success=False, error="rejected")),
+    (Reject, {"requeue": True}, Advance(2, 0, None, "will be tried again: rejected")),
+]
+
+
+@pytest.mark.parametrize(("ending", "options", "report"), ENDS)
+def test_a_task_ends_without_a_result(ending: type[Exception], options: dict[str, Any], report: Report) -> None:
+    """Its step does not stay running, unless Celery will run the task again."""
+    app = Celery("tests", set_as_current=False)
+    report_tasks()
+
+    @app.task(progress_step=2)
+    def save() -> None:
+        raise ending(**options)
+
+    with recording() as recorder:
+        save.apply(headers={"progress_session": "nightly"})
+    assert recorder.of("nightly") == [Start(2), report]
+
+
+def test_a_task_runs_its_replacement_itself() -> None:
+    """Tests of tasks have them run so; both have the same id, and each ends its own step."""
+    app = Celery("tests", set_as_current=False)
+    report_tasks()
+
+    @app.task(progress_step=2, bind=True)
+    def save(self: Any) -> Any:
+        return self.replace(write.si())
+
+    @app.task(progress_step=3)
+    def write() -> None:
+        pass
+
+    with recording() as recorder:
+        save.apply(headers={"progress_session": "nightly"})
+    assert recorder.of("nightly") == [Start(2), Complete(2)]
+    [other] = {session_id for session_id, _ in recorder.reports} - {"nightly"}
+    assert recorder.of(other) == [Start(3), Complete(3)]
 
 
 @pytest.mark.parametrize("session_id", [42, ["42"], {}])

@@ -240,7 +240,7 @@ def test_a_failed_report_is_logged_without_the_lock_of_the_bars(
     """A handler that shows records beside bars needs that lock, in a thread that holds the handler's own lock."""
     locks: list[Any] = []
     with free_while_logged(locks) as seen:
-        move(Progress.attach("a").step("one"), locks)  # type: ignore[arg-type]  # to have something to log
+        move(Progress.attach("a").step(1.5), locks)  # type: ignore[arg-type]  # to have something to log
     assert seen == [True]
     assert recorder.reports == []
 

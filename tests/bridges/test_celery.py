@@ -40,6 +40,29 @@ async def test_an_invalid_step_number_does_not_affect_its_task(workers: QueueWor
     assert "cannot report on" in workers.log()
 
 
+async def test_a_task_is_replaced_by_one_of_the_same_step(workers: QueueWorkers) -> None:
+    """The step, which has a name, runs until that one has ended it, as another attempt."""
+    stream = await workers.follow("replaced")
+    await workers.call('replaced.apply_async(task_id="replaced")')
+    states = await workers.until(stream, 1, "success")
+    assert {each["name"] for each in states} == {"Load"}
+    assert [(each["status"], each["attempt"]) for each in states if "progress" not in each] == [
+        ("running", 1),
+        ("running", 2),
+        ("success", 2),
+    ]
+    assert states[-1]["message"] == "in place of the other"
+    assert "nothing more is reported" not in workers.log()
+
+
+async def test_a_task_is_replaced_by_one_that_is_no_step(workers: QueueWorkers) -> None:
+    """Its step does not stay running, as no other task would end it."""
+    stream = await workers.follow("delegating")
+    await workers.call('delegating.apply_async(task_id="delegating")')
+    states = await workers.until(stream, 1, "success")
+    assert [each["status"] for each in states] == ["running", "success"]
+
+
 # These come last: the worker takes seconds to replace a child.
 LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "WorkerLostError", marks=pytest.mark.full)]
 

@@ -25,6 +25,14 @@ async def test_a_message_that_is_given_up_fails(workers: QueueWorkers, actor: st
     assert [(each["status"], each["error"]) for each in states] == [("running", ""), ("error", error)]
 
 
+async def test_a_message_that_its_actor_skips_is_done(workers: QueueWorkers) -> None:
+    """Its step does not stay running."""
+    stream = await workers.follow("skip")
+    await workers.call('skip.send_with_options(progress_session="skip")')
+    states = await workers.until(stream, 1, "success")
+    assert [each["status"] for each in states] == ["running", "success"]
+
+
 async def test_a_message_sent_by_an_actor_belongs_to_its_session(workers: QueueWorkers) -> None:
     """It is the step that the message names, also by way of an actor without a step."""
     stream = await workers.follow("nested")

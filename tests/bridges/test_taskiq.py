@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
-from taskiq import InMemoryBroker, SimpleRetryMiddleware
+from taskiq import Context, InMemoryBroker, SimpleRetryMiddleware, TaskiqDepends
 
 from progress_sse.bridges.taskiq import ReportingMiddleware
 from progress_sse.client.testing import Advance, Complete, Recorder, Start
@@ -38,6 +40,33 @@ async def test_a_task_ends_as_intended(workers: QueueWorkers, task: str, status:
     await workers.call(f'asyncio.run(send({task}, "{task}"))')
     *_, last = await workers.until(stream, 1, status)
     assert last["error"] == error
+
+
+async def test_a_task_that_sends_itself_again_is_not_done(recorder: Recorder) -> None:
+    """The next attempt ends its step."""
+    broker = InMemoryBroker().with_middlewares(ReportingMiddleware())
+
+    @broker.task(progress_step="Load")
+    async def load(context: Annotated[Context, TaskiqDepends()]) -> None:
+        if "X-Taskiq-requeue" not in context.message.labels:
+            await context.requeue()
+
+    await broker.startup()
+    await load.kicker().with_labels(progress_session="nightly").kiq()  # type: ignore[call-overload]
+    await broker.wait_all()
+    await broker.shutdown()
+    reports = recorder.of("nightly")
+    assert sorted(map(repr, reports)) == sorted(
+        map(
+            repr,
+            [
+                Start("Load"),
+                Advance("Load", 0, None, "will be tried again: the task asked for it"),
+                Start("Load"),
+                Complete("Load"),
+            ],
+        )
+    )
 
 
 async def test_a_task_that_will_be_retried_reports_the_reason(recorder: Recorder) -> None:

@@ -11,7 +11,14 @@ from progress_sse._internal.optional_imports import SERVER_PACKAGES
 
 pytestmark = pytest.mark.unmeasured
 
-COMMANDS = {"doctor": "doctor_command", "run": "client_commands", "step": "client_commands", "watch": "client_commands"}
+COMMANDS = {
+    "create": "session_commands",
+    "doctor": "doctor_command",
+    "finish": "session_commands",
+    "run": "client_commands",
+    "step": "client_commands",
+    "watch": "client_commands",
+}
 """The commands of a client, each with its module."""
 
 SERVER_LIBRARIES = {*SERVER_PACKAGES, "sqlite3", "redis"} - {"rich"}
@@ -57,6 +64,7 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
 CLIENT_MODULES = [
     *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
     *("progress_sse.cli.run_command", "progress_sse.cli.report_step", "progress_sse.cli.watch"),
+    "progress_sse.cli.report_session",
     *("progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
 ]
 
@@ -95,7 +103,10 @@ def test_the_help_without_the_server_lists_all_commands() -> None:
     """And says which of them are missing."""
     result = python(f"{WITHOUT_SERVER}from progress_sse.cli.main import main; main(['--help'])")
     assert result.returncode == 0
-    assert all(f"\n  {name} " in result.stdout for name in ("demo", "doctor", "run", "serve", "step", "token", "watch"))
+    assert all(
+        f"\n  {name} " in result.stdout
+        for name in ("create", "demo", "doctor", "finish", "run", "serve", "step", "token", "watch")
+    )
     assert " ".join(result.stdout.split()).count(INSTALL) == 3
 
 

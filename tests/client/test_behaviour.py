@@ -13,7 +13,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress, StepDefinition
 from progress_sse.client.aio import AsyncStep
 from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Start
+from progress_sse.client.reports import MAX_TEXT_CHARS, Advance, Complete, Create, Finish, Start
 from progress_sse.client.testing import recording
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.job_errors import MuteError, OopsError, TimeIsUpError
@@ -44,6 +44,7 @@ REPORTS = [
     Complete(2, message="nearly"),
     Start(3),
     Complete(3, success=False, error="OopsError: disk full"),
+    Finish(success=False, error="OopsError: disk full"),
 ]
 
 
@@ -120,7 +121,7 @@ async def test_an_iterable_without_a_length_is_tracked_without_a_total(shell: Sh
     with recording() as recorder:
         items: Iterator[int] = iter([1])
         assert await shell.track(shell.progress.attach("a").step(1), items) == [1]  # type: ignore[arg-type]
-        assert [item async for item in AsyncStep(AsyncProgress.attach("b"), 1, "", None).track(Query([1]))] == [1]
+        assert [item async for item in AsyncStep(AsyncProgress.attach("b"), 1).track(Query([1]))] == [1]
     assert Advance(1, 1) in recorder.of("a")
     assert Advance(1, 1) in recorder.of("b")
 

@@ -9,9 +9,26 @@ import pytest
 
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.lease import Lease
+from progress_sse.client.reports import (
+    Advance,
+    Beat,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    Report,
+    Skip,
+    Start,
+)
+from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
 from tests.client.bench import OK
+
+LEASE = Lease(30_000, 600_000, "mine")
+LINK = Link("Logs", "/logs")
+ONE = {"name": "One", "timeout_ms": 120_000, "estimated_ms": 30_000}
 
 MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
     (Create(), "PUT", "?replace=true", {}),
@@ -36,6 +53,51 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
         "/update",
         {"action": "complete", "step": 2, "success": False, "message": "m", "error": "e"},
     ),
+    (
+        Create(title="T", labels={"a": "b"}, links=(LINK,), open_ended=True, lease=LEASE),
+        "PUT",
+        "?replace=true",
+        {"title": "T", "labels": {"a": "b"}, "links": [LINK._asdict()], "open_ended": True, "attempt_id": "mine"},
+    ),
+    (
+        Start("Parse", append=True, estimated_ms=9, lease=LEASE),
+        "POST",
+        "/update",
+        {
+            "action": "start",
+            "name": "Parse",
+            "timeout_ms": None,
+            "append": True,
+            "estimated_ms": 9,
+            "attempt_id": "mine",
+            "lease_ms": 30_000,
+            "lost_after_ms": 600_000,
+        },
+    ),
+    (
+        Advance("Parse", 1, lease=LEASE),
+        "POST",
+        "/update",
+        {"action": "progress", "name": "Parse", "current": 1, "total": None, "message": "", "attempt_id": "mine"},
+    ),
+    (Skip(2, "m"), "POST", "/update", {"action": "skip", "step": 2, "message": "m"}),
+    (Beat("Parse", lease=LEASE), "POST", "/update", {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
+    (Finish(), "POST", "/update", {"action": "finish", "success": True, "error": ""}),
+    (
+        Finish(False, "e", (LINK,)),
+        "POST",
+        "/update",
+        {"action": "finish", "success": False, "error": "e", "links": [LINK._asdict()]},
+    ),
+    (Plan((StepDefinition("One"),)), "POST", "/update", {"action": "plan", "steps": [ONE]}),
+    (Describe(title=None), "POST", "/update", {"action": "describe", "title": None}),
+    (
+        Describe(labels={"a": None}, links=(LINK,)),
+        "POST",
+        "/update",
+        {"action": "describe", "labels": {"a": None}, "links": [LINK._asdict()]},
+    ),
+    (Describe(labels=None, links=None), "POST", "/update", {"action": "describe", "labels": None, "links": None}),
 ]
 
 
@@ -53,6 +115,20 @@ def test_a_report_names_its_run() -> None:
     """A creation, which begins a run, names none."""
     headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
     assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
+
+
+def test_a_report_says_how_long_ago_it_was_made() -> None:
+    """This is the last key, and is left out where it says nothing."""
+    assert encode(ReportRequest("a", Start(1), "key", ago_ms=5)).body.endswith(b'"timeout_ms":null,"ago_ms":5}')
+    assert b"ago_ms" not in encode(ReportRequest("a", Start(1), "key")).body
+
+
+def test_a_sign_of_life_has_no_idempotency_key() -> None:
+    """It is never sent again; in a batch it has none either."""
+    request = ReportRequest("a", Beat(1), "", "run", 0)
+    assert encode(request).headers == {"Progress-Run": "run"}
+    [update] = json.loads(encode_batch([request]).body)["updates"]
+    assert update == {"session_id": "a", "run": "run", "action": "beat", "step": 1}
 
 
 @pytest.mark.parametrize(("header", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from progress_sse.client.codec import encode, read_answer
+from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.reports import Advance, Complete, Report, Start
+from progress_sse.client.reports import Advance, Beat, Complete, Describe, Finish, Report, Skip, Start
+from progress_sse.core.details import Link
 
 CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
 UPDATES = [
@@ -19,42 +21,54 @@ UPDATES = [
     for exchange in conversation["exchanges"]
     if exchange.get("request", {}).get("path", "").endswith("/update")
 ]
+KINDS: dict[str, type[Any]] = {
+    "start": Start,
+    "progress": Advance,
+    "complete": Complete,
+    "skip": Skip,
+    "beat": Beat,
+    "finish": Finish,
+    "describe": Describe,
+}
+FOREIGN = {"conclusion", "accepts", "part", "parts_total"}
+"""Keys that this client never sends."""
+APPLIED = {
+    json.dumps(exchange["request"]["json"]): exchange["request"]
+    for exchange in UPDATES
+    if exchange["answer"]["status"] == 200
+    and exchange["request"]["json"]["action"] in KINDS
+    and not FOREIGN & exchange["request"]["json"].keys()
+    and hasattr(KINDS[exchange["request"]["json"]["action"]], "links") >= ("links" in exchange["request"]["json"])
+}
 REFUSED = {exchange["answer"]["problem"]: exchange["answer"] for exchange in UPDATES if "problem" in exchange["answer"]}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "start": {"timeout_ms": None},
     "progress": {"total": None, "message": ""},
     "complete": {"success": True, "message": "", "error": ""},
-}
-KEYS = {"action", "step", "timeout_ms", "success", "message", "error", "current", "total"}
-
-
-def _is_of_client(update: dict[str, Any]) -> bool:
-    """Whether it is an action of our client, with keys that it sends; workers of others may send more."""
-    return update["action"] in DEFAULTS and update.keys() <= KEYS
-
-
-APPLIED = {
-    json.dumps(exchange["request"]["json"]): exchange["request"]
-    for exchange in UPDATES
-    if exchange["answer"]["status"] == 200 and _is_of_client(exchange["request"]["json"])
+    "skip": {"message": ""},
+    "finish": {"success": True, "error": ""},
 }
 
 
 def _report(update: dict[str, Any]) -> Report:
-    fields = {key: value for key, value in update.items() if key != "action"}
-    kinds: dict[str, type[Any]] = {"start": Start, "progress": Advance, "complete": Complete}
-    report: Report = kinds[update["action"]](**fields)
+    fields = {key: value for key, value in update.items() if key not in ("action", "ago_ms")}
+    lease = {key: fields.pop(key) for key in ("lease_ms", "lost_after_ms", "attempt_id") if key in fields}
+    if "name" in fields:
+        fields["step"] = fields.pop("name")
+    if fields.get("links") is not None:
+        fields["links"] = tuple(Link(**link) for link in fields["links"])
+    report: Report = KINDS[update["action"]](**fields, lease=Lease(**lease) if lease else None)
     return report
 
 
 @pytest.mark.parametrize("recorded", APPLIED.values(), ids=APPLIED)
 def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
     """The protocol's page and our client's requests agree."""
-    outbox = Outbox(recorded["path"].split("/")[3])
-    outbox.put(_report(recorded["json"]))
-    [sent] = outbox.next(0)
+    outbox = Outbox(recorded["path"].split("/")[3], tells_age=True)
+    outbox.put(_report(recorded["json"]), 0)
+    [sent] = outbox.next(recorded["json"].get("ago_ms", 0) / 1000)
     method, path, body, _ = encode(sent)
-    defaults = DEFAULTS[recorded["json"]["action"]]
+    defaults = DEFAULTS.get(recorded["json"]["action"], {})
     assert (method, path) == (recorded["method"], recorded["path"])
     assert {**defaults, **json.loads(body)} == {**defaults, **recorded["json"]}
 

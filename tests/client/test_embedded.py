@@ -14,7 +14,19 @@ from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.lease import Lease
+from progress_sse.client.reports import (
+    Advance,
+    Beat,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    Report,
+    Skip,
+    Start,
+)
 from progress_sse.core.commands import Command
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
@@ -45,6 +57,9 @@ async def store() -> AsyncIterator[FailingStore]:
     await store.open()
     yield store
     await store.aclose()
+
+
+ONE_AND_TWO = (StepDefinition("One"), StepDefinition("Two"))
 
 
 def transport(shell: Shell, store: ProgressStore) -> Any:
@@ -104,15 +119,63 @@ async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell
     assert record.position.offset == 1
 
 
-@pytest.mark.parametrize("report", [Start(1), Advance(1, 1), Complete(1)])
+@pytest.mark.parametrize(
+    "report",
+    [
+        Start(1),
+        Start("Rendering", append=True),
+        Advance(1, 1),
+        Complete(1),
+        Skip(2),
+        Finish(),
+        Finish(False, "e", ()),
+        Plan((StepDefinition("More"),)),
+        Describe("T", {"a": "b"}, ()),
+    ],
+)
 async def test_each_report_becomes_a_command(store: ProgressStore, report: Report) -> None:
     """The store accepts it in the right state and for the right run alone."""
     transport = AsyncStoreTransport(store)
-    created = await transport.send(ReportRequest("a", Create(), "c"))
+    created = await transport.send(ReportRequest("a", Create(ONE_AND_TWO, open_ended=True), "c"))
     await store.start_step("a", 1)
     assert await transport.send(ReportRequest("a", report, "key", created.run)) == ReportAnswer(200)
     other = await transport.send(ReportRequest("a", report, "key2", "another"))
     assert (other.status, other.problem) == (412, "other-run")
+
+
+async def test_attempts_and_ages_reach_the_store(store: ProgressStore) -> None:
+    """A later attempt replaces an earlier one, and a sign of life has no key."""
+    transport = AsyncStoreTransport(store)
+    first, second = Lease(30_000, 600_000, "first"), Lease(30_000, 600_000, "second")
+    await transport.send(ReportRequest("a", Create(lease=first), "c"))
+    assert (await transport.send(ReportRequest("a", Start(1, lease=first), "k1"))).is_success
+    assert (await transport.send(ReportRequest("a", Beat(1, lease=first), ""))).is_success
+    assert (await transport.send(ReportRequest("a", Start(1, lease=second), "k2"))).is_success
+    refused = await transport.send(ReportRequest("a", Beat(1, lease=first), ""))
+    assert refused.is_superseded
+    assert (await transport.send(ReportRequest("a", Complete(1, lease=second), "k3", ago_ms=86_400_001))).status == 422
+    assert (await transport.send(ReportRequest("a", Complete(1, lease=second), "k4", ago_ms=5))).is_success
+    record = await store.load("a")
+    assert record is not None
+    assert record.session.details.creator == "first"
+    assert record.session.progress.steps[1].attempt == 2
+
+
+async def test_a_session_in_the_same_process_says_what_it_is(shell: Shell, store: ProgressStore) -> None:
+    """It begins without steps, finds them on the way, and ends with the block."""
+
+    def find(progress: Reporter) -> None:
+        for _ in range(2):
+            with progress.step("Parse"):
+                pass
+
+    progress = shell.progress("a", title="T", labels={"a": "b"}, open_ended=True, transport=transport(shell, store))
+    await shell.run(find, progress)
+    session = await store.get_session("a")
+    assert session is not None
+    assert (session.status, session.details.title, session.details.labels) == ("completed", "T", {"a": "b"})
+    assert [step.name for step in session.steps.values()] == ["Parse", "Parse"]
+    assert progress.lost == 0
 
 
 @pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])

@@ -10,8 +10,9 @@ import pytest
 from progress_sse.client import outbox
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.outbox import Disconnected, Outbox, Reconnected, ReportDropped
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Report, Start
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import Disconnected, Reconnected, ReportDropped
+from progress_sse.client.reports import Advance, Complete, Create, Describe, Finish, Latest, Report, Skip, Start
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
 
 
@@ -62,6 +63,8 @@ def stay_away(bench: Bench) -> None:
 WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "its step ends": lambda bench: bench.put(Complete(1)),
     "its step begins anew": lambda bench: bench.put(Start(1)),
+    "its step is skipped": lambda bench: bench.put(Skip(1)),
+    "its session ends": lambda bench: bench.put(Finish()),
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
     "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(outbox.MAX_WAITING))),
     "the server is away for long": stay_away,
@@ -119,7 +122,7 @@ def test_an_advance_of_an_ended_step_is_not_sent(command: Report) -> None:
     assert bench.deliver() == [command]
 
 
-@pytest.mark.parametrize("later", [Complete(1), Start(1)])
+@pytest.mark.parametrize("later", [Complete(1), Start(1), Skip(1), Finish()])
 def test_a_failed_advance_of_an_ended_step_is_not_retried(later: Report) -> None:
     """An advance under way when the step ended must not follow the end."""
     bench = Bench()
@@ -129,6 +132,17 @@ def test_a_failed_advance_of_an_ended_step_is_not_retried(later: Report) -> None
     bench.put(later)
     bench.take(request, NO_ANSWER)
     assert bench.deliver() == [later]
+
+
+def test_a_failed_advance_follows_what_is_said_of_the_session() -> None:
+    """Only the end of its step, or of the session, makes it useless."""
+    bench = Bench()
+    bench.put(Advance(1, 5))
+    request = bench.next()
+    assert request is not None
+    bench.put(Describe("T"))
+    bench.take(request, NO_ANSWER)
+    assert bench.deliver() == [Describe("T"), Advance(1, 5)]
 
 
 def test_a_newer_advance_replaces_a_failed_one() -> None:
@@ -199,6 +213,17 @@ def test_a_refusal_names_the_report_and_the_reason() -> None:
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == "complete of step 3 was refused: 409 The step was not started."
     assert (event.error.status, event.error.problem) == (409, "step-not-started")
+
+
+def test_a_refusal_of_a_report_on_the_session_says_so() -> None:
+    """It has no step; a step by name is shown by it."""
+    bench = Bench()
+    bench.put(Finish(), Start("Parse"))
+    for expected in ("finish of the session was refused: 422 no", "start of step 'Parse' was refused: 422 no"):
+        bench.send(ReportAnswer(422, "invalid-request", "no"))
+        [event] = bench.outbox.events()
+        assert isinstance(event, ReportDropped)
+        assert str(event.error) == expected
 
 
 def test_pauses_double_up_to_a_limit() -> None:

@@ -11,8 +11,22 @@ from progress_sse.client import outbox
 from progress_sse.client.availability import FIRST_PAUSE_S
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.outbox import Outbox, Recreated, ReportDropped
-from progress_sse.client.reports import Advance, Complete, Create, Latest, Report, Start
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import Recreated, ReportDropped
+from progress_sse.client.reports import (
+    Advance,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Latest,
+    Plan,
+    Report,
+    Skip,
+    Start,
+)
+from progress_sse.core.details import Link
+from progress_sse.core.model import StepDefinition
 from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHER_RUN, Bench, created, fail_for
 
 
@@ -213,3 +227,44 @@ def test_an_attached_session_has_no_run() -> None:
     assert bench.send_request(NOT_FOUND).run == ""
     assert bench.send() == Start(2)
     assert bench.outbox.lost == 1
+
+
+MORE = Plan((StepDefinition("More"),))
+ONE_AND_TWO = [Start("One"), Complete("One"), Start("Two")]
+
+
+@pytest.mark.parametrize(
+    ("applied", "again"),
+    [
+        ([*ONE_AND_TWO, Start("One", append=True), Complete("One", False)], None),
+        ([*ONE_AND_TWO, Start("One"), Complete("Two")], [Start("One"), Start("Two"), Complete("Two")]),
+        ([Start("One"), MORE, Skip("More"), Advance("One", 1)], [Start("One"), MORE, Skip("More")]),
+        ([Skip(1), Skip(2, "m"), Start(1)], [Skip(2, "m"), Start(1)]),
+        ([Skip(1), Complete(1, False)], [Start(1), Complete(1, False)]),
+        ([Start(1), Complete(1, False), Skip(1)], [Skip(1)]),
+        ([Start(1), Finish(False, "e")], None),
+        ([Start(1), Finish(False, "e"), Start(1), Finish()], [Start(1), Finish()]),
+        ([Start(1), Finish(), MORE], [Start(1), MORE]),
+    ],
+)
+def test_reports_of_every_kind_are_sent_again(applied: list[Report], again: list[Report] | None) -> None:
+    """Steps that were found on the way keep their numbers; the last word of each step and of the session counts."""
+    bench = created(*applied)
+    bench.put(Start(9))
+    bench.send(NOT_FOUND)
+    bench.send(ReportAnswer(201, run="two"))
+    assert bench.deliver() == [*(applied if again is None else again), Start(9)]
+
+
+def test_what_a_session_says_of_itself_is_created_again() -> None:
+    """It says what was last said of it."""
+    link = Link("Logs", "/logs")
+    bench = created(Describe("T", {"a": "1", "b": "2"}, (link,)), Describe(labels={"a": None, "c": "3"}))
+    bench.put(Start(1))
+    bench.send(NOT_FOUND)
+    again = bench.send(ReportAnswer(201, run="two"))
+    assert again == Create(CREATE.steps, replace=False, title="T", labels={"b": "2", "c": "3"}, links=(link,))
+    bench = created(Describe("T", {"a": "1"}, (link,)), Describe(None, None, None))
+    bench.put(Start(1))
+    bench.send(NOT_FOUND)
+    assert bench.send() == AGAIN

@@ -11,7 +11,8 @@ import pytest
 from progress_sse.client import availability, outbox
 from progress_sse.client.availability import Availability
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.outbox import Outbox, ReportDropped
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Advance, Complete, Create, Queueable, Start
 from progress_sse.client.schedule import Schedule
 from tests.clock import ManualClock

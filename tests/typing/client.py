@@ -22,6 +22,15 @@ def blocking() -> None:
             assert_type(step.track(["row"]), Iterator[str])
         assert_type(progress.step(2).run(len, "seven"), int)
         progress.step(2).run(len, unknown="seven")  # type: ignore[call-arg]
+    with Progress("b", open_ended=True, title="B", labels={"a": "b"}, links={"L": "/l"}, lease_s=None) as found:
+        with found.step("Parse", estimated_ms=5) as parsing:
+            assert_type(parsing, Step)
+        found.plan(["Save", StepDefinition("Tell")])
+        found.skip("Tell", "no reader")
+        found.describe(title=None, labels={"a": None}, links=[("L", "/l")])
+        found.fail(OSError(), links={"L": "/l"})
+        found.finish()
+        found.describe(accepts=["cancel"])  # type: ignore[call-arg]
     assert_type(Progress.attach(disabled=True), Progress)
     assert_type(current().step(1), BaseStep)
     Progress("a", on_error="ignore")  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def test_a_command_that_succeeds_completes_its_step(server: Server) -> None:
     assert run("well", script, server, stdin=b"in\0\xff") == (0, b"in\0\xff\xffout", b"\0\xfferr")
     session = poll(server, "well")
     assert (session["status"], session["total_steps"]) == ("completed", 1)
-    assert [(step["name"], step["status"]) for step in session["steps"]] == [("sh", "success")]
+    assert [(step["name"], step["status"], step["attempt"]) for step in session["steps"]] == [("sh", "success", 1)]
 
 
 def test_a_command_that_fails_fails_its_step(server: Server) -> None:
@@ -51,10 +51,21 @@ def test_a_command_that_fails_fails_its_step(server: Server) -> None:
 def test_steps_of_one_session_follow_each_other(server: Server) -> None:
     """The first run names the session's only step; with `--step` an existing session is kept as it is."""
     assert run("again", "false", server, "--name", "Dump")[0] == 1
-    assert run("again", "true", server, "--step", "1")[0] == 0
-    assert [(step["name"], step["status"], step["error"]) for step in poll(server, "again")["steps"]] == [
-        ("Dump", "success", "")
-    ]
+    for step, attempt in (("1", 2), ("Dump", 3)):
+        assert run("again", "true", server, "--step", step)[0] == 0
+        [shown] = poll(server, "again")["steps"]
+        assert (shown["name"], shown["status"], shown["error"], shown["attempt"]) == ("Dump", "success", "", attempt)
+
+
+def test_a_running_command_gives_signs_of_life(server: Server) -> None:
+    """A command that is killed with everything around it is no longer shown as running for ever."""
+    process = start("run", "--session", "alive", "--", "sh", "-c", "echo ready; read line", url=server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    asyncio.run(eventually(lambda: bool(poll(server, "alive")["steps"]), WAIT_S))
+    asyncio.run(eventually(lambda: "liveness" in poll(server, "alive")["steps"][0], WAIT_S))
+    assert poll(server, "alive")["steps"][0]["liveness"]["state"] == "live"
+    assert finish(process, b"\n")[0] == 0
 
 
 @pytest.mark.parametrize(

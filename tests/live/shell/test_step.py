@@ -36,6 +36,21 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
     assert (shown["status"], shown["error"], shown["message"]) == ("success", "", "8 rows")
 
 
+def test_a_step_has_a_number_or_a_name(server: Server) -> None:
+    """A name that an open-ended session does not have yet is a new step; one that is not needed is skipped."""
+    assert step(server, "names", "Parse", "start", "--timeout-ms", "5000") == (0, "")
+    assert step(server, "names", "Parse", "progress", "--current", "3") == (0, "")
+    assert step(server, "names", "Parse", "complete") == (0, "")
+    assert step(server, "names", "Save", "start") == (0, "")
+    assert step(server, "names", "2", "fail", "--error", "disk full") == (0, "")
+    assert step(server, "names", "2", "skip", "--message", "not needed") == (0, "")
+    assert [(each["name"], each["status"], each["message"]) for each in poll(server, "names")["steps"]] == [
+        ("Parse", "success", ""),
+        ("Save", "success", "not needed"),
+    ]
+    assert "liveness" not in json.dumps(poll(server, "names"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "token", "reason"),
     [

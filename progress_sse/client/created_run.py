@@ -1,0 +1,116 @@
+"""The run of a session that was created here, and the reports that make up its state. Pure.
+
+Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
+start and its end, and of the session what it says of itself and its end.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from progress_sse.client.reports import (
+    Advance,
+    Beat,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    StepRef,
+    Update,
+)
+from progress_sse.core.commands import Unchanged
+
+_Entry: TypeAlias = list[Start | Complete | Skip | Plan]
+
+
+@dataclass(slots=True)
+class CreatedRun:
+    """The run that was created here.
+
+    Attributes:
+        creation: The report that creates it, with what was said of the session since.
+        key: The key of its creation.
+        name: The server's name of it; empty if the server does not name it.
+        losses: How often it was created again since the last applied report.
+        lost_at: When it was last lost.
+    """
+
+    creation: Create
+    key: str
+    name: str = ""
+    losses: int = 0
+    lost_at: float = -math.inf
+    _entries: list[_Entry] = field(default_factory=list)
+    _finish: Finish | None = None
+
+    def renewed(self) -> "CreatedRun":
+        """Return the run of a child process, which has applied no report."""
+        return replace(self, _entries=[], _finish=None)
+
+    def reports(self) -> list[Update]:
+        """Return the applied reports that count, in the order of the starts."""
+        applied: list[Update] = [report for entry in self._entries for report in entry]
+        return applied if self._finish is None else [*applied, self._finish]
+
+    def note(self, report: Update) -> None:
+        """Record an applied report."""
+        self.losses = 0
+        match report:
+            case Start():
+                self._finish = None
+                self._start(report)
+            case Complete():
+                self._entry_of(report.step)[1:] = [report]
+            case Advance():
+                del self._entry_of(report.step)[1:]
+            case Skip():
+                self._entry_of(report.step)[:] = [report]
+            case Plan():
+                self._finish = None
+                self._entries.append([report])
+            case Finish():
+                self._finish = report
+            case Describe():
+                self.creation = _described(self.creation, report)
+            case Beat():
+                pass
+
+    def _start(self, start: Start) -> None:
+        before = None if start.append else self._find(start.step)
+        if before is not None and isinstance(start.step, str):  # Another place would give it another number.
+            before[:] = [start]
+            return
+        if before is not None:
+            self._entries.remove(before)
+        self._entries.append([start])
+
+    def _entry_of(self, step: StepRef) -> _Entry:
+        """Return the entry of a step; another process may have started it."""
+        entry = self._find(step)
+        if entry is None:
+            entry = [Start(step)]
+            self._entries.append(entry)
+        elif isinstance(entry[0], Skip):
+            entry[:] = [Start(step)]
+        return entry
+
+    def _find(self, step: StepRef) -> _Entry | None:
+        for entry in reversed(self._entries):
+            if not isinstance(entry[0], Plan) and entry[0].step == step:
+                return entry
+        return None
+
+
+def _described(creation: Create, change: Describe) -> Create:
+    if not isinstance(change.title, Unchanged):
+        creation = replace(creation, title=change.title)
+    if not isinstance(change.labels, Unchanged):
+        merged = {} if change.labels is None else {**creation.labels, **change.labels}
+        labels = {key: text for key, text in merged.items() if text is not None}
+        creation = replace(creation, labels=labels)
+    if not isinstance(change.links, Unchanged):
+        creation = replace(creation, links=change.links or ())
+    return creation

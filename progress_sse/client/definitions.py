@@ -1,0 +1,96 @@
+"""What a job says of its session: its steps, and what its readers find beside them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from progress_sse.client.reports import Create, Describe, fit_text
+from progress_sse.core.commands import Unchanged
+from progress_sse.core.details import MAX_LABEL_VALUE_CHARS, MAX_TITLE_CHARS, Link
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.model import StepDefinition
+
+Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Links for the readers: URLs by their labels, or pairs of both."""
+
+Labels: TypeAlias = Mapping[str, str]
+"""Texts by their names, by which a session is found."""
+
+
+def define(
+    steps: Sequence[str | StepDefinition] | None,
+    workflow: str | None,
+    title: str | None,
+    labels: Labels | None,
+    links: Links | None,
+    open_ended: bool,
+) -> Create:
+    """Return the creation of a session: with steps by names or definitions, or a workflow of the server.
+
+    Raises:
+        ConfigurationError: Steps and workflow are both given, or a step is neither a name nor a definition.
+    """
+    if steps is not None and workflow is not None:
+        raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
+    return Create(
+        None if steps is None else definitions(steps),
+        workflow,
+        title=fit_title(title),
+        labels=fit_labels(labels or {}),
+        links=fit_links(links or ()),
+        open_ended=open_ended,
+    )
+
+
+def definitions(steps: Sequence[str | StepDefinition]) -> tuple[StepDefinition, ...]:
+    """Return steps by names or definitions as definitions.
+
+    Raises:
+        ConfigurationError: One is neither.
+    """
+    return tuple(map(_definition, steps))
+
+
+def _definition(step: str | StepDefinition) -> StepDefinition:
+    if isinstance(step, StepDefinition):
+        return step
+    if isinstance(step, str):
+        return StepDefinition(fit_text(step))
+    raise ConfigurationError("A step is given by its name or by its StepDefinition.")
+
+
+def fit_title(title: str | None) -> str | None:
+    """Return a title that the server accepts; an empty one is none."""
+    return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
+
+
+def fit_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels whose texts the server accepts."""
+    return {fit_text(key): fit_text(text, MAX_LABEL_VALUE_CHARS) for key, text in labels.items()}
+
+
+def fit_links(links: Links) -> tuple[Link, ...]:
+    """Return links as the server has them.
+
+    Raises:
+        ValueError: One is no pair of label and URL.
+    """
+    pairs = links.items() if isinstance(links, Mapping) else links
+    return tuple(Link(fit_text(label), fit_text(url)) for label, url in pairs)
+
+
+def change(
+    title: str | Unchanged | None,
+    labels: Mapping[str, str | None] | Unchanged | None,
+    links: Links | Unchanged | None,
+) -> Describe:
+    """Return the report that changes what the session says of itself."""
+    return Describe(
+        title if isinstance(title, Unchanged) else fit_title(title),
+        labels if labels is None or isinstance(labels, Unchanged) else _changed_labels(labels),
+        links if links is None or isinstance(links, Unchanged) else fit_links(links),
+    )
+
+
+def _changed_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
+    kept = {key: text for key, text in labels.items() if text is not None}
+    return {**dict.fromkeys(fit_text(key) for key, text in labels.items() if text is None), **fit_labels(kept)}

@@ -1,0 +1,76 @@
+"""A worker's attempt at its steps, and how long it may be silent about one that runs."""
+
+import uuid
+from typing import Final
+
+from progress_sse.core.errors import ConfigurationError
+
+LEASE_S: Final = 30.0
+"""Seconds without a sign of life after which a running step counts as stalled, unless the job says otherwise."""
+
+LOST_AFTER_MS: Final = 600_000
+"""Milliseconds without a sign of life after which it counts as lost, at least."""
+
+_SHORTEST_S: Final = 1
+_LONGEST_S: Final = 3600
+
+_SIGNS: Final = 3
+"""Signs of life in the time of a lease, so that two may be missed."""
+
+
+class Lease:
+    """An attempt, which other attempts at the same step replace, and its lease.
+
+    The id of the attempt is made when the attempt begins. So processes that fork before that have attempts of their
+    own, and those that fork later share one, since they share the job.
+
+    Attributes:
+        lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
+        lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
+        is_handed_on: Whether the job expects that another attempt replaces this one.
+    """
+
+    __slots__ = ("_made", "is_handed_on", "lease_ms", "lost_after_ms")
+
+    def __init__(
+        self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: str | None = None
+    ) -> None:
+        """Prepare an attempt; without an `attempt_id` it gets one when it begins."""
+        self.lease_ms = lease_ms
+        self.lost_after_ms = lost_after_ms
+        self.is_handed_on = False
+        self._made: dict[str, str] = {} if attempt_id is None else {"id": attempt_id}
+
+    @property
+    def attempt_id(self) -> str:
+        """The id of the attempt, which begins with the first access."""
+        # `setdefault` is a single call into C: of several threads one makes the id.
+        return self._made.get("id") or self._made.setdefault("id", uuid.uuid4().hex)
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two signs of life."""
+        assert self.lease_ms is not None
+        return self.lease_ms / 1000 / _SIGNS
+
+    def begin(self) -> None:
+        """Make the id of the attempt, if there is none yet."""
+        assert self.attempt_id
+
+    def renewed(self) -> "Lease":
+        """Return a new attempt with the same times."""
+        return Lease(self.lease_ms, self.lost_after_ms)
+
+
+def lease_of(seconds: object) -> Lease | None:
+    """Return a new attempt whose lease has these seconds; without seconds there is none.
+
+    Raises:
+        ConfigurationError: They are no number from 1 to 3600.
+    """
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int | float) or not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ConfigurationError(f"lease_s must be a number of seconds from {_SHORTEST_S} to {_LONGEST_S}, or None.")
+    lease_ms = int(seconds * 1000)
+    return Lease(lease_ms, max(LOST_AFTER_MS, lease_ms))

@@ -1,0 +1,109 @@
+"""The JSON object of a report [docs/protocol.md]. Pure.
+
+A report without a lease, of a numbered step, has the keys that every server knows, in their order. Further keys follow
+only where a job uses them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from progress_sse.client.reports import (
+    Advance,
+    Beat,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    Report,
+    Skip,
+    Start,
+    StepRef,
+    Update,
+)
+from progress_sse.core.commands import Unchanged
+from progress_sse.core.details import Link
+from progress_sse.core.model import StepDefinition
+
+
+def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
+    """Return the body of a report that was made so many milliseconds ago."""
+    body = _creation(report) if isinstance(report, Create) else _update(report)
+    if report.lease is not None:
+        body["attempt_id"] = report.lease.attempt_id
+        if isinstance(report, Start):
+            body |= _given(lease_ms=report.lease.lease_ms, lost_after_ms=report.lease.lost_after_ms)
+    if ago_ms:
+        body["ago_ms"] = ago_ms
+    return body
+
+
+def _creation(report: Create) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if report.steps is not None:
+        body["steps"] = _definitions(report.steps)
+    elif report.workflow is not None:
+        body["workflow"] = report.workflow
+    body |= _given(title=report.title)
+    if report.labels:
+        body["labels"] = dict(report.labels)
+    if report.links:
+        body["links"] = _links(report.links)
+    if report.open_ended:
+        body["open_ended"] = True
+    return body
+
+
+def _update(report: Update) -> dict[str, Any]:
+    match report:
+        case Start():
+            appended = {"append": True} if report.append else {}
+            return {
+                "action": "start",
+                **_step(report.step),
+                "timeout_ms": report.timeout_ms,
+                **appended,
+                **_given(estimated_ms=report.estimated_ms),
+            }
+        case Advance(step, current, total, message):
+            return {"action": "progress", **_step(step), "current": current, "total": total, "message": message}
+        case Complete(step, success, message, error):
+            return {"action": "complete", **_step(step), "success": success, "message": message, "error": error}
+        case Skip(step, message):
+            return {"action": "skip", **_step(step), "message": message}
+        case Beat(step):
+            return {"action": "beat", **_step(step)}
+        case Finish(success, error, links):
+            told = {} if links is None else {"links": _links(links)}
+            return {"action": "finish", "success": success, "error": error, **told}
+        case Plan(steps):
+            return {"action": "plan", "steps": _definitions(steps)}
+        case Describe():
+            return _description(report)
+
+
+def _description(report: Describe) -> dict[str, Any]:
+    body: dict[str, Any] = {"action": "describe"}
+    if not isinstance(report.title, Unchanged):
+        body["title"] = report.title
+    if not isinstance(report.labels, Unchanged):
+        body["labels"] = None if report.labels is None else dict(report.labels)
+    if not isinstance(report.links, Unchanged):
+        body["links"] = None if report.links is None else _links(report.links)
+    return body
+
+
+def _step(step: StepRef) -> dict[str, StepRef]:
+    return {"name": step} if isinstance(step, str) else {"step": step}
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _definitions(steps: Iterable[StepDefinition]) -> list[dict[str, Any]]:
+    return [{"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms} for each in steps]
+
+
+def _links(links: Iterable[Link]) -> list[dict[str, str]]:
+    return [{"label": each.label, "url": each.url} for each in links]

@@ -1,0 +1,142 @@
+"""What a job reports of its session as a whole, and of steps that it skips; nothing in here blocks."""
+
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from progress_sse.client.definitions import Links, change, definitions, fit_links
+from progress_sse.client.errors import ReportError
+from progress_sse.client.lease import Lease
+from progress_sse.client.own_steps import OwnSteps
+from progress_sse.client.report_queue import Prepare, log
+from progress_sse.client.reports import (
+    Complete,
+    Create,
+    Finish,
+    Plan,
+    SessionReport,
+    Skip,
+    StepRef,
+    error_text,
+    fit_text,
+    step_ref,
+)
+from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.model import StepDefinition
+
+
+class SessionReports(ABC):
+    """The reports on a session as a whole.
+
+    Attributes:
+        session_id: The session; empty where nothing is reported.
+        lease: The attempt that steps start by; `None` without attempts.
+        own_steps: The steps that were started here.
+    """
+
+    session_id = ""
+    lease: Lease | None = None
+    own_steps = OwnSteps()
+    _creation: Create | None = None
+    _entered_in: int | None = None
+    _has_succeeded: bool | None = None  # Whether the session was ended with success; `None` while it goes on.
+
+    @abstractmethod
+    def put(self, prepare: Prepare) -> None:
+        """Queue the report that `prepare` creates, and keep errors of that from the job."""
+
+    def skip(self, number: StepRef, message: str = "") -> None:
+        """Count a step as done that is not needed: one that was never started, or has failed."""
+        self.put(lambda: partial(self._skipped, step_ref(number), fit_text(message)))
+
+    def plan(self, steps: Sequence[str | StepDefinition]) -> None:
+        """Append steps to an open-ended session, by their names or with their times."""
+        self.put(lambda: partial(self._of_session, Plan(definitions(steps))))
+
+    def describe(
+        self,
+        *,
+        title: str | Unchanged | None = UNCHANGED,
+        labels: Mapping[str, str | None] | Unchanged | None = UNCHANGED,
+        links: Links | Unchanged | None = UNCHANGED,
+    ) -> None:
+        """Change what the session says besides its steps; `None` removes a value. All its readers read it.
+
+        Args:
+            title: Its name for people.
+            labels: Texts by which it is found, to be merged with the former ones; `None` removes one, or all.
+            links: Pages about it, which replace the former ones: URLs by their labels, or pairs of both.
+        """
+        self.put(lambda: partial(self._of_session, change(title, labels, links)))
+
+    def finish(self, *, links: Links | None = None) -> None:
+        """End the session with success, and give it these `links`.
+
+        Running steps succeed, steps that were never started are skipped, and failed ones stay failed. The end of the
+        block does that for an open-ended session that it has created.
+        """
+        self.put(lambda: partial(self._of_session, Finish(links=None if links is None else fit_links(links))))
+
+    def fail(self, error: str | BaseException, *, links: Links | None = None) -> None:
+        """End the session with failure, for which the session and its running steps bear the `error`.
+
+        An exception that leaves the block of a session that it has created does that.
+        """
+        self.put(
+            lambda: partial(
+                self._of_session, Finish(False, error_text(error), None if links is None else fit_links(links))
+            )
+        )
+
+    def begin_step(self, step: StepRef, lease: Lease | None) -> bool:
+        """Record that a step starts; return whether it is to be appended, since one of that name has ended."""
+        self._has_succeeded = None
+        self.own_steps.start(step, lease)
+        may_append = isinstance(step, str) and (self._creation is None or self._creation.open_ended)
+        return may_append and self.own_steps.has_ended(step)
+
+    def _report_end(self, error: BaseException | None) -> None:
+        """Report what the end of the block means for the session, in the process that has entered it.
+
+        An exception ends a session that was created here, and so does the normal end of the block if it is open-ended.
+        Of another session an exception ends the steps that were started here.
+        """
+        is_open_ended = self._creation is not None and self._creation.open_ended
+        if os.getpid() != self._entered_in or (self.lease is None and not is_open_ended):
+            return
+        if error is None:
+            if is_open_ended and self._has_succeeded is None:
+                self.finish()
+            return
+        try:
+            if self._creation is None:
+                for step in self.own_steps.running:
+                    self._break_off(step, error)
+            elif self._has_succeeded is not False:
+                self.fail(error)
+        except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
+            log(logging.WARNING, "cannot report that %r failed: %s", self.session_id, failure)
+
+    def _break_off(self, step: StepRef, error: BaseException) -> None:
+        self.put(lambda: partial(self._broken_off, step, error_text(error)))
+
+    # The job's objects have been read by then: these functions use our own values, and may run in any thread.
+
+    def _skipped(self, step: StepRef, message: str) -> Skip:
+        return Skip(step, message, lease=self.own_steps.lease_of(step))
+
+    def _broken_off(self, step: StepRef, error: str) -> Complete:
+        self.own_steps.end(step)
+        return Complete(step, success=False, error=error, lease=self.own_steps.lease_of(step))
+
+    def _of_session(self, report: SessionReport) -> SessionReport:
+        if isinstance(report, Finish):
+            self._has_succeeded = report.success
+        elif isinstance(report, Plan):
+            self._has_succeeded = None
+        # The server knows an attempt only by a creation or a start.
+        is_known = self._creation is not None or not self.own_steps.is_empty
+        return replace(report, lease=self.lease if is_known else None)

@@ -1,0 +1,163 @@
+"""The reports on one step of a job; nothing in here blocks."""
+
+from functools import partial
+from operator import index
+
+from progress_sse.client.count import Count
+from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.lease import Lease
+from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text, step_ref
+from progress_sse.client.session_reports import SessionReports
+
+
+class StepReports:
+    """The reports on a step.
+
+    Attributes:
+        number: The step's number or name.
+        reporter: The reports on its session.
+    """
+
+    def __init__(
+        self,
+        reporter: SessionReports,
+        number: StepRef,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+    ) -> None:
+        """Use `Progress.step`."""
+        self.number = number
+        self.reporter = reporter
+        self._timeout_ms = timeout_ms
+        self._estimated_ms = estimated_ms
+        self._lease = reporter.lease
+        self._has_started = False
+        self._first_message = message
+        self._message: str | None = None
+        self._reached = _Reached(0, None)
+        # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
+        # other to 0 anyway.
+        self._tracked = 0
+        self._latest = Latest(number, self._read)
+
+    def take_over(self) -> None:
+        """Let the next start begin an attempt of its own, and not that of the job's other steps."""
+        if self._lease is not None:
+            self._lease = self._lease.renewed()
+
+    def hand_on(self) -> None:
+        """Expect another attempt at the step, perhaps by another process; until then the step stays running."""
+        if self._lease is not None:
+            self._lease.is_handed_on = True
+
+    def start(self) -> None:
+        """Report that the step starts, anew if it had started before. Entering the block does that."""
+        self.reporter.put(
+            lambda: partial(
+                self._started,
+                step_ref(self.number),
+                self._timeout_ms and index(self._timeout_ms),
+                self._estimated_ms and index(self._estimated_ms),
+            )
+        )
+
+    def advance(self, count: int = 1, *, message: str | None = None) -> None:
+        """Report that `count` more units are done, and a new `message` if given; from any thread."""
+        # Called once per row of a job: while an earlier report waits, its sender will read this one, too.
+        if message is None and type(count) is int and self._latest.is_waiting:
+            self._reached.count.add(count)
+            if self._latest.is_waiting:
+                return
+            count = 0
+        self.reporter.put(
+            lambda: partial(self._advanced, step_ref(self.number), int(index(count)), self._text(message))
+        )
+
+    def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
+        """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
+        self.reporter.put(
+            lambda: partial(
+                self._set, step_ref(self.number), int(index(current)), total and index(total), self._text(message)
+            )
+        )
+
+    def complete(self, message: str | None = None) -> None:
+        """Report success. Leaving the block does that."""
+        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message), None))
+
+    def fail(self, error: str | BaseException) -> None:
+        """Report failure. An exception that leaves the block does that."""
+        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(None), error_text(error)))
+
+    # The job's objects have been read by then: these functions use our own values, and may run in any thread.
+
+    def _started(self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None) -> Start:
+        self._reached = _Reached(-self._tracked, None)
+        self._has_started = True
+        if self._lease is not None:
+            self._lease.begin()
+        self._latest.queue = {}  # An earlier attempt may have been given up.
+        is_appended = self.reporter.begin_step(step, self._lease)
+        return Start(step, timeout_ms, is_appended, estimated_ms, lease=self._lease)
+
+    def _lease_of(self, step: StepRef) -> Lease | None:
+        """Return the attempt that this job has the step by; `None` if another one may have started it."""
+        return self._lease if self._has_started else self.reporter.own_steps.lease_of(step)
+
+    def _advanced(self, step: StepRef, count: int, message: str | None) -> Latest:
+        self._reached.count.add(count)
+        return self._queued(step, message)
+
+    def _set(self, step: StepRef, current: int, total: int | None, message: str | None) -> Latest:
+        self._reached = _Reached(current - self._tracked, total)
+        return self._queued(step, message)
+
+    def _queued(self, step: StepRef, message: str | None) -> Latest:
+        self._set_message(message)
+        self._latest.step = step
+        self._latest.lease = self._lease_of(step)
+        return self._latest
+
+    def _completed(self, step: StepRef, message: str | None, error: str | None) -> Complete:
+        self._set_message(message)
+        self.reporter.own_steps.end(step)
+        return Complete(
+            step, success=error is None, message=self._message or "", error=error or "", lease=self._lease_of(step)
+        )
+
+    def _read(self) -> Advance:
+        # A total that is exceeded was wrong: it is unknown from then on.
+        reached = self._reached
+        done = reached.count.value + self._tracked
+        if reached.total is not None and done > reached.total:
+            reached.total = None
+        latest = self._latest
+        return Advance(latest.step, done, reached.total, self._message or "", lease=latest.lease)
+
+    def _text(self, message: str | None) -> str | None:
+        """Return the message to show from now on; `None` if it is shown already."""
+        if message is None and self._message is None:
+            message = self._first_message
+        return None if message is None else fit_text(message)
+
+    def _set_message(self, message: str | None) -> None:
+        if message is not None:
+            self._message = message
+
+
+class _Reached:
+    """The progress of a step. It is replaced as a whole, so that count and total are always read together."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self, current: int, total: int | None) -> None:
+        self.count = Count(current)
+        self.total = total
+
+
+def length(items: object) -> int | None:
+    """Return the number of items, if it is known beforehand."""
+    with SuppressReportingErrors():
+        return len(items)  # type: ignore[arg-type]  # which this checks
+    return None

@@ -1,0 +1,333 @@
+"""The operations on one session, as methods: each becomes a command."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from progress_sse.core.commands import (
+    UNCHANGED,
+    Advance,
+    Beat,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    Target,
+    Unchanged,
+)
+from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.workflows import Workflows
+from progress_sse.store.types import Record
+
+
+class SessionOperations(ABC):
+    """What workers do to a session.
+
+    A step is meant by its number, from 1, or by a `StepName`. Each operation but `create_session` and `delete_session`
+    takes two further values:
+
+    * `attempt_id`: The text that the worker made for its attempt. Another attempt that replaced it refuses the
+      operation (`AttemptSupersededError`).
+    * `ago_ms`: How many milliseconds ago it happened, by a monotonic clock.
+
+    Attributes:
+        workflows: Define the steps of sessions that bring none of their own.
+    """
+
+    workflows: Workflows
+
+    @abstractmethod
+    async def _perform(self, session_id: str, command: Command) -> Record | None:
+        """Apply a command."""
+
+    async def create_session(
+        self,
+        session_id: str,
+        total_steps: int = DEFAULT_TOTAL_STEPS,
+        *,
+        steps: Sequence[StepDefinition] | None = None,
+        workflow: str | None = None,
+        replace: bool = True,
+        title: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        links: Sequence[Link] = (),
+        open_ended: bool = False,
+        accepts: Sequence[RequestKind] = (),
+        attempt_id: str | None = None,
+    ) -> SessionProgress:
+        """Create a `pending` session. All its readers may read title, labels, links and `accepts`.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            total_steps: How many steps it has. The workflow `default` names as many of them as it defines. Ignored if
+                `steps` or `workflow` is given, and for an open-ended session, which begins without steps then.
+            steps: The session's own step definitions.
+            workflow: The name of the workflow to take the steps from.
+            replace: Whether to replace an existing session of that id, whose event ids are never used again.
+            title: Its name for people.
+            labels: Texts by which it is found.
+            links: Pages about it.
+            open_ended: Whether steps may be added, so that `finish_session` alone completes it.
+            accepts: What readers may ask of its worker.
+            attempt_id: The attempt of the worker that creates it.
+
+        Raises:
+            SessionExistsError: The session exists, and `replace` is false.
+            UnknownWorkflowError: No workflow has that name.
+            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
+        """
+        if steps is not None:
+            definitions = tuple(steps)
+        elif workflow is not None:
+            definitions = self.workflows.named(workflow)
+        else:
+            definitions = () if open_ended else self.workflows.resized(total_steps)
+        command = Create(
+            definitions,
+            replace,
+            title=title,
+            labels=dict(labels or {}),
+            links=tuple(links),
+            open_ended=open_ended,
+            accepts=tuple(accepts),
+            attempt_id=attempt_id,
+        )
+        return _progress(await self._perform(session_id, command))
+
+    async def start_step(
+        self,
+        session_id: str,
+        step: Target,
+        timeout_ms: int | None = None,
+        *,
+        append: bool = False,
+        estimated_ms: int | None = None,
+        attempt_id: str | None = None,
+        lease_ms: int | None = None,
+        lost_after_ms: int | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Start a step, also one that was started before; creates the session if it does not exist.
+
+        By a name it starts the first step of that name. An open-ended session gets a step where it has none of the
+        name. A session that it creates by a name is open-ended.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            step: The step.
+            timeout_ms: Milliseconds that it may take; `None` and 0 mean the timeout of its definition.
+            append: Whether to add a step to an open-ended session even if it has one of that name.
+            estimated_ms: Milliseconds that a step that is added is expected to take; `None` is the default.
+            attempt_id: See the class.
+            lease_ms: Milliseconds without a report or `beat` after which the step counts as stalled, from 1000 to
+                3600000; needs an `attempt_id`. `None` means never.
+            lost_after_ms: Milliseconds without a report or `beat` after which it counts as lost, at least `lease_ms`.
+                `None` means never.
+            ago_ms: See the class.
+
+        Raises:
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name, and its steps are fixed.
+            TooManyStepsError: The session would have too many steps.
+            AttemptSupersededError: A later attempt has replaced this one.
+        """
+        command = self.start_command(step, timeout_ms)._replace(
+            append=append,
+            estimated_ms=estimated_ms,
+            attempt_id=attempt_id,
+            lease_ms=lease_ms,
+            lost_after_ms=lost_after_ms,
+            ago_ms=ago_ms,
+        )
+        return _progress(await self._perform(session_id, command))
+
+    def start_command(self, step: Target, timeout_ms: int | None, run: str | None = None) -> Start:
+        """Return the command that starts a step, and creates a session of the workflow `default` if needed.
+
+        With a `run` it creates no session.
+        """
+        return Start(step, self.workflows.named(), timeout_ms, run)
+
+    async def complete_step(
+        self,
+        session_id: str,
+        step: Target,
+        success: bool = True,
+        message: str = "",
+        error: str = "",
+        *,
+        conclusion: Literal["cancelled"] | None = None,
+        links: Sequence[Link] | None = None,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Complete a step, with success or an error; the last report wins.
+
+        A `conclusion` says what ended a step without success; `links` replace those of the session.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepNotStartedError: The step was never started.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            AttemptSupersededError: The step's newest attempt is another one.
+        """
+        command = Complete(
+            step,
+            success,
+            message,
+            error,
+            conclusion=conclusion,
+            links=None if links is None else tuple(links),
+            attempt_id=attempt_id,
+            ago_ms=ago_ms,
+        )
+        return _progress(await self._perform(session_id, command))
+
+    async def report_progress(
+        self,
+        session_id: str,
+        step: Target,
+        current: int,
+        total: int | None = None,
+        message: str = "",
+        *,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepNotStartedError: The step was never started.
+            StepNotRunningError: The step has ended.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            AttemptSupersededError: The step's newest attempt is another one.
+            InvalidRequestError: Not 0 ≤ current ≤ total.
+        """
+        command = Advance(step, current, total, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        return _progress(await self._perform(session_id, command))
+
+    async def skip_step(
+        self, session_id: str, step: Target, message: str = "", *, attempt_id: str | None = None, ago_ms: int = 0
+    ) -> SessionProgress:
+        """Count a step as done that is not needed: one that was never started, or has failed.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepStartedError: The step runs, or has succeeded.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            AttemptSupersededError: The step's newest attempt is another one.
+        """
+        command = Skip(step, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        return _progress(await self._perform(session_id, command))
+
+    async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
+        """Give a sign of life for a running step, which renews its lease, and change nothing else.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepNotStartedError: The step was never started.
+            StepNotRunningError: The step has ended.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            AttemptSupersededError: The step's newest attempt is another one.
+        """
+        await self._perform(session_id, Beat(step, attempt_id=attempt_id, ago_ms=ago_ms))
+
+    async def finish_session(
+        self,
+        session_id: str,
+        success: bool = True,
+        error: str = "",
+        *,
+        conclusion: Literal["cancelled"] | None = None,
+        links: Sequence[Link] | None = None,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """End the session as a whole; its status stays until a step is started or planned.
+
+        With success, running steps succeed, steps never started are skipped, and failed ones stay. Otherwise running
+        steps end with the `error`, which the session bears, too. `links` replace those of the session.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
+            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
+            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
+        """
+        command = Finish(
+            success,
+            error,
+            conclusion,
+            None if links is None else tuple(links),
+            attempt_id=attempt_id,
+            ago_ms=ago_ms,
+        )
+        return _progress(await self._perform(session_id, command))
+
+    async def plan_steps(
+        self, session_id: str, steps: Sequence[StepDefinition], *, attempt_id: str | None = None, ago_ms: int = 0
+    ) -> SessionProgress:
+        """Append steps to an open-ended session.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepsFixedError: The session is not open-ended.
+            TooManyStepsError: The session would have too many steps.
+            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
+        """
+        command = Plan(tuple(steps), attempt_id=attempt_id, ago_ms=ago_ms)
+        return _progress(await self._perform(session_id, command))
+
+    async def describe_session(
+        self,
+        session_id: str,
+        *,
+        title: str | Unchanged | None = UNCHANGED,
+        labels: Mapping[str, str | None] | Unchanged | None = UNCHANGED,
+        links: Sequence[Link] | Unchanged | None = UNCHANGED,
+        accepts: Sequence[RequestKind] | Unchanged | None = UNCHANGED,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Change what the session says besides its steps; `None` removes a value.
+
+        Labels are merged with those that it has, and `None` removes one of them; links and `accepts` are replaced.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
+            TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.
+        """
+        command = Describe(
+            title,
+            labels,
+            links if links is None or isinstance(links, Unchanged) else tuple(links),
+            accepts if accepts is None or isinstance(accepts, Unchanged) else tuple(accepts),
+            attempt_id=attempt_id,
+            ago_ms=ago_ms,
+        )
+        return _progress(await self._perform(session_id, command))
+
+    async def delete_session(self, session_id: str) -> None:
+        """Remove the session and its log.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+        """
+        await self._perform(session_id, Delete())
+
+
+def _progress(record: Record | None) -> SessionProgress:
+    assert record is not None
+    return record.session.progress

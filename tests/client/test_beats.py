@@ -1,0 +1,477 @@
+"""Signs of life: when they are due, what their answers mean, and how they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import math
+from typing import Any
+
+import pytest
+
+from progress_sse import AsyncProgress, Progress
+from progress_sse.client.beat_schedule import BeatSchedule, beats_of, by_destination
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.handle import Reporter
+from progress_sse.client.lease import Lease
+from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import ReportDropped
+from progress_sse.client.reports import Advance, Beat, Complete, Finish, Latest, Report, Skip, Start
+from progress_sse.client.thread_sender import thread_sender
+from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
+from tests.client.fake import FakeServer, FakeTransport
+from tests.client.shells import Shell
+from tests.harness.serving import eventually
+
+LEASE = Lease(30_000, 600_000, "mine")
+SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replaced this one.")
+
+
+class BeatBench(Bench):
+    """An outbox whose steps have a lease."""
+
+    def begin(self, *steps: int | str, lease: Lease = LEASE) -> None:
+        self.put(*(Start(step, lease=lease) for step in steps))
+        self.deliver()
+
+    def beats(self) -> list[ReportRequest]:
+        return self.outbox.take_beats(self.clock.monotonic())
+
+    def due_in(self) -> float:
+        return self.outbox.beat_at() - self.clock.monotonic()
+
+    def answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
+        self.outbox.take_beat_answer(request, answer, self.clock.monotonic())
+
+
+def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
+    """It does so again and again; it has no key, and its run if that is known."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    assert bench.due_in() == 10
+    assert bench.beats() == []
+    for _ in range(3):
+        bench.clock.advance(10)
+        [beat] = bench.beats()
+        assert beat == ReportRequest("nightly", Beat(1), "", "one")
+        assert beat.report.lease is LEASE
+        bench.answer(beat, OK)
+        assert bench.due_in() == 10
+
+
+def test_a_report_of_the_step_is_a_sign_of_life() -> None:
+    """Another step of the session needs its own."""
+    bench = BeatBench()
+    bench.begin(1, 2)
+    bench.clock.advance(9)
+    bench.put(Advance(1, 5, lease=LEASE))
+    bench.send()
+    bench.clock.advance(1)
+    assert [beat.report for beat in bench.beats()] == [Beat(2)]
+    bench.clock.advance(9)
+    assert [beat.report for beat in bench.beats()] == [Beat(1)]
+
+
+@pytest.mark.parametrize("end", [Complete(1), Complete(1, False), Skip(1), Finish(), Start(1)])
+def test_a_step_that_has_ended_gives_no_sign_of_life(end: Report) -> None:
+    """Nor does one that was started again without a lease."""
+    bench = BeatBench()
+    bench.begin(1)
+    assert bench.outbox.has_running_steps
+    bench.put(end)
+    bench.deliver()
+    assert not bench.outbox.has_running_steps
+    assert bench.due_in() == math.inf
+
+
+@pytest.mark.parametrize("report", [Complete(1), Advance(1, 1), Start(1)])
+def test_a_refused_report_ends_the_signs_of_life(report: Report) -> None:
+    """The step has ended otherwise, for example by another process."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.put(report)
+    bench.send(ReportAnswer(409, "step-not-running", "no"))
+    assert bench.due_in() == math.inf
+
+
+def test_no_sign_of_life_overtakes_a_report() -> None:
+    """It waits while reports wait or are under way; waiting progress of one step does not silence another."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.clock.advance(20)
+    bench.put(Complete(1))
+    assert (bench.beats(), bench.due_in()) == ([], math.inf)
+    request = bench.next()
+    assert request is not None
+    assert (bench.beats(), bench.due_in()) == ([], math.inf)
+    bench.take(request, NO_ANSWER)
+    assert bench.due_in() == math.inf
+    bench = BeatBench()
+    bench.begin(1, 2)
+    bench.clock.advance(20)
+    bench.put(Advance(1, 5))
+    assert len(bench.beats()) == 2
+
+
+@pytest.mark.parametrize("answer", [NO_ANSWER, BUSY])
+def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer) -> None:
+    """None waits; when it answers again, the next one is due as ever."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, answer)
+    pause_s = bench.outbox.server.not_before - bench.clock.monotonic()
+    assert pause_s > 0
+    assert bench.outbox.is_empty
+    assert bench.due_in() == 10
+    bench.outbox.server.not_before += 20
+    bench.clock.advance(10)
+    assert bench.beats() == []
+    assert bench.due_in() == 10
+    bench.clock.advance(20)
+    [beat] = bench.beats()
+    bench.answer(beat, OK)
+    assert bench.outbox.server.reason is None
+    assert (bench.outbox.lost, bench.outbox.events()) == (0, [])
+
+
+@pytest.mark.parametrize("answer", [ReportAnswer(429), ReportAnswer(500)])
+def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
+    """The next one is due as ever, and reports are not held up."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, answer)
+    assert bench.due_in() == 10
+    bench.put(Complete(1))
+    assert bench.send() == Complete(1)
+
+
+@pytest.mark.parametrize(
+    "answer", [ReportAnswer(422, "invalid-request", "no"), ReportAnswer(409, "step-not-running"), NOT_FOUND, OTHER_RUN]
+)
+def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer) -> None:
+    """A former version knows none, and no report is lost by that; the next start begins anew."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, answer)
+    assert bench.due_in() == math.inf
+    assert (bench.outbox.lost, bench.outbox.events()) == (0, [])
+    bench.begin(1)
+    assert bench.due_in() == 10
+
+
+@pytest.mark.parametrize("answer", [SUPERSEDED, ReportAnswer(409, "step-not-running")])
+def test_an_answer_that_a_new_attempt_has_overtaken_is_ignored(answer: ReportAnswer) -> None:
+    """The step has started again since."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.begin(1, lease=LEASE.renewed())
+    bench.answer(beat, answer)
+    assert bench.due_in() == 10
+    assert bench.outbox.events() == []
+
+
+@pytest.mark.parametrize("by_beat", [False, True])
+def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) -> None:
+    """Waiting and later reports are dropped and counted; other steps and attempts are reported on."""
+    bench = BeatBench()
+    bench.begin(1, 2)
+    if by_beat:
+        bench.clock.advance(10)
+        beat, _ = bench.beats()
+        bench.answer(beat, SUPERSEDED)
+    else:
+        bench.put(Complete(1, lease=LEASE), Complete(1, lease=LEASE))
+        bench.send(SUPERSEDED)
+        assert bench.next() is None
+    [event] = bench.outbox.events()
+    assert isinstance(event, ReportDropped)
+    assert str(event.error).startswith("nothing more is reported on step 1, since ")
+    assert bench.outbox.lost == (0 if by_beat else 2)
+    latest = Latest(1, lambda: Advance(1, 5))
+    latest.lease = LEASE
+    bench.put(latest)
+    assert latest.is_waiting, "a loop does not put it again for each row"
+    lost = bench.outbox.lost
+    bench.put(Start(1, lease=LEASE), Complete(1, lease=LEASE), Complete(2, lease=LEASE), Complete(1))
+    assert bench.deliver() == [Complete(2), Complete(1)]
+    assert bench.outbox.lost == lost + 2
+    bench.begin(1, lease=LEASE.renewed())
+    child = bench.outbox.renewed()
+    child.put(Start(1, lease=LEASE))
+    assert child.is_empty
+
+
+def test_a_handed_on_step_is_superseded_without_a_word() -> None:
+    """A task that waits for its next attempt expects that; nothing counts as lost."""
+    lease = LEASE.renewed()
+    lease.is_handed_on = True
+    bench = BeatBench()
+    bench.begin(1, lease=lease)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, SUPERSEDED)
+    assert (bench.due_in(), bench.outbox.lost, bench.outbox.events()) == (math.inf, 0, [])
+
+
+@pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
+def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> None:
+    """It is created again at once, and not only with the next report of a silent job."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.answer(beat, gone)
+    assert bench.due_in() == math.inf
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
+    assert bench.deliver() == [Start(1)]
+    assert (bench.due_in(), bench.outbox.lost) == (10, 0)
+
+
+def test_a_report_that_is_under_way_finds_that_itself() -> None:
+    """The session is created again once."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.clock.advance(10)
+    [beat] = bench.beats()
+    bench.put(Start(2, lease=LEASE))
+    bench.answer(beat, NOT_FOUND)
+    bench.send(NOT_FOUND)
+    assert bench.send(ReportAnswer(201, run="two")) == AGAIN
+    assert bench.deliver() == [Start(1), Start(2)]
+
+
+def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
+    """A child process gives none for the steps of its parent."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.put(Start(2, lease=LEASE))
+    bench.send(NOT_FOUND)
+    bench.send(ReportAnswer(201, run="two"))
+    assert not bench.outbox.has_running_steps
+    bench.deliver()
+    bench.clock.advance(10)
+    assert [beat.report for beat in bench.beats()] == [Beat(1), Beat(2)]
+    assert not bench.outbox.renewed().has_running_steps
+
+
+def test_a_refused_creation_ends_the_signs_of_life() -> None:
+    """Another run has the id."""
+    bench = BeatBench()
+    bench.put(CREATE)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.begin(1)
+    bench.put(Start(2))
+    bench.send(OTHER_RUN)
+    bench.send(ReportAnswer(409, "session-exists"))
+    assert bench.due_in() == math.inf
+
+
+class Queue:
+    """A queue with a sign of life that is due at a time."""
+
+    def __init__(self, at: float, destination: str = "here", count: int = 1) -> None:
+        self.at = at
+        self.destination = destination
+        self.count = count
+
+    def beat_at(self) -> float:
+        return self.at
+
+    def take_beats(self) -> list[ReportRequest]:
+        return [ReportRequest("a", Beat(step), "") for step in range(self.count)]
+
+
+def test_queues_take_turns_by_time() -> None:
+    """One whose reports were a sign of life meanwhile is planned anew."""
+    schedule: BeatSchedule[Queue] = BeatSchedule()
+    first, second, silent = Queue(5), Queue(3), Queue(math.inf)
+    for queue in (first, second, silent, second):
+        schedule.check(queue)
+    assert schedule.wake_at() == 3
+    second.at = 9
+    assert schedule.take_due(4) == []
+    assert schedule.take_due(5) == [first]
+    second.at = 7
+    schedule.check(second)
+    assert schedule.wake_at() == 7
+    assert schedule.take_due(9) == [second]
+    assert schedule.wake_at() == math.inf
+
+
+def test_a_queue_that_is_gone_gives_no_sign_of_life() -> None:
+    """The schedule does not keep it."""
+    schedule: BeatSchedule[Queue] = BeatSchedule()
+    schedule.check(Queue(3))
+    gc.collect()
+    assert schedule.take_due(3) == []
+
+
+def test_signs_of_life_to_one_server_go_together() -> None:
+    """They do so up to a limit."""
+    queues = [Queue(1, count=2), Queue(1, "there"), Queue(1, count=2)]
+    here, there = by_destination(queues)
+    assert (here, there) == ([queues[0], queues[2]], [queues[1]])
+    assert [len(beats) for beats in beats_of(here, 3)] == [3, 1]
+    nothing: list[Queue] = []
+    assert list(beats_of(nothing, 3)) == []
+
+
+def begin(progress: Reporter) -> None:
+    """Start a step that is silent from then on."""
+    progress.step(1).start()
+
+
+async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
+    """The thread or task that reports does so; they end with the step, and no thread is added."""
+    fake = FakeTransport()
+    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
+    begin(progress)
+    await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
+    progress.step(1).complete()
+    assert await shell.flush(progress, 20)
+    assert fake.reports[-1] == Complete(1)
+    await shell.close(progress)
+    assert {report.lease for report in fake.reports} == {progress.lease}
+    assert progress.lost == 0
+
+
+async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell) -> None:
+    """Each has its session and no key, and they go on one connection."""
+    async with FakeServer() as server:
+        server.may_answer.set()
+        jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "abc"]
+        for progress in jobs:
+            begin(progress)
+
+        def together() -> list[set[str]]:
+            bodies = [json.loads(seen.body) for seen in server.seen]
+            beats = [[each for each in body.get("updates", []) if each["action"] == "beat"] for body in bodies]
+            assert not any("idempotency_key" in each for batch in beats for each in batch)
+            return [{each["session_id"] for each in batch} for batch in beats]
+
+        await eventually(lambda: {"a", "b", "c"} in together(), 20)
+        for progress in jobs:
+            progress.step(1).complete()
+            await shell.close(progress)
+
+
+async def test_a_server_without_batches_gets_single_signs_of_life(shell: Shell) -> None:
+    """It may be older still."""
+    async with FakeServer(is_old=True) as server:
+        server.may_answer.set()
+        jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "ab"]
+        for progress in jobs:
+            begin(progress)
+
+        def alone() -> set[str]:
+            return {seen.request for seen in server.seen if json.loads(seen.body).get("action") == "beat"}
+
+        await eventually(lambda: len(alone()) == 2, 20)
+        for progress in jobs:
+            progress.step(1).complete()
+            await shell.close(progress)
+            assert progress.lost == 0
+
+
+async def test_a_superseded_job_goes_on(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told nothing of it; the log has one line."""
+    fake = FakeTransport(lambda request: SUPERSEDED if isinstance(request.report, Advance | Complete) else OK)
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1) as step:
+            for _ in range(1000):
+                step.advance()
+
+    await shell.run(work, progress)
+    await shell.run(work, progress)
+    assert progress.lost >= 1
+    [line] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "nothing more is reported on step 1" in line.getMessage()
+    assert fake.reports.count(Start(1)) == 1
+
+
+async def test_a_step_of_an_ended_loop_stays_alive() -> None:
+    """The thread gives its signs of life, as it sends the later reports."""
+    async with FakeServer() as server:
+        server.may_answer.set()
+
+        async def start() -> AsyncProgress:
+            progress = AsyncProgress.attach("a", url=server.url, lease_s=1)
+            begin(progress)
+            assert await progress.flush(20)
+            return progress
+
+        progress = await asyncio.to_thread(asyncio.run, start())
+        await eventually(lambda: any(b'"beat"' in seen.body for seen in server.seen), 20)
+        assert isinstance(vars(progress)["_sink"].sender, type(thread_sender()))
+        progress.step(1).complete()
+        await progress.aclose()
+
+
+async def test_a_transport_that_fails_harms_no_other(shell: Shell) -> None:
+    """Whatever it raises or returns for a sign of life, reports go on."""
+    answers: list[Any] = [OSError("no"), ValueError("no"), None, [], 5]
+
+    def answer(request: ReportRequest) -> ReportAnswer:
+        if not isinstance(request.report, Beat) or not answers:
+            return OK
+        failure = answers.pop()
+        if isinstance(failure, Exception):
+            raise failure
+        returned: ReportAnswer = failure
+        return returned
+
+    fake = FakeTransport(answer)
+    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
+    begin(progress)
+    await eventually(lambda: not answers, 30)
+    progress.step(1).complete()
+    assert await shell.flush(progress, 20)
+    await shell.close(progress)
+    assert fake.reports[-1] == Complete(1)
+    assert progress.lost == 0
+
+
+def test_a_job_that_drops_its_progress_is_no_longer_alive() -> None:
+    """Its step would otherwise look alive as long as the process lives."""
+    fake = FakeTransport()
+    progress = Progress.attach("a", transport=fake, lease_s=1)
+    begin(progress)
+    assert progress.flush(20)
+    del progress
+    gc.collect()
+    other = Progress.attach("b", transport=fake, lease_s=1)
+    begin(other)
+    while [request.session_id for request in fake.requests].count("b") < 3:
+        other.flush(0.1)
+    assert [request.report for request in fake.requests if request.session_id == "a"] == [Start(1)]
+    other.step(1).complete()
+    other.close()
+
+
+def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:
+    """It is made when it is sent."""
+    outbox = Outbox("a", tells_age=True)
+    outbox.put(Start(1, lease=LEASE), 0)
+    requests = outbox.next(1)
+    outbox.take(requests, [OK], 1)
+    assert [request.ago_ms for request in outbox.take_beats(100)] == [0]

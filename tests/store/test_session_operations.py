@@ -1,0 +1,160 @@
+"""What embedders may say of a session besides the start, progress and end of a numbered step."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from progress_sse.core.commands import StepName
+from progress_sse.core.details import Link
+from progress_sse.core.errors import (
+    AttemptSupersededError,
+    InvalidRequestError,
+    SessionNotFoundError,
+    StepNotRunningError,
+    StepRunningError,
+    StepsFixedError,
+    StepStartedError,
+    UnknownStepNameError,
+)
+from progress_sse.core.model import StepDefinition
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import StorageLimits
+from tests.clock import START, ManualClock
+
+PARSE = StepName("Parse")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The store's clock."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def store(clock: ManualClock) -> AsyncIterator[ProgressStore]:
+    """An empty store in memory: the backends are equal, as their contract shows."""
+    store = ProgressStore(MemoryBackend(StorageLimits()), clock=clock)
+    await store.open()
+    yield store
+    await store.aclose()
+
+
+async def test_a_session_says_what_it_is(store: ProgressStore) -> None:
+    """Labels are merged with the former ones; `None` removes a value; what is not given stays."""
+    created = await store.create_session(
+        "s",
+        title="Nightly",
+        labels={"customer": "acme", "kind": "import"},
+        links=[Link("Logs", "https://logs.example/1")],
+        accepts=["cancel"],
+    )
+    assert created.total_steps == 7
+    assert created.details.title == "Nightly"
+    assert created.details.accepts == ("cancel",)
+    described = await store.describe_session("s", labels={"kind": None, "size": "big"}, links=None, accepts=["retry"])
+    assert described.details.labels == {"customer": "acme", "size": "big"}
+    assert (described.details.title, described.details.links) == ("Nightly", ())
+    assert described.details.accepts == ("retry",)
+    removed = (
+        await store.describe_session("s", title=None, labels=None, links=[Link("A", "/a")], accepts=None)
+    ).details
+    assert (removed.title, removed.labels, removed.links, removed.accepts) == (None, {}, (Link("A", "/a"),), ())
+
+
+async def test_an_open_ended_session_finds_its_steps_on_the_way(store: ProgressStore) -> None:
+    """It begins without steps, unless it is given some, and `finish_session` alone completes it."""
+    assert (await store.create_session("s", open_ended=True)).total_steps == 0
+    await store.start_step("s", PARSE, 5000, estimated_ms=1000)
+    await store.report_progress("s", PARSE, 1, 2)
+    await store.complete_step("s", PARSE, message="first")
+    await store.start_step("s", PARSE, append=True)
+    await store.plan_steps("s", [StepDefinition("Save"), StepDefinition("Tell")])
+    await store.skip_step("s", StepName("Tell"), "no reader")
+    session = await store.finish_session("s", links=[Link("Result", "/result")])
+    assert session.status == "completed"
+    assert [(step.name, step.status, step.message, step.conclusion) for step in session.steps.values()] == [
+        ("Parse", "success", "first", None),
+        ("Parse", "success", "", None),
+        ("Tell", "success", "no reader", "skipped"),
+        ("Save", "success", "", "skipped"),
+    ]
+    assert session.steps[1].timeout_ms == 5000
+    assert session.details.links == (Link("Result", "/result"),)
+    assert (await store.create_session("s", steps=[StepDefinition("One")], open_ended=True)).total_steps == 1
+
+
+async def test_a_failure_ends_a_session_as_a_whole(store: ProgressStore) -> None:
+    """Its running steps end with it, and the session bears the error."""
+    await store.start_step("s", 1)
+    session = await store.finish_session("s", False, "cancelled by hand", conclusion="cancelled")
+    assert (session.status, session.details.error, session.details.conclusion) == (
+        "error",
+        "cancelled by hand",
+        "cancelled",
+    )
+    assert session.steps[1].error == "cancelled by hand"
+    again = await store.complete_step("s", 1, False, error="no", conclusion="cancelled", links=[Link("Log", "/log")])
+    assert (again.steps[1].conclusion, again.details.links) == ("cancelled", (Link("Log", "/log"),))
+
+
+async def test_a_later_attempt_replaces_an_earlier_one(store: ProgressStore) -> None:
+    """Every operation of the earlier one is refused, and the later one ends the step."""
+    await store.create_session("s", attempt_id="creator")
+    await store.start_step("s", 1, attempt_id="first", lease_ms=30_000, lost_after_ms=600_000)
+    await store.beat("s", 1, attempt_id="first")
+    with pytest.raises(StepRunningError):
+        await store.finish_session("s", attempt_id="creator")
+    started = await store.start_step("s", 1, attempt_id="second", lease_ms=30_000)
+    assert started.steps[1].attempt == 2
+    for refused in (
+        store.start_step("s", 1, attempt_id="first"),
+        store.beat("s", 1, attempt_id="first"),
+        store.report_progress("s", 1, 1, attempt_id="first"),
+        store.complete_step("s", 1, attempt_id="first"),
+        store.skip_step("s", 2, attempt_id="first"),
+        store.finish_session("s", attempt_id="first"),
+        store.plan_steps("s", [StepDefinition("More")], attempt_id="first"),
+        store.describe_session("s", title="Mine", attempt_id="first"),
+    ):
+        with pytest.raises(AttemptSupersededError):
+            await refused
+    assert (await store.complete_step("s", 1, attempt_id="second")).steps[1].status == "success"
+
+
+async def test_it_happened_before_it_was_said(store: ProgressStore, clock: ManualClock) -> None:
+    """`ago_ms` is subtracted, and durations are those of the job."""
+    await store.create_session("s")
+    clock.advance(100)
+    await store.start_step("s", 1, ago_ms=60_000)
+    session = await store.complete_step("s", 1, ago_ms=20_000)
+    assert session.steps[1].elapsed_ms == 40_000
+    assert session.steps[1].started_at is not None
+    assert session.steps[1].started_at > START.isoformat()
+
+
+async def test_what_cannot_be_is_refused(store: ProgressStore) -> None:
+    """The errors are those that the operations name."""
+    for unknown in (
+        store.skip_step("s", 1),
+        store.beat("s", 1),
+        store.finish_session("s"),
+        store.describe_session("s"),
+    ):
+        with pytest.raises(SessionNotFoundError):
+            await unknown
+    await store.create_session("s", 2)
+    with pytest.raises(StepsFixedError):
+        await store.plan_steps("s", [StepDefinition("More")])
+    with pytest.raises(UnknownStepNameError):
+        await store.start_step("s", PARSE)
+    with pytest.raises(InvalidRequestError):
+        await store.start_step("s", 1, lease_ms=30_000)
+    await store.start_step("s", 1)
+    with pytest.raises(StepStartedError):
+        await store.skip_step("s", 1)
+    await store.complete_step("s", 1)
+    with pytest.raises(StepNotRunningError):
+        await store.beat("s", 1)
