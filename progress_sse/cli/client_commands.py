@@ -40,7 +40,9 @@ def log_to_stderr(level: int) -> None:
 
 @click.command(context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step.")
 @click.option("--session", "session_id", metavar="ID", help=f"The session. [env: {ENVIRONMENT}SESSION]")
-@click.option("--step", type=STEP, help="Which step of the session the command is: its number, or its name.")
+@click.option(
+    "--step", type=STEP, metavar="STEP", help="Which step of the session the command is: its number, or its name."
+)
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)

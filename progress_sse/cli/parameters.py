@@ -18,10 +18,6 @@ class StepType(click.ParamType):  # type: ignore[type-arg]  # which older versio
         number: int = click.IntRange(min=1).convert(value, param, ctx)
         return number
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the name in the help."""
-        return "STEP"
-
 
 class PairType(click.ParamType):  # type: ignore[type-arg]  # see above
     """A pair with a sign of equality in between."""
