@@ -10,7 +10,7 @@ from progress_sse.core.details import Link, RequestKind
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.model import MAX_SAFE_INTEGER
 from progress_sse.wire.step_specs import StepSpec
-from progress_sse.wire.text import PlainText, check_text
+from progress_sse.wire.text import IS_TEXT, PLAIN, check_text
 
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1000
@@ -82,8 +82,12 @@ PlannedSteps = Annotated[
 AgoMs = Annotated[int, Field(strict=True, ge=0, le=MAX_AGO_MS)]
 LeaseMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_LEASE_MS)]
 LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INTEGER)]
-AttemptId = Annotated[PlainText, Field(min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS)]
-Title = Annotated[PlainText, Field(min_length=1, max_length=details.MAX_TITLE_CHARS)]
+AttemptId = Annotated[
+    str, Field(strict=True, min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
+]
+Title = Annotated[
+    str, Field(strict=True, min_length=1, max_length=details.MAX_TITLE_CHARS, json_schema_extra=PLAIN), IS_TEXT
+]
 LabelKey = Annotated[
     str,
     Field(
@@ -95,7 +99,9 @@ LabelKey = Annotated[
     ),
     AfterValidator(_check_label),
 ]
-LabelValue = Annotated[PlainText, Field(max_length=details.MAX_LABEL_VALUE_CHARS)]
+LabelValue = Annotated[
+    str, Field(strict=True, max_length=details.MAX_LABEL_VALUE_CHARS, json_schema_extra=PLAIN), IS_TEXT
+]
 Accepts = Annotated[
     list[RequestKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
 ]
@@ -106,10 +112,13 @@ class LinkSpec(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    label: Annotated[PlainText, Field(min_length=1, max_length=details.MAX_LINK_CHARS)]
+    label: Annotated[
+        str, Field(strict=True, min_length=1, max_length=details.MAX_LINK_CHARS, json_schema_extra=PLAIN), IS_TEXT
+    ]
     url: Annotated[
-        PlainText,
-        Field(max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
+        str,
+        Field(strict=True, max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
+        IS_TEXT,
         AfterValidator(_check_url),
     ]
 

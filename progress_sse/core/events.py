@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 
 class Event(NamedTuple):
-    """A `snapshot` or a `step` [docs/protocol.md].
+    """A `snapshot`, a `step` or a `session` [docs/protocol.md].
 
     Attributes:
-        event: The name: which of the two it is.
+        event: The name: which of these it is.
         event_id: The position in the session's history that a subscriber has reached with it.
         data: Of a `snapshot`, the session as polling shows it at that position. Of a `step`, the step that changed, and
-            its session without the other steps.
+            its session without the other steps. Of a `session`, the session without its steps.
     """
 
     event: str

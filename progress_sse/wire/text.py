@@ -1,7 +1,7 @@
 """The rules for text that users send (names, messages, errors), and the description of a fault in a request."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 
@@ -15,6 +15,13 @@ def check_text(text: str) -> str:
     return text
 
 
+IS_TEXT: Final = AfterValidator(check_text)
+"""Refuses NUL and lone surrogates; behind the bounds of a length, so that these speak of characters."""
+
+PLAIN: Final[dict[str, Any]] = {"pattern": "^[^\\u0000]*$"}
+"""The schema of this rule, but for surrogates, which cannot occur in UTF-8."""
+
+
 def _check_length(text: str, info: ValidationInfo) -> str:
     limit: int = info.context["max_text_chars"] if info.context else len(text)
     if len(text) > limit:
@@ -24,19 +31,13 @@ def _check_length(text: str, info: ValidationInfo) -> str:
 
 Text = Annotated[
     str,
-    Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", "pattern": "^[^\\u0000]*$"}),
+    Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", **PLAIN}),
     AfterValidator(_check_length),
 ]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` in the validation context.
 
 Its schema holds the name of the setting in place of the limit; ``openapi.document`` replaces it by the value.
 """
-
-PlainText = Annotated[
-    str, Field(strict=True, json_schema_extra={"pattern": "^[^\\u0000]*$"}), AfterValidator(check_text)
-]
-"""A string without NUL and lone surrogates, whose field says how long it may be."""
-
 
 _OPEN_FIELDS: Final = frozenset({"labels"})
 """Fields whose keys are texts of the client."""
