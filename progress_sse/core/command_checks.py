@@ -1,4 +1,4 @@
-"""Which values are valid in commands: HTTP requests are validated before, callers in the process are not."""
+"""Which values are valid in commands, for those that callers in the process make: HTTP requests are validated."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, get_args

@@ -44,8 +44,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core import leases, session_rules, step_rules
 from progress_sse.core.attempts import check_attempt, with_claim
-from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import (
+    STEP_COMMANDS,
     Advance,
     Beat,
     Command,
@@ -111,10 +111,13 @@ class Outcome(NamedTuple):
 def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
     """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 
+    The command has valid values: see `command_checks.check_command`.
+
     Raises:
         ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
     """
-    check_command(command)
+    if isinstance(command, STEP_COMMANDS):
+        return _apply_step_command(session_id, session, command, now)
     if isinstance(command, Create):
         if session is not None and not command.replace:
             raise SessionExistsError
@@ -124,21 +127,26 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
             raise SessionNotFoundError
         return Outcome(None)
     if session is None:
-        if not isinstance(command, Start) or command.run is not None:
-            raise SessionNotFoundError
-        session = session_rules.created_by(session_id, command, now)
-        return _apply_to_step(session, command, now)._replace(is_fresh=True)
+        raise SessionNotFoundError
     if isinstance(command, ServerCommand):
         return _outcome_of(session, leases.apply(session, command, now))
-    if command.run not in (None, session.run):
-        raise OtherRunError
-    return _apply_update(session, command, now)
-
-
-def _apply_update(session: Session, command: Update, now: datetime) -> Outcome:
-    if isinstance(command, StepCommand):
-        return _apply_to_step(session, command, now)
+    _check_run(session, command)
     return _outcome_of(session, session_rules.apply(session, command, now))
+
+
+def _apply_step_command(session_id: str, session: Session | None, command: StepCommand, now: datetime) -> Outcome:
+    if session is not None:
+        _check_run(session, command)
+        return _apply_to_step(session, command, now)
+    if not isinstance(command, Start) or command.run is not None:
+        raise SessionNotFoundError
+    created = session_rules.created_by(session_id, command, now)
+    return _apply_to_step(created, command, now)._replace(is_fresh=True)
+
+
+def _check_run(session: Session, command: Update) -> None:
+    if command.run is not None and command.run != session.run:
+        raise OtherRunError
 
 
 def _outcome_of(session: Session, after: Session) -> Outcome:
@@ -191,19 +199,22 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
             raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
     else:
         number, target = _named(session, command, command.step.name)
-    before = target.progress.steps.get(number)
-    check_attempt(target, number, command)
+    stored = before = target.progress.steps.get(number)
+    if command.attempt_id is not None:
+        check_attempt(target, number, command)
     row = _row(before, command)
     rule = _TABLE[type(command)][row]
     if isinstance(rule, type):
         raise rule
-    moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before))
+    moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before)) if command.ago_ms else now
     if row == "lost" and before is not None and not isinstance(command, Start | Skip):
         before = step_rules.revived(before, moment)
     after = rule(target, before, command, moment, number)
-    details = _details_after(target.details, number, command, is_revived=row == "lost")
-    if after is session.progress.steps.get(number):
-        if details is target.details:
+    details = target.progress.details
+    if row == "lost" or isinstance(command, Start | Complete):
+        details = _details_after(details, number, command, is_revived=row == "lost")
+    if after is stored:
+        if details is target.progress.details:
             return Outcome(session, about=number)
         return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session", about=number)
     status = _fixed_status(target.progress, row, command, details)

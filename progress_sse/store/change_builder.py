@@ -1,6 +1,8 @@
 """The change that a batch of commands makes to a stored session."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
@@ -19,6 +21,8 @@ from progress_sse.store.types import (
 )
 from progress_sse.wire import session_json
 
+_NO_STEPS: Final = frozenset[int]()
+
 
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
@@ -28,6 +32,11 @@ class ChangeBuilder:
         stored: The session before the commands; `None` if it does not exist.
         record: The session after the commands so far; `None` if it does not exist.
     """
+
+    __slots__ = (
+        *("_entries", "_is_fresh", "_keys", "_monotonic", "_resets_log", "_signs", "_silence", "_steps"),
+        *("_transitions", "record", "session_id", "stored"),
+    )
 
     def __init__(self, session_id: str, stored: Record | None, monotonic: float = 0.0) -> None:
         """Start from the stored session; `monotonic` is now, in seconds on the monotonic clock of this process."""
@@ -47,7 +56,7 @@ class ChangeBuilder:
     @property
     def signs(self) -> tuple[Sign, ...]:
         """The signs of life that the commands gave."""
-        return tuple(self._signs.values())
+        return tuple(self._signs.values()) if self._signs else ()
 
     @property
     def has_changes(self) -> bool:
@@ -66,17 +75,26 @@ class ChangeBuilder:
 
     def build(self) -> Change:
         """Return the change that all commands make together."""
-        expected = self.stored.position if self.stored else None
-        change = Change(self.session_id, expected, self.record, self._is_fresh, tuple(self._entries), tuple(self._keys))
-        change = change._replace(
-            resets_log=self._resets_log, steps=frozenset(self._steps), signs=self.signs, silence=self._silence
-        )
-        if self.stored is None or self.record is None:
-            return change
-        before, after = self.stored.session, self.record.session
-        return change._replace(
-            has_new_definitions=after.definitions is not before.definitions,
-            has_new_details=after.details is not before.details,
+        stored, record = self.stored, self.record
+        expected = stored.position if stored else None
+        has_new_definitions = has_new_details = False
+        if stored is not None and record is not None:
+            before, after = stored.session, record.session
+            has_new_definitions = after.definitions is not before.definitions
+            has_new_details = after.progress.details is not before.progress.details
+        return Change(
+            self.session_id,
+            expected,
+            record,
+            self._is_fresh,
+            tuple(self._entries),
+            tuple(self._keys),
+            self._resets_log,
+            frozenset(self._steps) if self._resets_log else _NO_STEPS,
+            has_new_definitions,
+            has_new_details,
+            self.signs,
+            self._silence,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
@@ -91,7 +109,8 @@ class ChangeBuilder:
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
             if outcome.about is not None and outcome.session is not None:
-                self._note_sign(before, outcome.session, outcome.about, command, now)
+                if outcome.session.progress.details.claims:
+                    self._note_sign(before, outcome.session, outcome.about, command, now)
             elif isinstance(command, ServerCommand):
                 self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
         except ProblemError as refusal:
@@ -127,19 +146,22 @@ class ChangeBuilder:
         if outcome.event is not None:
             position = Position(position.epoch, position.offset + 1)
             self._transitions += 1
-            self._steps.update(outcome.steps)
-            self._log(session, outcome, position.offset)
+            if outcome.event == "step":
+                (step,) = outcome.steps
+                data = session_json.encode_transition(session, step)
+                self._entries.append(LogEntry(position.offset, step, data))
+            elif outcome.event == "session":
+                self._entries.append(LogEntry(position.offset, 0, session_json.encode_session_event(session)))
+            else:
+                self._reset_log(outcome.steps)
         self.record = Record(session, position)
 
-    def _log(self, session: Session, outcome: state_machine.Outcome, offset: int) -> None:
-        if outcome.event == "step":
-            (step,) = outcome.steps
-            self._entries.append(LogEntry(offset, step, session_json.encode_transition(session, step)))
-        elif outcome.event == "session":
-            self._entries.append(LogEntry(offset, 0, session_json.encode_session_event(session)))
-        else:
-            self._entries.clear()
-            self._resets_log = True
+    def _reset_log(self, steps: Iterable[int]) -> None:
+        """Drop the entries so far, but not the steps that they name: a snapshot tells all of it."""
+        self._steps.update(steps)
+        self._steps.update(entry.step for entry in self._entries if entry.step)
+        self._entries.clear()
+        self._resets_log = True
 
 
 def _effect(command: Command, *, existed: bool) -> Effect:

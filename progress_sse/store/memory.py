@@ -20,6 +20,7 @@ from progress_sse.store.types import (
     SessionSummary,
     StorageLimits,
     fingerprint,
+    to_notification,
 )
 from progress_sse.wire import session_json
 
@@ -137,7 +138,7 @@ class MemoryBackend:
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         self.leases.on_commit(change)
-        self._listeners.notify(Notification.of(change))
+        self._listeners.notify(to_notification(change))
 
     def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
         if stored is None and len(self._sessions) >= self._limits.max_sessions:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
+from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import Command, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
@@ -96,6 +97,7 @@ class ProgressStore(SessionOperations):
         return record.session.progress if record else None
 
     async def _perform(self, session_id: str, command: Command) -> Record | None:
+        check_command(command)
         applied = await self.apply(session_id, command)
         await asyncio.sleep(0)  # Lets streams send it now, even if the caller never waits for anything else.
         return applied.record
@@ -128,6 +130,8 @@ class ProgressStore(SessionOperations):
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         """Apply one command; with a key that was used on this id, return its first answer and change nothing.
+
+        The command has valid values: see `command_checks.check_command`.
 
         Raises:
             ProblemError: The command cannot be applied (see ``state_machine``), and nothing was changed.

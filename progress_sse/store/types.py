@@ -137,10 +137,11 @@ class Change(NamedTuple):
         expected: The position at which the session must be; `None`: the session must not exist.
         record: The session afterwards; `None` removes it, with its log.
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
-        entries: The transitions, in order, the last one at `record.position`, unless `resets_log`.
+        entries: The transitions, in order, the last one at `record.position`, unless `resets_log`. The steps that they
+            name are steps of `record` that differ from the stored ones.
         resets_log: Whether a transition has no entry, as only a snapshot tells it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
-        steps: The numbers of the steps of `record` that differ from the stored ones.
+        steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot tells.
         has_new_definitions: Whether the definitions differ from the stored ones.
         has_new_details: Whether the details differ from the stored ones.
         signs: Signs of life that come with it.
@@ -186,10 +187,10 @@ class Notification(NamedTuple):
     entries: tuple[LogEntry, ...] = ()
     is_told_whole: bool = False
 
-    @classmethod
-    def of(cls, change: Change) -> "Notification":
-        """Return the notification of a change that was committed here."""
-        return cls(change.session_id, change.record, change.is_fresh, change.entries, change.resets_log)
+
+def to_notification(change: Change) -> Notification:
+    """Return the notification of a change that was committed here."""
+    return Notification(change.session_id, change.record, change.is_fresh, change.entries, change.resets_log)
 
 
 Listener: TypeAlias = Callable[[Notification], None]

@@ -18,7 +18,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.followed_session import FollowedSession
 from progress_sse.store.redis.messages import ChangeMessage, decode_message
-from progress_sse.store.types import Change, Listener, Notification
+from progress_sse.store.types import Change, Listener, Notification, to_notification
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class FollowedSessions:
             if revision is None or revision > session.notified_revision:
                 await self._catch_up_or_retry(channel)
         elif revision > session.notified_revision:
-            session.notify(Notification.of(change), revision)
+            session.notify(to_notification(change), revision)
 
     def catch_up_soon(self, channel: str) -> None:
         """Read a session of which something was missed, and notify its listeners."""

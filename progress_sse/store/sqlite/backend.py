@@ -32,6 +32,7 @@ from progress_sse.store.types import (
     RememberedKey,
     SessionSummary,
     StorageLimits,
+    to_notification,
 )
 
 _PAGE: Final = 100
@@ -162,7 +163,7 @@ class SqliteBackend:
             return
         self._update_cache(change.session_id, change.record)
         self.leases.on_commit(change)
-        self._listeners.notify(Notification.of(change))
+        self._listeners.notify(to_notification(change))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()
 
