@@ -147,15 +147,13 @@ async def test_session_events_are_folded() -> None:
 
 async def test_polls_that_fail_are_told_until_they_are_answered_again() -> None:
     """Without an answer nothing is known of the worker. An answer that is not the server's is none."""
-    recorder = await followed(
-        [],
-        lambda: polled(RUNNING),
-        lambda: failing(503),
-        lambda: polled(b"{"),
-        lambda: polled(RUNNING),
-        lambda: polled(FAILED),
-    )
-    assert recorder.connections == ["polling", "reconnecting", "polling"]
+
+    def away() -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    for failure in (lambda: failing(503), lambda: polled(b"{"), away):
+        recorder = await followed([], lambda: polled(RUNNING), failure, lambda: polled(RUNNING), lambda: polled(FAILED))
+        assert recorder.connections == ["polling", "reconnecting", "polling"]
 
 
 async def test_the_observer_is_told_that_time_goes_by() -> None:

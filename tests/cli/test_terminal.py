@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rich.console import Console
@@ -23,18 +23,17 @@ def step(status: str, **more: Any) -> dict[str, Any]:
     return step_at(status, **({} if status == "pending" else {"started_at": ago.isoformat()}), **more)
 
 
-def screen(*, height: int = 30, width: int = 100) -> tuple[Terminal, Console, io.StringIO]:
-    """A terminal that is drawn on a screen without colours."""
-    file = io.StringIO()
-    console = Console(file=file, width=width, height=height, color_system=None)
-    return Terminal("nightly", SERVER, console), console, file
-
-
 def drawn(
-    *states: SessionState, height: int = 30, later_s: float = 0, connection: Connection = "live", width: int = 100
+    *states: SessionState,
+    height: int = 30,
+    later_s: float = 0,
+    connection: Connection = "live",
+    colours: Literal["standard"] | None = None,
 ) -> str:
     """The content of a terminal so many seconds after it was shown these states."""
-    terminal, console, file = screen(height=height, width=width)
+    file = io.StringIO()
+    console = Console(file=file, width=100, height=height, color_system=colours)
+    terminal = Terminal("nightly", SERVER, console)
     for state in states:
         terminal.set_connection(connection)
         terminal.show(state)
@@ -120,6 +119,28 @@ def test_a_terminal_tells_a_quiet_worker_from_a_stalled_one() -> None:
     assert re.search(r"⚠ no sign of life since \d\d:\d\d\n", stalled)
     assert "no update" not in stalled
     assert "alive" not in stalled
+
+
+def test_the_bar_of_a_session_that_moves_has_a_colour_of_its_own() -> None:
+    """One whose worker may be dead must not look alive, nor one that was cancelled like a failure."""
+    failed, lost = ended("error", 1), ended("error", 1, conclusion="lost")
+    for state, seconds, colour in [
+        (session("running", step("running")), 0, 34),
+        (session("running", step("running")), 60, 33),
+        (session("running", leased("stalled")), 0, 33),
+        (session("running", leased("live", progress={"current": 1, "total": None})), 240, 34),
+        (session("error", ended("success", 1), failed), 0, 31),
+        (session("error", ended("success", 1), lost), 0, 31),
+        (session("error", ended("success", 1), failed, conclusion="cancelled"), 0, 90),
+        (session("completed", ended("success", 1)), 0, 32),
+    ]:
+        assert f"\x1b[{colour}m━━" in drawn(state, later_s=seconds, colours="standard")
+
+
+def test_a_skipped_step_is_struck_out() -> None:
+    """Its name is, as it was not done."""
+    skipped = session("running", ended("success", 0, conclusion="skipped"))
+    assert "\x1b[2;9mDump all" in drawn(skipped, colours="standard")
 
 
 def test_a_terminal_says_that_a_step_is_tried_again() -> None:

@@ -73,6 +73,7 @@ def test_another_run_begins_afresh() -> None:
         seen = after((0, done), (9, other))
         assert (seen.begins_afresh, seen.retried, seen.is_deleted) == (True, 0, False)
         assert seen.percentage == other["percentage"]
+    assert after((0, RUNNING), (1, PENDING)).begins_afresh
     reopened = session("running", DONE, step("running", started_at=at(9)))
     assert not after((0, done), (9, reopened)).begins_afresh
     assert not after((0, ABSENT), (9, anew)).begins_afresh
