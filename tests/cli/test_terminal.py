@@ -134,7 +134,7 @@ def test_the_bar_of_a_session_that_moves_has_a_colour_of_its_own() -> None:
         (session("error", ended("success", 1), failed, conclusion="cancelled"), 0, 90),
         (session("completed", ended("success", 1)), 0, 32),
     ]:
-        assert f"\x1b[{colour}m━━" in drawn(state, later_s=seconds, colours="standard")
+        assert f"\n\x1b[{colour}m━━" in drawn(state, later_s=seconds, colours="standard")
 
 
 def test_a_skipped_step_is_struck_out() -> None:
