@@ -2,12 +2,18 @@
 
 import json
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import click
 
-from progress_sse.cli.follower import POLL_S, Connection
-from progress_sse.cli.session_state import SessionState, changes
+from progress_sse.cli.follower import POLL_S
+from progress_sse.cli.observation import Observation
+from progress_sse.cli.observer import Connection
+from progress_sse.cli.session_state import SessionState
+from progress_sse.cli.story.changes import changes
+
+REMINDER: Final = 2
+"""How many times as long as it was when it was last said a silence is said again."""
 
 
 class Display:
@@ -21,6 +27,9 @@ class Display:
 
     def set_clock(self, ahead_s: float) -> None:
         """Take in by how many seconds the server's clock is ahead."""
+
+    def tick(self) -> None:
+        """Take in that about a second has passed."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -38,11 +47,12 @@ class _LineDisplay(Display):
     _is_polling = False
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
-        if connection == "polling":
+        if connection == "live":
+            if self._is_polling:
+                click.echo("progress-sse: live again", err=True)
+        elif not self._is_polling:
             click.echo(f"progress-sse: no live stream ({reason}): asking every {POLL_S:g} s", err=True)
-        elif self._is_polling:
-            click.echo("progress-sse: live again", err=True)
-        self._is_polling = connection == "polling"
+        self._is_polling = connection != "live"
 
 
 class JsonDisplay(_LineDisplay):
@@ -54,12 +64,35 @@ class JsonDisplay(_LineDisplay):
 
 
 class PlainDisplay(_LineDisplay):
-    """Prints a line for each change."""
+    """Prints a line for each change, and for a long silence."""
 
-    _state: SessionState | None = None
+    def __init__(self, server_url: str) -> None:
+        """Print links as those of the server."""
+        self._server_url = server_url
+        self._observation = Observation()
+        self._said_s = 0.0
 
     def show(self, state: SessionState) -> None:
         """Print what has changed."""
-        for line in changes(self._state, state):
+        before = self._observation.session
+        after = self._observation.show(state)
+        for line in changes(before, after, self._observation.now_s, self._server_url):
             click.echo(line)
-        self._state = state
+
+    def set_connection(self, connection: Connection, reason: str = "") -> None:
+        """Take it in; see `_LineDisplay`."""
+        super().set_connection(connection, reason)
+        self._observation.connection = connection
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Let silences follow the server's clock."""
+        self._observation.set_clock(ahead_s)
+
+    def tick(self) -> None:
+        """Print that the worker is silent, and again when it has been so for twice as long."""
+        sign = self._observation.life_sign
+        if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
+            self._said_s = 0
+        elif sign.silent_s >= REMINDER * self._said_s:
+            click.echo(sign.text)
+            self._said_s = sign.silent_s

@@ -10,11 +10,12 @@ import random
 import re
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final
 from urllib.parse import quote
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
+from progress_sse.cli.observer import Connection, Observer
 from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.codec import retry_after_s
@@ -45,6 +46,9 @@ LONGEST_PAUSE_S: Final = 30.0
 POLL_S: Final = 2.0
 """Seconds between polls, more or less."""
 
+TICK_S: Final = 1.0
+"""Seconds after which the observer is told that time goes by."""
+
 HASTY_S: Final = 1.0
 """Seconds between two streams below which the server's own pace is ignored: it may ask for no pause at all."""
 
@@ -64,8 +68,6 @@ EVENT_STREAM: Final = "text/event-stream"
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
-Connection: TypeAlias = Literal["live", "polling"]
-
 
 class NotAllowedError(ProgressError):
     """Raised when the server does not let this client read the session; asking again would not change that."""
@@ -77,19 +79,6 @@ class _UnexpectedResponseError(Exception):
     def __init__(self, text: str, retry_after_s: float = 0) -> None:
         super().__init__(text)
         self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
-
-
-class Observer(Protocol):
-    """Receives the states that a follower reads."""
-
-    def show(self, state: SessionState) -> None:
-        """Take in a new state of the session."""
-
-    def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Take in how updates arrive, and the reason if the stream does not bring them."""
-
-    def set_clock(self, ahead_s: float) -> None:
-        """Take in by how many seconds the server's clock is ahead of this one."""
 
 
 async def follow(address: Address, session_id: str, observer: Observer) -> SessionState:
@@ -116,6 +105,7 @@ class Follower:
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._observer = observer
+        self._connection: Connection | None = None
         self._state: SessionState | None = None
         self._position = ""
         self._etag = ""
@@ -130,7 +120,7 @@ class Follower:
 
     async def run(self) -> SessionState:
         """Follow; see `follow`."""
-        tasks = [self._loop.create_task(self._guard(each)) for each in (self._stream(), self._poll())]
+        tasks = [self._loop.create_task(self._guard(each)) for each in (self._stream(), self._poll(), self._tick())]
         try:
             return await self._over
         finally:
@@ -145,6 +135,16 @@ class Follower:
         except Exception as error:  # noqa: BLE001  # `run` raises it
             if not self._over.done():
                 self._over.set_exception(error)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._observer.tick()
+
+    def _set_connection(self, connection: Connection, reason: str = "") -> None:
+        if connection != self._connection:
+            self._connection = connection
+            self._observer.set_connection(connection, reason)
 
     # The stream.
 
@@ -213,9 +213,8 @@ class Follower:
         self._backoff.reset()
         if event.event != "heartbeat":  # It has no state, and the id of the event before it.
             self._position = event.event_id or self._position
-        if self._polls.is_set() or self._events == 1:
-            self._polls.clear()
-            self._observer.set_connection("live")
+        self._polls.clear()
+        self._set_connection("live")
         self._await_event(OVERDUE_HEARTBEATS * self._heartbeat_s)
         if state is not None:
             self._etag = ""  # It belongs to the state of an earlier poll.
@@ -252,18 +251,23 @@ class Follower:
     def _poll_instead(self, reason: str) -> None:
         if not self._polls.is_set():
             self._polls.set()
-            self._observer.set_connection("polling", reason)
+            self._set_connection("polling", reason)
 
     async def _poll(self) -> None:
         while True:
             await self._polls.wait()
             pause_s = POLL_S * random.uniform(0.9, 1.1)  # noqa: S311  # spreads load
+            connection: Connection = "polling"
             try:
                 await self._ask()
-            except httpx.HTTPError:
-                pass  # The stream fails of the same, and reports it.
+                reason = "polls are answered"
+            except httpx.HTTPError as error:
+                connection, reason = "reconnecting", str(error) or type(error).__name__
             except _UnexpectedResponseError as error:
+                connection, reason = "reconnecting", str(error)
                 pause_s = max(pause_s, error.retry_after_s)
+            if self._polls.is_set():  # No event has come meanwhile.
+                self._set_connection(connection, reason)
             await asyncio.sleep(pause_s)
 
     async def _ask(self) -> None:

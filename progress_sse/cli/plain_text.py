@@ -15,6 +15,11 @@ def plain(text: str) -> str:
     return _UNFIT.sub("", "\n".join(map(_left_of, _ESCAPES.sub("", text).split("\n"))))
 
 
+def one_line(text: str) -> str:
+    """Return plain text without its line ends."""
+    return " ".join(plain(text).split("\n"))
+
+
 def _left_of(line: str) -> str:
     """Return the final state of a line on a terminal: a progress bar overwrites its earlier states."""
     return line.rstrip("\r").rpartition("\r")[2]

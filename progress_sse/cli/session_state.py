@@ -1,15 +1,17 @@
-"""The state of a session as a follower knows it, in the shape that polling answers, and its changes. Pure."""
+"""The state of a session as a follower knows it, in the shape that polling answers. Pure."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Never, TypeAlias, TypeGuard
 
-from progress_sse.cli.plain_text import plain
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 
 SessionState: TypeAlias = dict[str, Any]
 """The body that polling answers [docs/protocol.md]."""
+
+_Shape: TypeAlias = Mapping[str, Callable[[Any], bool]]
 
 
 def parsed(text: str | bytes) -> Any:
@@ -34,7 +36,7 @@ def checked(value: Any, session_id: str) -> SessionState:
     Raises:
         ValueError: It has another shape, or is another session.
     """
-    if not _has(value, _SESSION) or value["session_id"] != session_id:
+    if not _has(value, _SESSION, _SESSION_DETAILS) or value["session_id"] != session_id:
         raise ValueError("not the session")
     return value
 
@@ -64,12 +66,21 @@ def _with_step(steps: list[dict[str, Any]], changed: Any) -> list[dict[str, Any]
     return [changed if step["step"] == changed["step"] else step for step in steps]
 
 
-def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict) and all(key in value and fits(value[key]) for key, fits in shape.items())
+def _has(value: Any, shape: _Shape, optional: _Shape = MappingProxyType({})) -> TypeGuard[dict[str, Any]]:
+    """Return whether the value is an object that has all of a shape, and nothing that is unlike its optional keys."""
+    return (
+        isinstance(value, dict)
+        and all(key in value and fits(value[key]) for key, fits in shape.items())
+        and all(key not in value or fits(value[key]) for key, fits in optional.items())
+    )
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _or_null(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -78,13 +89,14 @@ def _or_null(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def _is_time(value: Any) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return False
+    return time.tzinfo is not None and time.year in _YEARS
 
 
 def _is_step(value: Any) -> bool:
-    return _has(value, _STEP) and (value["status"] == "pending" or _has({"progress": _NONE, **value}, _STARTED))
+    return _has(value, _STEP) and (value["status"] == "pending" or _has(value, _STARTED, _STARTED_DETAILS))
 
 
 def _are_steps(value: Any) -> bool:
@@ -93,6 +105,14 @@ def _are_steps(value: Any) -> bool:
 
 def _is_progress(value: Any) -> bool:
     return _has(value, _PROGRESS)
+
+
+def _is_liveness(value: Any) -> bool:
+    return _has(value, _LIVENESS)
+
+
+def _are_links(value: Any) -> bool:
+    return isinstance(value, list) and all(_has(each, _LINK) for each in value)
 
 
 def _is_object(value: Any) -> bool:
@@ -107,6 +127,13 @@ _SESSION: Final = {
     "steps": _are_steps,
     "percentage": _is_count,
 }
+_SESSION_DETAILS: Final = {
+    "title": is_text,
+    "links": _are_links,
+    "open_ended": _is_flag,
+    "error": is_text,
+    "conclusion": is_text,
+}
 _STEP: Final = {
     "step": _is_count,
     "name": is_text,
@@ -119,77 +146,21 @@ _STARTED: Final = {
     "completed_at": _or_null(_is_time),
     "message": is_text,
     "error": is_text,
-    "progress": _is_progress,
 }
+_STARTED_DETAILS: Final = {"progress": _is_progress, "liveness": _is_liveness, "conclusion": is_text}
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
+_LIVENESS: Final = {"state": is_text, "since": _is_time}
+_LINK: Final = {"label": is_text, "url": is_text}
 _SESSION_TRANSITION: Final = {"session": _is_object}
-"""The fields that each object must have, and the predicate of each value [docs/protocol.md]."""
+"""The fields that each object must have, or may have, and the predicate of each value [docs/protocol.md]."""
+
+_YEARS: Final = range(1971, 9999)
+"""The years whose times every system can write in the time zone of its own."""
 
 _BEFORE_STEPS: Final = ("session_id", "current_step", "total_steps", "status")
 """The keys of a session that come before its steps."""
-
-_NONE: Final = {"current": 0, "total": None}
-"""The progress of a step that has reported none."""
 
 
 def is_over(state: SessionState) -> bool:
     """Whether the session has ended; a retry of a step would still change it."""
     return state["status"] in ("completed", "error")
-
-
-def changes(before: SessionState | None, after: SessionState) -> Iterator[str]:
-    """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning."""
-    if after["status"] == "not_found":
-        yield "waiting for the job to start"
-        return
-    known = {step["step"]: step for step in before["steps"]} if before else {}
-    if _started(known.values()) - _started(after["steps"]):
-        yield "begins afresh"
-        known = {}
-    for step in after["steps"]:
-        description = _description(known.get(step["step"]), step)
-        if description:
-            yield one_line(
-                f"{after['percentage']:3}%  {step['step']}/{after['total_steps']} {step['name']}: {description}"
-            )
-    if is_over(after) and not (before and is_over(before)):
-        yield after["status"]
-
-
-def _started(steps: Iterable[dict[str, Any]]) -> set[int]:
-    return {step["step"] for step in steps if step["status"] != "pending"}
-
-
-def _description(before: dict[str, Any] | None, step: dict[str, Any]) -> str:
-    if step == before or step["status"] == "pending":
-        return ""
-    if step["status"] == "running":
-        is_same_attempt = before is not None and before.get("started_at") == step["started_at"]
-        parts = ["" if is_same_attempt else "started", counted(step), step["message"]]
-    else:
-        outcome = "done" if step["status"] == "success" else "failed"
-        parts = [f"{outcome} after {duration(step['elapsed_ms'])}", step["message"], step["error"]]
-    return ", ".join(part for part in parts if part)
-
-
-def counted(step: dict[str, Any]) -> str:
-    """Return how far a running step is, in its own units; empty if it has not reported that."""
-    if "progress" not in step:
-        return ""
-    current, total = step["progress"]["current"], step["progress"]["total"]
-    return f"{current:,}" if total is None else f"{current:,} / {total:,}"
-
-
-def duration(elapsed_ms: float) -> str:
-    """Return a time as people read it: 12.3s, 5:07, 1:05:07."""
-    seconds = elapsed_ms / 1000
-    if seconds < 60:
-        return f"{int(seconds * 10) / 10:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def one_line(text: str) -> str:
-    """Return plain text without its line ends."""
-    return " ".join(plain(text).split("\n"))

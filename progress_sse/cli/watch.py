@@ -44,7 +44,7 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
     # The display must leave the terminal as it was, also after this signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        with _display(output, session_id) as display:
+        with _display(output, session_id, address.url) as display:
             state = asyncio.run(follow(address, session_id, display))
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -54,22 +54,22 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
     return COMPLETED if state["status"] == "completed" else FAILED
 
 
-def _display(output: Output, session_id: str) -> Display:
+def _display(output: Output, session_id: str, server_url: str) -> Display:
     if output == "json":
         return JsonDisplay()
     if output == "quiet":
         return Display()
     if output == "tty":
-        return _terminal(session_id)
+        return _terminal(session_id, server_url)
     if output == "auto" and os.isatty(1):
         with suppress(ConfigurationError):  # Lines need no package.
-            terminal = _terminal(session_id)
+            terminal = _terminal(session_id, server_url)
             if terminal.can_draw:
                 return terminal
-    return PlainDisplay()
+    return PlainDisplay(server_url)
 
 
-def _terminal(session_id: str) -> "Terminal":
+def _terminal(session_id: str, server_url: str) -> "Terminal":
     with from_extra("server", "rich", need="--output tty needs"):
         from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
-    return Terminal(session_id)
+    return Terminal(session_id, server_url)

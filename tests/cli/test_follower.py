@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from progress_sse.cli import follower as following
-from progress_sse.cli.follower import Connection, Follower, follow
+from progress_sse.cli.follower import Follower, follow
+from progress_sse.cli.observer import Connection
 from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
@@ -34,15 +35,21 @@ class Recorder:
     def __init__(self) -> None:
         self.states: list[SessionState] = []
         self.reasons: list[str] = []
+        self.connections: list[Connection] = []
+        self.ticks = 0
 
     def show(self, state: SessionState) -> None:
         self.states.append(state)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         self.reasons.append(reason)
+        self.connections.append(connection)
 
     def set_clock(self, ahead_s: float) -> None:
         pass
+
+    def tick(self) -> None:
+        self.ticks += 1
 
 
 def event(kind: str, data: Any, event_id: str = "e-1") -> bytes:
@@ -98,7 +105,7 @@ def failing(status: int, **headers: str) -> httpx.Response:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten all pauses."""
-    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S", "TICK_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
 
@@ -136,6 +143,34 @@ async def test_session_events_are_folded() -> None:
     stream = event("snapshot", RUNNING) + titled + event("session", {"session": told}, "e-3")
     recorder = await followed([streaming(stream + event("snapshot", FAILED, "e-4"))], lambda: failing(500))
     assert recorder.states == [RUNNING, {**RUNNING, "title": "Photos"}, RUNNING, FAILED]
+
+
+async def test_polls_that_fail_are_told_until_they_are_answered_again() -> None:
+    """Without an answer nothing is known of the worker. An answer that is not the server's is none."""
+
+    def away() -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    for failure in (lambda: failing(503), lambda: polled(b"{"), away):
+        recorder = await followed([], lambda: polled(RUNNING), failure, lambda: polled(RUNNING), lambda: polled(FAILED))
+        assert recorder.connections == ["polling", "reconnecting", "polling"]
+
+
+async def test_the_observer_is_told_that_time_goes_by() -> None:
+    """While nothing arrives, too; and what it raises ends the following."""
+
+    class Ticking(Recorder):
+        def tick(self) -> None:
+            super().tick()
+            if self.ticks == 3:
+                raise BrokenPipeError
+
+    recorder = Ticking()
+    silent = httpx.MockTransport(lambda _: failing(503))
+    async with httpx.AsyncClient(transport=silent, **client_options(Address("http://h", None))) as client:
+        with pytest.raises(BrokenPipeError):
+            await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
+    assert recorder.ticks == 3
 
 
 async def test_an_endless_pause_of_a_stream_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:

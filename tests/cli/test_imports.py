@@ -121,7 +121,7 @@ def test_a_name_of_the_server_says_how_to_install_it(name: str) -> None:
 def test_a_session_is_drawn_only_where_rich_is_installed() -> None:
     """A terminal without it gets lines, and an explicit wish for a drawing an answer."""
     without_rich = f"{WITHOUT_SERVER}import os; os.isatty = lambda _: True; from progress_sse.cli import watch\n"
-    shown = python(f"{without_rich}print(type(watch._display('auto', 'a')).__name__)")
+    shown = python(f"{without_rich}print(type(watch._display('auto', 'a', 'http://h')).__name__)")
     assert (shown.stdout, shown.stderr) == ("PlainDisplay\n", "")
     result = python(
         f"{without_rich}from progress_sse.cli.main import main\n"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from progress_sse.cli import follower as following
-from progress_sse.cli.follower import Connection, NotAllowedError, follow
+from progress_sse.cli.follower import NotAllowedError, follow
+from progress_sse.cli.observer import Connection
 from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from tests.conftest import Serve
@@ -62,6 +63,9 @@ class Recorder:
 
     def set_clock(self, ahead_s: float) -> None:
         self.ahead_s.append(ahead_s)
+
+    def tick(self) -> None:
+        pass
 
     def is_at(self, **expected: Any) -> bool:
         return bool(self.states) and expected.items() <= self.states[-1].items()
@@ -224,10 +228,10 @@ async def test_a_server_that_comes_late_is_waited_for(serve: Serve) -> None:
     server: Server = serve()
     server.kill()
     async with followed(server.port) as (recorder, task):
-        await until(lambda: recorder.connections == ["polling"])
+        await until(lambda: recorder.connections == ["polling", "reconnecting"])
         await asyncio.to_thread(server.start)
         async with Worker.at(server) as worker:
-            await until(lambda: recorder.connections == ["polling", "live"])
+            await until(lambda: recorder.connections[-1] == "live")
             await worker.create("s", total_steps=1)
             await worker.start("s", 1)
             await worker.complete("s", 1)

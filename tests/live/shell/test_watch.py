@@ -55,8 +55,8 @@ def test_watching_tolerates_every_character(server: Server) -> None:
     """Characters that stdout cannot encode, and a missing stdout, are tolerated; control characters are removed."""
     report(server, "rare", {"action": "start", "step": 1}, {**FAILURE[3], "step": 1, "error": "\u009b31m原"})
     out = watch(server, "rare", "--output", "plain", PYTHONIOENCODING="latin-1")[1]
-    assert out.startswith(" 50%")
-    assert out.endswith(r"31m\u539f" + "\nerror\n")
+    assert out.startswith("  0%")
+    assert out.endswith(r"31m\u539f" + "\nFailed at step 1\n")
     assert watch(server, "rare", "--output", "json")[1].isascii()
     closed = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "watch", "rare"], env=environment(server.url), check=False
@@ -68,7 +68,7 @@ def test_watching_prints_a_line_for_each_change(server: Server) -> None:
     """Without a terminal each change is a line, from the session's beginning to its failure."""
     process = start("watch", "lines", url=server.url)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"waiting for the job to start\n"
+    assert process.stdout.readline() == b"Waiting for the job to start\n"
     report(server, "lines", *FAILURE)
     status, out, err = finish(process)
     assert (status, err) == (1, b"")
@@ -76,8 +76,38 @@ def test_watching_prints_a_line_for_each_change(server: Server) -> None:
         r"  0%  1/2 Dump: started\n"
         r" 50%  1/2 Dump: done after 0\.\ds\n"
         r" 50%  2/2 原稿生成: started\n"
-        r"100%  2/2 原稿生成: failed after 0\.\ds, disk full\n"
-        r"error\n",
+        r" 50%  2/2 原稿生成: failed after 0\.\ds, disk full\n"
+        r"Failed at step 2\n",
+        out.decode(),
+    )
+
+
+def test_watching_tells_the_story_of_a_session(server: Server) -> None:
+    """From its title, over steps that are planned and skipped, to how it ended, with its links; then its deletion."""
+    process = start("watch", "story", url=server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"Waiting for the job to start\n"
+    links = [{"label": "Log\x1b[2J", "url": "/log"}]
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+
+        def update(**body: Any) -> None:
+            assert client.post(session_path("story", "update"), json=body).status_code == 200
+
+        new = {"open_ended": True, "title": "Holiday\x1b[2J photos"}
+        assert client.put(session_path("story"), json=new).status_code == 201
+        assert process.stdout.readline() == b"Holiday photos\n"
+        assert client.delete(session_path("story")).status_code == 204
+        assert process.stdout.readline() == b"This job was deleted\n"
+        assert client.put(session_path("story"), json=new).status_code == 201
+        update(action="plan", steps=[{"name": "Find"}, {"name": "Resize"}])
+        update(action="start", step=1)
+        update(action="skip", step=2, message="none")
+        update(action="finish", success=False, error="no\x1b[2J space", conclusion="cancelled", links=links)
+    status, out, err = finish(process)
+    assert (status, err) == (1, b"")
+    assert re.fullmatch(
+        r"Holiday photos\n2 steps so far\n  0%  1 Find: started\n 50%  2 Resize: skipped, none\n"
+        r" 50%  1 Find: cancelled after 0\.\ds, no space\nCancelled\nLog: http://.+/log\n",
         out.decode(),
     )
 
@@ -98,7 +128,7 @@ def test_watching_ends_cleanly_on_a_signal(server: Server) -> None:
     for number, expected in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
         process = start("watch", "absent", url=server.url)
         assert process.stdout is not None
-        assert process.stdout.readline() == b"waiting for the job to start\n"
+        assert process.stdout.readline() == b"Waiting for the job to start\n"
         process.send_signal(number)
         assert finish(process) == (expected, b"", b"")
 
@@ -122,7 +152,7 @@ def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
         report(server, "s", *FAILURE)
         status, out, err = finish(process)
     assert (status, err) == (1, b"")
-    assert out.decode().endswith("\nerror\n")
+    assert out.decode().endswith("\nFailed at step 2\n")
 
 
 def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: dict[str, Any]) -> str:
@@ -137,7 +167,7 @@ def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: di
     )
     os.close(slave)
     seen = b""
-    while b"waiting for the job to start" not in seen:
+    while b"Waiting for the job to start" not in seen:
         seen += os.read(terminal, 4096)
     report(server, session_id, *updates)
     with contextlib.suppress(OSError):  # The other side has closed it.
@@ -154,7 +184,7 @@ def test_watching_on_a_terminal_is_live(server: Server) -> None:
     last = plain(seen[seen.rindex("drawn") :])
     assert re.search(r"✅ 1 Dump +\d\.\ds", last)
     assert re.search(r"❌ 2 原稿生成 +\d\.\ds", last)
-    assert "failed at step 2, 原稿生成:\n  disk\n  full" in last
+    assert "Step 2, 原稿生成, failed:\n  disk\n  full" in last
     assert seen.rstrip().endswith("\x1b[?25h")
 
 

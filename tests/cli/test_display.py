@@ -1,0 +1,76 @@
+"""A session as lines."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from progress_sse.cli.display import PlainDisplay
+from tests.cli.sessions import ABSENT, RUNNING, SERVER, leased, session
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def silences(display: PlainDisplay, capsys: pytest.CaptureFixture[str], *seconds: float) -> list[list[str]]:
+    """The lines that come at these times after the last state."""
+    display.set_connection("live")
+    shown(capsys)
+    lines = []
+    for each in seconds:
+        display.set_clock(each)
+        display.tick()
+        lines.append(shown(capsys))
+    return lines
+
+
+def test_a_silence_is_a_line_and_another_one_when_it_is_twice_as_long(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log of a long job must not fill with them. The next report ends the silence."""
+    display = PlainDisplay(SERVER)
+    alive = session("running", leased("live", progress={"current": 1, "total": 2}))
+    display.show(alive)
+    expected = [[], ["worker alive, nothing new for 1 min"], [], ["worker alive, nothing new for 2 min"], []]
+    assert silences(display, capsys, 59, 61, 119, 123, 200) == expected
+    display.show({**alive, "percentage": 34})
+    assert silences(display, capsys, 200, 270) == [[], ["worker alive, nothing new for 1 min"]]
+
+
+def test_a_silence_without_a_promise_is_one_past_the_limit_of_the_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a connection nothing is known of the worker."""
+    display = PlainDisplay(SERVER)
+    display.tick()
+    display.show(RUNNING)
+    display.tick()
+    assert len(shown(capsys)) == 1, "there is no connection yet"
+    [[line]] = silences(display, capsys, 10)
+    assert re.fullmatch(r"no update for .+", line)
+    display.set_connection("reconnecting")
+    display.set_clock(10**9)
+    display.tick()
+    assert shown(capsys) == []
+
+
+def test_a_stalled_step_is_a_change_and_no_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has a line of its own already."""
+    display = PlainDisplay(SERVER)
+    display.show(RUNNING)
+    display.show(session("running", leased("stalled")))
+    assert re.fullmatch(r" 33%  1/1 Dump all: no sign of life since .+", shown(capsys)[-1])
+    assert silences(display, capsys, 10**4) == [[]]
+    display.show(ABSENT)
+    assert shown(capsys) == ["This job was deleted"]
+
+
+def test_the_connection_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once when the stream has failed, whatever becomes of the polls, and once when it is back."""
+    display = PlainDisplay(SERVER)
+    for connection in ("live", "polling", "reconnecting", "polling", "live"):
+        display.set_connection(connection, "refused")
+    output = capsys.readouterr()
+    assert output.err.splitlines() == [
+        "progress-sse: no live stream (refused): asking every 2 s",
+        "progress-sse: live again",
+    ]
+    assert output.out == ""

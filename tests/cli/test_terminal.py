@@ -1,0 +1,183 @@
+"""A session on a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+from rich.console import Console
+
+from progress_sse.cli.observer import Connection
+from progress_sse.cli.session_state import SessionState
+from progress_sse.cli.terminal import Terminal
+from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
+from tests.cli.sessions import step as step_at
+
+
+def step(status: str, **more: Any) -> dict[str, Any]:
+    """A step that was started 70 seconds ago."""
+    ago = datetime.now(UTC) - timedelta(seconds=70)
+    return step_at(status, **({} if status == "pending" else {"started_at": ago.isoformat()}), **more)
+
+
+def drawn(
+    *states: SessionState,
+    height: int = 30,
+    later_s: float = 0,
+    connection: Connection = "live",
+    colours: Literal["standard"] | None = None,
+) -> str:
+    """The content of a terminal so many seconds after it was shown these states."""
+    file = io.StringIO()
+    console = Console(file=file, width=100, height=height, color_system=colours)
+    terminal = Terminal("nightly", SERVER, console)
+    for state in states:
+        terminal.set_connection(connection)
+        terminal.show(state)
+    terminal.set_clock(later_s)
+    console.print(terminal)
+    return file.getvalue()
+
+
+def test_a_terminal_shows_the_wait_for_the_server_and_the_job() -> None:
+    """It waits for the server first, and then for the job."""
+    assert drawn() == "nightly  connecting\n"
+    assert drawn(ABSENT) == "nightly  live\nWaiting for the job to start\n"
+
+
+def test_a_terminal_says_that_a_session_was_deleted() -> None:
+    """It still waits for the next run."""
+    deleted = drawn(session("running", step("running")), ABSENT)
+    assert deleted == "nightly  live\nThis job was deleted\nif it is started again, it is shown here\n"
+
+
+def test_a_terminal_shows_the_title_at_its_top() -> None:
+    """Without what would act on the terminal."""
+    titled = session("running", step("running"), title="Holiday\x1b[2J\nphotos")
+    assert drawn(titled).startswith("Holiday photos\nnightly  live\nStep 1 of 1: Dump all\n")
+    assert drawn({**titled, "title": "\x1b[2J"}).startswith("nightly  live\n")
+
+
+def test_times_tick_on_a_terminal() -> None:
+    """They follow the server's clock, and a step past its time limit is marked."""
+    assert "🔄 1 Dump all 1:10" in drawn(session("running", step("running")))
+    assert "🔄 1 Dump all 2:10, over its limit of 2:00" in drawn(session("running", step("running")), later_s=60)
+
+
+def test_a_terminal_shows_the_progress_of_a_step() -> None:
+    """There is a bar if the total is known."""
+    running = session("running", step("running", progress={"current": 3120, "total": 8000}, message="rows"))
+    assert re.search(r"1:10 ━━━━━━━╸ +3,120 / 8,000 rows\n", drawn(running))
+    running = session("running", step("running", progress={"current": 3120, "total": None}))
+    assert re.search(r"1:10 3,120 *\n", drawn(running))
+
+
+@pytest.mark.protocol("P-3.13")
+def test_a_terminal_does_not_look_done_before_it_is() -> None:
+    """Nor does it after a failure: failed steps are not done."""
+    assert "╸ 99% 0 of 1 step done\n" in drawn(session("running", step("running"), percentage=100))
+    failed = drawn(session("error", step("error", error="disk\nfull\x1b[2J"), percentage=100))
+    assert "Failed at step 1\n" in failed
+    assert " 0% 0 of 1 step done\n" in failed
+    assert failed.endswith("\nStep 1, Dump all, failed:\n  disk\n  full\n")
+    completed = drawn(session("completed", ended("success", 240), percentage=100))
+    assert completed.startswith("nightly  \nCompleted in 4 min\n")
+    assert "━ 100% 1 of 1 step done\n" in completed
+
+
+def test_each_state_of_a_step_has_a_mark_of_its_own() -> None:
+    """Those that are easily mistaken have a word, too. A skipped step took no time."""
+    steps = [step("pending"), step("running"), leased("stalled", 0), ended("success", 1), ended("error", 2)]
+    steps += [ended("success", 0, conclusion="skipped"), ended("error", 3, conclusion="cancelled")]
+    steps += [ended("error", 4, conclusion="lost")]
+    rows = drawn(session("running", *steps)).splitlines()[3:11]
+    found = [re.sub(r"\d+:\d\d:\d\d.* 2:00", "…", re.sub(" +", " ", row.strip())) for row in rows]
+    assert found == [
+        *("⏳ 1 Dump all", "🔄 2 Dump all 1:10", "❗ 3 Dump all … stalled", "✅ 4 Dump all 1.0s"),
+        *("❌ 5 Dump all 2.0s", "⏩ 6 Dump all skipped", "🚫 7 Dump all 3.0s cancelled", "❓ 8 Dump all 4.0s lost"),
+    ]
+
+
+def test_a_terminal_warns_of_a_silent_worker_only_past_the_limit_of_its_step() -> None:
+    """The bar of a dead worker must not look alive, and that of a long step must."""
+    running = session("running", step("running"))
+    assert "no update" not in drawn(running, later_s=40)
+    assert "⚠ no update for 2 min, 10 sec\n" in drawn(running, later_s=60)
+    assert "no update" not in drawn(running, later_s=60, connection="reconnecting")
+    assert "no update" in drawn(running, later_s=60, connection="polling")
+
+
+def test_a_terminal_tells_a_quiet_worker_from_a_stalled_one() -> None:
+    """In different words, and never in those for a worker that promised no signs."""
+    live = {"state": "live", "since": step("running")["started_at"]}
+    alive = session("running", step("running", liveness=live))
+    assert "♡ worker alive, nothing new for 5 min\n" in drawn(alive, later_s=240)
+    stalled = drawn(session("running", step("running", liveness={**live, "state": "stalled"})), later_s=240)
+    assert re.search(r"⚠ no sign of life since \d\d:\d\d\n", stalled)
+    assert "no update" not in stalled
+    assert "alive" not in stalled
+
+
+def test_the_bar_of_a_session_that_moves_has_a_colour_of_its_own() -> None:
+    """One whose worker may be dead must not look alive, nor one that was cancelled like a failure."""
+    failed, lost = ended("error", 1), ended("error", 1, conclusion="lost")
+    for state, seconds, colour in [
+        (session("running", step("running")), 0, 34),
+        (session("running", step("running")), 60, 33),
+        (session("running", leased("stalled")), 0, 33),
+        (session("running", leased("live", progress={"current": 1, "total": None})), 240, 34),
+        (session("error", ended("success", 1), failed), 0, 31),
+        (session("error", ended("success", 1), lost), 0, 31),
+        (session("error", ended("success", 1), failed, conclusion="cancelled"), 0, 90),
+        (session("completed", ended("success", 1)), 0, 32),
+    ]:
+        assert f"\n\x1b[{colour}m━━" in drawn(state, later_s=seconds, colours="standard")
+
+
+def test_a_skipped_step_is_struck_out() -> None:
+    """Its name is, as it was not done."""
+    skipped = session("running", ended("success", 0, conclusion="skipped"))
+    assert "\x1b[2;9mDump all" in drawn(skipped, colours="standard")
+
+
+def test_a_terminal_says_that_a_step_is_tried_again() -> None:
+    """And why the bar went back."""
+    done = session("running", ended("success", 1), step("pending"), percentage=50)
+    again = session("running", step("running"), step("pending"), percentage=0)
+    assert "↺ step 1 is being tried again, so the bar went back\n" in drawn(done, again)
+    failed = session("error", ended("error", 1), step("pending"), percentage=50)
+    assert "↺ step 1 is being tried again\n" in drawn(failed, again)
+
+
+def test_a_session_grows_on_a_terminal() -> None:
+    """Its total is only what is known so far."""
+    one = session("running", ended("success", 1), open_ended=True, percentage=100)
+    two = session("running", ended("success", 1), step("running"), open_ended=True, percentage=50, current_step=2)
+    assert "╸ 99% 1 of 1 step done so far\n" in drawn(one)
+    grown = drawn(one, two)
+    assert "Step 2: Dump all\n" in grown
+    assert " 50% 1 of 2 steps done so far\n" in grown
+
+
+def test_a_terminal_shows_the_sessions_own_error_and_its_links_at_the_end() -> None:
+    """A long URL is whole, and a link that no page may offer is left out."""
+    url = "https://a.example/" + "x" * 90
+    links = [{"label": "Log\x1b]8;;evil\x07", "url": url}, {"label": "Evil", "url": "javascript:x"}]
+    state = session("error", ended("success", 1), error="no\n\x1b[2Jspace", conclusion="cancelled", links=links)
+    shown = drawn(state)
+    assert shown.startswith("nightly  \nCancelled\n")
+    assert "\nThe job was cancelled:\n  no\n  space\n\nLog: \n" in shown
+    assert shown.replace("\n", "").endswith(url)
+    without_error = drawn(session("error", ended("success", 1), conclusion="lost"))
+    assert without_error.endswith("\nThe job was lost\n")
+
+
+def test_a_small_terminal_shows_the_steps_around_the_current_one() -> None:
+    """The other steps are left out."""
+    steps = [step("success")] * 50 + [step("running")] + [step("pending")] * 49
+    shown = drawn(session("running", *steps, current_step=51), height=18)
+    assert [line.split()[1] for line in shown.splitlines()[3:13]] == [str(n) for n in range(47, 57)]
+    assert len(shown.splitlines()) == 13
