@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from progress_sse.cli import follower as following
+from progress_sse.cli import responses
 from progress_sse.cli.follower import Follower, follow
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.session_state import SessionState
@@ -175,7 +176,8 @@ async def test_the_observer_is_told_that_time_goes_by() -> None:
 
 async def test_an_endless_pause_of_a_stream_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is that of a poll: the pause has an upper limit."""
-    monkeypatch.setattr(following, "LONGEST_RETRY_AFTER_S", 0.001)
+    for module in (following, responses):
+        monkeypatch.setattr(module, "LONGEST_RETRY_AFTER_S", 0.001)
     full = {"Retry-After": "9" * 400}
     odd = {"Retry-After": f"Mon, 01 Jan {10**20} 00:00:00 GMT", "Date": "Wed, 25 Nov 2026 10:00:00 GMT"}
     stream = b"retry: 999999999999999\n" + event("snapshot", RUNNING)
