@@ -16,12 +16,12 @@ from urllib.parse import quote
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.observer import Connection, Observer
+from progress_sse.cli.responses import UnexpectedResponseError, check
 from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
-from progress_sse.client.codec import retry_after_s
 from progress_sse.client.config import Address
 from progress_sse.client.http import Content, client_options
-from progress_sse.core.errors import ConfigurationError, ProgressError
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0
@@ -67,18 +67,6 @@ EVENT_STREAM: Final = "text/event-stream"
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
-
-
-class NotAllowedError(ProgressError):
-    """Raised when the server does not let this client read the session; asking again would not change that."""
-
-
-class _UnexpectedResponseError(Exception):
-    """The response is of no use; the next one may be, after `retry_after_s` seconds at least."""
-
-    def __init__(self, text: str, retry_after_s: float = 0) -> None:
-        super().__init__(text)
-        self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
 async def follow(address: Address, session_id: str, observer: Observer) -> SessionState:
@@ -157,7 +145,7 @@ class Follower:
                 reason = "the server has ended the stream"
             except (httpx.HTTPError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
-            except _UnexpectedResponseError as error:
+            except UnexpectedResponseError as error:
                 reason, pause_s = str(error), error.retry_after_s
             self._await_event(None)
             self._failures += 1
@@ -182,7 +170,7 @@ class Follower:
         try:
             if response.status_code == httpx.codes.NO_CONTENT:
                 self._position = ""  # The server takes it for the id of the end, which has not been seen here.
-            _check(response, EVENT_STREAM)
+            check(response, EVENT_STREAM)
             async for chunk in self._chunks(response):
                 for event in _events_in(decoder, chunk):
                     self._take(event)
@@ -199,7 +187,7 @@ class Follower:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise _UnexpectedResponseError("the stream has gone silent") from None
+                raise UnexpectedResponseError("the stream has gone silent") from None
             yield chunk
 
     def _take(self, event: StreamEvent) -> None:
@@ -207,7 +195,7 @@ class Follower:
             state = self._read_event(event)
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             self._position = ""
-            raise _UnexpectedResponseError("the stream is not that of a progress server") from error
+            raise UnexpectedResponseError("the stream is not that of a progress server") from error
         self._events += 1
         self._failures = 0
         self._backoff.reset()
@@ -263,7 +251,7 @@ class Follower:
                 reason = "polls are answered"
             except httpx.HTTPError as error:
                 connection, reason = "reconnecting", str(error) or type(error).__name__
-            except _UnexpectedResponseError as error:
+            except UnexpectedResponseError as error:
                 connection, reason = "reconnecting", str(error)
                 pause_s = max(pause_s, error.retry_after_s)
             if self._polls.is_set():  # No event has come meanwhile.
@@ -278,11 +266,11 @@ class Follower:
                 content.add(chunk)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
             return  # Nothing is new, or an event has overtaken the answer.
-        _check(response, "application/json")
+        check(response, "application/json")
         try:
             state = checked(parsed(bytes(content)), self._session_id)
         except ValueError as error:
-            raise _UnexpectedResponseError("the answer is not that of a progress server") from error
+            raise UnexpectedResponseError("the answer is not that of a progress server") from error
         etag = response.headers.get("ETag", "")
         self._etag = etag if etag.isascii() else ""  # It is sent back in a header.
         self._position = ""
@@ -300,22 +288,4 @@ def _events_in(decoder: StreamDecoder, chunk: bytes) -> list[StreamEvent]:
     try:
         return decoder.feed(chunk)
     except ValueError as error:
-        raise _UnexpectedResponseError(str(error)) from error
-
-
-def _check(response: httpx.Response, media_type: str) -> None:
-    """Raise an error unless the response is of the kind that was asked for."""
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise NotAllowedError(_NOT_ALLOWED[response.status_code])
-    if response.status_code != httpx.codes.OK:
-        raise _UnexpectedResponseError(
-            f"the server answers {response.status_code}", retry_after_s(response.headers) or 0
-        )
-    if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != media_type:
-        raise _UnexpectedResponseError("the answer is not that of a progress server")
-
-
-_NOT_ALLOWED: Final[dict[int, str]] = {
-    httpx.codes.UNAUTHORIZED: "The server wants a token for this session, and this is none: see --token.",
-    httpx.codes.FORBIDDEN: "The token does not allow to read this session.",
-}
+        raise UnexpectedResponseError(str(error)) from error

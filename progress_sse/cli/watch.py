@@ -12,7 +12,8 @@ import click
 
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
-from progress_sse.cli.follower import NotAllowedError, follow
+from progress_sse.cli.follower import follow
+from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import address_of, session_of
 from progress_sse.core.errors import ConfigurationError
 

@@ -8,7 +8,7 @@
     ├── ConflictError                   no one's: the session moved on, decide again
     ├── SignSeenError                   no one's: the worker is not silent after all
     ├── ReportError                     a worker's: its reports did not arrive; see ``client.errors``
-    ├── NotAllowedError                 a reader's: the server refuses to show the session; see ``cli.follower``
+    ├── NotAllowedError                 a reader's: the server refuses to show the session; see ``cli.responses``
     └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
         ├── MalformedRequestError   400
         ├── MalformedBodyError      400

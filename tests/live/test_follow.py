@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from progress_sse.cli import follower as following
-from progress_sse.cli.follower import NotAllowedError, follow
+from progress_sse.cli.follower import follow
 from progress_sse.cli.observer import Connection
+from progress_sse.cli.responses import NotAllowedError
 from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from tests.conftest import Serve

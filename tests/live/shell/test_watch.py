@@ -112,6 +112,22 @@ def test_watching_tells_the_story_of_a_session(server: Server) -> None:
     )
 
 
+def test_watching_tells_that_a_worker_stalls_and_is_lost(server: Server) -> None:
+    """By what the server makes of a worker that promised signs of life, and was killed. A lost session is an error."""
+    leased = {"attempt_id": "a", "lease_ms": 1000, "lost_after_ms": 2000}
+    process = start("watch", "lost", url=server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"Waiting for the job to start\n"
+    report(server, "lost", {"action": "start", "step": 1, **leased})
+    status, out, err = finish(process)
+    assert (status, err) == (1, b"")
+    assert re.fullmatch(
+        r"  0%  1/2 Dump: started\n  0%  1/2 Dump: no sign of life since \d\d:\d\d\n"
+        r"  0%  1/2 Dump: lost after \d+\.\ds, .+\nLost\n",
+        out.decode(),
+    )
+
+
 def test_watching_prints_json_for_programs(server: Server) -> None:
     """Each line is one object, equal to a polling response."""
     process = start("watch", "json", "--output", "json", url=server.url)

@@ -1,0 +1,98 @@
+"""A server whose streams and polls answer what a test gives, and a record of what a follower makes of that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from progress_sse.cli.follower import Follower
+from progress_sse.cli.observer import Connection
+from progress_sse.cli.session_state import SessionState
+from progress_sse.client.config import Address
+from progress_sse.client.http import client_options
+
+WAIT_S = 60
+
+STEP = {"step": 1, "name": "Find", "status": "running", "elapsed_ms": 0, "timeout_ms": None, "message": "", "error": ""}
+STEP |= {"started_at": "2026-11-25T10:00:00+00:00", "completed_at": None}
+RUNNING = {"session_id": "s", "current_step": 1, "total_steps": 1, "status": "running", "steps": [STEP]}
+RUNNING |= {"percentage": 0, "estimated_remaining_ms": 0}
+FAILED = {**RUNNING, "status": "error"}
+BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
+
+
+class Recorder:
+    """Records the shown states."""
+
+    def __init__(self) -> None:
+        self.states: list[SessionState] = []
+        self.reasons: list[str] = []
+        self.connections: list[Connection] = []
+        self.ticks = 0
+
+    def show(self, state: SessionState) -> None:
+        self.states.append(state)
+
+    def set_connection(self, connection: Connection, reason: str = "") -> None:
+        self.reasons.append(reason)
+        self.connections.append(connection)
+
+    def set_clock(self, ahead_s: float) -> None:
+        pass
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+
+def event(kind: str, data: Any, event_id: str = "e-1") -> bytes:
+    """An event, its data in JSON unless they are bytes."""
+    encoded = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), kind.encode(), encoded)
+
+
+async def endless() -> AsyncIterator[bytes]:
+    """An endless line."""
+    while True:
+        yield b"x" * 2**20
+        await asyncio.sleep(0)
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """A body in one piece."""
+    yield content
+
+
+async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Recorder:
+    """Follow a session to its end; streams and polls get these responses, and further polls the last one."""
+    left = list(polls)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        if request.url.path.endswith("/events"):
+            return streams.pop(0) if streams else failing(500)
+        return left.pop(0)() if len(left) > 1 else left[0]()
+
+    recorder = Recorder()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
+    ) as client:
+        state = await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
+    assert state == recorder.states[-1] == FAILED
+    return recorder
+
+
+def streaming(content: bytes, **headers: str) -> httpx.Response:
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream", **headers}, content=once(content))
+
+
+def polled(content: Any, **headers: str) -> httpx.Response:
+    encoded = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return httpx.Response(200, headers={"Content-Type": "application/json", **headers}, content=once(encoded))
+
+
+def failing(status: int, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, content=once(b""))
