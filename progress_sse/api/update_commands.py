@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from progress_sse.api.field_types import to_links
 from progress_sse.api.update_models import UpdateBody
+from progress_sse.core.command_checks import check_conclusion, check_lease
 from progress_sse.core.commands import (
     UNCHANGED,
     Advance,
@@ -52,7 +53,12 @@ def command_of(body: UpdateBody, context: UpdateContext) -> Update:
     Raises:
         InvalidRequestError: A field is missing, or contradicts another one.
     """
-    return _MAKERS[body.action](body, context)
+    command = _MAKERS[body.action](body, context)
+    if isinstance(command, Start):
+        check_lease(command)
+    elif isinstance(command, Complete | Finish):
+        check_conclusion(command)
+    return command
 
 
 def _target(body: UpdateBody) -> Target:

@@ -16,10 +16,11 @@ def check_attempt(session: Session, number: int, command: StepCommand) -> None:
     attempt_id, details = command.attempt_id, session.details
     if attempt_id is None:
         return
-    if isinstance(command, Start) or number not in session.progress.steps:
+    step, claim = session.progress.steps.get(number), details.claims.get(number)
+    was_never_started = step is None or (claim is None and step.conclusion == "skipped")
+    if isinstance(command, Start) or was_never_started:
         is_superseded = attempt_id in details.replaced
     else:
-        claim = details.claims.get(number)
         is_superseded = claim is None or claim.attempt_id != attempt_id
     if is_superseded:
         raise AttemptSupersededError
@@ -29,14 +30,18 @@ def check_session_attempt(session: Session, command: SessionCommand) -> None:
     """Refuse a command on the session as a whole by an attempt that another one has replaced.
 
     Raises:
-        AttemptSupersededError: It is neither the newest attempt of a step, nor the one that created the session and
-            lost no step to a later one.
+        AttemptSupersededError: It is neither the newest attempt of a step nor the one that created the session; or it
+            lost a step to a later one, and holds none that runs.
     """
     attempt_id, details = command.attempt_id, session.details
     if attempt_id is None:
         return
-    is_creator = attempt_id == details.creator and attempt_id not in details.replaced
-    if not is_creator and all(claim.attempt_id != attempt_id for claim in details.claims.values()):
+    steps = [number for number, claim in details.claims.items() if claim.attempt_id == attempt_id]
+    if attempt_id in details.replaced:
+        is_superseded = all(session.progress.steps[number].status != "running" for number in steps)
+    else:
+        is_superseded = attempt_id != details.creator and not steps
+    if is_superseded:
         raise AttemptSupersededError
 
 
@@ -70,4 +75,5 @@ def with_claim(details: Details, number: int, start: Start) -> Details:
     if former is not None and former.attempt_id not in (None, start.attempt_id):
         replaced = with_replaced(replaced, former.attempt_id)
     claim = Claim(start.attempt_id, start.lease_ms, start.lost_after_ms)
-    return details._replace(claims={**details.claims, number: claim}, replaced=replaced)
+    creator = None if details.creator in replaced else details.creator  # Though more are replaced than remembered.
+    return details._replace(claims={**details.claims, number: claim}, replaced=replaced, creator=creator)

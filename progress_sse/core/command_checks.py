@@ -160,12 +160,27 @@ def check_command(command: Command) -> None:
         if not is_fit(getattr(command, name)):
             raise InvalidRequestError(f"{name} must be {demand}.")
     if isinstance(command, Start):
-        _check_lease(command)
-    elif isinstance(command, Complete | Finish) and command.conclusion is not None and command.success:
+        check_lease(command)
+    elif isinstance(command, Complete | Finish):
+        check_conclusion(command)
+
+
+def check_conclusion(command: Complete | Finish) -> None:
+    """Refuse a success that was cancelled.
+
+    Raises:
+        InvalidRequestError: It is one.
+    """
+    if command.conclusion is not None and command.success:
         raise InvalidRequestError("conclusion: a success is not cancelled.")
 
 
-def _check_lease(start: Start) -> None:
+def check_lease(start: Start) -> None:
+    """Refuse the times of a lease that do not fit together.
+
+    Raises:
+        InvalidRequestError: One lacks the other or its attempt, or the worker would be lost before it is stalled.
+    """
     if start.lease_ms is None and start.lost_after_ms is None:
         return
     if start.attempt_id is None:

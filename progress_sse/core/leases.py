@@ -36,6 +36,11 @@ class Judgement(NamedTuple):
     commands: tuple[ServerCommand, ...]
     check_in_ms: int | None
 
+    @property
+    def due_in_ms(self) -> int | None:
+        """Milliseconds after which the session is to be checked again: at once, where there is something to say."""
+        return 0 if self.commands else self.check_in_ms
+
 
 def judge(session: Session, silences: Mapping[int, Silence]) -> Judgement:
     """Return what follows from the silences, by step."""

@@ -158,6 +158,14 @@ def reopened(details: Details) -> Details:
     return details
 
 
+def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepProgress]) -> Details:
+    """Return the details after a step changed: a session is lost only while it is in error for a lost step."""
+    is_lost = status == "error" and any(step.conclusion == "lost" for step in steps.values())
+    if details.conclusion != "lost" or details.is_finished or is_lost:
+        return details
+    return details._replace(conclusion=None)
+
+
 def told(session: Session, details: Details, ago_ms: int, moment: datetime) -> Session:
     """Return the session with other details, and no other change."""
     stamp = updated_at(session.progress, ago_ms, moment)

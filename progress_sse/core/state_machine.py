@@ -211,8 +211,8 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
         before = step_rules.revived(before, moment)
     after = rule(target, before, command, moment, number)
     details = target.progress.details
-    if row == "lost" or isinstance(command, Start | Complete):
-        details = _details_after(details, number, command, is_revived=row == "lost")
+    if isinstance(command, Start | Complete):
+        details = _details_after(details, number, command)
     if after is stored:
         if details is target.progress.details:
             return Outcome(session, about=number)
@@ -247,14 +247,14 @@ def _named(session: Session, command: StepCommand, name: str) -> tuple[int, Sess
     return (running or numbers)[-1], session
 
 
-def _details_after(before: Details, number: int, command: StepCommand, *, is_revived: bool) -> Details:
-    after = before
+def _details_after(before: Details, number: int, command: Start | Complete) -> Details:
     if isinstance(command, Start):
-        after = with_claim(session_rules.reopened(before), number, command)
-    elif isinstance(command, Complete) and command.links is not None and command.links != before.links:
-        after = before._replace(links=command.links)
-        check_size(after)
-    return after._replace(conclusion=None) if is_revived and after.conclusion == "lost" else after
+        return with_claim(session_rules.reopened(before), number, command)
+    if command.links is None or command.links == before.links:
+        return before
+    after = before._replace(links=command.links)
+    check_size(after)
+    return after
 
 
 def _with_step(
@@ -267,11 +267,14 @@ def _with_step(
 ) -> Session:
     before = session.progress
     steps = {**before.steps, step.step: step}
+    status = status or status_of(steps, before.total_steps, details)
+    if details.conclusion is not None:
+        details = session_rules.concluded(details, status, steps)
     progress = SessionProgress(
         before.session_id,
         step.step if isinstance(command, Start) else before.current_step,
         before.total_steps,
-        status or status_of(steps, before.total_steps, details),
+        status,
         steps,
         before.created_at,
         session_rules.updated_at(before, command.ago_ms, moment),

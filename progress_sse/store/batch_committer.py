@@ -114,10 +114,8 @@ class BatchCommitter:
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:
             answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
-        if builder.signs and not builder.has_changes and all(isinstance(answer, Applied) for answer in answers):
-            assert stored is not None
-            is_sure = await self._backend.leases.renew(session_id, stored.position, builder.signs)
-            return answers if is_sure else None
+        if not builder.has_changes and builder.signs:
+            return answers if await self._renew(builder, answers, is_current=is_current) else None
         if not is_current and builder.transition_count < len(batch):
             return None
         try:
@@ -133,6 +131,13 @@ class BatchCommitter:
                 raise
             return None  # A request that is only sent again needs no room: look up the keys.
         return answers
+
+    async def _renew(self, builder: ChangeBuilder, answers: Sequence[Applied | Exception], *, is_current: bool) -> bool:
+        """Note the signs of commands that changed nothing; return whether the session is as they were applied to it."""
+        if not is_current and not all(isinstance(answer, Applied) for answer in answers):
+            return False
+        assert builder.stored is not None
+        return await self._backend.leases.renew(builder.session_id, builder.stored.position, builder.signs)
 
     async def _apply_all(
         self, builder: ChangeBuilder, batch: Sequence[QueuedCommand], *, looks_up_keys: bool

@@ -133,8 +133,19 @@ class ChangeBuilder:
         ago_ms = command.ago_ms if isinstance(command, StepCommand) else 0
         stamp = step_rules.timestamp(step_rules.time_of(ago_ms, now, session.progress.created_at))
         former = None if before is None else before.progress.steps.get(number)
-        is_first = former is None or former.liveness != step.liveness
-        self._signs[number] = Sign(number, stamp, self._monotonic - ago_ms / 1000, claim.lease_ms, is_first)
+        sign = Sign(
+            number,
+            stamp,
+            self._monotonic,
+            ago_ms,
+            claim.lease_ms,
+            is_first=former is None or former.liveness != step.liveness,
+        )
+        earlier = self._signs.get(number)
+        if earlier is not None and not sign.is_first:
+            newest = min(earlier, sign, key=lambda each: each.ago_ms)
+            sign = newest._replace(is_first=earlier.is_first)
+        self._signs[number] = sign
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
         if outcome.is_fresh:

@@ -31,7 +31,7 @@ from progress_sse.core.commands import (
     Start,
     Update,
 )
-from progress_sse.core.errors import OutcomeUnknownError, ProblemError
+from progress_sse.core.errors import OutcomeUnknownError, ProblemError, SignSeenError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
@@ -191,5 +191,7 @@ def _next_batch(queue: deque[QueuedCommand]) -> list[QueuedCommand]:
 def _outcome(answer: Applied | Exception) -> CommandOutcome:
     if isinstance(answer, Applied):
         return "accepted"
-    is_refusal = isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    is_refusal = isinstance(answer, SignSeenError) or (
+        isinstance(answer, ProblemError) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
     return "refused" if is_refusal else "failed"

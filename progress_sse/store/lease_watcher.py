@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
+from progress_sse._internal.cancel_tasks import cancel
 from progress_sse._internal.clock import Clock
 from progress_sse.core.commands import Stall
 from progress_sse.core.errors import ProblemError, SignSeenError
@@ -15,9 +17,6 @@ logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S: Final = 0.25
 """Seconds between two looks at the leases that are due."""
-
-RETRY_MS: Final = 1000
-"""Milliseconds after which a session is checked again whose check failed."""
 
 MAX_CONCURRENT: Final = 100
 """Sessions that are checked at the same time."""
@@ -42,35 +41,51 @@ class LeaseWatcher:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def run(self) -> None:
-        """Watch until this is cancelled."""
-        while True:
-            await self._clock.sleep(CHECK_INTERVAL_S)
-            try:
-                await self.check()
-            except ProblemError as error:
-                logger.info("leases are not checked: %s", error)
-            except Exception:
-                logger.exception("leases could not be checked")
+        """Watch until this is cancelled. A check that takes long delays neither the clock nor other checks."""
+        checks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._clock.sleep(CHECK_INTERVAL_S)
+                for session_id in await self._overdue():
+                    check = asyncio.get_running_loop().create_task(self._check_session(session_id))
+                    checks.add(check)
+                    check.add_done_callback(checks.discard)
+        finally:
+            await cancel(*checks)
 
     async def check(self) -> None:
         """Check each session that is due."""
-        overdue = await self._leases.overdue(self._clock.monotonic())
-        await asyncio.gather(*map(self._check_session, overdue))
+        await asyncio.gather(*map(self._check_session, await self._overdue()))
+
+    async def _overdue(self) -> Sequence[str]:
+        try:
+            return await self._leases.overdue(self._clock.monotonic())
+        except ProblemError as error:
+            logger.info("leases are not checked: %s", error)
+        except Exception:
+            logger.exception("leases could not be checked")
+        return ()
 
     async def _check_session(self, session_id: str) -> None:
+        """Check one session; if that comes to nothing, it is checked again by itself."""
         async with self._slots:
             try:
                 judgement = await self._judge(session_id)
                 if judgement.commands:
                     await self._say(session_id, judgement)
                     judgement = await self._judge(session_id)
-                next_ms = RETRY_MS if judgement.commands else judgement.check_in_ms
-            except (ProblemError, SignSeenError):
-                next_ms = RETRY_MS
+                await self._check_in(session_id, judgement)
+                # A step that began meanwhile has entered an earlier check, which this one may have replaced.
+                again = await self._judge(session_id)
+                if again != judgement and again.due_in_ms is not None:
+                    await self._check_in(session_id, again)
+            except (ProblemError, SignSeenError) as error:
+                logger.info("the leases of a session are not checked: %s", error)
             except Exception:
                 logger.exception("the leases of a session could not be checked")
-                next_ms = RETRY_MS
-        await self._leases.check_in(session_id, next_ms, self._clock.monotonic())
+
+    async def _check_in(self, session_id: str, judgement: Judgement) -> None:
+        await self._leases.check_in(session_id, judgement.due_in_ms, self._clock.monotonic())
 
     async def _say(self, session_id: str, judgement: Judgement) -> None:
         for command in judgement.commands:

@@ -15,6 +15,9 @@ from progress_sse.store.types import Change, Sign, SilenceDemand
 MAX_STANDSTILL_S: Final = 2.0
 """Seconds between two ticks after which the lease clock stood still, and each lease counts anew."""
 
+RETRY_S: Final = 2.0
+"""Seconds after which a session is checked again whose check came to nothing."""
+
 MAX_OVERDUE: Final = 1000
 """Sessions that are checked at once."""
 
@@ -108,7 +111,8 @@ class LocalLeases:
 
     def _note(self, session_id: str, signs: Iterable[Sign]) -> None:
         for sign in signs:
-            kept, at = self._signs.setdefault(session_id, {}), self._clock.at(sign.monotonic)
+            kept = self._signs.setdefault(session_id, {})
+            at = self._clock.at(sign.monotonic) - sign.ago_ms / 1000
             before = kept.get(sign.step)
             if sign.is_first or before is None or before.at < at:
                 kept[sign.step] = _KeptSign(at, sign.stamp)
@@ -116,16 +120,19 @@ class LocalLeases:
 
     def _schedule(self, session_id: str, due: float) -> None:
         if due < self._checks.get(session_id, float("inf")):
-            self._checks[session_id] = due
-            heapq.heappush(self._queue, (due, session_id))
+            self._set_check(session_id, due)
+
+    def _set_check(self, session_id: str, due: float) -> None:
+        self._checks[session_id] = due
+        heapq.heappush(self._queue, (due, session_id))
 
     async def overdue(self, monotonic: float) -> Sequence[str]:
         """Return sessions to check; see `Leases.overdue`."""
         now, found = self._clock.tick(monotonic), list[str]()
         while self._queue and self._queue[0][0] <= now and len(found) < MAX_OVERDUE:
             due, session_id = heapq.heappop(self._queue)
-            if self._checks.get(session_id) == due:  # Else an earlier check took its place.
-                del self._checks[session_id]
+            if self._checks.get(session_id) == due:  # Else another check took its place.
+                self._set_check(session_id, now + RETRY_S)  # Should this one come to nothing.
                 found.append(session_id)
         return found
 
@@ -141,8 +148,9 @@ class LocalLeases:
     async def check_in(self, session_id: str, ms: int | None, monotonic: float) -> None:
         """Schedule the next check; see `Leases.check_in`."""
         if ms is not None:
-            self._schedule(session_id, self._clock.at(monotonic) + ms / 1000)
-        elif session_id not in self._checks:
+            self._set_check(session_id, self._clock.at(monotonic) + ms / 1000)
+        else:
+            self._checks.pop(session_id, None)
             self._signs.pop(session_id, None)
 
     async def watched(self) -> Collection[str]:

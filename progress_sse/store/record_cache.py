@@ -14,6 +14,8 @@ _RECORD_BYTES: Final = 1024
 _DEFINITION_BYTES: Final = 128
 _STEP_BYTES: Final = 512
 
+_CLAIM_CHARS: Final = 20
+
 _CHAR_BYTES: Final = 12
 """The most bytes that a character of such a text takes: four in the text, four in its UTF-8, which Python keeps beside
 it, and four in the body."""
@@ -83,5 +85,5 @@ def estimated_bytes(record: Record) -> int:
     chars += sum(len(step.message) + len(step.error) for step in steps)
     details = record.session.details
     if details is not NO_DETAILS:
-        chars += MAX_DETAILS_BYTES + len(details.error or "")
+        chars += MAX_DETAILS_BYTES + len(details.error or "") + _CLAIM_CHARS * len(details.claims)
     return _RECORD_BYTES + _DEFINITION_BYTES * len(definitions) + _STEP_BYTES * len(steps) + _CHAR_BYTES * chars

@@ -1,6 +1,7 @@
 """Details ⇄ JSON: what readers see of a session besides its steps, and what is stored of it."""
 
 import json
+from collections import defaultdict
 from typing import Any
 
 from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
@@ -37,7 +38,10 @@ def encode_details(details: Details) -> bytes:
     if details.creator is not None:
         hidden["creator"] = details.creator
     if details.claims:
-        hidden["claims"] = [[step, *claim] for step, claim in details.claims.items()]
+        steps = defaultdict[Claim, list[int]](list)  # Most sessions have one attempt, and many steps of it.
+        for step, claim in details.claims.items():
+            steps[claim].append(step)
+        hidden["claims"] = [[*claim, held] for claim, held in steps.items()]
     if details.replaced:
         hidden["replaced"] = details.replaced
     return encode_json({**shown_details(details), **hidden})
@@ -51,6 +55,6 @@ def decode_details(data: bytes) -> Details:
 def load_details(fields: dict[str, Any]) -> Details:
     """Return the details from what their JSON contains."""
     links = tuple(Link(**link) for link in fields.pop("links", ()))
-    claims = {step: Claim(*claim) for step, *claim in fields.pop("claims", ())}
+    claims = {step: Claim(*claim) for *claim, steps in fields.pop("claims", ()) for step in steps}
     accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
     return Details(**fields, links=links, claims=claims, accepts=accepts, replaced=replaced)

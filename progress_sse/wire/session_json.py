@@ -24,6 +24,11 @@ from progress_sse.wire.json_text import encode_json
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
 
+SUMMARY_KEYS: Final = frozenset(
+    {"session_id", "current_step", "total_steps", "status", "percentage", "estimated_remaining_ms"}
+)
+"""The keys that the session of each transition has; see `shown_details` for further ones."""
+
 _SESSION_EVENT: Final = b'{"session":'
 
 
@@ -94,10 +99,10 @@ def step_of_transition(data: bytes) -> int:
     return int(data.removeprefix(b'{"step":{"step":').partition(b",")[0])
 
 
-def total_steps_of(data: bytes) -> int:
-    """Return how many steps the session of an encoded transition has."""
-    total_steps: int = json.loads(data)["session"]["total_steps"]
-    return total_steps
+def session_of_transition(data: bytes) -> dict[str, Any]:
+    """Return the session of an encoded transition, as its event shows it."""
+    session: dict[str, Any] = json.loads(data)["session"]
+    return session
 
 
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:

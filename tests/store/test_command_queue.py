@@ -110,6 +110,7 @@ class TestCommandQueue:
     async def test_a_refusal_leaves_nothing_to_the_garbage_collector(self, is_alone: bool) -> None:
         """It runs seldom, and an error that was raised holds the frames of its request, and so the connection."""
         store = ProgressStore(MemoryBackend(StorageLimits()))
+        gc.collect()
         gc.disable()
         try:
             if is_alone:

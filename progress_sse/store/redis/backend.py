@@ -218,14 +218,17 @@ class RedisBackend:
         keys = self._keyspace.of(change.session_id)
         entry = await self._reserve_index_entry(change)
         if change.signs:
+            await self.leases.prepare(change.signs[0].monotonic)
             await self.leases.announce(change.session_id, change.signs)
+        elif change.silence is not None:
+            await self.leases.prepare(change.silence.monotonic)
         arguments = commit_arguments(
             change,
             secrets.token_hex(_TOKEN_BYTES),
             self._limits,
             self._lifetime_ms,
             self.leases.demand_arguments(change.silence),
-            self.leases.sign_fields(change.signs),
+            self.leases.sign_arguments(change.signs),
         )
         common = self._common_arguments(keys, self._known_state(change.session_id, keys))
         reply = await self._executor.run(COMMIT, keys[:-1], *common, *arguments, is_write=True)

@@ -82,7 +82,7 @@ def commit_arguments(
         limits: How much is kept.
         lifetime_ms: Milliseconds after which the session expires.
         silence: What `change.silence` demands; see `RedisLeases.demand_arguments`.
-        signs: The fields of `change.signs`; see `RedisLeases.sign_fields`.
+        signs: The arguments of `change.signs`; see `RedisLeases.sign_arguments`.
     """
     expected = change.expected or Position("", 0)
     is_fresh = change.record is not None and change.is_fresh
@@ -98,9 +98,10 @@ def commit_arguments(
         KEY_LIFETIME_MS,
         TOMBSTONE_MS,
         encode_message(change),
-        *_counted([*_fields(change), *(signs if change.record is not None else ())]),
+        *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in entry),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
+        *_counted(signs),
     ]
 
 

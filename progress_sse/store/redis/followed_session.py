@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from progress_sse.core.details import NO_DETAILS
 from progress_sse.store.redis.codec import UNKNOWN, KnownState, ReadResult
 from progress_sse.store.redis.messages import ChangeMessage, apply_message
 from progress_sse.store.types import Change, Listener, LogEntry, Notification, Record
@@ -130,11 +131,14 @@ class FollowedSession:
 def _begins_with_a_start(record: Record, entries: Sequence[LogEntry]) -> bool:
     """Return whether `state_machine.with_nothing_started` is what the transitions of an epoch begin from.
 
-    Of an open-ended session it is not, if it was created with steps.
+    A session that was created by itself may have begun with details, or open-ended with steps.
     """
-    if not record.session.details.open_ended or not entries:
+    if record.session.details is NO_DETAILS or not entries:
         return True
-    return entries[0].step == 1 and session_json.total_steps_of(entries[0].data) == 1
+    first = session_json.session_of_transition(entries[0].data)
+    if first.keys() - session_json.SUMMARY_KEYS - {"open_ended"}:
+        return False
+    return "open_ended" not in first or (entries[0].step == 1 and first["total_steps"] == 1)
 
 
 def _epoch(record: Record | None) -> str | None:

@@ -28,6 +28,12 @@ MAX_AHEAD_MS: Final = 5000
 CLOCK_LIFETIME_MS: Final = 7 * 24 * 3_600_000
 """Milliseconds for which the clock is kept while no server moves it."""
 
+ANNOUNCE_MS: Final = 60_000
+"""Milliseconds after which about a session's check is entered again."""
+
+BEATS_IN_LEASE: Final = 3
+"""How many beats a worker usually sends in the time of a lease."""
+
 _SIGN: Final = "sign:"
 
 
@@ -77,12 +83,18 @@ class RedisLeases:
         self._server = secrets.token_hex(8)
         self._time = LeaseTime()
 
-    def sign_fields(self, signs: Iterable[Sign]) -> list[Argument]:
-        """Return the fields of a session's state in which signs are kept."""
-        fields: list[Argument] = []
+    async def prepare(self, monotonic: float) -> None:
+        """Read the clock, unless this server has read it within the last two seconds."""
+        if not self._time.is_known or self._time.elapsed_ms(monotonic) > MAX_STANDSTILL_S * 1000:
+            await self._tick(monotonic, 0)
+
+    def sign_arguments(self, signs: Iterable[Sign]) -> list[Argument]:
+        """Return the arguments of scripts that note signs; see ``signs.lua``."""
+        arguments: list[Argument] = []
         for sign in signs:
-            fields += (f"{_SIGN}{sign.step}", f"{self._time.at(sign.monotonic)} {sign.stamp}")
-        return fields
+            at = self._time.at(sign.monotonic) - sign.ago_ms
+            arguments += (f"{_SIGN}{sign.step}", at, sign.stamp, int(sign.is_first))
+        return arguments
 
     def demand_arguments(self, demand: SilenceDemand | None) -> list[Argument]:
         """Return the field of a sign that a commit has to check, and the times between which there must be none."""
@@ -95,14 +107,19 @@ class RedisLeases:
         """Enter the check of a session with first signs; called before their commit, and after it.
 
         A server that checks the session in between may remove the entry, and one that ends in between leaves it.
+        Further signs enter it about once a minute, in case that it was lost.
         """
-        first = [sign for sign in signs if sign.is_first]
-        if first:
-            due = min(self._time.at(sign.monotonic) + sign.lease_ms for sign in first)
-            await self._executor.execute("ZADD", self._keyspace.lease_checks, "LT", due, session_id)
+        due = [
+            self._time.at(sign.monotonic) - sign.ago_ms + sign.lease_ms
+            for sign in signs
+            if sign.is_first or self._time.at(sign.monotonic) % ANNOUNCE_MS < sign.lease_ms / BEATS_IN_LEASE
+        ]
+        if due:
+            await self._executor.execute("ZADD", self._keyspace.lease_checks, "LT", min(due), session_id)
 
     async def renew(self, session_id: str, position: Position, signs: Sequence[Sign]) -> bool:
         """Note signs, if the session is at the position; see `Leases.renew`."""
+        await self.prepare(signs[0].monotonic)
         await self.announce(session_id, signs)
         keys = self._keyspace.of(session_id)
         reply = await self._executor.run(
@@ -111,13 +128,16 @@ class RedisLeases:
             position.epoch,
             position.offset,
             self._lifetime_ms,
-            *self.sign_fields(signs),
+            *self.sign_arguments(signs),
             is_write=True,
         )
         return bool(reply.value)
 
     async def overdue(self, monotonic: float) -> Sequence[str]:
         """Move the clock on, and return sessions to check; see `Leases.overdue`."""
+        return await self._tick(monotonic, MAX_OVERDUE)
+
+    async def _tick(self, monotonic: float, most: int) -> Sequence[str]:
         lease_time = self._time
         reply = await self._executor.run(
             TICK,
@@ -129,7 +149,7 @@ class RedisLeases:
             lease_time.stood_ms(monotonic),
             int(lease_time.has_moved),
             int(time.time() * 1000),
-            MAX_OVERDUE,
+            most,
             RETRY_MS,
             CLOCK_LIFETIME_MS,
         )

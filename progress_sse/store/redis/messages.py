@@ -54,16 +54,15 @@ def encode_message(change: Change) -> bytes:
     position, updated_at = record.position, record.session.progress.updated_at
     header = json_text.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
-    if change.has_new_definitions or change.has_new_details or change.resets_log:
-        # Others decide on these, too, so a message without them must not lead to the next record.
-        new = [
-            session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null",
-            details_json.encode_details(record.session.details) if change.has_new_details else b"null",
-            b"true" if change.resets_log else b"false",
-        ]
-        header = b",".join([header[:-1], *new]) + b"]"
-    whole = b"\n".join([header, *data])
-    return whole if len(whole) <= MAX_BYTES else header
+    if not (change.has_new_definitions or change.has_new_details or change.resets_log):
+        return b"\n".join([header, *data] if sum(map(len, data)) <= MAX_BYTES else [header])
+    # Others decide on these, too, so a message without them must not lead to the next record.
+    definitions = session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null"
+    details = details_json.encode_details(record.session.details) if change.has_new_details else b"null"
+    is_told_whole = b"true" if change.resets_log else b"false"
+    if len(definitions) + len(details) + sum(map(len, data)) > MAX_BYTES:
+        definitions, details, data = b"null", b"null", []
+    return b"\n".join([b",".join([header[:-1], definitions, details, is_told_whole]) + b"]", *data])
 
 
 def decode_message(payload: bytes) -> ChangeMessage:

@@ -47,11 +47,12 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
 
 
 def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
-    """Return the sessions in which a worker may hold a lease; damaged ones are left out."""
-    rows = connection.execute(
-        "SELECT session_id, data FROM sessions JOIN steps USING (life) WHERE step = ?", (DETAILS,)
+    """Return the sessions in which a worker may hold a lease; those with damaged details are left out."""
+    # Nearly all sessions have no such row, and looking that up is faster than reading all steps.
+    said = connection.execute(
+        "SELECT session_id, data FROM sessions CROSS JOIN steps ON steps.life = sessions.life AND step = ?", (DETAILS,)
     )
-    return [session_id for session_id, data in rows if _has_leases(data)]
+    return [session_id for session_id, data in said if _has_leases(data)]
 
 
 def _has_leases(details: bytes) -> bool:

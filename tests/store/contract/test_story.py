@@ -69,7 +69,7 @@ class TestStory:
         assert before is not None
         details = before.session.details
         assert details.claims == {1: Claim("B", 1000), 2: Claim("C")}
-        assert (details.creator, details.replaced, details.is_finished) == ("A", ("A",), True)
+        assert (details.creator, details.replaced, details.is_finished) == (None, ("A",), True)
         await backend.aclose()
         await backend.open()
         after = await store.load("s")

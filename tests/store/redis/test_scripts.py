@@ -18,10 +18,17 @@ def lua(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("script", "name"), [(scripts.READ, "read.lua"), (scripts.COMMIT, "commit.lua")])
-def test_a_script_begins_with_the_functions_that_it_shares(script: Script, name: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        (scripts.READ, ["session.lua", "read.lua"]),
+        (scripts.COMMIT, ["session.lua", "signs.lua", "commit.lua"]),
+        (scripts.RENEW, ["signs.lua", "renew.lua"]),
+    ],
+)
+def test_a_script_begins_with_the_functions_that_it_shares(script: Script, names: list[str]) -> None:
     """Lua calls only functions that were defined further up."""
-    assert script.source == lua("session.lua") + lua(name)
+    assert script.source == "".join(map(lua, names))
 
 
 def test_each_file_belongs_to_a_script() -> None:

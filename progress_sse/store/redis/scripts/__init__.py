@@ -57,7 +57,7 @@ class Script(NamedTuple):
 READ: Final = Script.load("session.lua", "read.lua")
 """Returns a session, unless the caller knows its state, and its transitions after a position, if asked for."""
 
-COMMIT: Final = Script.load("session.lua", "commit.lua")
+COMMIT: Final = Script.load("session.lua", "signs.lua", "commit.lua")
 """Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 
 Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, and the number of
@@ -89,7 +89,7 @@ RESERVE_INDEX_ENTRY: Final = Script.load("reserve_index_entry.lua")
 TICK: Final = Script.load("tick.lua")
 """Moves the lease clock on, and returns its time, since when it moves, its owner, and the sessions to check."""
 
-RENEW: Final = Script.load("renew.lua")
+RENEW: Final = Script.load("signs.lua", "renew.lua")
 """Notes signs of life that come with no change, and returns 1; 0 if the session is at another position."""
 
 PROBE: Final = Script.load("probe.lua")

@@ -21,7 +21,7 @@ local sign, silent_since, believable_until = take(), tonumber(take()), tonumber(
 local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message = take()
-local fields, entries, keys = take_list(), take_list(), take_list()
+local fields, entries, keys, signs = take_list(), take_list(), take_list(), take_list()
 local is_removal = #fields == 0
 
 local epoch, n, revision = load_current()
@@ -146,6 +146,7 @@ redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log
 for i = 1, #fields, 2 do
     redis.call('HSET', state, fields[i], fields[i + 1])
 end
+note_signs(state, signs)
 if is_fresh then
     redis.call('HSET', state, 'incarnation', replid, 'born_by', token)
 end

@@ -5,9 +5,11 @@ local current = redis.call('HMGET', state, 'epoch', 'n')
 if current[1] ~= ARGV[1] or current[2] ~= ARGV[2] then
     return 0
 end
-for i = 4, #ARGV, 2 do
-    redis.call('HSET', state, ARGV[i], ARGV[i + 1])
+local signs = {}
+for i = 4, #ARGV do
+    signs[#signs + 1] = ARGV[i]
 end
+note_signs(state, signs)
 redis.call('PEXPIRE', state, ARGV[3])
 redis.call('PEXPIRE', log, ARGV[3])
 return 1
