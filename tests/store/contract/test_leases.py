@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from progress_sse.core.commands import Advance, Beat, Command, Complete, Delete, Finish, Lose, Skip, Stall, Start
-from progress_sse.core.errors import AttemptSupersededError, SignSeenError, StepNotRunningError
+from progress_sse.core.errors import AttemptSupersededError, SignSeenError, StepNotRunningError, StepNotStartedError
 from progress_sse.core.model import Liveness, StepProgress
 from progress_sse.core.step_rules import timestamp
 from progress_sse.store.backend import Backend
 from progress_sse.store.lease_watcher import LeaseWatcher
+from progress_sse.store.leases import Leases
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
+from tests.clock import START as START_TIME
 from tests.clock import ManualClock
 
 LEASE_S, LOST_S = 10, 30
@@ -45,6 +49,14 @@ async def record_of(store: ProgressStore) -> Record:
 
 async def step_of(store: ProgressStore, number: int = 1) -> StepProgress:
     return (await record_of(store)).session.progress.steps[number]
+
+
+async def state_of_loaded(load: Callable[[str], Awaitable[Record | None]]) -> str:
+    """The state of the first step, from another load than the watcher's."""
+    record = await load("s")
+    assert record is not None
+    liveness = record.session.progress.steps[1].liveness
+    return liveness.state if liveness is not None else "ended"
 
 
 async def state_of(store: ProgressStore) -> str:
@@ -106,6 +118,72 @@ class TestSilence:
         assert await state_of(store) == "live"
         await watch(watcher, clock, 1)
         assert (await step_of(store)).liveness == Liveness("stalled", timestamp(given_at))
+
+    async def test_signs_in_one_commit_with_the_start_do_not_hide_it(
+        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
+    ) -> None:
+        """Clients send reports together."""
+        await store.apply_all("s", [(START, None), (Advance(1, 1), None), (Beat(1, ago_ms=900), None)])
+        await watch(watcher, clock, LOST_S)
+        assert await state_of(store) == "lost"
+
+    async def test_a_refused_command_does_not_swallow_a_beat_beside_it(
+        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
+    ) -> None:
+        """Each is answered for itself."""
+        for _ in range(6):
+            await watch(watcher, clock, LEASE_S // 2)
+            outcomes = await store.apply_all("s", [(Beat(1, attempt_id="A"), None), (Beat(2), None)])
+            assert isinstance(outcomes[1], StepNotStartedError)
+        assert await state_of(store) == "live"
+
+    async def test_an_older_sign_that_comes_late_changes_nothing(
+        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
+    ) -> None:
+        """The network may reorder them."""
+        await watch(watcher, clock, 5)
+        await store.apply("s", Beat(1, attempt_id="A"))
+        await store.apply("s", Beat(1, attempt_id="A", ago_ms=4000))
+        await watch(watcher, clock, LEASE_S - 1)
+        assert await state_of(store) == "live"
+
+    async def test_a_step_that_starts_during_a_check_is_watched(
+        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its start enters a check, which the one that is under way may remove."""
+        await store.apply("s", Complete(1))
+        check_in = type(store.backend.leases).check_in
+
+        async def late(leases: Leases, session_id: str, ms: int | None, monotonic: float) -> None:
+            monkeypatch.undo()
+            await store.apply("s", START._replace(step=2))
+            await check_in(leases, session_id, ms, monotonic)
+
+        monkeypatch.setattr(type(store.backend.leases), "check_in", late)
+        await watch(watcher, clock, LEASE_S + LOST_S + 2)
+        assert (await step_of(store, 2)).conclusion == "lost"
+
+    async def test_a_check_that_hangs_delays_no_other(
+        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nor the lease clock."""
+        await store.create_session("hangs", 1)
+        await store.apply("hangs", START._replace(lease_ms=2000))
+        load = store.load
+
+        async def slow_load(session_id: str) -> Record | None:
+            if session_id == "hangs":
+                await asyncio.Event().wait()
+            return await load(session_id)
+
+        monkeypatch.setattr(store, "load", slow_load)
+        watching = asyncio.create_task(watcher.run())
+        async with asyncio.timeout(30):
+            while await state_of_loaded(load) != "stalled":
+                clock.advance(0.25)
+                await asyncio.sleep(0.005)
+        assert clock.now() - START_TIME < timedelta(seconds=LEASE_S + 6)
+        watching.cancel()
 
     async def test_a_beat_changes_nothing(
         self, store: ProgressStore, backend: Backend, watcher: LeaseWatcher, clock: ManualClock

@@ -144,6 +144,32 @@ class TestServers:
         await watch(servers, 8)
         assert await first.state() == "stalled"
 
+    async def test_a_server_that_has_just_begun_takes_reports(
+        self, servers: list[Server], server: RedisServer, connect: Open
+    ) -> None:
+        """Before its first look at the clock; the worker is not called silent for that."""
+        await watch(servers, 100)
+        new = Server(await connect(server), 3)
+        await new.store.apply("s", START._replace(attempt_id="B"))
+        await watch([*servers, new], 4 * LEASE_S - 4)
+        assert await servers[0].state() == "live"
+        newer = Server(await connect(server), 3)
+        await newer.store.apply("s", Beat(1, attempt_id="B"))
+        await watch([*servers, newer], 4 * LEASE_S - 4)
+        assert await servers[0].state() == "live"
+
+    async def test_a_check_that_was_lost_is_entered_again(
+        self, servers: list[Server], server: RedisServer, tmp_path: Path
+    ) -> None:
+        """By the beats of about a minute."""
+        async with redis.asyncio.Redis(port=server.port) as client:
+            assert await client.delete(f"{tmp_path}:{{leases}}:d") == 1
+        for _ in range(20):
+            await watch(servers, 12)
+            await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+        await watch(servers, 4 * LOST_S + 8)
+        assert await servers[0].state() == "lost"
+
     async def test_a_clock_that_was_lost_begins_again(
         self, servers: list[Server], server: RedisServer, tmp_path: Path
     ) -> None:

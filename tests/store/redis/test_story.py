@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from progress_sse.core.commands import Complete
+from progress_sse.core.commands import Complete, Create, Plan, Start
 from progress_sse.core.errors import AttemptSupersededError
+from progress_sse.core.model import Position, StepDefinition
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message
 from progress_sse.store.types import Change
 from tests.clock import ManualClock
@@ -42,6 +46,39 @@ async def test_another_process_refuses_a_superseded_attempt(server: RedisServer,
         with pytest.raises(AttemptSupersededError):
             await ProgressStore(other, clock=ManualClock()).apply("s", Complete(1, attempt_id="A"))
     assert await new.load("s") == await here.load("s")
+
+
+async def test_a_large_message_contains_the_position_alone(server: RedisServer, connect: Open) -> None:
+    """And whether only a snapshot tells it; the others read the session."""
+    backend = await connect(server)
+    changes: list[Change] = []
+    store = ProgressStore(backend, clock=ManualClock(), on_commit=changes.append)
+    await store.apply("s", CREATE)
+    for _ in range(10):
+        await store.apply("s", Plan((StepDefinition("x" * 8000),)))
+        payload = encode_message(changes[-1])
+        assert len(payload) < MAX_BYTES
+        assert decode_message(b"2 1\n" + payload).is_told_whole
+
+
+async def test_a_reader_elsewhere_sees_the_session_as_it_was_created(server: RedisServer, connect: Open) -> None:
+    """With its title, though its first steps came before that server had read it."""
+    here, there = await connect(server), await connect(server)
+    store = ProgressStore(here, clock=ManualClock())
+    follower = await Follower.of(there)
+    read = there._followed._read  # noqa: SLF001  # held up
+    may_read = asyncio.Event()
+
+    async def late(session_id: str, after: Position) -> ReadResult:
+        await may_read.wait()
+        return await read(session_id, after)
+
+    there._followed._read = late  # noqa: SLF001
+    await store.apply("s", Create((StepDefinition("Load"),), title="Nightly"))
+    record = (await store.apply("s", Start(1, ()))).record
+    may_read.set()
+    await follower.until_at(record)
+    assert not follower.notifications[-1].is_fresh
 
 
 async def test_a_message_takes_a_record_on(server: RedisServer, connect: Open) -> None:
