@@ -92,7 +92,13 @@ class ProgressService:
             authorizer if self._rate_limiter is None else self._rate_limiter.limited(authorizer)
         )
         on_commit = _transition_notifier(on_transition) if on_transition else None
-        self.store = ProgressStore(backend, workflows=make_workflows(settings), clock=clock, on_commit=on_commit)
+        self.store = ProgressStore(
+            backend,
+            workflows=make_workflows(settings),
+            clock=clock,
+            on_commit=on_commit,
+            store_format=settings.store_format,
+        )
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()
         self.refusals: Counter[str] = Counter()

@@ -12,9 +12,6 @@ from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.update_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import InvalidRequestError
 
-FORMER: Final = 1
-"""The `store_format` of that version."""
-
 _UPDATE: Final = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
 _ACTIONS: Final = ("start", "complete", "progress")
 

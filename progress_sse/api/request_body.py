@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.former_requests import FORMER, former_request
+from progress_sse.api.former_requests import former_request
 from progress_sse.api.update_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import (
     BodyTooLargeError,
@@ -21,6 +21,7 @@ from progress_sse.core.errors import (
     ProblemError,
     UnsupportedMediaError,
 )
+from progress_sse.core.former_commands import FORMER
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import check_session_id
 from progress_sse.wire.headers import header_index

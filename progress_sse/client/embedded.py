@@ -8,7 +8,6 @@ from typing import Final
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_commands import to_command
 from progress_sse.client.reports import Create
-from progress_sse.core.command_checks import check_command
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.store.progress_store import ProgressStore
@@ -29,8 +28,7 @@ class AsyncStoreTransport:
         report = request.report
         key = IdempotencyKey(request.key, repr(report)) if request.key else None
         try:
-            command = to_command(request, self._store)
-            check_command(command)
+            command = self._store.admit(to_command(request, self._store))
             applied = await self._store.apply(request.session_id, command, key)
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")

@@ -14,6 +14,7 @@ from progress_sse.core import state_machine
 from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import Command, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
+from progress_sse.core.former_commands import FORMER, former_command
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.workflows import Workflows
@@ -47,6 +48,7 @@ class ProgressStore(SessionOperations):
         workflows: Workflows | None = None,
         clock: Clock | None = None,
         on_commit: Callable[[Change], None] | None = None,
+        store_format: int = 2,
     ) -> None:
         """Work on `backend`.
 
@@ -55,7 +57,9 @@ class ProgressStore(SessionOperations):
             workflows: Define the steps of sessions that bring none of their own.
             clock: The clock of all time stamps and measurements.
             on_commit: Called with each change once it is committed; must neither block nor raise.
+            store_format: The newest format to write; see the setting.
         """
+        self._store_format = store_format
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
@@ -96,9 +100,18 @@ class ProgressStore(SessionOperations):
         record = await self.load(session_id)
         return record.session.progress if record else None
 
-    async def _perform(self, session_id: str, command: Command) -> Record | None:
+    def admit(self, command: Command) -> Command:
+        """Return a command that a caller in this process made, as it can be applied here.
+
+        Raises:
+            InvalidRequestError: It has a value that no session can hold; or with `store_format` 1 it is an operation
+                that the version before does not have.
+        """
         check_command(command)
-        applied = await self.apply(session_id, command)
+        return former_command(command) if self._store_format == FORMER else command
+
+    async def _perform(self, session_id: str, command: Command) -> Record | None:
+        applied = await self.apply(session_id, self.admit(command))
         await asyncio.sleep(0)  # Lets streams send it now, even if the caller never waits for anything else.
         return applied.record
 
@@ -131,7 +144,7 @@ class ProgressStore(SessionOperations):
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         """Apply one command; with a key that was used on this id, return its first answer and change nothing.
 
-        The command has valid values: see `command_checks.check_command`.
+        The command has valid values; `admit` sees to that.
 
         Raises:
             ProblemError: The command cannot be applied (see ``state_machine``), and nothing was changed.

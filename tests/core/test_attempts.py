@@ -191,3 +191,45 @@ class TestLease:
         session = after(session_with(), leased)
         assert session.details.claims == {1: Claim("a", 1000, 2000)}
         assert after(session, start("b")).details.claims == {1: Claim("b", None, None)}
+
+
+class TestReplaced:
+    """An attempt that lost a step to a later one."""
+
+    def test_cannot_end_the_session(self) -> None:
+        """Though it is still the newest of a step that has ended: the later one goes on."""
+        session = after(
+            None,
+            Start(1, DEFINITIONS, attempt_id="A"),
+            Complete(1, attempt_id="A"),
+            Start(2, DEFINITIONS, attempt_id="A"),
+            Start(2, DEFINITIONS, attempt_id="B"),
+            Complete(2, attempt_id="B"),
+        )
+        for command in (Finish(success=False, attempt_id="A"), Describe("x", attempt_id="A")):
+            with pytest.raises(AttemptSupersededError):
+                apply("s", session, command, T2)
+        assert after(session, Finish(attempt_id="B")).progress.status == "completed"
+
+    def test_may_describe_it_while_it_holds_a_step(self) -> None:
+        """Two attempts may share a session."""
+        session = after(
+            None,
+            Start(1, DEFINITIONS, attempt_id="A"),
+            Start(2, DEFINITIONS, attempt_id="A"),
+            Start(2, DEFINITIONS, attempt_id="B"),
+        )
+        assert after(session, Describe("x", attempt_id="A")).details.title == "x"
+
+    def test_is_remembered_as_the_creator_no_longer(self) -> None:
+        """However many more are replaced."""
+        session = after(None, Create(DEFINITIONS, attempt_id="A"))
+        for number in range(15):
+            session = after(session, Start(1, DEFINITIONS, attempt_id="A" if number == 0 else f"B{number}"))
+        with pytest.raises(AttemptSupersededError):
+            apply("s", session, Finish(attempt_id="A"), T2)
+
+    def test_repeats_its_own_skip(self) -> None:
+        """The answer may have been lost."""
+        session = after(None, Start(1, DEFINITIONS, attempt_id="A"), Skip(2, attempt_id="A"))
+        assert apply("s", session, Skip(2, attempt_id="A"), T2).event is None

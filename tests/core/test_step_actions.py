@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import Advance, Beat, Command, Complete, Create, Finish, Skip, Start
+from progress_sse.core.commands import Advance, Beat, Command, Complete, Create, Finish, Lose, Skip, Stall, Start
 from progress_sse.core.errors import (
     ProblemError,
     SessionNotFoundError,
@@ -182,3 +182,38 @@ class TestLost:
         session = after(lost_session(), Finish(success=False, error="given up"), now=T1)
         progress = after(session, Complete(1, attempt_id="a")).progress
         assert (progress.status, progress.details.error, progress.steps[1].status) == ("error", "given up", "success")
+
+
+class TestLostSession:
+    """A session is lost only while it is in error for a step whose worker was lost."""
+
+    LEASED = Start(1, DEFINITIONS, attempt_id="A", lease_ms=1000, lost_after_ms=2000)
+
+    @pytest.mark.parametrize(
+        ("command", "status"),
+        [
+            (Complete(1), "completed"),
+            (Skip(1), "completed"),
+            (Complete(1, attempt_id="A"), "completed"),
+            (Start(1, DEFINITIONS), "running"),
+            (Complete(1, success=False, error="e"), "error"),
+        ],
+    )
+    def test_is_over_once_its_step_is_not_lost_any_more(self, command: Command, status: str) -> None:
+        """By any report."""
+        lost = after(None, Create(DEFINITIONS[:1]), self.LEASED, Stall(1, "", 1000), Lose(1, 2000))
+        assert (lost.progress.status, lost.details.conclusion) == ("error", "lost")
+        session = after(lost, command)
+        assert (session.progress.status, session.details.conclusion) == (status, None)
+
+    def test_stays_while_another_step_is_lost(self) -> None:
+        """One of two workers is heard again."""
+        lost = after(
+            None,
+            self.LEASED,
+            self.LEASED._replace(step=2, attempt_id="B"),
+            *(Stall(number, "", 1000) for number in (1, 2)),
+            *(Lose(number, 2000) for number in (1, 2)),
+        )
+        session = after(lost, Beat(1, attempt_id="A"))
+        assert (session.progress.status, session.details.conclusion) == ("error", "lost")

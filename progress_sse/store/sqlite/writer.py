@@ -139,9 +139,12 @@ class SqliteWriter:
         self._file.acquire()
         try:
             self._session_count = queries.count_sessions(self._connected())
-            self.leased = queries.list_leased(self._connected())
         except sqlite3.Error as error:
             raise StoreRefusedError(f"The store cannot be read: {error}.") from error
+        try:
+            self.leased = queries.list_leased(self._connected())
+        except sqlite3.Error as error:  # One session is damaged; each worker is watched again from its next sign.
+            self._health.record(error)
 
     def _close(self) -> None:
         self._disconnect()

@@ -123,9 +123,13 @@ class TestSilence:
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """Clients send reports together."""
-        await store.apply_all("s", [(START, None), (Advance(1, 1), None), (Beat(1, ago_ms=900), None)])
+        await store.apply("s", Complete(1))
+        await watch(watcher, clock, LEASE_S + 2)
+        assert not await store.backend.leases.watched()
+        start = START._replace(step=2, ago_ms=500)
+        await store.apply_all("s", [(start, None), (Advance(2, 1), None), (Beat(2, ago_ms=900), None)])
         await watch(watcher, clock, LOST_S)
-        assert await state_of(store) == "lost"
+        assert (await step_of(store, 2)).conclusion == "lost"
 
     async def test_a_refused_command_does_not_swallow_a_beat_beside_it(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
