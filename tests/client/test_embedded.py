@@ -157,7 +157,7 @@ async def test_attempts_and_ages_reach_the_store(store: ProgressStore) -> None:
     assert (await transport.send(ReportRequest("a", Complete(1, lease=second), "k4", ago_ms=5))).is_success
     record = await store.load("a")
     assert record is not None
-    assert record.session.details.creator == "first"
+    assert record.session.details.replaced == ("first",)
     assert record.session.progress.steps[1].attempt == 2
 
 

@@ -25,6 +25,7 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.former_commands import former_command
 from tests.core.samples import DEFINITIONS
 
+NAME = StepName("x")
 LINKS = (Link("x", "/y"),)
 
 

@@ -48,6 +48,8 @@ class FileNote:
     def matches(self) -> bool:
         """Whether the file is as the note says, and the note is no copy."""
         written_at, state = self._read()
+        if f"left {written_at} {state}" == self._closed():
+            return True  # As the version before wrote it.
         changed_at_ns = os.fstat(self._locks.name_lock).st_ctime_ns
         # A copy can share everything with the first note except the time of its last change.
         is_copy = not written_at.isdecimal() or abs(changed_at_ns - int(written_at)) > _TOLERANCE_NS

@@ -22,7 +22,7 @@ from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import assert_refused, opened, sqlite_rows
+from tests.store.sqlite.files import assert_refused, execute, make_store, opened, sqlite_rows
 
 
 @pytest.fixture
@@ -81,6 +81,16 @@ class TestUpgrade:
             for path in (former, new)
         ]
         assert indexes[0] == indexes[1]
+
+    async def test_a_store_of_format_3_needs_no_change(self, path: Path) -> None:
+        """It is one that holds no details."""
+        await make_store(path)
+        rows = sqlite_rows(path, "SELECT * FROM steps")
+        execute(path, "PRAGMA user_version = 3")
+        async with opened(path) as backend:
+            assert len(await backend.list_summaries(None, 100, None)) == 20
+        assert sqlite_rows(path, "PRAGMA user_version") == [(4,)]
+        assert sqlite_rows(path, "SELECT * FROM steps") == rows
 
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
         """It is killed before each statement of the opening, and opened again."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
-from tests.harness.serving import ROOT, Server, Worker
+from tests.harness.serving import ROOT, Server, Worker, events_path
 from tests.live.delivery_check import DeliveryCheck
 from tests.live.test_rolling import behind_nginx
 
@@ -83,6 +84,37 @@ async def test_an_update_without_a_stop_loses_nothing(former: Path, redis_url: s
     finally:
         for server in servers:
             server.end()
+
+
+async def test_a_file_of_the_version_before_is_brought_up_to_date(former: Path, tmp_path: Path) -> None:
+    """Nothing is lost: no session, no event id, no key; a reader resumes, and a late retry is applied once."""
+    server = Rolling(tmp_path / "server", store="sqlite")
+    server.version = former
+    try:
+        await asyncio.to_thread(server.start)
+        async with Worker.at(server) as worker:
+            await worker.create("s", steps=[{"name": "Load"}, {"name": "日本語"}])
+            await worker.start("s", 1)
+            assert (await worker.update("s", key="k", action="complete", step=1, message="done")).status_code == 200
+            before = await worker.poll_raw("s")
+        async with await RawStream.open(server.port, events_path("s")) as stream:
+            await stream.wait_until(lambda s: len(s.events) == 1, 20)
+            last_event_id = stream.last_event_id
+        assert server.terminate() == 0
+        server.version = None
+        await asyncio.to_thread(server.start)
+        async with (
+            Worker.at(server) as worker,
+            await RawStream.open(server.port, events_path("s"), last_event_id=last_event_id) as stream,
+        ):
+            assert (await worker.poll_raw("s")).content == before.content
+            assert (await worker.update("s", key="k", action="complete", step=1, message="done")).status_code == 200
+            await worker.start("s", 2, attempt_id="a", lease_ms=60_000)
+            await stream.wait_until(lambda s: len(s.events) == 1, 20)
+            assert stream.events[0].event == "step"
+            assert stream.events[0].json()["step"]["attempt"] == 1
+    finally:
+        server.end()
 
 
 async def test_the_version_before_reads_what_this_one_writes(former: Path, redis_url: str, tmp_path: Path) -> None:
