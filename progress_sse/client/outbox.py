@@ -18,8 +18,9 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   job's run, or create a session with other steps.
 * **A later attempt ends the reports of a step.** Once the server has refused one for that reason, all waiting and later
   ones of the step and attempt are dropped.
-* **Signs of life** of running steps go beside the reports, where none has been sent for a third of the lease. They are
-  dropped while the server is away, and never retried.
+* **Signs of life** of running steps go beside the reports, where none of the step has been sent for a third of the
+  lease. One waits only for commands of its own step, and for a creation or the end of the session. They are dropped
+  while the server is away, and never retried.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
@@ -45,7 +46,7 @@ from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Create, Latest, Queueable, Report, StepRef, StepReport, named
+from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, StepRef, StepReport, named
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.waiting_reports import Operation, WaitingReports
 
@@ -303,17 +304,28 @@ class Outbox:
         return len(self._running) > 0
 
     def beat_at(self) -> float:
-        """Return when a sign of life is due; infinity if none is, or while commands wait or a request is under way."""
-        return math.inf if self._is_sending or self.has_commands else self._running.due_at()
+        """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
+        held = self._held_back()
+        return math.inf if held is None else self._running.due_at(held)
 
     def take_beats(self, now: float) -> list[ReportRequest]:
         """Return the signs of life to send now; those that are due while the server is away are dropped."""
-        if self.beat_at() > now:  # A report has begun since.
+        held = self._held_back()
+        if held is None:  # A report has begun since.
             return []
-        beats = self._running.take_due(now)
-        if now < self._not_before:
+        beats = self._running.take_due(now, held)
+        if now < self.server.not_before:
             return []
         return [ReportRequest(self.session_id, each, "", self._run_of(each)) for each in beats]
+
+    def _held_back(self) -> set[StepRef] | None:
+        """Return the steps whose signs of life must not overtake a report of theirs; `None` is all of them."""
+        if not self.has_running_steps:
+            return None
+        reports = [each.report for each in (*self._sending, *self._waiting.commands)]
+        if any(isinstance(each, Create | Finish) for each in reports):
+            return None
+        return {each.step for each in reports if isinstance(each, StepReport)}
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer, now: float) -> None:
         """Apply the answer to a sign of life; after a refusal the step gets no more of them."""
