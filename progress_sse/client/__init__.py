@@ -3,6 +3,7 @@
 The parts, from the pure to the practical::
 
     lease            a worker's attempt at its steps, and how long it may be silent
+    shared_attempts  the attempt that all reporters of a process have at a session
     reports          the reports of a job: create, start, advance, complete, and those on the session as a whole
     exchange         the request of a report, and its answer
     report_body      the JSON object of a report

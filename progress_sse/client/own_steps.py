@@ -27,6 +27,10 @@ class OwnSteps:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)
 
+    def running_lease_of(self, step: StepRef) -> Lease | None:
+        """Return the attempt by which the job runs the step; `None` if it does not run, or without attempts."""
+        return self._leases.get(step) if step in self._running else None
+
     def has_ended(self, step: StepRef) -> bool:
         """Return whether the job has ended the step."""
         return step in self._ended
