@@ -35,10 +35,16 @@ class OwnSteps:
         """Return whether the job has ended the step."""
         return step in self._ended
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the job has started no step."""
-        return not self._leases
+    def session_lease(self, own: Lease | None) -> Lease | None:
+        """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
+
+        It is `None` where the server may know neither: the job has started no step by its own, and none or several
+        others run.
+        """
+        if own is None or own in self._leases.copy().values():
+            return own
+        running = {lease.attempt: lease for lease in map(self.lease_of, self.running) if lease is not None}
+        return next(iter(running.values())) if len(running) == 1 else None
 
     @property
     def running(self) -> list[StepRef]:

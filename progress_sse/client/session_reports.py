@@ -138,5 +138,5 @@ class SessionReports(ABC):
         elif isinstance(report, Plan):
             self._has_succeeded = None
         # The server knows an attempt only by a creation or a start.
-        is_known = self._creation is not None or not self.own_steps.is_empty
-        return replace(report, lease=self.lease if is_known else None)
+        is_known = self._creation is not None
+        return replace(report, lease=self.lease if is_known else self.own_steps.session_lease(self.lease))
