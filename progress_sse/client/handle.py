@@ -33,7 +33,7 @@ from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
-from progress_sse.client.reports import Create, StepRef, describe_error
+from progress_sse.client.reports import Create, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
@@ -285,7 +285,7 @@ class BaseStep(StepReports):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _running.set(self._outer)
-        if error is None:
+        if error is None or is_normal_exit(error):
             self.complete()
             return
         try:

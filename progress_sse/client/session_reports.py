@@ -22,6 +22,7 @@ from progress_sse.client.reports import (
     StepRef,
     error_text,
     fit_text,
+    is_normal_exit,
     step_ref,
 )
 from progress_sse.core.commands import UNCHANGED, Unchanged
@@ -102,12 +103,13 @@ class SessionReports(ABC):
         """Report what the end of the block means for the session, in the process that has entered it.
 
         An exception ends a session that was created here, and so does the normal end of the block if it is open-ended.
+        An exit of the process with success is a normal end.
         Of another session an exception ends the steps that were started here.
         """
         is_open_ended = self._creation is not None and self._creation.open_ended
         if os.getpid() != self._entered_in or (self.lease is None and not is_open_ended):
             return
-        if error is None:
+        if error is None or is_normal_exit(error):
             if is_open_ended and self._has_succeeded is None:
                 self.finish()
             return

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -222,6 +223,34 @@ async def test_the_text_of_a_failure_is_the_jobs_own(shell: Shell) -> None:
         with recording() as recorder, pytest.raises(OopsError):
             await shell.run(job, shell.progress("a"))
         assert recorder.of("a")[1:] == expected
+
+
+@pytest.mark.parametrize("status", [None, 0, False])
+async def test_a_normal_exit_is_a_success(shell: Shell, status: Any) -> None:
+    """A job may end the process in the middle of a step."""
+
+    def leave(progress: Reporter) -> None:
+        with progress.step(1):
+            sys.exit(status)
+
+    for is_open_ended, end in ((False, []), (True, [Finish()])):
+        with recording() as recorder, pytest.raises(SystemExit):
+            await shell.run(leave, shell.progress("a", open_ended=is_open_ended))
+        assert recorder.of("a")[1:] == [Start(1), Complete(1), *end]
+
+
+@pytest.mark.parametrize("status", [1, "no space left"])
+async def test_an_exit_with_an_error_is_a_failure(shell: Shell, status: Any) -> None:
+    """Its text or number is the error."""
+
+    def leave(progress: Reporter) -> None:
+        with progress.step(1):
+            sys.exit(status)
+
+    error = f"SystemExit: {status}"
+    with recording() as recorder, pytest.raises(SystemExit):
+        await shell.run(leave, shell.progress("a"))
+    assert recorder.of("a")[1:] == [Start(1), Complete(1, success=False, error=error), Finish(False, error)]
 
 
 async def test_a_cancellation_ends_the_session() -> None:
