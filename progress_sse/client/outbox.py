@@ -46,6 +46,7 @@ from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
+from progress_sse.client.replacements import has_details, without_details
 from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, StepRef, StepReport, named
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.waiting_reports import Operation, WaitingReports
@@ -64,6 +65,9 @@ MAX_LOSSES: Final = 5
 
 NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""
+
+UNPROCESSABLE: Final = 422
+"""The status of a report that no server of this kind accepts."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
@@ -192,6 +196,9 @@ class Outbox:
                 self._note(operation, answer, now)
             elif self._is_lost(answer):
                 again.append(operation)
+            elif answer.status == UNPROCESSABLE and has_details(operation.report):
+                again.append(without_details(operation))
+                self._lose(_refusal("title, labels and links of the session are left out: its creation", answer), 0)
             else:
                 self._refuse(operation, answer)
         if any(map(self._is_lost, answers)):

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from progress_sse.client.definitions import Links, change, definitions, fit_links
+from progress_sse.client.definitions import change, definitions
 from progress_sse.client.errors import ReportError
+from progress_sse.client.fit_details import Links, fit_links
 from progress_sse.client.lease import Lease
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import Prepare, log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -160,6 +161,42 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == f"nothing more is reported, since its creation was refused: {refusal.status} no"
     assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
+
+
+TOO_MUCH = ReportAnswer(422, "too-much", "Title, labels, links and requests are too large together.")
+
+
+def test_a_creation_whose_details_are_refused_is_sent_without_them() -> None:
+    """What readers find beside the steps costs no report of the job; processes that share the run send it alike."""
+    parent, child = Bench(), Bench()
+    full = replace(CREATE, title="T", labels={"a": "b"}, links=(Link("Logs", "/logs"),))
+    parent.put(full, Start(1))
+    child.outbox = parent.outbox.renewed()
+    child.put(Start(1))
+    keys = set()
+    for bench in (parent, child):
+        first = bench.send_request(TOO_MUCH)
+        assert first.report == full
+        again = bench.send_request(ReportAnswer(201, run="one"))
+        assert again.report == CREATE
+        assert again.key != first.key
+        keys.add(again.key)
+        assert bench.deliver() == [Start(1)]
+        assert bench.outbox.lost == 0
+        [event] = bench.outbox.events()
+        assert isinstance(event, ReportDropped)
+        assert str(event.error).startswith("title, labels and links of the session are left out: its creation was ")
+    assert len(keys) == 1
+
+
+def test_a_creation_that_is_refused_without_details_is_given_up() -> None:
+    """It is sent once more, and no further."""
+    bench = Bench()
+    bench.put(replace(CREATE, title="T"), Start(1))
+    bench.send(TOO_MUCH)
+    bench.send(TOO_MUCH)
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 2
 
 
 def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:

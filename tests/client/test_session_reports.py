@@ -84,6 +84,22 @@ def test_texts_that_are_too_long_cost_no_session() -> None:
     assert change("z" * 300, None, None) == Describe("z" * 199 + "…", None, None)
 
 
+def test_details_that_do_not_fit_cost_no_session(caplog: pytest.LogCaptureFixture) -> None:
+    """They are cut or left out, with a warning; a refused creation would end all reporting."""
+    labels = {"k" * 70: "v", "a:b": "v", "": "v", **{str(number): "v" for number in range(20)}}
+    fit = ["k" * 63 + "…", *(str(number) for number in range(15))]
+    unfit = ["ftp://h/1", "h/1", "//h/1", "/a b", "https://me@h/1", "/" + "u" * 2048, ""]
+    links = [("Log" * 40, "/log"), ("", "/empty"), *(("Bad", url) for url in unfit), *[("Log", "/log")] * 20]
+    for created in (
+        define(None, None, None, labels, links, False),
+        change(None, {**labels, "never": None, "n:o": None}, links),
+    ):
+        assert isinstance(created.labels, dict)
+        assert list(created.labels) == fit
+        assert created.links == (Link(("Log" * 40)[:99] + "…", "/log"), *[Link("Log", "/log")] * 19)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 4
+
+
 async def test_steps_are_found_on_the_way(shell: Shell) -> None:
     """A name whose step this job has ended is a new step; so is one that failed."""
 
