@@ -33,6 +33,8 @@ class RunningSteps:
             case Advance(step):
                 if step in self._steps:
                     self._steps[step].heard_at = now
+                elif report.lease is not None:  # It was started before a fork.
+                    self._start(step, report.lease, now)
             case Complete(step) | Skip(step):
                 self.forget(step)
             case Finish():

@@ -304,6 +304,20 @@ def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     assert not bench.outbox.renewed().has_running_steps
 
 
+def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
+    """The child does so once it has reported on it; a step of another attempt is not its own."""
+    parent, child = BeatBench(), BeatBench()
+    parent.begin(1)
+    child.outbox = parent.outbox.renewed()
+    child.put(Advance(1, 5, lease=LEASE), Advance(2, 5))
+    child.deliver()
+    child.clock.advance(10)
+    assert [beat.report for beat in child.beats()] == [Beat(1)]
+    child.put(Complete(1, lease=LEASE))
+    child.deliver()
+    assert not child.outbox.has_running_steps
+
+
 def test_a_refused_creation_ends_the_signs_of_life() -> None:
     """Another run has the id."""
     bench = BeatBench()
