@@ -23,6 +23,11 @@ class OwnSteps:
         self._running.pop(step, None)
         self._ended.add(step)
 
+    def end_all(self) -> None:
+        """Record that the job ends the session."""
+        for step in self.running:
+            self.end(step)
+
     def lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)

@@ -142,4 +142,7 @@ class SessionReports(ABC):
             self._has_succeeded = None
         # The server knows an attempt only by a creation or a start.
         is_known = self._creation is not None
-        return replace(report, lease=self.lease if is_known else self.own_steps.session_lease(self.lease))
+        lease = self.lease if is_known else self.own_steps.session_lease(self.lease)
+        if isinstance(report, Finish):
+            self.own_steps.end_all()
+        return replace(report, lease=lease)

@@ -188,6 +188,28 @@ async def test_a_job_ends_its_session(shell: Shell) -> None:
     assert (await reports_of(shell, plan_on, open_ended=True))[-1] == Finish()
 
 
+@pytest.mark.parametrize(
+    "end", [lambda progress: progress.finish(), lambda progress: progress.fail("no luck")], ids=["finish", "fail"]
+)
+async def test_the_end_of_a_session_ends_its_steps(shell: Shell, end: Job) -> None:
+    """A name is a new step from then on, and an exception has nothing left to end."""
+
+    def go_on(progress: Reporter) -> None:
+        progress.step("One").start()
+        end(progress)
+        progress.step("One").start()
+
+    def raise_later(progress: Reporter) -> None:
+        progress.step("One").start()
+        end(progress)
+        raise OopsError
+
+    assert (await reports_of(shell, go_on, open_ended=True))[2] == Start("One", append=True)
+    with recording() as recorder, pytest.raises(OopsError):
+        await shell.run(raise_later, shell.progress.attach("a"))
+    assert len(recorder.of("a")) == 2
+
+
 def between_steps(progress: Reporter) -> None:
     """Fail outside of any step, while one runs that was started without a block."""
     progress.step(1, message="m").start()
