@@ -23,12 +23,16 @@ class AttemptId:
 
     So processes that fork before that have attempts of their own, and those that fork later share one, since they share
     the job.
+
+    Attributes:
+        is_superseded: Whether the server has said that a later attempt replaces it.
     """
 
-    __slots__ = ("__weakref__", "_made")
+    __slots__ = ("__weakref__", "_made", "is_superseded")
 
     def __init__(self, value: str | None = None) -> None:
         """Prepare an attempt; without a `value` it gets one when it begins."""
+        self.is_superseded = False
         self._made: dict[str, str] = {} if value is None else {"id": value}
 
     @property

@@ -383,6 +383,7 @@ class Outbox:
         """Send no more reports of the step by this attempt, since a later attempt has it."""
         assert report.lease is not None
         self._running.forget(report.step)
+        report.lease.attempt.is_superseded = True
         self._superseded[report.step, report.lease.attempt_id] = None
         if report.lease.is_handed_on:  # It had to come.
             return

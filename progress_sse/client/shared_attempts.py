@@ -27,7 +27,7 @@ def share(session_id: str, lease: Lease) -> None:
 def joined(session_id: str, lease: Lease, environ: Mapping[str, str] = os.environ) -> Lease:
     """Return the lease as one of the attempt that the process has at the session; else it is a new attempt."""
     attempt = _attempts.get(session_id)
-    if attempt is not None:
+    if attempt is not None and not attempt.is_superseded:
         return lease.joined(attempt)
     handed_down = environ.get(ATTEMPT, "")
     is_ours = environ.get("PROGRESS_SSE_SESSION") == session_id and 0 < len(handed_down) <= MAX_ATTEMPT_ID_CHARS

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from progress_sse import Progress
-from progress_sse.client.exchange import ReportRequest
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease, lease_of
 from progress_sse.client.outbox import Outbox
@@ -224,6 +224,17 @@ async def test_reporters_of_a_process_share_an_attempt(shell: Shell) -> None:
     shared = {report.lease and report.lease.attempt_id for report in recorder.of("shared")}
     assert shared == {progress.lease.attempt_id}
     assert {other.lease and other.lease.attempt_id, again.lease.attempt_id}.isdisjoint(shared)
+
+
+async def test_a_superseded_attempt_is_shared_no_more(shell: Shell) -> None:
+    """A process that comes back to the session later would otherwise report in vain."""
+    fake = FakeTransport(lambda _: ReportAnswer(409, "attempt-superseded"))
+    progress = shell.progress.attach("replaced", transport=shell.transport(fake))
+    await shell.run(lambda progress: progress.step(1).start(), progress)
+    again = shell.progress.attach("replaced", transport=shell.transport(fake))
+    assert progress.lease is not None
+    assert again.lease is not None
+    assert again.lease.attempt_id != progress.lease.attempt_id
 
 
 @pytest.mark.parametrize(
