@@ -195,7 +195,8 @@ class Outbox:
         failures: list[ReportAnswer] = []
         restarted: set[StepRef | None] = set()
         for operation, answer in zip(sent, answers, strict=True):
-            if operation.step in restarted:  # It came before the start that it follows.
+            if operation.step in restarted or (restarted and isinstance(operation.report, Finish)):
+                # It came before the start that it follows.
                 again.append(in_place(operation))
                 continue
             if answer.is_retryable and not self._is_final(operation, answer, now):

@@ -257,12 +257,13 @@ def test_a_step_of_an_unknown_name_is_refused() -> None:
 def test_reports_that_overtook_a_refused_start_are_sent_again() -> None:
     """The server has applied an end to the step that ran before; with its key it would apply it no more."""
     bench = Bench()
-    bench.put(Start("One", append=True), Complete("One"), Start(2), Start("One", append=True), Complete("One", False))
+    end = Finish(False, "e")
+    bench.put(Start("One", append=True), Complete("One"), Start(2), Start("One", append=True), Complete("One"), end)
     requests = bench.outbox.next(bench.clock.monotonic(), alone=False)
-    answers = [FIXED, OK, OK, FIXED, ReportAnswer(409, "step-not-running")]
+    answers = [FIXED, OK, OK, FIXED, ReportAnswer(409, "step-not-running"), OK]
     bench.outbox.take(requests, answers, bench.clock.monotonic())
     again = bench.outbox.next(bench.clock.monotonic(), alone=False)
-    assert [each.report for each in again] == [Start("One"), Complete("One"), Start("One"), Complete("One", False)]
+    assert [each.report for each in again] == [Start("One"), Complete("One"), Start("One"), Complete("One"), end]
     assert {each.key for each in again}.isdisjoint(each.key for each in requests)
     assert bench.outbox.lost == 0
 
