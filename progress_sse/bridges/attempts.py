@@ -135,6 +135,7 @@ def _report_loss(session_id: str, number: StepRef, error: BaseException | str) -
             step.fail(error)
             progress.close()
         except ReportRefusedError:
+            step.take_over()
             step.start()
             step.fail(error)
             progress.close()

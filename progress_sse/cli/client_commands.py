@@ -133,10 +133,10 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
 )
 @server_options
 def watch(session_id: str, output: "Output", url: str | None, token: str | None) -> None:
-    """Follow a session live until it is completed or a step has failed.
+    """Follow a session live until it is completed or has failed.
 
-    The exit status is 0 for completed, 1 for failed, 2 for a wrong use of this command, and 3 if the server does not
-    allow to read the session.
+    The exit status is 0 for completed, 1 for failed, cancelled or lost, 2 for a wrong use of this command, and 3 if the
+    server does not allow to read the session.
     """
     from progress_sse.cli.watch import watch as watch_session
 

@@ -1,12 +1,13 @@
 """`progress-sse create` and `finish`: one report on a session, and whether the server accepted it."""
 
+import logging
 from collections.abc import Sequence
 
 from progress_sse.cli.report_step import SEND_S, attach, reports_to
 from progress_sse.client.config import link_to, session_of
 from progress_sse.client.definitions import define
 from progress_sse.client.errors import ReportError
-from progress_sse.client.report_queue import ReportQueue
+from progress_sse.client.report_queue import ReportQueue, log
 from progress_sse.client.thread_sender import http_sender, thread_sender
 
 
@@ -36,11 +37,15 @@ def create_session(
     queue = ReportQueue(session_of(session_id), address, http_sender(), creation=creation, on_error="raise")
     queue.begin()
     thread_sender().wait([queue], SEND_S)
+    is_settled = queue.is_settled
+    if not is_settled:  # The end of the process would wait for the server again, and perhaps create the session yet.
+        queue.give_up()
+        log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
     try:
         queue.raise_error()
     except ReportError:
         return None
-    return link_to(address, session_id) if queue.is_settled else None
+    return link_to(address, session_id) if is_settled else None
 
 
 def finish_session(

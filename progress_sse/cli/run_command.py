@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from progress_sse.cli.plain_text import plain
 from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.shared_attempts import ATTEMPT
 from progress_sse.client.sync import Progress
 
 assert sys.platform == "linux", "the command checks it"
@@ -105,7 +106,7 @@ def run(command: tuple[str, ...], target: Target) -> int:
     progress = _progress(command, target)
     step = progress.step(target.step or 1)
     step.start()
-    outcome = _execute(command, _environment(target), mask)
+    outcome = _execute(command, _environment(target, progress), mask)
     if outcome.status == 0:
         step.complete()
     else:
@@ -138,13 +139,14 @@ def _shown(command: tuple[str, ...]) -> str:
     return command[0] or "''"
 
 
-def _environment(target: Target) -> dict[str, str]:
-    """Return the environment of the command, in which its own reports find the same session."""
+def _environment(target: Target, progress: Progress) -> dict[str, str]:
+    """Return the environment of the command, in which its own reports find the same session and attempt."""
     given = {
         "PROGRESS_SSE_SESSION": target.session_id,
         "PROGRESS_SSE_STEP": str(target.step or 1),
         "PROGRESS_SSE_URL": target.url,
         "PROGRESS_SSE_TOKEN": target.token,
+        ATTEMPT: None if progress.lease is None else progress.lease.attempt_id,
     }
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 

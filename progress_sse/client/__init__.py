@@ -3,6 +3,7 @@
 The parts, from the pure to the practical::
 
     lease            a worker's attempt at its steps, and how long it may be silent
+    shared_attempts  the attempt that all reporters of a process have at a session
     reports          the reports of a job: create, start, advance, complete, and those on the session as a whole
     exchange         the request of a report, and its answer
     report_body      the JSON object of a report
@@ -11,6 +12,7 @@ The parts, from the pure to the practical::
     count            a counter for many threads, without a lock
     waiting_reports  the reports of a session that wait, and their order
     created_run      the run that was created here, and the reports that make up its state
+    replacements     what is sent in place of a refused report
     running_steps    the steps that run under a lease, and when each needs its next sign of life
     outbox           the unsent reports of one session: no I/O, no clock, no lock
     outbox_events    what happens to them, to log or raise
@@ -20,6 +22,7 @@ The parts, from the pure to the practical::
     beat_schedule    which of many sessions gives a sign of life, and when
     report_queue     one session's outbox in a process of many threads, and the log of its errors
     definitions      what a job says of its session: its steps, title, labels and links
+    fit_details      a title, labels and links, as the server accepts them
     own_steps        the steps that a job has started itself
     session_reports  the reports on a session as a whole
     step_reports     the reports on a step

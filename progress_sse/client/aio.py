@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.definitions import Labels, define
+from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
 from progress_sse.client.report_queue import OnLoop, ReportQueue

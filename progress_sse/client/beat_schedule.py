@@ -24,7 +24,7 @@ class Beating(Protocol):
         """The same for all queues to one server."""
 
     def beat_at(self) -> float:
-        """Return when a sign of life is due; infinity if none is, or while reports are being sent."""
+        """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
 
     def take_beats(self) -> list[ReportRequest]:
         """Return the signs of life that are due."""

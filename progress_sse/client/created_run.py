@@ -31,7 +31,8 @@ class CreatedRun:
     """The run that was created here.
 
     Attributes:
-        creation: The report that creates it, with what was said of the session since.
+        creation: The report that creates it. It stays as it is, since processes that share the run by a fork must
+            create it alike.
         key: The key of its creation.
         name: The server's name of it; empty if the server does not name it.
         losses: How often it was created again since the last applied report.
@@ -45,14 +46,16 @@ class CreatedRun:
     lost_at: float = -math.inf
     _entries: list[_Entry] = field(default_factory=list)
     _finish: Finish | None = None
+    _description: Describe | None = None
 
     def renewed(self) -> "CreatedRun":
         """Return the run of a child process, which has applied no report."""
-        return replace(self, _entries=[], _finish=None)
+        return replace(self, _entries=[], _finish=None, _description=None)
 
     def reports(self) -> list[Update]:
-        """Return the applied reports that count, in the order of the starts."""
-        applied: list[Update] = [report for entry in self._entries for report in entry]
+        """Return the applied reports that count: of the session, of the steps in the order of their starts, the end."""
+        applied: list[Update] = [] if self._description is None else [self._description]
+        applied += [report for entry in self._entries for report in entry]
         return applied if self._finish is None else [*applied, self._finish]
 
     def note(self, report: Update) -> None:
@@ -74,7 +77,7 @@ class CreatedRun:
             case Finish():
                 self._finish = report
             case Describe():
-                self.creation = _described(self.creation, report)
+                self._description = _merged(self.creation, self._description, report)
             case Beat():
                 pass
 
@@ -104,13 +107,17 @@ class CreatedRun:
         return None
 
 
-def _described(creation: Create, change: Describe) -> Create:
-    if not isinstance(change.title, Unchanged):
-        creation = replace(creation, title=change.title)
-    if not isinstance(change.labels, Unchanged):
-        merged = {} if change.labels is None else {**creation.labels, **change.labels}
-        labels = {key: text for key, text in merged.items() if text is not None}
-        creation = replace(creation, labels=labels)
-    if not isinstance(change.links, Unchanged):
-        creation = replace(creation, links=change.links or ())
-    return creation
+def _merged(creation: Create, before: Describe | None, change: Describe) -> Describe:
+    """Return one report of what was said of a session since its creation."""
+    if change.labels is None:
+        removed: dict[str, str | None] = dict.fromkeys(creation.labels)
+        change = replace(change, labels=removed)
+    elif before is not None and not isinstance(before.labels, Unchanged):
+        labels = {} if isinstance(change.labels, Unchanged) else change.labels
+        merged = {**(before.labels or {}), **labels}
+        change = replace(change, labels={k: v for k, v in merged.items() if v is not None or k in creation.labels})
+    if before is not None and isinstance(change.title, Unchanged):
+        change = replace(change, title=before.title)
+    if before is not None and isinstance(change.links, Unchanged):
+        change = replace(change, links=before.links)
+    return change

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_title
 from progress_sse.client.reports import Create, Describe, fit_text
 from progress_sse.core.commands import Unchanged
-from progress_sse.core.details import MAX_LABEL_VALUE_CHARS, MAX_TITLE_CHARS, Link
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition
-
-Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
-"""Links for the readers: URLs by their labels, or pairs of both."""
 
 Labels: TypeAlias = Mapping[str, str]
 """Texts by their names, by which a session is found."""
@@ -35,7 +32,7 @@ def define(
         None if steps is None else definitions(steps),
         workflow,
         title=fit_title(title),
-        labels=fit_labels(labels or {}),
+        labels={key: text for key, text in fit_labels(labels or {}).items() if text is not None},
         links=fit_links(links or ()),
         open_ended=open_ended,
     )
@@ -58,26 +55,6 @@ def _definition(step: str | StepDefinition) -> StepDefinition:
     raise ConfigurationError("A step is given by its name or by its StepDefinition.")
 
 
-def fit_title(title: str | None) -> str | None:
-    """Return a title that the server accepts; an empty one is none."""
-    return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
-
-
-def fit_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return labels whose texts the server accepts."""
-    return {fit_text(key): fit_text(text, MAX_LABEL_VALUE_CHARS) for key, text in labels.items()}
-
-
-def fit_links(links: Links) -> tuple[Link, ...]:
-    """Return links as the server has them.
-
-    Raises:
-        ValueError: One is no pair of label and URL.
-    """
-    pairs = links.items() if isinstance(links, Mapping) else links
-    return tuple(Link(fit_text(label), fit_text(url)) for label, url in pairs)
-
-
 def change(
     title: str | Unchanged | None,
     labels: Mapping[str, str | None] | Unchanged | None,
@@ -86,11 +63,6 @@ def change(
     """Return the report that changes what the session says of itself."""
     return Describe(
         title if isinstance(title, Unchanged) else fit_title(title),
-        labels if labels is None or isinstance(labels, Unchanged) else _changed_labels(labels),
+        labels if labels is None or isinstance(labels, Unchanged) else fit_labels(labels),
         links if links is None or isinstance(links, Unchanged) else fit_links(links),
     )
-
-
-def _changed_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
-    kept = {key: text for key, text in labels.items() if text is not None}
-    return {**dict.fromkeys(fit_text(key) for key, text in labels.items() if text is None), **fit_labels(kept)}

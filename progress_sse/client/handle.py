@@ -33,8 +33,9 @@ from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outbox import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
-from progress_sse.client.reports import Create, StepRef, describe_error
+from progress_sse.client.reports import Create, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
+from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
@@ -182,10 +183,9 @@ class Reporter(SessionReports):
         transport: tuple[Target, Sender] | None,
     ) -> None:
         self.lease = lease_of(options.get("lease_s", LEASE_S))
-        self._creation = creation = creation and replace(creation, lease=self.lease)
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
-            self._sink = _recorders[-1](self.session_id, creation)
+            self._sink = _recorders[-1](self.session_id, self._begun(creation))
             return
         if is_disabled(options.get("disabled")):
             log(logging.INFO, "progress is not reported: that is disabled")
@@ -197,7 +197,7 @@ class Reporter(SessionReports):
         self.session_id = session_of(session_id)
         make_queue = partial(
             ReportQueue,
-            creation=creation,
+            creation=self._begun(creation),
             tells_age=self.lease is not None,
             on_error=self._on_error,
             flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
@@ -208,6 +208,16 @@ class Reporter(SessionReports):
             self._sink = make_queue(self.session_id, address, make_sender())
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
+
+    def _begun(self, creation: Create | None) -> Create | None:
+        """Return the creation with the attempt that begins with it; without one join that of the process."""
+        if self.lease is not None:
+            if creation is None:
+                self.lease = joined(self.session_id, self.lease)
+            else:
+                share(self.session_id, self.lease)
+        self._creation = creation and replace(creation, lease=self.lease)
+        return self._creation
 
     def _warn(self, error: Exception) -> None:
         if not self._has_warned:
@@ -275,7 +285,7 @@ class BaseStep(StepReports):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _running.set(self._outer)
-        if error is None:
+        if error is None or is_normal_exit(error):
             self.complete()
             return
         try:

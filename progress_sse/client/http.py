@@ -56,13 +56,17 @@ def _quietly() -> Iterator[None]:
         _is_reporting.reset(token)
 
 
+def authorization(token: str | None) -> dict[str, str]:
+    """Return the headers that show a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def client_options(address: Address) -> dict[str, Any]:
     """Return the arguments of an httpx client for one server; blocking or async."""
-    authorization = {"Authorization": f"Bearer {address.token}"} if address.token else {}
     return {
         "base_url": address.url,
         # The size of compressed content is unknown before it is unpacked.
-        "headers": {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization},
+        "headers": {"User-Agent": "progress-sse", "Accept-Encoding": "identity", **authorization(address.token)},
         # Cookies would be kept while the job runs, and sent with each report.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         # Loading the trusted certificates takes a third of a second in a busy job.
@@ -101,13 +105,23 @@ class Content:
         return bytes(self._content)
 
 
+def _client(url: str) -> httpx.Client:
+    with loading():
+        return httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(Address(url, None)))
+
+
 class HttpTransport:
     """Blocking requests to one server; network errors become answers."""
 
-    def __init__(self, address: Address) -> None:
-        """Begin without a connection; the first request opens it."""
-        with loading():
-            self._client = httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
+    def __init__(self, address: Address, client: httpx.Client | None = None) -> None:
+        """Begin without a connection, which the first request opens; or use those of another transport's `client`."""
+        self._url = address.url
+        self._headers = {**_JSON, **authorization(address.token)}
+        self._client = client or _client(address.url)
+
+    def showing(self, token: str | None) -> "HttpTransport":
+        """Return a transport by the same connections that shows another token."""
+        return HttpTransport(Address(self._url, token), self._client)
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         """Send a request, and return the answer."""
@@ -123,7 +137,7 @@ class HttpTransport:
         try:
             with (
                 _quietly(),
-                self._client.stream(method, path, content=body, headers={**_JSON, **headers}) as response,
+                self._client.stream(method, path, content=body, headers={**self._headers, **headers}) as response,
             ):
                 for chunk in response.iter_raw():
                     content.add(chunk)

@@ -18,19 +18,41 @@ _SIGNS: Final = 3
 """Signs of life in the time of a lease, so that two may be missed."""
 
 
+class AttemptId:
+    """The id of an attempt, which is made when the attempt begins.
+
+    So processes that fork before that have attempts of their own, and those that fork later share one, since they share
+    the job.
+
+    Attributes:
+        is_superseded: Whether the server has said that a later attempt replaces it.
+    """
+
+    __slots__ = ("__weakref__", "_made", "is_superseded")
+
+    def __init__(self, value: str | None = None) -> None:
+        """Prepare an attempt; without a `value` it gets one when it begins."""
+        self.is_superseded = False
+        self._made: dict[str, str] = {} if value is None else {"id": value}
+
+    @property
+    def value(self) -> str:
+        """The id; the attempt begins with the first access."""
+        # `setdefault` is a single call into C: of several threads one makes the id.
+        return self._made.get("id") or self._made.setdefault("id", uuid.uuid4().hex)
+
+
 class Lease:
     """An attempt, which other attempts at the same step replace, and its lease.
 
-    The id of the attempt is made when the attempt begins. So processes that fork before that have attempts of their
-    own, and those that fork later share one, since they share the job.
-
     Attributes:
+        attempt: The attempt.
         lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
         lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
         is_handed_on: Whether the job expects that another attempt replaces this one.
     """
 
-    __slots__ = ("_made", "is_handed_on", "lease_ms", "lost_after_ms")
+    __slots__ = ("attempt", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
         self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: str | None = None
@@ -39,13 +61,12 @@ class Lease:
         self.lease_ms = lease_ms
         self.lost_after_ms = lost_after_ms
         self.is_handed_on = False
-        self._made: dict[str, str] = {} if attempt_id is None else {"id": attempt_id}
+        self.attempt = AttemptId(attempt_id)
 
     @property
     def attempt_id(self) -> str:
         """The id of the attempt, which begins with the first access."""
-        # `setdefault` is a single call into C: of several threads one makes the id.
-        return self._made.get("id") or self._made.setdefault("id", uuid.uuid4().hex)
+        return self.attempt.value
 
     @property
     def interval_s(self) -> float:
@@ -56,6 +77,12 @@ class Lease:
     def begin(self) -> None:
         """Make the id of the attempt, if there is none yet."""
         assert self.attempt_id
+
+    def joined(self, attempt: AttemptId) -> "Lease":
+        """Return a lease of the same times that another attempt has."""
+        lease = Lease(self.lease_ms, self.lost_after_ms)
+        lease.attempt = attempt
+        return lease
 
     def renewed(self) -> "Lease":
         """Return a new attempt with the same times."""

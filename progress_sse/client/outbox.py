@@ -18,8 +18,10 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   job's run, or create a session with other steps.
 * **A later attempt ends the reports of a step.** Once the server has refused one for that reason, all waiting and later
   ones of the step and attempt are dropped.
-* **Signs of life** of running steps go beside the reports, where none has been sent for a third of the lease. They are
-  dropped while the server is away, and never retried.
+* **A session of fixed steps has none appended.** Once the server has refused that, a start takes the step of that name.
+* **Signs of life** of running steps go beside the reports, where none of the step has been sent for a third of the
+  lease. One waits only for commands of its own step, and for a creation or the end of the session. They are dropped
+  while the server is away, and never retried.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
@@ -45,7 +47,8 @@ from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Create, Latest, Queueable, Report, StepRef, StepReport, named
+from progress_sse.client.replacements import has_details, in_place, is_refused_append, without_details
+from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, Start, StepRef, StepReport, named
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.waiting_reports import Operation, WaitingReports
 
@@ -63,6 +66,9 @@ MAX_LOSSES: Final = 5
 
 NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""
+
+UNPROCESSABLE: Final = 422
+"""The status of a report that no server of this kind accepts."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
@@ -104,6 +110,7 @@ class Outbox:
         self._sending: list[Operation] = []
         self._run: CreatedRun | None = None
         self._running = RunningSteps()
+        self._may_append = True
         self._batch_size = MAX_BATCH
         self._away_since: float | None = None
         self._has_reported_outage = False
@@ -156,13 +163,18 @@ class Outbox:
             return []
         self._is_sending = True
         taken = self._waiting.take_next(1 if alone else self._batch_size, now)
-        self._sending = [each for each in taken if not self._is_superseded(each.report)]
+        self._sending = [self._fit(each) for each in taken if not self._is_superseded(each.report)]
         self._lost.add(len(taken) - len(self._sending))
         self._is_sending = bool(self._sending)
         return [
             ReportRequest(self.session_id, each.report, each.key, self._run_of(each.report), self._age_ms(each, now))
             for each in self._sending
         ]
+
+    def _fit(self, operation: Operation) -> Operation:
+        report = operation.report
+        is_to_append = isinstance(report, Start) and report.append and not self._may_append
+        return in_place(operation) if is_to_append else operation
 
     def _run_of(self, report: Report) -> str:
         return "" if self._run is None or isinstance(report, Create) else self._run.name
@@ -181,7 +193,12 @@ class Outbox:
         sent = self._sending
         again: list[Operation] = []
         failures: list[ReportAnswer] = []
+        restarted: set[StepRef | None] = set()
         for operation, answer in zip(sent, answers, strict=True):
+            if operation.step in restarted or (restarted and isinstance(operation.report, Finish)):
+                # It came before the start that it follows.
+                again.append(in_place(operation))
+                continue
             if answer.is_retryable and not self._is_final(operation, answer, now):
                 again.append(operation)
                 failures.append(answer)
@@ -189,8 +206,9 @@ class Outbox:
             self._end_outage(now)
             if answer.is_success:
                 self._note(operation, answer, now)
-            elif self._is_lost(answer):
-                again.append(operation)
+            elif (instead := self._instead(operation, answer)) is not None:
+                again.append(instead)
+                restarted |= set() if instead is operation else {operation.step}
             else:
                 self._refuse(operation, answer)
         if any(map(self._is_lost, answers)):
@@ -200,6 +218,18 @@ class Outbox:
             self._pause(failures[0], now)
         elif all(answer.is_success for answer in answers):
             self._batch_size = min(2 * self._batch_size, MAX_BATCH)
+
+    def _instead(self, refused: Operation, answer: ReportAnswer) -> Operation | None:
+        """Return what to send after the refusal of a report, perhaps the same; `None` if there is nothing."""
+        if self._is_lost(answer):
+            return refused
+        if is_refused_append(refused.report, answer):
+            self._may_append = False
+            return in_place(refused)
+        if answer.status == UNPROCESSABLE and has_details(refused.report):
+            self._lose(_refusal("title, labels and links of the session are left out: its creation", answer), 0)
+            return without_details(refused)
+        return None
 
     def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer, now: float) -> None:
         """Apply the one answer to a batch of which the server processed no report."""
@@ -254,6 +284,7 @@ class Outbox:
             outbox._run = self._run.renewed()
         outbox._superseded = dict(self._superseded)
         outbox._has_given_up = self._has_given_up
+        outbox._may_append = self._may_append
         return outbox
 
     def events(self) -> list[Event]:
@@ -303,17 +334,28 @@ class Outbox:
         return len(self._running) > 0
 
     def beat_at(self) -> float:
-        """Return when a sign of life is due; infinity if none is, or while commands wait or a request is under way."""
-        return math.inf if self._is_sending or self.has_commands else self._running.due_at()
+        """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
+        held = self._held_back()
+        return math.inf if held is None else self._running.due_at(held)
 
     def take_beats(self, now: float) -> list[ReportRequest]:
         """Return the signs of life to send now; those that are due while the server is away are dropped."""
-        if self.beat_at() > now:  # A report has begun since.
+        held = self._held_back()
+        if held is None:  # A report has begun since.
             return []
-        beats = self._running.take_due(now)
-        if now < self._not_before:
+        beats = self._running.take_due(now, held)
+        if now < self.server.not_before:
             return []
         return [ReportRequest(self.session_id, each, "", self._run_of(each)) for each in beats]
+
+    def _held_back(self) -> set[StepRef] | None:
+        """Return the steps whose signs of life must not overtake a report of theirs; `None` is all of them."""
+        if not self.has_running_steps:
+            return None
+        reports = [each.report for each in (*self._sending, *self._waiting.commands)]
+        if any(isinstance(each, Create | Finish) for each in reports):
+            return None
+        return {each.step for each in reports if isinstance(each, StepReport)}
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer, now: float) -> None:
         """Apply the answer to a sign of life; after a refusal the step gets no more of them."""
@@ -342,6 +384,7 @@ class Outbox:
         """Send no more reports of the step by this attempt, since a later attempt has it."""
         assert report.lease is not None
         self._running.forget(report.step)
+        report.lease.attempt.is_superseded = True
         self._superseded[report.step, report.lease.attempt_id] = None
         if report.lease.is_handed_on:  # It had to come.
             return

@@ -23,18 +23,33 @@ class OwnSteps:
         self._running.pop(step, None)
         self._ended.add(step)
 
+    def end_all(self) -> None:
+        """Record that the job ends the session."""
+        for step in self.running:
+            self.end(step)
+
     def lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)
+
+    def running_lease_of(self, step: StepRef) -> Lease | None:
+        """Return the attempt by which the job runs the step; `None` if it does not run, or without attempts."""
+        return self._leases.get(step) if step in self._running else None
 
     def has_ended(self, step: StepRef) -> bool:
         """Return whether the job has ended the step."""
         return step in self._ended
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the job has started no step."""
-        return not self._leases
+    def session_lease(self, own: Lease | None) -> Lease | None:
+        """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
+
+        It is `None` where the server may know neither: the job has started no step by its own, and none or several
+        others run.
+        """
+        if own is None or own in self._leases.copy().values():
+            return own
+        running = {lease.attempt: lease for lease in map(self.lease_of, self.running) if lease is not None}
+        return next(iter(running.values())) if len(running) == 1 else None
 
     @property
     def running(self) -> list[StepRef]:

@@ -295,7 +295,7 @@ class ReportQueue:
             self._outbox.refuse(requests, answer, now)
 
     def beat_at(self) -> float:
-        """Return when a sign of life is due; infinity if none is, or while reports are being sent."""
+        """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
         return self._outbox.beat_at()
 
     def take_beats(self) -> list[ReportRequest]:

@@ -180,6 +180,11 @@ def describe_error(error: BaseException) -> str:
         return name
 
 
+def is_normal_exit(error: BaseException) -> bool:
+    """Return whether an exception ends the process with success, as `sys.exit()` and `sys.exit(0)` do."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
 def error_text(error: str | BaseException) -> str:
     """Return the text of an error, in a form that the server accepts."""
     return fit_text(describe_error(error) if isinstance(error, BaseException) else error)

@@ -1,6 +1,7 @@
 """The steps of a session that run under a lease of this process, and when each needs its next sign of life. Pure."""
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 
 from progress_sse.client.lease import Lease
@@ -32,6 +33,8 @@ class RunningSteps:
             case Advance(step):
                 if step in self._steps:
                     self._steps[step].heard_at = now
+                elif report.lease is not None:  # It was started before a fork.
+                    self._start(step, report.lease, now)
             case Complete(step) | Skip(step):
                 self.forget(step)
             case Finish():
@@ -51,15 +54,19 @@ class RunningSteps:
         """Give no more signs of life of a step."""
         self._steps.pop(step, None)
 
-    def due_at(self) -> float:
-        """Return when the next sign of life is due; infinity without steps."""
-        return min((each.heard_at + each.lease.interval_s for each in self._steps.values()), default=math.inf)
+    def due_at(self, held: Container[StepRef] = ()) -> float:
+        """Return when the next sign of life is due, of a step that is not `held`; infinity without such steps."""
+        due = (each.heard_at + each.lease.interval_s for step, each in self._steps.items() if step not in held)
+        return min(due, default=math.inf)
 
-    def take_due(self, now: float) -> list[Beat]:
-        """Return the signs of life that are due; they are due again after the same time, sent or not."""
+    def take_due(self, now: float, held: Container[StepRef] = ()) -> list[Beat]:
+        """Return the signs of life that are due, but of the steps that are `held`.
+
+        They are due again after the same time, sent or not.
+        """
         beats = []
         for step, each in self._steps.items():
-            if each.heard_at + each.lease.interval_s <= now:
+            if step not in held and each.heard_at + each.lease.interval_s <= now:
                 each.heard_at = now
                 beats.append(Beat(step, lease=each.lease))
         return beats

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from progress_sse.client.definitions import Links, change, definitions, fit_links
+from progress_sse.client.definitions import change, definitions
 from progress_sse.client.errors import ReportError
+from progress_sse.client.fit_details import Links, fit_links
 from progress_sse.client.lease import Lease
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import Prepare, log
@@ -22,6 +23,7 @@ from progress_sse.client.reports import (
     StepRef,
     error_text,
     fit_text,
+    is_normal_exit,
     step_ref,
 )
 from progress_sse.core.commands import UNCHANGED, Unchanged
@@ -102,12 +104,13 @@ class SessionReports(ABC):
         """Report what the end of the block means for the session, in the process that has entered it.
 
         An exception ends a session that was created here, and so does the normal end of the block if it is open-ended.
+        An exit of the process with success is a normal end.
         Of another session an exception ends the steps that were started here.
         """
         is_open_ended = self._creation is not None and self._creation.open_ended
         if os.getpid() != self._entered_in or (self.lease is None and not is_open_ended):
             return
-        if error is None:
+        if error is None or is_normal_exit(error):
             if is_open_ended and self._has_succeeded is None:
                 self.finish()
             return
@@ -138,5 +141,8 @@ class SessionReports(ABC):
         elif isinstance(report, Plan):
             self._has_succeeded = None
         # The server knows an attempt only by a creation or a start.
-        is_known = self._creation is not None or not self.own_steps.is_empty
-        return replace(report, lease=self.lease if is_known else None)
+        is_known = self._creation is not None
+        lease = self.lease if is_known else self.own_steps.session_lease(self.lease)
+        if isinstance(report, Finish):
+            self.own_steps.end_all()
+        return replace(report, lease=lease)

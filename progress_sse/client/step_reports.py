@@ -8,6 +8,7 @@ from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.lease import Lease
 from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text, step_ref
 from progress_sse.client.session_reports import SessionReports
+from progress_sse.client.shared_attempts import share
 
 
 class StepReports:
@@ -33,6 +34,7 @@ class StepReports:
         self._estimated_ms = estimated_ms
         self._lease = reporter.lease
         self._has_started = False
+        self._has_taken_over = False
         self._first_message = message
         self._message: str | None = None
         self._reached = _Reached(0, None)
@@ -43,8 +45,10 @@ class StepReports:
 
     def take_over(self) -> None:
         """Let the next start begin an attempt of its own, and not that of the job's other steps."""
+        self._has_taken_over = True
         if self._lease is not None:
             self._lease = self._lease.renewed()
+            share(self.reporter.session_id, self._lease)
 
     def hand_on(self) -> None:
         """Expect another attempt at the step, perhaps by another process; until then the step stays running."""
@@ -95,6 +99,8 @@ class StepReports:
     def _started(self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None) -> Start:
         self._reached = _Reached(-self._tracked, None)
         self._has_started = True
+        if not self._has_taken_over:
+            self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.begin()
         self._latest.queue = {}  # An earlier attempt may have been given up.

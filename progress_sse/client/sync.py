@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.definitions import Labels, define
+from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter, active
 from progress_sse.client.report_queue import ReportQueue, Transport
 from progress_sse.client.reports import Create, StepRef

@@ -47,7 +47,7 @@ RECOVERY_S: Final = 1.0
 """Seconds after which reporting restarts when memory has run out."""
 
 MAX_TRANSPORTS: Final = 10
-"""Pairs of server and token whose connections are kept: a worker may have a token for each session."""
+"""Servers whose connections are kept."""
 
 
 class ThreadSender:
@@ -68,7 +68,7 @@ class ThreadSender:
         self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
         self._without_batches: set[Hashable] = set()
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
-        self._transports: dict[Address, HttpTransport] = {}
+        self._transports: dict[str, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
         """Check the queue again; called from any thread, and does not block before the process exits."""
@@ -258,15 +258,15 @@ class ThreadSender:
     def _transport(self, target: Address | Transport) -> Transport:
         if not isinstance(target, Address):
             return target
-        transport = self._transports.pop(target, None)
+        transport = self._transports.pop(target.url, None)
         if transport is None:
             from progress_sse.client.http import HttpTransport
 
             transport = HttpTransport(target)
-        self._transports[target] = transport
+        self._transports[target.url] = transport
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
-        return transport
+        return transport.showing(target.token)  # A worker may have a token for each session.
 
 
 def _takes_batches(queue: ReportQueue) -> bool:

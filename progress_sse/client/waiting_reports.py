@@ -85,6 +85,12 @@ class WaitingReports:
         """How many creations, starts and completions wait, with a creation that has not begun."""
         return (self._creation is not None) + len(self._commands)
 
+    @property
+    def commands(self) -> list[Operation]:
+        """The creation and the commands that wait, in their order."""
+        creation = self._creation
+        return [*([] if creation is None else [creation]), *list(self._commands)]
+
     def begin(self) -> None:
         """Let the creation be sent, if there is one, before the first report."""
         self._has_begun = True

@@ -10,6 +10,7 @@ from celery.exceptions import Ignore, Reject
 
 from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
 from progress_sse.bridges.celery import report_tasks
+from progress_sse.client.sync import current
 from progress_sse.client.testing import Advance, Complete, Report, Start, recording
 
 
@@ -118,3 +119,35 @@ def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> N
     attempt = Attempt(session_id, 1)
     attempt.begin(0)
     attempt.leave()
+
+
+def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:
+    """The server knows no other of this process. While several run, it is not told which one reports."""
+
+    def describe(attempt: Attempt) -> str | None:
+        current().describe(title="Mine")
+        report = recorder.of(attempt.session_id)[-1]
+        return None if report.lease is None else report.lease.attempt_id
+
+    with recording() as recorder:
+        task = Attempt("nightly", 1)
+        task.begin(0)
+        own = recorder.of("nightly")[0].lease
+        assert own is not None
+        assert describe(task) == own.attempt_id
+        task.complete()
+        assert describe(task) is None
+        task.leave()
+
+
+def test_tasks_that_run_at_once_report_on_their_session() -> None:
+    """None ends the session of the others by its attempt, which the server would refuse."""
+    with recording() as recorder:
+        tasks = [step_of("nightly", number) for number in (1, 2)]
+        reporter = tasks[0].reporter
+        for step in tasks:
+            step.reporter = reporter
+            step.take_over()
+            step.start()
+        reporter.finish()
+    assert [report.lease is None for report in recorder.of("nightly")] == [False, False, True]

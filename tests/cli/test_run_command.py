@@ -1,11 +1,16 @@
-"""The descriptors of `progress-sse run`."""
+"""The descriptors of `progress-sse run`, and commands that report on their own step."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
+import httpx
 import pytest
+
+from tests.conftest import Serve
+from tests.harness.serving import ROOT, session_path
 
 HELD_DESCRIPTORS = """
 import os
@@ -26,3 +31,41 @@ def test_no_descriptor_of_a_command_stays_open(command: str, status: int) -> Non
     code = HELD_DESCRIPTORS.format(command=command, status=status)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr.count("Traceback")) == (0, 0), result.stderr
+
+
+def last_step(serve: Serve, job: str, *options: str) -> tuple[dict[str, Any], subprocess.CompletedProcess[str]]:
+    """Run a Python job by `progress-sse run`, and return its step and how it ended."""
+    server = serve()
+    command = [sys.executable, "-c", "import os\nfrom progress_sse import Progress\n" + job]
+    result = subprocess.run(
+        [sys.executable, "-m", "progress_sse", "run", "--session", "nightly", *options, "--", *command],
+        env={"PROGRESS_SSE_URL": server.url, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    [step, *_] = httpx.get(server.url + session_path("nightly")).json()["steps"]
+    return step, result
+
+
+OWN_STEP = """
+progress = Progress.attach()
+step = progress.step(int(os.environ["PROGRESS_SSE_STEP"]))
+step.start()
+assert progress.flush(20)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--step", "1")])
+def test_a_command_that_reports_its_own_step_has_the_same_attempt(serve: Serve, options: tuple[str, ...]) -> None:
+    """If it is killed, its step ends with its exit status."""
+    step, result = last_step(serve, OWN_STEP + "os.kill(os.getpid(), 9)", *options)
+    assert (result.returncode, result.stderr) == (137, "")
+    assert (step["status"], step["error"]) == ("error", "exit status 137 (Killed)")
+
+
+def test_a_command_that_reports_its_own_step_loses_nothing(serve: Serve) -> None:
+    """Nor does the command around it."""
+    step, result = last_step(serve, OWN_STEP + "step.complete()")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (step["status"], step["attempt"]) == ("success", 1)

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import math
+import time
 from typing import Any
 
 import pytest
@@ -18,14 +19,16 @@ from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
-from progress_sse.client.reports import Advance, Beat, Complete, Finish, Latest, Report, Skip, Start
+from progress_sse.client.reports import Advance, Beat, Complete, Describe, Finish, Latest, Plan, Report, Skip, Start
 from progress_sse.client.thread_sender import thread_sender
+from progress_sse.core.model import StepDefinition
 from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
 
 LEASE = Lease(30_000, 600_000, "mine")
+MORE = Plan((StepDefinition("More"),))
 SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replaced this one.")
 
 
@@ -99,7 +102,7 @@ def test_a_refused_report_ends_the_signs_of_life(report: Report) -> None:
 
 
 def test_no_sign_of_life_overtakes_a_report() -> None:
-    """It waits while reports wait or are under way; waiting progress of one step does not silence another."""
+    """It waits while commands of its step wait or are under way; waiting progress silences none."""
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(20)
@@ -115,6 +118,35 @@ def test_no_sign_of_life_overtakes_a_report() -> None:
     bench.clock.advance(20)
     bench.put(Advance(1, 5))
     assert len(bench.beats()) == 2
+
+
+@pytest.mark.parametrize("other", [Start(2), Complete(2), Describe("T"), MORE])
+def test_reports_on_all_else_silence_no_step(other: Report) -> None:
+    """A busy session, or one report that is refused for long, would otherwise make a healthy step look lost."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.put(other, other)
+    request = bench.next()
+    assert request is not None
+    bench.clock.advance(10)
+    assert [beat.report for beat in bench.beats()] == [Beat(1)]
+    bench.take(request, ReportAnswer(429, retry_after_s=300))
+    assert bench.due_in() == 10
+    bench.clock.advance(10)
+    assert bench.next() is None
+    assert [beat.report for beat in bench.beats()] == [Beat(1)]
+
+
+@pytest.mark.parametrize("later", [CREATE, Finish()])
+def test_no_sign_of_life_overtakes_the_end_of_the_session(later: Report) -> None:
+    """Nor the creation of the next one."""
+    bench = BeatBench()
+    bench.begin(1)
+    bench.put(later)
+    bench.clock.advance(20)
+    assert (bench.beats(), bench.due_in()) == ([], math.inf)
+    assert bench.next() is not None
+    assert (bench.beats(), bench.due_in()) == ([], math.inf)
 
 
 @pytest.mark.parametrize("answer", [NO_ANSWER, BUSY])
@@ -272,6 +304,20 @@ def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     assert not bench.outbox.renewed().has_running_steps
 
 
+def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
+    """The child does so once it has reported on it; a step of another attempt is not its own."""
+    parent, child = BeatBench(), BeatBench()
+    parent.begin(1)
+    child.outbox = parent.outbox.renewed()
+    child.put(Advance(1, 5, lease=LEASE), Advance(2, 5))
+    child.deliver()
+    child.clock.advance(10)
+    assert [beat.report for beat in child.beats()] == [Beat(1)]
+    child.put(Complete(1, lease=LEASE))
+    child.deliver()
+    assert not child.outbox.has_running_steps
+
+
 def test_a_refused_creation_ends_the_signs_of_life() -> None:
     """Another run has the id."""
     bench = BeatBench()
@@ -367,7 +413,15 @@ async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell)
             assert not any("idempotency_key" in each for batch in beats for each in batch)
             return [{each["session_id"] for each in batch} for batch in beats]
 
-        await eventually(lambda: {"a", "b", "c"} in together(), 20)
+        def came_together() -> bool:
+            """Hold the server, and so its clients, until all are due, however fast they have started."""
+            while any(time.monotonic() < vars(progress)["_sink"].beat_at() for progress in jobs):
+                pass
+            return {"a", "b", "c"} in together()
+
+        for progress in jobs:
+            assert await shell.flush(progress, 20)
+        await eventually(came_together, 20)
         for progress in jobs:
             progress.step(1).complete()
             await shell.close(progress)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
+from unittest import mock
 
 import pytest
 
+from progress_sse._internal.http_library import httpx
 from progress_sse.client import http, thread_sender
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -66,30 +69,56 @@ async def test_an_answer_that_takes_too_long_counts_as_no_answer(monkeypatch: py
         assert await sent(address) == [ReportAnswer(0, detail="ReadError: the answer does not end")] * 2
 
 
-async def test_connections_for_former_tokens_are_closed() -> None:
-    """A worker may have a token for each session."""
-    open_now: set[asyncio.StreamWriter] = set()
+@contextlib.asynccontextmanager
+async def keeping_open(open_now: dict[asyncio.StreamWriter, list[str]]) -> AsyncIterator[str]:
+    """Yield the URL of a server that keeps its connections, each with the heads of its requests."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_now.add(writer)
+        open_now[writer] = []
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
+                open_now[writer].append(head.decode().lower())
                 await reader.readexactly(length_of(head.lower()))
                 writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"session_id": 1}')
-        open_now.discard(writer)
+        del open_now[writer]
         writer.close()
 
     async with await asyncio.start_server(answer, HOST, 0) as server:
-        url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
-        for number in range(30):
-            progress = Progress.attach("s", url=url, token=str(number))
-            progress.step(1).start()
-            assert await asyncio.to_thread(progress.flush)
-        await eventually(lambda: len(open_now) <= thread_sender.MAX_TRANSPORTS, 30)
-        assert open_now
+        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
         for writer in list(open_now):
             writer.close()
             await writer.wait_closed()
+
+
+async def report(url: str, token: str | None) -> None:
+    """Report to a server by the thread."""
+    progress = Progress.attach("s", url=url, token=token)
+    progress.step(1).start()
+    assert await asyncio.to_thread(progress.flush)
+
+
+async def test_sessions_of_different_tokens_share_a_connection() -> None:
+    """A worker may have a token for each session, and each request shows its own."""
+    open_now: dict[asyncio.StreamWriter, list[str]] = {}
+    async with keeping_open(open_now) as url:
+        created = mock.Mock(wraps=httpx.Client)
+        with mock.patch.object(httpx, "Client", created):
+            for number in range(2 * thread_sender.MAX_TRANSPORTS):
+                await report(url, str(number) if number else None)
+        assert created.call_count == 1
+        heads = [head for each in open_now.values() for head in each]
+        shown = [re.findall(r"\r\nauthorization: bearer (\d+)\r\n", head) for head in heads]
+        assert shown[-3:] == [[str(2 * thread_sender.MAX_TRANSPORTS - number)] for number in (3, 2, 1)]
+
+
+async def test_connections_to_former_servers_are_closed() -> None:
+    """Those to the latest ones are kept."""
+    open_now: dict[asyncio.StreamWriter, list[str]] = {}
+    async with keeping_open(open_now) as url:
+        for number in range(30):
+            await report(f"{url}/{number}", None)
+        await eventually(lambda: len(open_now) <= thread_sender.MAX_TRANSPORTS, 30)
+        assert open_now
 
 
 async def test_compressed_answers_are_not_unpacked() -> None:

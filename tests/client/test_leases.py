@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from progress_sse import Progress
-from progress_sse.client.exchange import ReportRequest
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease, lease_of
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Beat, Complete, Latest, Start
+from progress_sse.client.testing import recording
 from progress_sse.core.errors import ConfigurationError
 from tests.client.bench import CREATE, NO_ANSWER, Bench
 from tests.client.fake import FakeServer, FakeTransport, Seen
@@ -203,3 +204,52 @@ def test_an_attempt_is_no_part_of_a_reports_content() -> None:
     assert Start(1, lease=Lease()) == Start(1)
     assert repr(Complete(1, lease=Lease(1000, None, "secret"))) == repr(Complete(1))
     assert hash(Beat(1, lease=Lease())) == hash(Beat(1))
+
+
+async def test_reporters_of_a_process_share_an_attempt(shell: Shell) -> None:
+    """A library that reports on the session, and perhaps on the step, does not replace the job; a new job does."""
+    with recording() as recorder:
+        progress = shell.progress("shared", open_ended=True)
+
+        def work(progress: Reporter) -> None:
+            with progress.step("Parse"):
+                shell.progress.attach("shared").step("Parse").start()
+                shell.progress.attach("other").step("Parse").start()
+
+        await shell.run(work, progress)
+        again = shell.progress("shared")
+    [other] = recorder.of("other")
+    assert progress.lease is not None
+    assert again.lease is not None
+    shared = {report.lease and report.lease.attempt_id for report in recorder.of("shared")}
+    assert shared == {progress.lease.attempt_id}
+    assert {other.lease and other.lease.attempt_id, again.lease.attempt_id}.isdisjoint(shared)
+
+
+async def test_a_superseded_attempt_is_shared_no_more(shell: Shell) -> None:
+    """A process that comes back to the session later would otherwise report in vain."""
+    fake = FakeTransport(lambda _: ReportAnswer(409, "attempt-superseded"))
+    progress = shell.progress.attach("replaced", transport=shell.transport(fake))
+    await shell.run(lambda progress: progress.step(1).start(), progress)
+    again = shell.progress.attach("replaced", transport=shell.transport(fake))
+    assert progress.lease is not None
+    assert again.lease is not None
+    assert again.lease.attempt_id != progress.lease.attempt_id
+
+
+@pytest.mark.parametrize(
+    ("session_id", "handed_down", "is_shared"),
+    [("one", "outer", True), ("two", "outer", False), *(("one", each, False) for each in ("", "x" * 65, "o\n"))],
+)
+def test_a_command_has_the_attempt_that_was_handed_down(
+    monkeypatch: pytest.MonkeyPatch, session_id: str, handed_down: str, is_shared: bool
+) -> None:
+    """It is one at the session of the environment; a session that it creates is its own."""
+    monkeypatch.setenv("PROGRESS_SSE_SESSION", "one")
+    monkeypatch.setenv("PROGRESS_SSE_ATTEMPT", handed_down)
+    with recording():
+        attached, created = Progress.attach(session_id), Progress(session_id)
+    assert attached.lease is not None
+    assert created.lease is not None
+    assert (attached.lease.attempt_id == handed_down) is is_shared
+    assert created.lease.attempt_id != attached.lease.attempt_id

@@ -226,6 +226,48 @@ def test_a_refusal_of_a_report_on_the_session_says_so() -> None:
         assert str(event.error) == expected
 
 
+FIXED = ReportAnswer(422, "unknown-step-name", "There is no step of that name.")
+
+
+def test_a_step_of_fixed_steps_is_started_again_in_place() -> None:
+    """A job that continues a session learns only by the refusal that its steps are fixed; its child knows it, too."""
+    bench = Bench()
+    bench.put(Start("One", append=True))
+    first = bench.send_request(FIXED)
+    again = bench.send_request()
+    assert again.report == Start("One")
+    assert again.key != first.key
+    child = Bench()
+    child.outbox = bench.outbox.renewed()
+    for each in (bench, child):
+        each.put(Start("One", append=True))
+        assert each.deliver() == [Start("One")]
+        assert each.outbox.lost == 0
+
+
+def test_a_step_of_an_unknown_name_is_refused() -> None:
+    """It is not sent without end."""
+    bench = Bench()
+    bench.put(Start("None", append=True))
+    bench.send(FIXED)
+    bench.send(FIXED)
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 1)
+
+
+def test_reports_that_overtook_a_refused_start_are_sent_again() -> None:
+    """The server has applied an end to the step that ran before; with its key it would apply it no more."""
+    bench = Bench()
+    end = Finish(False, "e")
+    bench.put(Start("One", append=True), Complete("One"), Start(2), Start("One", append=True), Complete("One"), end)
+    requests = bench.outbox.next(bench.clock.monotonic(), alone=False)
+    answers = [FIXED, OK, OK, FIXED, ReportAnswer(409, "step-not-running"), OK]
+    bench.outbox.take(requests, answers, bench.clock.monotonic())
+    again = bench.outbox.next(bench.clock.monotonic(), alone=False)
+    assert [each.report for each in again] == [Start("One"), Complete("One"), Start("One"), Complete("One"), end]
+    assert {each.key for each in again}.isdisjoint(each.key for each in requests)
+    assert bench.outbox.lost == 0
+
+
 def test_pauses_double_up_to_a_limit() -> None:
     """These are the maximum pauses; a success resets them."""
     bench = Bench()

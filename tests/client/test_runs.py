@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -162,6 +163,42 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     assert (event.error.status, event.error.problem) == (refusal.status, refusal.problem)
 
 
+TOO_MUCH = ReportAnswer(422, "too-much", "Title, labels, links and requests are too large together.")
+
+
+def test_a_creation_whose_details_are_refused_is_sent_without_them() -> None:
+    """What readers find beside the steps costs no report of the job; processes that share the run send it alike."""
+    parent, child = Bench(), Bench()
+    full = replace(CREATE, title="T", labels={"a": "b"}, links=(Link("Logs", "/logs"),))
+    parent.put(full, Start(1))
+    child.outbox = parent.outbox.renewed()
+    child.put(Start(1))
+    keys = set()
+    for bench in (parent, child):
+        first = bench.send_request(TOO_MUCH)
+        assert first.report == full
+        again = bench.send_request(ReportAnswer(201, run="one"))
+        assert again.report == CREATE
+        assert again.key != first.key
+        keys.add(again.key)
+        assert bench.deliver() == [Start(1)]
+        assert bench.outbox.lost == 0
+        [event] = bench.outbox.events()
+        assert isinstance(event, ReportDropped)
+        assert str(event.error).startswith("title, labels and links of the session are left out: its creation was ")
+    assert len(keys) == 1
+
+
+def test_a_creation_that_is_refused_without_details_is_given_up() -> None:
+    """It is sent once more, and no further."""
+    bench = Bench()
+    bench.put(replace(CREATE, title="T"), Start(1))
+    bench.send(TOO_MUCH)
+    bench.send(TOO_MUCH)
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 2
+
+
 def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
     """Reports in between are counted once, and never sent."""
     bench = Bench()
@@ -256,15 +293,36 @@ def test_reports_of_every_kind_are_sent_again(applied: list[Report], again: list
     assert bench.deliver() == [*(applied if again is None else again), Start(9)]
 
 
-def test_what_a_session_says_of_itself_is_created_again() -> None:
-    """It says what was last said of it."""
-    link = Link("Logs", "/logs")
-    bench = created(Describe("T", {"a": "1", "b": "2"}, (link,)), Describe(labels={"a": None, "c": "3"}))
-    bench.put(Start(1))
-    bench.send(NOT_FOUND)
-    again = bench.send(ReportAnswer(201, run="two"))
-    assert again == Create(CREATE.steps, replace=False, title="T", labels={"b": "2", "c": "3"}, links=(link,))
-    bench = created(Describe("T", {"a": "1"}, (link,)), Describe(None, None, None))
-    bench.put(Start(1))
-    bench.send(NOT_FOUND)
-    assert bench.send() == AGAIN
+LINK = Link("Logs", "/logs")
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        (
+            [Describe("T", {"a": "1", "b": "2"}, (LINK,)), Describe(labels={"a": None, "c": "3"})],
+            Describe("T", {"b": "2", "c": "3"}, (LINK,)),
+        ),
+        ([Describe("T", {"a": "1"}, (LINK,)), Describe(None, None, None)], Describe(None, {"z": None}, None)),
+        ([Describe(labels=None), Describe("T", {"a": "1"})], Describe("T", {"z": None, "a": "1"})),
+        ([Describe("T"), Describe(links=())], Describe("T", links=())),
+    ],
+)
+def test_what_a_session_says_of_itself_is_said_again(said: list[Report], again: Report) -> None:
+    """The last word counts; the creation stays the same, and so does that of a process that shares the run."""
+    creation = replace(CREATE, title="S", labels={"z": "0"})
+    bench, child = Bench(), Bench()
+    bench.put(creation)
+    bench.send(ReportAnswer(201, run="one"))
+    bench.put(*said)
+    bench.deliver()
+    child.outbox = bench.outbox.renewed()
+    created_again = set()
+    for each, expected in ((bench, [again, Start(1)]), (child, [Start(1)])):
+        each.put(Start(1))
+        each.send(NOT_FOUND)
+        request = each.send_request(ReportAnswer(201, run="two"))
+        assert request.report == replace(creation, replace=False)
+        created_again.add(request.key)
+        assert each.deliver() == expected
+    assert len(created_again) == 1

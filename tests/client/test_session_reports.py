@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -81,6 +82,22 @@ def test_texts_that_are_too_long_cost_no_session() -> None:
     assert (created.title, created.labels) == ("x" * 199 + "…", {"a": "y" * 255 + "…"})
     assert define(None, None, "", None, None, False) == Create()
     assert change("z" * 300, None, None) == Describe("z" * 199 + "…", None, None)
+
+
+def test_details_that_do_not_fit_cost_no_session(caplog: pytest.LogCaptureFixture) -> None:
+    """They are cut or left out, with a warning; a refused creation would end all reporting."""
+    labels = {"k" * 70: "v", "a:b": "v", "": "v", **{str(number): "v" for number in range(20)}}
+    fit = ["k" * 63 + "…", *(str(number) for number in range(15))]
+    unfit = ["ftp://h/1", "h/1", "//h/1", "/a b", "https://me@h/1", "/" + "u" * 2048, ""]
+    links = [("Log" * 40, "/log"), ("", "/empty"), *(("Bad", url) for url in unfit), *[("Log", "/log")] * 20]
+    for created in (
+        define(None, None, None, labels, links, False),
+        change(None, {**labels, "never": None, "n:o": None}, links),
+    ):
+        assert isinstance(created.labels, dict)
+        assert list(created.labels) == fit
+        assert created.links == (Link(("Log" * 40)[:99] + "…", "/log"), *[Link("Log", "/log")] * 19)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 4
 
 
 async def test_steps_are_found_on_the_way(shell: Shell) -> None:
@@ -171,6 +188,28 @@ async def test_a_job_ends_its_session(shell: Shell) -> None:
     assert (await reports_of(shell, plan_on, open_ended=True))[-1] == Finish()
 
 
+@pytest.mark.parametrize(
+    "end", [lambda progress: progress.finish(), lambda progress: progress.fail("no luck")], ids=["finish", "fail"]
+)
+async def test_the_end_of_a_session_ends_its_steps(shell: Shell, end: Job) -> None:
+    """A name is a new step from then on, and an exception has nothing left to end."""
+
+    def go_on(progress: Reporter) -> None:
+        progress.step("One").start()
+        end(progress)
+        progress.step("One").start()
+
+    def raise_later(progress: Reporter) -> None:
+        progress.step("One").start()
+        end(progress)
+        raise OopsError
+
+    assert (await reports_of(shell, go_on, open_ended=True))[2] == Start("One", append=True)
+    with recording() as recorder, pytest.raises(OopsError):
+        await shell.run(raise_later, shell.progress.attach("a"))
+    assert len(recorder.of("a")) == 2
+
+
 def between_steps(progress: Reporter) -> None:
     """Fail outside of any step, while one runs that was started without a block."""
     progress.step(1, message="m").start()
@@ -222,6 +261,34 @@ async def test_the_text_of_a_failure_is_the_jobs_own(shell: Shell) -> None:
         with recording() as recorder, pytest.raises(OopsError):
             await shell.run(job, shell.progress("a"))
         assert recorder.of("a")[1:] == expected
+
+
+@pytest.mark.parametrize("status", [None, 0, False])
+async def test_a_normal_exit_is_a_success(shell: Shell, status: Any) -> None:
+    """A job may end the process in the middle of a step."""
+
+    def leave(progress: Reporter) -> None:
+        with progress.step(1):
+            sys.exit(status)
+
+    for is_open_ended, end in ((False, []), (True, [Finish()])):
+        with recording() as recorder, pytest.raises(SystemExit):
+            await shell.run(leave, shell.progress("a", open_ended=is_open_ended))
+        assert recorder.of("a")[1:] == [Start(1), Complete(1), *end]
+
+
+@pytest.mark.parametrize("status", [1, "no space left"])
+async def test_an_exit_with_an_error_is_a_failure(shell: Shell, status: Any) -> None:
+    """Its text or number is the error."""
+
+    def leave(progress: Reporter) -> None:
+        with progress.step(1):
+            sys.exit(status)
+
+    error = f"SystemExit: {status}"
+    with recording() as recorder, pytest.raises(SystemExit):
+        await shell.run(leave, shell.progress("a"))
+    assert recorder.of("a")[1:] == [Start(1), Complete(1, success=False, error=error), Finish(False, error)]
 
 
 async def test_a_cancellation_ends_the_session() -> None:
