@@ -2,40 +2,42 @@
 
 The parts, from the pure to the practical::
 
-    lease            a worker's attempt at its steps, and how long it may be silent
-    shared_attempts  the attempt that all reporters of a process have at a session
-    reports          the reports of a job: create, start, advance, complete, and those on the session as a whole
-    exchange         the request of a report, and its answer
-    report_body      the JSON object of a report
-    codec            the HTTP form of requests and answers
-    availability     whether a server answers, and when to send to it again
-    count            a counter for many threads, without a lock
-    waiting_reports  the reports of a session that wait, and their order
-    created_run      the run that was created here, and the reports that make up its state
-    replacements     what is sent in place of a refused report
-    running_steps    the steps that run under a lease, and when each needs its next sign of life
-    outbox           the unsent reports of one session: no I/O, no clock, no lock
-    outbox_events    what happens to them, to log or raise
-    config           the server and the session: arguments, then the environment
-    errors           the errors of reporting
-    schedule         which of many sessions sends next
-    beat_schedule    which of many sessions gives a sign of life, and when
-    report_queue     one session's outbox in a process of many threads, and the log of its errors
-    definitions      what a job says of its session: its steps, title, labels and links
-    fit_details      a title, labels and links, as the server accepts them
-    own_steps        the steps that a job has started itself
-    session_reports  the reports on a session as a whole
-    step_reports     the reports on a step
-    handle           a job's objects: a reporter and its steps, alike in blocking and in async code
-    loading          delays forks while the HTTP client is loaded
-    http             requests by httpx, whose types stay in there
-    thread_sender    sends for every `Progress`: one daemon thread per process
-    loop_sender      sends for every `AsyncProgress` of an event loop: a task for each request
-    sync             `Progress`
-    aio              `AsyncProgress`
-    embedded         transports to a store in the same process, without HTTP
-    report_commands  the commands of the store that reports become
-    testing          a recorder for the tests of a job
+    lease                a worker's attempt at its steps, and how long it may be silent
+    shared_attempts      the attempt that all reporters of a process have at a session
+    reports              the reports of a job: create, start, advance, complete, and those on the session as a whole
+    exchange             the request of a report, and its answer
+    report_body          the JSON object of a report
+    codec                the HTTP form of requests and answers
+    availability         whether a server answers, and when to send to it again
+    count                a counter for many threads, without a lock
+    waiting_reports      the reports of a session that wait, and their order
+    created_run          the run that was created here, and the reports that make up its state
+    replacements         what is sent in place of a refused report
+    running_steps        the steps that run under a lease, and when each needs its next sign of life
+    outage               how long the reports of a session have failed
+    superseded_attempts  the attempts that a later one has replaced
+    outbox               the unsent reports of one session: no I/O, no clock, no lock
+    outbox_events        what happens to them, to log or raise
+    config               the server and the session: arguments, then the environment
+    errors               the errors of reporting
+    schedule             which of many sessions sends next
+    beat_schedule        which of many sessions gives a sign of life, and when
+    report_queue         one session's outbox in a process of many threads, and the log of its errors
+    definitions          what a job says of its session: its steps, title, labels and links
+    fit_details          a title, labels and links, as the server accepts them
+    own_steps            the steps that a job has started itself
+    session_reports      the reports on a session as a whole
+    step_reports         the reports on a step
+    handle               a job's objects: a reporter and its steps, alike in blocking and in async code
+    loading              delays forks while the HTTP client is loaded
+    http                 requests by httpx, whose types stay in there
+    thread_sender        sends for every `Progress`: one daemon thread per process
+    loop_sender          sends for every `AsyncProgress` of an event loop: a task for each request
+    sync                 `Progress`
+    aio                  `AsyncProgress`
+    embedded             transports to a store in the same process, without HTTP
+    report_commands      the commands of the store that reports become
+    testing              a recorder for the tests of a job
 
 Only `embedded` and `report_commands` import the server. The HTTP client is imported with the first `Progress` that has
 a server to report to.

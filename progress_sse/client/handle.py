@@ -30,7 +30,7 @@ from progress_sse.client.config import (
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
 from progress_sse.client.lease import LEASE_S, lease_of
-from progress_sse.client.outbox import MAX_OUTAGE_S
+from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
 from progress_sse.client.reports import Create, StepRef, describe_error, is_normal_exit

@@ -46,17 +46,16 @@ from progress_sse.client.count import Count
 from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
-from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
+from progress_sse.client.outage import MAX_OUTAGE_S, Outage
+from progress_sse.client.outbox_events import Disconnected, Event, Recreated, ReportDropped
 from progress_sse.client.replacements import has_details, in_place, is_refused_append, without_details
 from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, Start, StepRef, StepReport, named
 from progress_sse.client.running_steps import RunningSteps
+from progress_sse.client.superseded_attempts import SupersededAttempts
 from progress_sse.client.waiting_reports import Operation, WaitingReports
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
-
-MAX_OUTAGE_S: Final = 60.0
-"""Seconds of an outage after which waiting advances are dropped, and an answer of 500 is final."""
 
 MAX_BATCH: Final = 50
 """Reports in one request, at most; fewer if their texts make it too large for the server."""
@@ -102,9 +101,9 @@ class Outbox:
         self._waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age)
         self._lost = Count()
         self._events: deque[Event] = deque()
-        self._has_warned_of_loss = False
+        self._outage = Outage()
         self._has_given_up = False
-        self._superseded: dict[tuple[StepRef, str], None] = {}
+        self._superseded = SupersededAttempts()
         # Of the sender. Other threads read `_is_sending`, which is set before a report leaves its queue.
         self._is_sending = False
         self._sending: list[Operation] = []
@@ -112,9 +111,6 @@ class Outbox:
         self._running = RunningSteps()
         self._may_append = True
         self._batch_size = MAX_BATCH
-        self._away_since: float | None = None
-        self._has_reported_outage = False
-        self._lost_before = 0
 
     @property
     def lost(self) -> int:
@@ -143,7 +139,7 @@ class Outbox:
 
     def put(self, report: Queueable, now: float | None = None) -> None:
         """Queue a report, which the job makes now."""
-        if self._has_given_up or self._is_superseded(report):
+        if self._has_given_up or report in self._superseded:
             self._drop(report)
             return
         self._waiting.put(report, now)
@@ -163,7 +159,7 @@ class Outbox:
             return []
         self._is_sending = True
         taken = self._waiting.take_next(1 if alone else self._batch_size, now)
-        self._sending = [self._fit(each) for each in taken if not self._is_superseded(each.report)]
+        self._sending = [self._fit(each) for each in taken if each.report not in self._superseded]
         self._lost.add(len(taken) - len(self._sending))
         self._is_sending = bool(self._sending)
         return [
@@ -263,12 +259,10 @@ class Outbox:
 
     def stand_by(self, now: float) -> float:
         """Wait for a server that is away; return when to drop the advances that wait."""
-        if self._away_since is None:
-            self._away_since, self._lost_before = now, self.lost
-        until = self._away_since + MAX_OUTAGE_S
-        if now >= until and not self._has_warned_of_loss:
+        self._outage.begin(now, self.lost)
+        if now >= self._outage.patience_ends_at():
             self._give_up_advances(self.server.reason or self._own.reason)
-        return math.inf if self._has_warned_of_loss else until
+        return self._outage.patience_ends_at()
 
     @property
     def _not_before(self) -> float:
@@ -282,7 +276,7 @@ class Outbox:
             outbox._waiting = waiting
         else:
             outbox._run = self._run.renewed()
-        outbox._superseded = dict(self._superseded)
+        outbox._superseded = self._superseded.copy()
         outbox._has_given_up = self._has_given_up
         outbox._may_append = self._may_append
         return outbox
@@ -312,14 +306,13 @@ class Outbox:
         else:
             self.server.succeed()
             self._own.fail(answer, now)
-        if not self._has_reported_outage:
-            self._has_reported_outage = True
+        if self._outage.is_news():
             self._events.append(Disconnected(str(answer)))
         self.stand_by(now)
 
     def _give_up_advances(self, answer: ReportAnswer | None) -> None:
         dropped = self._waiting.drop_advances()
-        self._has_warned_of_loss = True
+        self._outage.has_cost_reports = True
         self._lose(
             ServerAwayError(
                 f"no success for {MAX_OUTAGE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
@@ -375,17 +368,11 @@ class Outbox:
         else:
             self._running.forget(beat.step)
 
-    def _is_superseded(self, report: Queueable) -> bool:
-        if not self._superseded or report.lease is None or not isinstance(report, StepReport | Latest):
-            return False
-        return (report.step, report.lease.attempt_id) in self._superseded
-
     def _supersede(self, report: StepReport, answer: ReportAnswer, lost: int = 0) -> None:
         """Send no more reports of the step by this attempt, since a later attempt has it."""
         assert report.lease is not None
         self._running.forget(report.step)
-        report.lease.attempt.is_superseded = True
-        self._superseded[report.step, report.lease.attempt_id] = None
+        self._superseded.add(report)
         if report.lease.is_handed_on:  # It had to come.
             return
         self._lose(_refusal(f"nothing more is reported on step {report.step!r}, since {named(report)}", answer), lost)
@@ -449,10 +436,10 @@ class Outbox:
     def _drop_oldest(self) -> None:
         if not self._waiting.drop_oldest():
             return
-        if self._has_warned_of_loss:
+        if self._outage.has_cost_reports:
             self._lost.add(1)
             return
-        self._has_warned_of_loss = True
+        self._outage.has_cost_reports = True
         self._lose(ServerAwayError(f"more than {MAX_WAITING} reports wait: the oldest are being dropped"))
 
     def _lose(self, error: ReportError, count: int = 1) -> None:
@@ -462,12 +449,9 @@ class Outbox:
     def _end_outage(self, now: float) -> None:
         self.server.succeed()
         self._own.succeed()
-        if self._away_since is not None:
-            lost = self.lost - self._lost_before
-            if self._has_reported_outage or lost:
-                self._events.append(Reconnected(now - self._away_since, lost))
-        self._away_since = None
-        self._has_reported_outage = self._has_warned_of_loss = False
+        ended = self._outage.end(now, self.lost)
+        if ended is not None:
+            self._events.append(ended)
 
 
 def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:

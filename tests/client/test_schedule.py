@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from progress_sse.client import availability, outbox
+from progress_sse.client import availability, outage
 from progress_sse.client.availability import Availability
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
@@ -201,9 +201,9 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
     late = bench.queue("b", Start(1), Advance(1, 5))
-    bench.run(lambda _: AWAY, until=30 + outbox.MAX_OUTAGE_S - 1)
+    bench.run(lambda _: AWAY, until=30 + outage.MAX_OUTAGE_S - 1)
     assert late.outbox.lost == 0
-    bench.run(lambda _: AWAY, until=30 + outbox.MAX_OUTAGE_S + 11)
+    bench.run(lambda _: AWAY, until=30 + outage.MAX_OUTAGE_S + 11)
     assert late.outbox.lost == 1
     [lost] = late.outbox.events()
     assert isinstance(lost, ReportDropped)
@@ -217,11 +217,11 @@ def test_another_session_retries_when_the_first_has_no_more_reports() -> None:
     bench.queue("a", Advance(1, 5))
     bench.queue("b", Start(1))
     third = bench.queue("c", Start(1))
-    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 60)) == {"a", "b"}
-    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 120)) == {"b"}
+    assert set(bench.run(lambda _: AWAY, until=outage.MAX_OUTAGE_S + 60)) == {"a", "b"}
+    assert set(bench.run(lambda _: AWAY, until=outage.MAX_OUTAGE_S + 120)) == {"b"}
     [second] = [queue for queue in bench.schedule._planned if queue.session_key == "b"]  # noqa: SLF001 - its only holder
     bench.schedule.remove(second, bench.clock.monotonic())
-    assert set(bench.run(lambda _: AWAY, until=outbox.MAX_OUTAGE_S + 180)) == {"c"}
+    assert set(bench.run(lambda _: AWAY, until=outage.MAX_OUTAGE_S + 180)) == {"c"}
     bench.run(lambda _: OK)
     assert third.is_settled
 
