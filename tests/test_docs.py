@@ -61,7 +61,7 @@ def table(page: str, header: str) -> list[list[str]]:
 WORKERS_VARIABLES = {"session", "url", "token", "disabled"}
 """Variables that `Progress` reads besides the settings; the shell of the curl commands uses them too."""
 
-COMMANDS_VARIABLES = {"session", "step", "url", "token"}
+COMMANDS_VARIABLES = {"session", "step", "attempt", "url", "token"}
 """Variables in the environment of the commands of `progress-sse run`."""
 
 CURL = [
