@@ -1,31 +1,20 @@
-"""Signs of life: when they are due, what their answers mean, and how they are sent."""
+"""Signs of life: when they are due, and what their answers mean."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import json
-import logging
 import math
-import time
-from typing import Any
 
 import pytest
 
-from progress_sse import AsyncProgress, Progress
 from progress_sse.client.beat_schedule import BeatSchedule, beats_of, by_destination
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Advance, Beat, Complete, Describe, Finish, Latest, Plan, Report, Skip, Start
-from progress_sse.client.thread_sender import thread_sender
 from progress_sse.core.model import StepDefinition
 from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
-from tests.client.fake import FakeServer, FakeTransport
-from tests.client.shells import Shell
-from tests.harness.serving import eventually
 
 LEASE = Lease(30_000, 600_000, "mine")
 MORE = Plan((StepDefinition("More"),))
@@ -378,165 +367,6 @@ def test_signs_of_life_to_one_server_go_together() -> None:
     assert [len(beats) for beats in beats_of(here, 3)] == [3, 1]
     nothing: list[Queue] = []
     assert list(beats_of(nothing, 3)) == []
-
-
-def begin(progress: Reporter) -> None:
-    """Start a step that is silent from then on."""
-    progress.step(1).start()
-
-
-async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
-    """The thread or task that reports does so; they end with the step."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
-    begin(progress)
-    await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
-    progress.step(1).complete()
-    assert await shell.flush(progress, 20)
-    assert fake.reports[-1] == Complete(1)
-    await shell.close(progress)
-    assert {report.lease for report in fake.reports} == {progress.lease}
-    assert progress.lost == 0
-
-
-async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell) -> None:
-    """Each has its session, and none has a key."""
-    async with FakeServer() as server:
-        server.may_answer.set()
-        jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "abc"]
-        for progress in jobs:
-            begin(progress)
-
-        def together() -> list[set[str]]:
-            bodies = [json.loads(seen.body) for seen in server.seen]
-            beats = [[each for each in body.get("updates", []) if each["action"] == "beat"] for body in bodies]
-            assert not any("idempotency_key" in each for batch in beats for each in batch)
-            return [{each["session_id"] for each in batch} for batch in beats]
-
-        def came_together() -> bool:
-            """Hold the server, and so its clients, until all are due, however fast they have started."""
-            while any(time.monotonic() < vars(progress)["_sink"].beat_at() for progress in jobs):
-                pass
-            return {"a", "b", "c"} in together()
-
-        for progress in jobs:
-            assert await shell.flush(progress, 20)
-        await eventually(came_together, 20)
-        for progress in jobs:
-            progress.step(1).complete()
-            await shell.close(progress)
-
-
-async def test_a_server_without_batches_gets_single_signs_of_life(shell: Shell) -> None:
-    """It may be older still."""
-    async with FakeServer(is_old=True) as server:
-        server.may_answer.set()
-        jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "ab"]
-        for progress in jobs:
-            begin(progress)
-
-        def alone() -> set[str]:
-            return {seen.request for seen in server.seen if json.loads(seen.body).get("action") == "beat"}
-
-        await eventually(lambda: len(alone()) == 2, 20)
-        for progress in jobs:
-            progress.step(1).complete()
-            await shell.close(progress)
-            assert progress.lost == 0
-
-
-async def test_a_report_that_waits_silences_no_other_step(shell: Shell) -> None:
-    """The thread or task that sends gives the signs of life in between."""
-    is_full = True
-    fake = FakeTransport(lambda request: ReportAnswer(429) if is_full and request.report == Start(2) else OK)
-    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
-    begin(progress)
-    progress.step(2).start()
-    await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
-    assert Beat(2) not in fake.reports
-    is_full = False
-    for number in (2, 1):
-        progress.step(number).complete()
-    assert await shell.flush(progress, 20)
-    await shell.close(progress)
-    assert progress.lost == 0
-
-
-async def test_a_superseded_job_goes_on(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told nothing of it; the log has one line."""
-    fake = FakeTransport(lambda request: SUPERSEDED if isinstance(request.report, Advance | Complete) else OK)
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
-
-    def work(progress: Reporter) -> None:
-        with progress.step(1) as step:
-            for _ in range(1000):
-                step.advance()
-
-    await shell.run(work, progress)
-    await shell.run(work, progress)
-    assert progress.lost >= 1
-    [line] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "nothing more is reported on step 1" in line.getMessage()
-    assert fake.reports.count(Start(1)) == 1
-
-
-async def test_a_step_of_an_ended_loop_stays_alive() -> None:
-    """The thread gives its signs of life, as it sends the later reports."""
-    async with FakeServer() as server:
-        server.may_answer.set()
-
-        async def start() -> AsyncProgress:
-            progress = AsyncProgress.attach("a", url=server.url, lease_s=1)
-            begin(progress)
-            assert await progress.flush(20)
-            return progress
-
-        progress = await asyncio.to_thread(asyncio.run, start())
-        await eventually(lambda: any(b'"beat"' in seen.body for seen in server.seen), 20)
-        assert isinstance(vars(progress)["_sink"].sender, type(thread_sender()))
-        progress.step(1).complete()
-        await progress.aclose()
-
-
-async def test_a_transport_that_fails_harms_no_other(shell: Shell) -> None:
-    """Whatever it raises or returns for a sign of life, reports go on."""
-    answers: list[Any] = [OSError("no"), ValueError("no"), None, [], 5]
-
-    def answer(request: ReportRequest) -> ReportAnswer:
-        if not isinstance(request.report, Beat) or not answers:
-            return OK
-        failure = answers.pop()
-        if isinstance(failure, Exception):
-            raise failure
-        returned: ReportAnswer = failure
-        return returned
-
-    fake = FakeTransport(answer)
-    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
-    begin(progress)
-    await eventually(lambda: not answers, 30)
-    progress.step(1).complete()
-    assert await shell.flush(progress, 20)
-    await shell.close(progress)
-    assert fake.reports[-1] == Complete(1)
-    assert progress.lost == 0
-
-
-def test_a_job_that_drops_its_progress_is_no_longer_alive() -> None:
-    """Its step would otherwise look alive as long as the process lives."""
-    fake = FakeTransport()
-    progress = Progress.attach("a", transport=fake, lease_s=1)
-    begin(progress)
-    assert progress.flush(20)
-    del progress
-    gc.collect()
-    other = Progress.attach("b", transport=fake, lease_s=1)
-    begin(other)
-    while [request.session_id for request in fake.requests].count("b") < 3:
-        other.flush(0.1)
-    assert [request.report for request in fake.requests if request.session_id == "a"] == [Start(1)]
-    other.step(1).complete()
-    other.close()
 
 
 def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:
