@@ -19,8 +19,8 @@ from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from progress_sse.cli.plain_text import plain
+from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.shared_attempts import ATTEMPT
 from progress_sse.client.sync import Progress
 
 assert sys.platform == "linux", "the command checks it"

@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
 
+from progress_sse.core.details import MAX_ATTEMPT_ID_CHARS
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
+
+ATTEMPT: Final = "PROGRESS_SSE_ATTEMPT"
+"""The variable that hands an attempt down to a command; it is one at the session of `PROGRESS_SSE_SESSION`."""
 
 OnError: TypeAlias = Literal["warn", "raise"]
 
@@ -103,6 +107,14 @@ def flush_timeout_of(seconds: object) -> float:
 def named_session(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the named session, valid or not."""
     return session_id or environ.get("PROGRESS_SSE_SESSION") or None
+
+
+def handed_down_attempt(session_id: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the attempt at a session that `progress-sse run` has handed down to this process, if it has."""
+    attempt_id = environ.get(ATTEMPT, "")
+    is_ours = environ.get("PROGRESS_SSE_SESSION") == session_id
+    is_fit = 0 < len(attempt_id) <= MAX_ATTEMPT_ID_CHARS and attempt_id.isprintable()
+    return attempt_id if is_ours and is_fit else None
 
 
 def session_of(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str:
