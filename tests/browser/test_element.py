@@ -239,6 +239,8 @@ async def test_the_live_region_names_its_job(worker: Worker, embed: Any, sid: st
     """A page may have several elements, so announcements begin with the label."""
     shown = await embed(steps_for(sid, 'label="Import"'))
     await expect(shown.part("connection")).to_have_text("live")
+    # What an element shows at first is not announced.
+    await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
     await worker.start(sid, 1)
     await expect(shown.page.locator("[aria-live=polite]")).to_have_text("Import: Step 1 of 7: 原稿生成")
 

@@ -383,7 +383,9 @@ async def test_a_refused_end_is_raised_where_the_job_asks_for_errors(
         )
 
     def fail_twice(progress: Reporter) -> None:
+        fake.may_answer.clear()
         progress.finish()
+        fake.may_answer.set()  # Only now: a call that returns after its refusal would raise it.
         asyncio.run(shell.flush(progress, 20))
         raise OopsError
 
