@@ -176,8 +176,15 @@ def test_a_job_that_drops_its_progress_is_no_longer_alive() -> None:
     gc.collect()
     other = Progress.attach("b", transport=fake, lease_s=1)
     begin(other)
-    while [request.session_id for request in fake.requests].count("b") < 3:
+
+    def count(session_id: str) -> int:
+        return sum(request.session_id == session_id for request in fake.requests)
+
+    while count("b") < 2:  # A beat may have been on its way.
         other.flush(0.1)
-    assert [request.report for request in fake.requests if request.session_id == "a"] == [Start(1)]
+    before = count("a")
+    while count("b") < 5:
+        other.flush(0.1)
+    assert count("a") == before
     other.step(1).complete()
     other.close()
