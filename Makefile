@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 # The number of test processes, each of which runs a file at a time. It is one more than CI's processors, as tests often
 # wait.
-WORKERS ?= 3
+WORKERS ?= 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin

@@ -158,6 +158,7 @@ async def pictures(shown: PageDriver, part: str, attribute: str, values: tuple[s
     return looks
 
 
+@pytest.mark.full
 async def test_states_are_distinct_under_forced_colours(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

@@ -170,6 +170,7 @@ async def test_a_deleted_session_says_so(server: Server, worker: Worker, open_pa
     await expect(shown.steps).to_have_count(3)
 
 
+@pytest.mark.full
 async def test_polling_client_sees_the_same_numbers(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

@@ -87,6 +87,7 @@ async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, open
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
 
 
+@pytest.mark.full
 @on_both_hosts
 async def test_seven_tabs_follow_one_session(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
@@ -251,7 +252,8 @@ async def test_a_tab_that_hangs_does_not_block_the_others(
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
 
 
-@pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=[pytest.mark.full, pytest.mark.timeout(240)])])
+@pytest.mark.full
+@pytest.mark.parametrize("quiet_s", [2, pytest.param(60, marks=pytest.mark.timeout(240))])
 @on_both_hosts
 async def test_no_request_follows_the_end(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str, quiet_s: int

@@ -109,6 +109,7 @@ LOG_IN = """async token => {
 }"""
 
 
+@pytest.mark.full
 @serve_only  # A test above covers the differences between the hosts.
 async def test_an_event_source_follows_by_its_cookie_until_that_ends(serve: Serve, context: BrowserContext) -> None:
     """SE-02: the browser reconnects by itself, and is refused."""
@@ -248,6 +249,7 @@ async def test_no_token_is_ever_written_down(serve: Serve, context: BrowserConte
     assert "ticket" not in server.log()
 
 
+@pytest.mark.full
 @serve_only  # The number of processes that share a store does not depend on the host.
 async def test_a_ticket_counts_once_over_all_servers(serve: Serve, redis_servers: dict[str, RedisServer]) -> None:
     """A ticket bought at one server works at another, for one of twenty simultaneous requests."""

@@ -146,6 +146,7 @@ async def test_late_retries_reach_no_later_run(serve: Serve, runs: int) -> None:
     await check([serve(store="memory://")], runs)
 
 
+@pytest.mark.full
 @runs
 async def test_late_retries_reach_no_later_run_across_kills(serve: Serve, runs: int) -> None:
     """DG-05: … also if the server is killed and restarted meanwhile."""

@@ -48,6 +48,7 @@ def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
 # LD-01
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
 async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
     """LD-01: all streams stay open, get heartbeats, and get the final event; polls are answered throughout."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from progress_sse.cli.plain_text import plain
 from tests.harness.serving import Server, session_path
@@ -157,6 +158,7 @@ def test_watching_without_permission_has_an_exit_status_of_its_own(tmp_path: Pat
         assert err == "progress-sse: The server wants a token for this session, and this is none: see --token.\n"
 
 
+@pytest.mark.full
 def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
     """A message on stderr, once, and another when the server is back."""
     server = Server(tmp_path)

@@ -79,6 +79,7 @@ async def test_a_command_that_timed_out_while_connecting_is_never_sent(
     assert await backend.load("s") == record
 
 
+@pytest.mark.full
 async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, connect: Open) -> None:
     """It works once the server is there."""
     server = RedisServer(kind, tmp_path / "server")
