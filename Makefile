@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-# The number of test processes, each of which runs a file at a time. It is one more than CI's processors, as tests often
+# The number of test processes, each of which runs a file at a time. It is twice that of CI's processors, as tests often
 # wait.
 WORKERS ?= 4
 BIN := $(VENV)/bin
