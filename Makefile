@@ -49,7 +49,7 @@ test: check test-web system  ## Run everything that CI checks
 	@$(BIN)/python $(PYTEST)
 
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not full and not processes" $(INSIDE)
+	@$(BIN)/python $(PYTEST) -m "not full and not processes" $(INSIDE)
 
 test-full: check test-web clients deploy frameworks  ## Run everything, the long tests too, and on the lowest versions
 	@$(MAKE) --no-print-directory --keep-going coverage test-lowest test-long test-alone

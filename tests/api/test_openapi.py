@@ -164,6 +164,7 @@ async def test_the_server_url_is_relative_to_the_document() -> None:
         assert (await client.get(base + "/api/steps")).status_code == 200
 
 
+@pytest.mark.processes
 def test_the_document_is_imported_on_request_only() -> None:
     """A server starts faster without it."""
     code = "import sys, progress_sse.api.app; assert 'progress_sse.api.openapi.document' not in sys.modules"

@@ -9,7 +9,7 @@ import pytest
 
 from progress_sse._internal.optional_imports import SERVER_PACKAGES
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = [pytest.mark.unmeasured, pytest.mark.processes]
 
 COMMANDS = {
     "create": "session_commands",

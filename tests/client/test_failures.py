@@ -230,7 +230,7 @@ def test_sessions_of_one_process_take_turns() -> None:
 
 async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """The number of reports does not matter, and the job learns how many were dropped."""
-    count, text_bytes = 10 * MAX_WAITING, 8192
+    count, text_bytes = 4 * MAX_WAITING, 8192
     fake = FakeTransport()
     fake.may_answer.clear()
     progress = shell.progress.attach("a", transport=shell.transport(fake))

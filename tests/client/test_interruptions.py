@@ -372,6 +372,7 @@ GARBAGE = """
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("seconds", [1, pytest.param(30, marks=pytest.mark.full)])
 def test_a_job_whose_garbage_logs_goes_on(seconds: float) -> None:
     """There are cycles with finalisers that log, a handler that reports log records, two threads, and a server."""

@@ -21,6 +21,13 @@ from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
 
+
+@pytest.fixture(autouse=True)
+def quick_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let jobs give twenty signs of life in a second, which is their shortest lease."""
+    monkeypatch.setattr("progress_sse.client.lease._SIGNS", 20)
+
+
 SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replaced this one.")
 
 

@@ -19,6 +19,8 @@ from progress_sse.server.process_pool import PAUSE_S, ProcessPool, Slot
 from tests.clock import ManualClock
 from tests.harness.serving import children, eventually
 
+pytestmark = pytest.mark.processes
+
 WAIT_S = 20
 
 PROGRAM = f"""#!{sys.executable} -IS

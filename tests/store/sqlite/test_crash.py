@@ -16,6 +16,8 @@ from progress_sse.wire import session_json
 from tests.store.changes import created
 from tests.store.sqlite.files import assert_refused, opened, read_until_killed, sqlite_rows
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.guarantee(17)
 class TestKill:

@@ -33,6 +33,8 @@ from tests.store.sqlite.files import (
     sqlite_rows,
 )
 
+pytestmark = pytest.mark.processes
+
 REMOVER = """
 import sqlite3, sys
 try:

@@ -92,6 +92,7 @@ class TestUpgrade:
         assert sqlite_rows(path, "PRAGMA user_version") == [(4,)]
         assert sqlite_rows(path, "SELECT * FROM steps") == rows
 
+    @pytest.mark.processes
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
         """It is killed before each statement of the opening, and opened again."""
         folder = tmp_path / "killed"

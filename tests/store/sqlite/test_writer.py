@@ -21,6 +21,7 @@ from tests.store.sqlite.files import locked_by_another_process, opened, release,
 SLOW_TURN_S = 0.05
 
 
+@pytest.mark.processes
 class TestLockedFile:
     """Another process holds the database, as a backup may."""
 
