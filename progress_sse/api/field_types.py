@@ -6,9 +6,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from progress_sse.core import details
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import IS_TEXT, PLAIN, check_text
 

@@ -20,8 +20,9 @@ from progress_sse.core.commands import (
     Target,
     Unchanged,
 )
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.requests import RequestKind
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.types import Record
 
