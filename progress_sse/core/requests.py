@@ -59,6 +59,15 @@ def open_request(requests: Requests, kind: RequestKind) -> Request | None:
     return next((each for each in requests if each.kind == kind and each.is_open), None)
 
 
+def taken_request(requests: Requests, request_id: str, kind: RequestKind) -> Request | None:
+    """Return the request that was taken under that id; or, where an open one of the kind stood in its place, that one.
+
+    That open one was the newest of its kind.
+    """
+    of_kind = (each for each in requests if each.kind == kind)
+    return find_request(requests, request_id) or next(of_kind, None)
+
+
 def with_request(requests: Requests, request: Request) -> Requests:
     """Return the requests with a new one; the oldest is forgotten where there are too many."""
     return (request, *requests)[:MAX_REQUESTS]

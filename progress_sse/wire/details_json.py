@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
-from progress_sse.core.requests import Request
+from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
 
@@ -47,6 +47,11 @@ def show_request(request: Request) -> dict[str, object]:
     if request.message is not None:
         shown["message"] = request.message
     return shown
+
+
+def asked_requests(requests: Requests) -> list[dict[str, object]]:
+    """Return the requests that no worker has answered yet, as a worker is told of them, JSON-ready."""
+    return [{"id": each.id, "kind": each.kind, "step": each.step} for each in requests if each.state == "asked"]
 
 
 def encode_details(details: Details) -> bytes:
