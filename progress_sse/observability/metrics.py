@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
+from progress_sse.core.requests import RequestKind, RequestState
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
@@ -42,8 +43,9 @@ HELP: Final[Mapping[str, str]] = {
     "`forgotten`; this process missed a notification (`gap`).",
     "polls": "Polls, by answer.",
     "sessions": "Sessions in the store, by status; in a large store perhaps a moment old.",
-    "commands": "Commands of workers, and of the server on silent ones, by action and outcome; `failed` means that the "
-    "store did.",
+    "reader_requests": "Requests of readers to a worker, by kind and by each state that they got to.",
+    "commands": "Commands of workers and readers, and of the server on silent workers, by action and outcome; `failed` "
+    "means that the store did.",
     "commands_waiting": "Commands that wait for an earlier one of their session.",
     "silent_workers": "Workers that gave no sign of life in time, by what this server said of them: `stalled` or "
     "`lost`.",
@@ -122,6 +124,8 @@ class _Metrics(Collector):
             yield _gauges("sessions", ["status"], sessions)
         known = product(get_args(CommandName), get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
+        states = product(get_args(RequestKind), get_args(RequestState))
+        yield _counters("reader_requests", ["kind", "state"], store.reader_requests, states)
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.commit_seconds)

@@ -174,9 +174,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Ask something of the worker of a session",
         "requests",
         {
-            202: ResponseSpec(
-                "The request: it was taken now, or earlier under the same key.", response_models.Request
-            ),
+            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", response_models.Request),
             200: ResponseSpec("A request of the kind that was not settled yet.", response_models.Request),
         },
         (
