@@ -26,6 +26,7 @@ from progress_sse.store.lease_watcher import Verdict
 from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
 from progress_sse.streaming.registry import RefusalReason
+from progress_sse.streaming.waits import WaitOutcome
 
 PREFIX: Final = "progress_sse_"
 
@@ -36,6 +37,9 @@ HELP: Final[Mapping[str, str]] = {
     "queued_bytes": "Bytes that wait for readers that do not keep up.",
     "streams_ended": "Streams that have ended, by reason: the session is `completed`; the reader has left (`gone`), or "
     "took nothing for `send_timeout_s` (`stuck`); the server stops (`drained`); the token has `expired`; or `failed`.",
+    "waiting_requests": "Requests that wait for a change. They take places as streams do.",
+    "waits": "Requests that would wait for a change, by outcome: it came (`met`), or did not (`unmet`); the client has "
+    "left (`gone`); the server stops (`drained`); the token has `expired`; or no place was free (`refused`).",
     "deliveries": "Events delivered to readers, counted once per reader.",
     "delivery_seconds": "From the notification of a commit until it was written to all readers that keep up.",
     "replays": "Readers that came back and got exactly the events that they had missed.",
@@ -111,6 +115,8 @@ class _Metrics(Collector):
         yield _gauge("followed_sessions", hub.channel_count)
         yield _gauge("queued_bytes", streams.queued_bytes)
         yield _counters("streams_ended", ["reason"], streams.ended, get_args(EndReason))
+        yield _gauge("waiting_requests", len(streams.waits))
+        yield _counters("waits", ["outcome"], streams.waits.ended, get_args(WaitOutcome))
         yield _counters("deliveries", [], {(): hub.counts.deliveries})
         yield _histogram("delivery_seconds", hub.counts.delivery_seconds)
         yield _counters("replays", [], {(): hub.counts.replays})
