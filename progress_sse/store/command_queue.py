@@ -26,6 +26,7 @@ from progress_sse.core.commands import (
     Finish,
     Lose,
     Plan,
+    ReportPart,
     Skip,
     Stall,
     Start,
@@ -37,7 +38,19 @@ from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
 
 CommandName: TypeAlias = Literal[
-    "start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "create", "delete", "stall", "lose"
+    "start",
+    "complete",
+    "progress",
+    "skip",
+    "beat",
+    "part",
+    "finish",
+    "plan",
+    "describe",
+    "create",
+    "delete",
+    "stall",
+    "lose",
 ]
 COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Start: "start",
@@ -45,6 +58,7 @@ COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Advance: "progress",
     Skip: "skip",
     Beat: "beat",
+    ReportPart: "part",
     Finish: "finish",
     Plan: "plan",
     Describe: "describe",
