@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.api.detail_refusals import actions, attempts, descriptions, names, unknown_keys
+from tests.api.detail_refusals import actions, attempts, descriptions, names, parts, unknown_keys
 from tests.api.refusal import (
     BODIES,
     CANARY,
@@ -191,6 +191,7 @@ def ids() -> Rows:
             ("DELETE", path, None),
             ("POST", f"{path}/update", json_of(action='"start"', step="1")),
             ("GET", f"{path}/events", None),
+            ("GET", f"{path}/parts?step=1", None),
             ("GET", f"/s/{session_id}", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
@@ -236,6 +237,7 @@ def paths() -> Rows:
         ("POST", "/api/progress/s"),
         ("GET", UPDATE),
         ("POST", "/api/progress/s/events"),
+        ("POST", "/api/progress/s/parts"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),
@@ -294,7 +296,7 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
-        *(names, attempts, actions, descriptions, unknown_keys),
+        *(names, attempts, actions, parts, descriptions, unknown_keys),
     )
 }
 """Every row, by its part of the table and its name."""
