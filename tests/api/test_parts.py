@@ -112,8 +112,8 @@ async def test_they_are_for_those_who_may_read(connect: Connect) -> None:
     """As polls are."""
     async with connect(token_key=KEY, read="token") as client:
         assert_problem(await client.get(PARTS, params={"step": 1}), 401, "unauthorized")
-        for claims in ({"sessions": ["t"]}, {"prefixes": [""], "actions": ["publish"]}):
-            refused = await client.get(PARTS, params={"step": 1}, headers=bearer(make_token(**claims)))
+        for token in (make_token(sessions=["t"]), make_token(prefixes=[""], actions=["publish"])):
+            refused = await client.get(PARTS, params={"step": 1}, headers=bearer(token))
             assert_problem(refused, 403, "forbidden")
         allowed = await client.get(PARTS, params={"step": 1}, headers=bearer(FULL_TOKEN))
         assert_problem(allowed, 404, "session-not-found")
