@@ -21,6 +21,7 @@ from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS, Details
 from progress_sse.core.errors import InvalidSessionIdError
+from progress_sse.core.parts import Parts
 
 StepStatus: TypeAlias = Literal["pending", "running", "success", "error"]
 StepConclusion: TypeAlias = Literal["skipped", "cancelled", "lost"]
@@ -112,6 +113,7 @@ class StepProgress(NamedTuple):
     attempt: int | None = None
     liveness: Liveness | None = None
     conclusion: StepConclusion | None = None
+    parts: Parts | None = None
 
 
 class SessionProgress(NamedTuple):
@@ -125,6 +127,11 @@ class SessionProgress(NamedTuple):
     created_at: str
     updated_at: str
     details: Details = NO_DETAILS
+
+
+def is_over(status: SessionStatus, steps: Mapping[int, StepProgress]) -> bool:
+    """Return whether nothing of a session is left to do: it is completed, or in error with no step running."""
+    return status == "completed" or (status == "error" and all(step.status != "running" for step in steps.values()))
 
 
 class Session(NamedTuple):

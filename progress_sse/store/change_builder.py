@@ -8,6 +8,7 @@ from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.model import Position, Session
+from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
     Change,
@@ -78,10 +79,13 @@ class ChangeBuilder:
         stored, record = self.stored, self.record
         expected = stored.position if stored else None
         has_new_definitions = has_new_details = False
+        parts: tuple[PartsChange, ...] = ()
         if stored is not None and record is not None:
             before, after = stored.session, record.session
             has_new_definitions = after.definitions is not before.definitions
             has_new_details = after.progress.details is not before.progress.details
+            numbers = [entry.step for entry in self._entries if entry.step]
+            parts = parts_changes(before.progress.steps, after.progress.steps, numbers)
         return Change(
             self.session_id,
             expected,
@@ -95,6 +99,7 @@ class ChangeBuilder:
             has_new_details,
             self.signs,
             self._silence,
+            parts,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
