@@ -347,7 +347,7 @@ names = st.sampled_from("abcde")
 statuses = st.sampled_from(["running", "success", "error"])
 
 
-@pytest.mark.guarantee("K")
+@pytest.mark.guarantee("L")
 @given(st.none() | st.integers(1, 5), st.lists(st.tuples(names, statuses), max_size=30))
 def test_every_part_is_counted_once(total: int | None, reports: list[tuple[str, PartStatus]]) -> None:
     """Whatever order the reports of the workers take, the counts are those of the last accepted words."""
