@@ -79,7 +79,7 @@ async def report_all(workers: list[Process]) -> None:
 async def test_each_part_is_counted_once(
     servers_of: ServersOf, store: str, process_count: int, parts_each: int
 ) -> None:
-    """By every event, by polls at each server, and by the list of all parts; the step ends with the last of them."""
+    """By every event, by polls and the list of all parts at each server, and after a kill."""
     servers, total = servers_of(store), process_count * parts_each
     async with AsyncExitStack() as stack:
         at_servers = [await stack.enter_async_context(Worker.at(server)) for server in servers]
@@ -92,7 +92,7 @@ async def test_each_part_is_counted_once(
             await stream.next_event()
         async with processes(servers, process_count, parts_each) as workers:
             await report_all(workers)
-        for at_server, stream in zip(at_servers, streams, strict=True):
+        for server, at_server, stream in zip(servers, at_servers, streams, strict=True):
             poll = await at_server.poll("s")
             await stream.wait_until(lambda each: len(each.events) == 1 + 2 * total)
             assert fold_all(stream.events) == poll
@@ -101,6 +101,17 @@ async def test_each_part_is_counted_once(
             listed = (await at_server.client.get("/api/progress/s/parts", params={"step": 1})).json()["parts"]
             assert sorted(part["part"] for part in listed) == sorted(f"part {n}" for n in range(total))
             assert all(part["status"] == ("success" if int(part["part"][5:]) % 7 else "error") for part in listed)
+            if store != "memory://":
+                await restart(server)
+                assert await at_server.poll("s") == poll
+                again = await at_server.client.get("/api/progress/s/parts", params={"step": 1})
+                assert again.json()["parts"] == listed
+
+
+async def restart(server: Server) -> None:
+    """Kill the server, and start it again."""
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
 
 
 def check_each_event(stream: RawStream, total: int) -> None:
