@@ -7,11 +7,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.step_words import counted, state_of
-from progress_sse.cli.story.steps import Step, elapsed_s
-from progress_sse.cli.story.times import clock
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.step_words import counted, state_of
+from progress_sse.story.steps import Step, elapsed_s
+from progress_sse.story.times import clock
 
 ICONS: Final = {
     "waiting": "⏳",

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import Step, is_stalled
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import Step, is_stalled
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
 _CONCLUSIONS: Final = ("skipped", "cancelled", "lost")

@@ -2,9 +2,9 @@
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import elapsed_s, is_stalled, running_steps
-from progress_sse.cli.story.times import in_words, moment
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import elapsed_s, is_stalled, running_steps
+from progress_sse.story.times import in_words, moment
 
 SILENT_S: Final = 30
 """Past its limit, a step whose last report is younger than this is only slow."""

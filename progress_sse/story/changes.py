@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState, is_over
-from progress_sse.cli.story.failures import failure_of_whole
-from progress_sse.cli.story.headline import headline, title
-from progress_sse.cli.story.links import links
-from progress_sse.cli.story.observed_session import ObservedSession
-from progress_sse.cli.story.step_words import counted, state_of
-from progress_sse.cli.story.steps import Step, is_stalled, started_at
-from progress_sse.cli.story.times import clock, moment
+from progress_sse.story.failures import failure_of_whole
+from progress_sse.story.headline import headline, title
+from progress_sse.story.links import links
+from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.step_words import counted, state_of
+from progress_sse.story.steps import Step, is_stalled, started_at
+from progress_sse.story.times import clock, moment
 
 
 def changes(before: ObservedSession | None, after: ObservedSession, now_s: float, server_url: str) -> Iterator[str]:
