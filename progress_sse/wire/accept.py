@@ -8,7 +8,8 @@ from progress_sse.wire.field_list import list_elements
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _RANGE: Final = re.compile(rb"[ \t]*(%b/%b)[ \t]*(?:;(.*))?" % (_TOKEN, _TOKEN), re.DOTALL)
-_WEIGHT: Final = re.compile(rb"(?:^|;)[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?=;|$)")
+_WEIGHT: Final = re.compile(rb"(?:^|;)[ \t]*[qQ]=([^;]*)")
+_NUMBER: Final = re.compile(rb"(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*")
 
 _TEXT: Final = (b"text/plain", b"text/*", b"*/*")
 _JSON: Final = (b"application/json", b"application/*", b"*/*")
@@ -28,11 +29,13 @@ def prefers_text(values: Sequence[bytes]) -> bool:
 
 
 def _weight(element: bytes) -> tuple[bytes, float] | None:
+    """Return a range and its weight; `None` for an element that cannot be read."""
     matched = _RANGE.fullmatch(element)
     if matched is None:
         return None
     weight = _WEIGHT.search(matched[2] or b"")
-    return matched[1].lower(), float(weight[1]) if weight else 1.0
+    number = _NUMBER.fullmatch(weight[1] if weight else b"1")
+    return (matched[1].lower(), float(number[1])) if number else None
 
 
 def _of(ranges: Sequence[bytes], weights: dict[bytes, float]) -> float:
