@@ -224,6 +224,8 @@ pre {
 .job,
 .headline,
 .failed-step,
+.request-text,
+.dialog-question,
 .line,
 .message {
   overflow: clip;
@@ -364,6 +366,80 @@ p.headline {
 
 [data-silent] .note::before {
   content: "⚠" / "";
+}
+
+/* What is asked of the worker, in place of the button: a broken outline waits for it, a filled one has reached it. */
+
+.request {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 0.375rem 0.75rem;
+  min-height: 2rem;
+  margin-top: 0.75rem;
+}
+
+.request-text {
+  color: var(--quiet);
+  font-size: 0.8125rem;
+  font-weight: 600;
+  overflow-wrap: anywhere;
+}
+
+.request:is([data-look="asked"], [data-look="seen"]) .request-text {
+  padding: 0.25rem 0.75rem;
+  border: 1px dashed var(--accent);
+  border-radius: 0.5rem;
+  color: var(--accent);
+}
+
+.request[data-look="seen"] .request-text {
+  border: 1px solid var(--fill);
+  background: var(--fill);
+  color: #fff;
+}
+
+.request [data-unknown] {
+  visibility: hidden;
+}
+
+.dialog {
+  width: min(26rem, calc(100vw - 2rem));
+  padding: 1.25rem;
+  border: 1px solid var(--line);
+  border-radius: var(--radius);
+  background: var(--card);
+  color: var(--text);
+  box-shadow: var(--shadow);
+}
+
+.dialog::backdrop {
+  background: rgb(0 0 0 / 45%);
+}
+
+.dialog-question {
+  margin-bottom: 0.25rem;
+  font-size: 1.125rem;
+  font-weight: 650;
+  overflow-wrap: anywhere;
+}
+
+.dialog .actions {
+  flex-wrap: wrap;
+  justify-content: flex-end;
+  margin-top: 1.125rem;
+}
+
+.button.confirm {
+  border-color: var(--bad-fill);
+  background: var(--bad-fill);
+  color: #fff;
+}
+
+.button.confirm:hover:enabled {
+  border-color: #a91524;
+  background: #a91524;
+  color: #fff;
 }
 
 /* The failure report. */
@@ -665,12 +741,13 @@ summary {
   color: var(--accent);
 }
 
-.button:disabled {
+.button:disabled,
+.button[aria-disabled="true"] {
   color: var(--quiet);
   cursor: default;
 }
 
-:is(summary, .button, input, a, .error-text):focus-visible {
+:is(summary, .button, input, a, .error-text, .request-text):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
@@ -770,6 +847,10 @@ summary {
 
   .gauge {
     --tone: Highlight !important;
+  }
+
+  .request[data-look="seen"] .request-text {
+    border-width: 3px;
   }
 
   .connection,
