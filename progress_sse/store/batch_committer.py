@@ -169,7 +169,7 @@ class BatchCommitter:
         if former is not None and former.used_at >= oldest_counting_use(now):
             if former.digest != digest:
                 return KeyReusedError()
-            return first_answer(builder.session_id, builder.stored, command, former)
+            return first_answer(builder.session_id, builder.record, command, former)
         answer = builder.apply(command, now)
         if isinstance(answer, Applied):
             epoch = answer.record.position.epoch if answer.record is not None else ""
