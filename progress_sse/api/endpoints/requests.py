@@ -11,7 +11,7 @@ from progress_sse.api.request_body import read_body
 from progress_sse.api.request_model import RequestBody
 from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
 from progress_sse.core.commands import Ask
-from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
+from progress_sse.core.errors import ForbiddenError, RequestNotFoundError, SessionNotFoundError, UnauthorizedError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import taken_request
 from progress_sse.service import ProgressService
@@ -46,13 +46,23 @@ def _request_id(session_id: str, key: IdempotencyKey | None) -> str:
 
 
 async def list_of_session(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/progress/{session_id}/requests`: what the worker has not settled yet."""
+    """`GET /api/progress/{session_id}/requests`: what the worker has not settled yet; `Allow` says who may ask."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
     record = await service.store.load(session_id)
     if record is None:
         raise SessionNotFoundError
-    return json_reply({"requests": _open_requests(record)})
+    allow = {"allow": await _methods(service, request, session_id)}
+    return json_reply({"requests": _open_requests(record)}, headers=allow)
+
+
+async def _methods(service: ProgressService, request: Request, session_id: str) -> str:
+    """Return the methods that this reader may use on a session's requests [RFC 9110 §10.2.1]."""
+    try:
+        await service.authorizer.check(request, "control", session_id, count=0)
+    except (UnauthorizedError, ForbiddenError):
+        return "GET, HEAD"
+    return "GET, HEAD, POST"
 
 
 async def list_of_sessions(service: ProgressService, request: Request) -> Reply:

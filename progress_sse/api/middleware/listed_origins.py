@@ -19,7 +19,7 @@ CORS_REQUEST_HEADERS: Final = (
     "Last-Event-ID",
     "Progress-Run",
 )
-CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Progress-Run", "Retry-After")
+CORS_RESPONSE_HEADERS: Final = ("Allow", "Date", "ETag", "Location", "Progress-Run", "Retry-After")
 """Headers that pages of other origins may read; `Date` tells them how long a step has been running."""
 
 

@@ -97,6 +97,7 @@ WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
+ALLOWING: Final = ("Allow", *UNCACHED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
@@ -174,9 +175,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Ask something of the worker of a session",
         "requests",
         {
-            202: ResponseSpec(
-                "The request: it was taken now, or earlier under the same key.", response_models.Request
-            ),
+            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", response_models.Request),
             200: ResponseSpec("A request of the kind that was not settled yet.", response_models.Request),
         },
         (
@@ -196,7 +195,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests)},
+        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
         (SessionNotFoundError,),
         action="read",
         credentials=TOKEN,
