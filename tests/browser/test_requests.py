@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from playwright.async_api import Locator, Page, expect
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import PageDriver
+from tests.browser.session_page import page_of
 from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server, Worker
+from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
 STEPS = [{"name": name} for name in ("Find", "Resize", "Upload")]
 STOPPED = {
@@ -241,3 +244,81 @@ async def test_axe_finds_nothing_in_the_states_of_a_request(
                 "data-look", request_state if request_state != "declined" else "ended"
             )
             assert await axe_violations(shown) == [], (scheme, request_state)
+
+
+async def acknowledge(worker: Worker, session_id: str, state: str, **more: Any) -> None:
+    """Answer the newest request as the worker does."""
+    [request, *_] = (await worker.poll(session_id))["requests"]
+    response = await worker.update(session_id, action="acknowledge", request=request["id"], state=state, **more)
+    assert response.status_code == 200, response.text
+
+
+async def test_requests_go_to_the_worker_and_back(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """A job is cancelled, tried again, not cancelled, and completed before it could be cancelled."""
+    await running(worker, sid)
+    shown, watching = await open_page(page_of(server, sid)), await open_page(page_of(server, sid))
+    confirm = shown.page.get_by_role("button", name="Cancel the job")
+    await cancel_button(shown.page).click()
+    await confirm.click()
+    await expect(said(shown)).to_have_text("Cancellation requested")
+    await acknowledge(worker, sid, "seen")
+    for page in (shown, watching):
+        await expect(said(page)).to_have_text("The worker is stopping")
+    await worker.complete(sid, 2, success=False, error="stopped", conclusion="cancelled")
+    await expect(shown.headline).to_have_text("Cancelled by you after 1 of 3")
+    await expect(watching.headline).to_have_text("Cancelled at step 2")
+
+    await watching.page.get_by_role("button", name="Retry").click()
+    await expect(said(shown)).to_have_text("Retry requested")
+    await worker.start(sid, 2)
+    await expect(shown.headline).to_have_text("Step 2 of 3: Resize")
+    await expect(said(shown)).to_be_hidden()
+
+    await cancel_button(shown.page).click()
+    await confirm.click()
+    await expect(said(watching)).to_have_text("Cancellation requested")
+    await acknowledge(worker, sid, "declined", message="nearly done")
+    await expect(said(watching)).to_have_text("The worker declined to stop: nearly done")
+
+    await cancel_button(shown.page).click()
+    await confirm.click()
+    await expect(said(watching)).to_have_text("Cancellation requested")
+    await worker.update(sid, action="finish")
+    for page in (shown, watching):
+        await expect(said(page)).to_have_text("Too late to cancel, it had finished")
+        assert page.errors == []
+
+
+async def test_a_job_that_was_never_started_is_cancelled_at_once(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """The server does that itself."""
+    await worker.create(sid, steps=STEPS, accepts=["cancel"])
+    shown = await open_page(page_of(server, sid))
+    await cancel_button(shown.page).click()
+    await shown.page.get_by_role("button", name="Cancel the job").click()
+    await expect(shown.headline).to_have_text("Cancelled by you")
+    await expect(shown.part("request")).to_be_hidden()
+    assert shown.errors == []
+
+
+async def test_the_button_needs_a_token_with_the_right(tmp_path: Path, open_page: OpenPage, sid: str) -> None:
+    """A reader who enters such a token gets the button, by the cookie."""
+    with Server(tmp_path, **CLOSED) as server:
+        async with Worker.at(server, token=PUBLISH_TOKEN) as worker:
+            await running(worker, sid)
+        for actions in (["read"], ["read", "control"]):
+            shown = await open_page(page_of(server, sid))
+            await shown.page.get_by_label("You need a token").fill(make_token(sessions=[sid], actions=actions))
+            await shown.page.get_by_role("button", name="Show", exact=True).click()
+            await expect(shown.headline).to_have_text("Step 2 of 3: Resize")
+            if "control" in actions:
+                await cancel_button(shown.page).click()
+                await shown.page.get_by_role("button", name="Cancel the job").click()
+                await expect(said(shown)).to_have_text("Cancellation requested")
+            else:
+                requests = f"{server.url}/api/progress/{sid}/requests"
+                await shown.until(f"performance.getEntriesByName('{requests}').length")
+                await expect(cancel_button(shown.page)).to_be_hidden()

@@ -80,7 +80,7 @@ export class SessionView {
     this.#bar = new OverallBar(this.#barName());
     this.#requestRow = new RequestRow(language, this.#requests, () => this.#jobName());
     this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
-    this.#list = new StepList(language);
+    this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
     this.element.lang = language.tag;
     this.element.dir = "ltr";
@@ -183,6 +183,11 @@ export class SessionView {
     if (!this.#hasRequestedDefinitions && needsDefinitions(this.#sessionState)) void this.#requestDefinitions();
     if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
     this.#drawSoon();
+  }
+
+  /** @param {number} step */
+  async #loadParts(step) {
+    return (await this.#tracker?.parts(step, { signal: this.#running.signal })) ?? [];
   }
 
   /** Only a step's start shows its estimate, so a page that was opened midway asks for the definitions. */

@@ -644,6 +644,79 @@ p.headline {
   white-space: nowrap;
 }
 
+/* The parts of a step. Done is full, failed is crossed, running is half full, and waiting is empty. */
+
+.parts {
+  margin-top: 0.25rem;
+  color: var(--quiet);
+  font-size: 0.8125rem;
+}
+
+.cells {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 3px;
+  margin: 0.25rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+
+.cells > li {
+  --tone: color-mix(in srgb, var(--quiet) 65%, var(--card));
+  position: relative;
+  width: 0.75rem;
+  height: 0.75rem;
+  border: 1px solid var(--tone);
+  border-radius: 2px;
+}
+
+.cells[data-many] > li {
+  width: 0.5625rem;
+  height: 0.5625rem;
+}
+
+.cells > [data-status="success"] {
+  --tone: var(--good);
+  background: var(--tone);
+}
+
+.cells > [data-status="running"] {
+  --tone: var(--accent);
+  background: linear-gradient(to top right, var(--tone) 50%, transparent 50%);
+}
+
+.cells > [data-status="error"] {
+  --tone: var(--bad);
+  background:
+    linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%),
+    linear-gradient(-45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
+}
+
+.part-readout {
+  min-height: 1.5em;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.parts-details > summary {
+  font-weight: 600;
+}
+
+.parts-list {
+  max-height: 15rem;
+  margin: 0.25rem 0 0.5rem;
+  padding: 0;
+  overflow: auto;
+  list-style: none;
+  overflow-wrap: anywhere;
+}
+
+.parts-list > [data-status="error"] {
+  color: var(--bad);
+  font-weight: 600;
+}
+
 /* The timeline. */
 
 .timeline {
@@ -747,7 +820,7 @@ summary {
   cursor: default;
 }
 
-:is(summary, .button, input, a, .error-text, .request-text):focus-visible {
+:is(summary, .button, input, a, .error-text, .request-text, .cells > li, .parts-list):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
@@ -851,6 +924,11 @@ summary {
 
   .request[data-look="seen"] .request-text {
     border-width: 3px;
+  }
+
+  .cells > li {
+    --tone: CanvasText !important;
+    forced-color-adjust: none;
   }
 
   .connection,
