@@ -6,6 +6,7 @@ import { elapsed_ms } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Part} Part */
+/** @typedef {import("./wire.js").Parts} Parts */
 /** @typedef {import("./wire.js").Step} Step */
 
 const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
@@ -23,19 +24,22 @@ export class StepItem {
   #gauge = make("span", "gauge", make("span", "gauge-fill"));
   #count = make("span", "count");
   #inside = make("p", "inside", this.#gauge, this.#count);
-  #parts;
-  #number = 0;
+  #about;
+  #loadParts;
+  /** Made for a step that has parts. @type {PartsView | null} */
+  #parts = null;
   /** The step that is shown, as JSON. */
   #shown = "";
 
   /** @param {Language} language @param {(step: number) => Promise<Part[]>} loadParts */
   constructor(language, loadParts) {
     this.#language = language;
-    this.#parts = new PartsView(language, () => loadParts(this.#number));
+    this.#loadParts = loadParts;
     this.#icon.setAttribute("role", "img");
     this.#gauge.ariaHidden = "true";
     const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#limit);
-    this.element.append(this.#icon, " ", make("div", "about", line, this.#message, this.#inside, this.#parts.element));
+    this.#about = make("div", "about", line, this.#message, this.#inside);
+    this.element.append(this.#icon, " ", this.#about);
   }
 
   /** @param {Step} step @param {number} now_ms */
@@ -50,7 +54,6 @@ export class StepItem {
   /** @param {Step} step */
   #showState(step) {
     const { conclusion = "", liveness, parts } = step.status === "pending" ? {} : step;
-    this.#number = step.step;
     this.element.dataset.status = step.status;
     this.element.dataset.conclusion = conclusion;
     this.element.toggleAttribute("data-stalled", liveness?.state === "stalled");
@@ -64,7 +67,16 @@ export class StepItem {
     setText(this.#message, step.status === "pending" ? "" : step.message);
     // The parts count what the step's own progress would count.
     this.#showInside(step.status === "running" && typeof parts?.total !== "number" ? step.progress : undefined);
-    this.#parts.show(parts);
+    this.#showParts(step.step, parts);
+  }
+
+  /** @param {number} number Of the step. @param {Parts | undefined} parts */
+  #showParts(number, parts) {
+    if (parts && !this.#parts) {
+      this.#parts = new PartsView(this.#language, () => this.#loadParts(number));
+      this.#about.append(this.#parts.element);
+    }
+    this.#parts?.show(parts);
   }
 
   /** The progress inside the step. @param {{current: number, total: number | null} | undefined} progress */

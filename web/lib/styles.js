@@ -670,6 +670,11 @@ p.headline {
   border-radius: 2px;
 }
 
+.cells > li:focus-visible {
+  outline: 2px solid var(--accent);
+  outline-offset: 2px;
+}
+
 .cells[data-many] > li {
   width: 0.5625rem;
   height: 0.5625rem;
@@ -687,12 +692,14 @@ p.headline {
 
 .cells > [data-status="error"] {
   --tone: var(--bad);
+  border-width: 2px;
   background:
     linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%),
     linear-gradient(-45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
 }
 
 .part-readout {
+  margin-top: 0.25rem;
   min-height: 1.5em;
   overflow: hidden;
   text-overflow: ellipsis;
@@ -820,7 +827,7 @@ summary {
   cursor: default;
 }
 
-:is(summary, .button, input, a, .error-text, .request-text, .cells > li, .parts-list):focus-visible {
+:is(summary, .button, input, a, .error-text, .request-text, .parts-list):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
