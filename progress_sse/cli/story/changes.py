@@ -8,6 +8,8 @@ from progress_sse.cli.story.failures import failure_of_whole
 from progress_sse.cli.story.headline import headline, title
 from progress_sse.cli.story.links import links
 from progress_sse.cli.story.observed_session import ObservedSession
+from progress_sse.cli.story.parts import failed_parts
+from progress_sse.cli.story.requests import has_news, request_sentence
 from progress_sse.cli.story.step_words import counted, state_of
 from progress_sse.cli.story.steps import Step, is_stalled, started_at
 from progress_sse.cli.story.times import clock, moment
@@ -27,6 +29,8 @@ def changes(before: ObservedSession | None, after: ObservedSession, now_s: float
     yield from _step_lines(before, after, now_s)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
+    if has_news(before.state if before else None, state) and request_sentence(state):
+        yield request_sentence(state)
 
 
 def _growth(before: ObservedSession | None, after: ObservedSession) -> Iterator[str]:
@@ -44,8 +48,15 @@ def _step_lines(before: ObservedSession | None, after: ObservedSession, now_s: f
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
         description = _description(known.get(step["step"]), step, now_s)
+        place = f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}"
         if description:
-            yield one_line(f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}: {description}")
+            yield one_line(f"{place}: {description}")
+        yield from (f"{one_line(place)}, {line}" for line in _new_failures(known.get(step["step"]), step))
+
+
+def _new_failures(before: Step | None, step: Step) -> list[str]:
+    known = failed_parts(before)
+    return [line for line in failed_parts(step) if line not in known]
 
 
 def _description(before: Step | None, step: Step, now_s: float) -> str:

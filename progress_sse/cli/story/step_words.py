@@ -3,6 +3,7 @@
 from typing import Final
 
 from progress_sse.cli.session_state import SessionState
+from progress_sse.cli.story.parts import parts_done
 from progress_sse.cli.story.steps import Step, is_stalled
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
@@ -18,9 +19,9 @@ def state_of(step: Step) -> str:
 
 
 def counted(step: Step) -> str:
-    """Return how far a running step is, in its own units; empty if it has not reported that."""
-    if "progress" not in step:
-        return ""
+    """Return how far a running step is, in its own units or its parts; empty if it has not reported that."""
+    if "progress" not in step or "parts" in step:
+        return parts_done(step)
     current, total = step["progress"]["current"], step["progress"]["total"]
     return f"{current:,}" if total is None else f"{current:,} / {total:,}"
 
