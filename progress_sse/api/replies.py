@@ -53,9 +53,9 @@ class Reply:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON that no cache stores."""
-    return Reply(status, _UNCACHED_JSON + header_lines(headers or {}), json_text.encode_json(value))
+    return Reply(status, _UNCACHED_JSON, json_text.encode_json(value))
 
 
 def session_reply(

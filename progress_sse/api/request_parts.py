@@ -7,9 +7,12 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from progress_sse.api.replies import RUN
+from progress_sse.auth.authorizer import Authorization
+from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import check_session_id
+from progress_sse.settings import Settings
 from progress_sse.wire.headers import header_index, header_values
 from progress_sse.wire.preconditions import Preconditions
 
@@ -82,3 +85,9 @@ def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
     headers = header_index(request)
     return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
+
+
+def counted_caller(settings: Settings, request: Request, authorization: Authorization) -> str | None:
+    """Return the caller whose streams and waiting requests are counted; `None` where they are not counted by caller."""
+    is_counted = settings.max_streams_per_caller is not None
+    return caller_of(request, authorization.token) if is_counted else None

@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.request_parts import query_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import counted_caller, query_of, session_id_of, session_ids_of
 from progress_sse.auth.authorizer import Authorization
-from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.errors import RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.service import ProgressService
@@ -75,8 +74,7 @@ def _stream(
     *,
     is_combined: bool,
 ) -> ASGIApp:
-    is_counted = service.settings.max_streams_per_caller is not None
-    caller = caller_of(request, authorization.token) if is_counted else None
+    caller = counted_caller(service.settings, request, authorization)
     wanted = StreamRequest(resume_points, is_combined, _wants_events(request), authorization.expires_at, caller)
     return service.streams.respond(wanted)
 

@@ -1,23 +1,25 @@
 """The endpoints by which readers ask something of a worker, and the worker learns of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
 
 from progress_sse.api.idempotency_keys import idempotency_key
-from progress_sse.api.replies import Reply, json_reply
+from progress_sse.api.preferred_wait import wait_as_preferred
+from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.request_model import RequestBody
 from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
 from progress_sse.core.commands import Ask
 from progress_sse.core.errors import ForbiddenError, RequestNotFoundError, SessionNotFoundError, UnauthorizedError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.requests import taken_request
+from progress_sse.core.requests import Requests, taken_request
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
 from progress_sse.store.types import Record, fingerprint
 from progress_sse.wire.details_json import show_request
+from progress_sse.wire.json_text import encode_json
 
 REQUEST: Final = "request"
 """The kind of request that this is; an idempotency key identifies a request of one kind."""
@@ -46,18 +48,21 @@ def _request_id(session_id: str, key: IdempotencyKey | None) -> str:
 
 
 async def list_of_session(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/progress/{session_id}/requests`: what the worker has not settled yet; `Allow` says who may ask."""
+    """`GET /api/progress/{session_id}/requests`: what is not settled yet; where preferred, once the worker is asked."""
     session_id = session_id_of(request)
-    await service.authorizer.check(request, "read", session_id)
+    authorization = await service.authorizer.check(request, "read", session_id)
+    applied = await wait_as_preferred(
+        service, request, authorization, [session_id], lambda record: record is None or _is_asked(record)
+    )
     record = await service.store.load(session_id)
     if record is None:
         raise SessionNotFoundError
-    allow = {"allow": await _methods(service, request, session_id)}
-    return json_reply({"requests": _open_requests(record)}, headers=allow)
+    methods = await _methods(service, request, session_id)
+    return _listing(_open_requests(record), {**applied, "allow": methods})
 
 
 async def _methods(service: ProgressService, request: Request, session_id: str) -> str:
-    """Return the methods that this reader may use on a session's requests [RFC 9110 §10.2.1]."""
+    """Return the methods that the sender may use on the requests of a session [RFC 9110 §10.2.1]: `POST` asks."""
     try:
         await service.authorizer.check(request, "control", session_id, count=0)
     except (UnauthorizedError, ForbiddenError):
@@ -68,14 +73,27 @@ async def _methods(service: ProgressService, request: Request, session_id: str) 
 async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/requests?session_id=a&session_id=b`: the same, of several sessions."""
     session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
-    await service.authorizer.check(request, "read", *session_ids)
+    authorization = await service.authorizer.check(request, "read", *session_ids)
+    applied = await wait_as_preferred(service, request, authorization, session_ids, _is_asked)
     listed: list[dict[str, object]] = []
     for session_id in session_ids:
         record = await service.store.load(session_id)
         listed += [{"session_id": session_id, **each} for each in _open_requests(record)]
-    return json_reply({"requests": listed})
+    return _listing(listed, applied)
+
+
+def _requests(record: Record | None) -> Requests:
+    return record.session.details.requests if record is not None else ()
 
 
 def _open_requests(record: Record | None) -> Sequence[dict[str, object]]:
-    requests = record.session.details.requests if record is not None else ()
-    return [show_request(each) for each in requests if each.is_open]
+    return [show_request(each) for each in _requests(record) if each.is_open]
+
+
+def _is_asked(record: Record | None) -> bool:
+    """Return whether a worker that waits is to be told: of requests that it has seen it knows."""
+    return any(each.state == "asked" for each in _requests(record))
+
+
+def _listing(listed: Sequence[dict[str, object]], applied: Mapping[str, str]) -> Reply:
+    return Reply(200, {"content-type": JSON, **UNCACHED, **applied}, encode_json({"requests": listed}))
