@@ -21,8 +21,9 @@ export function reportedParts({ running, success, error }) {
  * @returns {Cell[]}
  */
 export function cellsOf(parts, known = []) {
-  const byName = new Map([...known, ...parts.listed].map((part) => [part.part, part]));
-  const cells = ORDER.flatMap((status) => cellsOfStatus([...byName.values()], status, parts[status]));
+  const isListed = new Set(parts.listed.map(({ part }) => part));
+  const all = [...parts.listed, ...known.filter(({ part }) => !isListed.has(part))];
+  const cells = ORDER.flatMap((status) => cellsOfStatus(all, status, parts[status]));
   const waiting = Math.max(0, (parts.total ?? 0) - cells.length);
   return [...cells, ...Array.from({ length: waiting }, () => ({ status: /** @type {const} */ ("pending") }))];
 }

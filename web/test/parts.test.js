@@ -47,6 +47,15 @@ test("what is listed is newer than what was loaded", () => {
   ]);
 });
 
+test("what is listed comes before what was loaded", () => {
+  const [a, b, c] = [partOf("a", "error"), partOf("b", "error"), partOf("c", "error")];
+  assert.deepEqual(shown(partsOf([c, a], { error: 3 }), [a, b, c]), [
+    ["error", "c"],
+    ["error", "a"],
+    ["error", "b"],
+  ]);
+});
+
 test("the counts are said in words", () => {
   const parts = partsOf([], { success: 37, error: 2, running: 3 });
   assert.equal(partsText({ ...parts, total: 50 }, english), "37 of 50 done, 2 failed");
