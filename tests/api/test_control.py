@@ -29,6 +29,7 @@ async def test_a_token_with_the_right_asks(running: httpx.AsyncClient, token: st
     assert (await running.post(REQUESTS, json=CANCEL, headers=bearer(token))).status_code == 202
 
 
+@pytest.mark.protocol("P-20.19")
 @pytest.mark.parametrize("actions", [["read"], ["publish"], ["read", "publish", "list"], []])
 async def test_no_other_right_implies_it(running: httpx.AsyncClient, actions: list[str]) -> None:
     """A worker that reports on a session does not ask, nor does a reader."""
@@ -64,6 +65,7 @@ async def test_requests_are_listed_to_those_who_may_read(running: httpx.AsyncCli
         assert_problem(await running.get(each), 401, "unauthorized")
 
 
+@pytest.mark.protocol("P-20.19")
 async def test_a_ticket_does_not_carry_it(running: httpx.AsyncClient) -> None:
     """It opens a stream, whatever its token allows."""
     for token in (PUBLISH_TOKEN, make_token(sessions=["a"], actions=["read", "control"])):
