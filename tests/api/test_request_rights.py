@@ -23,6 +23,7 @@ async def allowed(client: httpx.AsyncClient, **headers: str) -> str:
     return head
 
 
+@pytest.mark.protocol("P-20.22")
 @pytest.mark.parametrize(
     ("actions", "methods"),
     [(["read"], READER), (["read", "publish", "list"], READER), (["read", "control"], ASKER)],

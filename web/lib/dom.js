@@ -131,3 +131,9 @@ export function copyButton(texts, text, announce) {
   });
   return button;
 }
+
+/** The focused element in another one, also inside a shadow root. @param {HTMLElement} element @returns {Element | null} */
+export function focusedIn(element) {
+  const { activeElement } = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  return activeElement && element.contains(activeElement) ? activeElement : null;
+}

@@ -2,7 +2,7 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { fill, make, nodesOf } from "./dom.js";
+import { fill, focusedIn, make, nodesOf } from "./dom.js";
 import { FailureReport } from "./failure-report.js";
 import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
@@ -307,10 +307,4 @@ export class SessionView {
 /** @param {import("./wire.js").ProgressTracker} tracker */
 function isConnected({ state }) {
   return state === "live" || state === "polling" || state === "finished";
-}
-
-/** @param {HTMLElement} element @returns {Element | null} */
-function focusedIn(element) {
-  const { activeElement } = /** @type {Document | ShadowRoot} */ (element.getRootNode());
-  return activeElement && element.contains(activeElement) ? activeElement : null;
 }
