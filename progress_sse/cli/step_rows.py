@@ -57,9 +57,10 @@ def _inside(step: Step, word: str) -> RenderableType:
     """Return the state in a word where it needs one, and how far the step is."""
     grid = Table.grid(padding=(0, 1))
     cells: list[RenderableType] = [Text(word, SPOKEN_STYLES[word])] if word in SPOKEN_STYLES else []
+    progress = step.get("progress", {"current": 0, "total": None})
+    if progress["total"]:
+        cells.append(ProgressBar(progress["total"], progress["current"], STEP_BAR_WIDTH, complete_style="blue"))
     if counted(step):
-        current, total = step["progress"]["current"], step["progress"]["total"]
-        cells += [ProgressBar(total, current, STEP_BAR_WIDTH, complete_style="blue")] if total else []
         cells.append(Text(counted(step)))
     grid.add_row(*cells)
     return grid

@@ -7,7 +7,9 @@ from progress_sse.story.failures import failure_of_whole
 from progress_sse.story.headline import headline, title
 from progress_sse.story.links import links
 from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.parts import failed_parts
 from progress_sse.story.plain_text import one_line
+from progress_sse.story.requests import has_news, request_sentence
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
@@ -37,6 +39,8 @@ def changes(
     yield from _step_lines(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
+    if has_news(before.state if before else None, state) and request_sentence(state):
+        yield request_sentence(state)
 
 
 def _growth(before: ObservedSession | None, after: ObservedSession) -> Iterator[str]:
@@ -56,8 +60,15 @@ def _step_lines(
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
         description = _description(known.get(step["step"]), step, now_s, zone)
+        place = f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}"
         if description:
-            yield one_line(f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}: {description}")
+            yield one_line(f"{place}: {description}")
+        yield from (f"{one_line(place)}, {line}" for line in _new_failures(known.get(step["step"]), step))
+
+
+def _new_failures(before: Step | None, step: Step) -> list[str]:
+    known = failed_parts(before)
+    return [line for line in failed_parts(step) if line not in known]
 
 
 def _description(before: Step | None, step: Step, now_s: float, zone: tzinfo | None) -> str:

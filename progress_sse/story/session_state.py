@@ -118,6 +118,18 @@ def _are_links(value: Any) -> bool:
     return isinstance(value, list) and all(_has(each, _LINK) for each in value)
 
 
+def _are_requests(value: Any) -> bool:
+    return isinstance(value, list) and all(_has(each, _REQUEST, _REQUEST_DETAILS) for each in value)
+
+
+def _are_parts(value: Any) -> bool:
+    return _has(value, _PARTS)
+
+
+def _is_list_of_parts(value: Any) -> bool:
+    return isinstance(value, list) and all(_has(each, _PART, _PART_DETAILS) for each in value)
+
+
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -136,6 +148,7 @@ _SESSION_DETAILS: Final = {
     "open_ended": _is_flag,
     "error": is_text,
     "conclusion": is_text,
+    "requests": _are_requests,
 }
 _STEP: Final = {
     "step": _is_count,
@@ -151,9 +164,25 @@ _STARTED: Final = {
     "message": is_text,
     "error": is_text,
 }
-_STARTED_DETAILS: Final = {"progress": _is_progress, "liveness": _is_liveness, "conclusion": is_text}
+_STARTED_DETAILS: Final = {
+    "progress": _is_progress,
+    "liveness": _is_liveness,
+    "conclusion": is_text,
+    "parts": _are_parts,
+}
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
 _LIVENESS: Final = {"state": is_text, "since": _is_time}
+_PARTS: Final = {
+    "total": _or_null(_is_count),
+    "running": _is_count,
+    "success": _is_count,
+    "error": _is_count,
+    "listed": _is_list_of_parts,
+}
+_PART: Final = {"part": is_text, "status": is_text}
+_PART_DETAILS: Final = {"message": is_text, "error": is_text}
+_REQUEST: Final = {"id": is_text, "kind": is_text, "state": is_text}
+_REQUEST_DETAILS: Final = {"message": is_text, "reason": is_text}
 _LINK: Final = {"label": is_text, "url": is_text}
 _SESSION_TRANSITION: Final = {"session": _is_object}
 """The fields that each object must have, or may have, and the predicate of each value [docs/protocol.md]."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from progress_sse.story.parts import parts_done
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
 from progress_sse.story.times import clock
@@ -38,9 +39,9 @@ def over_limit(step: Step, now_s: float) -> str:
 
 
 def counted(step: Step) -> str:
-    """Return how far a running step is, in its own units; empty if it has not reported that."""
-    if "progress" not in step:
-        return ""
+    """Return how far a running step is, in its own units or its parts; empty if it has not reported that."""
+    if "progress" not in step or "parts" in step:
+        return parts_done(step)
     current, total = step["progress"]["current"], step["progress"]["total"]
     return f"{current:,}" if total is None else f"{current:,} / {total:,}"
 

@@ -11,6 +11,7 @@ import pytest
 from progress_sse.story.session_state import SessionState, checked, folded
 from tests.cli.sessions import PENDING, session, step
 
+PARTS = {"total": None, "running": 0, "success": 0, "error": 1, "listed": [{"part": "a", "status": "error"}]}
 FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_text("utf-8"))
 
 
@@ -56,6 +57,9 @@ def test_an_invalid_state_is_refused() -> None:
         {**started, "message": None},
         {**started, "progress": None},
         {**started, "progress": {"current": "1", "total": 2}},
+        {**started, "parts": {"total": 5}},
+        {**started, "parts": {**PARTS, "listed": [{"part": 5, "status": "error"}]}},
+        {**started, "parts": {**PARTS, "listed": [{"part": "a", "status": "error", "error": None}]}},
         {**started, "started_at": "0001-01-01T00:00:00+00:00"},
         {**started, "started_at": "9999-12-31T23:59:59+00:00"},
         {**started, "liveness": {"state": "stalled"}},
@@ -78,6 +82,9 @@ def test_an_invalid_state_is_refused() -> None:
         {"open_ended": 1},
         {"error": None},
         {"conclusion": 5},
+        {"requests": {}},
+        {"requests": [{"id": "r1", "kind": "cancel"}]},
+        {"requests": [{"id": "r1", "kind": "cancel", "state": "asked", "message": 5}]},
     ]
     sessions += [{**PENDING, **other} for other in others]
     answers: list[Any] = [None, [], "session_id", {}, *sessions]
@@ -90,8 +97,15 @@ def test_an_invalid_state_is_refused() -> None:
         "open_ended": True,
         "error": "",
         "conclusion": "new",
+        "requests": [{"id": "r1", "kind": "new", "state": "new", "message": ""}],
     }
-    lively = {**started, "step": 1, "liveness": {"state": "new", "since": "2026-11-25T10:00:00Z"}, "conclusion": "new"}
+    lively = {
+        **started,
+        "step": 1,
+        "parts": PARTS,
+        "liveness": {"state": "new", "since": "2026-11-25T10:00:00Z"},
+        "conclusion": "new",
+    }
     assert checked({**running, **details, "steps": [lively]}, "nightly")["status"] == "running"
 
 

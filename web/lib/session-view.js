@@ -2,14 +2,17 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { fill, make, nodesOf } from "./dom.js";
+import { fill, focusedIn, make, nodesOf } from "./dom.js";
 import { FailureReport } from "./failure-report.js";
 import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
 import { OverallBar } from "./overall-bar.js";
+import { RequestRow } from "./request-row.js";
+import { canAsk, cancellationOf, hasNewRequest, requestSentence } from "./requests.js";
 import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
+import { SessionRequests } from "./session-requests.js";
 import { nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
 import { needsDefinitions, withDefinitions } from "./time-left.js";
@@ -46,6 +49,8 @@ export class SessionView {
   #headline;
   #facts;
   #bar;
+  #requests = new SessionRequests(() => this.#drawSoon());
+  #requestRow;
   #failure;
   #list;
   #timeline;
@@ -73,8 +78,9 @@ export class SessionView {
     this.#headline = make(options.heading, "headline", language.text("connecting"));
     this.#facts = new SessionFacts(language, this.element);
     this.#bar = new OverallBar(this.#barName());
+    this.#requestRow = new RequestRow(language, this.#requests, () => this.#jobName());
     this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
-    this.#list = new StepList(language);
+    this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
     this.element.lang = language.tag;
     this.element.dir = "ltr";
@@ -106,6 +112,7 @@ export class SessionView {
       signal,
     });
     this.#tracker = tracker;
+    this.#requests.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -120,6 +127,7 @@ export class SessionView {
     this.#running.abort();
     this.#nextRun.stop();
     this.#head.badge.stop();
+    this.#requestRow.close();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
@@ -128,8 +136,8 @@ export class SessionView {
 
   #card() {
     const { element, note } = this.#facts;
-    const report = [this.#bar.element, note, this.#failure.element, this.#list.element];
-    const card = make("section", "card", this.#headline, element, ...report);
+    const parts = [this.#headline, element, this.#bar.element, note, this.#requestRow.element, this.#failure.element];
+    const card = make("section", "card", ...parts, this.#list.element);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
   }
@@ -147,8 +155,20 @@ export class SessionView {
     return this.#options.heading === "h1";
   }
 
+  #jobName() {
+    return this.#options.label ?? this.data?.title ?? this.#sessionId;
+  }
+
+  /** The embedding page retries in its own way, where it has one. */
   #onRetry() {
-    if (this.#sessionState) this.#options.retry?.(this.#sessionId, this.#sessionState.data);
+    const { retry } = this.#options;
+    if (!retry) void this.#requests.ask("retry");
+    else if (this.data) retry(this.#sessionId, this.data);
+  }
+
+  /** @param {Progress} data */
+  #canRetry(data) {
+    return Boolean(this.#options.retry) || (this.#requests.isAllowed === true && canAsk("retry", data));
   }
 
   // Following the session
@@ -163,6 +183,11 @@ export class SessionView {
     if (!this.#hasRequestedDefinitions && needsDefinitions(this.#sessionState)) void this.#requestDefinitions();
     if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
     this.#drawSoon();
+  }
+
+  /** @param {number} step */
+  async #loadParts(step) {
+    return (await this.#tracker?.parts(step, { signal: this.#running.signal })) ?? [];
   }
 
   /** Only a step's start shows its estimate, so a page that was opened midway asks for the definitions. */
@@ -193,6 +218,7 @@ export class SessionView {
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
     if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
     if (state === "finished") this.#nextRun.start();
+    if (state === "live" || state === "polling") this.#requests.forgetRight();
     this.#options.onstatechange?.(state);
     this.#drawSoon();
   }
@@ -227,17 +253,32 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
-    const { key, values } = headlineOf(data, state.isDeleted);
+    const { key, values } = this.#headlineOf(state);
     fill(this.#headline, nodesOf(this.#language, key, values));
     this.#head.show(data);
     this.#facts.show(state, now_ms, isSettled);
     this.#bar.show(state);
-    this.#failure.show(data, Boolean(this.#options.retry));
+    this.#showRequests(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
     this.#announce(state);
     this.#drawn = state;
     this.#options.ondraw?.(data);
+  }
+
+  /** @param {SessionState} state */
+  #headlineOf({ data, isDeleted }) {
+    return headlineOf(data, isDeleted, (request) => this.#requests.isOwn(request));
+  }
+
+  /** @param {Progress} data */
+  #showRequests(data) {
+    void this.#requests.checkRight(data);
+    const focused = focusedIn(this.element);
+    this.#requestRow.show(data);
+    this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
+    // A button that has been pressed, and goes, leaves the focus to what is said in its place.
+    if (focused?.matches(".cancel, .retry") && focused.closest("[hidden]")) this.#requestRow.focus();
   }
 
   /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */
@@ -248,11 +289,18 @@ export class SessionView {
 
   /** @param {SessionState} state */
   #announce(state) {
-    const milestone = this.#drawn && milestoneOf(this.#drawn, state);
-    if (!milestone) return;
-    const text = this.#language.text(milestone.key, milestone.values);
+    if (!this.#drawn) return;
+    const news = [milestoneOf(this.#drawn, state), this.#requestNews(this.#drawn, state)];
+    const text = news.flatMap((each) => (each ? [this.#language.text(each.key, each.values)] : [])).join(". ");
+    if (!text) return;
     const name = this.#options.label ?? this.#sessionId;
     this.#options.announce(this.#isAlone ? text : this.#language.text("announcement", { name, text }));
+  }
+
+  /** @param {SessionState} before @param {SessionState} state */
+  #requestNews(before, state) {
+    if (!hasNewRequest(before.data, state.data)) return null;
+    return cancellationOf(state.data) ? this.#headlineOf(state) : requestSentence(state.data);
   }
 }
 

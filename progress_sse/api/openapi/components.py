@@ -14,6 +14,7 @@ HEADERS: Final[Json] = {
     **{
         name: {"description": description, "required": True, "schema": {"type": "string"}}
         for name, description in {
+            "Allow": "The methods that the sender may use here; with `POST` it may ask.",
             "ETag": "The tag that `If-None-Match` is compared with.",
             "Cache-Control": "Which caches may store the response.",
             "Vary": "The request headers that the response depends on.",

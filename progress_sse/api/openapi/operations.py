@@ -102,6 +102,7 @@ CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 POLLED: Final = ("Preference-Applied", *CACHED)
+ALLOWING: Final = ("Allow", *UNCACHED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
@@ -208,7 +209,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests)},
+        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
         (SessionNotFoundError,),
         action="read",
         credentials=TOKEN,
