@@ -14,15 +14,15 @@ from progress_sse.cli.display import Display
 from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.plain_text import one_line, plain
-from progress_sse.cli.session_state import SessionState, is_over
 from progress_sse.cli.step_rows import step_rows
-from progress_sse.cli.story.failures import failures
-from progress_sse.cli.story.headline import conclusion, headline, title
-from progress_sse.cli.story.life_signs import LifeSign
-from progress_sse.cli.story.links import links
-from progress_sse.cli.story.observed_session import ObservedSession
-from progress_sse.cli.story.step_words import steps_done
+from progress_sse.story.failures import failures
+from progress_sse.story.headline import conclusion, headline, title
+from progress_sse.story.life_signs import LifeSign
+from progress_sse.story.links import links
+from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.plain_text import one_line, plain
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.step_words import steps_done
 
 REFRESHES_PER_S: Final = 4
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.session_state import SessionState
 from progress_sse.cli.terminal import Terminal
+from progress_sse.story.session_state import SessionState
 from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
 from tests.cli.sessions import step as step_at
 

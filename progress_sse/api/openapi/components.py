@@ -8,6 +8,7 @@ from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.workflows import DEFAULT
+from progress_sse.wire.prefer import MAX_WAIT_S
 
 HEADERS: Final[Json] = {
     **{
@@ -26,6 +27,10 @@ HEADERS: Final[Json] = {
     },
     # Not required: of the problems with one status, some lack it.
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "Preference-Applied": {
+        "description": "`wait=N` if the request was held back, as it preferred (RFC 7240).",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -73,6 +78,14 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "Only if the session no longer has this `ETag`; `*`: only if there is none.",
             text,
             '"absent"',
+        ),
+        "Prefer": _parameter(
+            "header",
+            "Prefer",
+            f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to tell (RFC 7240); a "
+            "session only with `If-None-Match`.",
+            text,
+            "wait=1",
         ),
         "LastEventId": _parameter(
             "header",

@@ -1,20 +1,30 @@
 """The changes of a session as lines: those of its steps, and at the end all that there is to say of it."""
 
 from collections.abc import Iterator
+from datetime import tzinfo
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState, is_over
-from progress_sse.cli.story.failures import failure_of_whole
-from progress_sse.cli.story.headline import headline, title
-from progress_sse.cli.story.links import links
-from progress_sse.cli.story.observed_session import ObservedSession
-from progress_sse.cli.story.step_words import counted, state_of
-from progress_sse.cli.story.steps import Step, is_stalled, started_at
-from progress_sse.cli.story.times import clock, moment
+from progress_sse.story.failures import failure_of_whole
+from progress_sse.story.headline import headline, title
+from progress_sse.story.links import links
+from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.step_words import counted, state_of
+from progress_sse.story.steps import Step, is_stalled, started_at
+from progress_sse.story.times import clock, moment
 
 
-def changes(before: ObservedSession | None, after: ObservedSession, now_s: float, server_url: str) -> Iterator[str]:
-    """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning."""
+def changes(
+    before: ObservedSession | None,
+    after: ObservedSession,
+    now_s: float,
+    server_url: str,
+    zone: tzinfo | None = None,
+) -> Iterator[str]:
+    """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning.
+
+    Times are those of a `zone`, or else of this machine.
+    """
     state = after.state
     if title(state) and not (before and title(before.state) == title(state)):
         yield title(state)
@@ -24,7 +34,7 @@ def changes(before: ObservedSession | None, after: ObservedSession, now_s: float
     if after.begins_afresh:
         yield "The job begins afresh"
     yield from _growth(before, after)
-    yield from _step_lines(before, after, now_s)
+    yield from _step_lines(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
 
@@ -38,39 +48,41 @@ def _growth(before: ObservedSession | None, after: ObservedSession) -> Iterator[
         yield f"{len(after.state['steps'])} steps so far"
 
 
-def _step_lines(before: ObservedSession | None, after: ObservedSession, now_s: float) -> Iterator[str]:
+def _step_lines(
+    before: ObservedSession | None, after: ObservedSession, now_s: float, zone: tzinfo | None
+) -> Iterator[str]:
     state = after.state
     known = {step["step"]: step for step in before.state["steps"]} if before and not after.begins_afresh else {}
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
-        description = _description(known.get(step["step"]), step, now_s)
+        description = _description(known.get(step["step"]), step, now_s, zone)
         if description:
             yield one_line(f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}: {description}")
 
 
-def _description(before: Step | None, step: Step, now_s: float) -> str:
+def _description(before: Step | None, step: Step, now_s: float, zone: tzinfo | None) -> str:
     if step == before or step["status"] == "pending":
         return ""
     if step["status"] == "running":
-        return _running(before, step, now_s)
+        return _running(before, step, _stalled(step, now_s, zone))
     word = state_of(step)
     outcome = word if word == "skipped" else f"{word} after {clock(step['elapsed_ms'])}"
     return _joined(outcome, step["message"], step["error"])
 
 
-def _running(before: Step | None, step: Step, now_s: float) -> str:
+def _running(before: Step | None, step: Step, stalled: str) -> str:
     if before is None or started_at(before) != step["started_at"]:
         start = "started again" if started_at(before) else "started"
-        return _joined(start, _stalled(step, now_s), counted(step), step["message"])
+        return _joined(start, stalled, counted(step), step["message"])
     if is_stalled(step) and not is_stalled(before):
-        return _stalled(step, now_s)
+        return stalled
     alive = "alive again" if before["status"] == "error" or (is_stalled(before) and not is_stalled(step)) else ""
     is_further = (counted(before), before["message"]) != (counted(step), step["message"])
     return _joined(alive, *((counted(step), step["message"]) if is_further else ()))
 
 
-def _stalled(step: Step, now_s: float) -> str:
-    return f"no sign of life since {moment(step['liveness']['since'], now_s)}" if is_stalled(step) else ""
+def _stalled(step: Step, now_s: float, zone: tzinfo | None) -> str:
+    return f"no sign of life since {moment(step['liveness']['since'], now_s, zone)}" if is_stalled(step) else ""
 
 
 def _joined(*parts: str) -> str:

@@ -2,10 +2,14 @@
 
 from typing import Final
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import Step, is_stalled
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import Step, elapsed_s, is_stalled
+from progress_sse.story.times import clock
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
+SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
+"""The states that are also said in a word, since their sign alone does not tell them."""
+
 _CONCLUSIONS: Final = ("skipped", "cancelled", "lost")
 
 
@@ -15,6 +19,22 @@ def state_of(step: Step) -> str:
     if is_stalled(step):
         return "stalled"
     return conclusion if conclusion in _CONCLUSIONS else _WORDS[step["status"]]
+
+
+def spent(step: Step, now_s: float) -> str:
+    """Return how long a step took, or has been running; empty if it never ran."""
+    if step["status"] != "running":
+        has_taken = step["status"] != "pending" and step.get("conclusion") != "skipped"
+        return clock(step["elapsed_ms"]) if has_taken else ""
+    seconds = elapsed_s(step, now_s)
+    return clock(seconds * 1000) if seconds >= 60 else f"{int(seconds)}s"  # Tenths would only flicker.
+
+
+def over_limit(step: Step, now_s: float) -> str:
+    """Return that a running step is over its limit; empty if it is not."""
+    limit_ms = step["timeout_ms"]
+    is_over = step["status"] == "running" and limit_ms is not None and elapsed_s(step, now_s) * 1000 > limit_ms
+    return f"over its limit of {clock(limit_ms)}" if is_over else ""
 
 
 def counted(step: Step) -> str:

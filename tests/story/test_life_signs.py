@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from progress_sse.cli.story.life_signs import LifeSign, life_sign
-from progress_sse.cli.story.observed_session import ObservedSession
+from progress_sse.story.life_signs import LifeSign, life_sign
+from progress_sse.story.observed_session import ObservedSession
 from tests.cli.sessions import RUNNING, T0_S, after, at, ended, leased, session, step
 
 LIMIT = 120

@@ -4,8 +4,8 @@ import math
 from fractions import Fraction
 from typing import NamedTuple
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import Step, failed_steps, last_transition_s, started_at
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import Step, failed_steps, last_transition_s, started_at
 
 
 class ObservedSession(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.failures import failures
-from progress_sse.cli.story.headline import headline
-from progress_sse.cli.story.links import links
-from progress_sse.cli.story.step_words import steps_done
-from progress_sse.cli.story.times import clock, in_words
+from progress_sse.story.failures import failures
+from progress_sse.story.headline import headline
+from progress_sse.story.links import links
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.step_words import steps_done
+from progress_sse.story.times import clock, in_words
 from tests.cli.sessions import ABSENT, PENDING, RUNNING, SERVER, at, ended, session, step
 
 FAILED = ended("error", 1, error="disk full")

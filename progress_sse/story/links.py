@@ -3,9 +3,9 @@
 import unicodedata
 from urllib.parse import urljoin
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState
 from progress_sse.core.details import is_fit_url
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState
 
 
 def links(state: SessionState, server_url: str) -> list[str]:

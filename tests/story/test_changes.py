@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.changes import changes
+from progress_sse.story.changes import changes
+from progress_sse.story.session_state import SessionState
 from tests.cli.sessions import ABSENT, PENDING, RUNNING, SERVER, T0_S, after, at, ended, leased, session, step
 
 

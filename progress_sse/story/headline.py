@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import failed_steps, took_s
-from progress_sse.cli.story.times import in_words
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import failed_steps, took_s
+from progress_sse.story.times import in_words
 
 _ENDINGS: Final = {"cancelled": "Cancelled", "lost": "Lost", "": "Failed"}
 

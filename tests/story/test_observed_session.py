@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.cli.story.observed_session import ObservedSession
+from progress_sse.story.observed_session import ObservedSession
 from tests.cli.sessions import ABSENT, PENDING, RUNNING, after, at, ended, session, step
 
 DONE, FAILED, WAITING = ended("success", 1), ended("error", 2), step("pending")

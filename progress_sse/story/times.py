@@ -1,6 +1,6 @@
 """Times and durations as people read them. Pure, but for the time zone."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 HALF_DAY_S: Final = 43_200
@@ -29,8 +29,11 @@ def in_words(seconds: float) -> str:
     return ", ".join(parts) or "0 sec"
 
 
-def moment(timestamp: str, now_s: float) -> str:
-    """Return a moment of the past to the minute here, with its day if it was half a day ago or more."""
-    time = datetime.fromisoformat(timestamp).astimezone()
-    hours = f"{time:%H:%M}"
+def moment(timestamp: str, now_s: float, zone: tzinfo | None = None) -> str:
+    """Return a moment of the past to the minute here, with its day if it was half a day ago or more.
+
+    In a `zone` other than that of the reader it is named.
+    """
+    time = datetime.fromisoformat(timestamp).astimezone(zone)
+    hours = f"{time:%H:%M}" + (f" {time:%Z}" if zone else "")
     return hours if now_s - time.timestamp() < HALF_DAY_S else f"{time:%b} {time.day}, {hours}"

@@ -2,10 +2,10 @@
 
 from typing import Final, NamedTuple
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.headline import conclusion
-from progress_sse.cli.story.steps import Step, failed_steps
+from progress_sse.story.headline import conclusion
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import Step, failed_steps
 
 _VERBS: Final = {"cancelled": "was cancelled", "lost": "was lost"}
 

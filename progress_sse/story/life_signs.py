@@ -1,10 +1,11 @@
 """Whether a session's worker still lives, as far as a reader can tell."""
 
+from datetime import tzinfo
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.steps import elapsed_s, is_stalled, running_steps
-from progress_sse.cli.story.times import in_words, moment
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.steps import elapsed_s, is_stalled, running_steps
+from progress_sse.story.times import in_words, moment
 
 SILENT_S: Final = 30
 """Past its limit, a step whose last report is younger than this is only slow."""
@@ -30,7 +31,7 @@ class LifeSign(NamedTuple):
     silent_s: float
 
 
-def life_sign(state: SessionState, reported_s: float, now_s: float) -> LifeSign | None:
+def life_sign(state: SessionState, reported_s: float, now_s: float, zone: tzinfo | None = None) -> LifeSign | None:
     """Return what to say of a running session's worker; `None` while it reports, or may take its time."""
     if state["status"] != "running":
         return None
@@ -38,7 +39,7 @@ def life_sign(state: SessionState, reported_s: float, now_s: float) -> LifeSign 
     stalled = next(filter(is_stalled, running), None)
     if stalled:
         of_step = f"step {stalled['step']}: " if len(running) > 1 else ""
-        text = f"{of_step}no sign of life since {moment(stalled['liveness']['since'], now_s)}"
+        text = f"{of_step}no sign of life since {moment(stalled['liveness']['since'], now_s, zone)}"
         return LifeSign("stalled", text, silent_s)
     if any("liveness" in step for step in running):
         text = f"worker alive, nothing new for {in_words(silent_s // 60 * 60)}"

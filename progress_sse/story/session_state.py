@@ -42,25 +42,28 @@ def checked(value: Any, session_id: str) -> SessionState:
 
 
 def folded(state: SessionState | None, transition: Any) -> SessionState:
-    """Return the state after a `step` or `session` event, whose data is `transition`, key for key as a poll has it.
+    """Return the state after a `step` or `session` event of another server, as `after` does.
 
     Raises:
         ValueError: It is not a transition of this state, or there is no state yet.
     """
     if state is None:
         raise ValueError("a transition without a state")
-    if not _has(transition, _SESSION_TRANSITION):
+    if not _has(transition, _SESSION_TRANSITION) or not _is_step(transition.get("step", _NO_STEP)):
         raise ValueError("not a transition")
+    return checked(after(state, transition), state["session_id"])
+
+
+def after(state: SessionState, transition: Any) -> SessionState:
+    """Return the state after a `step` or `session` event, whose data is `transition`, key for key as a poll has it."""
     steps = _with_step(state["steps"], transition["step"]) if "step" in transition else state["steps"]
     session = transition["session"]
     head = {key: session[key] for key in _BEFORE_STEPS if key in session}
     rest = {key: value for key, value in session.items() if key not in (*_BEFORE_STEPS, "steps")}
-    return checked({**head, "steps": steps, **rest}, state["session_id"])
+    return {**head, "steps": steps, **rest}
 
 
 def _with_step(steps: list[dict[str, Any]], changed: Any) -> list[dict[str, Any]]:
-    if not _is_step(changed):
-        raise ValueError("not a transition")
     if changed["step"] == len(steps) + 1:
         return [*steps, changed]
     return [changed if step["step"] == changed["step"] else step for step in steps]
@@ -141,6 +144,7 @@ _STEP: Final = {
     "elapsed_ms": _is_count,
     "timeout_ms": _or_null(_is_count),
 }
+_NO_STEP: Final = {"step": 0, "name": "", "status": "pending", "elapsed_ms": 0, "timeout_ms": None}
 _STARTED: Final = {
     "started_at": _is_time,
     "completed_at": _or_null(_is_time),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from progress_sse.cli.session_state import SessionState, checked, folded
+from progress_sse.story.session_state import SessionState, checked, folded
 from tests.cli.sessions import PENDING, session, step
 
 FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_text("utf-8"))

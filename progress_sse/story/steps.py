@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.times import seconds_of
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.times import seconds_of
 
 Step: TypeAlias = dict[str, Any]
 
