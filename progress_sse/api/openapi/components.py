@@ -83,7 +83,8 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "Prefer": _parameter(
             "header",
             "Prefer",
-            f"`wait=N`: with `If-None-Match`, wait up to N seconds, at most {MAX_WAIT_S}, for a change (RFC 7240).",
+            f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to tell (RFC 7240); a "
+            "session only with `If-None-Match`.",
             text,
             "wait=1",
         ),

@@ -102,7 +102,8 @@ CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 POLLED: Final = ("Preference-Applied", *CACHED)
-ALLOWING: Final = ("Allow", *UNCACHED)
+WAITED: Final = ("Preference-Applied", *UNCACHED)
+ALLOWING: Final = ("Allow", *WAITED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
@@ -213,15 +214,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (SessionNotFoundError,),
         action="read",
         credentials=TOKEN,
+        parameters=("Prefer",),
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.RequestsOfSessions)},
+        {
+            200: ResponseSpec(
+                "The requests that are not settled yet.", response_models.RequestsOfSessions, headers=WAITED
+            )
+        },
         (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN,
-        parameters=("SessionIds",),
+        parameters=("SessionIds", "Prefer"),
     ),
     "followSession": Operation(
         "Follow a session live",
