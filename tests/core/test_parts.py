@@ -151,7 +151,10 @@ class TestReport:
         session = after(started(), ReportPart(1, "a", "running", ago_ms=500), now=T2)
         assert parts_of(session)["a"].started_at == timestamp(T2 - timedelta(milliseconds=500))
         ended = after(session, ReportPart(1, "a", "success", ago_ms=1500), now=T2)
-        assert parts_of(ended)["a"].elapsed_ms == 0
+        assert (parts_of(ended)["a"].completed_at, parts_of(ended)["a"].elapsed_ms) == (
+            parts_of(session)["a"].started_at,
+            0,
+        )
         early = after(started(), ReportPart(1, "a", "running", ago_ms=60_000), now=T2)
         assert parts_of(early)["a"].started_at == timestamp(T0)
 

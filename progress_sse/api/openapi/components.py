@@ -6,7 +6,7 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
-from progress_sse.core.model import SessionStatus
+from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.wire.prefer import MAX_WAIT_S
 
@@ -115,7 +115,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             10,
         ),
         "After": _parameter("query", "after", "The `next` of the page before.", text, None),
-        "Step": _parameter("query", "step", "The number of the step.", {"type": "integer", "minimum": 1}, 1)
+        "Step": _parameter(
+            "query", "step", "Its number.", {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}, 1
+        )
         | {"required": True},
         "Workflow": _parameter("query", "workflow", "Its name.", text | {"default": DEFAULT}, DEFAULT),
     }
