@@ -15,7 +15,7 @@ from progress_sse.core.model import check_session_id
 from progress_sse.settings import Settings
 from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values
-from progress_sse.wire.preconditions import Preconditions
+from progress_sse.wire.preconditions import UNCONDITIONAL, Preconditions
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
@@ -85,6 +85,8 @@ def run_of(request: Request) -> str | None:
 def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
     headers = header_index(request)
+    if not headers.has_any(_CONDITIONS):
+        return UNCONDITIONAL
     return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from progress_sse.wire.field_list import list_elements
@@ -22,8 +23,11 @@ def prefers_text(values: Sequence[bytes]) -> bool:
     Args:
         values: The values of `Accept`.
     """
-    if not any(b"text/" in value.lower() for value in values):  # The usual case, which is fast.
-        return False
+    return bool(values) and _prefers_text(tuple(values))
+
+
+@lru_cache(maxsize=64)  # A client that polls sends the same values each time.
+def _prefers_text(values: Sequence[bytes]) -> bool:
     weights = dict(filter(None, map(_weight, list_elements(values))))
     return _of(_TEXT, weights) > _of(_JSON, weights)
 

@@ -58,6 +58,10 @@ class Preconditions(NamedTuple):
         return self.is_expected(position) and not self.is_known(position)
 
 
+UNCONDITIONAL: Final = Preconditions((), ())
+"""The conditions of a request that has none."""
+
+
 def _is_listed(
     position: Position | None,
     values: Sequence[bytes],
@@ -71,5 +75,7 @@ def _is_listed(
     if tuple(values) == (b"*",):
         return position is not None
     tag = tag_of(position).removeprefix("W/").encode()
+    if tag in values:  # The usual case, which is fast.
+        return True
     listed = (each.strip() for each in b",".join(values).split(b","))
     return tag in ({each.removeprefix(b"W/") for each in listed} if is_weak else listed)

@@ -1,6 +1,6 @@
 """The endpoint for polling, the fallback that needs only GET."""
 
-from collections.abc import Mapping
+from typing import Final
 
 from starlette.requests import Request
 
@@ -11,8 +11,10 @@ from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import PreconditionFailedError
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Record
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.headers import header_index
 from progress_sse.wire.preconditions import Preconditions, TagOf, entity_tag, text_tag
+
+_PREFERENCES: Final = frozenset({b"prefer"})
 
 
 async def poll(service: ProgressService, request: Request) -> Reply:
@@ -22,7 +24,7 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     is_text = accepts_text(request)
     tag_of = text_tag if is_text else entity_tag
     preconditions, applied = preconditions_of(request), NOT_APPLIED
-    if preconditions.if_none_match and header_values(request, b"prefer"):
+    if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
         applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
     record = await service.store.load(session_id)
     position = record.position if record else None
@@ -30,11 +32,11 @@ async def poll(service: ProgressService, request: Request) -> Reply:
         raise PreconditionFailedError
     if preconditions.is_known(position, tag_of):
         service.polls["304"] += 1
-        return Reply(304, {**cache_headers(record, tag_of), **applied})
+        return Reply(304, cache_headers(record, tag_of) | applied)
     service.polls["200" if record else "not_found"] += 1
     if is_text:
         now_s = service.clock.now().timestamp()
-        return text_reply(session_id, record, now_s, {**cache_headers(record, tag_of), **applied})
+        return text_reply(session_id, record, now_s, cache_headers(record, tag_of) | applied)
     return session_reply(session_id, record, headers=applied)
 
 
@@ -45,7 +47,7 @@ async def _wait(
     session_id: str,
     preconditions: Preconditions,
     tag_of: TagOf,
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Wait until the session is not as the client has it."""
 
     def is_news(record: Record | None) -> bool:
