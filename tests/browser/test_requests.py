@@ -87,6 +87,7 @@ async def test_a_reader_cancels_by_keyboard(server: Server, worker: Worker, open
 
     await session.settle("honoured", **ended(session.state, **STOPPED), conclusion="cancelled")
     await expect(shown.headline).to_have_text("Cancelled by you after 1 of 3")
+    await expect(shown.headline).to_be_focused()
     await expect(said(shown)).to_be_hidden()
     await shown.page.clock.fast_forward(10_000)
     await expect(page.locator("#milestone")).to_have_text("Cancelled by you after 1 of 3")
@@ -128,7 +129,7 @@ async def test_the_question_goes_when_the_job_ends(
     await cancel_button(session.shown.page).click()
     await expect(session.shown.page.get_by_role("dialog")).to_be_visible()
     await session.change(status="completed")
-    await expect(session.shown.page.get_by_role("dialog")).to_be_hidden()
+    await session.shown.until("!document.querySelector('dialog').open")
     assert session.asked == []
 
 
@@ -151,6 +152,7 @@ async def test_a_failed_job_is_retried_on_request(
     await session.settle("honoured", **ended(session.state, status="running", completed_at=None, error=""))
     await session.change(status="running")
     await expect(said(shown)).to_be_hidden()
+    await expect(shown.headline).to_be_focused()
     await expect(cancel_button(shown.page)).to_be_visible()
     assert shown.errors == []
 

@@ -49,9 +49,10 @@ export class RequestRow {
     this.element.hidden = !isOffered && !sentence;
   }
 
-  /** For a reader whose button has gone. */
+  /** Focuses the text in place of a button that has gone. Returns whether there is one. */
   focus() {
     this.#text.focus();
+    return !this.#text.hidden;
   }
 
   close() {

@@ -76,6 +76,7 @@ export class SessionView {
     this.#language = language;
     this.#head = new SessionHead(language, this.element, { sessionId, label });
     this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#headline.tabIndex = -1;
     this.#facts = new SessionFacts(language, this.element);
     this.#bar = new OverallBar(this.#barName());
     this.#requestRow = new RequestRow(language, this.#requests, () => this.#jobName());
@@ -277,8 +278,9 @@ export class SessionView {
     const focused = focusedIn(this.element);
     this.#requestRow.show(data);
     this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
-    // A button that has been pressed, and goes, leaves the focus to what is said in its place.
-    if (focused?.matches(".cancel, .retry") && focused.closest("[hidden]")) this.#requestRow.focus();
+    // What was pressed or said, and goes, leaves the focus to what is said in its place.
+    if (!focused?.matches(".cancel, .retry, .request-text") || !focused.closest("[hidden]")) return;
+    if (!this.#requestRow.focus()) this.#headline.focus();
   }
 
   /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */
