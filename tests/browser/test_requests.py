@@ -17,6 +17,7 @@ from tests.harness.serving import Server, Worker
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
 STEPS = [{"name": name} for name in ("Find", "Resize", "Upload")]
+ASKED_AT = "2026-01-01T00:00:00+00:00"
 STOPPED = {
     "status": "error",
     "completed_at": "2026-01-01T00:00:09+00:00",
@@ -175,11 +176,7 @@ async def test_a_reader_without_the_right_sees_no_button(
     await expect(shown.connection).to_be_visible()
     await expect(shown.part("request")).to_be_hidden()
     state = session.state
-    await session.change(
-        requests=[
-            {"id": "a", "kind": "cancel", "step": None, "state": "seen", "asked_at": state["steps"][1]["started_at"]}
-        ]
-    )
+    await session.change(requests=[{"id": "a", "kind": "cancel", "step": None, "state": "seen", "asked_at": ASKED_AT}])
     await expect(said(shown)).to_have_text("The worker is stopping")
     await session.settle("honoured", **ended(state, **STOPPED))
     await expect(shown.headline).to_have_text("Cancelled at step 2")
@@ -246,6 +243,23 @@ async def test_axe_finds_nothing_in_the_states_of_a_request(
                 "data-look", request_state if request_state != "declined" else "ended"
             )
             assert await axe_violations(shown) == [], (scheme, request_state)
+
+
+@pytest.mark.full
+async def test_looks_are_distinct_under_forced_colours(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """With the few colours of a system the outlines remain; the words are taken away."""
+    state = await running(worker, sid)
+    state["requests"] = [{"id": "a", "kind": "cancel", "step": None, "state": "asked", "asked_at": ASKED_AT}]
+    session = await StubbedSession.open(state, server, open_page, forced_colors="active", reduced_motion="reduce")
+    shown, looks = session.shown, set()
+    await expect(said(shown)).to_have_text("Cancellation requested")
+    await shown.evaluate("() => { document.querySelector('.request-text').textContent = 'as long as the others'; }")
+    for look in ("asked", "seen", "ended"):
+        await shown.page.locator(".request").evaluate("(row, look) => { row.dataset.look = look; }", look)
+        looks.add(await said(shown).screenshot())
+    assert len(looks) == 3
 
 
 async def acknowledge(worker: Worker, session_id: str, state: str, **more: Any) -> None:
