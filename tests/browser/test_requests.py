@@ -169,7 +169,11 @@ async def test_a_reader_without_the_right_sees_no_button(
     await cancel_button(shown.page).click()
     await shown.page.get_by_role("button", name="Cancel the job").click()
     await expect(said(shown)).to_have_text("You are not allowed to ask this of the worker")
+    await expect(said(shown)).to_be_focused()
     await expect(cancel_button(shown.page)).to_be_hidden()
+    await session.change(status="completed")
+    await expect(said(shown)).to_be_hidden()
+    session.state["status"] = "running"
 
     session.allow = "GET, HEAD"
     await shown.page.reload()
@@ -222,6 +226,20 @@ async def test_the_element_asks_in_its_language(server: Server, worker: Worker, 
     await session.settle("honoured", **ended(session.state, **STOPPED))
     await expect(session.shown.part("headline")).to_have_text("3 ステップ中 1 完了後、あなたが中止しました")
     assert session.shown.errors == []
+
+
+async def test_an_embedding_page_may_retry_by_itself(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """Then the button asks nothing of the worker."""
+    state = await running(worker, sid)
+    state |= ended(state, **FAILED)
+    session = await StubbedSession.open(state, server, open_page, html=embedding(sid, "en"))
+    page = session.shown.page
+    await page.locator("progress-steps").evaluate("element => { element.onretry = (id) => { window.retried = id; }; }")
+    await page.get_by_role("button", name="Retry").click()
+    assert await session.shown.evaluate("retried") == sid
+    assert session.asked == []
 
 
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])

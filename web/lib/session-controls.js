@@ -52,7 +52,7 @@ export class SessionControls {
 
   /** @param {Progress} data */
   show(data) {
-    void this.#requests.checkRight(data);
+    this.#requests.update(data);
     const [focused] = this.elements.flatMap((element) => focusedIn(element) ?? []);
     this.#row.show(data);
     this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
