@@ -17,6 +17,7 @@ from tests.harness.serving import Server, Worker
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
 STEPS = [{"name": name} for name in ("Find", "Resize", "Upload")]
+ASKED_AT = "2026-01-01T00:00:00+00:00"
 STOPPED = {
     "status": "error",
     "completed_at": "2026-01-01T00:00:09+00:00",
@@ -87,6 +88,7 @@ async def test_a_reader_cancels_by_keyboard(server: Server, worker: Worker, open
 
     await session.settle("honoured", **ended(session.state, **STOPPED), conclusion="cancelled")
     await expect(shown.headline).to_have_text("Cancelled by you after 1 of 3")
+    await expect(shown.headline).to_be_focused()
     await expect(said(shown)).to_be_hidden()
     await shown.page.clock.fast_forward(10_000)
     await expect(page.locator("#milestone")).to_have_text("Cancelled by you after 1 of 3")
@@ -128,7 +130,7 @@ async def test_the_question_goes_when_the_job_ends(
     await cancel_button(session.shown.page).click()
     await expect(session.shown.page.get_by_role("dialog")).to_be_visible()
     await session.change(status="completed")
-    await expect(session.shown.page.get_by_role("dialog")).to_be_hidden()
+    await session.shown.until("!document.querySelector('dialog').open")
     assert session.asked == []
 
 
@@ -151,6 +153,7 @@ async def test_a_failed_job_is_retried_on_request(
     await session.settle("honoured", **ended(session.state, status="running", completed_at=None, error=""))
     await session.change(status="running")
     await expect(said(shown)).to_be_hidden()
+    await expect(shown.headline).to_be_focused()
     await expect(cancel_button(shown.page)).to_be_visible()
     assert shown.errors == []
 
@@ -166,18 +169,18 @@ async def test_a_reader_without_the_right_sees_no_button(
     await cancel_button(shown.page).click()
     await shown.page.get_by_role("button", name="Cancel the job").click()
     await expect(said(shown)).to_have_text("You are not allowed to ask this of the worker")
+    await expect(said(shown)).to_be_focused()
     await expect(cancel_button(shown.page)).to_be_hidden()
+    await session.change(status="completed")
+    await expect(said(shown)).to_be_hidden()
+    session.state["status"] = "running"
 
     session.allow = "GET, HEAD"
     await shown.page.reload()
     await expect(shown.connection).to_be_visible()
     await expect(shown.part("request")).to_be_hidden()
     state = session.state
-    await session.change(
-        requests=[
-            {"id": "a", "kind": "cancel", "step": None, "state": "seen", "asked_at": state["steps"][1]["started_at"]}
-        ]
-    )
+    await session.change(requests=[{"id": "a", "kind": "cancel", "step": None, "state": "seen", "asked_at": ASKED_AT}])
     await expect(said(shown)).to_have_text("The worker is stopping")
     await session.settle("honoured", **ended(state, **STOPPED))
     await expect(shown.headline).to_have_text("Cancelled at step 2")
@@ -225,6 +228,20 @@ async def test_the_element_asks_in_its_language(server: Server, worker: Worker, 
     assert session.shown.errors == []
 
 
+async def test_an_embedding_page_may_retry_by_itself(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """Then the button asks nothing of the worker."""
+    state = await running(worker, sid)
+    state |= ended(state, **FAILED)
+    session = await StubbedSession.open(state, server, open_page, html=embedding(sid, "en"))
+    page = session.shown.page
+    await page.locator("progress-steps").evaluate("element => { element.onretry = (id) => { window.retried = id; }; }")
+    await page.get_by_role("button", name="Retry").click()
+    assert await session.shown.evaluate("retried") == sid
+    assert session.asked == []
+
+
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_the_states_of_a_request(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str
@@ -244,6 +261,23 @@ async def test_axe_finds_nothing_in_the_states_of_a_request(
                 "data-look", request_state if request_state != "declined" else "ended"
             )
             assert await axe_violations(shown) == [], (scheme, request_state)
+
+
+@pytest.mark.full
+async def test_looks_are_distinct_under_forced_colours(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """With the few colours of a system the outlines remain; the words are taken away."""
+    state = await running(worker, sid)
+    state["requests"] = [{"id": "a", "kind": "cancel", "step": None, "state": "asked", "asked_at": ASKED_AT}]
+    session = await StubbedSession.open(state, server, open_page, forced_colors="active", reduced_motion="reduce")
+    shown, looks = session.shown, set()
+    await expect(said(shown)).to_have_text("Cancellation requested")
+    await shown.evaluate("() => { document.querySelector('.request-text').textContent = 'as long as the others'; }")
+    for look in ("asked", "seen", "ended"):
+        await shown.page.locator(".request").evaluate("(row, look) => { row.dataset.look = look; }", look)
+        looks.add(await said(shown).screenshot())
+    assert len(looks) == 3
 
 
 async def acknowledge(worker: Worker, session_id: str, state: str, **more: Any) -> None:

@@ -36,22 +36,31 @@ export class RequestRow {
 
   /** @param {Progress} data */
   show(data) {
-    const { isAllowed, sending, failure } = this.#requests;
+    const { isAllowed, sending } = this.#requests;
     const isOffered = isAllowed !== false && canAsk("cancel", data);
     if (!isOffered) this.#dialog.close();
     this.#button.hidden = !isOffered;
     // Its place is kept until it is known whether this reader may press it.
     this.#button.toggleAttribute("data-unknown", isAllowed === null);
     setBusy(this.#button, sending !== null, this.#language.text(sending ? "sending" : "cancel"));
-    const sentence = failure ? { look: "ended", key: failure, values: {} } : requestSentence(data);
+    const sentence = this.#sentence(data);
     this.element.dataset.look = sentence?.look ?? "";
     show(this.#text, sentence ? nodesOf(this.#language, sentence.key, sentence.values) : []);
     this.element.hidden = !isOffered && !sentence;
   }
 
-  /** For a reader whose button has gone. */
+  /** What others have asked meanwhile is said before a failure. @param {Progress} data */
+  #sentence(data) {
+    const { failure } = this.#requests;
+    const sentence = requestSentence(data);
+    const isOpen = sentence?.look === "asked" || sentence?.look === "seen";
+    return failure && !isOpen ? { look: "ended", key: failure, values: {} } : sentence;
+  }
+
+  /** Focuses the text in place of a button that has gone. Returns whether there is one. */
   focus() {
     this.#text.focus();
+    return !this.#text.hidden;
   }
 
   close() {

@@ -9,11 +9,13 @@
 export class SessionRequests {
   /** The kind of request that is on its way. @type {RequestKind | null} */
   sending = null;
-  /** Why the last one was not made. @type {"request_denied" | "request_unanswered" | null} */
+  /** Why the last one was not made, until the session's status changes. @type {"request_denied" | "request_unanswered" | null} */
   failure = null;
   /** Null: not known yet. @type {boolean | null} */
   isAllowed = null;
   #isChecking = false;
+  /** Of the session. @type {Progress["status"] | null} */
+  #status = null;
   /** The ids of this reader's requests. @type {Set<string>} */
   #own = new Set();
   #onChange;
@@ -41,9 +43,14 @@ export class SessionRequests {
     if (this.isAllowed === false) this.isAllowed = null;
   }
 
-  /** Learns, once the worker takes requests, whether this reader may ask. @param {Progress} data */
-  async checkRight({ accepts = [] }) {
-    if (this.isAllowed !== null || this.#isChecking || !accepts.length) return;
+  /** @param {Progress} data Of the session, as it is to be drawn. */
+  update({ accepts = [], status }) {
+    if (status !== this.#status) this.failure = null;
+    this.#status = status;
+    if (this.isAllowed === null && !this.#isChecking && accepts.length) void this.#checkRight();
+  }
+
+  async #checkRight() {
     this.#isChecking = true;
     const signal = this.#signal;
     const isAllowed = await this.#tracker?.mayRequest({ signal }).catch(() => false);

@@ -2,17 +2,15 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { fill, focusedIn, make, nodesOf } from "./dom.js";
-import { FailureReport } from "./failure-report.js";
+import { fill, make, nodesOf } from "./dom.js";
 import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
 import { OverallBar } from "./overall-bar.js";
-import { RequestRow } from "./request-row.js";
-import { canAsk, cancellationOf, hasNewRequest, requestSentence } from "./requests.js";
+import { cancellationOf, hasNewRequest, requestSentence } from "./requests.js";
+import { SessionControls } from "./session-controls.js";
 import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
-import { SessionRequests } from "./session-requests.js";
 import { nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
 import { needsDefinitions, withDefinitions } from "./time-left.js";
@@ -49,9 +47,7 @@ export class SessionView {
   #headline;
   #facts;
   #bar;
-  #requests = new SessionRequests(() => this.#drawSoon());
-  #requestRow;
-  #failure;
+  #controls;
   #list;
   #timeline;
   /** Aborted when the view stops. */
@@ -76,10 +72,16 @@ export class SessionView {
     this.#language = language;
     this.#head = new SessionHead(language, this.element, { sessionId, label });
     this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#headline.tabIndex = -1;
     this.#facts = new SessionFacts(language, this.element);
     this.#bar = new OverallBar(this.#barName());
-    this.#requestRow = new RequestRow(language, this.#requests, () => this.#jobName());
-    this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
+    this.#controls = new SessionControls(language, {
+      announce: options.announce,
+      jobName: () => label ?? this.data?.title ?? sessionId,
+      retry: () => this.#ownRetry(),
+      onChange: () => this.#drawSoon(),
+      onFocusLost: () => this.#headline.focus(),
+    });
     this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
     this.element.lang = language.tag;
@@ -112,7 +114,7 @@ export class SessionView {
       signal,
     });
     this.#tracker = tracker;
-    this.#requests.start(tracker, signal);
+    this.#controls.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -127,7 +129,6 @@ export class SessionView {
     this.#running.abort();
     this.#nextRun.stop();
     this.#head.badge.stop();
-    this.#requestRow.close();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
@@ -136,8 +137,8 @@ export class SessionView {
 
   #card() {
     const { element, note } = this.#facts;
-    const parts = [this.#headline, element, this.#bar.element, note, this.#requestRow.element, this.#failure.element];
-    const card = make("section", "card", ...parts, this.#list.element);
+    const report = [this.#bar.element, note, ...this.#controls.elements, this.#list.element];
+    const card = make("section", "card", this.#headline, element, ...report);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
   }
@@ -155,20 +156,9 @@ export class SessionView {
     return this.#options.heading === "h1";
   }
 
-  #jobName() {
-    return this.#options.label ?? this.data?.title ?? this.#sessionId;
-  }
-
-  /** The embedding page retries in its own way, where it has one. */
-  #onRetry() {
+  #ownRetry() {
     const { retry } = this.#options;
-    if (!retry) void this.#requests.ask("retry");
-    else if (this.data) retry(this.#sessionId, this.data);
-  }
-
-  /** @param {Progress} data */
-  #canRetry(data) {
-    return Boolean(this.#options.retry) || (this.#requests.isAllowed === true && canAsk("retry", data));
+    return retry ? () => void (this.data && retry(this.#sessionId, this.data)) : null;
   }
 
   // Following the session
@@ -218,7 +208,7 @@ export class SessionView {
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
     if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
     if (state === "finished") this.#nextRun.start();
-    if (state === "live" || state === "polling") this.#requests.forgetRight();
+    if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);
     this.#drawSoon();
   }
@@ -258,7 +248,7 @@ export class SessionView {
     this.#head.show(data);
     this.#facts.show(state, now_ms, isSettled);
     this.#bar.show(state);
-    this.#showRequests(data);
+    this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
     this.#announce(state);
@@ -268,17 +258,7 @@ export class SessionView {
 
   /** @param {SessionState} state */
   #headlineOf({ data, isDeleted }) {
-    return headlineOf(data, isDeleted, (request) => this.#requests.isOwn(request));
-  }
-
-  /** @param {Progress} data */
-  #showRequests(data) {
-    void this.#requests.checkRight(data);
-    const focused = focusedIn(this.element);
-    this.#requestRow.show(data);
-    this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
-    // A button that has been pressed, and goes, leaves the focus to what is said in its place.
-    if (focused?.matches(".cancel, .retry") && focused.closest("[hidden]")) this.#requestRow.focus();
+    return headlineOf(data, isDeleted, (request) => this.#controls.isOwn(request));
   }
 
   /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */

@@ -827,7 +827,7 @@ summary {
   cursor: default;
 }
 
-:is(summary, .button, input, a, .error-text, .request-text, .parts-list):focus-visible {
+:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;

@@ -242,15 +242,15 @@ function reader() {
 
 test("the right is learned once, and only if the worker takes requests", async () => {
   const { page, requests, onChange } = reader();
-  void requests.checkRight(session([{}]));
+  requests.update(session([{}]));
   assert.equal(page.requests.length, 0);
-  void requests.checkRight(session([{}], { accepts }));
-  void requests.checkRight(session([{}], { accepts }));
+  requests.update(session([{}], { accepts }));
+  requests.update(session([{}], { accepts }));
   assert.equal(requests.isAllowed, null);
   await page.answer(status(200, { Allow: "POST" }));
   assert.equal(requests.isAllowed, true);
   requests.forgetRight();
-  void requests.checkRight(session([{}], { accepts }));
+  requests.update(session([{}], { accepts }));
   assert.deepEqual([page.requests.length, onChange.mock.callCount()], [1, 1]);
 });
 
@@ -263,7 +263,7 @@ test("a reader without the right asks for it again when the connection is back",
   ])) {
     requests.forgetRight();
     assert.equal(requests.isAllowed, null);
-    void requests.checkRight(session([{}], { accepts }));
+    requests.update(session([{}], { accepts }));
     await page.answer(answer);
     assert.equal(requests.isAllowed, isAllowed);
   }
@@ -300,10 +300,21 @@ for (const [answer, failure, isAllowed] of /** @type {[Response | Error, string 
   });
 }
 
+test("a failure is said until the session's status changes", async () => {
+  const { page, requests } = reader();
+  requests.update(session([{}]));
+  void requests.ask("cancel");
+  await page.answer(refusal(403));
+  requests.update(session([{}, {}]));
+  assert.equal(requests.failure, "request_denied");
+  requests.update(session([failed], inError));
+  assert.equal(requests.failure, null);
+});
+
 test("a view that has stopped is told nothing", async () => {
   const { page, requests, onChange, stopping } = reader();
   void requests.ask("cancel");
-  void requests.checkRight(session([{}], { accepts }));
+  requests.update(session([{}], { accepts }));
   const before = onChange.mock.callCount();
   stopping.abort();
   await settled();
