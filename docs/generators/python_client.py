@@ -26,7 +26,7 @@ MODULES: Final = [
 ]
 """The modules that are described by their own docstring, and a line for each public name."""
 
-INTERNAL: Final = {"begin_step", "hand_on", "put", "take_over"}
+INTERNAL: Final = {"begin_step", "hand_on", "pending_cancel", "put", "say_accepts", "take_over"}
 """Public names of classes that only this package uses."""
 
 

@@ -1,11 +1,11 @@
 """The server and the session; arguments override the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
 
-from progress_sse.core.details import MAX_ATTEMPT_ID_CHARS
+from progress_sse.core.details import MAX_ATTEMPT_ID_CHARS, RequestKind
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
 
@@ -36,6 +36,9 @@ class Options(TypedDict, total=False):
             default is 30, and after ten minutes it counts as lost. Reports carry their attempt, and their age. With
             `None` the requests are those of former versions: there are no attempts, leases and ages, and an exception
             ends no session that is not open-ended.
+        accepts: What readers of the session may ask of the job: `"cancel"`, `"retry"` or both; the default is nothing.
+            Where it may be cancelled, `check` and `track` of its steps raise `Cancelled` once a reader asks for that.
+            A session that was created elsewhere is told with the first step.
     """
 
     url: str | None
@@ -44,6 +47,7 @@ class Options(TypedDict, total=False):
     on_error: OnError
     flush_timeout_s: float | None
     lease_s: float | None
+    accepts: Sequence[RequestKind] | None
 
 
 class Address(NamedTuple):

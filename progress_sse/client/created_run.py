@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from progress_sse.client.reports import (
+    Acknowledge,
     Advance,
     Beat,
     Complete,
@@ -78,7 +79,7 @@ class CreatedRun:
                 self._finish = report
             case Describe():
                 self._description = _merged(self.creation, self._description, report)
-            case Beat():
+            case Beat() | Acknowledge():
                 pass
 
     def _start(self, start: Start) -> None:

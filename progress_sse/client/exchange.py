@@ -1,6 +1,7 @@
 """The request of a report, and its answer. Pure."""
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.reports import Report
 
@@ -29,6 +30,28 @@ class ReportRequest(NamedTuple):
     ago_ms: int = 0
 
 
+class AskedRequest(NamedTuple):
+    """A request of a reader, as the server tells it.
+
+    Attributes:
+        id: Its id.
+        kind: What is asked.
+        step: The number of the step that it is about; `None` is the whole session.
+        state: Its state: `asked`, until a worker has seen it.
+        reason: Why it was asked; empty where the server does not say so.
+    """
+
+    id: str
+    kind: str
+    step: int | None = None
+    state: str = "asked"
+    reason: str = ""
+
+
+Asked: TypeAlias = Sequence[tuple[str, AskedRequest]]
+"""Requests of readers, each with its session."""
+
+
 class ReportAnswer(NamedTuple):
     """The answer to a request.
 
@@ -38,6 +61,7 @@ class ReportAnswer(NamedTuple):
         detail: The reason of a failure, in one sentence.
         retry_after_s: Minimum seconds to wait; `None` if the server names none.
         run: The name of the created run; empty if the server does not name it.
+        requests: What readers ask of the worker, as far as no worker has seen it.
     """
 
     status: int
@@ -45,6 +69,7 @@ class ReportAnswer(NamedTuple):
     detail: str = ""
     retry_after_s: float | None = None
     run: str = ""
+    requests: tuple[AskedRequest, ...] = ()
 
     @property
     def is_success(self) -> bool:

@@ -29,6 +29,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
+from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
@@ -41,8 +42,8 @@ from progress_sse.client.step_reports import StepReports
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
-MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
-"""Creates the sink of a session, which begins with a creation or continues."""
+MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], ReportSink]
+"""Creates the sink of a session, which begins with a creation or continues, and gets its readers' requests."""
 
 _recorders: Final[list[MakeSink]] = []
 """Create the sinks of sessions while a test records them; the last one counts."""
@@ -100,6 +101,7 @@ class Reporter(SessionReports):
     _outer: "Reporter | None" = None
     _has_warned = False
     _unreported = Count()
+    _callbacks: list[Callable[[Request], object]]
 
     @property
     def lost(self) -> int:
@@ -127,6 +129,21 @@ class Reporter(SessionReports):
         step = running_step()
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if a reader has asked to cancel the job; inside a step's block as `step.check()` does."""
+        step = running_step()
+        if step is not None and step.reporter is self:
+            step.check()
+        elif (request := self.inbox.pending(None)) is not None:
+            raise request.cancellation()
+
+    @abstractmethod
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Call a function once for each request of a reader; it may `honour` or `decline` it.
+
+        A request to cancel that it does not answer is raised as `Cancelled` afterwards.
+        """
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
@@ -165,6 +182,8 @@ class Reporter(SessionReports):
             self._close_timeout_s = MAX_OUTAGE_S
         self._unreported = Count()
         self.own_steps = OwnSteps()
+        self.inbox = Inbox()
+        self._callbacks = []
         try:
             self._connect(session_id, create() if create else None, options, make_sender, transport)
         except TimeoutError:
@@ -183,9 +202,10 @@ class Reporter(SessionReports):
         transport: tuple[Target, Sender] | None,
     ) -> None:
         self.lease = lease_of(options.get("lease_s", LEASE_S))
+        self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
-            self._sink = _recorders[-1](self.session_id, self._begun(creation))
+            self._sink = _recorders[-1](self.session_id, self._begun(creation), self.inbox)
             return
         if is_disabled(options.get("disabled")):
             log(logging.INFO, "progress is not reported: that is disabled")
@@ -201,6 +221,7 @@ class Reporter(SessionReports):
             tells_age=self.lease is not None,
             on_error=self._on_error,
             flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
+            inbox=self.inbox,
         )
         if transport is not None:
             self._sink = make_queue(self.session_id, *transport)
@@ -216,7 +237,7 @@ class Reporter(SessionReports):
                 self.lease = joined(self.session_id, self.lease)
             else:
                 share(self.session_id, self.lease)
-        self._creation = creation and replace(creation, lease=self.lease)
+        self._creation = creation and replace(creation, lease=self.lease, accepts=self.inbox.accepts)
         return self._creation
 
     def _warn(self, error: Exception) -> None:
@@ -227,6 +248,7 @@ class Reporter(SessionReports):
     def _enter(self) -> None:
         self._outer = active()
         self._entered_in = os.getpid()
+        self.inbox.is_entered = True
         _reporter.set(self)
         self._guard(self._begin)
 
@@ -264,6 +286,7 @@ class Reporter(SessionReports):
         # The former value is restored without a token, which is valid in its own context only: blocks may end in
         # another one, for example in generators, and must not fail then.
         _reporter.set(self._outer)
+        self.inbox.is_entered = False
 
 
 class BaseStep(StepReports):
@@ -285,6 +308,7 @@ class BaseStep(StepReports):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _running.set(self._outer)
+        error = self._as_reported(error)
         if error is None or is_normal_exit(error):
             self.complete()
             return
@@ -292,3 +316,7 @@ class BaseStep(StepReports):
             self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
+
+    def _as_reported(self, error: BaseException | None) -> BaseException | None:
+        """Return the exception that the step is to bear in place of the one that left the block."""
+        return error

@@ -48,7 +48,7 @@ from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAw
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, Recreated, ReportDropped
-from progress_sse.client.replacements import has_details, in_place, is_refused_append, without_details
+from progress_sse.client.replacements import has_details, in_place, is_courtesy, is_refused_append, without_details
 from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, Start, StepRef, StepReport, named
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
@@ -418,6 +418,8 @@ class Outbox:
             if answer.is_superseded and report.lease is not None:
                 self._supersede(report, answer, lost=1)
                 return
+        if is_courtesy(report):
+            return
         if not isinstance(report, Create):
             self._lose(_refusal(named(report), answer))
             return

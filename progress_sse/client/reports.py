@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
 from progress_sse.core.commands import UNCHANGED, Unchanged
-from progress_sse.core.details import Link
+from progress_sse.core.details import Link, RequestKind
 from progress_sse.core.model import StepDefinition, is_text
 
 MAX_TEXT_CHARS: Final = 8192
@@ -15,6 +16,9 @@ MAX_TEXT_CHARS: Final = 8192
 
 StepRef: TypeAlias = int | str
 """A step, by its number from 1 or by its name."""
+
+Conclusion: TypeAlias = Literal["cancelled"] | None
+"""How a failure came about, where it was no error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Create(_OfAttempt):
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     links: tuple[Link, ...] = ()
     open_ended: bool = False
+    accepts: tuple[RequestKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Complete(_OfAttempt):
     success: bool = True
     message: str = ""
     error: str = ""
+    conclusion: Conclusion = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class Finish(_OfAttempt):
     success: bool = True
     error: str = ""
     links: tuple[Link, ...] | None = None
+    conclusion: Conclusion = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +118,20 @@ class Describe(_OfAttempt):
     title: str | Unchanged | None = UNCHANGED
     labels: Mapping[str, str | None] | Unchanged | None = field(default=UNCHANGED, hash=False)
     links: tuple[Link, ...] | Unchanged | None = UNCHANGED
+    accepts: tuple[RequestKind, ...] | Unchanged = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge(_OfAttempt):
+    """Answer the request of a reader, by its id."""
+
+    request: str
+    state: Literal["seen", "honoured", "declined"]
+    message: str = ""
 
 
 StepReport: TypeAlias = Start | Advance | Complete | Skip | Beat
-SessionReport: TypeAlias = Finish | Plan | Describe
+SessionReport: TypeAlias = Finish | Plan | Describe | Acknowledge
 Update: TypeAlias = StepReport | SessionReport
 Report: TypeAlias = Create | Update
 
@@ -185,8 +202,15 @@ def is_normal_exit(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
+def conclusion_of(error: str | BaseException) -> Conclusion:
+    """Return how a failure came about, where it was no error."""
+    return "cancelled" if isinstance(error, Cancelled) else None
+
+
 def error_text(error: str | BaseException) -> str:
     """Return the text of an error, in a form that the server accepts."""
+    if isinstance(error, Cancelled):
+        return fit_text(error)
     return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
 
 

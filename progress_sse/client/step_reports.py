@@ -5,8 +5,20 @@ from operator import index
 
 from progress_sse.client.count import Count
 from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text, step_ref
+from progress_sse.client.reports import (
+    Advance,
+    Complete,
+    Conclusion,
+    Latest,
+    Start,
+    StepRef,
+    conclusion_of,
+    error_text,
+    fit_text,
+    step_ref,
+)
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
 
@@ -35,6 +47,7 @@ class StepReports:
         self._lease = reporter.lease
         self._has_started = False
         self._has_taken_over = False
+        self._outlived: Request | None = None
         self._first_message = message
         self._message: str | None = None
         self._reached = _Reached(0, None)
@@ -65,6 +78,21 @@ class StepReports:
                 self._estimated_ms and index(self._estimated_ms),
             )
         )
+        self.reporter.say_accepts()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; from any thread.
+
+        `track` does that at every turn.
+        """
+        if self.reporter.inbox.cancel is not None:
+            request = self.pending_cancel()
+            if request is not None:
+                raise request.cancellation()
+
+    def pending_cancel(self) -> Request | None:
+        """Return the request to cancel that this step is to act on."""
+        return self.reporter.inbox.pending(self.number, self._outlived)
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Report that `count` more units are done, and a new `message` if given; from any thread."""
@@ -88,17 +116,22 @@ class StepReports:
 
     def complete(self, message: str | None = None) -> None:
         """Report success. Leaving the block does that."""
-        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message), None))
+        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message)))
 
     def fail(self, error: str | BaseException) -> None:
-        """Report failure. An exception that leaves the block does that."""
-        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(None), error_text(error)))
+        """Report failure. An exception that leaves the block does that; by `Cancelled` the step is cancelled."""
+        self.reporter.put(
+            lambda: partial(
+                self._completed, step_ref(self.number), self._text(None), error_text(error), conclusion_of(error)
+            )
+        )
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
     def _started(self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None) -> Start:
         self._reached = _Reached(-self._tracked, None)
         self._has_started = True
+        self._outlived = self.reporter.inbox.outlived()
         if not self._has_taken_over:
             self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
         if self._lease is not None:
@@ -125,11 +158,20 @@ class StepReports:
         self._latest.lease = self._lease_of(step)
         return self._latest
 
-    def _completed(self, step: StepRef, message: str | None, error: str | None) -> Complete:
+    def _completed(
+        self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
+    ) -> Complete:
         self._set_message(message)
         self.reporter.own_steps.end(step)
+        if conclusion is not None:
+            self.reporter.inbox.settle()
         return Complete(
-            step, success=error is None, message=self._message or "", error=error or "", lease=self._lease_of(step)
+            step,
+            success=error is None,
+            message=self._message or "",
+            error=error or "",
+            conclusion=conclusion,
+            lease=self._lease_of(step),
         )
 
     def _read(self) -> Advance:

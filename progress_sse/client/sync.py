@@ -1,14 +1,17 @@
 """`Progress`, for blocking code."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
+from progress_sse._internal.posix import block_signals
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter, active
-from progress_sse.client.report_queue import ReportQueue, Transport
+from progress_sse.client.inbox import Inbox, Request, calling
+from progress_sse.client.report_queue import ReportQueue, Transport, start_thread
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import http_sender, thread_sender
@@ -38,9 +41,15 @@ class Step(BaseStep):
         Args:
             items: The items to iterate over.
             total: Their number; `None` takes it from their `len`, if they have one.
+
+        Raises:
+            Cancelled: A reader has asked to cancel the job, which accepts that.
         """
         self.report(0, length(items) if total is None else total)
+        inbox = self.reporter.inbox
         for item in items:
+            if inbox.cancel is not None:
+                self.check()
             yield item
             self._tracked += 1
             if not self._latest.is_waiting:
@@ -121,6 +130,15 @@ class Progress(Reporter):
         """Return a step; see `Reporter.step`."""
         return Step(self, number, message, timeout_ms, estimated_ms)
 
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Call a function once for each request of a reader, in a daemon thread of its own.
+
+        It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
+        after it has returned. Its exceptions are logged.
+        """
+        self._callbacks.append(callback)
+        self.inbox.announce = partial(start_thread, _announce, self.inbox, self._callbacks)
+
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
@@ -154,6 +172,14 @@ class Progress(Reporter):
                 self.close()
             else:
                 self._last_flush()
+
+
+def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
+    block_signals()
+    for callback in list(callbacks):
+        with calling():
+            callback(request)
+    inbox.proceed(request)
 
 
 def current() -> Reporter:
