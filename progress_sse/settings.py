@@ -167,8 +167,8 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("text", description="Format of each line of the log; `json` needs the extra `json`.")
     publish_rate: str | None = Field(
         None,
-        description="How often one caller may create, change and delete sessions: `100/second`, or "
-        "`10/second;1000/hour`; extra `rates`.",
+        description="How often one caller may create, change and delete sessions, and ask something of their workers, "
+        "each: `100/second`, or `10/second;1000/hour`; extra `rates`.",
     )
     read_rate: str | None = Field(
         None,

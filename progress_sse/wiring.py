@@ -85,7 +85,9 @@ def make_rate_limiter(settings: Settings) -> "RateLimiter":
     with from_extra("rates", "limits", need="Rates need"):
         from progress_sse.auth.rate_limits import RateLimiter, parse_rate
     publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
-    return RateLimiter({"publish": publish, "read": read, "list": read}, partial(_rate_storage, settings))
+    return RateLimiter(
+        {"publish": publish, "control": publish, "read": read, "list": read}, partial(_rate_storage, settings)
+    )
 
 
 def served_folder(settings: Settings) -> Path | None:

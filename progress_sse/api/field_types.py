@@ -4,11 +4,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from progress_sse.core import details
+from progress_sse.core import details, requests
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import IS_TEXT, PLAIN, check_text
 
@@ -104,6 +105,13 @@ LabelValue = Annotated[
 ]
 Accepts = Annotated[
     list[RequestKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
+]
+
+RequestId = Annotated[
+    str, Field(strict=True, min_length=1, max_length=requests.MAX_REQUEST_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
+]
+RequestText = Annotated[
+    str, Field(strict=True, max_length=requests.MAX_REQUEST_TEXT_CHARS, json_schema_extra=PLAIN), IS_TEXT
 ]
 
 

@@ -23,9 +23,9 @@ from progress_sse.wire.headers import INDEX, HeaderIndex
 
 logger: Final = logging.getLogger(__name__)
 
-_UNUSUAL: Final = frozenset({b"origin", b"cookie", b"expect", b"transfer-encoding", b"last-event-id"})
+_UNUSUAL: Final = frozenset({b"origin", b"cookie", b"expect", b"transfer-encoding", b"last-event-id", b"prefer"})
 """Headers of requests that go the usual way: those of other origins' pages and of cookies, those of bodies whose length
-is unknown or that wait to be asked for, and positions."""
+is unknown or that wait to be asked for, positions, and those of requests that wait."""
 
 _QUERIES: Final = frozenset({b"", b"heartbeat=event"})
 """The queries of hot requests. A ticket, or a position to go on from, may need a task of asyncio to be looked up in."""

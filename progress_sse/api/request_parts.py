@@ -1,19 +1,25 @@
 """The parts of a request that several endpoints read: session id, query, conditions."""
 
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
+from progress_sse.api.replies import RUN
+from progress_sse.auth.authorizer import Authorization
+from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import check_session_id
-from progress_sse.wire.headers import header_index
+from progress_sse.settings import Settings
+from progress_sse.wire.headers import header_index, header_values
 from progress_sse.wire.preconditions import Preconditions
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
 
+_RUN: Final = RUN.encode()
 _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
 
@@ -24,6 +30,22 @@ def session_id_of(request: Request) -> str:
         InvalidSessionIdError: It is not a valid session id.
     """
     return check_session_id(request.path_params["session_id"])
+
+
+def session_ids_of(request: Request, most: int) -> list[str]:
+    """Return the session ids in the query, each once.
+
+    Raises:
+        InvalidRequestError: There are none, or more than `most`.
+        InvalidSessionIdError: One is not a valid session id.
+    """
+    check_query(request)
+    # Bytes that are not UTF-8 become surrogates, which are not valid in a session id.
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
+    session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
+    if not 1 <= len(session_ids) <= most:
+        raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
+    return [check_session_id(session_id) for session_id in session_ids]
 
 
 def query_of(request: Request) -> QueryParams:
@@ -53,7 +75,19 @@ def condition_of(request: Request) -> Condition:
     return preconditions_of(request).allow_change
 
 
+def run_of(request: Request) -> str | None:
+    """Return the run that the request is for, even if malformed: it is then refused like the id of another run."""
+    values = header_values(request, _RUN)
+    return b", ".join(values).decode("latin-1") if values else None
+
+
 def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
     headers = header_index(request)
     return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
+
+
+def counted_caller(settings: Settings, request: Request, authorization: Authorization) -> str | None:
+    """Return the caller whose streams and waiting requests are counted; `None` where they are not counted by caller."""
+    is_counted = settings.max_streams_per_caller is not None
+    return caller_of(request, authorization.token) if is_counted else None

@@ -8,6 +8,7 @@ from progress_sse.api.update_models import UpdateBody
 from progress_sse.core.command_checks import check_conclusion, check_lease
 from progress_sse.core.commands import (
     UNCHANGED,
+    Acknowledge,
     Advance,
     Beat,
     Complete,
@@ -24,6 +25,7 @@ from progress_sse.core.commands import (
 )
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.limits import BodyLimits
+from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
 
@@ -169,6 +171,18 @@ def _describe(body: UpdateBody, context: UpdateContext) -> Describe:
     )
 
 
+def _acknowledge(body: UpdateBody, context: UpdateContext) -> Acknowledge:
+    if body.request is None:
+        raise InvalidRequestError("request: Field required.")
+    if body.state is None:
+        raise InvalidRequestError("state: Field required.")
+    if len(body.message) > MAX_REQUEST_TEXT_CHARS:
+        raise InvalidRequestError(f"message: has more than {MAX_REQUEST_TEXT_CHARS} characters.")
+    return Acknowledge(
+        body.request, body.state, body.message, context.run, context.only_if, body.attempt_id, body.ago_ms
+    )
+
+
 _MAKERS: Final[Mapping[str, Callable[[UpdateBody, UpdateContext], Update]]] = {
     "start": _start,
     "complete": _complete,
@@ -178,4 +192,5 @@ _MAKERS: Final[Mapping[str, Callable[[UpdateBody, UpdateContext], Update]]] = {
     "finish": _finish,
     "plan": _plan,
     "describe": _describe,
+    "acknowledge": _acknowledge,
 }

@@ -16,12 +16,14 @@ from progress_sse.api.field_types import (
     Links,
     LostAfterMs,
     PlannedSteps,
+    RequestId,
     StepNumber,
     Title,
 )
 from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement
 from progress_sse.wire.step_specs import Milliseconds
 from progress_sse.wire.text import Text
 
@@ -42,6 +44,9 @@ def _case(*actions: str, on_a_step: bool = False, none: tuple[str, ...] = (), **
 _NUMBER: Final = {"properties": {"step": {"type": "integer"}, "name": {"type": "null"}}, "required": ["step"]}
 _NAME: Final = {"properties": {"name": {"type": "string"}, "step": {"type": "null"}}, "required": ["name"]}
 
+_ANSWER: Final = _case("acknowledge", request={"type": "string"}, state={"type": "string"})
+_ANSWER["properties"]["message"] = {"maxLength": MAX_REQUEST_TEXT_CHARS}
+
 _RULES: Final[dict[str, Any]] = {
     "anyOf": [
         _case("start", on_a_step=True, none=("lease_ms", "lost_after_ms")),
@@ -54,6 +59,7 @@ _RULES: Final[dict[str, Any]] = {
         _case("finish", success={"const": False}),
         _case("plan", steps={"type": "array"}),
         _case("describe"),
+        _ANSWER,
     ]
 }
 """What an update needs besides its action; all other keys may come along, and are ignored."""
@@ -73,16 +79,17 @@ class UpdateBody(BaseModel):
                 {"action": "complete", "step": 1, "success": False, "error": "disk full"},
                 {"action": "start", "name": "Upload", "attempt_id": "f3b1", "lease_ms": 30000},
                 {"action": "skip", "step": 2, "message": "nothing to do"},
+                {"action": "acknowledge", "request": "9f1c", "state": "seen", "message": "after this file"},
                 {"action": "finish", "success": False, "error": "cancelled by hand", "conclusion": "cancelled"},
             ],
         },
     )
 
-    action: Literal["start", "complete", "progress", "skip", "beat", "finish", "plan", "describe"]
+    action: Literal["start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "acknowledge"]
     step: StepNumber | None = Field(None, description="One of the session's steps, the first of which is 1.")
     timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
     success: StrictBool = Field(True, description="For `complete` and `finish`.")
-    message: Text = Field("", description="For `complete`, `progress` and `skip`.")
+    message: Text = Field("", description="For `complete`, `progress`, `skip` and `acknowledge`.")
     error: Text = Field("", description="For `complete` and `finish`.")
     current: Count | None = Field(None, description="Required for `progress`: at most `total`.")
     total: Count | None = Field(None, description="For `progress`; `null` where it is unknown.")
@@ -105,6 +112,8 @@ class UpdateBody(BaseModel):
         None, max_length=MAX_LABELS, description="For `describe`: labels to add; `null` removes one, or all."
     )
     accepts: Accepts | None = Field(None, description="For `describe`: what readers may ask; `null` removes it.")
+    request: RequestId | None = Field(None, description="For `acknowledge`: the `id` of the request.")
+    state: Acknowledgement | None = Field(None, description="For `acknowledge`: what becomes of the request.")
 
     @property
     def takes_key(self) -> bool:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from progress_sse.wire.text import Text
 
-Action: TypeAlias = Literal["read", "publish", "list"]
-"""To follow a session; to create, change and delete it; to list all sessions."""
+Action: TypeAlias = Literal["read", "publish", "list", "control"]
+"""To follow a session; to create, change and delete it; to list all sessions; to ask something of its worker."""
 
 
 class Grant(BaseModel):

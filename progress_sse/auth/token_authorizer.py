@@ -1,6 +1,7 @@
 """Authorization by tokens.
 
-A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it.
+A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it;
+a ticket allows nothing but reading.
 A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
@@ -93,7 +94,7 @@ def make_authorizer(settings: Settings, tickets: Tickets, clock: Clock) -> Token
         )
     open_to: set[Action] = {"read"} if settings.read == "open" else set()
     if not verifier:
-        open_to |= {"publish", "list"}
+        open_to |= {"publish", "list", "control"}
     return TokenAuthorizer(open_to, verifier, tickets, settings.allow_origins)
 
 

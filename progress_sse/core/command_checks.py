@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, get_args
 
-from progress_sse.core import details
+from progress_sse.core import details, requests
 from progress_sse.core.commands import (
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -99,7 +101,27 @@ def _is_link(link: details.Link) -> bool:
 def _is_accepts(value: object) -> bool:
     if value is None or isinstance(value, Unchanged):
         return True
-    return isinstance(value, tuple) and set(value) <= set(get_args(details.RequestKind))
+    return isinstance(value, tuple) and set(value) <= set(get_args(requests.RequestKind))
+
+
+def _is_kind(value: object) -> bool:
+    return value in get_args(requests.RequestKind)
+
+
+def _is_acknowledgement(value: object) -> bool:
+    return value in get_args(requests.Acknowledgement)
+
+
+def _is_request_id(value: object) -> bool:
+    return _is_short_text(value, requests.MAX_REQUEST_ID_CHARS)
+
+
+def _is_request_text(value: object) -> bool:
+    return value is None or (is_text(value) and len(str(value)) <= requests.MAX_REQUEST_TEXT_CHARS)
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or type(value) is int
 
 
 def _is_conclusion(value: object) -> bool:
@@ -123,8 +145,10 @@ _TELLING: Final[tuple[tuple[str, _Demand], ...]] = (
     ("title", (_is_title, f"text of 1 to {details.MAX_TITLE_CHARS} characters")),
     ("labels", (_is_labels, "short texts by short names")),
     *_LINKS,
-    ("accepts", (_is_accepts, f"some of {', '.join(get_args(details.RequestKind))}")),
+    ("accepts", (_is_accepts, f"some of {', '.join(get_args(requests.RequestKind))}")),
 )
+_REQUEST_ID: Final[_Demand] = (_is_request_id, f"text of 1 to {requests.MAX_REQUEST_ID_CHARS} characters")
+_REQUEST_TEXT: Final[_Demand] = (_is_request_text, f"text of at most {requests.MAX_REQUEST_TEXT_CHARS} characters")
 _CONCLUSION: Final[tuple[tuple[str, _Demand], ...]] = (("conclusion", (_is_conclusion, "cancelled, or None")),)
 
 _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
@@ -145,6 +169,18 @@ _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
     Finish: (("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
     Plan: _SENT,
     Describe: (*_TELLING, *_SENT),
+    Acknowledge: (
+        ("request", _REQUEST_ID),
+        ("state", (_is_acknowledgement, f"one of {', '.join(get_args(requests.Acknowledgement))}")),
+        ("message", _REQUEST_TEXT),
+        *_SENT,
+    ),
+    Ask: (
+        ("kind", (_is_kind, f"one of {', '.join(get_args(requests.RequestKind))}")),
+        ("request_id", _REQUEST_ID),
+        ("step", (_is_number_or_none, "an integer, or None")),
+        ("reason", _REQUEST_TEXT),
+    ),
     Stall: (),
     Lose: (),
 }

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.requests import Acknowledgement, RequestKind
 
 Condition: TypeAlias = Callable[[Position | None], bool]
 """Whether a session at this position may be changed; `None` stands for a session that does not exist.
@@ -169,6 +170,29 @@ class Describe(NamedTuple):
     ago_ms: int = 0
 
 
+class Acknowledge(NamedTuple):
+    """Answer a request of a reader; a `message` of `None` leaves what the worker said of it before."""
+
+    request: str
+    state: Acknowledgement
+    message: str | None = None
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
+
+
+class Ask(NamedTuple):
+    """Ask something of the worker, on behalf of a reader; an open request of the kind stays in its place."""
+
+    kind: RequestKind
+    request_id: str
+    step: int | None = None
+    reason: str | None = None
+    run: str | None = None
+    only_if: Condition = anywhere
+
+
 class Stall(NamedTuple):
     """Say that the worker of a step has been silent for its lease; `since` is the time stamp of its last sign."""
 
@@ -189,7 +213,7 @@ class Lose(NamedTuple):
 StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat
 """What workers say of one step."""
 
-SessionCommand: TypeAlias = Finish | Plan | Describe
+SessionCommand: TypeAlias = Finish | Plan | Describe | Acknowledge
 """What workers say of the session as a whole."""
 
 Update: TypeAlias = StepCommand | SessionCommand
@@ -200,4 +224,4 @@ ServerCommand: TypeAlias = Stall | Lose
 STEP_COMMANDS: Final = (Advance, Start, Complete, Beat, Skip)
 """The types of `StepCommand`, of which an instance is found faster than of the union."""
 
-Command: TypeAlias = Create | Delete | Update | ServerCommand
+Command: TypeAlias = Create | Delete | Update | Ask | ServerCommand

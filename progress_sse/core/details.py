@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.errors import TooMuchError
+from progress_sse.core.requests import RequestKind, Requests
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
-RequestKind: TypeAlias = Literal["cancel", "retry"]
 
 MAX_TITLE_CHARS: Final = 200
 MAX_LABELS: Final = 16
@@ -62,10 +62,12 @@ class Details(NamedTuple):
         error: Why it ended, where it ended as a whole.
         conclusion: What ended it, beyond its status.
         accepts: What readers may ask of its worker.
+        requests: What they asked, the newest first.
         is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
         creator: The attempt that created it.
         claims: Of each step that was started with an attempt id, whose it is.
         replaced: The newest attempts whose step was started by another one.
+        is_cancelled: Whether the server cancelled it before a step was started, so that none may be.
     """
 
     title: str | None = None
@@ -75,10 +77,12 @@ class Details(NamedTuple):
     error: str | None = None
     conclusion: SessionConclusion | None = None
     accepts: tuple[RequestKind, ...] = ()
+    requests: Requests = ()
     is_finished: bool = False
     creator: str | None = None
     claims: Mapping[int, Claim] = MappingProxyType({})
     replaced: tuple[str, ...] = ()
+    is_cancelled: bool = False
 
 
 NO_DETAILS: Final = Details()

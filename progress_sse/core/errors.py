@@ -17,6 +17,7 @@
         ├── ForbiddenError          403
         ├── PathNotFoundError       404
         ├── SessionNotFoundError    404
+        ├── RequestNotFoundError    404
         ├── MethodNotAllowedError   405
         ├── RequestTimeoutError     408
         ├── SessionExistsError      409
@@ -26,6 +27,10 @@
         ├── StepRunningError        409
         ├── StepsFixedError         409
         ├── AttemptSupersededError  409
+        ├── SessionCancelledError   409
+        ├── RequestNotAcceptedError 409
+        ├── RequestOutOfTimeError   409
+        ├── RequestSettledError     409
         ├── KeyInUseError           409
         ├── OtherRunError           412
         ├── PreconditionFailedError 412
@@ -148,6 +153,12 @@ class SessionNotFoundError(ProblemError):
     status, problem, title = 404, "session-not-found", "There is no such session."
 
 
+class RequestNotFoundError(ProblemError):
+    """Raised when the session does not remember a reader's request of that id."""
+
+    status, problem, title = 404, "request-not-found", "The session has no request of that id."
+
+
 class MethodNotAllowedError(ProblemError):
     """Raised when a path does not take this method; `Allow` lists those that it takes."""
 
@@ -194,6 +205,30 @@ class AttemptSupersededError(ProblemError):
     """Raised when an update bears the id of an attempt that a later one has replaced."""
 
     status, problem, title = 409, "attempt-superseded", "A later attempt has replaced this one."
+
+
+class SessionCancelledError(ProblemError):
+    """Raised when a session is to go on that was cancelled before a step was started."""
+
+    status, problem, title = 409, "session-cancelled", "The session was cancelled before it was started."
+
+
+class RequestNotAcceptedError(ProblemError):
+    """Raised when a reader asks for what the session does not list in `accepts`."""
+
+    status, problem, title = 409, "request-not-accepted", "The session does not accept requests of this kind."
+
+
+class RequestOutOfTimeError(ProblemError):
+    """Raised when a session is to be cancelled that is over, or to be tried again that has not failed."""
+
+    status, problem, title = 409, "request-out-of-time", "The session is in no state for this request."
+
+
+class RequestSettledError(ProblemError):
+    """Raised when a request is answered that was settled before, and otherwise."""
+
+    status, problem, title = 409, "request-settled", "The request has its final answer already."
 
 
 class KeyInUseError(ProblemError):

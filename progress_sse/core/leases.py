@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from progress_sse.core import request_rules
 from progress_sse.core.commands import Lose, ServerCommand, Stall
 from progress_sse.core.model import Liveness, Session, StepProgress
 from progress_sse.core.session_rules import status_of
@@ -97,7 +98,7 @@ def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) ->
     if session.details.is_finished:
         return after
     status = status_of(after.progress.steps, after.progress.total_steps, after.details)
-    details = after.details._replace(conclusion="lost")
+    details = request_rules.settled(after.details._replace(conclusion="lost"), command, status, after.progress.steps)
     return after._replace(progress=after.progress._replace(status=status, details=details))
 
 

@@ -4,9 +4,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from progress_sse.core import request_rules
 from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
 from progress_sse.core.command_checks import check_definitions
-from progress_sse.core.commands import UNCHANGED, Create, Describe, Finish, Plan, SessionCommand, Start, StepName
+from progress_sse.core.commands import (
+    UNCHANGED,
+    Acknowledge,
+    Ask,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    SessionCommand,
+    Start,
+    StepName,
+)
 from progress_sse.core.details import NO_DETAILS, Details, check_size, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
@@ -68,8 +80,24 @@ def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
     moment = time_of(command.ago_ms, now, session.progress.created_at)
     if isinstance(command, Plan):
         return _planned(session, command, moment)
-    details = _described(session.details, command)
+    if isinstance(command, Acknowledge):
+        details = request_rules.acknowledged(session.details, command)
+    else:
+        details = _described(session.details, command)
     return session if details == session.details else told(session, details, command.ago_ms, moment)
+
+
+def asked(session: Session, command: Ask, now: datetime) -> Session:
+    """Return the session after a reader asked something of its worker; the same object if it is asked already.
+
+    Raises:
+        ProblemError: It cannot be asked.
+    """
+    details = request_rules.asked(session, command, now)
+    if details is session.details:
+        return session
+    after = told(session, details, 0, now)
+    return after._replace(progress=after.progress._replace(status="error")) if details.is_cancelled else after
 
 
 def _finished(session: Session, command: Finish, now: datetime) -> Session:
@@ -78,13 +106,17 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
     status: SessionStatus = "completed" if command.success else "error"
     error = None if command.success else command.error
     links = session.details.links if command.links is None else command.links
-    details = session.details._replace(error=error, conclusion=command.conclusion, links=links, is_finished=True)
+    is_cancelled = session.details.is_cancelled and not command.success
+    details = session.details._replace(
+        error=error, conclusion=command.conclusion, links=links, is_finished=True, is_cancelled=is_cancelled
+    )
     steps = _ended_steps(session, command, now)
     if (status, steps, details) == (before.status, before.steps, session.details):
         return session
     check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)
     stamp = updated_at(before, command.ago_ms, moment)
+    details = request_rules.settled(details, command, status, steps)
     progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
     return session._replace(progress=progress)
 
@@ -110,6 +142,7 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
         raise StepsFixedError
     if not command.definitions:
         raise InvalidRequestError("definitions must be at least one step.")
+    request_rules.check_not_cancelled(session)
     longer = appended(session, command.definitions, command.max_total_steps)
     details = reopened(session.details)
     status = status_of(longer.progress.steps, longer.progress.total_steps, details)
@@ -154,7 +187,7 @@ def _described(before: Details, command: Describe) -> Details:
 def reopened(details: Details) -> Details:
     """Return the details of a session that goes on after it was ended."""
     if details.is_finished or details.error is not None or details.conclusion is not None:
-        return details._replace(error=None, conclusion=None, is_finished=False)
+        return details._replace(error=None, conclusion=None, is_finished=False, is_cancelled=False)
     return details
 
 

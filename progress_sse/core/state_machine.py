@@ -15,10 +15,10 @@ error        begin    complete             StepNotRunningError  skip            
 lost         begin    complete             advance              skip                hear
 ===========  =======  ===================  ===================  ==================  ===================
 
-``Create`` and ``Delete``, and ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), are about the session as a
-whole and stand beside the table. In no session, `start` creates one; all others are a ``SessionNotFoundError``. A step
-number outside 1…`total_steps`, and a name that no step has, are refused before the table is asked. So is an attempt
-that a later one has replaced (see ``attempts``).
+``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), and ``Ask`` and
+``Acknowledge`` (see ``request_rules``), are about the session as a whole and stand beside the table. In no session,
+`start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
+no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
 
 * *begin* replaces the step by a fresh running one, so that a retry starts afresh. It is never a repeat: two workers
   that start the same step are two attempts. It opens a finished session again.
@@ -32,6 +32,9 @@ that a later one has replaced (see ``attempts``).
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
 * *stalled* and *lost* are what the server says of a worker that is silent (see ``leases``). Neither changes a step that
   no longer runs, and a second one is a repeat.
+* *asked* and *acknowledged* change what a reader asked of the worker, and nothing else. But the server itself honours
+  the request to cancel a session of which no step was started: it fails, and no step may be started then
+  (``SessionCancelledError``) unless a reader asks to try again. Each command may settle open requests.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
 
@@ -42,11 +45,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, session_rules, step_rules
+from progress_sse.core import leases, request_rules, session_rules, step_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import (
     STEP_COMMANDS,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -131,6 +135,8 @@ def apply(session_id: str, session: Session | None, command: Command, now: datet
     if isinstance(command, ServerCommand):
         return _outcome_of(session, leases.apply(session, command, now))
     _check_run(session, command)
+    if isinstance(command, Ask):
+        return _outcome_of(session, session_rules.asked(session, command, now))
     return _outcome_of(session, session_rules.apply(session, command, now))
 
 
@@ -144,7 +150,7 @@ def _apply_step_command(session_id: str, session: Session | None, command: StepC
     return _apply_to_step(created, command, now)._replace(is_fresh=True)
 
 
-def _check_run(session: Session, command: Update) -> None:
+def _check_run(session: Session, command: Update | Ask) -> None:
     if command.run is not None and command.run != session.run:
         raise OtherRunError
 
@@ -206,6 +212,8 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
     rule = _TABLE[type(command)][row]
     if isinstance(rule, type):
         raise rule
+    if isinstance(command, Start):
+        request_rules.check_not_cancelled(target)
     moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before)) if command.ago_ms else now
     if row == "lost" and before is not None and not isinstance(command, Start | Skip):
         before = step_rules.revived(before, moment)
@@ -270,6 +278,8 @@ def _with_step(
     status = status or status_of(steps, before.total_steps, details)
     if details.conclusion is not None:
         details = session_rules.concluded(details, status, steps)
+    if details.requests:
+        details = request_rules.settled(details, command, status, steps)
     progress = SessionProgress(
         before.session_id,
         step.step if isinstance(command, Start) else before.current_step,

@@ -19,12 +19,14 @@ from prometheus_client.registry import Collector
 
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import SessionStatus
+from progress_sse.core.requests import RequestKind, RequestState
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandName, CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
 from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
 from progress_sse.streaming.registry import RefusalReason
+from progress_sse.streaming.waits import WaitOutcome
 
 PREFIX: Final = "progress_sse_"
 
@@ -35,6 +37,9 @@ HELP: Final[Mapping[str, str]] = {
     "queued_bytes": "Bytes that wait for readers that do not keep up.",
     "streams_ended": "Streams that have ended, by reason: the session is `completed`; the reader has left (`gone`), or "
     "took nothing for `send_timeout_s` (`stuck`); the server stops (`drained`); the token has `expired`; or `failed`.",
+    "waiting_requests": "Requests that wait for a change. They take places as streams do.",
+    "waits": "Requests that would wait for a change, by outcome: it came (`met`), or did not (`unmet`); the client has "
+    "left (`gone`); the server stops (`drained`); the token has `expired`; or no place was free (`refused`).",
     "deliveries": "Events delivered to readers, counted once per reader.",
     "delivery_seconds": "From the notification of a commit until it was written to all readers that keep up.",
     "replays": "Readers that came back and got exactly the events that they had missed.",
@@ -42,8 +47,9 @@ HELP: Final[Mapping[str, str]] = {
     "`forgotten`; this process missed a notification (`gap`).",
     "polls": "Polls, by answer.",
     "sessions": "Sessions in the store, by status; in a large store perhaps a moment old.",
-    "commands": "Commands of workers, and of the server on silent ones, by action and outcome; `failed` means that the "
-    "store did.",
+    "reader_requests": "Requests of readers to a worker, by kind and by each state that they got to.",
+    "commands": "Commands of workers and readers, and of the server on silent workers, by action and outcome; `failed` "
+    "means that the store did.",
     "commands_waiting": "Commands that wait for an earlier one of their session.",
     "silent_workers": "Workers that gave no sign of life in time, by what this server said of them: `stalled` or "
     "`lost`.",
@@ -109,6 +115,8 @@ class _Metrics(Collector):
         yield _gauge("followed_sessions", hub.channel_count)
         yield _gauge("queued_bytes", streams.queued_bytes)
         yield _counters("streams_ended", ["reason"], streams.ended, get_args(EndReason))
+        yield _gauge("waiting_requests", len(streams.waits))
+        yield _counters("waits", ["outcome"], streams.waits.ended, get_args(WaitOutcome))
         yield _counters("deliveries", [], {(): hub.counts.deliveries})
         yield _histogram("delivery_seconds", hub.counts.delivery_seconds)
         yield _counters("replays", [], {(): hub.counts.replays})
@@ -122,6 +130,8 @@ class _Metrics(Collector):
             yield _gauges("sessions", ["status"], sessions)
         known = product(get_args(CommandName), get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
+        states = product(get_args(RequestKind), get_args(RequestState))
+        yield _counters("reader_requests", ["kind", "state"], store.reader_requests, states)
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.commit_seconds)

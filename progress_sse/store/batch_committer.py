@@ -8,7 +8,8 @@ What must not go in here: rules (``state_machine``), and how sessions are stored
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,7 @@ from progress_sse.core import state_machine
 from progress_sse.core.commands import Command
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.requests import RequestKind, RequestState, find_request
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder
@@ -44,6 +46,7 @@ class BatchCommitter:
 
     Attributes:
         commit_seconds: How long commits took.
+        reader_requests: How many requests of readers got to a state here, by kind and state.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class BatchCommitter:
             on_commit: Called with each change once it is committed.
         """
         self.commit_seconds = Histogram()
+        self.reader_requests: Counter[tuple[RequestKind, RequestState]] = Counter()
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
@@ -122,6 +126,8 @@ class BatchCommitter:
             if builder.has_changes:
                 change = builder.build()
                 self.commit_seconds.add(await self._monitor.timed(self._backend.commit(change)))
+                if change.has_new_details:
+                    self.reader_requests.update(_moved_requests(builder))
                 if self._on_commit is not None:
                     self._on_commit(change)
         except ConflictError:
@@ -169,7 +175,7 @@ class BatchCommitter:
         if former is not None and former.used_at >= oldest_counting_use(now):
             if former.digest != digest:
                 return KeyReusedError()
-            return first_answer(builder.session_id, builder.stored, command, former)
+            return first_answer(builder.session_id, builder.record, command, former)
         answer = builder.apply(command, now)
         if isinstance(answer, Applied):
             epoch = answer.record.position.epoch if answer.record is not None else ""
@@ -179,3 +185,13 @@ class BatchCommitter:
         elif not looks_up_key:
             return await self._apply_once(builder, command, key, now, looks_up_key=True)
         return answer
+
+
+def _moved_requests(builder: ChangeBuilder) -> Iterator[tuple[RequestKind, RequestState]]:
+    """Yield kind and new state of the requests that the commands brought, or moved on."""
+    assert builder.stored is not None
+    assert builder.record is not None
+    before = builder.stored.session.details.requests
+    for each in builder.record.session.details.requests:
+        if each.state != (former.state if (former := find_request(before, each.id)) else None):
+            yield each.kind, each.state

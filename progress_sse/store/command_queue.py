@@ -16,7 +16,9 @@ from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.commands import (
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -37,7 +39,20 @@ from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
 
 CommandName: TypeAlias = Literal[
-    "start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "create", "delete", "stall", "lose"
+    "start",
+    "complete",
+    "progress",
+    "skip",
+    "beat",
+    "finish",
+    "plan",
+    "describe",
+    "acknowledge",
+    "ask",
+    "create",
+    "delete",
+    "stall",
+    "lose",
 ]
 COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Start: "start",
@@ -48,6 +63,8 @@ COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Finish: "finish",
     Plan: "plan",
     Describe: "describe",
+    Acknowledge: "acknowledge",
+    Ask: "ask",
     Create: "create",
     Delete: "delete",
     Stall: "stall",

@@ -49,10 +49,11 @@ def oldest_counting_use(now: datetime) -> str:
 def first_answer(session_id: str, stored: Record | None, command: Command, used: RememberedKey) -> Applied:
     """Return the answer that a command got when its key was used first.
 
-    A creation is answered with the session that it created, even if that was changed or removed since.
+    A creation is answered with the session that it created, even if that was changed or removed since; all others with
+    the session as it is stored now.
     """
     if not isinstance(command, Create):
-        return Applied(used.answer, None)
+        return Applied(used.answer, stored)
     definitions, used_at = command.definitions, datetime.fromisoformat(used.used_at)
     if stored is not None and stored.session.run == used.used_at:  # A run is named by the time of its creation.
         # The workflow may have been redefined since, and steps may have been added.

@@ -39,6 +39,7 @@ class ProgressStore(SessionOperations):
         workflows: Define the steps of sessions that bring none of their own.
         commands: How many commands there were, by name and outcome.
         commit_seconds: How long commits took.
+        reader_requests: How many requests of readers got to a state here, by kind and state.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ProgressStore(SessionOperations):
         self._queues = CommandQueues(committer.commit)
         self.commands = self._queues.outcomes
         self.commit_seconds = committer.commit_seconds
+        self.reader_requests = committer.reader_requests
 
     @property
     def waiting_count(self) -> int:

@@ -1,12 +1,15 @@
 """The operations on one session, as methods: each becomes a command."""
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from progress_sse.core.commands import (
     UNCHANGED,
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -20,8 +23,9 @@ from progress_sse.core.commands import (
     Target,
     Unchanged,
 )
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.types import Record
 
@@ -319,6 +323,49 @@ class SessionOperations(ABC):
         )
         return _progress(await self._perform(session_id, command))
 
+    async def ask(
+        self, session_id: str, kind: RequestKind, *, step: int | None = None, reason: str | None = None
+    ) -> Request:
+        """Ask the worker of a session to cancel it, or to try it again; returns the request, or an open one like it.
+
+        All readers of the session may read the reason, of at most 500 characters. The server itself honours the
+        request to cancel a session of which no step was started.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            RequestNotAcceptedError: The session does not accept requests of the kind.
+            RequestOutOfTimeError: It is over, so that there is nothing to cancel; or it has not failed, or a step runs,
+                so that there is nothing to try again.
+            StepOutOfRangeError: The session has no step of that number.
+        """
+        request_id = make_request_id()
+        record = await self._perform(session_id, Ask(kind, request_id, step, reason))
+        assert record is not None
+        request = taken_request(record.session.details.requests, request_id, kind)
+        assert request is not None
+        return request
+
+    async def acknowledge(
+        self,
+        session_id: str,
+        request: str,
+        state: Acknowledgement,
+        message: str | None = None,
+        *,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Answer a request by its id; a `message` has at most 500 characters.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            RequestNotFoundError: It does not remember a request of that id.
+            RequestSettledError: The request was settled otherwise before.
+            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
+        """
+        command = Acknowledge(request, state, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        return _progress(await self._perform(session_id, command))
+
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.
 
@@ -326,6 +373,11 @@ class SessionOperations(ABC):
             SessionNotFoundError: The session does not exist.
         """
         await self._perform(session_id, Delete())
+
+
+def make_request_id() -> str:
+    """Return the id of a new request."""
+    return secrets.token_hex(8)
 
 
 def _progress(record: Record | None) -> SessionProgress:

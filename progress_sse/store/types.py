@@ -41,7 +41,7 @@ class Applied(NamedTuple):
     Attributes:
         effect: The effect of the command; for a remembered key, its effect the first time.
         record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
-            was created the first time, and else `None`.
+            was created the first time; of other commands, the session as it is now.
     """
 
     effect: Effect

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core import state_machine
@@ -21,6 +21,10 @@ from progress_sse.wire.frames import Frame, FrameBatch
 
 MAX_TAIL_BYTES: Final = 65_536
 """Bytes of the newest transitions that a channel keeps, so that a short absence costs no read of the store."""
+
+
+Watcher: TypeAlias = Callable[[Record | None], None]
+"""Takes a session after a change; `None` stands for one that does not exist."""
 
 
 class BatchReceiver(Protocol):
@@ -67,6 +71,7 @@ class Channel:
         self.record: Record | None = None
         self.position = self._absent_position()
         self.subscriptions: dict[Subscription, None] = {}
+        self.watchers: dict[Watcher, None] = {}
         self.use_count = 0
         self._backend = backend
         self._retry_ms = retry_ms
@@ -136,6 +141,8 @@ class Channel:
             self._reset_to(record)
         else:
             self._apply(record, notification)
+        for watcher in tuple(self.watchers):
+            watcher(self.record)
 
     def _apply(self, record: Record, notification: Notification) -> None:
         entries = notification.entries

@@ -18,10 +18,12 @@ What must not go in here: how bytes get to a client (``body_writer``), rules (``
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from progress_sse.store.backend import Backend
-from progress_sse.streaming.channel import Channel, Subscription
+from progress_sse.store.types import Record
+from progress_sse.streaming.channel import Channel, Subscription, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import Subscriber
@@ -119,6 +121,26 @@ class Hub:
             return channel.snapshot()
         self.counts.replays += 1
         return FrameBatch(missed)
+
+    @asynccontextmanager
+    async def watching(self, session_id: str, watcher: Watcher) -> AsyncIterator[None]:
+        """Call `watcher` with the session after each change, as this process learns of it.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        channel = self._acquire(session_id)
+        try:
+            await channel.open()
+            channel.watchers[watcher] = None
+            yield
+        finally:
+            channel.watchers.pop(watcher, None)
+            self._release(channel)
+
+    async def load(self, session_id: str) -> Record | None:
+        """Return the session as the store has it."""
+        return await self._backend.load(session_id)
 
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)

@@ -20,6 +20,8 @@ from progress_sse.streaming.event_stream import (
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.places import Places, Shortage
+from progress_sse.streaming.waits import Waits
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
 
@@ -28,7 +30,7 @@ logger = logging.getLogger(__name__)
 DRAIN_SPREAD_MS: Final = 6_000
 """Milliseconds over which clients come back after a shutdown, to spread their load."""
 
-RefusalReason: TypeAlias = Literal["streams-full", "streams-of-caller-full", "streams-rate-exceeded", "draining"]
+RefusalReason: TypeAlias = Literal[Shortage, "streams-rate-exceeded", "draining"]
 """Why a client was refused a stream."""
 
 
@@ -36,6 +38,7 @@ class Streams:
     """The open streams of this process.
 
     Attributes:
+        waits: The requests that wait, which share the places of the streams.
         ended: How many streams have ended, by reason.
         refusals: How many streams were refused, by reason.
     """
@@ -64,9 +67,8 @@ class Streams:
         self.send_timeout_s = send_timeout_s
         self.ended: Counter[EndReason] = Counter()
         self.refusals: Counter[RefusalReason] = Counter()
-        self._max_streams = max_streams
-        self._max_per_caller = max_streams_per_caller or max_streams
-        self._open_by_caller: Counter[str] = Counter()
+        self._places = Places(max_streams, max_streams_per_caller)
+        self.waits = Waits(hub, expiry, clock, self._places)
         self._first = FrameBatch((), sse.encode_retry_field(retry_ms))
         self._is_draining = False
         self._open: set[EventStream] = set()
@@ -89,10 +91,9 @@ class Streams:
         """Return the stream, or a refusal: a stream that only tells the client when to come back."""
         if self._is_draining:
             return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
-        if len(self._open) >= self._max_streams:
-            return self._refusal("streams-full", REFUSED_RETRY_MS)
-        if request.caller is not None and self._open_by_caller[request.caller] >= self._max_per_caller:
-            return self._refusal("streams-of-caller-full", REFUSED_RETRY_MS)
+        shortage = self._places.shortage(request.caller)
+        if shortage is not None:
+            return self._refusal(shortage, REFUSED_RETRY_MS)
         return EventStream(self, request)
 
     def refuse_by_rate(self) -> Response:
@@ -100,8 +101,9 @@ class Streams:
         return self._refusal("streams-rate-exceeded", REFUSED_RETRY_MS)
 
     def drain(self) -> None:
-        """End every stream. Each client gets its own delay before it comes back."""
+        """End every stream and every wait. Each client of a stream gets its own delay before it comes back."""
         self._is_draining = True
+        self.waits.drain()
         streams = list(self._open)
         for index, stream in enumerate(streams):
             try:
@@ -112,6 +114,7 @@ class Streams:
     def reopen(self) -> None:
         """Accept streams again, in a process that continues after a drain."""
         self._is_draining = False
+        self.waits.reopen()
 
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
@@ -129,8 +132,7 @@ class Streams:
     def admit(self, stream: EventStream) -> None:
         """Count a stream as open."""
         self._open.add(stream)
-        if stream.caller is not None:
-            self._open_by_caller[stream.caller] += 1
+        self._places.take(stream.caller)
         if stream.expires_at is not None:
             self.expiry.add(stream.expires_at, stream.expire)
 
@@ -141,12 +143,6 @@ class Streams:
         self._open.remove(stream)
         self.ended[reason] += 1
         stream.log_end(reason)
-        if stream.caller is not None:
-            self._release(stream.caller)
+        self._places.give_back(stream.caller)
         if stream.expires_at is not None:
             self.expiry.remove(stream.expires_at, stream.expire)
-
-    def _release(self, caller: str) -> None:
-        self._open_by_caller[caller] -= 1
-        if not self._open_by_caller[caller]:
-            del self._open_by_caller[caller]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
+from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
 
@@ -27,7 +28,30 @@ def shown_details(details: Details) -> dict[str, object]:
         shown["conclusion"] = details.conclusion
     if details.accepts:
         shown["accepts"] = details.accepts
+    if details.requests:
+        shown["requests"] = [show_request(each) for each in details.requests]
     return shown
+
+
+def show_request(request: Request) -> dict[str, object]:
+    """Return a request as readers see it, JSON-ready."""
+    shown: dict[str, object] = {
+        "id": request.id,
+        "kind": request.kind,
+        "step": request.step,
+        "state": request.state,
+        "asked_at": request.asked_at,
+    }
+    if request.reason is not None:
+        shown["reason"] = request.reason
+    if request.message is not None:
+        shown["message"] = request.message
+    return shown
+
+
+def asked_requests(requests: Requests) -> list[dict[str, object]]:
+    """Return the requests that no worker has answered yet, as a worker is told of them, JSON-ready."""
+    return [{"id": each.id, "kind": each.kind, "step": each.step} for each in requests if each.state == "asked"]
 
 
 def encode_details(details: Details) -> bytes:
@@ -44,6 +68,8 @@ def encode_details(details: Details) -> bytes:
         hidden["claims"] = [[*claim, held] for claim, held in steps.items()]
     if details.replaced:
         hidden["replaced"] = details.replaced
+    if details.is_cancelled:
+        hidden["is_cancelled"] = True
     return encode_json({**shown_details(details), **hidden})
 
 
@@ -57,4 +83,5 @@ def load_details(fields: dict[str, Any]) -> Details:
     links = tuple(Link(**link) for link in fields.pop("links", ()))
     claims = {step: Claim(*claim) for *claim, steps in fields.pop("claims", ()) for step in steps}
     accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
-    return Details(**fields, links=links, claims=claims, accepts=accepts, replaced=replaced)
+    requests = tuple(Request(**request) for request in fields.pop("requests", ()))
+    return Details(**fields, links=links, claims=claims, accepts=accepts, requests=requests, replaced=replaced)

@@ -106,7 +106,13 @@ def session_of_transition(data: bytes) -> dict[str, Any]:
 
 
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
-    """Return a session's entry in the list for operators; `summary` is the session part of its last transition."""
+    """Return a session's entry in the list for operators; `summary` is the session part of its last transition.
+
+    The entry does not show what readers asked.
+    """
+    if session.details.requests:
+        details = session.details._replace(requests=())
+        session, summary = session._replace(progress=session.progress._replace(details=details)), None
     times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
 

@@ -29,7 +29,12 @@ ON_A_STEP = {
 }
 """The actions on a step, each with the keys that it needs besides the step."""
 
-ON_THE_SESSION = {"finish": {}, "plan": {"steps": "[{}]"}, "describe": {"title": '"t"'}}
+ON_THE_SESSION = {
+    "finish": {},
+    "plan": {"steps": "[{}]"},
+    "describe": {"title": '"t"'},
+    "acknowledge": {"request": '"canary"', "state": '"seen"'},
+}
 
 NO_NAMES = ('""', '"%s"' % ("x" * 8193), '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
 NO_ATTEMPTS = ('""', f'"{CANARY}{"x" * 59}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]')

@@ -13,7 +13,8 @@ UPDATE = "/api/progress/s/update"
 PUT_NEW = ("PUT", "/api/progress/new")
 POST_NEW = ("POST", "/api/progress")
 UPDATES = "/api/updates"
-BODIES = (("POST", UPDATE), ("POST", UPDATES), PUT_NEW, POST_NEW)
+REQUESTS = "/api/progress/s/requests"
+BODIES = (("POST", UPDATE), ("POST", UPDATES), ("POST", REQUESTS), PUT_NEW, POST_NEW)
 """Every path that takes a body."""
 
 JSON = {"content-type": "application/json"}

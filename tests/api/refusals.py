@@ -29,6 +29,7 @@ from tests.api.refusal import (
     NO_TOTALS,
     NOT_JSON,
     PUT_NEW,
+    REQUESTS,
     UPDATE,
     USED,
     Refusal,
@@ -37,6 +38,10 @@ from tests.api.refusal import (
     json_of,
     update,
 )
+from tests.api.request_refusals import acknowledgements, asks
+
+COMBINED = ("/api/events", "/api/requests")
+"""The paths that take several sessions."""
 
 
 def bodies() -> Rows:
@@ -191,13 +196,15 @@ def ids() -> Rows:
             ("DELETE", path, None),
             ("POST", f"{path}/update", json_of(action='"start"', step="1")),
             ("GET", f"{path}/events", None),
+            ("GET", f"{path}/requests", None),
+            ("POST", f"{path}/requests", json_of(kind='"cancel"')),
             ("GET", f"/s/{session_id}", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
             yield f"{method} {target} {name}", Refusal(method, target, 422, "invalid-session-id", body, headers)
-        target = f"/api/events?session_id=s&session_id={session_id}"
-        yield f"combined {name}", Refusal("GET", target, 422, "invalid-session-id")
-    yield "an empty id", Refusal("GET", "/api/events?session_id=", 422, "invalid-session-id")
+        for path in COMBINED:
+            target = f"{path}?session_id=s&session_id={session_id}"
+            yield f"{path} {name}", Refusal("GET", target, 422, "invalid-session-id")
     for name, query in {
         "no id": "",
         "21 ids": "&".join(f"session_id=canary{n}" for n in range(21)),
@@ -205,7 +212,10 @@ def ids() -> Rows:
         "another parameter": "session=s",
         "another case": "SESSION_ID=s",
     }.items():
-        yield name, Refusal("GET", f"/api/events?{query}", 422, "invalid-request")
+        for path in COMBINED:
+            yield f"{path} {name}", Refusal("GET", f"{path}?{query}", 422, "invalid-request")
+    for path in COMBINED:
+        yield f"an empty id of {path}", Refusal("GET", f"{path}?session_id=", 422, "invalid-session-id")
 
 
 def keys() -> Rows:
@@ -214,6 +224,8 @@ def keys() -> Rows:
         headers = (*JSON.items(), ("idempotency-key", key))
         body = json_of(action='"start"', step="3")
         yield f"update, {name}", Refusal("POST", UPDATE, 400, "invalid-idempotency-key", body, headers)
+        asked = Refusal("POST", REQUESTS, 400, "invalid-idempotency-key", json_of(kind='"cancel"'), headers)
+        yield f"request, {name}", asked
         yield f"creation, {name}", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", headers)
     twice = (*JSON.items(), ("idempotency-key", "canary"), ("idempotency-key", "canary"))
     yield "twice", Refusal(*PUT_NEW, 400, "invalid-idempotency-key", b"{}", twice)
@@ -222,6 +234,7 @@ def keys() -> Rows:
         ("POST", UPDATE, json_of(action='"start"', step="3")),
         ("POST", UPDATE, json_of(action='"complete"', step="2", message='"done "')),
         ("POST", UPDATE, json_of(action='"complete"', step="3")),
+        ("POST", REQUESTS, json_of(kind='"cancel"')),
         ("PUT", "/api/progress/s", b"{}"),
         ("PUT", "/api/progress/s?replace=true", b"{}"),
     ):
@@ -235,6 +248,8 @@ def paths() -> Rows:
         *(("TRACE", path) for path in ("/api/progress/s", "/api/progress/s/events", UPDATE, "/livez", "/", "/s/s")),
         ("POST", "/api/progress/s"),
         ("GET", UPDATE),
+        *(("PUT", path) for path in (REQUESTS, "/api/requests")),
+        ("DELETE", REQUESTS),
         ("POST", "/api/progress/s/events"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
@@ -248,6 +263,8 @@ def paths() -> Rows:
         *(
             "/api/progress/s/canary",
             "/api/progress/s/update/",
+            "/api/progress/s/requests/",
+            "/api/progress/s/requests/canary",
             "/api/events/",
             "/API/progress/s",
             "/canary",
@@ -257,7 +274,13 @@ def paths() -> Rows:
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):
         yield path, Refusal("GET", path, 404, "not-found")
-    for target in ("/api/events?session_id=s", "/api/progress/s/events?x", "/api/progress?x", "/api/steps?x"):
+    for target in (
+        "/api/events?session_id=s",
+        "/api/progress/s/events?x",
+        "/api/requests?session_id=s",
+        "/api/progress?x",
+        "/api/steps?x",
+    ):
         yield f"2001 parameters of {target}", Refusal("GET", target + "&x" * 2000, 422, "invalid-request")
     for query in ("limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1e2", "limit=\u0661", "limit=", "limit=1.0"):
         yield query, Refusal("GET", f"/api/progress?{percent(query)}", 422, "invalid-request")
@@ -294,7 +317,7 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
-        *(names, attempts, actions, descriptions, unknown_keys),
+        *(names, attempts, actions, descriptions, unknown_keys, asks, acknowledgements),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -74,6 +74,7 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
     headers = {b"authorization": f"Bearer {token}".encode("latin-1")}
     requests = [("GET", path) for path in READS]
     requests += [("POST", "/api/progress/a/update"), ("PUT", "/api/progress/a"), ("DELETE", "/api/progress/a")]
+    requests += [("POST", "/api/progress/a/requests"), ("GET", "/api/requests?session_id=a")]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
     for method, path in requests:
         anonymous = await closed.request(method, path)
@@ -96,7 +97,7 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
     closed: httpx.AsyncClient, claims: dict[str, Any]
 ) -> None:
     """SE-01: 403 with the same bytes, for every request about a session; and nothing has changed."""
-    headers = bearer(make_token(**claims, actions=["read", "publish"]))
+    headers = bearer(make_token(**claims, actions=["read", "publish", "control"]))
     before = (await closed.get("/api/progress/b", headers=bearer(PUBLISH_TOKEN))).content
     assert (await closed.get("/api/progress/a", headers=headers)).json()["status"] == "pending"
     for method, path, body in [
@@ -105,6 +106,9 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
         ("GET", "/api/progress/{}/events?last_event_id=x-1", None),
         ("GET", "/api/events?session_id=a&session_id={}", None),
         ("POST", "/api/progress/{}/update", START),
+        ("POST", "/api/progress/{}/requests", {"kind": "cancel"}),
+        ("GET", "/api/progress/{}/requests", None),
+        ("GET", "/api/requests?session_id=a&session_id={}", None),
         ("PUT", "/api/progress/{}?replace=true", {}),
         ("DELETE", "/api/progress/{}", None),
     ]:

@@ -41,17 +41,21 @@ async def test_a_function_replaces_all_tokens(is_async: bool) -> None:
         assert (await client.put("/api/progress/a", json={}, headers=alice)).status_code == 201
         assert (await client.get("/api/progress/a", headers=alice)).status_code == 200
         assert (await client.get("/api/progress", headers=alice)).status_code == 200
+        asked = await client.post("/api/progress/a/requests", json={"kind": "cancel"}, headers=alice)
+        assert asked.status_code == 409
         assert (await client.head("/api/events?session_id=a&session_id=b", headers=alice)).status_code == 200
         assert calls == [
             ("PUT", "publish", "a"),
             ("GET", "read", "a"),
             ("GET", "list", None),
+            ("POST", "control", "a"),
             ("HEAD", "read", "a"),
             ("HEAD", "read", "b"),
         ]
         refused = await client.get("/api/events?session_id=a&session_id=c", headers=alice)
         assert_problem(refused, 403, "forbidden")
         assert_problem(await client.get("/api/progress/a"), 403, "forbidden")
+        assert_problem(await client.post("/api/progress/a/requests"), 403, "forbidden")
         assert_problem(await client.delete("/api/progress/a"), 403, "forbidden")
         for path in ("/api/tickets", "/api/cookie"):
             assert_problem(await client.post(path, headers=alice), 404, "not-found")

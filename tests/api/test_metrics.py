@@ -70,6 +70,29 @@ async def test_polls_and_commands_are_counted_by_outcome(client: httpx.AsyncClie
     assert shown["process_open_fds"] > 0
 
 
+async def test_requests_of_readers_are_counted_by_each_state_that_they_get_to(client: httpx.AsyncClient) -> None:
+    """Once for each, and not where nothing changed."""
+    path = f"/api/progress/{SECRET_ID}"
+    await client.put(path, json={"total_steps": 2, "accepts": ["cancel", "retry"]})
+    await client.post(f"{path}/update", json=START)
+    for _ in range(2):
+        asked = (await client.post(f"{path}/requests", json={"kind": "cancel"})).json()
+    await client.post(f"{path}/update", json={"action": "acknowledge", "request": asked["id"], "state": "seen"})
+    await client.post(f"{path}/update", json={"action": "complete", "step": 1, "success": False})
+    await client.post(f"{path}/requests", json={"kind": "retry"})
+    shown = await metrics_of(client)
+    counted = {name: number for name, number in shown.items() if name.startswith("progress_sse_reader_requests")}
+    assert len(counted) == 2 * 5
+    assert {name.partition("{")[2]: number for name, number in counted.items() if number} == {
+        'kind="cancel",state="asked"}': 1,
+        'kind="cancel",state="seen"}': 1,
+        'kind="cancel",state="too_late"}': 1,
+        'kind="retry",state="asked"}': 1,
+    }
+    assert shown['progress_sse_commands_total{action="ask",outcome="accepted"}'] == 3
+    assert shown['progress_sse_commands_total{action="acknowledge",outcome="accepted"}'] == 1
+
+
 async def test_refusals_are_counted_in_every_part(client: httpx.AsyncClient) -> None:
     """In the middleware, in the router, and for unforeseen exceptions; the path is not a label."""
     for path in ("/no/such/path", "/api/no-such-path", "/s/a%2Fb", "/api/progress/a%00b"):

@@ -126,8 +126,8 @@ async def test_the_limits_are_those_of_the_settings(connect: Connect) -> None:
     ("given", "guarded"),
     [
         ({}, set()),
-        ({"publish_token": "secret"}, {"publish", "list"}),
-        ({"publish_token": "secret", "read": "token", "token_key": KEY}, {"publish", "list", "read"}),
+        ({"publish_token": "secret"}, {"publish", "list", "control"}),
+        ({"publish_token": "secret", "read": "token", "token_key": KEY}, {"publish", "list", "control", "read"}),
     ],
     ids=["open", "publish_token", "read=token"],
 )

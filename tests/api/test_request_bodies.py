@@ -19,11 +19,12 @@ from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
+from progress_sse.api.request_model import RequestBody
 from progress_sse.api.routes import ROUTES
 from progress_sse.api.update_commands import UpdateContext, command_of
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.core.command_checks import check_command
-from progress_sse.core.commands import Create, Update
+from progress_sse.core.commands import Ask, Create, Update
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.workflows import Workflows
@@ -69,6 +70,7 @@ booleans = st.booleans() | st.sampled_from([0, "true", None])
 leases = st.sampled_from([999, 1000, 2000, 3_600_000, 3_600_001, 2**53, True, "1000", None])
 times_ago = st.sampled_from([0, 1, 86_400_000, 86_400_001, -1, 1.5, False, "0", None])
 attempts = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a\0", 1, None])
+request_ids = st.sampled_from(["r", "x" * 64, "x" * 65, "", "\0", 1, None])
 titles = st.sampled_from(["t", "x" * 200, "x" * 201, "\U0001f600" * 200, "", "\0", 1, None])
 label_keys = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a:b", "\0", "\n"])
 label_values = st.sampled_from(["", "v", "x" * 256, "x" * 257, "\0", 1, None])
@@ -114,6 +116,8 @@ updates = with_some(
             {"action": "plan", "steps": [{}]},
             {"action": "plan"},
             {"action": "describe"},
+            {"action": "acknowledge", "request": "r", "state": "seen"},
+            {"action": "acknowledge"},
         ]
     ),
     {
@@ -137,6 +141,17 @@ updates = with_some(
         "title": titles,
         "labels": labels,
         "accepts": accepts,
+        "request": request_ids,
+        "state": st.sampled_from(["seen", "honoured", "declined", "asked", "too_late", "", None, 1]),
+        "x": anything,
+    },
+)
+asks = with_some(
+    st.sampled_from([{"kind": "cancel"}, {"kind": "retry"}, {}]),
+    {
+        "kind": st.sampled_from(["cancel", "stop", None, 1]),
+        "step": numbers,
+        "reason": st.sampled_from(["", "x" * 500, "x" * 501, "\U0001f600" * 500, "\0", None, 1]),
         "x": anything,
     },
 )
@@ -205,6 +220,19 @@ def created(body: CreateBody) -> Create:
     command = body.command(Workflows(), replace=True)
     check_command(command)
     return command
+
+
+@given(asks | anything)
+@example({"kind": "cancel", "x": 1})
+def test_a_request_is_accepted_if_and_only_if_the_description_allows_it(body: Any) -> None:
+    """SE-05: an unknown key, too, is refused."""
+    is_described = schema("RequestBody").is_valid(body)
+    assert is_accepted(lambda: asked(read(RequestBody, json.dumps(body).encode()))) is is_described
+
+
+def asked(body: RequestBody) -> None:
+    """Make sure that a request can be applied."""
+    check_command(Ask(body.kind, "r", body.step, body.reason))
 
 
 addressed = st.builds(
@@ -305,7 +333,7 @@ def test_updates_are_read_as_strictly_as_any_json(value: str) -> None:
         read(BatchBody, f'{{"updates":[{value}]}}'.encode())
 
 
-@given(st.sampled_from([UpdateBody, CreateBody]), st.binary(max_size=60))
+@given(st.sampled_from([UpdateBody, CreateBody, RequestBody]), st.binary(max_size=60))
 def test_a_body_is_accepted_or_refused_with_a_problem(model: type[BaseModel], raw: bytes) -> None:
     """SE-05: no other exception is raised."""
     with contextlib.suppress(MalformedBodyError, InvalidRequestError):

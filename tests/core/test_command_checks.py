@@ -10,7 +10,9 @@ import pytest
 
 from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import (
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -198,6 +200,37 @@ class TestPartTwo:
         """Those that a worker can be asked."""
         refuse_of_session("accepts", value, "accepts must be some of cancel, retry")
 
+    @pytest.mark.parametrize(
+        ("name", "value", "reason"),
+        [
+            ("kind", "stop", "kind must be one of cancel, retry"),
+            ("kind", None, "kind must be one of"),
+            ("request_id", "", "request_id must be text of 1 to 64 characters"),
+            ("request_id", "x" * 65, "request_id must be text of 1 to 64 characters"),
+            ("step", True, "step must be an integer, or None"),
+            ("step", StepName("a"), "step must be an integer, or None"),
+            ("reason", "x" * 501, "reason must be text of at most 500 characters"),
+            ("reason", "a\0", "reason must be text of at most 500 characters"),
+        ],
+    )
+    def test_are_refused_where_nothing_can_be_asked(self, name: str, value: Any, reason: str) -> None:
+        """In short words, and about the session or a step by its number."""
+        refuse(Ask("cancel", "c")._replace(**{name: value}), reason)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "reason"),
+        [
+            ("request", "", "request must be text of 1 to 64 characters"),
+            ("state", "asked", "state must be one of seen, honoured, declined"),
+            ("state", "too_late", "state must be one of seen, honoured, declined"),
+            ("message", "x" * 501, "message must be text of at most 500 characters"),
+            ("message", "\ud800", "message must be text of at most 500 characters"),
+        ],
+    )
+    def test_are_refused_where_they_answer_nothing(self, name: str, value: Any, reason: str) -> None:
+        """A worker cannot say that a request was not seen, or came too late."""
+        refuse(Acknowledge("c", "seen")._replace(**{name: value}), reason)
+
 
 LEASED = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000)
 
@@ -210,6 +243,7 @@ UPDATES: list[Update] = [
     Finish(),
     Plan(DEFINITIONS),
     Describe(),
+    Acknowledge("c", "seen"),
 ]
 """One update of each kind."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from progress_sse.core.commands import (
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -56,6 +58,8 @@ def test_a_command_is_left_without_what_is_new(command: Command, former: Command
         Finish(),
         Plan(DEFINITIONS),
         Describe(),
+        Acknowledge("c", "seen"),
+        Ask("cancel", "c"),
     ],
 )
 def test_a_command_of_which_nothing_would_be_left_is_refused(command: Command) -> None:

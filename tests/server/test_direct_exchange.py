@@ -117,6 +117,8 @@ USUAL = [
     get("/api/progress/done/events", ("Last-Event-ID", "x-1")),
     get("/api/progress/done/events?last_event_id=x-1"),
     get("/api/progress/done/events?ticket=x"),
+    get("/api/progress/a", ("Prefer", "wait=1")),
+    get("/api/progress/a", ("If-None-Match", "*"), ("Prefer", "wait=1")),
     get("/api/progress/a#x"),
     get("/api/progress/"),
     get("/api/progress//events"),
@@ -366,3 +368,38 @@ async def test_a_stream_that_fails_ends_with_its_connection(
         assert (await connection.rest(DEADLINE_S)).count(b"HTTP/1.1 ") == 1
         await connection.aclose()
     assert "RuntimeError: no heartbeat" in caplog.text
+
+
+WAITING = get("/api/progress/new", ("If-None-Match", '"absent"'), ("Prefer", "wait=30"))
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_a_poll_that_waits_lets_others_pass_and_ends_with_its_client(is_direct: bool) -> None:
+    """Polls of other connections are answered meanwhile; a request behind it in its own is answered after it."""
+    async with serving(is_direct=is_direct) as server:
+        waits, leaving, staying = server.service.streams.waits, await server.connect(), await server.connect()
+        leaving.writer.write(WAITING)
+        staying.writer.write(WAITING + get("/livez"))
+        await eventually(lambda: len(waits) == 2, DEADLINE_S)
+        assert (await _answer(server, get("/api/progress/new"))).startswith(b"HTTP/1.1 200 ")
+        leaving.writer.transport.abort()
+        await eventually(lambda: waits.ended["gone"] == 1, DEADLINE_S)
+        await server.service.store.create_session("new", 1)
+        async with asyncio.timeout(DEADLINE_S):
+            assert b"preference-applied: wait=30" in await _whole(staying.reader, b"GET")
+            assert (await _whole(staying.reader, b"GET")).startswith(b"HTTP/1.1 200 ")
+        assert len(waits) == server.service.streams.hub.channel_count == 0
+        await staying.aclose()
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_a_poll_that_waits_is_answered_when_the_server_stops(is_direct: bool) -> None:
+    """Before its connection is closed."""
+    async with serving(is_direct=is_direct) as server:
+        connection = await server.connect()
+        connection.writer.write(WAITING)
+        await eventually(lambda: len(server.service.streams.waits) == 1, DEADLINE_S)
+        await server.service.aclose()
+        async with asyncio.timeout(DEADLINE_S):
+            assert (await _whole(connection.reader, b"GET")).startswith(b"HTTP/1.1 304 ")
+        await connection.aclose()

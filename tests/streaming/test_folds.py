@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.core.commands import (
+    Acknowledge,
     Advance,
+    Ask,
     Beat,
     Command,
     Complete,
@@ -142,9 +144,9 @@ sent = {"attempt_id": attempts, "ago_ms": times_ago}
 total = st.sampled_from([None, 3, 9])
 
 
-def made(kind: Callable[..., Command], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Command]:
+def made(command: Callable[..., Command], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Command]:
     """Commands of a kind with these values; all others have their defaults."""
-    return st.fixed_dictionaries(given).map(lambda values: kind(**values))
+    return st.fixed_dictionaries(given).map(lambda values: command(**values))
 
 
 planned = st.lists(
@@ -184,6 +186,12 @@ more_updates = st.one_of(
     made(Describe, title=st.sampled_from([None, "t", "u"]), labels=st.none() | labels, **sent),
     made(Describe, links=links, accepts=st.none() | accepts, **sent),
 )
+request_ids = st.sampled_from("abc")
+requests = st.one_of(
+    made(Ask, kind=st.sampled_from(["cancel", "retry"]), request_id=request_ids, step=st.none() | numbers),
+    made(Ask, kind=st.just("cancel"), request_id=request_ids, reason=texts),
+    made(Acknowledge, request=request_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=texts),
+)
 passed_ms = st.sampled_from([0, 1, 1000, -500])
 
 
@@ -195,7 +203,7 @@ def commits_of(
     return st.lists(of_updates | st.lists(st.tuples(wholes, passed_ms), min_size=1, max_size=1), max_size=10)
 
 
-any_commits = commits_of(plain_wholes | creations, plain_updates | more_updates)
+any_commits = commits_of(plain_wholes | creations, plain_updates | more_updates | requests)
 
 
 def found(name: str) -> Start:
@@ -207,6 +215,9 @@ def found(name: str) -> Start:
 @given(any_commits)
 @example([[(found("a"), 0), (found("b"), 0), (Describe(title="t"), 0), (Complete(StepName("a")), 0)]])
 @example([[(found("a"), 0), (found("b"), 0), (Finish(), 0), (Start(1, ()), 0)]])
+@example(
+    [[(Create(DEFINITIONS, accepts=("cancel", "retry")), 0)], [(Ask("cancel", "a"), 0), (Ask("retry", "b"), 0)]],
+)
 @example([[(Create((), open_ended=True), 0)], [(Plan(DEFINITIONS), 0), (Start(2, ()), 0)], [(Finish(), 0)]])
 def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command, int]]]) -> None:
     """A reader that follows from the beginning, over commits of one command or of several."""

@@ -7,17 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.request_parts import check_query, query_of, session_id_of
+from progress_sse.api.request_parts import counted_caller, query_of, session_id_of, session_ids_of
 from progress_sse.auth.authorizer import Authorization
-from progress_sse.auth.caller_identity import caller_of
-from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
-from progress_sse.core.model import Position, check_session_id
+from progress_sse.core.errors import RateExceededError, StoreUnavailableError
+from progress_sse.core.model import Position
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.streaming.resume_point import ResumePoint, resume_from
@@ -57,7 +55,7 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
 @_with_delayed_retry
 async def combined_events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
-    session_ids = _session_ids(request, service.settings.max_sessions_per_stream)
+    session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
     last_event_id = _last_event_id(request)
     if is_end_id(last_event_id):
@@ -76,8 +74,7 @@ def _stream(
     *,
     is_combined: bool,
 ) -> ASGIApp:
-    is_counted = service.settings.max_streams_per_caller is not None
-    caller = caller_of(request, authorization.token) if is_counted else None
+    caller = counted_caller(service.settings, request, authorization)
     wanted = StreamRequest(resume_points, is_combined, _wants_events(request), authorization.expires_at, caller)
     return service.streams.respond(wanted)
 
@@ -100,16 +97,6 @@ def _wants_events(request: Request) -> bool:
 def _parameter(request: Request, name: str) -> str:
     # Most streams have no query, and parsing an empty one takes longer than subscribing to a session.
     return query_of(request).get(name, "") if request.scope["query_string"] else ""
-
-
-def _session_ids(request: Request, most: int) -> list[str]:
-    check_query(request)
-    # Bytes that are not UTF-8 become surrogates, which are not valid in a session id.
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
-    session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
-    if not 1 <= len(session_ids) <= most:
-        raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
-    return [check_session_id(session_id) for session_id in session_ids]
 
 
 def _resume_point(last_event_id: str, session_id: str) -> ResumePoint | None:

@@ -1,23 +1,49 @@
 """The endpoint for polling, the fallback that needs only GET."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 
+from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
 from progress_sse.api.replies import Reply, cache_headers, session_reply
 from progress_sse.api.request_parts import preconditions_of, session_id_of
+from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import PreconditionFailedError
 from progress_sse.service import ProgressService
+from progress_sse.store.types import Record
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.preconditions import Preconditions
 
 
 async def poll(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has it already."""
     session_id = session_id_of(request)
-    await service.authorizer.check(request, "read", session_id)
+    authorization = await service.authorizer.check(request, "read", session_id)
+    preconditions, applied = preconditions_of(request), NOT_APPLIED
+    if preconditions.if_none_match and header_values(request, b"prefer"):
+        applied = await _wait(service, request, authorization, session_id, preconditions)
     record = await service.store.load(session_id)
-    preconditions, position = preconditions_of(request), record.position if record else None
+    position = record.position if record else None
     if not preconditions.is_expected(position):
         raise PreconditionFailedError
     if preconditions.is_known(position):
         service.polls["304"] += 1
-        return Reply(304, cache_headers(record))
+        return Reply(304, {**cache_headers(record), **applied})
     service.polls["200" if record else "not_found"] += 1
-    return session_reply(session_id, record)
+    return session_reply(session_id, record, headers=applied)
+
+
+async def _wait(
+    service: ProgressService,
+    request: Request,
+    authorization: Authorization,
+    session_id: str,
+    preconditions: Preconditions,
+) -> Mapping[str, str]:
+    """Wait until the session is not as the client has it."""
+
+    def is_news(record: Record | None) -> bool:
+        position = record.position if record else None
+        return not (preconditions.is_expected(position) and preconditions.is_known(position))
+
+    return await wait_as_preferred(service, request, authorization, [session_id], is_news)

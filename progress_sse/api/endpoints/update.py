@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from progress_sse.api.idempotency_keys import UPDATE, idempotency_key
 from progress_sse.api.problems import counted
-from progress_sse.api.replies import RUN, Reply, json_reply
+from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
-from progress_sse.api.request_parts import condition_of, session_id_of
+from progress_sse.api.request_parts import condition_of, run_of, session_id_of
 from progress_sse.api.update_commands import UpdateContext, command_of
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.core.commands import Update
@@ -19,11 +19,9 @@ from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Applied
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.details_json import asked_requests
 
 logger: Final = logging.getLogger(__name__)
-
-_RUN: Final = RUN.encode()
 
 
 class _Update(NamedTuple):
@@ -38,15 +36,16 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    context = UpdateContext(service.store.workflows, service.body_limits, _run_of(request), condition_of(request))
-    await service.store.apply(session_id, command_of(body, context), key if body.takes_key else None)
-    return json_reply({"success": True, "session_id": session_id})
+    context = UpdateContext(service.store.workflows, service.body_limits, run_of(request), condition_of(request))
+    applied = await service.store.apply(session_id, command_of(body, context), key if body.takes_key else None)
+    return json_reply({"success": True, "session_id": session_id, **_asked(applied)})
 
 
-def _run_of(request: Request) -> str | None:
-    """Return the header's value, even if malformed: it is then refused like the id of another run."""
-    values = header_values(request, _RUN)
-    return b", ".join(values).decode("latin-1") if values else None
+def _asked(applied: Applied) -> dict[str, object]:
+    """Return what the worker is asked to do, if anything."""
+    requests = applied.record.session.details.requests if applied.record is not None else ()
+    asked = asked_requests(requests) if requests else []
+    return {"requests": asked} if asked else {}
 
 
 async def update_many(service: ProgressService, request: Request) -> Reply:
@@ -86,7 +85,7 @@ def _read(service: ProgressService, value: object) -> _Update | ProblemError:
 
 def _result(service: ProgressService, outcome: object) -> dict[str, object]:
     if isinstance(outcome, Applied):
-        return {"status": 200}
+        return {"status": 200, **_asked(outcome)}
     if not isinstance(outcome, ProblemError):
         assert isinstance(outcome, BaseException)
         logger.error("an update of many failed", exc_info=outcome)

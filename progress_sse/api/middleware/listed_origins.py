@@ -17,9 +17,10 @@ CORS_REQUEST_HEADERS: Final = (
     "If-Match",
     "If-None-Match",
     "Last-Event-ID",
+    "Prefer",
     "Progress-Run",
 )
-CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Progress-Run", "Retry-After")
+CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Preference-Applied", "Progress-Run", "Retry-After")
 """Headers that pages of other origins may read; `Date` tells them how long a step has been running."""
 
 

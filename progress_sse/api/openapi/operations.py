@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.openapi import response_models, stream_models
+from progress_sse.api.request_model import RequestBody
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import (
@@ -23,6 +24,11 @@ from progress_sse.core.errors import (
     PreconditionFailedError,
     ProblemError,
     RateExceededError,
+    RequestNotAcceptedError,
+    RequestNotFoundError,
+    RequestOutOfTimeError,
+    RequestSettledError,
+    SessionCancelledError,
     SessionExistsError,
     SessionNotFoundError,
     StepNotRunningError,
@@ -137,6 +143,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             StepRunningError,
             StepsFixedError,
             AttemptSupersededError,
+            SessionCancelledError,
+            RequestNotFoundError,
+            RequestSettledError,
             OtherRunError,
             StepOutOfRangeError,
             UnknownStepNameError,
@@ -160,6 +169,44 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         action="publish",
         credentials=TOKEN,
         body=BatchBody,
+    ),
+    "askWorker": Operation(
+        "Ask something of the worker of a session",
+        "requests",
+        {
+            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", response_models.Request),
+            200: ResponseSpec("A request of the kind that was not settled yet.", response_models.Request),
+        },
+        (
+            SessionNotFoundError,
+            RequestNotFoundError,
+            RequestNotAcceptedError,
+            RequestOutOfTimeError,
+            OtherRunError,
+            StepOutOfRangeError,
+            *CONDITIONAL_WRITING,
+        ),
+        action="control",
+        credentials=TOKEN,
+        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
+        body=RequestBody,
+    ),
+    "listRequests": Operation(
+        "List what readers ask of the worker of a session",
+        "requests",
+        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests)},
+        (SessionNotFoundError,),
+        action="read",
+        credentials=TOKEN,
+    ),
+    "listRequestsOfSessions": Operation(
+        "List what readers ask of the workers of several sessions",
+        "requests",
+        {200: ResponseSpec("The requests that are not settled yet.", response_models.RequestsOfSessions)},
+        (InvalidRequestError, InvalidSessionIdError),
+        action="read",
+        credentials=TOKEN,
+        parameters=("SessionIds",),
     ),
     "followSession": Operation(
         "Follow a session live",

@@ -79,6 +79,22 @@ class PendingStep(ResponseModel):
     timeout_ms: Natural
 
 
+class Request(ResponseModel):
+    """What a reader asked of the worker of a session; each reader of the session sees it."""
+
+    id: Annotated[str, Field(min_length=1)]
+    kind: Literal["cancel", "retry"]
+    step: StepNumber | None
+    """The step that it is about; `null`: the session."""
+    state: Literal["asked", "seen", "honoured", "declined", "too_late"]
+    """Only ever moves on, from `asked`, maybe over `seen`, to one of the others."""
+    asked_at: AwareDatetime
+    reason: str | SkipJsonSchema[None] = None
+    """Why it was asked, where that was said."""
+    message: str | SkipJsonSchema[None] = None
+    """What the worker said of it, where it said something."""
+
+
 class Details(ResponseModel):
     """What a session says besides its steps; each key is present only where a worker used it.
 
@@ -99,6 +115,8 @@ class Details(ResponseModel):
     """What ended it, beyond its status."""
     accepts: list[Literal["cancel", "retry"]] | SkipJsonSchema[None] = None
     """What readers may ask of its worker."""
+    requests: list[Request] | SkipJsonSchema[None] = None
+    """What they asked, the newest first; the newest ten are kept."""
 
 
 class SessionSummary(Details):
@@ -115,7 +133,7 @@ class SessionSummary(Details):
 
 
 class ListedSession(SessionSummary):
-    """A session in the list of all."""
+    """A session in the list of all, which does not show what readers asked."""
 
     created_at: AwareDatetime
     updated_at: AwareDatetime
@@ -226,11 +244,50 @@ class StepDefinitions(ResponseModel):
     steps: list[StepDefinition]
 
 
-class Applied(ResponseModel):
+class AskedRequest(ResponseModel):
+    """A request that no worker has answered yet."""
+
+    id: Annotated[str, Field(min_length=1)]
+    kind: Literal["cancel", "retry"]
+    step: StepNumber | None
+
+
+class Asked(ResponseModel):
+    """What readers ask of the worker."""
+
+    requests: Annotated[list[AskedRequest], Field(min_length=1)] | SkipJsonSchema[None] = None
+    """Present only while there are such requests."""
+
+
+class Applied(Asked):
     """An update was applied."""
 
     success: Literal[True]
     session_id: SessionId
+
+
+class OpenRequest(Request):
+    """A request that is not settled yet."""
+
+    state: Literal["asked", "seen"]
+
+
+class OpenRequests(ResponseModel):
+    """The requests of a session that are not settled yet, the newest first."""
+
+    requests: list[OpenRequest]
+
+
+class RequestOfSession(OpenRequest):
+    """A request of one of several sessions."""
+
+    session_id: SessionId
+
+
+class RequestsOfSessions(ResponseModel):
+    """The requests of several sessions that are not settled yet."""
+
+    requests: list[RequestOfSession]
 
 
 class Problem(ResponseModel):
@@ -243,7 +300,7 @@ class Problem(ResponseModel):
     success: Literal[False]
 
 
-class Accepted(ResponseModel):
+class Accepted(Asked):
     """One of several updates was applied."""
 
     status: Literal[200]

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import Advance, Command, Complete, Create, Describe, Finish, Plan, Skip, Start, StepName
+from progress_sse.core.commands import (
+    Acknowledge,
+    Advance,
+    Ask,
+    Command,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Plan,
+    Skip,
+    Start,
+    StepName,
+)
 from progress_sse.core.details import NO_DETAILS, Claim, Link
-from progress_sse.core.errors import AttemptSupersededError
+from progress_sse.core.errors import AttemptSupersededError, SessionCancelledError
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
@@ -31,8 +44,11 @@ COMMANDS: dict[str, Command] = {
     "a plan": Plan((StepDefinition("Check", 5, 6), StepDefinition("日本語"), StepDefinition("Upload"))),
     "links": Complete(1, message="done", links=(Link("Result", "/files/1"),), attempt_id="A"),
     "a second attempt": Start(1, (), attempt_id="B", lease_ms=1000),
+    "a request": Ask("cancel", "c", 1, HOSTILE_TEXT),
+    "an answer": Acknowledge("c", "seen", "after 日本語"),
     "a step that is skipped": Skip(StepName("日本語"), "not needed"),
     "the end": Finish(success=False, error="boom", conclusion="cancelled"),
+    "another request": Ask("retry", "r"),
     "a retry": Start(2, (), attempt_id="C"),
     "the definite end": Finish(),
 }
@@ -69,11 +85,34 @@ class TestStory:
         assert before is not None
         details = before.session.details
         assert details.claims == {1: Claim("B", 1000), 2: Claim("C")}
+        assert [(each.id, each.state, each.message) for each in details.requests] == [
+            ("r", "honoured", None),
+            ("c", "honoured", "after 日本語"),
+        ]
         assert (details.creator, details.replaced, details.is_finished) == (None, ("A",), True)
         await backend.aclose()
         await backend.open()
         after = await store.load("s")
         assert after is None or after == before  # Memory is lost with its process.
+
+    async def test_a_durable_backend_keeps_that_a_session_was_cancelled(
+        self, store: ProgressStore, backend: Backend
+    ) -> None:
+        """Which readers do not see by a key of its own."""
+        await store.create_session("s", 2, accepts=["cancel", "retry"])
+        await store.ask("s", "cancel")
+        before = await store.load("s")
+        assert before is not None
+        assert before.session.details.is_cancelled
+        await backend.aclose()
+        await backend.open()
+        after = await store.load("s")
+        assert after is None or after == before  # Memory is lost with its process.
+        if after is not None:
+            with pytest.raises(SessionCancelledError):
+                await store.start_step("s", 1)
+            await store.ask("s", "retry")
+            await store.start_step("s", 1)
 
     async def test_the_log_reaches_back_to_the_last_snapshot(self, store: ProgressStore, backend: Backend) -> None:
         """Who comes back from before it gets the newest snapshot."""

@@ -1,0 +1,89 @@
+"""The endpoints by which readers ask something of a worker, and the worker learns of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.requests import Request
+
+from progress_sse.api.idempotency_keys import idempotency_key
+from progress_sse.api.preferred_wait import wait_as_preferred
+from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
+from progress_sse.api.request_body import read_body
+from progress_sse.api.request_model import RequestBody
+from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
+from progress_sse.core.commands import Ask
+from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
+from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.requests import Requests, taken_request
+from progress_sse.service import ProgressService
+from progress_sse.store.session_operations import make_request_id
+from progress_sse.store.types import Record, fingerprint
+from progress_sse.wire.details_json import show_request
+from progress_sse.wire.json_text import encode_json
+
+REQUEST: Final = "request"
+"""The kind of request that this is; an idempotency key identifies a request of one kind."""
+
+
+async def ask(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/progress/{session_id}/requests`: 202, or 200 where an open request of the kind is there already."""
+    session_id = session_id_of(request)
+    await service.authorizer.check(request, "control", session_id)
+    body = await read_body(request, RequestBody, service.body_limits)
+    key = idempotency_key(request, REQUEST, body)
+    request_id = _request_id(session_id, key)
+    command = Ask(body.kind, request_id, body.step, body.reason, run_of(request), condition_of(request))
+    record = (await service.store.apply(session_id, command, key)).record
+    if record is None:
+        raise SessionNotFoundError
+    taken = taken_request(record.session.details.requests, request_id, body.kind)
+    if taken is None:
+        raise RequestNotFoundError
+    return json_reply(show_request(taken), 202 if taken.id == request_id else 200)
+
+
+def _request_id(session_id: str, key: IdempotencyKey | None) -> str:
+    """Return the id of a request; the same one for the same key, so that a repetition finds it."""
+    return make_request_id() if key is None else fingerprint(f"{REQUEST} {session_id}/{key.key}")
+
+
+async def list_of_session(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress/{session_id}/requests`: what is not settled yet; where preferred, once the worker is asked."""
+    session_id = session_id_of(request)
+    authorization = await service.authorizer.check(request, "read", session_id)
+    applied = await wait_as_preferred(
+        service, request, authorization, [session_id], lambda record: record is None or _is_asked(record)
+    )
+    record = await service.store.load(session_id)
+    if record is None:
+        raise SessionNotFoundError
+    return _listing(_open_requests(record), applied)
+
+
+async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/requests?session_id=a&session_id=b`: the same, of several sessions."""
+    session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
+    authorization = await service.authorizer.check(request, "read", *session_ids)
+    applied = await wait_as_preferred(service, request, authorization, session_ids, _is_asked)
+    listed: list[dict[str, object]] = []
+    for session_id in session_ids:
+        record = await service.store.load(session_id)
+        listed += [{"session_id": session_id, **each} for each in _open_requests(record)]
+    return _listing(listed, applied)
+
+
+def _requests(record: Record | None) -> Requests:
+    return record.session.details.requests if record is not None else ()
+
+
+def _open_requests(record: Record | None) -> Sequence[dict[str, object]]:
+    return [show_request(each) for each in _requests(record) if each.is_open]
+
+
+def _is_asked(record: Record | None) -> bool:
+    """Return whether a worker that waits is to be told: of requests that it has seen it knows."""
+    return any(each.state == "asked" for each in _requests(record))
+
+
+def _listing(listed: Sequence[dict[str, object]], applied: Mapping[str, str]) -> Reply:
+    return Reply(200, {"content-type": JSON, **UNCACHED, **applied}, encode_json({"requests": listed}))

@@ -1,0 +1,46 @@
+"""Waiting for a change before a request is answered, where the client prefers that [RFC 7240 §4.3]."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from starlette.requests import Request
+
+from progress_sse.api.request_parts import counted_caller
+from progress_sse.auth.authorizer import Authorization
+from progress_sse.core.errors import UnauthorizedError
+from progress_sse.service import ProgressService
+from progress_sse.store.types import Record
+from progress_sse.streaming.waits import WaitRequest
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.prefer import preferred_wait_s
+
+NOT_APPLIED: Final[Mapping[str, str]] = {}
+
+
+async def wait_as_preferred(
+    service: ProgressService,
+    request: Request,
+    authorization: Authorization,
+    session_ids: Sequence[str],
+    is_met: Callable[[Record | None], bool],
+) -> Mapping[str, str]:
+    """Wait until one of the sessions is as `is_met` says, or for as long as the request prefers.
+
+    It does not wait where all places are taken, and not to the end when the server shuts down.
+
+    Returns:
+        The header that tells the client that its preference was applied; nothing if it was not.
+
+    Raises:
+        UnauthorizedError: The client's authorization has ended meanwhile.
+        StoreUnavailableError: The store does not answer.
+    """
+    seconds = preferred_wait_s(header_values(request, b"prefer"))
+    if not seconds:
+        return NOT_APPLIED
+    caller = counted_caller(service.settings, request, authorization)
+    wanted = WaitRequest(session_ids, is_met, seconds, request.receive, authorization.expires_at, caller)
+    outcome = await service.streams.waits.run(wanted)
+    if outcome == "expired":
+        raise UnauthorizedError
+    return {"preference-applied": f"wait={seconds}"} if outcome in ("met", "unmet") else NOT_APPLIED

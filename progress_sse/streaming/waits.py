@@ -1,0 +1,176 @@
+"""Requests that wait until a session changes as they want, and their end.
+
+A wait ends with the first of these, and releases all that it holds:
+
+* the *store* has a record that the request waits for (`met`);
+* the *time* that it would wait is over (`unmet`);
+* the *client* goes (`gone`);
+* the *server* shuts down (`drained`);
+* the *authorization* of the client ends (`expired`).
+
+The channel of a session says when to look, and the store is what counts: on several servers a channel may be a moment
+behind the store that a poll reads.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import Literal, NamedTuple, TypeAlias
+
+from starlette.types import Receive
+
+from progress_sse._internal.cancel_tasks import cancel
+from progress_sse._internal.clock import Clock
+from progress_sse.store.types import Record
+from progress_sse.streaming.expiry import Expiry
+from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.places import Places
+
+WaitOutcome: TypeAlias = Literal["met", "unmet", "gone", "drained", "expired", "refused"]
+"""How a wait ended; `refused`: it did not begin, as there was no place or the server shuts down."""
+
+
+class WaitRequest(NamedTuple):
+    """The request of a client that waits.
+
+    Attributes:
+        session_ids: The sessions, one of which is enough; they need not exist.
+        is_met: Whether a session is as the client waits for it; `None` stands for one that does not exist.
+        seconds: For how long it waits at most.
+        receive: Says when the client has gone, as ASGI does.
+        expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
+        caller: The identity of the client (see ``auth.caller_identity``); `None` if places are not limited by it.
+    """
+
+    session_ids: Sequence[str]
+    is_met: Callable[[Record | None], bool]
+    seconds: float
+    receive: Receive
+    expires_at: float | None = None
+    caller: str | None = None
+
+
+class Waits:
+    """The requests of this process that wait. They take places as streams do.
+
+    Attributes:
+        ended: How many waits have ended, by outcome.
+    """
+
+    def __init__(self, hub: Hub, expiry: Expiry, clock: Clock, places: Places) -> None:
+        """Watch the sessions at `hub`."""
+        self.ended: Counter[WaitOutcome] = Counter()
+        self._hub = hub
+        self._expiry = expiry
+        self._clock = clock
+        self._places = places
+        self._is_draining = False
+        self._open: set[_Wait] = set()
+
+    def __len__(self) -> int:
+        """Return how many requests wait."""
+        return len(self._open)
+
+    async def run(self, request: WaitRequest) -> WaitOutcome:
+        """Wait as the request wants, and return what ended it.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        outcome: WaitOutcome = "met" if await _is_met_in(self._hub, request) else await self._wait(request)
+        self.ended[outcome] += 1
+        return outcome
+
+    async def _wait(self, request: WaitRequest) -> WaitOutcome:
+        if self._is_draining or self._places.shortage(request.caller) is not None:
+            return "refused"
+        wait = _Wait(request)
+        with self._admitted(wait):
+            return await wait.run(self._hub, self._clock)
+
+    @contextmanager
+    def _admitted(self, wait: "_Wait") -> Iterator[None]:
+        request = wait.request
+        self._open.add(wait)
+        self._places.take(request.caller)
+        if request.expires_at is not None:
+            self._expiry.add(request.expires_at, wait.expire)
+        try:
+            yield
+        finally:
+            self._open.remove(wait)
+            self._places.give_back(request.caller)
+            if request.expires_at is not None:
+                self._expiry.remove(request.expires_at, wait.expire)
+
+    def drain(self) -> None:
+        """End every wait, and let none begin."""
+        self._is_draining = True
+        for wait in tuple(self._open):
+            wait.end("drained")
+
+    def reopen(self) -> None:
+        """Let requests wait again, in a process that continues after a drain."""
+        self._is_draining = False
+
+
+class _Wait:
+    """One request that waits."""
+
+    def __init__(self, request: WaitRequest) -> None:
+        self.request = request
+        self._outcome: asyncio.Future[WaitOutcome] = asyncio.get_running_loop().create_future()
+        self._may_be_met = asyncio.Event()
+
+    async def run(self, hub: Hub, clock: Clock) -> WaitOutcome:
+        """Wait for the first event that ends it."""
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(each) for each in (self._look(hub), self._time_out(clock), self._follow_client())]
+        try:
+            return await self._outcome
+        finally:
+            await cancel(*tasks)
+
+    def end(self, outcome: WaitOutcome) -> None:
+        """End it, unless it has ended."""
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    def expire(self) -> None:
+        """End it, as the client's authorization has."""
+        self.end("expired")
+
+    async def _look(self, hub: Hub) -> None:
+        try:
+            async with AsyncExitStack() as watches:
+                for session_id in dict.fromkeys(self.request.session_ids):
+                    await watches.enter_async_context(hub.watching(session_id, self._on_change))
+                while not await _is_met_in(hub, self.request):
+                    await self._may_be_met.wait()
+                    self._may_be_met.clear()
+            self.end("met")
+        except Exception as error:  # noqa: BLE001  # the request is refused with it
+            if not self._outcome.done():
+                self._outcome.set_exception(error)
+
+    def _on_change(self, record: Record | None) -> None:
+        if self.request.is_met(record):
+            self._may_be_met.set()
+
+    async def _time_out(self, clock: Clock) -> None:
+        await clock.sleep(self.request.seconds)
+        self.end("unmet")
+
+    async def _follow_client(self) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+        self.end("gone")
+
+
+async def _is_met_in(hub: Hub, request: WaitRequest) -> bool:
+    """Return whether the store has a session as the client waits for it."""
+    for session_id in request.session_ids:
+        if request.is_met(await hub.load(session_id)):
+            return True
+    return False

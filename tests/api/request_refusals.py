@@ -1,0 +1,49 @@
+"""Requests to a worker, and answers of workers, that are refused; rows as in ``refusals``."""
+
+from __future__ import annotations
+
+from tests.api.refusal import CANARY, JSON, REQUESTS, Refusal, Rows, json_of, update
+
+NO_KINDS = ('"stop"', '"Cancel"', '"canary"', '""', "1", "null", "true", '["cancel"]', '"\\ud800"')
+NO_STEPS = ("0", "-1", "1.0", "true", '"1"', "[]", '{"step":1}', "1e400")
+NO_WORDS = (f'"{CANARY}{"x" * 495}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
+NO_REQUEST_IDS = ('""', f'"{CANARY}{"x" * 59}"', '"canary\\u0000"', '"canary\\ud800"', "1", "null", '["canary"]')
+NO_STATES = ('"asked"', '"too_late"', '"Seen"', '""', "null", "1", '["seen"]', '"canary"')
+
+
+def asking(body: bytes, problem: str = "invalid-request", status: int = 422, session_id: str = "s") -> Refusal:
+    """A request to the worker of a session."""
+    target = REQUESTS.replace("/s/", f"/{session_id}/")
+    return Refusal("POST", target, status, problem, body, tuple(JSON.items()))
+
+
+def asks() -> Rows:
+    """Requests that no session takes, and those that this one does not take."""
+    yield "nothing is asked", asking(b"{}")
+    for kind in NO_KINDS:
+        yield f"kind {kind}", asking(json_of(kind=kind))
+    for kind in ('"cancel"', '"retry"'):
+        yield f"{kind} is not accepted", asking(json_of(kind=kind), "request-not-accepted", 409)
+        yield f"{kind} of nothing", asking(json_of(kind=kind), "session-not-found", 404, "new")
+        for step in NO_STEPS:
+            yield f"{kind} of step {step}", asking(json_of(kind=kind, step=step))
+        for words in NO_WORDS:
+            yield f"{kind} because of {words[:20]}", asking(json_of(kind=kind, reason=words))
+    for key in ("state", "id", "Kind", "message", "", "\\u0000", "x" * 1000):
+        yield f"unknown key {key[:20]}", asking(json_of(kind='"cancel"', **{key: f'"{CANARY}"'}))
+    yield "requests of nothing", Refusal("GET", "/api/progress/new/requests", 404, "session-not-found")
+
+
+def acknowledgements() -> Rows:
+    """Answers to a request that are none, or to a request that is not known."""
+    fit = {"action": '"acknowledge"', "request": '"canary"', "state": '"seen"'}
+    for state in ('"seen"', '"honoured"', '"declined"'):
+        yield f"{state} of an unknown request", update(json_of(**fit | {"state": state}), "request-not-found", 404)
+    for key in ("request", "state"):
+        yield f"no {key}", update(json_of(**{name: value for name, value in fit.items() if name != key}))
+    for request_id in NO_REQUEST_IDS:
+        yield f"request {request_id[:20]}", update(json_of(**fit | {"request": request_id}))
+    for state in NO_STATES:
+        yield f"state {state}", update(json_of(**fit | {"state": state}))
+    for words in (*NO_WORDS, "null"):
+        yield f"message {words[:20]}", update(json_of(**fit, message=words))

@@ -1,0 +1,99 @@
+"""Workers that wait until something is asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from progress_sse.core.requests import Request
+from tests.api.test_waiting import DEADLINE_S, Server, serving
+from tests.harness.serving import eventually
+
+REQUESTS = "/api/progress/a/requests"
+OF_SEVERAL = "/api/requests?session_id=none&session_id=a&session_id=b"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server with running sessions `a` and `b` that may be cancelled."""
+    async with serving() as server:
+        for session_id in "ab":
+            await server.service.store.create_session(session_id, 2, accepts=["cancel"])
+            await server.service.store.start_step(session_id, 1)
+        yield server
+
+
+async def cancel(server: Server, session_id: str = "a") -> Request:
+    """Ask to cancel a session."""
+    return await server.service.store.ask(session_id, "cancel")
+
+
+async def waiting(server: Server, path: str, seconds: int = 30) -> asyncio.Task[httpx.Response]:
+    """Begin to wait, and return once the request waits."""
+    waits = server.service.streams.waits
+    task = asyncio.create_task(server.client.get(path, headers={"prefer": f"wait={seconds}"}))
+    await eventually(lambda: len(waits) == 1 or task.done(), DEADLINE_S)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    return task
+
+
+@pytest.mark.parametrize("path", [REQUESTS, OF_SEVERAL])
+async def test_a_worker_learns_at_once_what_is_asked(server: Server, path: str) -> None:
+    """Though its session is one of several; other changes of a session are none of its business."""
+    task = await waiting(server, path)
+    await server.service.store.report_progress("a", 1, 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    asked = await cancel(server)
+    response = await task
+    assert response.headers["preference-applied"] == "wait=30"
+    assert [each["id"] for each in response.json()["requests"]] == [asked.id]
+
+
+async def test_a_worker_waits_for_any_of_its_sessions(server: Server) -> None:
+    """Each request comes with its session."""
+    task = await waiting(server, OF_SEVERAL)
+    await cancel(server, "b")
+    assert [each["session_id"] for each in (await task).json()["requests"]] == ["b"]
+
+
+@pytest.mark.parametrize("path", [REQUESTS, OF_SEVERAL])
+async def test_a_worker_that_has_seen_it_waits_for_the_next(server: Server, path: str) -> None:
+    """What it has seen is listed, and is no reason to answer."""
+    asked = await cancel(server)
+    response = await server.client.get(path, headers={"prefer": "wait=30"})
+    assert (response.status_code, len(response.json()["requests"])) == (200, 1)
+    await server.service.store.acknowledge("a", asked.id, "seen")
+    task = await waiting(server, path, 7)
+    server.clock.advance(7)
+    response = await task
+    assert response.headers["preference-applied"] == "wait=7"
+    assert [each["state"] for each in response.json()["requests"]] == ["seen"]
+
+
+async def test_a_worker_learns_that_its_session_is_gone(server: Server) -> None:
+    """There is nothing to wait for."""
+    task = await waiting(server, REQUESTS)
+    await server.service.store.delete_session("a")
+    assert (await task).status_code == 404
+    response = await server.client.get(REQUESTS, headers={"prefer": "wait=30"})
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("path", [REQUESTS, OF_SEVERAL])
+async def test_a_worker_for_which_there_is_no_place_is_answered_at_once(path: str) -> None:
+    """Workers that wait and streams share the places."""
+    async with serving(max_streams=1) as server:
+        await server.service.store.create_session("a", 2, accepts=["cancel"])
+        task = await waiting(server, REQUESTS)
+        response = await server.client.get(path, headers={"prefer": "wait=30"})
+        assert (response.status_code, response.json()) == (200, {"requests": []})
+        assert "preference-applied" not in response.headers
+        server.clock.advance(30)
+        assert (await task).json() == {"requests": []}

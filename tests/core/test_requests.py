@@ -1,0 +1,414 @@
+"""What readers ask of a worker, how it answers, and what settles a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from progress_sse.core.commands import (
+    Acknowledge,
+    Advance,
+    Ask,
+    Command,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Lose,
+    Plan,
+    Skip,
+    Stall,
+    Start,
+)
+from progress_sse.core.errors import (
+    AttemptSupersededError,
+    OtherRunError,
+    ProblemError,
+    RequestNotAcceptedError,
+    RequestNotFoundError,
+    RequestOutOfTimeError,
+    RequestSettledError,
+    SessionCancelledError,
+    SessionNotFoundError,
+    StepOutOfRangeError,
+)
+from progress_sse.core.model import Session, SessionStatus, StepDefinition
+from progress_sse.core.request_rules import CANCELLED_BEFORE_START, is_over
+from progress_sse.core.requests import MAX_REQUESTS, Request
+from progress_sse.core.state_machine import apply, timestamp
+from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, session_with
+
+CANCEL = Ask("cancel", "c")
+RETRY = Ask("retry", "r")
+
+
+def accepting(*states: StepState, status: SessionStatus = "running") -> Session:
+    """A session that takes all requests, with steps in these states."""
+    session = session_with(*states, status=status)
+    details = session.details._replace(accepts=("cancel", "retry"))
+    return session._replace(progress=session.progress._replace(details=details))
+
+
+def pending() -> Session:
+    """A session that takes all requests, of which no step was started."""
+    return after(None, Create(DEFINITIONS, accepts=("cancel", "retry")), now=T0)
+
+
+FAILED = accepting("error", status="error")
+
+
+def state(session: Session, request_id: str = "c") -> str:
+    """The state of a request."""
+    return next(each.state for each in session.details.requests if each.id == request_id)
+
+
+class TestAsk:
+    """A reader asks something of the worker."""
+
+    def test_is_told_as_a_change_of_the_session(self) -> None:
+        """No step and no status changes."""
+        outcome = apply("s", accepting("running"), Ask("cancel", "c", 1, "too slow"), T2)
+        assert (outcome.event, outcome.steps) == ("session", ())
+        assert outcome.session is not None
+        assert outcome.session.details.requests == (Request("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
+        assert outcome.session.progress.updated_at == timestamp(T2)
+
+    @pytest.mark.parametrize("command", [CANCEL, RETRY])
+    def test_needs_a_session_that_accepts_it(self, command: Ask) -> None:
+        """Whatever state the session is in."""
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, command, T2)
+        for session in (session_with(), session_with("running"), session_with("error", status="error")):
+            with pytest.raises(RequestNotAcceptedError):
+                apply("s", session, command, T2)
+
+    def test_is_of_its_run(self) -> None:
+        """Where it names one."""
+        with pytest.raises(OtherRunError):
+            apply("s", accepting("running"), CANCEL._replace(run="other"), T2)
+
+    @pytest.mark.parametrize("step", [-1, 0, 4])
+    def test_is_about_a_step_of_the_session(self, step: int) -> None:
+        """Or about none."""
+        with pytest.raises(StepOutOfRangeError):
+            apply("s", accepting("running"), CANCEL._replace(step=step), T2)
+
+    @pytest.mark.parametrize(
+        ("session", "is_in_time"),
+        [
+            (accepting("running"), True),
+            (accepting("success"), True),
+            (accepting("error", "running", status="error"), True),
+            (FAILED, False),
+            (accepting("success", "success", "success", status="completed"), False),
+        ],
+    )
+    def test_to_cancel_needs_a_session_that_is_not_over(self, session: Session, is_in_time: bool) -> None:
+        """One in error is over once none of its steps runs."""
+        if is_in_time:
+            assert state(after(session, CANCEL)) == "asked"
+        else:
+            with pytest.raises(RequestOutOfTimeError):
+                apply("s", session, CANCEL, T2)
+
+    @pytest.mark.parametrize(
+        ("session", "is_in_time"),
+        [
+            (FAILED, True),
+            (pending(), False),
+            (accepting("running"), False),
+            (accepting("error", "running", status="error"), False),
+            (accepting("success", "success", "success", status="completed"), False),
+        ],
+    )
+    def test_to_retry_needs_a_session_that_failed(self, session: Session, is_in_time: bool) -> None:
+        """And of which no step runs."""
+        if is_in_time:
+            assert state(after(session, RETRY), "r") == "asked"
+        else:
+            with pytest.raises(RequestOutOfTimeError):
+                apply("s", session, RETRY, T2)
+
+    @pytest.mark.parametrize("acknowledgements", [(), (Acknowledge("c", "seen"),)])
+    def test_again_finds_the_open_one(self, acknowledgements: tuple[Command, ...]) -> None:
+        """Which stays as it is."""
+        session = after(accepting("running"), CANCEL, *acknowledgements)
+        assert apply("s", session, Ask("cancel", "other", 2, "why"), T2).session is session
+
+    def test_of_a_known_id_changes_nothing(self) -> None:
+        """Though it is settled, and out of time."""
+        session = after(accepting("running"), CANCEL, Acknowledge("c", "declined"), Finish())
+        assert apply("s", session, CANCEL, T2).session is session
+
+    def test_is_possible_again_once_settled(self) -> None:
+        """The newest request is the first."""
+        session = after(accepting("running"), CANCEL, Acknowledge("c", "declined"), CANCEL._replace(request_id="d"))
+        assert [(each.id, each.state) for each in session.details.requests] == [("d", "asked"), ("c", "declined")]
+
+    def test_is_remembered_until_there_are_ten_newer(self) -> None:
+        """The oldest is forgotten."""
+        session = accepting("running")
+        for number in range(MAX_REQUESTS + 1):
+            session = after(session, Ask("cancel", str(number)), Acknowledge(str(number), "declined"))
+        assert [each.id for each in session.details.requests] == [str(number) for number in range(10, 0, -1)]
+
+    def test_without_words_has_no_reason(self) -> None:
+        """Empty text says nothing."""
+        assert after(accepting("running"), CANCEL._replace(reason="")).details.requests[0].reason is None
+
+
+class TestAcknowledge:
+    """The worker answers."""
+
+    @pytest.mark.parametrize("command", [Acknowledge("c", "seen"), Acknowledge("c", "honoured", "stopped at 3")])
+    def test_moves_the_request_on(self, command: Acknowledge) -> None:
+        """And changes nothing else."""
+        before = after(accepting("running"), CANCEL, now=T0)
+        outcome = apply("s", before, command, T2)
+        assert outcome.event == "session"
+        expected = before.details.requests[0]._replace(state=command.state, message=command.message)
+        assert outcome.session is not None
+        assert outcome.session.details == before.details._replace(requests=(expected,))
+
+    def test_needs_a_request_that_is_remembered(self) -> None:
+        """Of the same session."""
+        with pytest.raises(SessionNotFoundError):
+            apply("s", None, Acknowledge("c", "seen"), T2)
+        with pytest.raises(RequestNotFoundError):
+            apply("s", accepting("running"), Acknowledge("c", "seen"), T2)
+
+    @pytest.mark.parametrize("first", ["honoured", "declined"])
+    @pytest.mark.parametrize("second", ["seen", "honoured", "declined"])
+    def test_never_goes_back(self, first: str, second: str) -> None:
+        """The first final answer stays; the same one again is a repeat."""
+        session = after(accepting("running"), CANCEL, _acknowledge(first))
+        if first == second:
+            assert apply("s", session, _acknowledge(second), T2).session is session
+        else:
+            with pytest.raises(RequestSettledError):
+                apply("s", session, _acknowledge(second), T2)
+
+    def test_of_a_settled_request_gets_no_other_words(self) -> None:
+        """Its answer is final."""
+        session = after(accepting("running"), CANCEL, Acknowledge("c", "honoured", "stopped"))
+        assert apply("s", session, Acknowledge("c", "honoured"), T2).event is None
+        with pytest.raises(RequestSettledError):
+            apply("s", session, Acknowledge("c", "honoured", "other"), T2)
+
+    def test_comes_too_late_after_the_end(self) -> None:
+        """The session ended otherwise."""
+        session = after(accepting("running"), CANCEL, Finish())
+        with pytest.raises(RequestSettledError):
+            apply("s", session, Acknowledge("c", "honoured"), T2)
+
+    def test_keeps_the_words_so_far(self) -> None:
+        """Where it brings none."""
+        session = after(accepting("running"), CANCEL, Acknowledge("c", "seen", "after this file"))
+        assert after(session, Acknowledge("c", "honoured")).details.requests[0].message == "after this file"
+        assert after(session, Acknowledge("c", "seen", "soon")).details.requests[0].message == "soon"
+
+    def test_is_of_an_attempt_that_holds_the_session(self) -> None:
+        """As all that workers say of the session."""
+        start = Start(1, DEFINITIONS, attempt_id="a")
+        session = after(accepting(), start, start._replace(attempt_id="b"), CANCEL)
+        with pytest.raises(AttemptSupersededError):
+            apply("s", session, Acknowledge("c", "seen", attempt_id="a"), T2)
+        assert state(after(session, Acknowledge("c", "seen", attempt_id="b"))) == "seen"
+
+
+def _acknowledge(state: str) -> Acknowledge:
+    return Acknowledge("c", state)  # type: ignore[arg-type]  # one of its states
+
+
+class TestCancel:
+    """What settles a request to cancel."""
+
+    @pytest.mark.parametrize("acknowledgements", [(), (Acknowledge("c", "seen"),)])
+    @pytest.mark.parametrize(
+        ("command", "settled"),
+        [
+            (Complete(1, success=False, conclusion="cancelled"), "honoured"),
+            (Finish(success=False, conclusion="cancelled"), "honoured"),
+            (Complete(1, success=False), "too_late"),
+            (Finish(success=False), "too_late"),
+            (Finish(), "too_late"),
+            (Complete(1), "open"),
+            (Advance(1, 2), "open"),
+            (Start(2, DEFINITIONS), "open"),
+            (Skip(2), "open"),
+            (Describe(title="t"), "open"),
+        ],
+    )
+    def test_is_honoured_or_too_late(
+        self, acknowledgements: tuple[Command, ...], command: Command, settled: str
+    ) -> None:
+        """In the same commit as the end of the session, and told by its event."""
+        session = after(accepting("running"), CANCEL, *acknowledgements)
+        outcome = apply("s", session, command, T2)
+        assert outcome.session is not None
+        assert state(outcome.session) == (state(session) if settled == "open" else settled)
+
+    def test_is_told_with_the_step_that_ended(self) -> None:
+        """One change has one event."""
+        session = after(accepting("running"), CANCEL)
+        outcome = apply("s", session, Complete(1, success=False, conclusion="cancelled"), T2)
+        assert (outcome.event, outcome.steps) == ("step", (1,))
+
+    def test_is_honoured_while_other_steps_run(self) -> None:
+        """The worker says that it stopped because it was asked to."""
+        session = after(accepting("running", "running"), CANCEL)
+        assert state(after(session, Complete(1, success=False, conclusion="cancelled"))) == "honoured"
+
+    def test_stays_open_while_a_step_runs(self) -> None:
+        """The session is not over by the failure of another one."""
+        session = after(accepting("running", "running"), CANCEL, Complete(1, success=False))
+        assert state(session) == "asked"
+        assert state(after(session, Complete(2))) == "too_late"
+
+    def test_is_not_honoured_by_a_repeat(self) -> None:
+        """Which may be the late copy of an earlier report."""
+        end = Complete(1, success=False, conclusion="cancelled")
+        session = after(accepting("running", "running"), end, CANCEL)
+        assert apply("s", session, end, T2).session is session
+
+    def test_is_too_late_once_the_last_step_is_skipped(self) -> None:
+        """That completes the session."""
+        session = after(accepting("success", "success"), CANCEL, Skip(3))
+        assert (session.progress.status, state(session)) == ("completed", "too_late")
+
+    def test_is_too_late_once_the_worker_is_lost(self) -> None:
+        """The session is in error then, and nothing of it runs."""
+        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+        session = after(accepting(), start, CANCEL, Stall(1, timestamp(T2), 1000), Lose(1, 2000))
+        assert (session.progress.status, state(session)) == ("error", "too_late")
+        assert state(after(session, Advance(1, 1, attempt_id="a"))) == "too_late"
+
+
+class TestRetry:
+    """What settles a request to try again."""
+
+    def test_is_honoured_by_a_start(self) -> None:
+        """Of any step."""
+        outcome = apply("s", after(FAILED, RETRY), Start(2, DEFINITIONS), T2)
+        assert outcome.event == "step"
+        assert outcome.session is not None
+        assert state(outcome.session, "r") == "honoured"
+
+    @pytest.mark.parametrize("command", [Finish(), Complete(1)])
+    def test_is_too_late_once_the_session_is_completed(self, command: Command) -> None:
+        """There is nothing to try again."""
+        failed = accepting("error", "success", "success", status="error")
+        assert state(after(failed, RETRY, command), "r") == "too_late"
+
+
+class TestCancelledBeforeStart:
+    """The server itself cancels a session of which no step was started."""
+
+    def test_fails_the_session(self) -> None:
+        """No step changes, so a snapshot tells it."""
+        outcome = apply("s", pending(), CANCEL._replace(reason="not needed"), T2)
+        assert (outcome.event, outcome.steps) == ("snapshot", ())
+        session = outcome.session
+        assert session is not None
+        assert (session.progress.status, session.progress.updated_at) == ("error", timestamp(T2))
+        assert (session.details.error, session.details.conclusion) == (CANCELLED_BEFORE_START, "cancelled")
+        assert session.details.requests == (Request("c", "cancel", None, "honoured", timestamp(T2), "not needed"),)
+
+    def test_also_while_steps_are_only_skipped(self) -> None:
+        """None of them was started."""
+        assert after(pending(), Skip(1), CANCEL).progress.status == "error"
+
+    def test_does_not_concern_one_that_was_started(self) -> None:
+        """Though no step of it runs; its worker is to answer."""
+        started = after(pending(), Start(1, DEFINITIONS), Complete(1))
+        assert state(after(started, CANCEL)) == "asked"
+
+    @pytest.mark.parametrize(
+        "others", [(), (Skip(1),), (RETRY, Acknowledge("r", "declined")), (Finish(success=False),)]
+    )
+    def test_allows_no_start(self, others: tuple[Command, ...]) -> None:
+        """So that a queue can skip the job."""
+        session = after(pending(), CANCEL, *others)
+        for number in (1, 2):
+            with pytest.raises(SessionCancelledError):
+                apply("s", session, Start(number, DEFINITIONS), T2)
+
+    def test_allows_no_further_steps(self) -> None:
+        """They would open it again."""
+        session = after(None, Create((), open_ended=True, accepts=("cancel", "retry")), CANCEL)
+        with pytest.raises(SessionCancelledError):
+            apply("s", session, Plan((StepDefinition("a"),)), T2)
+        planned = after(session, RETRY, Plan((StepDefinition("a"),)))
+        assert planned.progress.status == "pending"
+        assert after(planned, Start(1, ())).progress.status == "running"
+
+    @pytest.mark.parametrize("answers", [(), (Acknowledge("r", "seen"),), (Acknowledge("r", "honoured"),)])
+    def test_may_be_tried_again(self, answers: tuple[Command, ...]) -> None:
+        """Where a reader asks for that, and the worker does not decline it."""
+        session = after(pending(), CANCEL, RETRY, *answers, Start(1, DEFINITIONS))
+        assert (session.progress.status, state(session, "r")) == ("running", "honoured")
+        assert (session.details.error, session.details.conclusion, session.details.is_cancelled) == (None, None, False)
+        again = after(session, Finish(success=False, conclusion="cancelled"))
+        assert after(again, Start(1, DEFINITIONS)).progress.status == "running"
+
+    def test_is_no_more_once_the_session_is_created_again(self) -> None:
+        """That is another run."""
+        session = after(pending(), CANCEL, Create(DEFINITIONS), Start(1, DEFINITIONS))
+        assert session.progress.status == "running"
+
+    def test_is_no_more_once_a_worker_completes_it(self) -> None:
+        """Its word is the last."""
+        session = after(pending(), CANCEL, Finish(), Start(1, DEFINITIONS))
+        assert session.progress.status == "running"
+
+
+def _made(command: Callable[..., Command], **given_values: st.SearchStrategy[object]) -> st.SearchStrategy[Command]:
+    return st.fixed_dictionaries(given_values).map(lambda values: command(**values))
+
+
+_steps, _ids, _texts = st.integers(1, 3), st.sampled_from("abcd"), st.sampled_from([None, "", "m"])
+_conclusions = st.sampled_from([None, "cancelled"])
+asks = _made(Ask, kind=st.sampled_from(["cancel", "retry"]), request_id=_ids, step=st.none() | _steps, reason=_texts)
+acknowledgements = _made(
+    Acknowledge, request=_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=_texts
+)
+reports = st.one_of(
+    _made(Start, step=_steps, definitions=st.just(DEFINITIONS)),
+    _made(Complete, step=_steps, success=st.just(value=True)),
+    _made(Complete, step=_steps, success=st.just(value=False), conclusion=_conclusions),
+    _made(Finish, success=st.just(value=False), conclusion=_conclusions),
+    _made(Finish),
+    _made(Skip, step=_steps),
+    _made(Plan, definitions=st.just(DEFINITIONS[:1])),
+)
+FORWARD = ["asked", "seen", "settled"]
+
+
+def _rank(request: Request) -> int:
+    return FORWARD.index(request.state if request.is_open else "settled")
+
+
+@given(st.booleans(), st.lists(asks | acknowledgements | reports, max_size=30))
+@example(False, [Ask("cancel", "a"), Ask("retry", "b"), Start(1, DEFINITIONS)])
+def test_requests_only_move_on(is_open_ended: bool, commands: list[Command]) -> None:
+    """Whatever is said: no settled request changes, at most one of a kind is open, and none that came too late."""
+    session = after(None, Create(DEFINITIONS[:2], open_ended=is_open_ended, accepts=("cancel", "retry")), now=T0)
+    for command in commands:
+        before = session
+        try:
+            session = after(session, command)
+        except ProblemError:
+            continue
+        requests, progress = session.details.requests, session.progress
+        known = {each.id: each for each in requests}
+        assert len(known) == len(requests)
+        for former in before.details.requests:
+            now = known[former.id]
+            assert now == former or (former.is_open and _rank(now) >= _rank(former))
+        open_kinds = [each.kind for each in requests if each.is_open]
+        assert len(set(open_kinds)) == len(open_kinds)
+        assert "cancel" not in open_kinds or not is_over(progress.status, progress.steps)
+        assert "retry" not in open_kinds or progress.status != "completed"
