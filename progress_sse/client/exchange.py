@@ -9,6 +9,7 @@ TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
 _TRANSIENT: Final = _OUTAGE | {TOO_MANY}
 _SUPERSEDED: Final = "attempt-superseded"
+_CANCELLED: Final = "session-cancelled"
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
@@ -90,6 +91,11 @@ class ReportAnswer(NamedTuple):
     def is_retryable(self) -> bool:
         """Whether to retry, at least for some time."""
         return self.is_transient or self.status >= 500
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the session was cancelled before one of its steps was started."""
+        return self.problem == _CANCELLED
 
     @property
     def is_superseded(self) -> bool:

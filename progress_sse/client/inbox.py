@@ -10,26 +10,21 @@ job starts after that, to clean up, are not asked any more.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, Protocol, TypeAlias, get_args
+from typing import Final, Protocol, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.reports import StepRef, describe_error, fit_text
-from progress_sse.core.details import RequestKind
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
 
 _logger: Final = logging.getLogger("progress_sse.client")
-
-MAX_MESSAGE_CHARS: Final = 500
-"""Characters of an answer to a request."""
 
 MAX_KNOWN: Final = 100
 """Requests of a session that are remembered, so that each is told once."""
 
-AnswerState: TypeAlias = Literal["seen", "honoured", "declined"]
-
-Acknowledge: TypeAlias = Callable[[str, AnswerState, str], None]
+Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
 """Sends the state of a request, by its id, with a message."""
 
 
@@ -53,12 +48,12 @@ class Request:
     def honour(self, message: str = "") -> None:
         """Say that the job has done what was asked. A request to cancel then raises nothing."""
         self.is_settled = True
-        self._acknowledge(self.id, "honoured", fit_text(message, MAX_MESSAGE_CHARS))
+        self._acknowledge(self.id, "honoured", fit_text(message, MAX_REQUEST_TEXT_CHARS))
 
     def decline(self, message: str = "") -> None:
         """Say that the job does not do what was asked, and why. A request to cancel then raises nothing."""
         self.is_settled = self.is_declined = True
-        self._acknowledge(self.id, "declined", fit_text(message, MAX_MESSAGE_CHARS))
+        self._acknowledge(self.id, "declined", fit_text(message, MAX_REQUEST_TEXT_CHARS))
 
     def concerns(self, step: StepRef) -> bool:
         """Return whether it is about a step; one that the job knows by its name alone counts as asked."""

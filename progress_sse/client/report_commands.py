@@ -65,8 +65,8 @@ def _session_command(report: SessionReport, sent: _Sent) -> commands.Command:
             return commands.Plan(steps, **sent)
         case Describe(title, labels, links, accepts):
             return commands.Describe(title, labels, links, accepts, **sent)
-        case Acknowledge():
-            raise NotImplementedError
+        case Acknowledge(request, state, message):
+            return commands.Acknowledge(request, state, message or None, **sent)
 
 
 def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> commands.Create:

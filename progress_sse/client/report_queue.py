@@ -22,10 +22,14 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.inbox import AnswerState, Inbox
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Acknowledge, Create, Queueable
+from progress_sse.core.requests import Acknowledgement
+
+CANCELLED_BEFORE: Final = "cancelled-before-it-began"
+"""The id of a request that the server has honoured before the job began."""
 
 _logger: Final = logging.getLogger("progress_sse.client")
 
@@ -223,7 +227,7 @@ class ReportQueue:
                 asked = asked._replace(state="seen")
         return is_news
 
-    def acknowledge(self, request: str, state: AnswerState, message: str) -> None:
+    def acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
         """Queue the answer to a request."""
         self._outbox.put(Acknowledge(request, state, message), time.monotonic())
         self.sender.wake(self)
@@ -322,6 +326,8 @@ class ReportQueue:
         for answer in answers:
             for asked in answer.requests:
                 self.learn(asked)
+            if answer.is_cancelled:  # The job was to be skipped.
+                self.learn(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""

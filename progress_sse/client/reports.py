@@ -8,8 +8,9 @@ from typing import Final, Literal, TypeAlias
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
 from progress_sse.core.commands import UNCHANGED, Unchanged
-from progress_sse.core.details import Link, RequestKind
+from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition, is_text
+from progress_sse.core.requests import Acknowledgement, RequestKind
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
@@ -126,7 +127,7 @@ class Acknowledge(_OfAttempt):
     """Answer the request of a reader, by its id."""
 
     request: str
-    state: Literal["seen", "honoured", "declined"]
+    state: Acknowledgement
     message: str = ""
 
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.handle import diverted
-from progress_sse.client.inbox import AnswerState, Inbox
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import (
     Acknowledge,
@@ -38,7 +38,7 @@ from progress_sse.client.reports import (
     Skip,
     Start,
 )
-from progress_sse.core.details import RequestKind
+from progress_sse.core.requests import Acknowledgement, RequestKind
 
 __all__ = [
     "Acknowledge",
@@ -137,7 +137,7 @@ class _Recording(NullSink):
         """Tell the job what is asked."""
         self._inbox.learn(asked, self._acknowledge)
 
-    def _acknowledge(self, request: str, state: AnswerState, message: str) -> None:
+    def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
         self.put(lambda: lambda: Acknowledge(request, state, message))
 
     def _record(self, entry: Queueable) -> None:

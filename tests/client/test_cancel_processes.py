@@ -8,17 +8,19 @@ import sys
 import textwrap
 import time
 
+import httpx
 import pytest
 
 from tests.client.asking_server import AskingServer
-from tests.harness.serving import ROOT, eventually
+from tests.conftest import Serve
+from tests.harness.serving import ROOT, Server, eventually, session_path
 
 pytestmark = pytest.mark.processes
 
 SOON_S = 20
 
 
-async def start(program: str, server: AskingServer) -> asyncio.subprocess.Process:
+async def start(program: str, server: AskingServer | Server) -> asyncio.subprocess.Process:
     """Start a program that reports on `nightly`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -173,3 +175,22 @@ async def test_the_threads_import_nothing() -> None:
         process = await start(IMPORTS, server)
         await wait_for_the_wait(server)
         assert (await output_of(process)).strip() == ""
+
+
+async def test_a_reader_of_a_real_server_cancels_a_process(serve: Serve) -> None:
+    """The request is honoured by the end of the block, and shown."""
+    server = serve()
+    wait = "import time; progress.flush(); print('sent', flush=True); [time.sleep(0.01) for _ in {rows}]"
+    program = BLOCKING.format(wait=wait.format(rows="progress.step(1).track(range(10_000))"))
+    path = session_path("nightly")
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        process = await start(program, server)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"begun\n"
+        assert await process.stdout.readline() == b"sent\n"
+        asked = await client.post(f"{path}/requests", json={"kind": "cancel", "reason": "wrong file"})
+        assert asked.status_code == 202
+        await output_of(process)
+        session = (await client.get(path)).json()
+    assert (session["status"], session["conclusion"]) == ("error", "cancelled")
+    assert [(each["id"], each["state"]) for each in session["requests"]] == [(asked.json()["id"], "honoured")]
