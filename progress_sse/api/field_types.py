@@ -9,6 +9,7 @@ from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE
 from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.parts import MAX_PART_CHARS, MAX_PARTS
 from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import IS_TEXT, PLAIN, check_text
@@ -86,6 +87,8 @@ LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INT
 AttemptId = Annotated[
     str, Field(strict=True, min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
 ]
+PartName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_PART_CHARS, json_schema_extra=PLAIN), IS_TEXT]
+PartsTotal = Annotated[int, Field(strict=True, ge=1, le=MAX_PARTS)]
 Title = Annotated[
     str, Field(strict=True, min_length=1, max_length=details.MAX_TITLE_CHARS, json_schema_extra=PLAIN), IS_TEXT
 ]

@@ -16,6 +16,7 @@ from progress_sse.core.commands import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     Skip,
     Start,
     StepName,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
 )
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.limits import BodyLimits
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
@@ -87,6 +89,7 @@ def _start(body: UpdateBody, context: UpdateContext) -> Start:
         body.lost_after_ms,
         body.ago_ms,
         context.limits.max_total_steps,
+        body.parts_total,
     )
 
 
@@ -106,14 +109,12 @@ def _complete(body: UpdateBody, context: UpdateContext) -> Complete:
 
 
 def _advance(body: UpdateBody, context: UpdateContext) -> Advance:
-    step = _target(body)
-    if body.current is None:
+    step, current = _target(body), _current(body)
+    if current is None:
         raise InvalidRequestError("current: Field required.")
-    if body.total is not None and body.current > body.total:
-        raise InvalidRequestError("current: must not be more than total.")
     return Advance(
         step,
-        body.current,
+        current,
         body.total,
         body.message,
         context.run,
@@ -121,6 +122,41 @@ def _advance(body: UpdateBody, context: UpdateContext) -> Advance:
         body.attempt_id,
         body.ago_ms,
     )
+
+
+def _current(body: UpdateBody) -> int | None:
+    if body.total is not None and body.current is not None and body.current > body.total:
+        raise InvalidRequestError("current: must not be more than total.")
+    return body.current
+
+
+def _part(body: UpdateBody, context: UpdateContext) -> ReportPart:
+    step, current = _target(body), _current(body)
+    if body.part is None:
+        raise InvalidRequestError("part: Field required.")
+    if body.status is None:
+        raise InvalidRequestError("status: Field required.")
+    if current is None and body.total is not None:
+        raise InvalidRequestError("total: needs a current.")
+    return ReportPart(
+        step,
+        body.part,
+        body.status,
+        current,
+        body.total,
+        _short("message", body.message),
+        _short("error", body.error),
+        context.run,
+        context.only_if,
+        body.attempt_id,
+        body.ago_ms,
+    )
+
+
+def _short(field: str, text: str) -> str:
+    if len(text) > MAX_PART_TEXT_CHARS:
+        raise InvalidRequestError(f"{field}: has more than {MAX_PART_TEXT_CHARS} characters.")
+    return text
 
 
 def _skip(body: UpdateBody, context: UpdateContext) -> Skip:
@@ -189,6 +225,7 @@ _MAKERS: Final[Mapping[str, Callable[[UpdateBody, UpdateContext], Update]]] = {
     "progress": _advance,
     "skip": _skip,
     "beat": _beat,
+    "part": _part,
     "finish": _finish,
     "plan": _plan,
     "describe": _describe,

@@ -15,6 +15,8 @@ from progress_sse.api.field_types import (
     LeaseMs,
     Links,
     LostAfterMs,
+    PartName,
+    PartsTotal,
     PlannedSteps,
     RequestId,
     StepNumber,
@@ -23,6 +25,7 @@ from progress_sse.api.field_types import (
 from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS, PartStatus
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement
 from progress_sse.wire.step_specs import Milliseconds
 from progress_sse.wire.text import Text
@@ -34,13 +37,26 @@ _FIRST: Final = frozenset({"action", "step", "timeout_ms", "success", "message",
 """The fields that a request's text always has; see `creation_model.canonical`."""
 
 
-def _case(*actions: str, on_a_step: bool = False, none: tuple[str, ...] = (), **values: Any) -> dict[str, Any]:
-    """Return the schema of an update with one of these actions and these values, and without the keys in `none`."""
+def _case(
+    *actions: str, on_a_step: bool = False, none: tuple[str, ...] = (), short: tuple[str, ...] = (), **values: Any
+) -> dict[str, Any]:
+    """Return the schema of an update with one of these actions and these values.
+
+    It has none of the keys in `none`; those in `short` have texts as short as those of parts.
+    """
     needed = {"action": {"enum": list(actions)}, **values}
-    case = {"properties": {**needed, **{key: {"type": "null"} for key in none}}, "required": list(needed)}
+    null, bound = {"type": "null"}, {"maxLength": MAX_PART_TEXT_CHARS}
+    properties = {**needed, **dict.fromkeys(none, null), **dict.fromkeys(short, bound)}
+    case = {"properties": properties, "required": list(needed)}
     return case | {"oneOf": [_NUMBER, _NAME]} if on_a_step else case
 
 
+_PART: Final[dict[str, Any]] = {
+    "on_a_step": True,
+    "short": ("message", "error"),
+    "part": {"type": "string"},
+    "status": {"type": "string"},
+}
 _NUMBER: Final = {"properties": {"step": {"type": "integer"}, "name": {"type": "null"}}, "required": ["step"]}
 _NAME: Final = {"properties": {"name": {"type": "string"}, "step": {"type": "null"}}, "required": ["name"]}
 
@@ -55,6 +71,8 @@ _RULES: Final[dict[str, Any]] = {
         _case("complete", on_a_step=True, none=("conclusion",)),
         _case("complete", on_a_step=True, success={"const": False}),
         _case("skip", "beat", on_a_step=True),
+        _case("part", none=("total",), **_PART),
+        _case("part", current={"type": "integer"}, **_PART),
         _case("finish", none=("conclusion",)),
         _case("finish", success={"const": False}),
         _case("plan", steps={"type": "array"}),
@@ -80,19 +98,24 @@ class UpdateBody(BaseModel):
                 {"action": "start", "name": "Upload", "attempt_id": "f3b1", "lease_ms": 30000},
                 {"action": "skip", "step": 2, "message": "nothing to do"},
                 {"action": "acknowledge", "request": "9f1c", "state": "seen", "message": "after this file"},
+                {"action": "part", "step": 3, "part": "shard-7", "status": "running", "current": 20, "total": 100},
                 {"action": "finish", "success": False, "error": "cancelled by hand", "conclusion": "cancelled"},
             ],
         },
     )
 
-    action: Literal["start", "complete", "progress", "skip", "beat", "finish", "plan", "describe", "acknowledge"]
+    action: Literal[
+        "start", "complete", "progress", "skip", "beat", "part", "finish", "plan", "describe", "acknowledge"
+    ]
     step: StepNumber | None = Field(None, description="One of the session's steps, the first of which is 1.")
     timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
     success: StrictBool = Field(True, description="For `complete` and `finish`.")
-    message: Text = Field("", description="For `complete`, `progress`, `skip` and `acknowledge`.")
-    error: Text = Field("", description="For `complete` and `finish`.")
-    current: Count | None = Field(None, description="Required for `progress`: at most `total`.")
-    total: Count | None = Field(None, description="For `progress`; `null` where it is unknown.")
+    message: Text = Field("", description="For `complete`, `progress`, `skip`, `part` and `acknowledge`.")
+    error: Text = Field("", description="For `complete`, `finish` and `part`.")
+    current: Count | None = Field(
+        None, description="Required for `progress`, and for `part` with a `total`: at most that."
+    )
+    total: Count | None = Field(None, description="For `progress` and `part`; `null` where it is unknown.")
     name: Text | None = Field(None, min_length=1, description="The step's name, in place of its number.")
     append: StrictBool = Field(False, description="For `start` by name: append a step, even if one has that name.")
     estimated_ms: Milliseconds | None = Field(None, description="For `start` by name: of the step that it appends.")
@@ -103,6 +126,11 @@ class UpdateBody(BaseModel):
     lost_after_ms: LostAfterMs | None = Field(
         None, description="For `start` with a `lease_ms`: without a report for so long, the step counts as lost."
     )
+    parts_total: PartsTotal | None = Field(
+        None, description="For `start`: how many parts the step has, with the last of which it ends by itself."
+    )
+    part: PartName | None = Field(None, description="For `part`: its name.")
+    status: PartStatus | None = Field(None, description="For `part`: whether it runs, or how it ended.")
     ago_ms: AgoMs = Field(0, description="How long before this request it happened.")
     conclusion: Literal["cancelled"] | None = Field(None, description="For `complete` and `finish` without success.")
     links: Links | None = Field(None, description="For `complete`, `finish` and `describe`: those of the session.")

@@ -17,6 +17,7 @@ from progress_sse.core.commands import (
     Finish,
     Lose,
     Plan,
+    ReportPart,
     Skip,
     Stall,
     Start,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
 )
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, is_text
+from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, MAX_PARTS, PartStatus
 
 MAX_AGO_MS: Final = 86_400_000
 """How long before it is reported something may have happened: a day, in milliseconds."""
@@ -128,6 +130,22 @@ def _is_conclusion(value: object) -> bool:
     return value in (None, "cancelled")
 
 
+def _is_part(value: object) -> bool:
+    return _is_short_text(value, MAX_PART_CHARS)
+
+
+def _is_part_status(value: object) -> bool:
+    return value in get_args(PartStatus)
+
+
+def _is_part_text(value: object) -> bool:
+    return is_text(value) and len(str(value)) <= MAX_PART_TEXT_CHARS
+
+
+def _is_parts_total(value: object) -> bool:
+    return value is None or (type(value) is int and 1 <= value <= MAX_PARTS)
+
+
 _Demand: TypeAlias = tuple[Callable[[object], bool], str]
 
 _STEP: Final[_Demand] = (_is_step, "an integer, or a StepName")
@@ -149,6 +167,7 @@ _TELLING: Final[tuple[tuple[str, _Demand], ...]] = (
 )
 _REQUEST_ID: Final[_Demand] = (_is_request_id, f"text of 1 to {requests.MAX_REQUEST_ID_CHARS} characters")
 _REQUEST_TEXT: Final[_Demand] = (_is_request_text, f"text of at most {requests.MAX_REQUEST_TEXT_CHARS} characters")
+_PART_TEXT: Final[_Demand] = (_is_part_text, f"text of at most {MAX_PART_TEXT_CHARS} characters")
 _CONCLUSION: Final[tuple[tuple[str, _Demand], ...]] = (("conclusion", (_is_conclusion, "cancelled, or None")),)
 
 _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
@@ -160,12 +179,23 @@ _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
         ("estimated_ms", _OPTIONAL_COUNT),
         ("lease_ms", _LEASE),
         ("lost_after_ms", _OPTIONAL_COUNT),
+        ("parts_total", (_is_parts_total, f"an integer from 1 to {MAX_PARTS}")),
         *_SENT,
     ),
     Complete: (("step", _STEP), ("message", _TEXT), ("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
     Advance: (("step", _STEP), ("current", _COUNT), ("total", _OPTIONAL_COUNT), ("message", _TEXT), *_SENT),
     Skip: (("step", _STEP), ("message", _TEXT), *_SENT),
     Beat: (("step", _STEP), *_SENT),
+    ReportPart: (
+        ("step", _STEP),
+        ("part", (_is_part, f"text of 1 to {MAX_PART_CHARS} characters")),
+        ("status", (_is_part_status, f"one of {', '.join(get_args(PartStatus))}")),
+        ("current", _OPTIONAL_COUNT),
+        ("total", _OPTIONAL_COUNT),
+        ("message", _PART_TEXT),
+        ("error", _PART_TEXT),
+        *_SENT,
+    ),
     Finish: (("error", _TEXT), *_CONCLUSION, *_LINKS, *_SENT),
     Plan: _SENT,
     Describe: (*_TELLING, *_SENT),

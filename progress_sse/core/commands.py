@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.details import Link
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, RequestKind
 
 Condition: TypeAlias = Callable[[Position | None], bool]
@@ -68,6 +69,7 @@ class Start(NamedTuple):
     """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`.
 
     A step that is named is looked up, or appended to an open-ended session. Its sign of life is due every `lease_ms`.
+    With `parts_total` it ends by itself, once so many parts have ended.
     """
 
     step: Target
@@ -82,6 +84,7 @@ class Start(NamedTuple):
     lost_after_ms: int | None = None
     ago_ms: int = 0
     max_total_steps: int = MAX_TOTAL_STEPS
+    parts_total: int | None = None
 
 
 class Complete(NamedTuple):
@@ -127,6 +130,22 @@ class Beat(NamedTuple):
     """Give a sign of life for a step, and say nothing else."""
 
     step: Target
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
+
+
+class ReportPart(NamedTuple):
+    """Report one part of a step; `current` of `None` says nothing of how far it is."""
+
+    step: Target
+    part: str
+    status: PartStatus
+    current: int | None = None
+    total: int | None = None
+    message: str = ""
+    error: str = ""
     run: str | None = None
     only_if: Condition = anywhere
     attempt_id: str | None = None
@@ -210,7 +229,7 @@ class Lose(NamedTuple):
     only_if: Condition = anywhere
 
 
-StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat
+StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat | ReportPart
 """What workers say of one step."""
 
 SessionCommand: TypeAlias = Finish | Plan | Describe | Acknowledge
@@ -221,7 +240,7 @@ Update: TypeAlias = StepCommand | SessionCommand
 ServerCommand: TypeAlias = Stall | Lose
 """What the server says by itself of a step whose worker is silent."""
 
-STEP_COMMANDS: Final = (Advance, Start, Complete, Beat, Skip)
+STEP_COMMANDS: Final = (Advance, Start, Complete, Beat, ReportPart, Skip)
 """The types of `StepCommand`, of which an instance is found faster than of the union."""
 
 Command: TypeAlias = Create | Delete | Update | Ask | ServerCommand

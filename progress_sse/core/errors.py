@@ -25,6 +25,7 @@
         ├── StepNotRunningError     409
         ├── StepStartedError        409
         ├── StepRunningError        409
+        ├── StepHasPartsError       409
         ├── StepsFixedError         409
         ├── AttemptSupersededError  409
         ├── SessionCancelledError   409
@@ -44,6 +45,7 @@
         │   ├── StepOutOfRangeError
         │   ├── UnknownStepNameError
         │   ├── TooManyStepsError
+        │   ├── TooManyPartsError
         │   └── TooMuchError
         ├── KeyReusedError          422
         ├── RateExceededError       429
@@ -193,6 +195,12 @@ class StepRunningError(ProblemError):
     """Raised when an attempt is to finish a session in which a step runs under another attempt."""
 
     status, problem, title = 409, "step-running", "A step runs under another attempt."
+
+
+class StepHasPartsError(ProblemError):
+    """Raised when progress is reported for a step whose progress is that of its parts."""
+
+    status, problem, title = 409, "step-has-parts", "The progress of the step is that of its parts."
 
 
 class StepsFixedError(ProblemError):
@@ -348,6 +356,12 @@ class TooManyStepsError(InvalidRequestError):
     """Raised when a session would get more than `max_total_steps` steps."""
 
     problem, title = "too-many-steps", "The session would have more steps than the server allows."
+
+
+class TooManyPartsError(InvalidRequestError):
+    """Raised when a step or a session would get more parts than it can have."""
+
+    problem, title = "too-many-parts", "The step or the session would have too many parts."
 
 
 class TooMuchError(InvalidRequestError):

@@ -21,6 +21,7 @@ from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS, Details
 from progress_sse.core.errors import InvalidSessionIdError
+from progress_sse.core.parts import Parts
 
 StepStatus: TypeAlias = Literal["pending", "running", "success", "error"]
 StepConclusion: TypeAlias = Literal["skipped", "cancelled", "lost"]
@@ -112,6 +113,7 @@ class StepProgress(NamedTuple):
     attempt: int | None = None
     liveness: Liveness | None = None
     conclusion: StepConclusion | None = None
+    parts: Parts | None = None
 
 
 class SessionProgress(NamedTuple):

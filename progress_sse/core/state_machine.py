@@ -5,15 +5,15 @@ How to read it
 A session's own state follows from its steps, unless a worker has finished it. So the table has a row for each state of
 the step that a command is about, and a column for each kind of command on a step (see ``step_rules``):
 
-===========  =======  ===================  ===================  ==================  ===================
-the step is  start    complete             advance              skip                beat
-===========  =======  ===================  ===================  ==================  ===================
-not started  begin    StepNotStartedError  StepNotStartedError  skip                StepNotStartedError
-running      begin    complete             advance              StepStartedError    hear
-success      begin    complete             StepNotRunningError  (repeat)            StepNotRunningError
-error        begin    complete             StepNotRunningError  skip                StepNotRunningError
-lost         begin    complete             advance              skip                hear
-===========  =======  ===================  ===================  ==================  ===================
+=========== ===== =================== =================== ================ =================== ===================
+the step is start complete            advance             skip             beat                part
+=========== ===== =================== =================== ================ =================== ===================
+not started begin StepNotStartedError StepNotStartedError skip             StepNotStartedError StepNotStartedError
+running     begin complete            advance             StepStartedError hear                report
+success     begin complete            StepNotRunningError (repeat)         StepNotRunningError report
+error       begin complete            StepNotRunningError skip             StepNotRunningError report
+lost        begin complete            advance             skip             hear                report
+=========== ===== =================== =================== ================ =================== ===================
 
 ``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), and ``Ask`` and
 ``Acknowledge`` (see ``request_rules``), are about the session as a whole and stand beside the table. In no session,
@@ -27,6 +27,9 @@ no step has, are refused before the table is asked. So is an attempt that a late
 * *advance* changes nothing but the step it is about. An identical report is a repeat.
 * *skip* counts a step as done that never started or failed. An identical report is a repeat.
 * *hear* is a sign of life. It changes a stalled step alone.
+* *report* takes one part of the step on (see ``part_rules``). A step of which it is known how many parts it has ends by
+  itself with the last of them. It runs again with a part that begins again, unless the session is over. A step that has
+  ended and has no parts is a ``StepNotRunningError``. An identical report is a repeat.
 * *lost* is a step that ended since its worker was silent. A report of its attempt applies as if it still ran; for all
   others the row is that of `error`.
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
@@ -45,7 +48,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, request_rules, session_rules, step_rules
+from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import (
     STEP_COMMANDS,
@@ -56,6 +59,7 @@ from progress_sse.core.commands import (
     Complete,
     Create,
     Delete,
+    ReportPart,
     ServerCommand,
     Skip,
     Start,
@@ -225,7 +229,8 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
         if details is target.progress.details:
             return Outcome(session, about=number)
         return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session", about=number)
-    status = _fixed_status(target.progress, row, command, details)
+    is_still_running = row == "running" and after.status == "running"
+    status = _fixed_status(target.progress, command, details, is_still_running=is_still_running)
     return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)
 
 
@@ -293,12 +298,13 @@ def _with_step(
     return Session(progress, session.definitions)
 
 
-def _fixed_status(before: SessionProgress, row: str, command: StepCommand, details: Details) -> SessionStatus | None:
+def _fixed_status(
+    before: SessionProgress, command: StepCommand, details: Details, *, is_still_running: bool
+) -> SessionStatus | None:
     """Return the status after a command, where it does not follow from the steps."""
     if isinstance(command, Start):
         return "running"
-    is_report = row == "running" and isinstance(command, Advance | Beat)
-    return before.status if is_report or details.is_finished else None
+    return before.status if is_still_running or details.is_finished else None
 
 
 _Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
@@ -329,5 +335,9 @@ _TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
         "success": StepNotRunningError,
         "error": StepNotRunningError,
         "lost": step_rules.hear,
+    },
+    ReportPart: {
+        "not started": StepNotStartedError,
+        **dict.fromkeys(("running", "success", "error", "lost"), part_rules.report),
     },
 }

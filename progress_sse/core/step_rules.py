@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from progress_sse.core.attempts import attempt_number
 from progress_sse.core.commands import Advance, Beat, Complete, Skip, Start
-from progress_sse.core.errors import InvalidRequestError, StepStartedError
+from progress_sse.core.errors import InvalidRequestError, StepHasPartsError, StepStartedError
 from progress_sse.core.model import (
     Liveness,
     Session,
@@ -16,8 +16,8 @@ from progress_sse.core.model import (
     StepConclusion,
     StepDefinition,
     StepProgress,
-    StepStatus,
 )
+from progress_sse.core.parts import EndStatus, Part, Parts
 
 
 def timestamp(moment: datetime) -> str:
@@ -44,6 +44,7 @@ def begin(session: Session, before: StepProgress | None, command: Start, moment:
     definition = session.definitions[number - 1]
     started_at = timestamp(moment)
     attempt = attempt_number(before, session.details.claims.get(number), command)
+    parts = None if command.parts_total is None else Parts(command.parts_total, {})
     return StepProgress(
         number,
         definition.name,
@@ -53,7 +54,9 @@ def begin(session: Session, before: StepProgress | None, command: Start, moment:
         0,
         command.timeout_ms or definition.timeout_ms,
         attempt=attempt,
+        advance=None if parts is None else advance_of(parts),
         liveness=None if command.lease_ms is None else Liveness("live", started_at),
+        parts=parts,
     )
 
 
@@ -61,7 +64,7 @@ def complete(
     _session: Session, before: StepProgress, command: Complete, moment: datetime, _number: int
 ) -> StepProgress:
     """End the step, or end it otherwise than before."""
-    status: StepStatus = "success" if command.success else "error"
+    status: EndStatus = "success" if command.success else "error"
     is_repeat = (before.status, before.message, before.error) == (status, command.message, command.error)
     if is_repeat and before.conclusion == command.conclusion:
         return before
@@ -70,20 +73,23 @@ def complete(
 
 def end(
     before: StepProgress,
-    status: StepStatus,
+    status: EndStatus,
     message: str,
     error: str,
     conclusion: StepConclusion | None,
     moment: datetime,
 ) -> StepProgress:
-    """Return the step ended at `moment`."""
+    """Return the step ended at `moment`, and its running parts with it; a worker that is lost may still do some."""
+    parts = before.parts
+    if parts is not None and conclusion != "lost":
+        parts = _ended_parts(parts, status, error, moment)
     return StepProgress(
         before.step,
         before.name,
         status,
         before.started_at,
         timestamp(moment),
-        _elapsed_ms(before, moment),
+        elapsed_ms(before.started_at, moment),
         before.timeout_ms,
         message,
         error,
@@ -91,15 +97,33 @@ def end(
         before.attempt,
         None,
         conclusion,
+        parts,
     )
 
 
+def _ended_parts(parts: Parts, status: EndStatus, error: str, moment: datetime) -> Parts:
+    return parts._replace(
+        by_name={
+            name: end_part(part._replace(error=error), status, moment) if part.status == "running" else part
+            for name, part in parts.by_name.items()
+        }
+    )
+
+
+def end_part(part: Part, status: EndStatus, moment: datetime) -> Part:
+    """Return the part ended at `moment`."""
+    elapsed = elapsed_ms(part.started_at, moment)
+    return part._replace(status=status, completed_at=timestamp(moment), elapsed_ms=elapsed)
+
+
 def advance(_session: Session, before: StepProgress, command: Advance, moment: datetime, _number: int) -> StepProgress:
-    """Move the step on."""
+    """Move the step on, unless its parts do."""
+    if before.parts is not None and before.parts.total is not None:
+        raise StepHasPartsError
     if command.total is not None and command.current > command.total:
         raise InvalidRequestError("current must lie between 0 and total.")
     advanced = StepAdvance(command.current, command.total)
-    live = _heard(before.liveness, moment)
+    live = heard(before.liveness, moment)
     if (before.advance, before.message, before.liveness) == (advanced, command.message, live):
         return before
     return StepProgress(
@@ -115,12 +139,14 @@ def advance(_session: Session, before: StepProgress, command: Advance, moment: d
         advanced,
         before.attempt,
         live,
+        None,
+        before.parts,
     )
 
 
 def hear(_session: Session, before: StepProgress, _command: Beat, moment: datetime, _number: int) -> StepProgress:
     """Count a sign of life; it changes what readers see of a stalled step alone."""
-    live = _heard(before.liveness, moment)
+    live = heard(before.liveness, moment)
     return before if live == before.liveness else before._replace(liveness=live)
 
 
@@ -165,20 +191,29 @@ def revived(before: StepProgress, moment: datetime) -> StepProgress:
         0,
         before.timeout_ms,
         before.message,
+        advance=None if before.parts is None else advance_of(before.parts),
         attempt=before.attempt,
         liveness=Liveness("live", timestamp(moment)),
+        parts=before.parts,
     )
 
 
-def _heard(before: Liveness | None, moment: datetime) -> Liveness | None:
+def advance_of(parts: Parts) -> StepAdvance | None:
+    """Return how far the parts are; `None` where it is not known how many there will be."""
+    return None if parts.total is None else StepAdvance(parts.counts.ended, parts.total)
+
+
+def heard(before: Liveness | None, moment: datetime) -> Liveness | None:
+    """Return the liveness of a step after a sign of life."""
     if before is None or before.state == "live":
         return before
     return Liveness("live", timestamp(moment))
 
 
-def _elapsed_ms(step: StepProgress, moment: datetime) -> int:
-    assert step.started_at is not None
-    elapsed = moment - datetime.fromisoformat(step.started_at)
+def elapsed_ms(started_at: str | None, moment: datetime) -> int:
+    """Return the whole milliseconds since a step or part was started."""
+    assert started_at is not None
+    elapsed = moment - datetime.fromisoformat(started_at)
     return max(0, elapsed // timedelta(milliseconds=1))
 
 

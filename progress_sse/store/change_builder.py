@@ -8,6 +8,7 @@ from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.model import Position, Session
+from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
     Change,
@@ -35,7 +36,7 @@ class ChangeBuilder:
 
     __slots__ = (
         *("_entries", "_is_fresh", "_keys", "_monotonic", "_resets_log", "_signs", "_silence", "_steps"),
-        *("_transitions", "record", "session_id", "stored"),
+        *("_steps_with_parts", "_transitions", "record", "session_id", "stored"),
     )
 
     def __init__(self, session_id: str, stored: Record | None, monotonic: float = 0.0) -> None:
@@ -48,6 +49,7 @@ class ChangeBuilder:
         self._transitions = 0
         self._resets_log = False
         self._steps: set[int] = set()
+        self._steps_with_parts: list[int] = []
         self._keys: list[RememberedKey] = []
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
@@ -78,10 +80,13 @@ class ChangeBuilder:
         stored, record = self.stored, self.record
         expected = stored.position if stored else None
         has_new_definitions = has_new_details = False
+        parts: tuple[PartsChange, ...] = ()
         if stored is not None and record is not None:
             before, after = stored.session, record.session
             has_new_definitions = after.definitions is not before.definitions
             has_new_details = after.progress.details is not before.progress.details
+            if self._steps_with_parts:
+                parts = parts_changes(before.progress.steps, after.progress.steps, self._steps_with_parts)
         return Change(
             self.session_id,
             expected,
@@ -95,6 +100,7 @@ class ChangeBuilder:
             has_new_details,
             self.signs,
             self._silence,
+            parts,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
@@ -161,6 +167,8 @@ class ChangeBuilder:
                 (step,) = outcome.steps
                 data = session_json.encode_transition(session, step)
                 self._entries.append(LogEntry(position.offset, step, data))
+                if session.progress.steps[step].parts is not None:
+                    self._steps_with_parts.append(step)
             elif outcome.event == "session":
                 self._entries.append(LogEntry(position.offset, 0, session_json.encode_session_event(session)))
             else:

@@ -19,12 +19,20 @@ class EncodedSteps(NamedTuple):
 
 
 def encode_steps(change: Change, record: Record) -> EncodedSteps:
-    """Return the steps of a change that leads to `record`; what its transitions contain is not encoded again."""
+    """Return the steps of a change that leads to `record`; what its transitions contain is not encoded again.
+
+    Transitions contain all of a step but its parts, of which they contain a few.
+    """
     steps, summary = dict[int, bytes](), None
+    further, known = set(change.steps), record.session.progress.steps
     for entry in change.entries:
         step, summary = session_json.split_transition(entry.data)
-        if entry.step:
+        if not entry.step:
+            continue
+        if known[entry.step].parts is None:
             steps[entry.step] = step
-    for number in change.steps - steps.keys():
-        steps[number] = session_json.encode_step(record.session.progress.steps[number])
+        else:
+            further.add(entry.step)
+    for number in further - steps.keys():
+        steps[number] = session_json.encode_step(known[number])
     return EncodedSteps(steps, summary)

@@ -18,6 +18,7 @@ from progress_sse.core.commands import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     Skip,
     Start,
     Target,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
 )
 from progress_sse.core.details import Link
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.types import Record
@@ -116,6 +118,7 @@ class SessionOperations(ABC):
         lease_ms: int | None = None,
         lost_after_ms: int | None = None,
         ago_ms: int = 0,
+        parts_total: int | None = None,
     ) -> SessionProgress:
         """Start a step, also one that was started before; creates the session if it does not exist.
 
@@ -134,6 +137,8 @@ class SessionOperations(ABC):
             lost_after_ms: Milliseconds without a report or `beat` after which it counts as lost, at least `lease_ms`.
                 `None` means never.
             ago_ms: See the class.
+            parts_total: How many parts it has, at most 200: its progress is that of its parts, and it ends by itself
+                with the last of them. `None` means that this is not known.
 
         Raises:
             StepOutOfRangeError: The session has no step of that number.
@@ -148,6 +153,7 @@ class SessionOperations(ABC):
             lease_ms=lease_ms,
             lost_after_ms=lost_after_ms,
             ago_ms=ago_ms,
+            parts_total=parts_total,
         )
         return _progress(await self._perform(session_id, command))
 
@@ -211,6 +217,7 @@ class SessionOperations(ABC):
             SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
+            StepHasPartsError: The step's progress is that of its parts.
             StepOutOfRangeError: The session has no step of that number.
             UnknownStepNameError: The session has no step of that name.
             AttemptSupersededError: The step's newest attempt is another one.
@@ -246,6 +253,48 @@ class SessionOperations(ABC):
             AttemptSupersededError: The step's newest attempt is another one.
         """
         await self._perform(session_id, Beat(step, attempt_id=attempt_id, ago_ms=ago_ms))
+
+    async def report_part(
+        self,
+        session_id: str,
+        step: Target,
+        part: str,
+        status: PartStatus,
+        *,
+        current: int | None = None,
+        total: int | None = None,
+        message: str = "",
+        error: str = "",
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> SessionProgress:
+        """Report one part of a step that many workers do at once; an identical report changes nothing.
+
+        A part that begins lets a step of which all parts had ended run again.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            step: The step.
+            part: The name of the part, at most 100 characters.
+            status: Whether the part runs, or how it ended.
+            current: How far it is, from 0 to `total`.
+            total: `None` where it is unknown.
+            message: A text for people, at most 200 characters.
+            error: Why it failed, at most 200 characters.
+            attempt_id: See the class.
+            ago_ms: See the class.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepNotStartedError: The step was never started.
+            StepNotRunningError: The step has ended, and has no parts or the session is over.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            TooManyPartsError: The step or the session would have too many parts.
+            AttemptSupersededError: The step's newest attempt is another one.
+        """
+        command = ReportPart(step, part, status, current, total, message, error, attempt_id=attempt_id, ago_ms=ago_ms)
+        return _progress(await self._perform(session_id, command))
 
     async def finish_session(
         self,

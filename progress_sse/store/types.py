@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.model import Position, Session, SessionStatus
+from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
@@ -148,6 +149,7 @@ class Change(NamedTuple):
         has_new_details: Whether the details differ from the stored ones.
         signs: Signs of life that come with it.
         silence: What it says is true only after such a silence.
+        parts: What the entries make of the parts of their steps, which they contain a few of.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
     """
@@ -164,6 +166,7 @@ class Change(NamedTuple):
     has_new_details: bool = False
     signs: tuple[Sign, ...] = ()
     silence: SilenceDemand | None = None
+    parts: tuple[PartsChange, ...] = ()
 
     @property
     def is_visible(self) -> bool:

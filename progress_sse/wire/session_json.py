@@ -1,7 +1,8 @@
 """Model ⇄ JSON: key order, rounding and names, each in one place.
 
 The response to a poll and the data of a snapshot come from the same function, so they cannot differ by a byte. The
-store keeps steps in the same form, which is why they can be decoded here. Knows only the model.
+store keeps steps in the same form, which is why they can be decoded here; of a step with parts it keeps all of them,
+where readers see a few. Knows only the model.
 """
 
 import json
@@ -20,6 +21,7 @@ from progress_sse.core.model import (
 )
 from progress_sse.wire.details_json import shown_details
 from progress_sse.wire.json_text import encode_json
+from progress_sse.wire.parts_json import load_parts, shown_parts, stored_parts
 
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
@@ -80,7 +82,10 @@ def encode_session_event(session: Session) -> bytes:
 
 def encode_step(step: StepProgress) -> bytes:
     """Return a step as it is stored; what `decode_step` takes."""
-    return encode_json(_step(step))
+    fields = _step(step)
+    if step.parts is not None:
+        fields["parts"] = stored_parts(step.parts)
+    return encode_json(fields)
 
 
 def split_transition(data: bytes) -> tuple[bytes, bytes]:
@@ -118,14 +123,22 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
 
 
 def decode_step(data: bytes) -> StepProgress:
-    """Return the step from the first part of an encoded transition."""
-    return _decoded_step(json.loads(data))
+    """Return the step that `encode_step` wrote."""
+    fields: dict[str, Any] = json.loads(data)
+    parts = fields.pop("parts", None)
+    step = _decoded_step(fields)
+    return step if parts is None else step._replace(parts=load_parts(parts["total"], parts["all"]))
 
 
 def decode_transition(data: bytes) -> tuple[StepProgress | None, int, SessionStatus]:
-    """Return the step of an encoded transition, if it has one, and the session's new `current_step` and `status`."""
+    """Return the step of an encoded transition, if it has one, and the session's new `current_step` and `status`.
+
+    The step comes without its parts, of which a transition shows a few.
+    """
     event = json.loads(data)
     step, session = event.get("step"), event["session"]
+    if step is not None:
+        step.pop("parts", None)
     return None if step is None else _decoded_step(step), session["current_step"], session["status"]
 
 
@@ -193,6 +206,8 @@ def _step(step: StepProgress) -> dict[str, object]:
         shown["liveness"] = step.liveness._asdict()
     if step.conclusion is not None:
         shown["conclusion"] = step.conclusion
+    if step.parts is not None:
+        shown["parts"] = shown_parts(step.parts)
     return shown
 
 

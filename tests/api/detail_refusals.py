@@ -8,6 +8,7 @@ from typing import Any
 from tests.api.refusal import (
     CANARY,
     JSON,
+    NO_AMOUNTS,
     NO_BOOLEANS,
     NO_TEXTS,
     NO_TIMES,
@@ -26,6 +27,7 @@ ON_A_STEP = {
     "progress": {"current": "1"},
     "skip": {},
     "beat": {},
+    "part": {"part": '"canary"', "status": '"running"'},
 }
 """The actions on a step, each with the keys that it needs besides the step."""
 
@@ -39,6 +41,9 @@ ON_THE_SESSION = {
 NO_NAMES = ('""', '"%s"' % ("x" * 8193), '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
 NO_ATTEMPTS = ('""', f'"{CANARY}{"x" * 59}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]')
 NO_LEASES = ("999", "3600001", "0", "-1000", "1000.0", "true", '"1000"', str(2**53), "[]")
+NO_PARTS = ('""', f'"{CANARY}{"x" * 95}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]')
+NO_PART_STATUSES = ('"pending"', '"Running"', '"completed"', '""', "1", "true", '["running"]')
+NO_PARTS_TOTALS = ("0", "-1", "201", "1.0", "true", '"1"', str(2**63), "[]")
 NO_AGOS = ("-1", "86400001", "1.5", "1.0", "true", "null", '"1"', str(2**63), "1e400", "[]")
 NO_CONCLUSIONS = ('"skipped"', '"lost"', '"Cancelled"', '""', "true", "1", '["cancelled"]')
 NO_TITLES = ('""', f'"{CANARY}{"x" * 195}"', '"canary\\u0000"', '"canary\\ud800"', "1", "true", '["canary"]', "{}")
@@ -194,6 +199,36 @@ def actions() -> Rows:
     yield "plan without steps", update(json_of(action='"plan"'))
     yield "plan of wrong numbers", update(json_of(action='"plan"', steps='[{"step":2}]'))
     yield "plan of 1001 steps", update(json.dumps({"action": "plan", "steps": [{}] * 1001}).encode(), "too-many-steps")
+
+
+def parts() -> Rows:
+    """Parts that cannot be, in a state that they do not fit, and requests for the parts of no step."""
+    part = {"action": '"part"', "step": "1", "part": '"canary"', "status": '"running"'}
+    for key in ("part", "status"):
+        yield f"a part without {key}", update(json_of(**{name: value for name, value in part.items() if name != key}))
+    for name in NO_PARTS:
+        yield f"part {name[:20]}", update(json_of(**part | {"part": name}))
+    for status in NO_PART_STATUSES:
+        yield f"part that is {status}", update(json_of(**part | {"status": status}))
+    for field in ("message", "error"):
+        for text in (*NO_TEXTS, f'"{CANARY}{"x" * 195}"'):
+            yield f"part with {field} {text[:20]} {len(text)}", update(json_of(**part, **{field: text}))
+    for amount in NO_AMOUNTS:
+        yield f"part at {amount}", update(json_of(**part, current=amount))
+        yield f"part of {amount}", update(json_of(**part, current="1", total=amount))
+    yield "part of 4 at 5", update(json_of(**part, current="5", total="4"))
+    yield "part of a total alone", update(json_of(**part, total="4"))
+    yield "part of a step that has ended", update(json_of(**part | {"step": "2"}), "step-not-running", 409)
+    yield "part of a step before its start", update(json_of(**part | {"step": "3"}), "step-not-started", 409)
+    yield "part of a step that is none", update(json_of(**part | {"step": "8"}), "step-out-of-range")
+    for total in NO_PARTS_TOTALS:
+        yield f"{total} parts", update(json_of(action='"start"', step="3", parts_total=total))
+    for step in ("", "0", "-1", "1.0", "1e0", "canary", "%D9%A1", "%00", "1" * 17):
+        yield f"parts of step {step}", Refusal("GET", f"/api/progress/s/parts?step={step}", 422, "invalid-request")
+    yield "parts of no step", Refusal("GET", "/api/progress/s/parts", 422, "invalid-request")
+    for step in ("8", "9" * 16):
+        yield f"parts of step {step}", Refusal("GET", f"/api/progress/s/parts?step={step}", 422, "step-out-of-range")
+    yield "parts of nothing", Refusal("GET", "/api/progress/new/parts?step=1", 404, "session-not-found")
 
 
 def descriptions() -> Rows:

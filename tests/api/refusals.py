@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.api.detail_refusals import actions, attempts, descriptions, names, unknown_keys
+from tests.api.detail_refusals import actions, attempts, descriptions, names, parts, unknown_keys
 from tests.api.refusal import (
     BODIES,
     CANARY,
@@ -198,6 +198,7 @@ def ids() -> Rows:
             ("GET", f"{path}/events", None),
             ("GET", f"{path}/requests", None),
             ("POST", f"{path}/requests", json_of(kind='"cancel"')),
+            ("GET", f"{path}/parts?step=1", None),
             ("GET", f"/s/{session_id}", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
@@ -251,6 +252,7 @@ def paths() -> Rows:
         *(("PUT", path) for path in (REQUESTS, "/api/requests")),
         ("DELETE", REQUESTS),
         ("POST", "/api/progress/s/events"),
+        ("POST", "/api/progress/s/parts"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),
@@ -317,7 +319,7 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
-        *(names, attempts, actions, descriptions, unknown_keys, asks, acknowledgements),
+        *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements),
     )
 }
 """Every row, by its part of the table and its name."""

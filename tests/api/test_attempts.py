@@ -42,6 +42,7 @@ LATE: list[dict[str, Any]] = [
     {"action": "complete", "name": "Read"},
     {"action": "progress", "step": 1, "current": 1, "ago_ms": 1000},
     {"action": "beat", "step": 1},
+    {"action": "part", "step": 1, "part": "p", "status": "running"},
     {"action": "skip", "step": 1},
     {"action": "skip", "step": 2},
     {"action": "start", "step": 1},

@@ -57,6 +57,8 @@ def test_a_request_of_the_first_part_has_the_digest_that_it_always_had(body: dic
         {"estimated_ms": 5},
         {"lease_ms": 1000, "attempt_id": "a"},
         {"links": []},
+        {"parts_total": None},
+        {"parts_total": 3},
         {"labels": {"a": "b"}},
         {"labels": {"a": "c"}},
         {"name": None},

@@ -25,7 +25,7 @@ async def test_an_update_may_have_keys_that_are_ignored(connect: Connect, body: 
         assert (await client.post("/api/updates", json=batch)).json() == {"results": [{"status": 200}]}
 
 
-@pytest.mark.parametrize("action", ["skip", "beat", "finish", "plan", "describe"])
+@pytest.mark.parametrize("action", ["skip", "beat", "part", "finish", "plan", "describe"])
 async def test_an_action_that_it_does_not_have_is_refused(connect: Connect, action: str) -> None:
     """As any unknown one."""
     async with connect(store_format=1) as client:

@@ -20,6 +20,7 @@ from progress_sse.core.commands import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     Skip,
     Start,
     StepCommand,
@@ -101,7 +102,7 @@ class TestPartTwo:
     @pytest.mark.parametrize("value", [StepName(""), StepName("a\0"), StepName("\ud800"), "one", ("one",)])
     def test_are_refused_where_they_are_no_step_names(self, value: Any) -> None:
         """A name is a `StepName`, so that no number in a text is taken for one."""
-        for command in (Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Skip(1), Beat(1)):
+        for command in (Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Skip(1), Beat(1), A_PART):
             refuse(command._replace(step=value), "step must be an integer, or a StepName")
 
     @pytest.mark.parametrize("value", [-1, 86_400_001, True, 1.0, "1", None])
@@ -140,7 +141,10 @@ class TestPartTwo:
         """The largest ones, too."""
         session = session_with("running")
         longest = Start(1, DEFINITIONS, attempt_id="x" * 64, lease_ms=3_600_000, lost_after_ms=2**53 - 1)
-        for command in (longest, LEASED._replace(lost_after_ms=1000), Complete(1, ago_ms=86_400_000)):
+        part = ReportPart(1, "x" * 100, "error", 2**53 - 1, 2**53 - 1, "m" * 200, "e" * 200)
+        parts_total = Start(1, DEFINITIONS, parts_total=200)
+        lost = LEASED._replace(lost_after_ms=1000)
+        for command in (longest, part, parts_total, lost, Complete(1, ago_ms=86_400_000)):
             assert apply("s", session, command, T2).event == "step"
 
     @pytest.mark.parametrize("value", ["skipped", "lost", "", 1, True])
@@ -195,6 +199,27 @@ class TestPartTwo:
         for command in (Complete(1), Finish()):
             refuse(command._replace(links=value), "links must be links that pages may open")
 
+    @pytest.mark.parametrize(
+        ("name", "values", "reason"),
+        [
+            ("part", ["", "x" * 101, "a\0", "\ud800", b"a", 1, None], "text of 1 to 100 characters"),
+            ("status", ["pending", "", "Success", 1, None], "one of running, success, error"),
+            ("current", [-1, 2**53, True, 1.0, "1"], "an integer from 0"),
+            ("total", [-1, 2**53, True, 1.0, "1"], "an integer from 0"),
+            ("message", ["x" * 201, "a\0", None], "text of at most 200 characters"),
+            ("error", ["x" * 201, "\ud800", 1], "text of at most 200 characters"),
+        ],
+    )
+    def test_are_refused_where_they_are_none_of_a_part(self, name: str, values: list[Any], reason: str) -> None:
+        """Short texts, and counts."""
+        for value in values:
+            refuse(A_PART._replace(**{name: value}), f"{name} must be {reason}")
+
+    @pytest.mark.parametrize("value", [0, 201, -1, True, 1.0, "1"])
+    def test_are_refused_where_they_are_no_number_of_parts(self, value: Any) -> None:
+        """From one to 200."""
+        refuse(Start(1, DEFINITIONS, parts_total=value), "parts_total must be an integer from 1 to 200")
+
     @pytest.mark.parametrize("value", [["cancel"], ("cancel", "stop"), "cancel", (1,)])
     def test_are_refused_where_they_are_no_requests(self, value: Any) -> None:
         """Those that a worker can be asked."""
@@ -234,12 +259,15 @@ class TestPartTwo:
 
 LEASED = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000)
 
+A_PART = ReportPart(1, "a", "running")
+
 UPDATES: list[Update] = [
     Start(1, DEFINITIONS),
     Complete(1),
     Advance(1, 1),
     Skip(1),
     Beat(1),
+    A_PART,
     Finish(),
     Plan(DEFINITIONS),
     Describe(),

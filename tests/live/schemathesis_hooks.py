@@ -13,6 +13,7 @@ STEPS = 7
 REFUSED_BY_STATE = {
     "/problems/idempotency-key-reused",
     "/problems/step-out-of-range",
+    "/problems/too-many-parts",
     "/problems/too-many-steps",
     "/problems/too-much",
     "/problems/unknown-step-name",

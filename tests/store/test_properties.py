@@ -16,10 +16,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete
+from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, ReportPart
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.parts import PartStatus
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
@@ -40,6 +41,8 @@ step_numbers = st.integers(0, 4)
 keyed = st.sampled_from(["start", "start", "start", "complete", "create", "replace", "delete"])
 steps_of_all = st.lists(st.integers(1, 2), max_size=6)
 maybe = st.sampled_from([None, None, True, False])
+totals = st.sampled_from([None, None, 1, 2])
+part_statuses = st.sampled_from(["running", "success", "error"])
 texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
@@ -180,9 +183,9 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.apply(session_id, Delete()) == ("deleted" if existed else "SessionNotFoundError")
         assert self.load(session_id) is None
 
-    @rule(session_id=session_ids, step=step_numbers, timeout_ms=st.sampled_from([None, 0, 7]))
-    def start(self, session_id: str, step: int, timeout_ms: int | None) -> None:
-        self.apply(session_id, self.store.start_command(step, timeout_ms))
+    @rule(session_id=session_ids, step=step_numbers, timeout_ms=st.sampled_from([None, 0, 7]), parts_total=totals)
+    def start(self, session_id: str, step: int, timeout_ms: int | None, parts_total: int | None) -> None:
+        self.apply(session_id, self.store.start_command(step, timeout_ms)._replace(parts_total=parts_total))
 
     @rule(session_id=session_ids, step=step_numbers, success=st.booleans(), message=texts, error=texts)
     def complete(self, session_id: str, step: int, success: bool, message: str, error: str) -> None:
@@ -191,6 +194,10 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(session_id=session_ids, step=step_numbers, current=st.integers(-1, 3), total=st.none() | st.integers(0, 3))
     def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
         self.apply_twice(session_id, Advance(step, current, total))
+
+    @rule(session_id=session_ids, step=step_numbers, part=st.sampled_from("abc"), status=part_statuses, message=texts)
+    def report_part(self, session_id: str, step: int, part: str, status: PartStatus, message: str) -> None:
+        self.apply_twice(session_id, ReportPart(step, part, status, message=message))
 
     @rule(
         session_id=session_ids,
@@ -235,10 +242,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(session_id=session_ids, steps=st.lists(step_numbers, min_size=2, max_size=12))
     def start_and_complete_at_once(self, session_id: str, steps: list[int]) -> None:
-        """Many workers report at the same time."""
-        commands: list[Command] = [
-            Complete(step) if n % 2 else self.store.start_command(step, None) for n, step in enumerate(steps)
-        ]
+        """Many workers report at the same time, on steps and on their parts."""
+        commands: list[Command] = []
+        for n, step in enumerate(steps):
+            part = ReportPart(step, str(n), "success" if n % 2 else "running")
+            commands += [Complete(step) if n % 2 else self.store.start_command(step, None), part]
 
         async def all_of_them() -> None:
             updates = (self.store.apply(session_id, command) for command in commands)

@@ -12,13 +12,14 @@ from progress_sse.core.errors import (
     AttemptSupersededError,
     InvalidRequestError,
     SessionNotFoundError,
+    StepHasPartsError,
     StepNotRunningError,
     StepRunningError,
     StepsFixedError,
     StepStartedError,
     UnknownStepNameError,
 )
-from progress_sse.core.model import StepDefinition
+from progress_sse.core.model import StepAdvance, StepDefinition
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
@@ -100,6 +101,22 @@ async def test_a_failure_ends_a_session_as_a_whole(store: ProgressStore) -> None
     assert (again.steps[1].conclusion, again.details.links) == ("cancelled", (Link("Log", "/log"),))
 
 
+async def test_many_do_one_step_in_parts(store: ProgressStore) -> None:
+    """It ends by itself with the last of them."""
+    await store.create_session("s", steps=[StepDefinition("Parse")])
+    assert (await store.start_step("s", 1, parts_total=2)).steps[1].advance == StepAdvance(0, 2)
+    await store.report_part("s", 1, "a", "running", current=1, total=4, message="m")
+    with pytest.raises(StepHasPartsError):
+        await store.report_progress("s", 1, 1)
+    await store.report_part("s", 1, "a", "success")
+    with pytest.raises(InvalidRequestError):
+        await store.report_part("s", 1, "b" * 101, "running")
+    step = (await store.report_part("s", PARSE, "b", "error", error="e", ago_ms=1)).steps[1]
+    assert (step.status, step.error) == ("error", "1 of 2 parts failed.")
+    assert step.parts is not None
+    assert {name: part.status for name, part in step.parts.by_name.items()} == {"a": "success", "b": "error"}
+
+
 async def test_a_later_attempt_replaces_an_earlier_one(store: ProgressStore) -> None:
     """Every operation of the earlier one is refused, and the later one ends the step."""
     await store.create_session("s", attempt_id="creator")
@@ -113,6 +130,7 @@ async def test_a_later_attempt_replaces_an_earlier_one(store: ProgressStore) -> 
         store.start_step("s", 1, attempt_id="first"),
         store.beat("s", 1, attempt_id="first"),
         store.report_progress("s", 1, 1, attempt_id="first"),
+        store.report_part("s", 1, "p", "running", attempt_id="first"),
         store.complete_step("s", 1, attempt_id="first"),
         store.skip_step("s", 2, attempt_id="first"),
         store.finish_session("s", attempt_id="first"),
@@ -140,6 +158,7 @@ async def test_what_cannot_be_is_refused(store: ProgressStore) -> None:
     for unknown in (
         store.skip_step("s", 1),
         store.beat("s", 1),
+        store.report_part("s", 1, "p", "running"),
         store.finish_session("s"),
         store.describe_session("s"),
     ):

@@ -22,6 +22,7 @@ from progress_sse.core.commands import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     Skip,
     Start,
     StepName,
@@ -140,6 +141,7 @@ links = st.sampled_from([None, (), (Link("l", "/r"),), (Link("l", "https://examp
 labels = st.dictionaries(st.sampled_from("kl"), st.sampled_from([None, "v", "w"]), max_size=2)
 set_labels = st.dictionaries(st.sampled_from("kl"), st.sampled_from("vw"), max_size=2)
 accepts = st.sampled_from([(), ("cancel",), ("retry", "cancel")])
+part_statuses = st.sampled_from(["running", "success", "error"])
 sent = {"attempt_id": attempts, "ago_ms": times_ago}
 total = st.sampled_from([None, 3, 9])
 
@@ -180,6 +182,9 @@ more_updates = st.one_of(
     made(Advance, step=targets, current=st.integers(0, 3), total=total, message=texts, **sent),
     made(Skip, step=targets, message=texts, **sent),
     made(Beat, step=targets, **sent),
+    made(Start, **named, parts_total=st.integers(1, 3)),
+    made(ReportPart, step=targets, part=names, status=part_statuses, message=texts, **sent),
+    made(ReportPart, step=numbers, part=names, status=part_statuses, current=st.integers(0, 3), total=total),
     made(Finish, success=st.booleans(), error=texts, links=links, **sent),
     made(Finish, success=st.just(False), error=texts, conclusion=st.just("cancelled"), **sent),
     made(Plan, definitions=planned, **sent),
@@ -218,6 +223,7 @@ def found(name: str) -> Start:
 @example(
     [[(Create(DEFINITIONS, accepts=("cancel", "retry")), 0)], [(Ask("cancel", "a"), 0), (Ask("retry", "b"), 0)]],
 )
+@example([[(Start(1, DEFINITIONS, parts_total=1), 0)], [(ReportPart(1, "a", "error"), 5)], [(Finish(), 0)]])
 @example([[(Create((), open_ended=True), 0)], [(Plan(DEFINITIONS), 0), (Start(2, ()), 0)], [(Finish(), 0)]])
 def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command, int]]]) -> None:
     """A reader that follows from the beginning, over commits of one command or of several."""

@@ -101,6 +101,8 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             10,
         ),
         "After": _parameter("query", "after", "The `next` of the page before.", text, None),
+        "Step": _parameter("query", "step", "The number of the step.", {"type": "integer", "minimum": 1}, 1)
+        | {"required": True},
         "Workflow": _parameter("query", "workflow", "Its name.", text | {"default": DEFAULT}, DEFAULT),
     }
 

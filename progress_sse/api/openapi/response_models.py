@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, SessionStatus
+from progress_sse.core.parts import MAX_LISTED_PARTS, MAX_PART_CHARS, MAX_PARTS, PartStatus
 
 Natural = Annotated[int, Field(strict=True, ge=0)]
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
@@ -28,6 +29,32 @@ class Advance(ResponseModel):
     current: Natural
     total: Natural | None
     """`null` where it is unknown."""
+
+
+class Part(ResponseModel):
+    """A part of a step that many workers do at once."""
+
+    part: Annotated[str, Field(min_length=1, max_length=MAX_PART_CHARS)]
+    """The name that its worker gave it."""
+    status: PartStatus
+    progress: Advance | SkipJsonSchema[None] = None
+    """Present where its last report says how far it is."""
+    message: Annotated[str, Field(min_length=1)] | SkipJsonSchema[None] = None
+    error: Annotated[str, Field(min_length=1)] | SkipJsonSchema[None] = None
+    elapsed_ms: Natural
+    """Milliseconds from its first report to its end; 0 while it runs."""
+
+
+class Parts(ResponseModel):
+    """The parts of a step that many workers do at once."""
+
+    total: Annotated[int, Field(ge=1, le=MAX_PARTS)] | None
+    """How many there will be; `null` where that is unknown."""
+    running: Natural
+    success: Natural
+    error: Natural
+    listed: Annotated[list[Part], Field(max_length=MAX_LISTED_PARTS)]
+    """The failed ones first, then the running ones, then those that ended last."""
 
 
 class Liveness(ResponseModel):
@@ -67,6 +94,8 @@ class StartedStep(ResponseModel):
     """Present only while the step runs, if its worker promised signs of life."""
     conclusion: Literal["skipped", "cancelled", "lost"] | SkipJsonSchema[None] = None
     """What ended it, beyond its status: present if it was skipped, cancelled, or given up for lack of reports."""
+    parts: Parts | SkipJsonSchema[None] = None
+    """Present if workers do it in parts."""
 
 
 class PendingStep(ResponseModel):
@@ -226,6 +255,14 @@ class SessionList(ResponseModel):
     sessions: list[ListedSession]
     next: str | None
     """The value of `after` for the next page; `null` on the last page."""
+
+
+class PartList(ResponseModel):
+    """All parts of a step, in the order of their first report."""
+
+    parts: Annotated[list[Part], Field(max_length=MAX_PARTS)]
+    next: None
+    """Always `null`: a page has room for all of them."""
 
 
 class StepDefinition(ResponseModel):

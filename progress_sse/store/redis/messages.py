@@ -1,16 +1,19 @@
 """The message that a commit publishes to other processes, and how it takes a listener's record on. No I/O.
 
 A message has lines of three kinds: the revision and the one before it, which the script puts in front; a header in
-JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions
-and details that changed, and the transitions, are enough to derive the next record from the one before. So a process
-that follows a session need not read it again, except after a change that only a snapshot tells.
+JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions,
+details and parts of steps that changed, and the transitions, are enough to derive the next record from the one before.
+So a process that follows a session need not read it again, except after a change that only a snapshot tells.
 """
 
 import json
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from progress_sse.core.details import Details
 from progress_sse.core.model import Position, Session, SessionProgress, StepDefinition
+from progress_sse.core.parts import Part
+from progress_sse.store.parts_changes import PartsChange, with_parts
 from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import details_json, json_text, session_json
 
@@ -31,6 +34,7 @@ class ChangeMessage(NamedTuple):
         definitions: The step definitions, if they changed.
         details: The details, if they changed.
         is_told_whole: Whether only a snapshot tells the change.
+        parts: The changes of the parts of steps.
     """
 
     revision: int
@@ -42,6 +46,7 @@ class ChangeMessage(NamedTuple):
     definitions: tuple[StepDefinition, ...] | None = None
     details: Details | None = None
     is_told_whole: bool = False
+    parts: tuple[PartsChange, ...] = ()
 
 
 def encode_message(change: Change) -> bytes:
@@ -54,15 +59,16 @@ def encode_message(change: Change) -> bytes:
     position, updated_at = record.position, record.session.progress.updated_at
     header = json_text.encode_json([position.epoch, position.offset, updated_at, change.is_fresh])
     data = [entry.data for entry in change.entries]
-    if not (change.has_new_definitions or change.has_new_details or change.resets_log):
+    if not (change.has_new_definitions or change.has_new_details or change.resets_log or change.parts):
         return b"\n".join([header, *data] if sum(map(len, data)) <= MAX_BYTES else [header])
     # Others decide on these, too, so a message without them must not lead to the next record.
     definitions = session_json.encode_definitions(record.session.definitions) if change.has_new_definitions else b"null"
     details = details_json.encode_details(record.session.details) if change.has_new_details else b"null"
     is_told_whole = b"true" if change.resets_log else b"false"
-    if len(definitions) + len(details) + sum(map(len, data)) > MAX_BYTES:
-        definitions, details, data = b"null", b"null", []
-    return b"\n".join([b",".join([header[:-1], definitions, details, is_told_whole]) + b"]", *data])
+    parts = json_text.encode_json(change.parts)
+    if len(definitions) + len(details) + len(parts) + sum(map(len, data)) > MAX_BYTES:
+        definitions, details, parts, data = b"null", b"null", b"[]", []
+    return b"\n".join([b",".join([header[:-1], definitions, details, is_told_whole, parts]) + b"]", *data])
 
 
 def decode_message(payload: bytes) -> ChangeMessage:
@@ -77,7 +83,7 @@ def decode_message(payload: bytes) -> ChangeMessage:
     entries = tuple(
         LogEntry(number, session_json.step_of_transition(each), each) for number, each in enumerate(data, first)
     )
-    definitions, details, is_told_whole = new or (None, None, False)
+    definitions, details, is_told_whole, parts = new or (None, None, False, ())
     return ChangeMessage(
         revision,
         previous,
@@ -88,7 +94,12 @@ def decode_message(payload: bytes) -> ChangeMessage:
         None if definitions is None else session_json.load_definitions(definitions),
         None if details is None else details_json.load_details(details),
         is_told_whole,
+        tuple(_decode_parts(*each) for each in parts),
     )
+
+
+def _decode_parts(step: int, total: int | None, is_whole: bool, reported: Sequence[Sequence[Any]]) -> PartsChange:
+    return PartsChange(step, total, is_whole, tuple(Part(*fields) for fields in reported))
 
 
 def apply_message(record: Record, message: ChangeMessage) -> Record | None:
@@ -104,6 +115,9 @@ def apply_message(record: Record, message: ChangeMessage) -> Record | None:
         step, current_step, status = session_json.decode_transition(entry.data)
         if step is not None:
             steps[step.step] = step
+    for change in message.parts:
+        before = progress.steps.get(change.step)
+        steps[change.step] = with_parts(steps[change.step], before.parts if before is not None else None, change)
     definitions = message.definitions or record.session.definitions
     progress = SessionProgress(
         progress.session_id,
