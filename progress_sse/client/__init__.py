@@ -30,6 +30,7 @@ The parts, from the pure to the practical::
     own_steps            the steps that a job has started itself
     session_reports      the reports on a session as a whole
     step_reports         the reports on a step
+    part_reports         the reports on a part of a step
     handle               a job's objects: a reporter and its steps, alike in blocking and in async code
     loading              delays forks while the HTTP client is loaded
     http                 requests by httpx, whose types stay in there

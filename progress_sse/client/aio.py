@@ -15,6 +15,7 @@ from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.inbox import Request
 from progress_sse.client.loop_announcer import LoopAnnouncer
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
+from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import OnLoop, ReportQueue
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
@@ -67,6 +68,17 @@ class AsyncStep(BaseStep):
                 if not self._latest.is_waiting:
                     self.advance(0)
 
+    def part(self, name: str, *, message: str = "") -> "AsyncPart":
+        """Return a part of this step, which may run in another process and at the same time as others.
+
+        The step must have been started, by this process or another one.
+
+        Args:
+            name: Its name, at most 100 characters: each part of the step has another one.
+            message: A text that is shown with its progress.
+        """
+        return AsyncPart(self, name, message)
+
     async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a coroutine function as this step, and return what it returns."""
         async with self:
@@ -92,6 +104,10 @@ class AsyncStep(BaseStep):
         """Return the exception that the step is to bear: a block around it may have been cancelled by a request."""
         request = self.pending_cancel() if isinstance(error, asyncio.CancelledError) else None
         return error if request is None else request.cancellation()
+
+
+class AsyncPart(PartReports, AsyncStep):
+    """A part of a step in code on an event loop."""
 
 
 class AsyncProgress(Reporter):
@@ -152,10 +168,16 @@ class AsyncProgress(Reporter):
         self._set_up(session_id, create, options, _http_sender, target)
 
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
-        return AsyncStep(self, number, message, timeout_ms, estimated_ms)
+        return AsyncStep(self, number, message, timeout_ms, estimated_ms, parts_total)
 
     def on_request(self, callback: Callable[[Request], object]) -> None:
         """Call a function once for each request of a reader, on the running loop; it may be a coroutine function.

@@ -110,7 +110,13 @@ class Reporter(SessionReports):
 
     @abstractmethod
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> "BaseStep":
         """Return a step, not yet started.
 
@@ -122,6 +128,8 @@ class Reporter(SessionReports):
             message: A text that is shown with its progress, and when it has ended.
             timeout_ms: Milliseconds after which pages call it overdue; `None` for its definition's.
             estimated_ms: Milliseconds that a new step is expected to take.
+            parts_total: How many parts it has, from 1 to 200, if workers report them by `part`. Then it ends with the
+                last of them, and not with its block.
         """
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
@@ -310,12 +318,19 @@ class BaseStep(StepReports):
         _running.set(self._outer)
         error = self._as_reported(error)
         if error is None or is_normal_exit(error):
-            self.complete()
+            self._end_block()
             return
         try:
             self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
+
+    def _end_block(self) -> None:
+        """Report the normal end of the block: a step with a known number of parts ends by them."""
+        if self._parts_total is None:
+            self.complete()
+        else:
+            self.reporter.own_steps.leave(self.number)
 
     def _as_reported(self, error: BaseException | None) -> BaseException | None:
         """Return the exception that the step is to bear in place of the one that left the block."""

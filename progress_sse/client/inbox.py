@@ -102,7 +102,7 @@ class Inbox:
     @property
     def is_open(self) -> bool:
         """Whether the job may be asked for something now."""
-        return bool(self.accepts) and (self.is_entered or bool(self._own_steps.running))
+        return bool(self.accepts) and (self.is_entered or self._own_steps.are_under_way)
 
     def learn(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
         """Take in a request; return whether it was not known and this job takes it."""

@@ -17,6 +17,8 @@ from progress_sse.client.reports import (
     Finish,
     Plan,
     Report,
+    ReportPart,
+    SessionReport,
     Skip,
     Start,
     StepRef,
@@ -66,17 +68,25 @@ def _update(report: Update) -> dict[str, Any]:
                 **_step(report.step),
                 "timeout_ms": report.timeout_ms,
                 **appended,
-                **_given(estimated_ms=report.estimated_ms),
+                **_given(estimated_ms=report.estimated_ms, parts_total=report.parts_total),
             }
         case Advance(step, current, total, message):
             return {"action": "progress", **_step(step), "current": current, "total": total, "message": message}
         case Complete(step, success, message, error, conclusion):
             body = {"action": "complete", **_step(step), "success": success, "message": message, "error": error}
             return body | _given(conclusion=conclusion)
+        case ReportPart():
+            return _part(report)
         case Skip(step, message):
             return {"action": "skip", **_step(step), "message": message}
         case Beat(step):
             return {"action": "beat", **_step(step)}
+        case _:
+            return _session_update(report)
+
+
+def _session_update(report: SessionReport) -> dict[str, Any]:
+    match report:
         case Finish(success, error, links, conclusion):
             told = _given(conclusion=conclusion, links=None if links is None else _links(links))
             return {"action": "finish", "success": success, "error": error, **told}
@@ -87,6 +97,12 @@ def _update(report: Update) -> dict[str, Any]:
         case Acknowledge(request, state, message):
             told = {"message": message} if message else {}
             return {"action": "acknowledge", "request": request, "state": state, **told}
+
+
+def _part(report: ReportPart) -> dict[str, Any]:
+    said = {"action": "part", **_step(report.step), "part": report.part, "status": report.status}
+    texts = {name: text for name, text in (("message", report.message), ("error", report.error)) if text}
+    return {**said, **_given(current=report.current, total=report.total), **texts}
 
 
 def _description(report: Describe) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from progress_sse.client.reports import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     SessionReport,
     Skip,
     Start,
@@ -51,6 +52,8 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
             return commands.Complete(_target(step), success, message, error, conclusion=conclusion, **sent)
         case Skip(step, message):
             return commands.Skip(_target(step), message, **sent)
+        case ReportPart(step, part, status, current, total, message, error):
+            return commands.ReportPart(_target(step), part, status, current, total, message, error, **sent)
         case Beat(step):
             return commands.Beat(_target(step), **sent)
         case _:
@@ -95,6 +98,7 @@ def _start(report: Start, start: commands.Start, sent: _Sent) -> commands.Start:
     return start._replace(
         append=report.append,
         estimated_ms=report.estimated_ms,
+        parts_total=report.parts_total,
         lease_ms=None if lease is None else lease.lease_ms,
         lost_after_ms=None if lease is None else lease.lost_after_ms,
         **sent,

@@ -12,6 +12,7 @@ from progress_sse.client.reports import (
     Complete,
     Conclusion,
     Latest,
+    ReportPart,
     Start,
     StepRef,
     conclusion_of,
@@ -38,12 +39,14 @@ class StepReports:
         message: str = "",
         timeout_ms: int | None = None,
         estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> None:
         """Use `Progress.step`."""
         self.number = number
         self.reporter = reporter
         self._timeout_ms = timeout_ms
         self._estimated_ms = estimated_ms
+        self._parts_total = parts_total
         self._lease = reporter.lease
         self._has_started = False
         self._has_taken_over = False
@@ -76,6 +79,7 @@ class StepReports:
                 step_ref(self.number),
                 self._timeout_ms and index(self._timeout_ms),
                 self._estimated_ms and index(self._estimated_ms),
+                self._parts_total and index(self._parts_total),
             )
         )
         self.reporter.say_accepts()
@@ -128,17 +132,17 @@ class StepReports:
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
-    def _started(self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None) -> Start:
-        self._reached = _Reached(-self._tracked, None)
+    def _started(
+        self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None, parts_total: int | None
+    ) -> Start | ReportPart:
+        self._restart()
         self._has_started = True
-        self._outlived = self.reporter.inbox.outlived()
         if not self._has_taken_over:
             self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.begin()
-        self._latest.queue = {}  # An earlier attempt may have been given up.
         is_appended = self.reporter.begin_step(step, self._lease)
-        return Start(step, timeout_ms, is_appended, estimated_ms, lease=self._lease)
+        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, lease=self._lease)
 
     def _lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt that this job has the step by; `None` if another one may have started it."""
@@ -160,7 +164,7 @@ class StepReports:
 
     def _completed(
         self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
-    ) -> Complete:
+    ) -> Complete | ReportPart:
         self._set_message(message)
         self.reporter.own_steps.end(step)
         if conclusion is not None:
@@ -174,14 +178,22 @@ class StepReports:
             lease=self._lease_of(step),
         )
 
-    def _read(self) -> Advance:
+    def _read(self) -> Advance | ReportPart:
+        latest = self._latest
+        return Advance(latest.step, *self._done(), self._message or "", lease=latest.lease)
+
+    def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.
         reached = self._reached
         done = reached.count.value + self._tracked
         if reached.total is not None and done > reached.total:
             reached.total = None
-        latest = self._latest
-        return Advance(latest.step, done, reached.total, self._message or "", lease=latest.lease)
+        return done, reached.total
+
+    def _restart(self) -> None:
+        self._reached = _Reached(-self._tracked, None)
+        self._outlived = self.reporter.inbox.outlived()
+        self._latest.queue = {}  # An earlier attempt may have been given up.
 
     def _text(self, message: str | None) -> str | None:
         """Return the message to show from now on; `None` if it is shown already."""

@@ -11,6 +11,7 @@ from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter, active
 from progress_sse.client.inbox import Inbox, Request, calling
+from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue, Transport, start_thread
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
@@ -55,10 +56,25 @@ class Step(BaseStep):
             if not self._latest.is_waiting:
                 self.advance(0)
 
+    def part(self, name: str, *, message: str = "") -> "Part":
+        """Return a part of this step, which may run in another process and at the same time as others.
+
+        The step must have been started, by this process or another one.
+
+        Args:
+            name: Its name, at most 100 characters: each part of the step has another one.
+            message: A text that is shown with its progress.
+        """
+        return Part(self, name, message)
+
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function as this step, and return what it returns."""
         with self:
             return function(*args, **kwargs)
+
+
+class Part(PartReports, Step):
+    """A part of a step in blocking code."""
 
 
 class Progress(Reporter):
@@ -125,10 +141,16 @@ class Progress(Reporter):
         self._set_up(session_id, create, options, http_sender, target)
 
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> Step:
         """Return a step; see `Reporter.step`."""
-        return Step(self, number, message, timeout_ms, estimated_ms)
+        return Step(self, number, message, timeout_ms, estimated_ms, parts_total)
 
     def on_request(self, callback: Callable[[Request], object]) -> None:
         """Call a function once for each request of a reader, in a daemon thread of its own.

@@ -35,6 +35,7 @@ from progress_sse.client.reports import (
     Plan,
     Queueable,
     Report,
+    ReportPart,
     Skip,
     Start,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Plan",
     "Recorder",
     "Report",
+    "ReportPart",
     "Skip",
     "Start",
     "recording",
