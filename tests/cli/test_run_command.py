@@ -111,7 +111,8 @@ def stopped(
 @pytest.mark.parametrize("options", [(), ("--step", "1")])
 def test_a_reader_stops_a_command(serve: Serve, tmp_path: Path, options: tuple[str, ...]) -> None:
     """SIGTERM goes to its whole group, and the step ends as cancelled."""
-    child = f'exec 2>/dev/null; trap "echo ended > {tmp_path}/child; exit" TERM; : > {tmp_path}/begun; while :; do sleep 0.05; done'
+    trap = f'exec 2>/dev/null; trap "echo ended > {tmp_path}/child; exit" TERM'
+    child = f"{trap}; : > {tmp_path}/begun; while :; do sleep 0.05; done"
     session, status = stopped(serve, tmp_path, ":", child, *options)
     assert status == 143
     assert session["steps"][0]["conclusion"] == "cancelled"
