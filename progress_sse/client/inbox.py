@@ -38,8 +38,9 @@ class Request:
         reason: Why, in the reader's words; empty where that is not known.
     """
 
-    def __init__(self, asked: AskedRequest, acknowledge: Acknowledge) -> None:
+    def __init__(self, asked: AskedRequest, acknowledge: Acknowledge, exception: type[Cancelled] = Cancelled) -> None:
         """Begin without an answer."""
+        self._exception = exception
         self.id, self.kind, self.step, _, self.reason = asked
         self.is_settled = False
         self.is_declined = False
@@ -61,7 +62,7 @@ class Request:
 
     def cancellation(self) -> Cancelled:
         """Return the exception that ends the job."""
-        return Cancelled(self.reason)
+        return self._exception(self.reason)
 
     def __repr__(self) -> str:
         """Return it for a log."""
@@ -84,6 +85,7 @@ class Inbox:
         accepts: The kinds of requests that the job takes.
         cancel: The latest request to cancel, once the job is to act on it.
         is_entered: Whether the job is inside the block of its progress.
+        exception: What is raised in the job; a queue may need one of its own kind.
         announce: Calls the job's callbacks with a request and then `proceed`; returns whether it does. `None` without
             callbacks.
         scopes: The blocks that a request to cancel ends.
@@ -94,6 +96,7 @@ class Inbox:
         self.accepts = tuple(accepts)
         self.cancel: Request | None = None
         self.is_entered = False
+        self.exception = Cancelled
         self.announce: Callable[[Request], bool] | None = None
         self.scopes: dict[Scope, None] = {}
         self._own_steps = own_steps or OwnSteps()
@@ -108,7 +111,7 @@ class Inbox:
         """Take in a request; return whether it was not known and this job takes it."""
         if asked.kind not in self.accepts:
             return False
-        request = Request(asked, acknowledge)
+        request = Request(asked, acknowledge, self.exception)
         if self._known.setdefault(asked.id, request) is not request:
             return False
         if len(self._known) > MAX_KNOWN:
