@@ -13,7 +13,7 @@ from progress_sse.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from progress_sse.api.app import create_app
     from progress_sse.client.aio import AsyncProgress
-    from progress_sse.client.errors import ReportError
+    from progress_sse.client.errors import Cancelled, ReportError
     from progress_sse.client.sync import Progress, current
     from progress_sse.core.errors import ProgressError
     from progress_sse.core.events import Event
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncProgress",
+    "Cancelled",
     "Event",
     "Progress",
     "ProgressError",
@@ -42,6 +43,7 @@ __all__ = [
 
 _MODULES = {
     "AsyncProgress": "client.aio",
+    "Cancelled": "client.errors",
     "Event": "core.events",
     "Progress": "client.sync",
     "ProgressError": "core.errors",

@@ -15,7 +15,8 @@ from progress_sse import bridges, current
 CLASSES: Final = {
     "Progress and its steps": ("client.sync", ["Progress", "Step", "SyncOptions", "Options"]),
     "AsyncProgress and its steps": ("client.aio", ["AsyncProgress", "AsyncStep", "AsyncOptions"]),
-    "Errors": ("client.errors", ["ReportError", "ReportRefusedError", "ServerAwayError"]),
+    "Requests of readers": ("client.inbox", ["Request"]),
+    "Errors": ("client.errors", ["Cancelled", "ReportError", "ReportRefusedError", "ServerAwayError"]),
     "In the process of an embedded server": ("client.embedded", ["StoreTransport", "AsyncStoreTransport"]),
 }
 """The heading of each group of classes, their module and their names."""
@@ -26,7 +27,10 @@ MODULES: Final = [
 ]
 """The modules that are described by their own docstring, and a line for each public name."""
 
-INTERNAL: Final = {"begin_step", "hand_on", "put", "take_over"}
+INTERNAL: Final = {
+    *("begin_step", "hand_on", "pending_cancel", "put", "say_accepts", "take_over"),
+    *("cancellation", "concerns"),
+}
 """Public names of classes that only this package uses."""
 
 

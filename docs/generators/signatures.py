@@ -22,7 +22,8 @@ def constructor_call(owner: type, constructor: Callable[..., object]) -> str:
     parameters = _parameters(inspect.signature(constructor))
     lines = [_bare(str(each)) for each in parameters]
     named = [index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY]
-    lines[named[0] : named[0]] = ["*"]
+    if named:
+        lines[named[0] : named[0]] = ["*"]
     return "\n".join([f"{owner.__name__}(", *(f"    {line}," for line in lines), ")"])
 
 

@@ -1,7 +1,10 @@
 """Tasks of a queue as steps of sessions.
 
-A task's message names its session and step, under the same two keys in every queue; the step by its number or its name.
+A task's message names its session and step, under the same keys in every queue; the step by its number or its name.
 Without them the step is the one that the task was declared with, and the session has the task's id.
+
+A third key makes the task a part of its step, which another task or the caller has started. With the fourth one readers
+may cancel the task; the queue then stops it in its own way, and does not try it again.
 
 A retry of a task starts the same step again, as another attempt, which replaces the former one. Until then the step
 stays running, with the reason as its message: the page should not show a failure that a retry takes back.
@@ -9,39 +12,71 @@ stays running, with the reason as its message: the page should not show a failur
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 # Imported here and not in a thread: a worker that forks meanwhile would have a child with a half-loaded module.
 import progress_sse.client.http  # noqa: F401
-from progress_sse.client.errors import ReportRefusedError
+from progress_sse.client.errors import Cancelled, ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
+from progress_sse.client.inbox import Request
 from progress_sse.client.report_queue import log, start_thread
 from progress_sse.client.reports import StepRef, describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ProgressError
+from progress_sse.core.requests import RequestKind
 
 SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"
+PART_KEY: Final = "progress_part"
+CANCEL_KEY: Final = "progress_cancel"
 
 MAX_KEPT: Final = 100
 """Sessions whose `Progress` a process keeps."""
+
+Stop: TypeAlias = Callable[[Request], object]
+"""Stops a task as its queue does it; called from any thread, and does not block."""
+
+
+class TaskStep(NamedTuple):
+    """What a task is.
+
+    Attributes:
+        session_id: The session.
+        number: The step's number or name; `None` if the task is no step.
+        part: The name of the part of the step that it is; `None` for the whole step.
+        may_cancel: Whether readers may cancel it.
+    """
+
+    session_id: object
+    number: StepRef | None
+    part: str | None = None
+    may_cancel: bool = False
+
 
 _kept: Final[OrderedDict[str, Progress]] = OrderedDict()
 """The latest sessions of this process. Reports of a session keep their order only within one `Progress`."""
 
 
-def step_of(session_id: str, number: StepRef) -> BaseStep:
-    """Return the step of a session, not yet started."""
-    if is_diverted():
-        return Progress.attach(session_id).step(number)
+def step_of(session_id: str, number: StepRef, part: str | None = None, *, may_cancel: bool = False) -> BaseStep:
+    """Return the step of a session, or a part of it, not yet started."""
+    accepts: list[RequestKind] = ["cancel"] if may_cancel else []
+    progress = Progress.attach(session_id, accepts=accepts) if is_diverted() else _kept_progress(session_id)
+    if may_cancel:  # Other tasks of the session may not.
+        progress.inbox.accepts = tuple(accepts)
+    step = progress.step(number)
+    return step if part is None else step.part(part)
+
+
+def _kept_progress(session_id: str) -> Progress:
     progress = _kept.get(session_id) or _kept.setdefault(session_id, Progress.attach(session_id))
     with suppress(KeyError):  # Another thread has just removed it.
         _kept.move_to_end(session_id)
         if len(_kept) > MAX_KEPT:
             _kept.popitem(last=False)
-    return progress.step(number)
+    return progress
 
 
 _running: Final[ContextVar["Attempt | None"]] = ContextVar("progress_sse_attempt", default=None)
@@ -61,25 +96,34 @@ class Attempt:
         is_settled: Whether it was reported how the attempt ended.
         has_successor: Whether it has sent a task of the same step, for queues in which a task may be replaced so.
         error: The exception that ended it, for queues that decide only then whether another attempt follows.
+        has_ended: Whether its task has ended.
         requeues: How often its message was sent again as it began, for queues that count that.
     """
 
-    def __init__(self, session_id: object, number: StepRef | None) -> None:
-        """Prepare an attempt; `number` is the step's, `None` if the task is no step."""
+    def __init__(
+        self, session_id: object, number: StepRef | None, part: str | None = None, may_cancel: bool = False
+    ) -> None:
+        """Prepare an attempt; see `TaskStep`."""
         self.session_id = str(session_id)  # A message may have any value, such as the number of an order.
         self.number = number
         self.is_settled = False
         self.has_successor = False
         self.error: BaseException | None = None
         self.requeues: object = None
-        self._step = None if number is None else step_of(self.session_id, number)
+        self._step = None if number is None else step_of(self.session_id, number, part, may_cancel=may_cancel)
+        self.has_ended = False
+        self._may_cancel = may_cancel
+        self._scope: _StopScope | None = None
         if self._step is not None:
             self._step.take_over()
         self._outer: Attempt | None = None
         self._inside: AbstractContextManager[None] | None = None
 
-    def begin(self, retries: int) -> None:
-        """Start the step, and let the task run in it; `retries` attempts came before this one."""
+    def begin(self, retries: int, stop: Stop | None = None) -> None:
+        """Start the step, and let the task run in it; `retries` attempts came before this one.
+
+        Where readers may cancel the task, `stop` stops it.
+        """
         self._outer = _running.get()
         _running.set(self)
         if self._step is None:
@@ -89,6 +133,24 @@ class Attempt:
             self._step.advance(0, message=f"attempt {retries + 1}")
         self._inside = inside(self._step)
         self._inside.__enter__()
+        if stop is not None and self._may_cancel:
+            self._scope = _StopScope(self._step, stop)
+
+    def raise_in_task(self, exception: type[Cancelled]) -> None:
+        """Let `check` raise a kind of `Cancelled` that the queue knows."""
+        if self._step is not None:
+            self._step.reporter.inbox.exception = exception
+
+    @property
+    def stopped_by(self) -> Request | None:
+        """The request for which the task was stopped; `None` without one."""
+        return None if self._scope is None else self._scope.request
+
+    def close_scope(self) -> None:
+        """Let no reader stop the task any more: it has ended."""
+        self.has_ended = True
+        if self._scope is not None:
+            self._scope.close()
 
     def complete(self) -> None:
         """Complete the step."""
@@ -116,21 +178,52 @@ class Attempt:
 
     def leave(self) -> None:
         """Leave the step's block; the step's state does not change."""
+        self.close_scope()
         _running.set(self._outer)
         if self._inside is not None:
             self._inside.__exit__(None, None, None)
 
 
-def report_loss(session_id: object, number: StepRef | None, error: BaseException | str) -> None:
+class _StopScope:
+    """The run of a task that a request to cancel ends; it is stopped once."""
+
+    def __init__(self, step: BaseStep, stop: Stop) -> None:
+        self.step: StepRef | None = step.number
+        self.request: Request | None = None
+        self._inbox = step.reporter.inbox
+        self._stop = [stop]
+        self._inbox.scopes[self] = None
+        request = step.pending_cancel()
+        if request is not None:
+            self.cancel(request)
+
+    def cancel(self, request: Request) -> None:
+        """Stop the task; called from any thread."""
+        with suppress(IndexError):
+            stop = self._stop.pop()
+            self.request = request
+            try:
+                stop(request)
+            except Exception as error:  # noqa: BLE001  # the thread that learns of requests must go on
+                log(logging.WARNING, "cannot stop a task: %s", describe_error(error))
+
+    def close(self) -> None:
+        """Stop it no more."""
+        self._stop.clear()
+        self._inbox.scopes.pop(self, None)
+
+
+def report_loss(task: TaskStep, error: BaseException | str) -> None:
     """Fail a step on behalf of a lost task, which may not even have reported its start."""
-    if number is not None and not start_thread(_report_loss, str(session_id), number, error):
-        log(logging.WARNING, "no thread can be started to report that step %s of %r failed", number, session_id)
+    if task.number is not None and not start_thread(_report_loss, str(task.session_id), task.number, task.part, error):
+        text = "no thread can be started to report that step %s of %r failed"
+        log(logging.WARNING, text, task.number, task.session_id)
 
 
-def _report_loss(session_id: str, number: StepRef, error: BaseException | str) -> None:
+def _report_loss(session_id: str, number: StepRef, part: str | None, error: BaseException | str) -> None:
     try:
         progress = Progress.attach(session_id, on_error="raise")
-        step = progress.step(number)
+        step = progress.step(number) if part is None else progress.step(number).part(part)
         try:
             step.fail(error)
             progress.close()

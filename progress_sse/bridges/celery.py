@@ -15,21 +15,38 @@
 A task that is retried is another attempt at its step. One that ends by `Ignore` completes it. One that is replaced by a
 task of the same step leaves it to that one.
 
+A task with ``progress_cancel=True``, or a header of that name, may be cancelled by readers: it is revoked and
+terminated. Where its pool cannot do that, ``current().check()`` ends it. A header ``progress_part`` makes a task of a
+group a part of its step, which the caller has started with ``parts_total``.
+
 A header ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the root task's id.
 Tasks that a task sends belong to its session, so the header of a canvas's first task applies to all.
 """
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from celery import current_app, signals
+from celery import Celery, current_app, signals
 from celery.app.task import Context
+from celery.exceptions import Ignore
 from celery.states import IGNORED, REJECTED
 from celery.utils.dispatch import Signal
 
-from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
-from progress_sse.client.reports import StepRef
+from progress_sse.bridges.attempts import (
+    CANCEL_KEY,
+    PART_KEY,
+    SESSION_KEY,
+    STEP_KEY,
+    Attempt,
+    TaskStep,
+    report_loss,
+    running_attempt,
+)
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
+from progress_sse.client.report_queue import start_thread
 from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["report_tasks"]
@@ -48,11 +65,16 @@ _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDicti
 """The requests in a worker's main process, by task id: the signal of a lost child has the id alone."""
 
 
-def _session_and_step(task: Any, request: Context) -> tuple[str, StepRef | None]:
-    """Return a task's session, and the number of its step."""
+class TaskCancelled(Cancelled, Ignore):
+    """Raised by `check` inside a task: one that a reader has cancelled ends as by `Ignore`, and is not tried again."""
+
+
+def _step_of(task: Any, request: Context) -> TaskStep:
+    """Return what a task is."""
     headers = request.headers or {}
     session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
-    return session_id, headers.get(STEP_KEY, getattr(task, STEP_KEY, None))
+    number, may_cancel = (headers.get(key, getattr(task, key, None)) for key in (STEP_KEY, CANCEL_KEY))
+    return TaskStep(session_id, number, headers.get(PART_KEY), bool(may_cancel))
 
 
 def _remember(request: Any, **_: Any) -> None:
@@ -60,9 +82,15 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    attempt = Attempt(*_session_and_step(task, task.request))
+    attempt = Attempt(*_step_of(task, task.request))
+    attempt.raise_in_task(TaskCancelled)
     _attempts.setdefault(task_id, []).append(attempt)
-    attempt.begin(task.request.retries or 0)
+    attempt.begin(task.request.retries or 0, None if task.request.is_eager else partial(_stop, task.app, task_id))
+
+
+def _stop(app: Celery, task_id: str, _: Request) -> None:
+    """Revoke a task; a worker whose pool cannot end it leaves that to the task's own checks."""
+    start_thread(partial(app.control.revoke, task_id, terminate=True))
 
 
 def _attempt_of(task_id: str | None) -> Attempt | None:
@@ -84,13 +112,13 @@ def _fail(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None
     if attempt := _attempt_of(task_id):
         attempt.fail(exception)
     elif request := _received.get(task_id):  # The child that it ran in was lost, or killed at the time limit.
-        report_loss(*_session_and_step(sender, Context(request.request_dict)), exception)
+        report_loss(_step_of(sender, Context(request.request_dict)), exception)
 
 
 def _revoke(sender: Any, request: Context, terminated: bool, expired: bool, **_: Any) -> None:
-    report_loss(
-        *_session_and_step(sender, request), "terminated" if terminated else "expired" if expired else "revoked"
-    )
+    task = _step_of(sender, request)
+    reason = "terminated" if terminated else "expired" if expired else "revoked"
+    report_loss(task, Cancelled() if terminated and task.may_cancel else reason)
 
 
 def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
@@ -107,7 +135,9 @@ def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any)
 
 def _settle(attempt: Attempt, state: str | None, retval: Any) -> None:
     """Report the end of an attempt for which there is no other signal."""
-    if state == IGNORED:
+    if isinstance(retval, Cancelled):
+        attempt.fail(retval)
+    elif state == IGNORED:
         if attempt.has_successor:
             attempt.hand_on("replaced by another task")
         else:

@@ -11,14 +11,31 @@
 
 An option ``progress_step`` sets the step of one message. Without a ``progress_session`` the session has the message's
 id. Messages that an actor sends or is piped to belong to its session.
+
+An actor or a message with ``progress_cancel=True`` may be cancelled by readers: `Cancelled` is raised in its thread, as
+Dramatiq raises its time limit, and the message is not tried again. An option ``progress_part`` makes a message a part
+of its step, which was started with ``parts_total``.
 """
 
+from functools import partial
+from threading import get_ident
 from typing import Any
 
 from dramatiq import Broker, Message, MessageProxy, Middleware
+from dramatiq.threading import Interrupt, raise_thread_exception
 
-from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss, running_attempt
-from progress_sse.client.reports import StepRef
+from progress_sse.bridges.attempts import (
+    CANCEL_KEY,
+    PART_KEY,
+    SESSION_KEY,
+    STEP_KEY,
+    Attempt,
+    TaskStep,
+    report_loss,
+    running_attempt,
+)
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
 
 __all__ = ["ReportingMiddleware"]
 
@@ -29,7 +46,7 @@ class ReportingMiddleware(Middleware):
     @property
     def actor_options(self) -> set[str]:
         """The options that actors may be declared with."""
-        return {STEP_KEY}
+        return {STEP_KEY, CANCEL_KEY}
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
         """Give a message the session of the attempt that sends it."""
@@ -38,16 +55,20 @@ class ReportingMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
-        Attempt(*_session_and_step(broker, message)).begin(message.options.get("retries", 0))
+        attempt = Attempt(*_step_of(broker, message))
+        attempt.begin(message.options.get("retries", 0), partial(_stop, get_ident()))
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """Complete the step; after an exception, the other middleware decides what follows."""
         if attempt := running_attempt():
+            attempt.close_scope()
             attempt.error = exception
             if exception is None:
                 attempt.complete()
+        if isinstance(exception, Cancelled):
+            message.options["throws"] = Cancelled  # So that it is not tried again.
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         """End the step of a message that was skipped, by its actor or before it ran, for example for its age."""
@@ -57,7 +78,7 @@ class ReportingMiddleware(Middleware):
         elif attempt is not None:
             attempt.complete()
         elif message.failed:
-            report_loss(*_session_and_step(broker, message), "given up before it ran")
+            report_loss(_step_of(broker, message), "given up before it ran")
 
     def before_ack(self, broker: Broker, message: MessageProxy) -> None:
         """Leave the step; after an exception a retry will follow."""
@@ -74,7 +95,18 @@ class ReportingMiddleware(Middleware):
             attempt.leave()
 
 
-def _session_and_step(broker: Broker, message: MessageProxy) -> tuple[str, StepRef | None]:
-    """Return a message's session, and the number of its step."""
+def _stop(thread_id: int, request: Request) -> None:
+    """Raise an exception in the thread of a message, as Dramatiq does at its time limit."""
+
+    class TaskCancelled(Cancelled, Interrupt):
+        def __init__(self) -> None:
+            super().__init__(request.reason)
+
+    raise_thread_exception(thread_id, TaskCancelled)  # type: ignore[no-untyped-call]
+
+
+def _step_of(broker: Broker, message: MessageProxy) -> TaskStep:
+    """Return what a message is."""
     options = broker.get_actor(message.actor_name).options | message.options
-    return options.get(SESSION_KEY) or message.message_id, options.get(STEP_KEY)
+    session_id = options.get(SESSION_KEY) or message.message_id
+    return TaskStep(session_id, options.get(STEP_KEY), options.get(PART_KEY), bool(options.get(CANCEL_KEY)))

@@ -6,17 +6,33 @@
 
 and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. Without a
 ``progress_session`` the session has the job's id.
+
+A job whose meta has ``"progress_cancel": True`` may be cancelled by readers: its work horse is stopped, as by
+``send_stop_job_command``. Where there is none, ``current().check()`` ends it. ``"progress_part"`` makes it a part of
+its step, which was started with ``parts_total``.
 """
 
 import sys
+from functools import partial
 from typing import Any, Final
 
 from rq import Retry, Worker
+from rq.command import send_stop_job_command
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
-from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, report_loss
-from progress_sse.client.reports import StepRef
+from progress_sse.bridges.attempts import (
+    CANCEL_KEY,
+    PART_KEY,
+    SESSION_KEY,
+    STEP_KEY,
+    Attempt,
+    TaskStep,
+    report_loss,
+)
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
+from progress_sse.client.report_queue import start_thread
 from progress_sse.client.thread_sender import thread_sender
 
 __all__ = ["ReportingMixin", "ReportingWorker"]
@@ -32,8 +48,8 @@ class ReportingMixin(BaseWorker):
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
-        self._attempt = Attempt(*_session_and_step(job))
-        self._attempt.begin(job.meta.get(_RETRIES_KEY, 0))
+        self._attempt = Attempt(*_step_of(job))
+        self._attempt.begin(job.meta.get(_RETRIES_KEY, 0), partial(self._stop, job) if self.is_horse else None)
         try:
             return super().perform_job(job, *args, **options)
         finally:
@@ -41,6 +57,10 @@ class ReportingMixin(BaseWorker):
             self._attempt = None
             if self.is_horse:
                 thread_sender().end()  # A work horse runs no `atexit` functions.
+
+    def _stop(self, job: Job, _: Request) -> None:
+        """Let the worker stop its work horse; a worker without one leaves that to the job's own checks."""
+        start_thread(send_stop_job_command, self.connection, job.id)
 
     def handle_job_success(self, *args: Any, **options: Any) -> None:
         """Complete the step of a job, and continue as RQ does."""
@@ -62,13 +82,17 @@ class ReportingMixin(BaseWorker):
     def handle_job_failure(self, job: Job, *args: Any, **options: Any) -> None:
         """Report whether a job has failed or will be retried, and continue as RQ does."""
         error = sys.exception() or options.get("exc_string", "")
+        if isinstance(error, Cancelled):
+            self._stopped_job_id = job.id
         if job.should_retry and self._stopped_job_id != job.id:
             _count_retry(job)
-            (self._attempt or Attempt(*_session_and_step(job))).wait(error)
+            (self._attempt or Attempt(*_step_of(job))).wait(error)
         elif self._attempt is not None:
             self._attempt.fail(error)
         else:  # This runs in the worker itself: its work horse is gone.
-            report_loss(*_session_and_step(job), error)
+            task = _step_of(job)
+            is_cancelled = task.may_cancel and self._stopped_job_id == job.id
+            report_loss(task, Cancelled() if is_cancelled else error)
         super().handle_job_failure(job, *args, **options)
 
 
@@ -76,9 +100,10 @@ class ReportingWorker(ReportingMixin, Worker):
     """RQ's worker with reports."""
 
 
-def _session_and_step(job: Job) -> tuple[str, StepRef | None]:
-    """Return a job's session, and the number of its step."""
-    return job.meta.get(SESSION_KEY) or job.id, job.meta.get(STEP_KEY)
+def _step_of(job: Job) -> TaskStep:
+    """Return what a job is."""
+    meta = job.meta
+    return TaskStep(meta.get(SESSION_KEY) or job.id, meta.get(STEP_KEY), meta.get(PART_KEY), bool(meta.get(CANCEL_KEY)))
 
 
 def _count_retry(job: Job) -> None:

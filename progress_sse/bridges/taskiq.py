@@ -11,13 +11,21 @@
 
 A label ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the task's id. Tasks
 that a task sends belong to its session.
+
+A task with ``progress_cancel=True``, or a label of that name, may be cancelled by readers: its asyncio task is
+cancelled, and it is not tried again. A function that runs in a thread ends by its own ``current().check()``. A label
+``progress_part`` makes a task a part of its step, which was started with ``parts_total``.
 """
 
+import asyncio
+from functools import partial
 from typing import Any, Final
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
-from progress_sse.bridges.attempts import SESSION_KEY, STEP_KEY, Attempt, running_attempt
+from progress_sse.bridges.attempts import CANCEL_KEY, PART_KEY, SESSION_KEY, STEP_KEY, Attempt, running_attempt
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
 
 __all__ = ["ReportingMiddleware"]
 
@@ -37,22 +45,33 @@ class ReportingMiddleware(TaskiqMiddleware):
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         """Start the step."""
-        session_id = message.labels.get(SESSION_KEY) or message.task_id
-        attempt = Attempt(session_id, message.labels.get(STEP_KEY))
-        attempt.requeues = message.labels.get(_REQUEUES)
-        attempt.begin(int(message.labels.get("_retries", 0)))
+        labels = message.labels
+        session_id = labels.get(SESSION_KEY) or message.task_id
+        attempt = Attempt(session_id, labels.get(STEP_KEY), labels.get(PART_KEY), _is_true(labels.get(CANCEL_KEY)))
+        attempt.requeues = labels.get(_REQUEUES)
+        attempt.begin(int(labels.get("_retries", 0)), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
         return message
 
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
         """Keep the exception, which other middleware may replace in the result."""
-        if attempt := running_attempt():
-            attempt.error = exception
+        attempt = running_attempt()
+        if attempt is None:
+            return
+        attempt.close_scope()
+        attempt.error = exception
+        request = attempt.stopped_by
+        if request is not None and isinstance(exception, asyncio.CancelledError):
+            _task().uncancel()
+            attempt.error = request.cancellation()
+        if isinstance(attempt.error, Cancelled):
+            message.labels["retry_on_error"] = False
 
     def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
         """End the step, unless another attempt will follow, and leave it."""
         attempt = running_attempt()
         if attempt is None:
             return
+        attempt.close_scope()
         if message.labels.get(_REQUEUES) != attempt.requeues:
             attempt.wait("the task asked for it")
         elif attempt.error is None or isinstance(attempt.error, NoResultError):  # The task itself asked for no result.
@@ -62,3 +81,18 @@ class ReportingMiddleware(TaskiqMiddleware):
         else:
             attempt.fail(attempt.error)
         attempt.leave()
+
+
+def _task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+def _stop(attempt: Attempt, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], _: Request) -> None:
+    """Cancel a task, unless it has ended by then."""
+    loop.call_soon_threadsafe(lambda: None if attempt.has_ended else task.cancel())
+
+
+def _is_true(label: object) -> bool:
+    return str(label).lower() == "true"

@@ -44,6 +44,12 @@ def log_to_stderr(level: int) -> None:
     "--step", type=STEP, metavar="STEP", help="Which step of the session the command is: its number, or its name."
 )
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
+@click.option(
+    "--cancel",
+    is_flag=True,
+    help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
+    "Beside a terminal the command alone gets them.",
+)
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:

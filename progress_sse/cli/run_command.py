@@ -1,9 +1,9 @@
 """`progress-sse run`: runs a command as a step.
 
 The command runs as if there were no reporting. It has our stdin and stdout. Its stderr is copied to ours at once, and
-the end of it is kept for the step's error. The command gets the signals that come to this process. Its
-exit status becomes ours, also where reports fail. `Progress` makes the reports, and waits for nothing until the command
-has ended.
+the end of it is kept for the step's error. The command gets the signals that come to this process. Its exit status
+becomes ours, also where reports fail. With `--cancel` a reader may stop it (``stop_command``). `Progress` makes the
+reports, and waits for nothing until the command has ended.
 """
 
 import contextlib
@@ -16,11 +16,13 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from io import FileIO
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from progress_sse.cli.stop_command import WAKE, CommandStop
 from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
+from progress_sse.core.requests import RequestKind
 from progress_sse.story.plain_text import plain
 
 assert sys.platform == "linux", "the command checks it"
@@ -52,13 +54,17 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class Target(NamedTuple):
-    """The step that the command is; `None` leaves a field to the environment, as `Progress` does."""
+    """The step that the command is; `None` leaves a field to the environment, as `Progress` does.
+
+    With `cancel` readers may stop it.
+    """
 
     session_id: str | None
     step: int | str | None
     name: str | None
     url: str | None
     token: str | None
+    cancel: bool = False
 
 
 class RunOutcome(NamedTuple):
@@ -100,14 +106,19 @@ def run(command: tuple[str, ...], target: Target) -> int:
             command.
     """
     _occupy_closed_descriptors()
-    awaited = {*PASSED_ON, signal.SIGCHLD}
+    awaited = {*PASSED_ON, signal.SIGCHLD, WAKE}
     # Before there is any thread: each has this mask, so that the signals come to `_wait` and nowhere else.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     progress = _progress(command, target)
     step = progress.step(target.step or 1)
+    stop = CommandStop(target.step or 1, may_stop=target.cancel)
+    if target.cancel:
+        progress.on_request(stop.ask)
     step.start()
-    outcome = _execute(command, _environment(target, progress), mask)
-    if outcome.status == 0:
+    outcome = _execute(command, _environment(target, progress), mask, stop)
+    if stop.cancellation is not None:
+        (step if target.step is not None else progress).fail(stop.cancellation)
+    elif outcome.status == 0:
         step.complete()
     else:
         step.fail(outcome.error)
@@ -129,10 +140,11 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _progress(command: tuple[str, ...], target: Target) -> Progress:
+    accepts: list[RequestKind] = ["cancel"] if target.cancel else []
     if target.step is not None:
-        return Progress.attach(target.session_id, url=target.url, token=target.token)
+        return Progress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
     name = target.name or PurePath(command[0]).name or _shown(command)
-    return Progress(target.session_id, steps=[name], url=target.url, token=target.token)
+    return Progress(target.session_id, steps=[name], url=target.url, token=target.token, accepts=accepts)
 
 
 def _shown(command: tuple[str, ...]) -> str:
@@ -151,22 +163,26 @@ def _environment(target: Target, progress: Progress) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _execute(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int]) -> RunOutcome:
+def _execute(
+    command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stop: CommandStop
+) -> RunOutcome:
     tail = Tail()
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with _copied_stderr(tail) as stderr:
         try:
-            pid = _spawn(command, environment, mask, stderr)
+            pid = _spawn(command, environment, mask, stderr, has_group=stop.has_group)
         except OSError as error:
             text = f"cannot run {_shown(command)}: {error.strerror}"
             _write(os.fsencode(f"progress-sse: {text}\n"))
             return RunOutcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
-        status = _wait(pid)
+        status = _wait(pid, stop)
     return RunOutcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
 
 
-def _spawn(command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stderr: int) -> int:
+def _spawn(
+    command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stderr: int, *, has_group: bool
+) -> int:
     """Start a command, and return its process id.
 
     Raises:
@@ -174,6 +190,7 @@ def _spawn(command: tuple[str, ...], environment: Mapping[str, str], mask: Colle
     """
     if not command[0]:  # Python would raise a ValueError.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    group: dict[str, Any] = {"setpgroup": 0} if has_group else {}
     return os.posix_spawnp(
         command[0],
         command,
@@ -181,6 +198,7 @@ def _spawn(command: tuple[str, ...], environment: Mapping[str, str], mask: Colle
         file_actions=[(os.POSIX_SPAWN_DUP2, stderr, _STDERR)],
         setsigmask=mask,
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them.
+        **group,
     )
 
 
@@ -213,10 +231,10 @@ def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
         yield source, target
 
 
-def _wait(pid: int) -> int:
+def _wait(pid: int, stop: CommandStop) -> int:
     """Pass on signals until the command has ended, and return its exit status as a shell has it."""
     while True:
-        received = signal.sigwaitinfo({*PASSED_ON, signal.SIGCHLD})
+        received = stop.next_signal(pid, {*PASSED_ON, signal.SIGCHLD})
         if received.si_signo != signal.SIGCHLD:
             if not _is_shared(received):
                 os.kill(pid, received.si_signo)

@@ -5,7 +5,7 @@ The parts, from the pure to the practical::
     lease                a worker's attempt at its steps, and how long it may be silent
     shared_attempts      the attempt that all reporters of a process have at a session
     reports              the reports of a job: create, start, advance, complete, and those on the session as a whole
-    exchange             the request of a report, and its answer
+    exchange             the request of a report, its answer, and what readers ask in it
     report_body          the JSON object of a report
     codec                the HTTP form of requests and answers
     availability         whether a server answers, and when to send to it again
@@ -19,7 +19,9 @@ The parts, from the pure to the practical::
     outbox               the unsent reports of one session: no I/O, no clock, no lock
     outbox_events        what happens to them, to log or raise
     config               the server and the session: arguments, then the environment
-    errors               the errors of reporting
+    errors               the errors of reporting, and the exception of a job that is cancelled
+    inbox                the requests of a session's readers, as the job learns of them
+    listening            which sessions' requests a process waits for
     schedule             which of many sessions sends next
     beat_schedule        which of many sessions gives a sign of life, and when
     report_queue         one session's outbox in a process of many threads, and the log of its errors
@@ -28,11 +30,15 @@ The parts, from the pure to the practical::
     own_steps            the steps that a job has started itself
     session_reports      the reports on a session as a whole
     step_reports         the reports on a step
+    part_reports         the reports on a part of a step
     handle               a job's objects: a reporter and its steps, alike in blocking and in async code
     loading              delays forks while the HTTP client is loaded
     http                 requests by httpx, whose types stay in there
+    thread_listener      waits for the requests of readers in daemon threads
     thread_sender        sends for every `Progress`: one daemon thread per process
     loop_sender          sends for every `AsyncProgress` of an event loop: a task for each request
+    cancel_scope         blocks of async code that a request to cancel ends
+    loop_announcer       calls a job's callbacks with requests, on its event loop
     sync                 `Progress`
     aio                  `AsyncProgress`
     embedded             transports to a store in the same process, without HTTP

@@ -7,11 +7,15 @@ from contextlib import suppress
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
+from progress_sse.client.cancel_scope import CancelScope
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter
+from progress_sse.client.inbox import Request
+from progress_sse.client.loop_announcer import LoopAnnouncer
 from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
+from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import OnLoop, ReportQueue
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
@@ -36,39 +40,74 @@ class AsyncOptions(Options, total=False):
 class AsyncStep(BaseStep):
     """A step in code on an event loop."""
 
+    _scope: CancelScope | None = None
+
     async def track(self, items: AsyncIterable[T] | Iterable[T], total: int | None = None) -> AsyncIterator[T]:
         """Iterate over `items`, and advance by one after each.
 
         Args:
             items: The items to iterate over.
             total: Their number; `None` takes it from their `len`, if they have one.
+
+        Raises:
+            Cancelled: A reader has asked to cancel the job, which accepts that.
         """
         self.report(0, length(items) if total is None else total)
         if isinstance(items, AsyncIterable):
             async for item in items:
+                self.check()
                 yield item
                 self._tracked += 1
                 if not self._latest.is_waiting:
                     self.advance(0)
         else:
             for item in items:
+                self.check()
                 yield item
                 self._tracked += 1
                 if not self._latest.is_waiting:
                     self.advance(0)
 
+    def part(self, name: str, *, message: str = "") -> "AsyncPart":
+        """Return a part of this step, which may run in another process and at the same time as others.
+
+        The step must have been started, by this process or another one.
+
+        Args:
+            name: Its name, at most 100 characters: each part of the step has another one.
+            message: A text that is shown with its progress.
+        """
+        return AsyncPart(self, name, message)
+
     async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a coroutine function as this step, and return what it returns."""
-        with self:
+        async with self:
             return await function(*args, **kwargs)
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        self.__enter__()
+        self._scope = None
+        if self.reporter.inbox.accepts:
+            pending = None if self.reporter.inbox.is_entered else self.pending_cancel()
+            self._scope = CancelScope(self.reporter.inbox, self.number, pending)
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, trace)
+        left_by = error if self._scope is None else self._scope.close(error)
+        self.__exit__(kind, left_by, trace)
+        if left_by is not None and left_by is not error:
+            raise left_by from error
+
+    def _as_reported(self, error: BaseException | None) -> BaseException | None:
+        """Return the exception that the step is to bear: a block around it may have been cancelled by a request."""
+        request = self.pending_cancel() if isinstance(error, asyncio.CancelledError) else None
+        return error if request is None else request.cancellation()
+
+
+class AsyncPart(PartReports, AsyncStep):
+    """A part of a step in code on an event loop."""
 
 
 class AsyncProgress(Reporter):
@@ -76,7 +115,13 @@ class AsyncProgress(Reporter):
 
     As `Progress`, with ``async with`` and ``async for``; a step also takes a plain ``with``, since nothing is awaited
     there. Functions that run in threads may report on its steps, too.
+
+    A request to cancel the job cancels the task that is in its ``async with`` block, or where it has entered none,
+    those in the ``async with`` blocks of its steps. At its end the block raises `Cancelled` in place of that
+    `CancelledError`. Where the task is cancelled from elsewhere as well, `CancelledError` goes on.
     """
+
+    _scope: CancelScope | None = None
 
     def __init__(
         self,
@@ -123,10 +168,25 @@ class AsyncProgress(Reporter):
         self._set_up(session_id, create, options, _http_sender, target)
 
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> AsyncStep:
         """Return a step; see `Reporter.step`."""
-        return AsyncStep(self, number, message, timeout_ms, estimated_ms)
+        return AsyncStep(self, number, message, timeout_ms, estimated_ms, parts_total)
+
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Call a function once for each request of a reader, on the running loop; it may be a coroutine function.
+
+        It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
+        after it has returned. Its exceptions are logged.
+        """
+        self._callbacks.append(callback)
+        self.inbox.announce = LoopAnnouncer(self.inbox, self._callbacks)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -170,16 +230,21 @@ class AsyncProgress(Reporter):
         if isinstance(self._sink, ReportQueue):
             self._sink.sender.wake(self._sink)  # On this loop, even if another thread reports first.
         self._enter()
+        if self.inbox.accepts:
+            self._scope = CancelScope(self.inbox, None, self.inbox.pending(None))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave()
+        left_by = error if self._scope is None else self._scope.close(error)
         try:
-            self._report_end(error)
+            self._report_end(left_by)
         finally:
-            await self._end_block(error)
+            await self._end_block(left_by)
+        if left_by is not None and left_by is not error:
+            raise left_by from error
 
     async def _end_block(self, error: BaseException | None) -> None:
         if error is None:

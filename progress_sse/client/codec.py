@@ -4,9 +4,9 @@ import email.utils
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.report_body import report_body
 from progress_sse.client.reports import Create
 
@@ -43,7 +43,9 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Repo
     fields = _fields(content)
     if not 200 <= status < 300:
         return _problem(status, headers, fields)
-    return ReportAnswer(status, run=_run_of(headers)) if "session_id" in fields else _foreign_answer(status)
+    if "session_id" not in fields:
+        return _foreign_answer(status)
+    return ReportAnswer(status, run=_run_of(headers), requests=_requests(fields))
 
 
 def _run_of(headers: Mapping[str, str]) -> str:
@@ -83,7 +85,36 @@ def _result(result: Any) -> ReportAnswer:
     status = result.get("status") if isinstance(result, dict) else None
     if not isinstance(status, int):
         return _foreign_answer(200)
-    return ReportAnswer(status) if 200 <= status < 300 else _problem(status, {}, result)
+    return ReportAnswer(status, requests=_requests(result)) if 200 <= status < 300 else _problem(status, {}, result)
+
+
+def encode_wait(session_ids: Sequence[str], wait_s: int) -> EncodedRequest:
+    """Return the HTTP request that waits until readers ask something of one of these sessions."""
+    query = urlencode([("session_id", each) for each in session_ids])
+    return EncodedRequest("GET", f"/api/requests?{query}", b"", {"Prefer": f"wait={wait_s}"} if wait_s else {})
+
+
+def read_asked(status: int, headers: Mapping[str, str], content: bytes) -> Asked | ReportAnswer:
+    """Return the open requests of each session, or the answer of a server that does not tell them."""
+    fields = _fields(content)
+    if not 200 <= status < 300:
+        return _problem(status, headers, fields)
+    if not isinstance(fields.get("requests"), list):
+        return _foreign_answer(status)
+    told = [each for each in fields["requests"] if isinstance(each, dict)]
+    return [(str(each.get("session_id")), request) for each in told for request in _requests({"requests": [each]})]
+
+
+def _requests(fields: Mapping[str, Any]) -> tuple[AskedRequest, ...]:
+    told = fields.get("requests")
+    return tuple(filter(None, map(_request, told))) if isinstance(told, list) else ()
+
+
+def _request(told: Any) -> AskedRequest | None:
+    if not isinstance(told, dict) or not isinstance(told.get("id"), str) or not isinstance(told.get("kind"), str):
+        return None
+    step, state, reason = told.get("step"), told.get("state", "asked"), told.get("reason") or ""
+    return AskedRequest(told["id"], told["kind"], step if isinstance(step, int) else None, str(state), str(reason))
 
 
 def _fields(content: bytes) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """The server and the session; arguments override the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
 
 from progress_sse.core.details import MAX_ATTEMPT_ID_CHARS
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
+from progress_sse.core.requests import RequestKind
 
 ATTEMPT: Final = "PROGRESS_SSE_ATTEMPT"
 """The variable that hands an attempt down to a command; it is one at the session of `PROGRESS_SSE_SESSION`."""
@@ -36,6 +37,9 @@ class Options(TypedDict, total=False):
             default is 30, and after ten minutes it counts as lost. Reports carry their attempt, and their age. With
             `None` the requests are those of former versions: there are no attempts, leases and ages, and an exception
             ends no session that is not open-ended.
+        accepts: What readers of the session may ask of the job: `"cancel"`, `"retry"` or both; the default is nothing.
+            Where it may be cancelled, `check` and `track` of its steps raise `Cancelled` once a reader asks for that.
+            A session that was created elsewhere is told with the first step.
     """
 
     url: str | None
@@ -44,6 +48,7 @@ class Options(TypedDict, total=False):
     on_error: OnError
     flush_timeout_s: float | None
     lease_s: float | None
+    accepts: Sequence[RequestKind] | None
 
 
 class Address(NamedTuple):

@@ -1,7 +1,7 @@
 """The run of a session that was created here, and the reports that make up its state. Pure.
 
 Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
-start and its end, and of the session what it says of itself and its end.
+start, the latest of each of its parts and its end, and of the session what it says of itself and its end.
 """
 
 import math
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from progress_sse.client.reports import (
+    Acknowledge,
     Advance,
     Beat,
     Complete,
@@ -16,6 +17,7 @@ from progress_sse.client.reports import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
     Skip,
     Start,
     StepRef,
@@ -23,7 +25,7 @@ from progress_sse.client.reports import (
 )
 from progress_sse.core.commands import Unchanged
 
-_Entry: TypeAlias = list[Start | Complete | Skip | Plan]
+_Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]
 
 
 @dataclass(slots=True)
@@ -68,7 +70,11 @@ class CreatedRun:
             case Complete():
                 self._entry_of(report.step)[1:] = [report]
             case Advance():
-                del self._entry_of(report.step)[1:]
+                entry = self._entry_of(report.step)
+                entry[1:] = [each for each in entry[1:] if isinstance(each, ReportPart)]
+            case ReportPart():
+                entry = self._entry_of(report.step)
+                entry[1:] = [each for each in entry[1:] if _is_of_another_part(each, report)] + [report]
             case Skip():
                 self._entry_of(report.step)[:] = [report]
             case Plan():
@@ -78,7 +84,7 @@ class CreatedRun:
                 self._finish = report
             case Describe():
                 self._description = _merged(self.creation, self._description, report)
-            case Beat():
+            case Beat() | Acknowledge():
                 pass
 
     def _start(self, start: Start) -> None:
@@ -105,6 +111,10 @@ class CreatedRun:
             if not isinstance(entry[0], Plan) and entry[0].step == step:
                 return entry
         return None
+
+
+def _is_of_another_part(report: Start | ReportPart | Complete | Skip | Plan, part: ReportPart) -> bool:
+    return not isinstance(report, ReportPart) or report.part != part.part
 
 
 def _merged(creation: Create, before: Describe | None, change: Describe) -> Describe:

@@ -1,16 +1,24 @@
 """Transports to a store in the same process, for applications that embed the server: the same guarantees, no HTTP."""
 
 import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.report_commands import to_command
 from progress_sse.client.reports import Create
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.requests import RequestState
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Record
+
+LOOK_S: Final = 0.5
+"""Seconds between two looks for requests of readers."""
 
 ANSWER_S: Final = 10.0
 """Seconds that a thread waits for the event loop of the store."""
@@ -34,12 +42,33 @@ class AsyncStoreTransport:
             retry_after = error.headers.get("Retry-After")
             return ReportAnswer(error.status, error.problem, str(error), float(retry_after) if retry_after else None)
         if not isinstance(report, Create):
-            return ReportAnswer(200)
+            return ReportAnswer(200, requests=tuple(_open_requests(applied.record, "asked")))
         assert applied.record is not None
         return ReportAnswer(200, run=applied.record.session.run)
 
+    async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                records = [(each, await self._store.load(each)) for each in session_ids]
+            except ProblemError as error:
+                return ReportAnswer(error.status, error.problem, str(error))
+            if time.monotonic() >= until or any(_open_requests(record, "asked") for _, record in records):
+                return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
+            await asyncio.sleep(LOOK_S)
+
     async def aclose(self) -> None:
         """Leave the store open: the application closes it."""
+
+
+def _open_requests(record: Record | None, *states: RequestState) -> list[AskedRequest]:
+    requests = () if record is None else record.session.details.requests
+    return [
+        AskedRequest(each.id, each.kind, each.step, each.state, each.reason or "")
+        for each in requests
+        if each.state in states
+    ]
 
 
 class StoreTransport:
@@ -49,6 +78,10 @@ class StoreTransport:
         """Apply reports to `store`, on the `loop` that it was opened on."""
         self._transport = AsyncStoreTransport(store)
         self._loop = loop
+
+    def listen(self) -> "StoreRequestWait":
+        """Return what asks the store for the requests of readers."""
+        return StoreRequestWait(self._transport, self._loop)
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         """Apply a report once, and wait for the answer."""
@@ -61,3 +94,36 @@ class StoreTransport:
             if not task.cancelled():  # The end of the loop cancels it.
                 return task.result()
         return ReportAnswer(0, detail="the event loop of the store does not answer")
+
+
+class StoreRequestWait:
+    """Asks the store for the requests of readers, from one thread; another one may interrupt it."""
+
+    def __init__(self, transport: AsyncStoreTransport, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask by `transport`, on the `loop` of the store."""
+        self._transport = transport
+        self._loop = loop
+        self._under_way: Future[Asked | ReportAnswer] | None = None
+        self._is_interrupted = False
+
+    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+        if self._loop.is_closed():
+            return ReportAnswer(410, detail="the event loop of the store has ended")
+        self._under_way = asyncio.run_coroutine_threadsafe(self._transport.ask(session_ids, wait_s), self._loop)
+        if self._is_interrupted:
+            self.interrupt()
+        try:
+            return self._under_way.result(wait_s + ANSWER_S)
+        except (CancelledError, TimeoutError):
+            self._under_way.cancel()
+            return ReportAnswer(0, detail="the event loop of the store does not answer")
+
+    def interrupt(self) -> None:
+        """End the request under way, and all later ones at once."""
+        self._is_interrupted = True
+        if self._under_way is not None:
+            self._under_way.cancel()
+
+    def close(self) -> None:
+        """Do nothing: the application closes the store."""

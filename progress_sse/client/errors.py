@@ -6,6 +6,8 @@
     └── ReportError
         ├── ReportRefusedError      the server refused a report, which is not retried
         └── ServerAwayError         reports were dropped, as the server was away for too long
+
+`Cancelled` is no error of reporting: a reader has asked the job to stop.
 """
 
 from types import TracebackType
@@ -22,6 +24,19 @@ REPORTING_ERRORS: Final = (
 Any other exception comes from the job: for example its time limit, which a signal raises wherever the job is (RQ's and
 Celery's are plain exceptions). It must end the job, and not only a report.
 """
+
+
+class Cancelled(BaseException):
+    """Raised inside a job that a reader has asked to stop; its text is the reader's reason, or "cancelled".
+
+    It is no `Exception`, as in asyncio: jobs that log the errors of single rows and go on must not swallow it. A job
+    may raise it itself, to end as cancelled.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        """Create the exception; `reason` may be empty."""
+        super().__init__(reason or "cancelled")
+        self.reason = reason
 
 
 class SuppressReportingErrors:

@@ -1,6 +1,7 @@
 """The request of a report, and its answer. Pure."""
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.reports import Report
 
@@ -8,6 +9,7 @@ TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
 _TRANSIENT: Final = _OUTAGE | {TOO_MANY}
 _SUPERSEDED: Final = "attempt-superseded"
+_CANCELLED: Final = "session-cancelled"
 _KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
@@ -29,6 +31,28 @@ class ReportRequest(NamedTuple):
     ago_ms: int = 0
 
 
+class AskedRequest(NamedTuple):
+    """A request of a reader, as the server tells it.
+
+    Attributes:
+        id: Its id.
+        kind: What is asked.
+        step: The number of the step that it is about; `None` is the whole session.
+        state: Its state: `asked`, until a worker has seen it.
+        reason: Why it was asked; empty where the server does not say so.
+    """
+
+    id: str
+    kind: str
+    step: int | None = None
+    state: str = "asked"
+    reason: str = ""
+
+
+Asked: TypeAlias = Sequence[tuple[str, AskedRequest]]
+"""Requests of readers, each with its session."""
+
+
 class ReportAnswer(NamedTuple):
     """The answer to a request.
 
@@ -38,6 +62,7 @@ class ReportAnswer(NamedTuple):
         detail: The reason of a failure, in one sentence.
         retry_after_s: Minimum seconds to wait; `None` if the server names none.
         run: The name of the created run; empty if the server does not name it.
+        requests: What readers ask of the worker, as far as no worker has seen it.
     """
 
     status: int
@@ -45,6 +70,7 @@ class ReportAnswer(NamedTuple):
     detail: str = ""
     retry_after_s: float | None = None
     run: str = ""
+    requests: tuple[AskedRequest, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -65,6 +91,11 @@ class ReportAnswer(NamedTuple):
     def is_retryable(self) -> bool:
         """Whether to retry, at least for some time."""
         return self.is_transient or self.status >= 500
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the session was cancelled before one of its steps was started."""
+        return self.problem == _CANCELLED
 
     @property
     def is_superseded(self) -> bool:

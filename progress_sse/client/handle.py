@@ -29,6 +29,7 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
+from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
@@ -41,8 +42,8 @@ from progress_sse.client.step_reports import StepReports
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
-MakeSink: TypeAlias = Callable[[str, Create | None], ReportSink]
-"""Creates the sink of a session, which begins with a creation or continues."""
+MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], ReportSink]
+"""Creates the sink of a session, which begins with a creation or continues, and gets its readers' requests."""
 
 _recorders: Final[list[MakeSink]] = []
 """Create the sinks of sessions while a test records them; the last one counts."""
@@ -100,6 +101,7 @@ class Reporter(SessionReports):
     _outer: "Reporter | None" = None
     _has_warned = False
     _unreported = Count()
+    _callbacks: list[Callable[[Request], object]]
 
     @property
     def lost(self) -> int:
@@ -108,7 +110,13 @@ class Reporter(SessionReports):
 
     @abstractmethod
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> "BaseStep":
         """Return a step, not yet started.
 
@@ -120,6 +128,8 @@ class Reporter(SessionReports):
             message: A text that is shown with its progress, and when it has ended.
             timeout_ms: Milliseconds after which pages call it overdue; `None` for its definition's.
             estimated_ms: Milliseconds that a new step is expected to take.
+            parts_total: How many parts it has, from 1 to 200, if workers report them by `part`. Then it ends with the
+                last of them, and not with its block.
         """
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
@@ -127,6 +137,21 @@ class Reporter(SessionReports):
         step = running_step()
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if a reader has asked to cancel the job; inside a step's block as `step.check()` does."""
+        step = running_step()
+        if step is not None and step.reporter is self:
+            step.check()
+        elif (request := self.inbox.pending(None)) is not None:
+            raise request.cancellation()
+
+    @abstractmethod
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Call a function once for each request of a reader; it may `honour` or `decline` it.
+
+        A request to cancel that it does not answer is raised as `Cancelled` afterwards.
+        """
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
@@ -165,6 +190,8 @@ class Reporter(SessionReports):
             self._close_timeout_s = MAX_OUTAGE_S
         self._unreported = Count()
         self.own_steps = OwnSteps()
+        self.inbox = Inbox()
+        self._callbacks = []
         try:
             self._connect(session_id, create() if create else None, options, make_sender, transport)
         except TimeoutError:
@@ -183,9 +210,10 @@ class Reporter(SessionReports):
         transport: tuple[Target, Sender] | None,
     ) -> None:
         self.lease = lease_of(options.get("lease_s", LEASE_S))
+        self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"
-            self._sink = _recorders[-1](self.session_id, self._begun(creation))
+            self._sink = _recorders[-1](self.session_id, self._begun(creation), self.inbox)
             return
         if is_disabled(options.get("disabled")):
             log(logging.INFO, "progress is not reported: that is disabled")
@@ -201,6 +229,7 @@ class Reporter(SessionReports):
             tells_age=self.lease is not None,
             on_error=self._on_error,
             flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
+            inbox=self.inbox,
         )
         if transport is not None:
             self._sink = make_queue(self.session_id, *transport)
@@ -216,7 +245,7 @@ class Reporter(SessionReports):
                 self.lease = joined(self.session_id, self.lease)
             else:
                 share(self.session_id, self.lease)
-        self._creation = creation and replace(creation, lease=self.lease)
+        self._creation = creation and replace(creation, lease=self.lease, accepts=self.inbox.accepts)
         return self._creation
 
     def _warn(self, error: Exception) -> None:
@@ -227,6 +256,7 @@ class Reporter(SessionReports):
     def _enter(self) -> None:
         self._outer = active()
         self._entered_in = os.getpid()
+        self.inbox.is_entered = True
         _reporter.set(self)
         self._guard(self._begin)
 
@@ -264,6 +294,7 @@ class Reporter(SessionReports):
         # The former value is restored without a token, which is valid in its own context only: blocks may end in
         # another one, for example in generators, and must not fail then.
         _reporter.set(self._outer)
+        self.inbox.is_entered = False
 
 
 class BaseStep(StepReports):
@@ -285,10 +316,22 @@ class BaseStep(StepReports):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _running.set(self._outer)
+        error = self._as_reported(error)
         if error is None or is_normal_exit(error):
-            self.complete()
+            self._end_block()
             return
         try:
             self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
+
+    def _end_block(self) -> None:
+        """Report the normal end of the block: a step with a known number of parts ends by them."""
+        if self._parts_total is None:
+            self.complete()
+        else:
+            self.reporter.own_steps.leave(self.number)
+
+    def _as_reported(self, error: BaseException | None) -> BaseException | None:
+        """Return the exception that the step is to bear in place of the one that left the block."""
+        return error

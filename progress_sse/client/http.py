@@ -7,24 +7,36 @@ created, since OpenSSL holds locks meanwhile that the child could never release.
 
 import encodings.idna  # noqa: F401  # see above
 import logging
+import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
+from progress_sse.client.codec import (
+    EncodedRequest,
+    encode,
+    encode_batch,
+    encode_wait,
+    read_answer,
+    read_answers,
+    read_asked,
+)
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loading import loading
 
 A = TypeVar("A")
 
-TIMEOUT: Final = httpx.Timeout(10, connect=5)
+SILENCE_S: Final = 10
+CONNECT_S: Final = 5
 """Time limits in seconds: the silence of the server, and the time to connect."""
+
+TIMEOUT: Final = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
 
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 """Seconds that an idle connection is kept: fewer than on servers, so that none is used while it is being closed."""
@@ -77,6 +89,10 @@ def client_options(address: Address) -> dict[str, Any]:
 _JSON: Final = {"Content-Type": "application/json"}
 
 
+def _timeout(wait_s: float) -> httpx.Timeout:
+    return httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
+
+
 def _no_answer(error: Exception) -> ReportAnswer:
     return ReportAnswer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
 
@@ -84,11 +100,11 @@ def _no_answer(error: Exception) -> ReportAnswer:
 class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
-    def __init__(self, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        """Begin empty."""
+    def __init__(self, max_bytes: int = MAX_ANSWER_BYTES, wait_s: float = 0) -> None:
+        """Begin empty; the server may wait `wait_s` seconds before it answers."""
         self._content = bytearray()
         self._max_bytes = max_bytes
-        self._until = time.monotonic() + ANSWER_S
+        self._until = time.monotonic() + wait_s + ANSWER_S
 
     def add(self, chunk: bytes) -> None:
         """Add the next bytes.
@@ -150,6 +166,56 @@ class HttpTransport:
         self._client.close()
 
 
+class HttpRequestWait:
+    """Asks one server for the requests of readers, by a connection that another thread can interrupt."""
+
+    def __init__(self, address: Address) -> None:
+        """Begin without a connection, which the first request opens."""
+        self._headers = authorization(address.token)
+        self._client = _client(address.url)
+        self._socket: socket.socket | None = None
+        self._is_interrupted = False
+
+    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+        method, path, _, headers = encode_wait(session_ids, wait_s)
+        content = Content(wait_s=wait_s)
+        try:
+            with (
+                _quietly(),
+                self._client.stream(
+                    method,
+                    path,
+                    headers={**self._headers, **headers},
+                    timeout=_timeout(wait_s),
+                    extensions={"trace": self._note_connection},
+                ) as response,
+            ):
+                for chunk in response.iter_raw():
+                    content.add(chunk)
+        except (httpx.HTTPError, OSError) as error:
+            return _no_answer(error)
+        return read_asked(response.status_code, response.headers, bytes(content))
+
+    def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self._is_interrupted:
+                self.interrupt()
+
+    def interrupt(self) -> None:
+        """End the request under way, and all later ones at once."""
+        self._is_interrupted = True
+        if self._socket is not None:
+            with suppress(OSError):  # It is closed.
+                # Not the method of a TLS socket, whose state the other thread uses.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
 class AsyncHttpTransport:
     """The same for event loops."""
 
@@ -166,12 +232,22 @@ class AsyncHttpTransport:
         """Send several requests at once, and return the answers."""
         return await self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
-    async def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
+    async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+        return await self._exchange(encode_wait(session_ids, wait_s), read_asked, wait_s)
+
+    async def _exchange(self, message: EncodedRequest, read: Callable[..., A], wait_s: float = 0) -> A | ReportAnswer:
         method, path, body, headers = message
-        content = Content()
+        content = Content(wait_s=wait_s)
         try:
             with _quietly():
-                async with self._client.stream(method, path, content=body, headers={**_JSON, **headers}) as response:
+                async with self._client.stream(
+                    method,
+                    path,
+                    content=body or None,
+                    headers={**_JSON, **headers} if body else headers,
+                    timeout=_timeout(wait_s),
+                ) as response:
                     async for chunk in response.aiter_raw():
                         content.add(chunk)
         except (httpx.HTTPError, OSError) as error:

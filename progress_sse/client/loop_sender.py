@@ -19,7 +19,8 @@ from progress_sse._internal.posix import at_fork
 from progress_sse.client.availability import Availability
 from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
+from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, give_beat_answers, log
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
@@ -45,6 +46,14 @@ class AsyncBatchTransport(AsyncTransport, Protocol):
 
     async def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         """Send requests without a creation; return the answer to each, or one answer to all of them."""
+
+
+@runtime_checkable
+class AsyncListeningTransport(AsyncTransport, Protocol):
+    """A transport that can wait for the requests of readers."""
+
+    async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
 
 
 def sender_here() -> Sender:
@@ -80,6 +89,8 @@ class LoopSender:
         self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
         self._beating: set[asyncio.Task[None]] = set()
         self._without_batches: set[Hashable] = set()
+        self._listening: ListenSchedule[ReportQueue] = ListenSchedule(self)
+        self._listeners: dict[Group[ReportQueue], asyncio.Task[None]] = {}
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[Hashable, AsyncTransport] = {}
         # The schedule holds queues with reports; the number of others is not limited.
@@ -152,6 +163,7 @@ class LoopSender:
         queue.handle_events()
         self._schedule.check(queue, time.monotonic())
         self._beats.check(queue)
+        self._listening.check(queue, time.monotonic())
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Call a function, and start over later if it fails: there may be no memory left."""
@@ -168,6 +180,9 @@ class LoopSender:
         if self._is_over.is_set():
             return
         self._schedule, self._beats = Schedule(AT_ONCE), BeatSchedule()
+        self._listening = ListenSchedule(self)
+        for listener in self._listeners.values():
+            listener.cancel()
         for queue in list(self._queues):
             if queue not in self._sending:
                 del self._queues[queue]
@@ -181,7 +196,9 @@ class LoopSender:
             self._sending[queue] = self._loop.create_task(self._send(queue), context=Context())
             self._sending[queue].add_done_callback(partial(self._sent, queue))
         self._beat_due()
-        pause_s = min(self._schedule.wake_at(), self._beats.wake_at()) - time.monotonic()
+        self._listen_due()
+        wake_at = min(self._schedule.wake_at(), self._beats.wake_at(), self._listening.wake_at())
+        pause_s = wake_at - time.monotonic()
         self._timer = None
         if pause_s < math.inf:
             self._timer = self._loop.call_later(max(0.0, pause_s), self._attempt, _do_nothing, context=Context())
@@ -192,6 +209,39 @@ class LoopSender:
             task = self._loop.create_task(self._beat(queues), context=Context())
             self._beating.add(task)
             task.add_done_callback(partial(self._beaten, queues))
+
+    def _listen_due(self) -> None:
+        """Start to wait for the requests of readers, of the sessions of one server together."""
+        for group, replaced in self._listening.take_due(time.monotonic()):
+            if replaced in self._listeners:
+                self._listeners[replaced].cancel()
+            self._listeners[group] = task = self._loop.create_task(self._listen(group), context=Context())
+            task.add_done_callback(partial(self._listened, group))
+
+    async def _listen(self, group: Group[ReportQueue]) -> None:
+        while queues := group.queues():
+            began = time.monotonic()
+            answer = await self._ask(queues[0], group.session_ids(), group.wait_s)
+            pause_s = group.take(answer, time.monotonic() - began)
+            if pause_s == math.inf:
+                return
+            del queues  # So that a session that its job has dropped is not held.
+            await asyncio.sleep(pause_s)
+
+    async def _ask(self, queue: ReportQueue, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        try:
+            transport = self._transport(queue)
+            if isinstance(transport, AsyncListeningTransport):
+                return await transport.ask(session_ids, wait_s)
+            return ReportAnswer(501)
+        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+            return ReportAnswer(0, detail=describe_error(error))
+
+    def _listened(self, group: Group[ReportQueue], task: asyncio.Task[None]) -> None:
+        group.is_over = True
+        self._listeners.pop(group, None)
+        if not task.cancelled():
+            group.is_refused |= task.exception() is not None
 
     async def _beat(self, queues: Sequence[ReportQueue]) -> None:
         takes_batches = _takes_batches(queues[0].target) and queues[0].destination not in self._without_batches
@@ -271,6 +321,9 @@ class LoopSender:
             await self._close(queue.destination)
 
     async def _close(self, destination: Hashable) -> None:
+        for group, task in self._listeners.items():
+            if group.destination == destination:
+                task.cancel()
         transport = self._transports.pop(destination, None)
         if transport is not None:
             await transport.aclose()
@@ -290,14 +343,16 @@ class LoopSender:
     def _end(self, _: object) -> None:
         self._finish()
         self._schedule, self._beats = Schedule(), BeatSchedule()  # This loop has no more turns.
-        for task in (*self._sending.values(), *self._beating):
+        self._listening = ListenSchedule(self)
+        for task in (*self._sending.values(), *self._beating, *self._listeners.values()):
             task.cancel()
         for queue in list(self._queues):
             queue.transfer_to(thread_sender())
 
     def abandon(self) -> None:
         """Hand all sessions to the thread; called from another loop, once this one is closed."""
-        for task in (self._main_task, *self._leaving, *self._sending.values(), *self._beating):
+        under_way = (*self._leaving, *self._sending.values(), *self._beating, *self._listeners.values())
+        for task in (self._main_task, *under_way):
             # They can neither run nor be cancelled. Python need not warn, as the job is not at fault.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
         self._transports.clear()  # They cannot be closed either; the garbage collector closes their sockets.

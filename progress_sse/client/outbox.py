@@ -48,8 +48,19 @@ from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAw
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, Recreated, ReportDropped
-from progress_sse.client.replacements import has_details, in_place, is_refused_append, without_details
-from progress_sse.client.reports import Create, Finish, Latest, Queueable, Report, Start, StepRef, StepReport, named
+from progress_sse.client.replacements import has_details, in_place, is_courtesy, is_refused_append, without_details
+from progress_sse.client.reports import (
+    Create,
+    Finish,
+    Latest,
+    Queueable,
+    Report,
+    ReportPart,
+    Start,
+    StepRef,
+    StepReport,
+    named,
+)
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
 from progress_sse.client.waiting_reports import Operation, WaitingReports
@@ -414,10 +425,13 @@ class Outbox:
     def _refuse(self, operation: Operation, answer: ReportAnswer) -> None:
         report = operation.report
         if isinstance(report, StepReport):
-            self._running.forget(report.step)
+            if not isinstance(report, ReportPart):
+                self._running.forget(report.step)
             if answer.is_superseded and report.lease is not None:
                 self._supersede(report, answer, lost=1)
                 return
+        if is_courtesy(report):
+            return
         if not isinstance(report, Create):
             self._lose(_refusal(named(report), answer))
             return
@@ -431,7 +445,7 @@ class Outbox:
     def _drop(self, report: Queueable) -> None:
         self._lost.add(1)
         if isinstance(report, Latest):
-            report.queue = {report.step: report}  # As if it waited, so that a loop does not queue each row.
+            report.queue = {report.lane: report}  # As if it waited, so that a loop does not queue each row.
 
     def _drop_oldest(self) -> None:
         if not self._waiting.drop_oldest():

@@ -12,6 +12,7 @@ class OwnSteps:
         self._leases: dict[StepRef, Lease | None] = {}
         self._running: dict[StepRef, None] = {}
         self._ended: set[StepRef] = set()
+        self._parts: dict[tuple[StepRef, str], None] = {}
 
     def start(self, step: StepRef, lease: Lease | None) -> None:
         """Record that the job starts a step, by this attempt."""
@@ -22,6 +23,18 @@ class OwnSteps:
         """Record that the job ends a step."""
         self._running.pop(step, None)
         self._ended.add(step)
+
+    def start_part(self, step: StepRef, part: str) -> None:
+        """Record that the job begins a part of a step, which may have been started elsewhere."""
+        self._parts[step, part] = None
+
+    def end_part(self, step: StepRef, part: str) -> None:
+        """Record that the job ends a part."""
+        self._parts.pop((step, part), None)
+
+    def leave(self, step: StepRef) -> None:
+        """Record that the job has left a step, which ends by its parts."""
+        self._running.pop(step, None)
 
     def end_all(self) -> None:
         """Record that the job ends the session."""
@@ -50,6 +63,11 @@ class OwnSteps:
             return own
         running = {lease.attempt: lease for lease in map(self.lease_of, self.running) if lease is not None}
         return next(iter(running.values())) if len(running) == 1 else None
+
+    @property
+    def are_under_way(self) -> bool:
+        """Whether the job runs a step or a part."""
+        return bool(self._running) or bool(self._parts)
 
     @property
     def running(self) -> list[StepRef]:

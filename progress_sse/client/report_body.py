@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from progress_sse.client.reports import (
+    Acknowledge,
     Advance,
     Beat,
     Complete,
@@ -16,6 +17,8 @@ from progress_sse.client.reports import (
     Finish,
     Plan,
     Report,
+    ReportPart,
+    SessionReport,
     Skip,
     Start,
     StepRef,
@@ -51,6 +54,8 @@ def _creation(report: Create) -> dict[str, Any]:
         body["links"] = _links(report.links)
     if report.open_ended:
         body["open_ended"] = True
+    if report.accepts:
+        body["accepts"] = list(report.accepts)
     return body
 
 
@@ -63,23 +68,41 @@ def _update(report: Update) -> dict[str, Any]:
                 **_step(report.step),
                 "timeout_ms": report.timeout_ms,
                 **appended,
-                **_given(estimated_ms=report.estimated_ms),
+                **_given(estimated_ms=report.estimated_ms, parts_total=report.parts_total),
             }
         case Advance(step, current, total, message):
             return {"action": "progress", **_step(step), "current": current, "total": total, "message": message}
-        case Complete(step, success, message, error):
-            return {"action": "complete", **_step(step), "success": success, "message": message, "error": error}
+        case Complete(step, success, message, error, conclusion):
+            body = {"action": "complete", **_step(step), "success": success, "message": message, "error": error}
+            return body | _given(conclusion=conclusion)
+        case ReportPart():
+            return _part(report)
         case Skip(step, message):
             return {"action": "skip", **_step(step), "message": message}
         case Beat(step):
             return {"action": "beat", **_step(step)}
-        case Finish(success, error, links):
-            told = {} if links is None else {"links": _links(links)}
+        case _:
+            return _session_update(report)
+
+
+def _session_update(report: SessionReport) -> dict[str, Any]:
+    match report:
+        case Finish(success, error, links, conclusion):
+            told = _given(conclusion=conclusion, links=None if links is None else _links(links))
             return {"action": "finish", "success": success, "error": error, **told}
         case Plan(steps):
             return {"action": "plan", "steps": _definitions(steps)}
         case Describe():
             return _description(report)
+        case Acknowledge(request, state, message):
+            told = {"message": message} if message else {}
+            return {"action": "acknowledge", "request": request, "state": state, **told}
+
+
+def _part(report: ReportPart) -> dict[str, Any]:
+    said = {"action": "part", **_step(report.step), "part": report.part, "status": report.status}
+    texts = {name: text for name, text in (("message", report.message), ("error", report.error)) if text}
+    return {**said, **_given(current=report.current, total=report.total), **texts}
 
 
 def _description(report: Describe) -> dict[str, Any]:
@@ -90,6 +113,8 @@ def _description(report: Describe) -> dict[str, Any]:
         body["labels"] = None if report.labels is None else dict(report.labels)
     if not isinstance(report.links, Unchanged):
         body["links"] = None if report.links is None else _links(report.links)
+    if not isinstance(report.accepts, Unchanged):
+        body["accepts"] = list(report.accepts)
     return body
 
 

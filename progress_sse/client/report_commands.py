@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from progress_sse.client.exchange import ReportRequest
 from progress_sse.client.reports import (
+    Acknowledge,
     Advance,
     Beat,
     Complete,
@@ -11,6 +12,8 @@ from progress_sse.client.reports import (
     Describe,
     Finish,
     Plan,
+    ReportPart,
+    SessionReport,
     Skip,
     Start,
     StepRef,
@@ -45,18 +48,28 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
             return _start(report, store.start_command(_target(report.step), report.timeout_ms), sent)
         case Advance(step, current, total, message):
             return commands.Advance(_target(step), current, total, message, **sent)
-        case Complete(step, success, message, error):
-            return commands.Complete(_target(step), success, message, error, **sent)
+        case Complete(step, success, message, error, conclusion):
+            return commands.Complete(_target(step), success, message, error, conclusion=conclusion, **sent)
         case Skip(step, message):
             return commands.Skip(_target(step), message, **sent)
+        case ReportPart(step, part, status, current, total, message, error):
+            return commands.ReportPart(_target(step), part, status, current, total, message, error, **sent)
         case Beat(step):
             return commands.Beat(_target(step), **sent)
-        case Finish(success, error, links):
-            return commands.Finish(success, error, links=links, **sent)
+        case _:
+            return _session_command(report, sent)
+
+
+def _session_command(report: SessionReport, sent: _Sent) -> commands.Command:
+    match report:
+        case Finish(success, error, links, conclusion):
+            return commands.Finish(success, error, conclusion, links, **sent)
         case Plan(steps):
             return commands.Plan(steps, **sent)
-        case Describe(title, labels, links):
-            return commands.Describe(title, labels, links, **sent)
+        case Describe(title, labels, links, accepts):
+            return commands.Describe(title, labels, links, accepts, **sent)
+        case Acknowledge(request, state, message):
+            return commands.Acknowledge(request, state, message or None, **sent)
 
 
 def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> commands.Create:
@@ -67,6 +80,7 @@ def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> c
         labels=dict(report.labels),
         links=report.links,
         open_ended=report.open_ended,
+        accepts=report.accepts,
         attempt_id=attempt_id,
     )
 
@@ -84,6 +98,7 @@ def _start(report: Start, start: commands.Start, sent: _Sent) -> commands.Start:
     return start._replace(
         append=report.append,
         estimated_ms=report.estimated_ms,
+        parts_total=report.parts_total,
         lease_ms=None if lease is None else lease.lease_ms,
         lost_after_ms=None if lease is None else lease.lost_after_ms,
         **sent,

@@ -21,10 +21,15 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Create, Queueable
+from progress_sse.client.reports import Acknowledge, Create, Queueable
+from progress_sse.core.requests import Acknowledgement
+
+CANCELLED_BEFORE: Final = "cancelled-before-it-began"
+"""The id of a request that the server has honoured before the job began."""
 
 _logger: Final = logging.getLogger("progress_sse.client")
 
@@ -141,6 +146,7 @@ class ReportQueue:
         is_woken: Whether the sender is about to check the queue; kept by the sender.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.
+        inbox: The requests of the session's readers.
     """
 
     def __init__(
@@ -153,9 +159,11 @@ class ReportQueue:
         tells_age: bool = False,
         on_error: OnError = "warn",
         flush_timeout_s: float = FLUSH_S,
+        inbox: Inbox | None = None,
     ) -> None:
         """Begin with no report but the creation; see `Outbox`."""
         self.session_id = session_id
+        self.inbox = inbox or Inbox()
         self.target = target
         self.destination = (
             target if isinstance(target, Address) else id(target.transport if isinstance(target, OnLoop) else target)
@@ -203,6 +211,25 @@ class ReportQueue:
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates."""
         self._outbox.put(prepare()(), time.monotonic())
+        self.sender.wake(self)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the job takes requests of readers now."""
+        return self.inbox.is_open
+
+    def learn(self, asked: AskedRequest) -> bool:
+        """Tell each job of this process that reports on the session what a reader asks; return whether it is news."""
+        is_news = False
+        for queue in (self, *(each for each in report_queues() if each.session_key == self.session_key)):
+            if queue.inbox.learn(asked, queue.acknowledge):
+                is_news = True
+                asked = asked._replace(state="seen")
+        return is_news
+
+    def acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
+        """Queue the answer to a request."""
+        self._outbox.put(Acknowledge(request, state, message), time.monotonic())
         self.sender.wake(self)
 
     def raise_error(self) -> None:
@@ -293,6 +320,14 @@ class ReportQueue:
             self._outbox.take(requests, [answer], now)
         else:
             self._outbox.refuse(requests, answer, now)
+        self._learn_from([answer] if isinstance(answer, ReportAnswer) else answer)
+
+    def _learn_from(self, answers: Sequence[ReportAnswer]) -> None:
+        for answer in answers:
+            for asked in answer.requests:
+                self.learn(asked)
+            if answer.is_cancelled:  # The job was to be skipped.
+                self.learn(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
@@ -305,6 +340,7 @@ class ReportQueue:
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
         """Apply the answer to a sign of life."""
         self._outbox.take_beat_answer(request, answer, time.monotonic())
+        self._learn_from([answer])
         self.handle_events()
 
     def handle_events(self) -> None:

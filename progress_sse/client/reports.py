@@ -3,18 +3,24 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
 from progress_sse.core.commands import UNCHANGED, Unchanged
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition, is_text
+from progress_sse.core.parts import PartStatus
+from progress_sse.core.requests import Acknowledgement, RequestKind
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
 
 StepRef: TypeAlias = int | str
 """A step, by its number from 1 or by its name."""
+
+Conclusion: TypeAlias = Literal["cancelled"] | None
+"""How a failure came about, where it was no error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +44,22 @@ class Create(_OfAttempt):
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     links: tuple[Link, ...] = ()
     open_ended: bool = False
+    accepts: tuple[RequestKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Start(_OfAttempt):
     """Start a step; `timeout_ms` of `None` is that of its definition.
 
-    By a name it is the first step of that name, or a new one: where there is none, or with `append`.
+    By a name it is the first step of that name, or a new one: where there is none, or with `append`. With `parts_total`
+    it ends by itself, once so many parts have ended.
     """
 
     step: StepRef
     timeout_ms: int | None = None
     append: bool = False
     estimated_ms: int | None = None
+    parts_total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Complete(_OfAttempt):
     success: bool = True
     message: str = ""
     error: str = ""
+    conclusion: Conclusion = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,19 @@ class Skip(_OfAttempt):
 
     step: StepRef
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPart(_OfAttempt):
+    """Report one part of a step that many workers do at once; `current` of `None` says nothing of how far it is."""
+
+    step: StepRef
+    part: str
+    status: PartStatus = "running"
+    current: int | None = None
+    total: int | None = None
+    message: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,7 @@ class Finish(_OfAttempt):
     success: bool = True
     error: str = ""
     links: tuple[Link, ...] | None = None
+    conclusion: Conclusion = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,40 +135,61 @@ class Describe(_OfAttempt):
     title: str | Unchanged | None = UNCHANGED
     labels: Mapping[str, str | None] | Unchanged | None = field(default=UNCHANGED, hash=False)
     links: tuple[Link, ...] | Unchanged | None = UNCHANGED
+    accepts: tuple[RequestKind, ...] | Unchanged = UNCHANGED
 
 
-StepReport: TypeAlias = Start | Advance | Complete | Skip | Beat
-SessionReport: TypeAlias = Finish | Plan | Describe
+@dataclass(frozen=True, slots=True)
+class Acknowledge(_OfAttempt):
+    """Answer the request of a reader, by its id."""
+
+    request: str
+    state: Acknowledgement
+    message: str = ""
+
+
+StepReport: TypeAlias = Start | Advance | Complete | Skip | ReportPart | Beat
+SessionReport: TypeAlias = Finish | Plan | Describe | Acknowledge
 Update: TypeAlias = StepReport | SessionReport
 Report: TypeAlias = Create | Update
 
 
+Lane: TypeAlias = StepRef | tuple[StepRef, str]
+"""What progress is of: a step, or a part of one by its name."""
+
+
 class Latest:
-    """The latest progress of a step, read when it is sent, so that a change needs no new entry in the queue.
+    """The latest progress of a step or a part, read when it is sent, so that a change needs no new entry in the queue.
 
     The job changes the progress first and then checks `is_waiting`. The sender takes the entry out first and then
     reads it. So a change is either read, or the job sees that no entry waits.
 
     Attributes:
         step: The step.
+        part: The name of the part; `None` if it is of the step itself.
         read: Returns the progress.
         lease: The attempt that the progress is of.
-        queue: The queue that it was put into last, by steps.
+        queue: The queue that it was put into last, by steps and parts.
     """
 
-    __slots__ = ("lease", "queue", "read", "step")
+    __slots__ = ("lease", "part", "queue", "read", "step")
 
-    def __init__(self, step: StepRef, read: Callable[[], Advance]) -> None:
+    def __init__(self, step: StepRef, read: Callable[[], Advance | ReportPart], part: str | None = None) -> None:
         """Begin outside of any queue."""
         self.step = step
+        self.part = part
         self.read = read
         self.lease: Lease | None = None
-        self.queue: Mapping[StepRef, object] = {}
+        self.queue: Mapping[Lane, object] = {}
+
+    @property
+    def lane(self) -> Lane:
+        """What the progress is of."""
+        return self.step if self.part is None else (self.step, self.part)
 
     @property
     def is_waiting(self) -> bool:
         """Whether it waits in its queue."""
-        return self.queue.get(self.step) is self
+        return self.queue.get(self.lane) is self
 
 
 Queueable: TypeAlias = Report | Latest
@@ -185,8 +230,15 @@ def is_normal_exit(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
+def conclusion_of(error: str | BaseException) -> Conclusion:
+    """Return how a failure came about, where it was no error."""
+    return "cancelled" if isinstance(error, Cancelled) else None
+
+
 def error_text(error: str | BaseException) -> str:
     """Return the text of an error, in a form that the server accepts."""
+    if isinstance(error, Cancelled):
+        return fit_text(error)
     return fit_text(describe_error(error) if isinstance(error, BaseException) else error)
 
 

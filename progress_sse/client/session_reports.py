@@ -3,24 +3,28 @@
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from progress_sse.client.definitions import change, definitions
-from progress_sse.client.errors import ReportError
+from progress_sse.client.errors import Cancelled, ReportError
 from progress_sse.client.fit_details import Links, fit_links
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.lease import Lease
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import Prepare, log
 from progress_sse.client.reports import (
     Complete,
+    Conclusion,
     Create,
+    Describe,
     Finish,
     Plan,
     SessionReport,
     Skip,
     StepRef,
+    conclusion_of,
     error_text,
     fit_text,
     is_normal_exit,
@@ -37,13 +41,16 @@ class SessionReports(ABC):
         session_id: The session; empty where nothing is reported.
         lease: The attempt that steps start by; `None` without attempts.
         own_steps: The steps that were started here.
+        inbox: The requests of the session's readers.
     """
 
     session_id = ""
     lease: Lease | None = None
     own_steps = OwnSteps()
+    inbox = Inbox()
     _creation: Create | None = None
     _entered_in: int | None = None
+    _has_said_accepts = False
     _has_succeeded: bool | None = None  # Whether the session was ended with success; `None` while it goes on.
 
     @abstractmethod
@@ -85,11 +92,13 @@ class SessionReports(ABC):
     def fail(self, error: str | BaseException, *, links: Links | None = None) -> None:
         """End the session with failure, for which the session and its running steps bear the `error`.
 
-        An exception that leaves the block of a session that it has created does that.
+        An exception that leaves the block of a session that it has created does that. By `Cancelled` the session is
+        cancelled.
         """
         self.put(
             lambda: partial(
-                self._of_session, Finish(False, error_text(error), None if links is None else fit_links(links))
+                self._of_session,
+                Finish(False, error_text(error), None if links is None else fit_links(links), conclusion_of(error)),
             )
         )
 
@@ -116,28 +125,45 @@ class SessionReports(ABC):
             return
         try:
             if self._creation is None:
-                for step in self.own_steps.running:
-                    self._break_off(step, error)
+                self._break_off(error)
             elif self._has_succeeded is not False:
                 self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that %r failed: %s", self.session_id, failure)
 
-    def _break_off(self, step: StepRef, error: BaseException) -> None:
-        self.put(lambda: partial(self._broken_off, step, error_text(error)))
+    def _break_off(self, error: BaseException) -> None:
+        """Report that an exception has left the block of a session that was created elsewhere."""
+        for step in self.own_steps.running:
+            self.put(partial(self._breaking_off, step, error))
+        request = self.inbox.pending(None)
+        if request is not None and isinstance(error, Cancelled):  # No step has ended by it.
+            request.honour()
+
+    def say_accepts(self) -> None:
+        """Say once what this job may be asked for, if the session was created elsewhere."""
+        if self.inbox.accepts and self._creation is None and not self._has_said_accepts:
+            self._has_said_accepts = True
+            self.put(lambda: partial(self._of_session, Describe(accepts=self.inbox.accepts)))
+
+    def _breaking_off(self, step: StepRef, error: BaseException) -> Callable[[], Complete]:
+        return partial(self._broken_off, step, error_text(error), conclusion_of(error))
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
     def _skipped(self, step: StepRef, message: str) -> Skip:
         return Skip(step, message, lease=self.own_steps.lease_of(step))
 
-    def _broken_off(self, step: StepRef, error: str) -> Complete:
+    def _broken_off(self, step: StepRef, error: str, conclusion: Conclusion) -> Complete:
         self.own_steps.end(step)
-        return Complete(step, success=False, error=error, lease=self.own_steps.lease_of(step))
+        if conclusion is not None:
+            self.inbox.settle()
+        return Complete(step, success=False, error=error, conclusion=conclusion, lease=self.own_steps.lease_of(step))
 
     def _of_session(self, report: SessionReport) -> SessionReport:
         if isinstance(report, Finish):
             self._has_succeeded = report.success
+            if report.conclusion is not None:
+                self.inbox.settle()
         elif isinstance(report, Plan):
             self._has_succeeded = None
         # The server knows an attempt only by a creation or a start.

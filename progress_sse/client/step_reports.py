@@ -5,8 +5,21 @@ from operator import index
 
 from progress_sse.client.count import Count
 from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Advance, Complete, Latest, Start, StepRef, error_text, fit_text, step_ref
+from progress_sse.client.reports import (
+    Advance,
+    Complete,
+    Conclusion,
+    Latest,
+    ReportPart,
+    Start,
+    StepRef,
+    conclusion_of,
+    error_text,
+    fit_text,
+    step_ref,
+)
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
 
@@ -26,15 +39,18 @@ class StepReports:
         message: str = "",
         timeout_ms: int | None = None,
         estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> None:
         """Use `Progress.step`."""
         self.number = number
         self.reporter = reporter
         self._timeout_ms = timeout_ms
         self._estimated_ms = estimated_ms
+        self._parts_total = parts_total
         self._lease = reporter.lease
         self._has_started = False
         self._has_taken_over = False
+        self._outlived: Request | None = None
         self._first_message = message
         self._message: str | None = None
         self._reached = _Reached(0, None)
@@ -63,8 +79,24 @@ class StepReports:
                 step_ref(self.number),
                 self._timeout_ms and index(self._timeout_ms),
                 self._estimated_ms and index(self._estimated_ms),
+                self._parts_total and index(self._parts_total),
             )
         )
+        self.reporter.say_accepts()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; from any thread.
+
+        `track` does that at every turn.
+        """
+        if self.reporter.inbox.cancel is not None:
+            request = self.pending_cancel()
+            if request is not None:
+                raise request.cancellation()
+
+    def pending_cancel(self) -> Request | None:
+        """Return the request to cancel that this step is to act on."""
+        return self.reporter.inbox.pending(self.number, self._outlived)
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Report that `count` more units are done, and a new `message` if given; from any thread."""
@@ -88,24 +120,29 @@ class StepReports:
 
     def complete(self, message: str | None = None) -> None:
         """Report success. Leaving the block does that."""
-        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message), None))
+        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message)))
 
     def fail(self, error: str | BaseException) -> None:
-        """Report failure. An exception that leaves the block does that."""
-        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(None), error_text(error)))
+        """Report failure. An exception that leaves the block does that; by `Cancelled` the step is cancelled."""
+        self.reporter.put(
+            lambda: partial(
+                self._completed, step_ref(self.number), self._text(None), error_text(error), conclusion_of(error)
+            )
+        )
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
-    def _started(self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None) -> Start:
-        self._reached = _Reached(-self._tracked, None)
+    def _started(
+        self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None, parts_total: int | None
+    ) -> Start | ReportPart:
+        self._restart()
         self._has_started = True
         if not self._has_taken_over:
             self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.begin()
-        self._latest.queue = {}  # An earlier attempt may have been given up.
         is_appended = self.reporter.begin_step(step, self._lease)
-        return Start(step, timeout_ms, is_appended, estimated_ms, lease=self._lease)
+        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, lease=self._lease)
 
     def _lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt that this job has the step by; `None` if another one may have started it."""
@@ -125,21 +162,38 @@ class StepReports:
         self._latest.lease = self._lease_of(step)
         return self._latest
 
-    def _completed(self, step: StepRef, message: str | None, error: str | None) -> Complete:
+    def _completed(
+        self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
+    ) -> Complete | ReportPart:
         self._set_message(message)
         self.reporter.own_steps.end(step)
+        if conclusion is not None:
+            self.reporter.inbox.settle()
         return Complete(
-            step, success=error is None, message=self._message or "", error=error or "", lease=self._lease_of(step)
+            step,
+            success=error is None,
+            message=self._message or "",
+            error=error or "",
+            conclusion=conclusion,
+            lease=self._lease_of(step),
         )
 
-    def _read(self) -> Advance:
+    def _read(self) -> Advance | ReportPart:
+        latest = self._latest
+        return Advance(latest.step, *self._done(), self._message or "", lease=latest.lease)
+
+    def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.
         reached = self._reached
         done = reached.count.value + self._tracked
         if reached.total is not None and done > reached.total:
             reached.total = None
-        latest = self._latest
-        return Advance(latest.step, done, reached.total, self._message or "", lease=latest.lease)
+        return done, reached.total
+
+    def _restart(self) -> None:
+        self._reached = _Reached(-self._tracked, None)
+        self._outlived = self.reporter.inbox.outlived()
+        self._latest.queue = {}  # An earlier attempt may have been given up.
 
     def _text(self, message: str | None) -> str | None:
         """Return the message to show from now on; `None` if it is shown already."""

@@ -1,14 +1,18 @@
 """`Progress`, for blocking code."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
+from progress_sse._internal.posix import block_signals
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter, active
-from progress_sse.client.report_queue import ReportQueue, Transport
+from progress_sse.client.inbox import Inbox, Request, calling
+from progress_sse.client.part_reports import PartReports
+from progress_sse.client.report_queue import ReportQueue, Transport, start_thread
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
 from progress_sse.client.thread_sender import http_sender, thread_sender
@@ -38,18 +42,39 @@ class Step(BaseStep):
         Args:
             items: The items to iterate over.
             total: Their number; `None` takes it from their `len`, if they have one.
+
+        Raises:
+            Cancelled: A reader has asked to cancel the job, which accepts that.
         """
         self.report(0, length(items) if total is None else total)
+        inbox = self.reporter.inbox
         for item in items:
+            if inbox.cancel is not None:
+                self.check()
             yield item
             self._tracked += 1
             if not self._latest.is_waiting:
                 self.advance(0)
 
+    def part(self, name: str, *, message: str = "") -> "Part":
+        """Return a part of this step, which may run in another process and at the same time as others.
+
+        The step must have been started, by this process or another one.
+
+        Args:
+            name: Its name, at most 100 characters: each part of the step has another one.
+            message: A text that is shown with its progress.
+        """
+        return Part(self, name, message)
+
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function as this step, and return what it returns."""
         with self:
             return function(*args, **kwargs)
+
+
+class Part(PartReports, Step):
+    """A part of a step in blocking code."""
 
 
 class Progress(Reporter):
@@ -116,10 +141,25 @@ class Progress(Reporter):
         self._set_up(session_id, create, options, http_sender, target)
 
     def step(
-        self, number: StepRef, *, message: str = "", timeout_ms: int | None = None, estimated_ms: int | None = None
+        self,
+        number: StepRef,
+        *,
+        message: str = "",
+        timeout_ms: int | None = None,
+        estimated_ms: int | None = None,
+        parts_total: int | None = None,
     ) -> Step:
         """Return a step; see `Reporter.step`."""
-        return Step(self, number, message, timeout_ms, estimated_ms)
+        return Step(self, number, message, timeout_ms, estimated_ms, parts_total)
+
+    def on_request(self, callback: Callable[[Request], object]) -> None:
+        """Call a function once for each request of a reader, in a daemon thread of its own.
+
+        It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
+        after it has returned. Its exceptions are logged.
+        """
+        self._callbacks.append(callback)
+        self.inbox.announce = partial(start_thread, _announce, self.inbox, self._callbacks)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -154,6 +194,14 @@ class Progress(Reporter):
                 self.close()
             else:
                 self._last_flush()
+
+
+def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
+    block_signals()
+    for callback in list(callbacks):
+        with calling():
+            callback(request)
+    inbox.proceed(request)
 
 
 def current() -> Reporter:

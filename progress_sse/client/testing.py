@@ -11,6 +11,8 @@
             Advance(1, 0, 2),
             …
         ]
+
+A test asks like a reader by `Recorder.ask`.
 """
 
 from _thread import allocate_lock
@@ -18,9 +20,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.handle import diverted
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import (
+    Acknowledge,
     Advance,
     Complete,
     Create,
@@ -30,11 +35,14 @@ from progress_sse.client.reports import (
     Plan,
     Queueable,
     Report,
+    ReportPart,
     Skip,
     Start,
 )
+from progress_sse.core.requests import Acknowledgement, RequestKind
 
 __all__ = [
+    "Acknowledge",
     "Advance",
     "Complete",
     "Create",
@@ -43,6 +51,7 @@ __all__ = [
     "Plan",
     "Recorder",
     "Report",
+    "ReportPart",
     "Skip",
     "Start",
     "recording",
@@ -59,10 +68,32 @@ class Recorder:
     def __init__(self) -> None:
         """Begin without reports."""
         self.reports: list[tuple[str, Report]] = []
+        self._asked: dict[str, list[AskedRequest]] = {}
+        self._recordings: list[_Recording] = []
 
     def of(self, session_id: str) -> list[Report]:
         """Return the reports on one session."""
         return [report for each, report in self.reports if each == session_id]
+
+    def ask(self, session_id: str, kind: RequestKind = "cancel", *, step: int | None = None, reason: str = "") -> str:
+        """Ask the job of a session for something, as its readers can; return the id of the request.
+
+        A job that begins later is asked, too. It is told only what it accepts.
+        """
+        asked = AskedRequest(f"request-{sum(map(len, self._asked.values())) + 1}", kind, step, "asked", reason)
+        self._asked.setdefault(session_id, []).append(asked)
+        for recording in self._recordings:
+            if recording.session_id == session_id:
+                recording.learn(asked)
+        return asked.id
+
+    def record(self, session_id: str, creation: Create | None, inbox: Inbox) -> "_Recording":
+        """Return the sink of a session; `recording` calls it."""
+        recording = _Recording(self, session_id, creation, inbox)
+        self._recordings.append(recording)
+        for asked in self._asked.get(session_id, ()):
+            recording.learn(asked)
+        return recording
 
 
 @contextmanager
@@ -72,7 +103,7 @@ def recording() -> Iterator[Recorder]:
     They go to the recorder alone, whatever server is given.
     """
     recorder = Recorder()
-    with diverted(lambda session_id, creation: _Recording(recorder, session_id, creation)):
+    with diverted(recorder.record):
         yield recorder
 
 
@@ -82,9 +113,10 @@ class _Recording(NullSink):
     A report of a thread that comes while another one records is recorded by the other.
     """
 
-    def __init__(self, recorder: Recorder, session_id: str, creation: Create | None) -> None:
+    def __init__(self, recorder: Recorder, session_id: str, creation: Create | None, inbox: Inbox) -> None:
+        self.session_id = session_id
         self._recorder = recorder
-        self._session_id = session_id
+        self._inbox = inbox
         self._waiting: deque[Callable[[], Queueable]] = deque()
         if creation is not None:
             self._waiting.append(lambda: creation)
@@ -103,5 +135,12 @@ class _Recording(NullSink):
         self._waiting.append(prepare())
         self.begin()
 
+    def learn(self, asked: AskedRequest) -> None:
+        """Tell the job what is asked."""
+        self._inbox.learn(asked, self._acknowledge)
+
+    def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
+        self.put(lambda: lambda: Acknowledge(request, state, message))
+
     def _record(self, entry: Queueable) -> None:
-        self._recorder.reports.append((self._session_id, entry.read() if isinstance(entry, Latest) else entry))
+        self._recorder.reports.append((self.session_id, entry.read() if isinstance(entry, Latest) else entry))

@@ -15,6 +15,7 @@ import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -25,12 +26,14 @@ from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of,
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import (
     MAX_KINDS,
     BatchTransport,
     OnLoop,
     ReportQueue,
+    Target,
     Transport,
     give_beat_answers,
     log,
@@ -39,6 +42,7 @@ from progress_sse.client.report_queue import (
 )
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
+from progress_sse.client.thread_listener import ListeningTransport, RequestWait, ThreadListener
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
@@ -67,6 +71,8 @@ class ThreadSender:
         self._schedule: Schedule[ReportQueue] = Schedule()
         self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
         self._without_batches: set[Hashable] = set()
+        self._listening: ListenSchedule[ReportQueue] = ListenSchedule(self)
+        self._listeners: dict[Group[ReportQueue], ThreadListener] = {}
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[str, HttpTransport] = {}
 
@@ -193,6 +199,9 @@ class ThreadSender:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
         self._schedule, self._beats = Schedule(), BeatSchedule()
+        self._listening = ListenSchedule(self)
+        for listener in self._listeners.values():
+            listener.stop()
         for queue in report_queues():
             if queue.sender is self:
                 self._check(queue)
@@ -204,10 +213,13 @@ class ThreadSender:
             self._serve(queue)
         if self._beats.wake_at() <= time.monotonic():
             self._beat()
+        if self._listening.wake_at() <= time.monotonic():
+            self._listen()
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
-        pause_s = min(timeout_s, min(self._schedule.wake_at(), self._beats.wake_at()) - time.monotonic())
+        wake_at = min(self._schedule.wake_at(), self._beats.wake_at(), self._listening.wake_at())
+        pause_s = min(timeout_s, wake_at - time.monotonic())
         with suppress(Empty):
             queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
@@ -221,6 +233,8 @@ class ThreadSender:
         queue.handle_events()
         self._schedule.check(queue, time.monotonic())
         self._beats.check(queue)
+        if _can_listen(queue):
+            self._listening.check(queue, time.monotonic())
 
     def _serve(self, queue: ReportQueue) -> None:
         requests = queue.next(alone=not _takes_batches(queue))
@@ -241,6 +255,18 @@ class ThreadSender:
                     self._without_batches.add(queues[0].destination)
         for queue in due:
             self._check(queue)
+
+    def _listen(self) -> None:
+        """Wait for the requests of readers, by threads of their own."""
+        self._listeners = {group: each for group, each in self._listeners.items() if not group.is_over}
+        for group, replaced in self._listening.take_due(time.monotonic()):
+            former = None if replaced is None else self._listeners.pop(replaced, None)
+            if former is not None:
+                former.stop()
+            queues = group.queues()
+            if queues:
+                self._listeners[group] = listener = ThreadListener(group, partial(_connect, queues[0].target))
+                listener.start()
 
     def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
         if isinstance(queue.target, OnLoop):
@@ -271,6 +297,19 @@ class ThreadSender:
 
 def _takes_batches(queue: ReportQueue) -> bool:
     return isinstance(queue.target, Address | BatchTransport)
+
+
+def _can_listen(queue: ReportQueue) -> bool:
+    return isinstance(queue.target, Address | ListeningTransport)
+
+
+def _connect(target: Target) -> RequestWait:
+    if isinstance(target, ListeningTransport):
+        return target.listen()
+    from progress_sse.client.http import HttpRequestWait
+
+    assert isinstance(target, Address)
+    return HttpRequestWait(target)
 
 
 _thread_sender = ThreadSender()

@@ -3,9 +3,9 @@
 * **The creation** precedes everything, whichever thread reports first.
 * **Commands** (start, complete, and all others but advances) are queued, and sent in order; none is merged into
   another.
-* **Advances** wait one per step. A newer one replaces an older one, or the step's progress is read only when it is
-  sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its start. If its
-  step has meanwhile ended or restarted, it is not sent, since no page would show it.
+* **Advances** wait one per step, or one per part of a step. A newer one replaces an older one, or the progress is read
+  only when it is sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its
+  start. If its step has meanwhile ended or restarted, it is not sent, since no page would show it.
 
 Any thread may `put`, and read the numbers of reports, also a signal handler or a finaliser during another `put`. Each
 of these touches shared state by single calls into C only. All other methods belong to the one thread or task that
@@ -20,7 +20,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from progress_sse.client.reports import Advance, Create, Finish, Latest, Queueable, Report, StepRef, StepReport
+from progress_sse.client.reports import (
+    Advance,
+    Create,
+    Finish,
+    Lane,
+    Latest,
+    Queueable,
+    Report,
+    ReportPart,
+    StepRef,
+    StepReport,
+)
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
@@ -55,6 +66,11 @@ class Operation:
         """The step that the report is about, if it is about one."""
         return self.report.step if isinstance(self.report, StepReport) else None
 
+    @property
+    def lane(self) -> Lane | None:
+        """The step or the part that the report is about, if it is about one."""
+        return (self.report.step, self.report.part) if isinstance(self.report, ReportPart) else self.step
+
     def age_ms(self, now: float) -> int:
         """Return how many milliseconds ago the job made it."""
         return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGE_MS)
@@ -72,8 +88,8 @@ class WaitingReports:
         self._creation = self._first_creation = creation
         self._has_begun = False
         self._commands: deque[Operation] = deque()
-        self._advances: OrderedDict[StepRef, Advance | Latest | Operation] = OrderedDict()
-        self._paced: dict[StepRef | None, float] = {}  # Of the sender: when each step may send its next advance.
+        self._advances: OrderedDict[Lane, Advance | Latest | Operation] = OrderedDict()
+        self._paced: dict[Lane | None, float] = {}  # Of the sender: when each may send its next advance.
 
     def __len__(self) -> int:
         """Return how many reports wait."""
@@ -103,13 +119,23 @@ class WaitingReports:
         elif isinstance(report, Advance | Latest):
             if isinstance(report, Latest):
                 report.queue = self._advances
-            self._advances[report.step] = report
+                self._advances[report.lane] = report
+            else:
+                self._advances[report.step] = report
         else:
             self._commands.append(Operation(report, made_at=now if self._tells_age else None))
-            if isinstance(report, StepReport):
-                self._advances.pop(report.step, None)
+            if isinstance(report, ReportPart):
+                self._advances.pop((report.step, report.part), None)
+            elif isinstance(report, StepReport):
+                self._drop_progress_of(report.step)
             elif isinstance(report, Finish):
                 self._advances.clear()
+
+    def _drop_progress_of(self, step: StepRef) -> None:
+        self._advances.pop(step, None)
+        for lane in list(self._advances):
+            if isinstance(lane, tuple) and lane[0] == step:
+                self._advances.pop(lane, None)
 
     def next_at(self) -> float:
         """Return when the next report may be sent; infinity if none waits."""
@@ -117,7 +143,7 @@ class WaitingReports:
             return math.inf
         if self.command_count > 0:
             return -math.inf
-        return min((self._paced.get(step, -math.inf) for step in list(self._advances)), default=math.inf)
+        return min((self._paced.get(lane, -math.inf) for lane in list(self._advances)), default=math.inf)
 
     def take_next(self, most: int, now: float) -> list[Operation]:
         """Take out the reports to send together now: at most so many commands, or else an advance."""
@@ -133,21 +159,20 @@ class WaitingReports:
             while len(taken) < max(1, most):
                 taken.append(self._commands.popleft())
         for operation in taken:
-            self._paced.pop(operation.step, None)
+            self._paced.pop(operation.lane, None)
         return taken
 
     def _take_advance(self, now: float) -> list[Operation]:
-        for step in list(self._advances):
-            if self._paced.get(step, now) <= now:
-                waiting = self._advances.pop(step, None)
+        for lane in list(self._advances):
+            if self._paced.get(lane, now) <= now:
+                waiting = self._advances.pop(lane, None)
                 if waiting is None:
                     continue
-                self._paced[step] = now + ADVANCE_INTERVAL_S
-                if isinstance(waiting, Latest):
-                    waiting = waiting.read()
+                self._paced[lane] = now + ADVANCE_INTERVAL_S
                 if isinstance(waiting, Operation):
                     return [waiting]
-                return [Operation(waiting, made_at=now if self._tells_age else None)]
+                report = waiting.read() if isinstance(waiting, Latest) else waiting
+                return [Operation(report, made_at=now if self._tells_age else None)]
         return []
 
     def put_back(self, unsent: Sequence[Operation]) -> None:

@@ -26,6 +26,15 @@ def linger():
     current().advance(message="begun")
     time.sleep(60)
 
+@app.task(progress_step=1, progress_cancel=True, autoretry_for=(Exception,))
+def cancellable():
+    current().advance(message="begun")
+    time.sleep(60)
+
+@app.task(progress_step=1)
+def shard(number):
+    current().advance(number)
+
 @app.task
 def plain():
     return current().session_id
@@ -82,10 +91,15 @@ def hang():
     current().advance(message="begun")
     time.sleep(60)
 
+cancellable = hang
+
 def plain():
     return current().session_id
 """,
     "dramatiq": """
+import asyncio
+import time
+
 import dramatiq
 from dramatiq.middleware import SkipMessage
 from dramatiq.middleware.asyncio import AsyncIO
@@ -107,6 +121,17 @@ def give_up():
 def skip():
     raise SkipMessage
 
+@dramatiq.actor(progress_step=1, progress_cancel=True, max_retries=5)
+def cancellable():
+    current().advance(message="begun")
+    for _ in range(6000):
+        time.sleep(0.01)
+
+@dramatiq.actor(progress_step=1, progress_cancel=True, max_retries=5)
+async def cancellable_coroutine():
+    current().advance(message="begun")
+    await asyncio.sleep(60)
+
 @dramatiq.actor
 def plain():
     inner.send_with_options(progress_step=2)
@@ -122,6 +147,7 @@ async def inner():
 """,
     "taskiq": """
 import asyncio
+import time
 
 from taskiq import NoResultError
 from taskiq_jobs import broker
@@ -143,6 +169,18 @@ def inner():
 @broker.task(progress_step=1, timeout=0.1)
 async def hang():
     await asyncio.sleep(60)
+
+@broker.task(progress_step=1, progress_cancel=True, retry_on_error=True)
+async def cancellable():
+    current().advance(message="begun")
+    await asyncio.sleep(60)
+
+@broker.task(progress_step=1, progress_cancel=True, retry_on_error=True)
+def cancellable_function():
+    current().advance(message="begun")
+    for _ in range(6000):
+        time.sleep(0.01)
+        current().check()
 
 @broker.task(progress_step=1)
 async def silent():

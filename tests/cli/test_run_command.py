@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -69,3 +72,62 @@ def test_a_command_that_reports_its_own_step_loses_nothing(serve: Serve) -> None
     step, result = last_step(serve, OWN_STEP + "step.complete()")
     assert (result.returncode, result.stderr) == (0, "")
     assert (step["status"], step["attempt"]) == ("success", 1)
+
+
+CANCELLABLE = """
+sh -c '{child}' &
+{work}
+wait
+"""
+
+
+def stopped(
+    serve: Serve, folder: Path, work: str, child: str = "exec sleep 60", *options: str
+) -> tuple[dict[str, Any], int]:
+    """Cancel a command that has a child, and return its session and the exit status."""
+    server = serve()
+    script = CANCELLABLE.format(work=work, child=child)
+    arguments = ["run", "--session", "nightly", "--cancel", *options, "--", "sh", "-c", script]
+    with subprocess.Popen(
+        [sys.executable, "-m", "progress_sse", *arguments],
+        env={"PROGRESS_SSE_URL": server.url, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        start_new_session=True,  # So that there is no terminal.
+    ) as process:
+        until = time.monotonic() + 30
+        while (
+            httpx.get(server.url + session_path("nightly")).json().get("status") != "running"
+            or not (folder / "begun").exists()
+        ):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        asked = httpx.post(
+            server.url + session_path("nightly") + "/requests", json={"kind": "cancel", "reason": "wrong disk"}
+        )
+        assert asked.status_code == 202
+        status = process.wait(30)
+    return httpx.get(server.url + session_path("nightly")).json(), status
+
+
+@pytest.mark.parametrize("options", [(), ("--step", "1")])
+def test_a_reader_stops_a_command(serve: Serve, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """SIGTERM goes to its whole group, and the step ends as cancelled."""
+    trap = f'exec 2>/dev/null; trap "echo ended > {tmp_path}/child; exit" TERM'
+    child = f"{trap}; : > {tmp_path}/begun; while :; do sleep 0.05; done"
+    session, status = stopped(serve, tmp_path, ":", child, *options)
+    assert status == 143
+    assert session["steps"][0]["conclusion"] == "cancelled"
+    assert session["steps"][0]["error"] == "wrong disk"
+    assert session["requests"][0]["state"] == "honoured"
+    assert session.get("conclusion") == (None if options else "cancelled")
+    until = time.monotonic() + 10
+    while not (tmp_path / "child").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.full
+def test_a_command_that_ignores_sigterm_is_killed(serve: Serve, tmp_path: Path) -> None:
+    """It gets ten seconds."""
+    session, status = stopped(serve, tmp_path, f"trap '' TERM; : > {tmp_path}/begun; while :; do sleep 0.1; done")
+    assert status == 137
+    assert session["conclusion"] == "cancelled"

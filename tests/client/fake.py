@@ -54,16 +54,21 @@ class FakeServer:
             while True:
                 request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
                 headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-                body = await reader.readexactly(int(headers["content-length"]))
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.seen.append(Seen(request, headers, body))
                 self.came.set()
-                await self.may_answer.wait()
-                status, answer = self._answer(request, body)
+                status, answer = await self._respond(request, headers, body, reader)
                 writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(answer), answer))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # The client has gone.
         finally:
             writer.close()
+
+    async def _respond(
+        self, request: str, headers: dict[str, str], body: bytes, reader: asyncio.StreamReader
+    ) -> tuple[bytes, bytes]:
+        await self.may_answer.wait()
+        return self._answer(request, body)
 
     def _answer(self, request: str, body: bytes) -> tuple[bytes, bytes]:
         if " /api/updates " not in request:

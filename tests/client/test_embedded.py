@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from progress_sse import AsyncProgress, Progress, ProgressStore, StepDefinition
+from progress_sse import AsyncProgress, Cancelled, Progress, ProgressStore, StepDefinition
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -222,3 +223,48 @@ async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> N
     store.failure = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)
+
+
+async def test_a_reader_cancels_a_job_that_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
+    """It is told within a second, though it reports nothing meanwhile."""
+
+    async def work_here(progress: Any) -> None:
+        async with progress, progress.step(1):
+            await asyncio.sleep(20)
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1) as step:
+            for _ in range(1000):
+                step.check()
+                time.sleep(0.02)
+
+    progress = shell.progress("a", steps=["One"], transport=transport(shell, store), accepts=["cancel"])
+    job = asyncio.create_task(shell.run(work, progress) if shell.progress is Progress else work_here(progress))
+    await asyncio.sleep(1)  # It has said all that it says before it is cancelled.
+    request = await store.ask("a", "cancel", reason="wrong file")
+    with pytest.raises(Cancelled, match="wrong file"):
+        await asyncio.wait_for(job, 20)
+    session = await store.get_session("a")
+    assert session is not None
+    assert (session.details.conclusion, session.details.error) == ("cancelled", "wrong file")
+    assert [(each.id, each.state) for each in session.details.requests] == [(request.id, "honoured")]
+    assert progress.lost == 0
+
+
+async def test_a_job_that_was_cancelled_before_it_began_is_told_so(shell: Shell, store: ProgressStore) -> None:
+    """The store refuses its start, and `check` raises."""
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1) as step:
+            for _ in range(1000):
+                step.check()
+                time.sleep(0.02)
+
+    await store.create_session("a", steps=[StepDefinition("One")], accepts=["cancel"])
+    await store.ask("a", "cancel")
+    progress = shell.progress.attach("a", transport=transport(shell, store), accepts=["cancel"])
+    with pytest.raises(Cancelled):
+        await shell.run(work, progress)
+    session = await store.get_session("a")
+    assert session is not None
+    assert session.current_step == 0

@@ -188,7 +188,7 @@ class Late(NullSink):
 
 def test_a_time_limit_that_meets_a_report_ends_the_job() -> None:
     """It comes once, and must not be suppressed as an error of reporting."""
-    with diverted(lambda _session_id, _creation: Late()):
+    with diverted(lambda _session_id, _creation, _inbox: Late()):
         step = Progress.attach("a").step(1)
     for report in (step.start, step.complete, lambda: step.report(1), step.advance):
         with pytest.raises(TimeIsUpError):

@@ -1,0 +1,82 @@
+"""Stops the command of `progress-sse run` when a reader asks for that: SIGTERM, and after a grace SIGKILL.
+
+The signals go to the command's process group. Beside a terminal the command stays in the group of the shell's job, so
+that it can read from the terminal, and gets them alone.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Collection
+from typing import Final
+
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
+from progress_sse.client.reports import StepRef
+
+assert sys.platform == "linux", "the command checks it"
+
+GRACE_S: Final = 10.0
+"""Seconds from SIGTERM to SIGKILL."""
+
+WAKE: Final = signal.SIGRTMIN
+"""Wakes the thread that waits for the command; this process sends it to itself."""
+
+
+class CommandStop:
+    """Whether the command is to be stopped, and how far that is.
+
+    Attributes:
+        has_group: Whether the command gets a process group of its own.
+    """
+
+    def __init__(self, step: StepRef, *, may_stop: bool) -> None:
+        """Begin without a request, for a command that is this step."""
+        self.has_group = may_stop and not _has_terminal()
+        self._step = step
+        self._request: Request | None = None
+        self._kill_at: float | None = None
+        self._has_begun = False
+
+    @property
+    def cancellation(self) -> Cancelled | None:
+        """How the step ends; `None` if the command was not stopped."""
+        return self._request.cancellation() if self._has_begun and self._request is not None else None
+
+    def ask(self, request: Request) -> None:
+        """Let the command be stopped, if that is what a reader asks; called from another thread."""
+        if request.concerns(self._step):
+            self._request = request
+            os.kill(os.getpid(), WAKE)
+
+    def next_signal(self, pid: int, awaited: Collection[int]) -> signal.struct_siginfo:
+        """Return the next of these signals, and stop the command meanwhile if it is time to."""
+        while True:
+            left_s = None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
+            waited_for = {*awaited, WAKE}
+            received = signal.sigwaitinfo(waited_for) if left_s is None else signal.sigtimedwait(waited_for, left_s)
+            if received is None:
+                self._kill_at = None
+                self._send(pid, signal.SIGKILL)
+            elif received.si_signo != WAKE:
+                return received
+            elif self._request is not None and not self._has_begun:
+                self._has_begun = True
+                self._kill_at = time.monotonic() + GRACE_S
+                self._send(pid, signal.SIGTERM)
+
+    def _send(self, pid: int, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.has_group:
+                os.killpg(pid, number)
+            else:
+                os.kill(pid, number)
+
+
+def _has_terminal() -> bool:
+    with contextlib.suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return True
+    return False

@@ -1,0 +1,184 @@
+"""The requests of a session's readers, as a job learns of them.
+
+The sender of the session's reports, or a listener (``listening``), calls `learn`; the job's own threads read `cancel`
+and answer. Each of these touches shared state by single calls into C only, as in the other parts of a queue.
+
+A request to cancel is meant for the steps that run when it comes. Once a block was left by `Cancelled`, steps that the
+job starts after that, to clean up, are not asked any more.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol, TypeAlias, get_args
+
+from progress_sse.client.errors import Cancelled, SuppressReportingErrors
+from progress_sse.client.exchange import AskedRequest
+from progress_sse.client.own_steps import OwnSteps
+from progress_sse.client.reports import StepRef, describe_error, fit_text
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
+
+_logger: Final = logging.getLogger("progress_sse.client")
+
+MAX_KNOWN: Final = 100
+"""Requests of a session that are remembered, so that each is told once."""
+
+Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
+"""Sends the state of a request, by its id, with a message."""
+
+
+class Request:
+    """What a reader has asked of the job; see `Progress.on_request`.
+
+    Attributes:
+        id: Its id.
+        kind: What is asked: `"cancel"` or `"retry"`.
+        step: The number of the step that it is about; `None` is the whole job.
+        reason: Why, in the reader's words; empty where that is not known.
+    """
+
+    def __init__(self, asked: AskedRequest, acknowledge: Acknowledge, exception: type[Cancelled] = Cancelled) -> None:
+        """Begin without an answer."""
+        self._exception = exception
+        self.id, self.kind, self.step, _, self.reason = asked
+        self.is_settled = False
+        self.is_declined = False
+        self._acknowledge = acknowledge
+
+    def honour(self, message: str = "") -> None:
+        """Say that the job has done what was asked. A request to cancel then raises nothing."""
+        self.is_settled = True
+        self._acknowledge(self.id, "honoured", fit_text(message, MAX_REQUEST_TEXT_CHARS))
+
+    def decline(self, message: str = "") -> None:
+        """Say that the job does not do what was asked, and why. A request to cancel then raises nothing."""
+        self.is_settled = self.is_declined = True
+        self._acknowledge(self.id, "declined", fit_text(message, MAX_REQUEST_TEXT_CHARS))
+
+    def concerns(self, step: StepRef) -> bool:
+        """Return whether it is about a step; one that the job knows by its name alone counts as asked."""
+        return self.step is None or isinstance(step, str) or step == self.step
+
+    def cancellation(self) -> Cancelled:
+        """Return the exception that ends the job."""
+        return self._exception(self.reason)
+
+    def __repr__(self) -> str:
+        """Return it for a log."""
+        return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
+
+
+class Scope(Protocol):
+    """A block that a request to cancel ends from outside."""
+
+    step: StepRef | None
+
+    def cancel(self, request: Request) -> None:
+        """End the block; called from any thread."""
+
+
+class Inbox:
+    """The requests of one session; see the module.
+
+    Attributes:
+        accepts: The kinds of requests that the job takes.
+        cancel: The latest request to cancel, once the job is to act on it.
+        is_entered: Whether the job is inside the block of its progress.
+        exception: What is raised in the job; a queue may need one of its own kind.
+        announce: Calls the job's callbacks with a request and then `proceed`; returns whether it does. `None` without
+            callbacks.
+        scopes: The blocks that a request to cancel ends.
+    """
+
+    def __init__(self, accepts: Sequence[RequestKind] = (), own_steps: OwnSteps | None = None) -> None:
+        """Begin without requests."""
+        self.accepts = tuple(accepts)
+        self.cancel: Request | None = None
+        self.is_entered = False
+        self.exception = Cancelled
+        self.announce: Callable[[Request], bool] | None = None
+        self.scopes: dict[Scope, None] = {}
+        self._own_steps = own_steps or OwnSteps()
+        self._known: dict[str, Request] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job may be asked for something now."""
+        return bool(self.accepts) and (self.is_entered or self._own_steps.are_under_way)
+
+    def learn(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
+        """Take in a request; return whether it was not known and this job takes it."""
+        if asked.kind not in self.accepts:
+            return False
+        request = Request(asked, acknowledge, self.exception)
+        if self._known.setdefault(asked.id, request) is not request:
+            return False
+        if len(self._known) > MAX_KNOWN:
+            self._known.pop(next(iter(self._known)), None)
+        if asked.state == "asked":
+            acknowledge(asked.id, "seen", "")
+        if self.announce is None or not self.announce(request):
+            self.proceed(request)
+        return True
+
+    def proceed(self, request: Request) -> None:
+        """Cancel the job, if that is what a request asks for and no callback has answered it."""
+        if request.kind != "cancel" or request.is_settled:
+            return
+        self.cancel = request
+        scopes = list(self.scopes)
+        whole = [each for each in scopes if each.step is None]
+        if request.step is not None or not whole:
+            whole = [each for each in scopes if each.step is not None and request.concerns(each.step)]
+        for scope in whole:
+            scope.cancel(request)
+
+    def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
+        """Return the request to cancel that a step, or the job as a whole, is to act on.
+
+        Args:
+            step: The step; `None` is the job as a whole.
+            outlived: A request that was settled before the step started.
+        """
+        request = self.cancel
+        if request is None or request is outlived or request.is_declined:
+            return None
+        if step is None:
+            return request if request.step is None and not request.is_settled else None
+        return request if request.concerns(step) else None
+
+    def outlived(self) -> Request | None:
+        """Return the request to cancel that a step which starts now is not asked by."""
+        return self.cancel if self.cancel is not None and self.cancel.is_settled else None
+
+    def settle(self) -> None:
+        """Note that a block was left for the request to cancel: the report of that honours it."""
+        if self.cancel is not None:
+            self.cancel.is_settled = True
+
+    def open_requests(self) -> list[Request]:
+        """Return the requests that the job has not answered."""
+        return [each for each in list(self._known.values()) if not each.is_settled]
+
+
+def accepted_kinds(accepts: object) -> tuple[RequestKind, ...]:
+    """Return the kinds of requests that a job takes.
+
+    Raises:
+        ConfigurationError: They are no list of `"cancel"` and `"retry"`.
+    """
+    kinds = tuple(dict.fromkeys(accepts)) if isinstance(accepts, list | tuple | set | frozenset) else None
+    if kinds is None or not all(kind in get_args(RequestKind) for kind in kinds):
+        raise ConfigurationError('accepts must be a list of "cancel" and "retry".')
+    return tuple(sorted(kinds))
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """Log the errors of a job's callback, which is called outside of the job."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # see above
+        with SuppressReportingErrors():
+            _logger.warning("a callback for requests has raised %s", describe_error(error))

@@ -1,0 +1,193 @@
+"""Waits for the requests of readers: which sessions a process asks the server about, and when. Pure.
+
+The sessions of one server are asked about together, up to `MAX_SESSIONS` in a request that the server answers once a
+reader asks for something. A session that begins to listen joins such a group, which is then asked about anew. A session
+that listens for less than `DELAY_S` causes no request.
+
+* **The first request of a group does not wait.** It tells what other workers of the sessions have seen already.
+* **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
+* **A server that does not tell requests** is not asked again. Answers to reports may still bear them.
+"""
+
+import math
+import random
+from collections.abc import Callable, Hashable
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from weakref import WeakKeyDictionary, ref
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
+from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer
+
+MAX_SESSIONS: Final = 20
+"""Sessions in one request."""
+
+WAIT_S: Final = 30
+"""Seconds that the server is to wait for a request of a reader."""
+
+DELAY_S: Final = 0.2
+"""Seconds until a session that begins to listen is asked about."""
+
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+"""Maximum seconds before the server is asked again, at first and at most."""
+
+SHORTEST_PAUSE_S: Final = 0.1
+
+_EARLY: Final = 0.5
+"""The part of the wait before which an answer is early."""
+
+_NOT_IMPLEMENTED: Final = 501
+_NO_SESSION: Final = "session-not-found"
+
+
+class Listening(Protocol):
+    """A queue of reports on a session, whose readers may ask for something."""
+
+    session_id: str
+    sender: Any
+
+    @property
+    def destination(self) -> Hashable:
+        """The same for all queues to one server."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the job takes requests now."""
+
+    def learn(self, asked: AskedRequest) -> bool:
+        """Take in a request; return whether it is news."""
+
+
+Q = TypeVar("Q", bound=Listening)
+
+
+class Group(Generic[Q]):
+    """Sessions of one server that are asked about together, by one thread or task.
+
+    Attributes:
+        destination: The server.
+        is_over: Whether it is asked about no more.
+        is_refused: Whether the server does not tell requests.
+    """
+
+    def __init__(
+        self, destination: Hashable, queues: list[Q], owner: object, chance: Callable[[], float] = random.random
+    ) -> None:
+        """Begin with these sessions, whose sender is the `owner`; a queue that its job has dropped is not held."""
+        self.destination = destination
+        self._owner = owner
+        self.is_over = False
+        self.is_refused = False
+        self._members = [ref(queue) for queue in queues]
+        self._wait_s = 0
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
+
+    def queues(self) -> list[Q]:
+        """Return the queues that still listen here."""
+        held = (each() for each in self._members)
+        return [each for each in held if each is not None and each.is_listening and each.sender is self._owner]
+
+    def session_ids(self) -> list[str]:
+        """Return the sessions to ask about."""
+        return list(dict.fromkeys(queue.session_id for queue in self.queues()))
+
+    @property
+    def wait_s(self) -> int:
+        """How many seconds the server is to wait in the next request."""
+        return self._wait_s
+
+    def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
+        """Tell the queues what their readers ask; return the seconds until the next request, infinity for never."""
+        waited_s, self._wait_s = self._wait_s, WAIT_S
+        if isinstance(answer, ReportAnswer):
+            may_tell = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
+            if not may_tell and answer.problem != _NO_SESSION:
+                self.is_refused = True
+                return math.inf
+            return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+        if self._tell(answer):
+            self._backoff.reset()
+        elif took_s >= waited_s * _EARLY:
+            self._backoff.reset()
+            return 0
+        return self._pause_s()
+
+    def _tell(self, asked: Asked) -> bool:
+        is_news = False
+        for queue in self.queues():
+            for session_id, request in asked:
+                if session_id == queue.session_id:
+                    is_news |= queue.learn(request)
+        return is_news
+
+    def _pause_s(self) -> float:
+        return max(SHORTEST_PAUSE_S, self._backoff.next_s())
+
+
+class Change(NamedTuple, Generic[Q]):
+    """A group to ask about, and the one that it replaces."""
+
+    group: Group[Q]
+    replaced: Group[Q] | None
+
+
+class ListenSchedule(Generic[Q]):
+    """The queues that listen, in groups; used by the one thread or task that sends."""
+
+    def __init__(self, owner: object) -> None:
+        """Begin without queues; the `owner` sends for them."""
+        self._owner = owner
+        self._new: WeakKeyDictionary[Q, float] = WeakKeyDictionary()
+        self._groups: list[Group[Q]] = []
+        self._joined: WeakKeyDictionary[Q, Group[Q]] = WeakKeyDictionary()
+        self._refused: set[Hashable] = set()
+
+    def check(self, queue: Q, now: float) -> None:
+        """Plan to ask about a queue that listens, unless that is done."""
+        if not queue.is_listening or queue in self._new:
+            return
+        group = self._joined.get(queue)
+        if group is not None and group.is_refused:
+            self._refused.add(queue.destination)
+        if queue.destination not in self._refused and (group is None or group.is_over):
+            self._new[queue] = now + DELAY_S
+
+    def wake_at(self) -> float:
+        """Return when a queue is due; infinity if only a report changes that."""
+        return min(list(self._new.values()), default=math.inf)
+
+    def take_due(self, now: float) -> list[Change[Q]]:
+        """Return the groups to ask about from now on."""
+        due = [queue for queue, at in list(self._new.items()) if at <= now]
+        for queue in due:
+            del self._new[queue]
+        self._groups = [each for each in self._groups if not each.is_over]
+        return [self._join(queues) for queues in _together([queue for queue in due if queue.is_listening])]
+
+    def _join(self, queues: list[Q]) -> Change[Q]:
+        destination = queues[0].destination
+        replaced = None
+        for group in self._groups:
+            members = group.queues()
+            if group.destination == destination and len(members) + len(queues) <= MAX_SESSIONS:
+                replaced, queues = group, [*members, *queues]
+                self._groups.remove(group)
+                break
+        joined = Group(destination, queues, self._owner)
+        self._groups.append(joined)
+        for queue in queues:
+            self._joined[queue] = joined
+        return Change(joined, replaced)
+
+
+def _together(queues: list[Q]) -> list[list[Q]]:
+    """Return the queues to each server, at most so many together as go in one request."""
+    grouped: dict[Hashable, list[Q]] = {}
+    for queue in queues:
+        grouped.setdefault(queue.destination, []).append(queue)
+    return [
+        together[start : start + MAX_SESSIONS]
+        for together in grouped.values()
+        for start in range(0, len(together), MAX_SESSIONS)
+    ]

@@ -1,0 +1,150 @@
+"""Which sessions a process asks the server about, and when."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from progress_sse.client.exchange import AskedRequest, ReportAnswer
+from progress_sse.client.listening import DELAY_S, MAX_SESSIONS, WAIT_S, Group, ListenSchedule
+
+OWNER = object()
+CANCEL = AskedRequest("1", "cancel")
+
+
+@dataclass(eq=False)
+class Queue:
+    """A queue of reports on a session."""
+
+    session_id: str = "a"
+    destination: str = "http://one"
+    is_listening: bool = True
+    sender: object = OWNER
+    told: list[AskedRequest] = field(default_factory=list)
+
+    def learn(self, asked: AskedRequest) -> bool:
+        is_news = asked not in self.told
+        self.told.append(asked)
+        return is_news
+
+
+def group(*queues: Queue) -> Group[Queue]:
+    joined = Group("http://one", list(queues), OWNER, chance=lambda: 1.0)
+    joined.take([], 0)  # The first request does not wait.
+    return joined
+
+
+def due(schedule: ListenSchedule[Queue], now: float = 100) -> list[list[Queue]]:
+    return [change.group.queues() for change in schedule.take_due(now)]
+
+
+def test_the_first_request_does_not_wait() -> None:
+    """It tells what other workers have seen; the later ones wait."""
+    asked = Group("http://one", [Queue()], OWNER)
+    assert asked.wait_s == 0
+    asked.take([], 0)
+    assert asked.wait_s == WAIT_S
+
+
+def test_a_request_is_told_to_the_queues_of_its_session() -> None:
+    """The next one follows after a pause, in which the server is told that it was seen."""
+    one, other = Queue("a"), Queue("b")
+    assert group(one, other).take([("b", CANCEL)], 3) == 0.5
+    assert (one.told, other.told) == ([], [CANCEL])
+
+
+def test_a_server_that_answers_early_is_asked_again_after_growing_pauses() -> None:
+    """It may have no room for another stream, or tell of a request that is known."""
+    queue = Queue()
+    asked = group(queue)
+    asked.take([("a", CANCEL)], 1)
+    assert [asked.take([("a", CANCEL)], 0.1) for _ in range(7)] == [1, 2, 4, 8, 10, 10, 10]
+    assert asked.take([], WAIT_S) == 0
+    assert asked.take([], 0) == 0.5
+
+
+def test_failures_are_repeated_after_growing_pauses() -> None:
+    """The server may ask for a longer one."""
+    asked = group(Queue())
+    assert asked.take(ReportAnswer(0), 0) == 0.5
+    assert asked.take(ReportAnswer(503, retry_after_s=20), 0) == 21
+    assert asked.take(ReportAnswer(404, "session-not-found"), 0) == 2
+
+
+def test_a_server_that_does_not_tell_requests_is_asked_once() -> None:
+    """So no session of that server is asked about again."""
+    for status in (401, 403, 404, 405, 422):
+        queue, schedule = Queue(), ListenSchedule[Queue](OWNER)
+        schedule.check(queue, 0)
+        [(asked, _)] = schedule.take_due(DELAY_S)
+        assert asked.take(ReportAnswer(status), 0) == math.inf
+        asked.is_over = True
+        for each in (queue, Queue("b")):
+            schedule.check(each, 1)
+        assert schedule.wake_at() == math.inf
+
+
+def test_an_unimplemented_wait_is_asked_for_once() -> None:
+    """501 is no failure that passes."""
+    assert group(Queue()).take(ReportAnswer(501), 0) == math.inf
+
+
+def test_a_session_is_due_after_a_moment() -> None:
+    """One that has ended by then is not asked about."""
+    schedule = ListenSchedule[Queue](OWNER)
+    short, long = Queue("short"), Queue("long")
+    for queue in (short, long):
+        schedule.check(queue, 5)
+    short.is_listening = False
+    assert schedule.wake_at() == 5 + DELAY_S
+    assert due(schedule, 5) == []
+    assert due(schedule, 5 + DELAY_S) == [[long]]
+    assert schedule.wake_at() == math.inf
+
+
+def test_a_later_session_joins_the_group_of_its_server() -> None:
+    """The former group is replaced, and holds no session that has ended."""
+    schedule = ListenSchedule[Queue](OWNER)
+    first, ended = Queue("a"), Queue("b")
+    schedule.check(first, 0)
+    schedule.check(ended, 0)
+    [(former, _)] = schedule.take_due(1)
+    ended.is_listening = False
+    second, elsewhere = Queue("c"), Queue("d", "http://other")
+    schedule.check(second, 1)
+    schedule.check(elsewhere, 1)
+    joined, other = schedule.take_due(2)
+    assert (joined.group.queues(), joined.replaced) == ([first, second], former)
+    assert (other.group.queues(), other.replaced) == ([elsewhere], None)
+
+
+def test_a_group_has_a_limit() -> None:
+    """More sessions make more groups."""
+    schedule = ListenSchedule[Queue](OWNER)
+    queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS + 1)]
+    for queue in queues:
+        schedule.check(queue, 0)
+    assert list(map(len, due(schedule))) == [MAX_SESSIONS, MAX_SESSIONS, 1]
+
+
+def test_a_session_listens_again_after_its_group_is_over() -> None:
+    """Its job may start another step later."""
+    schedule = ListenSchedule[Queue](OWNER)
+    queue = Queue()
+    schedule.check(queue, 0)
+    [(former, _)] = schedule.take_due(1)
+    schedule.check(queue, 1)
+    assert schedule.wake_at() == math.inf
+    former.is_over = True
+    schedule.check(queue, 1)
+    assert due(schedule) == [[queue]]
+
+
+def test_a_queue_that_its_job_has_dropped_is_not_held() -> None:
+    """Neither is one that another sender has."""
+    queue, moved = Queue("a"), Queue("b")
+    asked = group(queue, moved)
+    assert asked.session_ids() == ["a", "b"]
+    moved.sender = object()
+    del queue
+    assert asked.session_ids() == []
