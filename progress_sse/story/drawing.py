@@ -9,7 +9,9 @@ from progress_sse.story.headline import headline, title
 from progress_sse.story.life_signs import life_sign
 from progress_sse.story.links import links
 from progress_sse.story.observed_session import observed
+from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
+from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import SPOKEN, counted, over_limit, spent, state_of, steps_done
 from progress_sse.story.steps import Step
@@ -27,6 +29,7 @@ SIGNS: Final = {
 BAR_WIDTH: Final = 40
 TIME_WIDTH: Final = 8
 MAX_ERROR_LINES: Final = 20
+MAX_FAILED_PARTS: Final = 20
 
 
 def drawn(state: SessionState, now_s: float, server_url: str, zone: tzinfo | None = None) -> str:
@@ -43,9 +46,13 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
     yield f"[{_bar(session.percentage)}] {session.percentage:3}%  {steps_done(state)}"
     width = len(str(len(state["steps"])))
     yield from (_step_line(step, width, now_s) for step in state["steps"])
+    yield from (f"  {line}" for line in all_failed_parts(state, MAX_FAILED_PARTS))
     sign = life_sign(state, session.reported_s, now_s, zone)
     if sign:
         yield sign.text
+    asked = request_sentence(state)
+    if asked:
+        yield asked
     if is_over(state):
         yield from _end(state, server_url)
 

@@ -116,3 +116,15 @@ def test_texts_of_a_job_cannot_act_on_a_terminal() -> None:
     assert not [char for char in text if not (char.isprintable() or char == "\n")]
     # The error is told in lines, each of them indented; all other texts are in one line.
     assert [line for line in text.split("\n") if line.startswith("fake")] == []
+
+
+def test_parts_that_failed_and_requests_have_lines() -> None:
+    """As in `watch`."""
+    listed = [{"part": "shard-2", "status": "error", "error": "disk \x1b[2Jfull", "elapsed_ms": 1250}]
+    parts = {"total": 4, "running": 1, "success": 2, "error": 1, "listed": listed}
+    request = {"id": "a", "kind": "cancel", "step": None, "state": "asked", "asked_at": AT_NOON}
+    request["reason"] = "wrong\nyear"
+    index = step(1, "running", "Index", progress={"current": 3, "total": 4}, parts=parts)
+    shown = lines(session("running", index, requests=[request]))
+    assert shown[-3].endswith("Index  2 of 4 done, 1 failed")
+    assert shown[-2:] == ["  Index, shard-2: failed, disk full", "Cancellation requested: wrong year"]
