@@ -13,7 +13,7 @@ PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
 # The packages that a job uses, on Windows too.
-PORTABLE := _internal bridges cli client core wire
+PORTABLE := _internal bridges cli client core story wire
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.

@@ -126,9 +126,12 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         10_000,
         ge=1,
-        description="Streams that may be open; never more than the descriptors allow, less a reserve for polls.",
+        description="Streams that may be open, and polls that may wait, together; never more than the descriptors "
+        "allow, less a reserve for polls.",
     )
-    max_streams_per_caller: int | None = Field(None, ge=1, description="Streams that one caller may have open.")
+    max_streams_per_caller: int | None = Field(
+        None, ge=1, description="Streams and waiting polls that one caller may have open."
+    )
     max_sessions_per_stream: int = Field(
         20,
         ge=1,

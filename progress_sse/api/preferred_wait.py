@@ -1,6 +1,6 @@
 """Waiting for a change before a request is answered, where the client prefers that [RFC 7240 §4.3]."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from progress_sse.streaming.waits import WaitRequest
 from progress_sse.wire.headers import header_values
 from progress_sse.wire.prefer import preferred_wait_s
 
-NOT_APPLIED: Final[Mapping[str, str]] = {}
+NOT_APPLIED: Final[dict[str, str]] = {}
 
 
 async def wait_as_preferred(
@@ -23,7 +23,7 @@ async def wait_as_preferred(
     authorization: Authorization,
     session_ids: Sequence[str],
     is_met: Callable[[Record | None], bool],
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Wait until one of the sessions is as `is_met` says, or for as long as the request prefers.
 
     It does not wait where all places are taken, and not to the end when the server shuts down.

@@ -1,14 +1,18 @@
 """Replies of bytes, and the headers that several endpoints send."""
 
+import json
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
+from progress_sse.story.drawing import drawn
+from progress_sse.streaming.text_format import TEXT
 from progress_sse.wire import json_text, session_json
-from progress_sse.wire.headers import VARY
-from progress_sse.wire.preconditions import entity_tag
+from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT
+from progress_sse.wire.preconditions import TagOf, entity_tag
 
 JSON: Final = "application/json"
 
@@ -66,7 +70,14 @@ def session_reply(
     return Reply(status, {"content-type": JSON, **cache_headers(record), **(headers or {})}, body)
 
 
-def cache_headers(record: Record | None) -> dict[str, str]:
+def text_reply(session_id: str, record: Record | None, now_s: float, headers: Mapping[str, str]) -> Reply:
+    """Return a session drawn in plain text, with its times in UTC."""
+    body = record.body if record else session_json.encode_absent(session_id)
+    text = drawn(json.loads(body), now_s, "", UTC)
+    return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
+
+
+def cache_headers(record: Record | None, tag_of: TagOf = entity_tag) -> dict[str, str]:
     """Return the headers that let a client store a session and ask each time whether it has changed."""
-    tag = entity_tag(record.position if record else None)
-    return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
+    tag = tag_of(record.position if record else None)
+    return {"etag": tag, "cache-control": "private, no-cache", "vary": VARY_WITH_ACCEPT}

@@ -13,8 +13,9 @@ from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import Settings
+from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values
-from progress_sse.wire.preconditions import Preconditions
+from progress_sse.wire.preconditions import UNCONDITIONAL, Preconditions
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
@@ -84,6 +85,8 @@ def run_of(request: Request) -> str | None:
 def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
     headers = header_index(request)
+    if not headers.has_any(_CONDITIONS):
+        return UNCONDITIONAL
     return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
 
 
@@ -91,3 +94,8 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
     """Return the caller whose streams and waiting requests are counted; `None` where they are not counted by caller."""
     is_counted = settings.max_streams_per_caller is not None
     return caller_of(request, authorization.token) if is_counted else None
+
+
+def accepts_text(request: Request) -> bool:
+    """Return whether the client takes plain text, and likes it better than JSON or events."""
+    return prefers_text(header_values(request, b"accept"))

@@ -9,8 +9,8 @@ import click
 from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.changes import changes
+from progress_sse.story.changes import changes
+from progress_sse.story.session_state import SessionState
 
 REMINDER: Final = 2
 """How many times as long as it was when it was last said a silence is said again."""

@@ -17,11 +17,11 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.observer import Connection, Observer
 from progress_sse.cli.responses import UnexpectedResponseError, check
-from progress_sse.cli.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.client.http import Content, client_options
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0

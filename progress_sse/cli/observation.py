@@ -3,9 +3,9 @@
 import time
 
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.life_signs import LifeSign, life_sign
-from progress_sse.cli.story.observed_session import ObservedSession, observed
+from progress_sse.story.life_signs import LifeSign, life_sign
+from progress_sse.story.observed_session import ObservedSession, observed
+from progress_sse.story.session_state import SessionState
 
 
 class Observation:

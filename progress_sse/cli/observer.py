@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol, TypeAlias
 
-from progress_sse.cli.session_state import SessionState
+from progress_sse.story.session_state import SessionState
 
 Connection: TypeAlias = Literal["live", "polling", "reconnecting"]
 """How updates arrive: by events, by polls, or not at all at present."""

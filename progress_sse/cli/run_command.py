@@ -18,12 +18,12 @@ from io import FileIO
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from progress_sse.cli.plain_text import plain
 from progress_sse.cli.stop_command import WAKE, CommandStop
 from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
 from progress_sse.core.requests import RequestKind
+from progress_sse.story.plain_text import plain
 
 assert sys.platform == "linux", "the command checks it"
 

@@ -7,11 +7,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from progress_sse.cli.plain_text import one_line
-from progress_sse.cli.session_state import SessionState
-from progress_sse.cli.story.step_words import counted, state_of
-from progress_sse.cli.story.steps import Step, elapsed_s
-from progress_sse.cli.story.times import clock
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.step_words import counted, over_limit, spent, state_of
+from progress_sse.story.steps import Step
 
 ICONS: Final = {
     "waiting": "⏳",
@@ -24,7 +23,7 @@ ICONS: Final = {
     "lost": "❓",
 }
 STYLES: Final = {"waiting": "dim", "skipped": "dim strike"}
-SPOKEN: Final = {"stalled": "bold yellow", "skipped": "dim", "cancelled": "dim", "lost": "bold red"}
+SPOKEN_STYLES: Final = {"stalled": "bold yellow", "skipped": "dim", "cancelled": "dim", "lost": "bold red"}
 """The states that are also said in a word, since their icon alone does not tell them."""
 
 STEP_BAR_WIDTH: Final = 20
@@ -50,25 +49,18 @@ def step_rows(state: SessionState, now_s: float, room: int) -> RenderableType:
 
 
 def _elapsed(step: Step, now_s: float) -> Text:
-    if step["status"] != "running":
-        has_taken = step["status"] != "pending" and step.get("conclusion") != "skipped"
-        return Text(clock(step["elapsed_ms"]) if has_taken else "")
-    elapsed_ms = elapsed_s(step, now_s) * 1000
-    # Tenths would only flicker.
-    shown = clock(elapsed_ms) if elapsed_ms >= 60_000 else f"{int(elapsed_ms / 1000)}s"
-    limit_ms = step["timeout_ms"]
-    if limit_ms is not None and elapsed_ms > limit_ms:
-        return Text(f"{shown}, over its limit of {clock(limit_ms)}", "yellow")
-    return Text(shown)
+    shown, warning = spent(step, now_s), over_limit(step, now_s)
+    return Text(f"{shown}, {warning}", "yellow") if warning else Text(shown)
 
 
 def _inside(step: Step, word: str) -> RenderableType:
     """Return the state in a word where it needs one, and how far the step is."""
     grid = Table.grid(padding=(0, 1))
-    cells: list[RenderableType] = [Text(word, SPOKEN[word])] if word in SPOKEN else []
+    cells: list[RenderableType] = [Text(word, SPOKEN_STYLES[word])] if word in SPOKEN_STYLES else []
+    progress = step.get("progress", {"current": 0, "total": None})
+    if progress["total"]:
+        cells.append(ProgressBar(progress["total"], progress["current"], STEP_BAR_WIDTH, complete_style="blue"))
     if counted(step):
-        current, total = step["progress"]["current"], step["progress"]["total"]
-        cells += [ProgressBar(total, current, STEP_BAR_WIDTH, complete_style="blue")] if total else []
         cells.append(Text(counted(step)))
     grid.add_row(*cells)
     return grid

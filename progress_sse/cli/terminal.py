@@ -14,15 +14,17 @@ from progress_sse.cli.display import Display
 from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.plain_text import one_line, plain
-from progress_sse.cli.session_state import SessionState, is_over
 from progress_sse.cli.step_rows import step_rows
-from progress_sse.cli.story.failures import failures
-from progress_sse.cli.story.headline import conclusion, headline, title
-from progress_sse.cli.story.life_signs import LifeSign
-from progress_sse.cli.story.links import links
-from progress_sse.cli.story.observed_session import ObservedSession
-from progress_sse.cli.story.step_words import steps_done
+from progress_sse.story.failures import failures
+from progress_sse.story.headline import conclusion, headline, title
+from progress_sse.story.life_signs import LifeSign
+from progress_sse.story.links import links
+from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.parts import all_failed_parts
+from progress_sse.story.plain_text import one_line, plain
+from progress_sse.story.requests import request_sentence
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.step_words import steps_done
 
 REFRESHES_PER_S: Final = 4
 
@@ -39,6 +41,7 @@ BAR_WIDTH: Final = 40
 OTHER_LINES: Final = 8
 """Lines of a screen that are not for steps."""
 
+MAX_FAILED_PARTS: Final = 5
 MAX_ERROR_LINES: Final = 20
 
 
@@ -92,8 +95,13 @@ class Terminal(Display):
                 yield Text("if it is started again, it is shown here", "dim")
             return
         yield _overall(session, is_in_doubt=sign is not None and sign.kind != "quiet")
-        yield step_rows(state, self._observation.now_s, max(3, options.size.height - OTHER_LINES))
+        failed = [Text(f"   {line}", "red") for line in all_failed_parts(state, MAX_FAILED_PARTS)]
+        asked = [Text(request_sentence(state), "bold")] if request_sentence(state) else []
+        room = options.size.height - OTHER_LINES - len(failed) - len(asked)
+        yield step_rows(state, self._observation.now_s, max(3, room))
+        yield from failed
         yield from _note(session, sign)
+        yield from asked
         if is_over(state):
             yield from _end(state, self._server_url)
 

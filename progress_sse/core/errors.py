@@ -304,7 +304,7 @@ class HeadTooLargeError(ProblemError):
 
 
 class OverloadedError(ProblemError):
-    """Raised when the number of connections is at its limit, and none of them is idle."""
+    """Raised at the limit of connections, if none is idle; and of streams, for a client that takes text."""
 
     status, problem, title = 503, "overloaded", "The server has no room for a further connection."
     fixed_headers = CLOSE | RETRY

@@ -129,6 +129,11 @@ class SessionProgress(NamedTuple):
     details: Details = NO_DETAILS
 
 
+def is_over(status: SessionStatus, steps: Mapping[int, StepProgress]) -> bool:
+    """Return whether nothing of a session is left to do: it is completed, or in error with no step running."""
+    return status == "completed" or (status == "error" and all(step.status != "running" for step in steps.values()))
+
+
 class Session(NamedTuple):
     """A session and the step definitions that it was created with, one for each of its steps."""
 

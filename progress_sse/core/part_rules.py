@@ -4,9 +4,8 @@ from datetime import datetime
 
 from progress_sse.core.commands import ReportPart
 from progress_sse.core.errors import InvalidRequestError, StepNotRunningError, TooManyPartsError
-from progress_sse.core.model import Liveness, Session, StepProgress
+from progress_sse.core.model import Liveness, Session, StepProgress, is_over
 from progress_sse.core.parts import MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
-from progress_sse.core.session_rules import is_over
 from progress_sse.core.step_rules import advance_of, end, end_part, heard, revived, timestamp
 
 
@@ -19,7 +18,7 @@ def report(session: Session, before: StepProgress, command: ReportPart, moment: 
     part = _reported(former, command, moment)
     if part is former and heard(before.liveness, moment) == before.liveness:
         return before
-    if before.status != "running" and is_over(session.progress):
+    if before.status != "running" and is_over(session.progress.status, session.progress.steps):
         raise StepNotRunningError
     if former is None:
         _check_room(session, parts)

@@ -20,7 +20,7 @@ from progress_sse.core.errors import (
     SessionCancelledError,
     StepOutOfRangeError,
 )
-from progress_sse.core.model import Session, SessionStatus, StepProgress
+from progress_sse.core.model import Session, SessionStatus, StepProgress, is_over
 from progress_sse.core.requests import (
     Request,
     find_request,
@@ -33,11 +33,6 @@ from progress_sse.core.step_rules import timestamp
 
 CANCELLED_BEFORE_START: Final = "The session was cancelled before a step was started."
 """The error of a session that the server itself cancelled."""
-
-
-def is_over(status: SessionStatus, steps: Mapping[int, StepProgress]) -> bool:
-    """Return whether a session has ended, so that nothing of it can be cancelled any more."""
-    return status == "completed" or (status == "error" and all(step.status != "running" for step in steps.values()))
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Details:

@@ -211,13 +211,6 @@ def updated_at(before: SessionProgress, ago_ms: int, moment: datetime) -> str:
     return max(stamp, before.updated_at) if ago_ms else stamp
 
 
-def is_over(progress: SessionProgress) -> bool:
-    """Return whether nothing is left to do: it is completed, or in error and no step runs."""
-    if progress.status == "error":
-        return all(step.status != "running" for step in progress.steps.values())
-    return progress.status == "completed"
-
-
 def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Details) -> SessionStatus:
     """Return the status that follows from the steps, of a session that was not finished as a whole."""
     statuses = [step.status for step in steps.values()]

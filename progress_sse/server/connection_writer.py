@@ -56,7 +56,8 @@ class ConnectionWriter:
         """Write this and the end of the body; a kept-alive connection then serves the next request."""
         connection, response = self._connection, self._response
         connection.detached = None
-        connection.transport.write(self._framed(last) + self._END)
+        rest = self._framed(last) if last.data else b""  # An empty chunk would be the end already.
+        connection.transport.write(rest + self._END)
         response.response_complete = True
         if not response.keep_alive:
             connection.transport.close()

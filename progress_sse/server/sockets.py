@@ -30,6 +30,10 @@ def listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
     # The kernel drops a peer that has vanished or keeps its window closed.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.send_timeout_s * 1000))
+    # It asks one that is silent for long: a stream of text has no heartbeats.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        listener.setsockopt(socket.IPPROTO_TCP, option, max(1, round(settings.heartbeat_s)))
     return listener
 
 

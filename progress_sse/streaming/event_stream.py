@@ -18,7 +18,7 @@ The first of these to happen closes the stream, and closing releases everything 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from sse_starlette import EventSourceResponse
@@ -28,25 +28,18 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.core.model import Position
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
-from progress_sse.streaming.channel import Subscription
-from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
+from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.resume_point import ResumePoint
-from progress_sse.streaming.subscriber import QueuedBatch
-from progress_sse.wire import json_text, sse
-from progress_sse.wire.cursor import StreamCursor, end_id
+from progress_sse.streaming.stream_format import StreamFormat
 from progress_sse.wire.frames import FrameBatch
-from progress_sse.wire.headers import VARY
+from progress_sse.wire.headers import VARY_WITH_ACCEPT
 
 logger = logging.getLogger(__name__)
 
 MAX_CHUNK_BYTES: Final = 65_536
 """Bytes that go to the server at a time. The server keeps about as much again for a client that does not read."""
-
-MAX_COPIED_BYTES: Final = 16_384
-"""Bytes of an event that are copied for each stream with ids of its own; these share one copy of a larger event."""
 
 REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a refused client comes back."""
@@ -54,17 +47,13 @@ REFUSED_RETRY_MS: Final = 30_000
 SUBSCRIBE_DELAY_S: Final = (0.1, 2.0)
 """Seconds, at most, between attempts to subscribe while the store is away: after the first failure, and after any."""
 
-MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Vary": VARY,
+    "Vary": VARY_WITH_ACCEPT,
     "Incremental": "?1",  # Tells proxies to forward each piece at once [RFC 10036].
     "X-Accel-Buffering": "no",  # Tells nginx, and others that copy it, the same.
 }
-_RAW_HEADERS: Final = [
-    (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
-    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
-]
+_RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 EndReason: TypeAlias = Literal["completed", "gone", "stuck", "drained", "expired", "failed"]
@@ -81,6 +70,7 @@ class StreamRequest(NamedTuple):
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
+        is_text: Whether it gets lines of text in place of events; of one session.
     """
 
     resume_points: Mapping[str, ResumePoint | None]
@@ -88,6 +78,7 @@ class StreamRequest(NamedTuple):
     heartbeat_events: bool
     expires_at: float | None
     caller: str | None = None
+    is_text: bool = False
 
 
 class StreamRegistry(Protocol):
@@ -113,8 +104,8 @@ class StreamRegistry(Protocol):
     def send_timeout_s(self) -> float:
         """Seconds after which a client that takes nothing is disconnected."""
 
-    def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
-        """Return the first bytes of every stream."""
+    def format_of(self, request: StreamRequest) -> StreamFormat:
+        """Return the form of a stream."""
 
     def admit(self, stream: "EventStream") -> None:
         """Count a stream as open."""
@@ -123,8 +114,9 @@ class StreamRegistry(Protocol):
         """Count a stream as ended. A second call does nothing."""
 
 
-def _head() -> Message:
-    return {"type": "http.response.start", "status": 200, "headers": list(_RAW_HEADERS)}
+def _head(media_type: str) -> Message:
+    content_type = (b"content-type", f"{media_type}; charset=utf-8".encode())
+    return {"type": "http.response.start", "status": 200, "headers": [content_type, *_RAW_HEADERS]}
 
 
 class EventStream(asyncio.BaseProtocol):
@@ -137,8 +129,7 @@ class EventStream(asyncio.BaseProtocol):
         self._opened_at = registry.clock.monotonic()
         self._registry = registry
         self._resume_points = request.resume_points
-        self._heartbeat_events = request.heartbeat_events
-        self._cursor = StreamCursor() if request.is_combined else None
+        self._format = registry.format_of(request)
         self._session_count = len(request.resume_points)
         self._subscriber = registry.hub.new_subscriber(self._session_count, self._wake)
         self._writer: BodyWriter | None = None
@@ -159,7 +150,7 @@ class EventStream(asyncio.BaseProtocol):
             if extension is None:
                 await self._send_by(self._response(), scope, receive, send)
             else:
-                await send(_head())
+                await send(_head(self._format.media_type))
                 is_detached = self._detach(extension, scope)
         finally:
             if not is_detached:
@@ -169,6 +160,7 @@ class EventStream(asyncio.BaseProtocol):
         response = EventSourceResponse(
             self._body(),
             headers=HEADERS,
+            media_type=self._format.media_type,
             ping=0,  # One timer writes the heartbeats of all streams, as frames.
             send_timeout=self._registry.send_timeout_s,
             # `Streams.drain` ends it. sse-starlette would end it when any uvicorn of the process shuts down.
@@ -193,9 +185,9 @@ class EventStream(asyncio.BaseProtocol):
             self._start()
         while not subscriber.is_closed:
             if subscriber.has_waiting:
-                yield b"".join([batch.data for batch in self._batches(subscriber.take(MAX_CHUNK_BYTES))])
-            elif subscriber.is_finished:
-                self._finish("completed", self._end_event())
+                yield b"".join([batch.data for batch in self._format.batches(subscriber.take(MAX_CHUNK_BYTES))])
+            elif self._format.is_finished(subscriber):
+                self._finish("completed", self._format.end(subscriber))
             else:
                 await self._has_more.wait()
                 self._has_more.clear()
@@ -218,7 +210,9 @@ class EventStream(asyncio.BaseProtocol):
     def _start(self) -> None:
         """Subscribe to the sessions. The first bytes and a snapshot in memory go out in one write."""
         self._stop_heartbeat = self._registry.heartbeat.add(self.send_heartbeat)
-        self._subscriber.send_first(self._registry.first_batch(heartbeat_events=self._heartbeat_events))
+        first = self._format.first()
+        if first is not None:
+            self._subscriber.send_first(first)
         rest = self._subscribe_nowait()
         if rest:
             self._subscribing = run_eagerly(self._subscribe_all(rest))
@@ -284,44 +278,18 @@ class EventStream(asyncio.BaseProtocol):
         """Write waiting frames, as far as there is room; end the stream once its sessions are completed and written."""
         subscriber = self._subscriber
         while writer.is_ready and subscriber.has_waiting:
-            for batch in self._batches(subscriber.take(MAX_CHUNK_BYTES)):
+            for batch in self._format.batches(subscriber.take(MAX_CHUNK_BYTES)):
                 writer.write(batch)
-        if subscriber.is_finished:
-            self._finish("completed", self._end_event())
+        if self._format.is_finished(subscriber):
+            self._finish("completed", self._format.end(subscriber))
         elif writer.is_ready:
-            subscriber.direct = writer.write_chunk if self._cursor is None else None
-
-    def _batches(self, queued: Sequence[QueuedBatch]) -> Iterator[FrameBatch]:
-        """Join the batches to write. A single batch is shared with other subscribers, so it is not copied."""
-        if len(queued) == 1 and self._cursor is None:
-            yield queued[0][1]
-            return
-        joined: list[bytes] = []
-        for subscription, batch in queued:
-            if self._cursor is None or subscription is None:
-                joined.append(batch.data)
-            elif len(batch.frames) == 1 and len(batch.data) > MAX_COPIED_BYTES:
-                joined.append(self._id_field(subscription, batch.frames[0].position))
-                yield FrameBatch((), b"".join(joined))
-                yield batch.without_id
-                joined = []
-            else:
-                joined += (self._id_field(subscription, frame.position) + frame.without_id for frame in batch.frames)
-        if joined:
-            yield FrameBatch((), b"".join(joined))
-
-    def _id_field(self, subscription: Subscription, position: Position) -> bytes:
-        assert self._cursor is not None
-        return sse.encode_id_field(self._cursor.advance(subscription.channel.session_id, position))
-
-    def _end_event(self) -> bytes:
-        positions = self._subscriber.positions
-        event_id = end_id(positions) if self._cursor else str(next(iter(positions.values())))
-        return sse.encode_event("end", json_text.encode_json({"session_ids": list(positions)}), event_id=event_id)
+            subscriber.direct = writer.write_chunk if self._format.is_shared else None
 
     def send_heartbeat(self) -> None:
         """Write a heartbeat, unless frames wait."""
-        self._subscriber.send_heartbeat(self._registry.heartbeat.event() if self._heartbeat_events else COMMENT)
+        heartbeat = self._format.heartbeat()
+        if heartbeat is not None:
+            self._subscriber.send_heartbeat(heartbeat)
 
     def expire(self) -> None:
         """End the stream, as its authorization has expired. The client gets the refusal when it comes back."""
@@ -329,7 +297,7 @@ class EventStream(asyncio.BaseProtocol):
 
     def end(self, reason: EndReason, retry_ms: int) -> None:
         """End the stream, and tell the client to come back after `retry_ms`."""
-        self._finish(reason, sse.encode_final_retry(retry_ms))
+        self._finish(reason, self._format.interrupted(retry_ms))
 
     def resume_writing(self) -> None:
         """Write on: the connection has room again."""

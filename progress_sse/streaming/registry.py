@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from progress_sse._internal.clock import Clock
+from progress_sse.core.errors import OverloadedError
 from progress_sse.streaming.event_stream import (
     HEADERS,
-    MEDIA_TYPE,
     REFUSED_RETRY_MS,
     EndReason,
     EventStream,
@@ -21,6 +21,8 @@ from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.places import Places, Shortage
+from progress_sse.streaming.stream_format import EVENTS, EventFormat, StreamFormat
+from progress_sse.streaming.text_format import TextFormat
 from progress_sse.streaming.waits import Waits
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
@@ -88,13 +90,21 @@ class Streams:
         return self._is_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or a refusal: a stream that only tells the client when to come back."""
-        if self._is_draining:
-            return self._refusal("draining", self._spread_retry_ms(random.random()))  # noqa: S311  # spreads load
-        shortage = self._places.shortage(request.caller)
-        if shortage is not None:
-            return self._refusal(shortage, REFUSED_RETRY_MS)
-        return EventStream(self, request)
+        """Return the stream, or a refusal: a stream that only tells the client when to come back.
+
+        Raises:
+            OverloadedError: The client takes text, which has no such form.
+        """
+        reason: RefusalReason | None = "draining" if self._is_draining else self._places.shortage(request.caller)
+        if reason is None:
+            return EventStream(self, request)
+        if request.is_text:
+            raise OverloadedError("The server has no room for a further stream.")
+        is_draining = reason == "draining"
+        return self._refusal(
+            reason,
+            self._spread_retry_ms(random.random()) if is_draining else REFUSED_RETRY_MS,  # noqa: S311  # spreads load
+        )
 
     def refuse_by_rate(self) -> Response:
         """Return the refusal for a client that opens streams too often."""
@@ -121,13 +131,15 @@ class Streams:
 
     def _refusal(self, reason: RefusalReason, retry_ms: int) -> Response:
         self.refusals[reason] += 1
-        return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=MEDIA_TYPE)
+        return Response(sse.encode_final_retry(retry_ms), headers=HEADERS, media_type=EVENTS)
 
-    def first_batch(self, *, heartbeat_events: bool) -> FrameBatch:
-        """Return the first bytes of a stream: a `retry` field, which the first event completes to a block."""
-        if not heartbeat_events:
-            return self._first
-        return FrameBatch((), self._first.data + self.heartbeat.event().data)
+    def format_of(self, request: StreamRequest) -> StreamFormat:
+        """Return the form that a client wants its stream in."""
+        if request.is_text:
+            return TextFormat(self.clock)
+        return EventFormat(
+            self._first, self.heartbeat, heartbeat_events=request.heartbeat_events, is_combined=request.is_combined
+        )
 
     def admit(self, stream: EventStream) -> None:
         """Count a stream as open."""

@@ -15,6 +15,8 @@ WHITE_SPACE: Final = b" \t"
 VARY: Final = "Authorization, Cookie"
 """The headers on which each response depends, for caches that are configured to store it all the same."""
 
+VARY_WITH_ACCEPT: Final = f"{VARY}, Accept"
+"""Those of a response that may also be text."""
 
 INDEX: Final = "progress_sse.headers"
 """The key of the `HeaderIndex` in a request's scope: an update looks seven headers up."""

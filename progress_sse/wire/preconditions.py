@@ -6,10 +6,13 @@ still does not exist; `*` stands for every session that exists.
 What must not go in here: requests and responses.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.core.model import Position
+
+TagOf: TypeAlias = Callable[[Position | None], str]
+"""Returns the ETag of a session at a position; `None` stands for one that does not exist."""
 
 ABSENT_TAG: Final = '"absent"'
 """The ETag of every session that does not exist."""
@@ -18,6 +21,11 @@ ABSENT_TAG: Final = '"absent"'
 def entity_tag(position: Position | None) -> str:
     """Return the ETag; equal tags mean equal bodies, since each change of a session moves it to another position."""
     return f'"{position}"' if position is not None else ABSENT_TAG
+
+
+def text_tag(position: Position | None) -> str:
+    """Return the ETag of the session as text, a weak one: the text also says how long its steps have been running."""
+    return f'W/{entity_tag(position)[:-1]}-text"'
 
 
 class Preconditions(NamedTuple):
@@ -38,24 +46,36 @@ class Preconditions(NamedTuple):
         """
         return not self.if_match or _is_listed(position, self.if_match)
 
-    def is_known(self, position: Position | None) -> bool:
+    def is_known(self, position: Position | None, tag_of: TagOf = entity_tag) -> bool:
         """Return whether the client has the session in its present state, by `If-None-Match`.
 
         Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
         """
-        return _is_listed(position, self.if_none_match, is_weak=True)
+        return _is_listed(position, self.if_none_match, tag_of, is_weak=True)
 
     def allow_change(self, position: Position | None) -> bool:
         """Return whether the request may change a session at this position [RFC 9110 §13.2.2]."""
         return self.is_expected(position) and not self.is_known(position)
 
 
-def _is_listed(position: Position | None, values: Sequence[bytes], *, is_weak: bool = False) -> bool:
+UNCONDITIONAL: Final = Preconditions((), ())
+"""The conditions of a request that has none."""
+
+
+def _is_listed(
+    position: Position | None,
+    values: Sequence[bytes],
+    tag_of: TagOf = entity_tag,
+    *,
+    is_weak: bool = False,
+) -> bool:
     """Return whether values of a header list the session's tag, or are `*`; our tags have no comma to split at."""
     if not values:
         return False
     if tuple(values) == (b"*",):
         return position is not None
-    tag = entity_tag(position).encode()
+    tag = tag_of(position).removeprefix("W/").encode()
+    if tag in values:  # The usual case, which is fast.
+        return True
     listed = (each.strip() for each in b",".join(values).split(b","))
     return tag in ({each.removeprefix(b"W/") for each in listed} if is_weak else listed)

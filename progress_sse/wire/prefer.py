@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from progress_sse.wire.field_list import list_elements
+
 MAX_WAIT_S: Final = 30
 """Seconds that a request waits at most, whatever it prefers: proxies end connections that are silent for long."""
-
-_ELEMENT: Final = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*"?)+', re.DOTALL)
-"""A member of a list; a comma inside of quotation marks separates none."""
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _WORD: Final = rb'(?P<token>%b)|"(?P<quoted>(?:[^"\\]|\\.)*)"' % _TOKEN
@@ -29,7 +28,7 @@ def preferred_wait_s(values: Sequence[bytes]) -> int:
     Args:
         values: The values of `Prefer`.
     """
-    for element in _ELEMENT.findall(b",".join(values)) if values else ():
+    for element in list_elements(values):
         preference = _PREFERENCE.fullmatch(element)
         if preference is not None and preference["name"].lower() == b"wait":
             return _seconds(preference["token"] or _PAIR.sub(rb"\1", preference["quoted"] or b""))

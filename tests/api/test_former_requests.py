@@ -25,7 +25,7 @@ async def test_an_update_may_have_keys_that_are_ignored(connect: Connect, body: 
         assert (await client.post("/api/updates", json=batch)).json() == {"results": [{"status": 200}]}
 
 
-@pytest.mark.parametrize("action", ["skip", "beat", "part", "finish", "plan", "describe"])
+@pytest.mark.parametrize("action", ["skip", "beat", "part", "finish", "plan", "describe", "acknowledge"])
 async def test_an_action_that_it_does_not_have_is_refused(connect: Connect, action: str) -> None:
     """As any unknown one."""
     async with connect(store_format=1) as client:
@@ -52,3 +52,12 @@ async def test_a_key_stands_for_the_same_request(connect: Connect) -> None:
             response = await client.post("/api/progress/a/update", json=body, headers=headers)
             assert response.status_code == 200
         assert (await client.get("/api/progress/a")).json()["current_step"] == 1
+
+
+async def test_a_session_takes_no_requests(connect: Connect) -> None:
+    """That it would accept some is ignored."""
+    async with connect(store_format=1) as client:
+        await client.put("/api/progress/a", json={"total_steps": 1, "accepts": ["cancel"]})
+        response = await client.post("/api/progress/a/requests", json={"kind": "cancel"})
+        assert (response.status_code, response.json()["type"]) == (409, "/problems/request-not-accepted")
+        assert (await client.get("/api/progress/a/requests")).json() == {"requests": []}

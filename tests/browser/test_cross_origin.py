@@ -122,3 +122,21 @@ async def test_a_page_of_an_unlisted_origin_gets_nothing(
         assert_modest(foreign.proxy, opened_at)
         assert await shown.evaluate("[updates, ends, tracker.state]") == [[], [], "reconnecting"]
         assert any("blocked by CORS policy" in error for error in shown.errors)
+
+
+async def test_a_page_of_a_listed_origin_asks_the_worker(open_page: OpenPage, sid: str, tmp_path: Path) -> None:
+    """The element reads there too that it may, and its request arrives."""
+
+    def page(url: str) -> str:
+        element = f'<progress-steps session="{sid}"></progress-steps>'
+        return f'<!doctype html><script type="module" src="{url}/web/define.js"></script>{element}'
+
+    async with across_origins(tmp_path / "server", page, is_listed=True) as foreign:
+        await foreign.worker.create(sid, total_steps=3, accepts=["cancel"])
+        await foreign.worker.start(sid, 1)
+        shown = await open_page(foreign.origin)
+        await shown.page.get_by_role("button", name="Cancel", exact=True).click()
+        await shown.page.get_by_role("button", name="Cancel the job").click()
+        await expect(shown.part("request-text")).to_have_text("Cancellation requested")
+        [asked] = (await foreign.worker.poll(sid))["requests"]
+        assert (asked["kind"], asked["state"]) == ("cancel", "asked")

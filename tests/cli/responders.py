@@ -11,9 +11,9 @@ import httpx
 
 from progress_sse.cli.follower import Follower
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
+from progress_sse.story.session_state import SessionState
 
 WAIT_S = 60
 

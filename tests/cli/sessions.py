@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from progress_sse.cli.session_state import SessionState, checked
-from progress_sse.cli.story.observed_session import ObservedSession, observed
+from progress_sse.story.observed_session import ObservedSession, observed
+from progress_sse.story.session_state import SessionState, checked
 
 T0 = datetime(2025, 11, 25, 10, tzinfo=UTC)
 T0_S = T0.timestamp()

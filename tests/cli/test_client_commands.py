@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from progress_sse.cli.main import main
-from progress_sse.cli.plain_text import plain
 from progress_sse.cli.run_command import Tail
+from progress_sse.story.plain_text import plain
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ COMMANDS = {
 SERVER_LIBRARIES = {*SERVER_PACKAGES, "sqlite3", "redis"} - {"rich"}
 """Libraries that a client must not load; httpx loads rich where it is installed."""
 
-CLIENT_PACKAGES = {"_internal", "cli", "client", "core", "observability", "wire"}
+CLIENT_PACKAGES = {"_internal", "cli", "client", "core", "observability", "story", "wire"}
 """Our packages that a client may import."""
 
 INSTALL = "pip install 'progress-sse[server]'"

@@ -70,11 +70,11 @@ def test_a_token_has_the_requested_claims(monkeypatch: pytest.MonkeyPatch) -> No
     assert sorted(claims["sessions"]) == ["a", "b"]
     assert (claims["prefixes"], claims["actions"]) == (["team-"], ["read"])
     assert claims["exp"] - claims["iat"] == 3600
-    options = ["--prefix", "", "--action", "list", "--action", "read", "--expires-s", "60", "--subject", "ops"]
+    options = ["--prefix", "", "--action", "list", "--action", "control", "--expires-s", "60", "--subject", "ops"]
     claims = jwt.decode(
         run("token", "make", *options).output.strip(), KEY, algorithms=["HS256"], audience="progress-sse"
     )
-    assert (claims["prefixes"], sorted(claims["actions"]), claims["sub"]) == ([""], ["list", "read"], "ops")
+    assert (claims["prefixes"], sorted(claims["actions"]), claims["sub"]) == ([""], ["control", "list"], "ops")
     assert claims["exp"] - claims["iat"] == 60
 
 

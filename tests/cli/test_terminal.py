@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from progress_sse.cli.observer import Connection
-from progress_sse.cli.session_state import SessionState
 from progress_sse.cli.terminal import Terminal
+from progress_sse.story.session_state import SessionState
 from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
 from tests.cli.sessions import step as step_at
 
@@ -181,3 +181,15 @@ def test_a_small_terminal_shows_the_steps_around_the_current_one() -> None:
     shown = drawn(session("running", *steps, current_step=51), height=18)
     assert [line.split()[1] for line in shown.splitlines()[3:13]] == [str(n) for n in range(47, 57)]
     assert len(shown.splitlines()) == 13
+
+
+def test_a_terminal_shows_requests_and_parts() -> None:
+    """The failed parts are named, and a request is said below."""
+    failed = {"part": "shard-3", "status": "error", "error": "disk full", "elapsed_ms": 1}
+    parts = {"total": 50, "running": 1, "success": 37, "error": 1, "listed": [failed]}
+    request = {"id": "r1", "kind": "cancel", "step": None, "state": "seen", "asked_at": "2026-01-01T00:00:00+00:00"}
+    progress = {"current": 38, "total": 50}
+    shown = drawn(session("running", step("running", parts=parts, progress=progress), requests=[request]))
+    assert "37 of 50 done, 1 failed" in shown
+    assert "   Dump all, shard-3: failed, disk full\n" in shown
+    assert shown.endswith("The worker is stopping\n")

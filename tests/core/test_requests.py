@@ -35,8 +35,8 @@ from progress_sse.core.errors import (
     SessionNotFoundError,
     StepOutOfRangeError,
 )
-from progress_sse.core.model import Session, SessionStatus, StepDefinition
-from progress_sse.core.request_rules import CANCELLED_BEFORE_START, is_over
+from progress_sse.core.model import Session, SessionStatus, StepDefinition, is_over
+from progress_sse.core.request_rules import CANCELLED_BEFORE_START
 from progress_sse.core.requests import MAX_REQUESTS, Request
 from progress_sse.core.state_machine import apply, timestamp
 from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, session_with

@@ -13,8 +13,8 @@ from progress_sse.cli import follower as following
 from progress_sse.cli.follower import follow
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.responses import NotAllowedError
-from progress_sse.cli.session_state import SessionState
 from progress_sse.client.config import Address
+from progress_sse.story.session_state import SessionState
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST

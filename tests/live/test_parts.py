@@ -67,7 +67,7 @@ async def report_all(workers: list[Process]) -> None:
         assert errors == b""
 
 
-@pytest.mark.guarantee("K")
+@pytest.mark.guarantee("L")
 @pytest.mark.protocol("P-21.7")
 @pytest.mark.parametrize(
     ("store", "process_count", "parts_each"),

@@ -68,6 +68,7 @@ def explore(server: Server, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(400)
 def test_schemathesis_finds_no_undescribed_response(serve: Serve, tmp_path: Path) -> None:
     """SE-05: valid and invalid requests, one by one and in sequences, with the token and without."""
     server = serve(max_total_steps=STEPS, **GUARDED)
@@ -100,6 +101,7 @@ async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) 
             await worker.update("s", action="start", step=1, attempt_id="a", lease_ms=1000)
             await worker.update("s", action="describe", title="t", labels={"a": "b"})
             await worker.update("s", action="progress", step=1, current=1)
+            await worker.update("s", action="part", step=1, part="p", status="running", current=1, message="m")
             await worker.update("s", action="complete", step=1)
             await stream.closed()
     content = described["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.http1 import request_bytes
+from tests.harness.http1 import Headers, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.network import FarNetwork
 from tests.harness.rawsse import RawStream, received_through
@@ -88,15 +88,18 @@ async def test_a_reader_that_disconnects_leaves_nothing(
 
 @pytest.mark.full
 @serve_only  # A plain uvicorn holds a connection until the kernel gives it up, after a quarter of an hour.
-async def test_a_reader_whose_network_fails_leaves_nothing(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("headers", "first"), [((), b"event: snapshot"), ([("Accept", "text/plain")], b"Waiting")], ids=["events", "text"]
+)
+async def test_a_reader_whose_network_fails_leaves_nothing(serve: Serve, headers: Headers, first: bytes) -> None:
     """FT-11: the cable is pulled; no packet arrives any more, and none is answered."""
     server = serve(host="0.0.0.0", insecure=True, heartbeat_s=HEARTBEAT_S, send_timeout_s=SEND_TIMEOUT_S)  # noqa: S104
     loop = asyncio.get_running_loop()
     before = await traces_at_rest(server)
     with FarNetwork() as network, network.socket() as sock:
         await loop.sock_connect(sock, (network.address, server.port))
-        await loop.sock_sendall(sock, request_bytes("GET", EVENTS))
-        await received_through(sock, b"event: snapshot")
+        await loop.sock_sendall(sock, request_bytes("GET", EVENTS, headers))
+        await received_through(sock, first)
         assert (await traces(server))[:2] == (1, 1)
         network.pull()
         await assert_gone(server, sock.getsockname()[1], before)

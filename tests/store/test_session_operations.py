@@ -11,6 +11,8 @@ from progress_sse.core.details import Link
 from progress_sse.core.errors import (
     AttemptSupersededError,
     InvalidRequestError,
+    RequestNotAcceptedError,
+    RequestSettledError,
     SessionNotFoundError,
     StepHasPartsError,
     StepNotRunningError,
@@ -177,3 +179,25 @@ async def test_what_cannot_be_is_refused(store: ProgressStore) -> None:
     await store.complete_step("s", 1)
     with pytest.raises(StepNotRunningError):
         await store.beat("s", 1)
+
+
+async def test_a_reader_asks_and_the_worker_answers(store: ProgressStore) -> None:
+    """Each request has an id of its own; of a kind, one is open at a time."""
+    await store.create_session("s", 1, accepts=["cancel"])
+    await store.start_step("s", 1)
+    asked = await store.ask("s", "cancel", step=1, reason="wrong file")
+    assert (asked.kind, asked.step, asked.state, asked.reason) == ("cancel", 1, "asked", "wrong file")
+    assert await store.ask("s", "cancel") == asked
+    answered = await store.acknowledge("s", asked.id, "declined", "nearly done")
+    assert answered.details.requests == (asked._replace(state="declined", message="nearly done"),)
+    again = await store.ask("s", "cancel")
+    assert again.id != asked.id
+    await store.complete_step("s", 1)
+    with pytest.raises(RequestSettledError):
+        await store.acknowledge("s", again.id, "honoured")
+    with pytest.raises(RequestNotAcceptedError):
+        await store.ask("s", "retry")
+    with pytest.raises(InvalidRequestError):
+        await store.ask("s", "stop")  # type: ignore[arg-type]
+    with pytest.raises(SessionNotFoundError):
+        await store.ask("none", "cancel")

@@ -106,6 +106,17 @@ export function makeButton(name, text) {
 }
 
 /**
+ * A busy button keeps the focus, which a disabled one would lose.
+ * @param {HTMLElement} button
+ * @param {boolean} isBusy
+ * @param {string} text
+ */
+export function setBusy(button, isBusy, text) {
+  button.ariaDisabled = isBusy ? "true" : null;
+  setText(button, text);
+}
+
+/**
  * @param {Record<"copy" | "copied" | "copy_failed", string>} texts
  * @param {() => string} text The text to copy.
  * @param {(answer: string) => void} announce
@@ -119,4 +130,10 @@ export function copyButton(texts, text, announce) {
     setTimeout(() => (button.textContent = texts.copy), COPIED_SHOWN_MS);
   });
   return button;
+}
+
+/** The focused element in another one, also inside a shadow root. @param {HTMLElement} element @returns {Element | null} */
+export function focusedIn(element) {
+  const { activeElement } = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  return activeElement && element.contains(activeElement) ? activeElement : null;
 }

@@ -1,4 +1,4 @@
-import { copyButton, fill, isolated, make, makeButton, nodesOf } from "./dom.js";
+import { copyButton, fill, isolated, make, makeButton, nodesOf, setBusy } from "./dom.js";
 import { failuresOf } from "./failures.js";
 
 /** @typedef {import("./failures.js").Failure} Failure */
@@ -36,11 +36,12 @@ export class FailureReport {
     this.element = make("div", "failure", this.#alert, this.#actions);
   }
 
-  /** @param {Progress} data @param {boolean} canRetry */
-  show(data, canRetry) {
+  /** @param {Progress} data @param {{canRetry: boolean, isSending: boolean}} retry */
+  show(data, { canRetry, isSending }) {
     this.#failures = failuresOf(data);
     this.#actions.hidden = this.#failures.length === 0;
     this.#retry.hidden = !canRetry;
+    setBusy(this.#retry, isSending, this.#language.text(isSending ? "sending" : "retry"));
     fill(
       this.#alert,
       this.#failures.flatMap((failure) => this.#nodes(failure)),

@@ -1,8 +1,10 @@
 /* The sentences about a session as a whole: pure functions that name a text and its values. No DOM. */
-import { failedSteps, took_ms } from "./steps.js";
+import { cancellationOf } from "./requests.js";
+import { doneSteps, failedSteps, took_ms } from "./steps.js";
 
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
+/** @typedef {import("./wire.js").SessionRequest} SessionRequest */
 /** @typedef {import("./texts.js").TextKey} TextKey */
 /** @typedef {import("./language.js").Values} Values */
 /** @typedef {{key: TextKey, values: Values}} Sentence */
@@ -13,12 +15,13 @@ const SECOND_MS = 1000;
 /**
  * @param {Progress} data
  * @param {boolean} [isDeleted]
+ * @param {(request: SessionRequest | null) => boolean} [isOwn] Whether this reader has made a request.
  * @returns {Sentence}
  */
-export function headlineOf(data, isDeleted = false) {
+export function headlineOf(data, isDeleted = false, isOwn = () => false) {
   const { current_step: step, total_steps: total } = data;
   if (isDeleted) return { key: "deleted", values: {} };
-  if (data.status === "error") return failureHeadline(data);
+  if (data.status === "error") return isOwn(cancellationOf(data)) ? ownCancellation(data) : failureHeadline(data);
   if (data.status === "completed") {
     const duration_ms = took_ms(data);
     return duration_ms >= SECOND_MS
@@ -27,6 +30,13 @@ export function headlineOf(data, isDeleted = false) {
   }
   const key = data.status === "running" && data.open_ended ? "running_open" : data.status;
   return { key, values: { step, total, name: data.steps[step - 1]?.name ?? "" } };
+}
+
+/** @param {Progress} data @returns {Sentence} */
+function ownCancellation(data) {
+  const done = doneSteps(data);
+  if (!done) return { key: "cancelled_by_you", values: {} };
+  return { key: "cancelled_by_you_after", values: { done, total: data.total_steps } };
 }
 
 /** @param {Progress} data @returns {Sentence} */

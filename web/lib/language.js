@@ -77,6 +77,16 @@ export class Language {
     return this.#numbers.format(value);
   }
 
+  /** How far something is, in units of its own. @param {{current: number, total: number | null}} progress */
+  counted({ current, total }) {
+    return this.number(current) + (total === null ? "" : ` / ${this.number(total)}`);
+  }
+
+  /** @param {string[]} texts */
+  joined(texts) {
+    return texts.join(this.texts.separator);
+  }
+
   /** The time of day, in the reader's own time zone. @param {number} time_ms */
   time(time_ms) {
     return this.#times.format(time_ms);

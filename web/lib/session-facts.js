@@ -1,7 +1,7 @@
 import { fill, make, nodesOf, setText, show } from "./dom.js";
 import { retryOf } from "./headline.js";
 import { lifeSignOf } from "./life-signs.js";
-import { runningSteps } from "./steps.js";
+import { doneSteps, runningSteps } from "./steps.js";
 import { timeLeft } from "./time-left.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -47,7 +47,7 @@ export class SessionFacts {
 
   /** @param {SessionState} state */
   #showCounted({ data, isDeleted }) {
-    const done = data.steps.filter(({ status }) => status === "success").length;
+    const done = doneSteps(data);
     const isOpen = data.open_ended && data.status !== "completed" && data.status !== "error";
     const counted = this.#language.plural(isOpen ? "counted_open" : "counted", data.total_steps);
     const isAbsent = data.status === "not_found";

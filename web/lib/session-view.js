@@ -3,11 +3,12 @@
  * and writes to the document once a frame, however fast updates arrive.
  */
 import { fill, make, nodesOf } from "./dom.js";
-import { FailureReport } from "./failure-report.js";
 import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
 import { OverallBar } from "./overall-bar.js";
+import { cancellationOf, hasNewRequest, requestSentence } from "./requests.js";
+import { SessionControls } from "./session-controls.js";
 import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
 import { nextState } from "./session-state.js";
@@ -46,7 +47,7 @@ export class SessionView {
   #headline;
   #facts;
   #bar;
-  #failure;
+  #controls;
   #list;
   #timeline;
   /** Aborted when the view stops. */
@@ -71,10 +72,17 @@ export class SessionView {
     this.#language = language;
     this.#head = new SessionHead(language, this.element, { sessionId, label });
     this.#headline = make(options.heading, "headline", language.text("connecting"));
+    this.#headline.tabIndex = -1;
     this.#facts = new SessionFacts(language, this.element);
     this.#bar = new OverallBar(this.#barName());
-    this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
-    this.#list = new StepList(language);
+    this.#controls = new SessionControls(language, {
+      announce: options.announce,
+      jobName: () => label ?? this.data?.title ?? sessionId,
+      retry: () => this.#ownRetry(),
+      onChange: () => this.#drawSoon(),
+      onFocusLost: () => this.#headline.focus(),
+    });
+    this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
     this.element.lang = language.tag;
     this.element.dir = "ltr";
@@ -106,6 +114,7 @@ export class SessionView {
       signal,
     });
     this.#tracker = tracker;
+    this.#controls.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -128,7 +137,7 @@ export class SessionView {
 
   #card() {
     const { element, note } = this.#facts;
-    const report = [this.#bar.element, note, this.#failure.element, this.#list.element];
+    const report = [this.#bar.element, note, ...this.#controls.elements, this.#list.element];
     const card = make("section", "card", this.#headline, element, ...report);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
@@ -147,8 +156,9 @@ export class SessionView {
     return this.#options.heading === "h1";
   }
 
-  #onRetry() {
-    if (this.#sessionState) this.#options.retry?.(this.#sessionId, this.#sessionState.data);
+  #ownRetry() {
+    const { retry } = this.#options;
+    return retry ? () => void (this.data && retry(this.#sessionId, this.data)) : null;
   }
 
   // Following the session
@@ -163,6 +173,11 @@ export class SessionView {
     if (!this.#hasRequestedDefinitions && needsDefinitions(this.#sessionState)) void this.#requestDefinitions();
     if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
     this.#drawSoon();
+  }
+
+  /** @param {number} step */
+  async #loadParts(step) {
+    return (await this.#tracker?.parts(step, { signal: this.#running.signal })) ?? [];
   }
 
   /** Only a step's start shows its estimate, so a page that was opened midway asks for the definitions. */
@@ -193,6 +208,7 @@ export class SessionView {
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
     if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
     if (state === "finished") this.#nextRun.start();
+    if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);
     this.#drawSoon();
   }
@@ -227,17 +243,22 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
-    const { key, values } = headlineOf(data, state.isDeleted);
+    const { key, values } = this.#headlineOf(state);
     fill(this.#headline, nodesOf(this.#language, key, values));
     this.#head.show(data);
     this.#facts.show(state, now_ms, isSettled);
     this.#bar.show(state);
-    this.#failure.show(data, Boolean(this.#options.retry));
+    this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
     this.#announce(state);
     this.#drawn = state;
     this.#options.ondraw?.(data);
+  }
+
+  /** @param {SessionState} state */
+  #headlineOf({ data, isDeleted }) {
+    return headlineOf(data, isDeleted, (request) => this.#controls.isOwn(request));
   }
 
   /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */
@@ -248,11 +269,18 @@ export class SessionView {
 
   /** @param {SessionState} state */
   #announce(state) {
-    const milestone = this.#drawn && milestoneOf(this.#drawn, state);
-    if (!milestone) return;
-    const text = this.#language.text(milestone.key, milestone.values);
+    if (!this.#drawn) return;
+    const news = [milestoneOf(this.#drawn, state), this.#requestNews(this.#drawn, state)];
+    const text = news.flatMap((each) => (each ? [this.#language.text(each.key, each.values)] : [])).join(". ");
+    if (!text) return;
     const name = this.#options.label ?? this.#sessionId;
     this.#options.announce(this.#isAlone ? text : this.#language.text("announcement", { name, text }));
+  }
+
+  /** @param {SessionState} before @param {SessionState} state */
+  #requestNews(before, state) {
+    if (!hasNewRequest(before.data, state.data)) return null;
+    return cancellationOf(state.data) ? this.#headlineOf(state) : requestSentence(state.data);
   }
 }
 

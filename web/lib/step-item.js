@@ -1,9 +1,12 @@
 import { isolated, make, setText } from "./dom.js";
 import { clock } from "./durations.js";
 import { checkTimeout } from "./index.js";
+import { PartsView } from "./parts-view.js";
 import { elapsed_ms } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./wire.js").Part} Part */
+/** @typedef {import("./wire.js").Parts} Parts */
 /** @typedef {import("./wire.js").Step} Step */
 
 const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
@@ -21,16 +24,22 @@ export class StepItem {
   #gauge = make("span", "gauge", make("span", "gauge-fill"));
   #count = make("span", "count");
   #inside = make("p", "inside", this.#gauge, this.#count);
+  #about;
+  #loadParts;
+  /** Made for a step that has parts. @type {PartsView | null} */
+  #parts = null;
   /** The step that is shown, as JSON. */
   #shown = "";
 
-  /** @param {Language} language */
-  constructor(language) {
+  /** @param {Language} language @param {(step: number) => Promise<Part[]>} loadParts */
+  constructor(language, loadParts) {
     this.#language = language;
+    this.#loadParts = loadParts;
     this.#icon.setAttribute("role", "img");
     this.#gauge.ariaHidden = "true";
     const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#limit);
-    this.element.append(this.#icon, " ", make("div", "about", line, this.#message, this.#inside));
+    this.#about = make("div", "about", line, this.#message, this.#inside);
+    this.element.append(this.#icon, " ", this.#about);
   }
 
   /** @param {Step} step @param {number} now_ms */
@@ -44,7 +53,7 @@ export class StepItem {
 
   /** @param {Step} step */
   #showState(step) {
-    const { conclusion = "", liveness } = step.status === "pending" ? {} : step;
+    const { conclusion = "", liveness, parts } = step.status === "pending" ? {} : step;
     this.element.dataset.status = step.status;
     this.element.dataset.conclusion = conclusion;
     this.element.toggleAttribute("data-stalled", liveness?.state === "stalled");
@@ -56,7 +65,18 @@ export class StepItem {
     this.#icon.setAttribute("aria-label", this.#language.text(`step_${step.status}`));
     setText(this.#name, step.name);
     setText(this.#message, step.status === "pending" ? "" : step.message);
-    this.#showInside(step.status === "running" ? step.progress : undefined);
+    // The parts count what the step's own progress would count.
+    this.#showInside(step.status === "running" && typeof parts?.total !== "number" ? step.progress : undefined);
+    this.#showParts(step.step, parts);
+  }
+
+  /** @param {number} number Of the step. @param {Parts | undefined} parts */
+  #showParts(number, parts) {
+    if (parts && !this.#parts) {
+      this.#parts = new PartsView(this.#language, () => this.#loadParts(number));
+      this.#about.append(this.#parts.element);
+    }
+    this.#parts?.show(parts);
   }
 
   /** The progress inside the step. @param {{current: number, total: number | null} | undefined} progress */
@@ -69,8 +89,7 @@ export class StepItem {
       return;
     }
     const { current, total } = progress;
-    const of = total === null ? "" : ` / ${this.#language.number(total)}`;
-    setText(this.#count, this.#language.number(current) + of);
+    setText(this.#count, this.#language.counted(progress));
     this.#gauge.toggleAttribute("data-endless", total === null);
     const filled = /** @type {HTMLElement} */ (this.#gauge.firstElementChild);
     filled.style.width = total === null ? "" : `${total && (100 * current) / total}%`;

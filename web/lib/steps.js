@@ -32,3 +32,8 @@ export function runningSteps({ steps }) {
 export function failedSteps({ steps }) {
   return steps.flatMap((step) => (step.status === "error" ? [step] : []));
 }
+
+/** How many steps have succeeded or were skipped. @param {Pick<Progress, "steps">} data */
+export function doneSteps({ steps }) {
+  return steps.filter(({ status }) => status === "success").length;
+}

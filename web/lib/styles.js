@@ -224,6 +224,8 @@ pre {
 .job,
 .headline,
 .failed-step,
+.request-text,
+.dialog-question,
 .line,
 .message {
   overflow: clip;
@@ -364,6 +366,80 @@ p.headline {
 
 [data-silent] .note::before {
   content: "⚠" / "";
+}
+
+/* What is asked of the worker, in place of the button: a broken outline waits for it, a filled one has reached it. */
+
+.request {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 0.375rem 0.75rem;
+  min-height: 2rem;
+  margin-top: 0.75rem;
+}
+
+.request-text {
+  color: var(--quiet);
+  font-size: 0.8125rem;
+  font-weight: 600;
+  overflow-wrap: anywhere;
+}
+
+.request:is([data-look="asked"], [data-look="seen"]) .request-text {
+  padding: 0.25rem 0.75rem;
+  border: 1px dashed var(--accent);
+  border-radius: 0.5rem;
+  color: var(--accent);
+}
+
+.request[data-look="seen"] .request-text {
+  border: 1px solid var(--fill);
+  background: var(--fill);
+  color: #fff;
+}
+
+.request [data-unknown] {
+  visibility: hidden;
+}
+
+.dialog {
+  width: min(26rem, calc(100vw - 2rem));
+  padding: 1.25rem;
+  border: 1px solid var(--line);
+  border-radius: var(--radius);
+  background: var(--card);
+  color: var(--text);
+  box-shadow: var(--shadow);
+}
+
+.dialog::backdrop {
+  background: rgb(0 0 0 / 45%);
+}
+
+.dialog-question {
+  margin-bottom: 0.25rem;
+  font-size: 1.125rem;
+  font-weight: 650;
+  overflow-wrap: anywhere;
+}
+
+.dialog .actions {
+  flex-wrap: wrap;
+  justify-content: flex-end;
+  margin-top: 1.125rem;
+}
+
+.button.confirm {
+  border-color: var(--bad-fill);
+  background: var(--bad-fill);
+  color: #fff;
+}
+
+.button.confirm:hover:enabled {
+  border-color: #a91524;
+  background: #a91524;
+  color: #fff;
 }
 
 /* The failure report. */
@@ -568,6 +644,86 @@ p.headline {
   white-space: nowrap;
 }
 
+/* The parts of a step. Done is full, failed is crossed, running is half full, and waiting is empty. */
+
+.parts {
+  margin-top: 0.25rem;
+  color: var(--quiet);
+  font-size: 0.8125rem;
+}
+
+.cells {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 3px;
+  margin: 0.25rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+
+.cells > li {
+  --tone: color-mix(in srgb, var(--quiet) 65%, var(--card));
+  position: relative;
+  width: 0.75rem;
+  height: 0.75rem;
+  border: 1px solid var(--tone);
+  border-radius: 2px;
+}
+
+.cells > li:focus-visible {
+  outline: 2px solid var(--accent);
+  outline-offset: 2px;
+}
+
+.cells[data-many] > li {
+  width: 0.5625rem;
+  height: 0.5625rem;
+}
+
+.cells > [data-status="success"] {
+  --tone: var(--good);
+  background: var(--tone);
+}
+
+.cells > [data-status="running"] {
+  --tone: var(--accent);
+  background: linear-gradient(to top right, var(--tone) 50%, transparent 50%);
+}
+
+.cells > [data-status="error"] {
+  --tone: var(--bad);
+  border-width: 2px;
+  background:
+    linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%),
+    linear-gradient(-45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
+}
+
+.part-readout {
+  margin-top: 0.25rem;
+  min-height: 1.5em;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.parts-details > summary {
+  font-weight: 600;
+}
+
+.parts-list {
+  max-height: 15rem;
+  margin: 0.25rem 0 0.5rem;
+  padding: 0;
+  overflow: auto;
+  list-style: none;
+  overflow-wrap: anywhere;
+}
+
+.parts-list > [data-status="error"] {
+  color: var(--bad);
+  font-weight: 600;
+}
+
 /* The timeline. */
 
 .timeline {
@@ -665,12 +821,13 @@ summary {
   color: var(--accent);
 }
 
-.button:disabled {
+.button:disabled,
+.button[aria-disabled="true"] {
   color: var(--quiet);
   cursor: default;
 }
 
-:is(summary, .button, input, a, .error-text):focus-visible {
+:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
@@ -770,6 +927,15 @@ summary {
 
   .gauge {
     --tone: Highlight !important;
+  }
+
+  .request[data-look="seen"] .request-text {
+    border-width: 3px;
+  }
+
+  .cells > li {
+    --tone: CanvasText !important;
+    forced-color-adjust: none;
   }
 
   .connection,

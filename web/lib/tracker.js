@@ -1060,6 +1060,150 @@
     return delay_ms > 0 ? Math.min(delay_ms, RETRY_AFTER_MAX_MS) : 0;
   }
 
+  // src/session-api.js
+  var DEADLINE_MS2 = 1e4;
+  var PAUSES_MS = [500, 1500, 4e3];
+  var RETRY_AFTER_MAX_MS2 = 1e4;
+  var RequestError = class extends Error {
+    /** @override */
+    name = "RequestError";
+    /** @param {Answer} answer */
+    constructor({ status, body }) {
+      super(status ? `the server answered ${status}: ${body?.detail ?? ""}` : "the server did not answer");
+      this.status = status;
+      this.type = String(body?.type ?? "");
+    }
+  };
+  var SessionApi = class {
+    #url;
+    #fetch;
+    #token;
+    #withCredentials;
+    #timers;
+    /**
+     * @param {object} setup
+     * @param {() => string} setup.url
+     * @param {typeof globalThis.fetch} setup.fetch
+     * @param {boolean} setup.withCredentials
+     * @param {import("../lib/wire.js").Timers} setup.timers
+     * @param {Token | undefined} setup.token
+     */
+    constructor({ url, fetch, withCredentials, timers, token }) {
+      this.#url = url;
+      this.#fetch = fetch;
+      this.#token = token;
+      this.#withCredentials = withCredentials;
+      this.#timers = new Timers(timers);
+    }
+    /** Whether this reader may ask: `Allow` names the methods that are open to it. @param {AbortSignal} [signal] */
+    mayAsk(signal) {
+      const methods = ({ ok, headers }) => ok && /\bPOST\b/.test(headers.get("Allow") ?? "");
+      return this.#send("/requests", { method: "HEAD" }, signal, async (response) => methods(response));
+    }
+    /**
+     * @param {RequestKind} kind
+     * @param {RequestOptions} options
+     * @returns {Promise<SessionRequest>}
+     */
+    async ask(kind, { step, reason, signal }) {
+      const init = {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": randomKey() },
+        body: JSON.stringify({ kind, step, reason })
+      };
+      for (let sent = 1; ; sent++) {
+        const answer = await this.#request("/requests", init, signal);
+        if (typeof answer.body?.id === "string") return answer.body;
+        const pause_ms = PAUSES_MS[sent - 1];
+        if (pause_ms === void 0 || !isTransient(answer)) throw new RequestError(answer);
+        await this.#pause(Math.max(pause_ms, answer.retryAfter_ms), signal);
+      }
+    }
+    /**
+     * @param {number} step
+     * @param {AbortSignal} [signal]
+     * @returns {Promise<Part[]>}
+     */
+    async parts(step, signal) {
+      const answer = await this.#request(`/parts?step=${step}`, {}, signal);
+      if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
+      return answer.body.parts;
+    }
+    /**
+     * Rejects only when `signal` is aborted.
+     * @param {string} path
+     * @param {RequestInit} init
+     * @param {AbortSignal} [signal]
+     * @returns {Promise<Answer>}
+     */
+    #request(path, init, signal) {
+      return this.#send(path, init, signal, answerOf).catch((error) => {
+        if (signal?.aborted) throw error;
+        return { status: 0, body: null, retryAfter_ms: 0 };
+      });
+    }
+    /**
+     * @template Result
+     * @param {string} path
+     * @param {RequestInit} init
+     * @param {AbortSignal | undefined} signal
+     * @param {(response: Response) => Promise<Result>} read
+     * @returns {Promise<Result>}
+     */
+    async #send(path, init, signal, read) {
+      signal?.throwIfAborted();
+      const request = new AbortController();
+      const abort = () => request.abort();
+      signal?.addEventListener("abort", abort);
+      this.#timers.set(request, DEADLINE_MS2, abort);
+      try {
+        const url = this.#url() + path;
+        const credentials = (
+          /** @type {RequestCredentials} */
+          this.#withCredentials ? "include" : "same-origin"
+        );
+        const whole = { ...init, credentials, cache: (
+          /** @type {const} */
+          "no-store"
+        ), signal: request.signal };
+        const fetch = this.#fetch;
+        return await read(
+          await (this.#token === void 0 ? fetch(url, whole) : fetchWithToken(this.#token, fetch, url, whole))
+        );
+      } finally {
+        signal?.removeEventListener("abort", abort);
+        this.#timers.clear(request);
+      }
+    }
+    /** @param {number} ms @param {AbortSignal} [signal] */
+    #pause(ms, signal) {
+      return new Promise((resolve, reject) => {
+        const pause = {};
+        const abort = () => {
+          this.#timers.clear(pause);
+          reject(signal?.reason);
+        };
+        signal?.addEventListener("abort", abort, { once: true });
+        this.#timers.set(pause, ms, () => {
+          signal?.removeEventListener("abort", abort);
+          resolve(void 0);
+        });
+      });
+    }
+  };
+  async function answerOf(response) {
+    const { status, headers } = response;
+    const body = await response.json().catch(() => null);
+    return { status, body, retryAfter_ms: Number(headers.get("Retry-After")) * 1e3 || 0 };
+  }
+  function isTransient({ status, retryAfter_ms: retryAfter_ms2 }) {
+    if (retryAfter_ms2 > RETRY_AFTER_MAX_MS2) return false;
+    return retryAfter_ms2 > 0 || status === 0 || status === 429 || status >= 500;
+  }
+  function randomKey() {
+    return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
   // src/progress-tracker.js
   var DEFAULT_INTERVAL_MS = 2e3;
   var REPLACED_STATES = 10;
@@ -1088,6 +1232,7 @@
     #signal;
     #timers;
     #poller;
+    #api;
     /** Null if the tracker does not stream. @type {StreamSettings | null} */
     #settings = null;
     #mayStreamAlone;
@@ -1142,10 +1287,12 @@
       this.#timers = new Timers(timers);
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-      this.#poller = new Poller(
-        { url, fetch, withCredentials, timers, token },
-        { poll: (stopped) => this.#pollInTurn(stopped), interval_ms: () => this.#interval_ms }
-      );
+      const access = { url, fetch, withCredentials, timers, token };
+      this.#api = new SessionApi(access);
+      this.#poller = new Poller(access, {
+        poll: (stopped) => this.#pollInTurn(stopped),
+        interval_ms: () => this.#interval_ms
+      });
       if (!EventSource && transport === "sse") throw new TypeError("transport 'sse' needs an EventSource");
       const isShared = options.EventSource === void 0 && hasChannels();
       this.#mayStreamAlone = Boolean(options.EventSource) || transport === "sse";
@@ -1215,6 +1362,18 @@
       const { signal } = this.#stopping;
       const { outcome } = await this.#pollOnce(signal);
       if (outcome === "unchanged" && this.#data && !signal.aborted) this.#update(this.#data);
+    }
+    /** @param {import("../lib/wire.js").RequestKind} kind @param {import("../lib/wire.js").RequestOptions} [options] */
+    request(kind, options = {}) {
+      return this.#api.ask(kind, options);
+    }
+    /** @param {{signal?: AbortSignal}} [options] */
+    mayRequest({ signal } = {}) {
+      return this.#api.mayAsk(signal);
+    }
+    /** @param {number} step @param {{signal?: AbortSignal}} [options] */
+    parts(step, { signal } = {}) {
+      return this.#api.parts(step, signal);
     }
     /** A nonsensical interval would make a timer spin. */
     get #interval_ms() {

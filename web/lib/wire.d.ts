@@ -29,7 +29,29 @@ export interface StartedStep extends StepDetails {
   liveness?: { state: "live" | "stalled"; since: string };
   /** `skipped` is a `success`; `cancelled` and `lost` are an `error`. */
   conclusion?: "skipped" | "cancelled" | "lost";
-  parts?: unknown;
+  /** Where many workers do the step together. */
+  parts?: Parts;
+}
+
+/** A part of a step, done by one of several workers. */
+export interface Part {
+  part: string;
+  status: Exclude<StepStatus, "pending">;
+  progress?: { current: number; total: number | null };
+  message?: string;
+  error?: string;
+  elapsed_ms: number;
+}
+
+/** How many parts of a step are in each state. */
+export interface Parts {
+  /** Null where the worker did not say how many there will be. */
+  total: number | null;
+  running: number;
+  success: number;
+  error: number;
+  /** At most 20: the failed ones first, then the running ones, then the newest. */
+  listed: Part[];
 }
 
 export interface PendingStep extends StepDetails {
@@ -53,6 +75,15 @@ export interface SessionRequest {
   asked_at: string;
   reason?: string;
   message?: string;
+}
+
+export interface RequestOptions {
+  /** The step that is meant. Default: the session as a whole. */
+  step?: number;
+  /** Up to 500 characters, which every reader of the session sees. */
+  reason?: string;
+  /** Ends the attempts to send it. */
+  signal?: AbortSignal;
 }
 
 /** The optional keys of a session, which appear only where its worker used them, in this order. */
@@ -215,6 +246,24 @@ export interface ProgressTracker extends EventTarget {
    * the server's `Retry-After` has not passed.
    */
   poll(): Promise<void>;
+  /**
+   * Asks the session's worker, and resolves to the request as the server has it. Where the same is asked already, that
+   * is the one. It is sent again, and counts once, while the server does not answer. Rejects with a `RequestError`.
+   */
+  request(kind: RequestKind, options?: RequestOptions): Promise<SessionRequest>;
+  /** Whether the server lets this reader ask. Rejects if it does not answer. */
+  mayRequest(options?: { signal?: AbortSignal }): Promise<boolean>;
+  /** All parts of a step, in the order of their first reports. Rejects with a `RequestError`. */
+  parts(step: number, options?: { signal?: AbortSignal }): Promise<Part[]>;
+}
+
+/** A request that the server refused or did not answer, as `ProgressTracker.request` and `parts` reject with it. */
+export interface RequestError extends Error {
+  name: "RequestError";
+  /** Of the response; 0 if there was none. */
+  status: number;
+  /** Of the problem: `/problems/request-out-of-time`. */
+  type: string;
 }
 
 export interface ProgressTrackerConstructor {

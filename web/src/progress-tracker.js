@@ -4,6 +4,7 @@ import { Hub } from "./hub.js";
 import { onReturn } from "./page-events.js";
 import { Poller } from "./poller.js";
 import { serverClock } from "./server-clock.js";
+import { SessionApi } from "./session-api.js";
 import { CATCH_UP_MS } from "./shared-stream.js";
 import { QUIET_MS } from "./stream.js";
 import { hasChannels } from "./tab-coordinator.js";
@@ -53,6 +54,7 @@ export class ProgressTracker extends EventTarget {
   #signal;
   #timers;
   #poller;
+  #api;
   /** Null if the tracker does not stream. @type {StreamSettings | null} */
   #settings = null;
   #mayStreamAlone;
@@ -109,10 +111,12 @@ export class ProgressTracker extends EventTarget {
 
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-    this.#poller = new Poller(
-      { url, fetch, withCredentials, timers, token },
-      { poll: (stopped) => this.#pollInTurn(stopped), interval_ms: () => this.#interval_ms },
-    );
+    const access = { url, fetch, withCredentials, timers, token };
+    this.#api = new SessionApi(access);
+    this.#poller = new Poller(access, {
+      poll: (stopped) => this.#pollInTurn(stopped),
+      interval_ms: () => this.#interval_ms,
+    });
     if (!EventSource && transport === "sse") throw new TypeError("transport 'sse' needs an EventSource");
     const isShared = options.EventSource === undefined && hasChannels();
     // Without sharing, six streams would leave no connection to the seventh tab, nor to its polls.
@@ -193,6 +197,21 @@ export class ProgressTracker extends EventTarget {
     const { outcome } = await this.#pollOnce(signal);
     // The page has asked, so it gets an update even if nothing has changed.
     if (outcome === "unchanged" && this.#data && !signal.aborted) this.#update(this.#data);
+  }
+
+  /** @param {import("../lib/wire.js").RequestKind} kind @param {import("../lib/wire.js").RequestOptions} [options] */
+  request(kind, options = {}) {
+    return this.#api.ask(kind, options);
+  }
+
+  /** @param {{signal?: AbortSignal}} [options] */
+  mayRequest({ signal } = {}) {
+    return this.#api.mayAsk(signal);
+  }
+
+  /** @param {number} step @param {{signal?: AbortSignal}} [options] */
+  parts(step, { signal } = {}) {
+    return this.#api.parts(step, signal);
   }
 
   /** A nonsensical interval would make a timer spin. */

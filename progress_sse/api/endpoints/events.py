@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.request_parts import counted_caller, query_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import accepts_text, counted_caller, query_of, session_id_of, session_ids_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -36,6 +36,8 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(service, request)
         except RateExceededError:
+            if accepts_text(request):
+                raise
             return service.streams.refuse_by_rate()
 
     return delaying
@@ -46,10 +48,12 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
-    position = Position.parse(_last_event_id(request))
+    is_text = accepts_text(request)
+    position = None if is_text else Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
-    return _stream(service, request, {session_id: resume_from(position)}, authorization, is_combined=False)
+    resume_points = {session_id: resume_from(position)}
+    return _stream(service, request, resume_points, authorization, is_combined=False, is_text=is_text)
 
 
 @_with_delayed_retry
@@ -73,9 +77,11 @@ def _stream(
     authorization: Authorization,
     *,
     is_combined: bool,
+    is_text: bool = False,
 ) -> ASGIApp:
     caller = counted_caller(service.settings, request, authorization)
-    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), authorization.expires_at, caller)
+    expires_at = authorization.expires_at
+    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), expires_at, caller, is_text)
     return service.streams.respond(wanted)
 
 

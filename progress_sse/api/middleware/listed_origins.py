@@ -20,7 +20,15 @@ CORS_REQUEST_HEADERS: Final = (
     "Prefer",
     "Progress-Run",
 )
-CORS_RESPONSE_HEADERS: Final = ("Date", "ETag", "Location", "Preference-Applied", "Progress-Run", "Retry-After")
+CORS_RESPONSE_HEADERS: Final = (
+    "Allow",
+    "Date",
+    "ETag",
+    "Location",
+    "Preference-Applied",
+    "Progress-Run",
+    "Retry-After",
+)
 """Headers that pages of other origins may read; `Date` tells them how long a step has been running."""
 
 

@@ -6,13 +6,15 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
-from progress_sse.core.model import SessionStatus
+from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
+from progress_sse.wire.prefer import MAX_WAIT_S
 
 HEADERS: Final[Json] = {
     **{
         name: {"description": description, "required": True, "schema": {"type": "string"}}
         for name, description in {
+            "Allow": "The methods that the sender may use here; with `POST` it may ask.",
             "ETag": "The tag that `If-None-Match` is compared with.",
             "Cache-Control": "Which caches may store the response.",
             "Vary": "The request headers that the response depends on.",
@@ -26,6 +28,10 @@ HEADERS: Final[Json] = {
     },
     # Not required: of the problems with one status, some lack it.
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "Preference-Applied": {
+        "description": "`wait=N` if the request was held back, as it preferred (RFC 7240).",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -74,6 +80,14 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             text,
             '"absent"',
         ),
+        "Prefer": _parameter(
+            "header",
+            "Prefer",
+            f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to tell (RFC 7240); a "
+            "session only with `If-None-Match`.",
+            text,
+            "wait=1",
+        ),
         "LastEventId": _parameter(
             "header",
             "Last-Event-ID",
@@ -101,7 +115,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             10,
         ),
         "After": _parameter("query", "after", "The `next` of the page before.", text, None),
-        "Step": _parameter("query", "step", "The number of the step.", {"type": "integer", "minimum": 1}, 1)
+        "Step": _parameter(
+            "query", "step", "Its number.", {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}, 1
+        )
         | {"required": True},
         "Workflow": _parameter("query", "workflow", "Its name.", text | {"default": DEFAULT}, DEFAULT),
     }

@@ -20,6 +20,7 @@ from progress_sse.core.errors import (
     InvalidSessionIdError,
     OtherRunError,
     OutcomeUnknownError,
+    OverloadedError,
     PathNotFoundError,
     PreconditionFailedError,
     ProblemError,
@@ -45,7 +46,8 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
     UnknownWorkflowError,
 )
-from progress_sse.streaming.event_stream import MEDIA_TYPE as EVENT_STREAM
+from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
+from progress_sse.streaming.text_format import TEXT
 
 UNCACHED: Final = ("Cache-Control", "Vary")
 """Headers of responses that no cache may give to another client."""
@@ -99,6 +101,9 @@ WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
+POLLED: Final = ("Preference-Applied", *CACHED)
+WAITED: Final = ("Preference-Applied", *UNCACHED)
+ALLOWING: Final = ("Allow", *WAITED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
@@ -110,6 +115,10 @@ STREAM: Final = ResponseSpec(
     (EVENT_STREAM,),
     STREAMED,
 )
+STREAM_OR_TEXT: Final = STREAM._replace(
+    description=f"{STREAM.description} Where `Accept` prefers text, a line for each change, until the session is over.",
+    media_types=(EVENT_STREAM, TEXT),
+)
 PAGE: Final = ResponseSpec("The page.", None, ("text/html",), ("Cache-Control",))
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -118,14 +127,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "sessions",
         {
             200: ResponseSpec(
-                "The session; `not_found` where it does not exist.", response_models.Session, headers=CACHED
+                "The session; `not_found` where it does not exist. Text where `Accept` prefers it.",
+                response_models.Session,
+                ("application/json", TEXT),
+                POLLED,
             ),
-            304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
+            304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), POLLED),
         },
         (PreconditionFailedError,),
         action="read",
         credentials=TOKEN,
-        parameters=PRECONDITIONS,
+        parameters=(*PRECONDITIONS, "Prefer"),
     ),
     "reportUpdate": Operation(
         "Report on a step, or on the session as a whole",
@@ -198,25 +210,30 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests)},
+        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
         (SessionNotFoundError,),
         action="read",
         credentials=TOKEN,
+        parameters=("Prefer",),
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.RequestsOfSessions)},
+        {
+            200: ResponseSpec(
+                "The requests that are not settled yet.", response_models.RequestsOfSessions, headers=WAITED
+            )
+        },
         (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN,
-        parameters=("SessionIds",),
+        parameters=("SessionIds", "Prefer"),
     ),
     "followSession": Operation(
         "Follow a session live",
         "streams",
-        {200: STREAM, 204: STREAM_END},
-        (InvalidRequestError,),
+        {200: STREAM_OR_TEXT, 204: STREAM_END},
+        (InvalidRequestError, OverloadedError),
         action="read",
         credentials=TOKEN_OR_TICKET,
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),

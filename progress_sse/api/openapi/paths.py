@@ -28,7 +28,8 @@ from progress_sse.core.errors import (
     UnauthorizedError,
     UnsupportedMediaError,
 )
-from progress_sse.streaming.event_stream import MEDIA_TYPE as EVENT_STREAM
+from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
+from progress_sse.streaming.text_format import TEXT
 
 
 def describe_paths(routes: Iterable[Route], guarded: Set[Action]) -> Json:
@@ -109,7 +110,7 @@ def _response(spec: ResponseSpec) -> Json:
 
 
 def _content(model: type[BaseModel] | None, media_type: str) -> Json:
-    if model is None:
+    if model is None or media_type == TEXT:
         return {"schema": {"type": "string"}}
     return {"itemSchema" if media_type == EVENT_STREAM else "schema": ref("schemas", model.__name__)}
 

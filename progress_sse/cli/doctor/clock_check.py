@@ -6,7 +6,7 @@ from typing import Final
 from progress_sse.cli.doctor.findings import Finding, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Observations
 from progress_sse.cli.doctor.stream_checks import is_held_back
-from progress_sse.cli.session_state import parsed
+from progress_sse.story.session_state import parsed
 
 SKEW_S: Final = 5.0
 """Seconds by which the clocks of a server and of the machine that makes its tokens may differ."""

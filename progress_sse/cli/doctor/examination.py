@@ -17,10 +17,10 @@ from progress_sse.cli.doctor.access_checks import POLL_HEADERS
 from progress_sse.cli.doctor.observations import Observations, Report, Stream, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
-from progress_sse.cli.session_state import parsed
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.story.session_state import parsed
 
 LIMIT_S: Final = 90.0
 """Seconds that all requests may take together; what is not done by then is left out."""

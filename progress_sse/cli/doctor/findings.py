@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.cli.plain_text import one_line
+from progress_sse.story.plain_text import one_line
 
 Level: TypeAlias = Literal["ok", "warning", "fault", "skipped"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from progress_sse.cli.session_state import SessionState, checked, parsed
+from progress_sse.story.session_state import SessionState, checked, parsed
 from progress_sse.wire.sse import StreamEvent
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]

@@ -7,7 +7,7 @@ from progress_sse.cli.doctor.connection_checks import SHARE_STORE
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Observations, Stream, media_type_of, values_of
 from progress_sse.cli.doctor.proxies import proxies_in, remedy
-from progress_sse.cli.session_state import parsed
+from progress_sse.story.session_state import parsed
 
 SLOW_S: Final = 3.0
 """Seconds after which a viewer calls the beginning slow."""

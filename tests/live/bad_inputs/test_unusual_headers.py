@@ -101,3 +101,27 @@ async def test_white_space_around_a_value_is_ignored(server: Server, sid: str) -
     resumed = [("Last-Event-ID", f"{tag.strip(chr(34))} \t")]
     async with await RawStream.open(server.port, events_path(sid), resumed) as stream:
         assert (await stream.next_event()).event == "step"
+
+
+NO_WAITS = [b"wait=", b"wait=-1", b"wait=9e9", b'wait="', b"=", b";;;", b",,,", b"\xff", b"wait " * 5000, b'"' * 30_000]
+NO_RANGES = [b"/", b"text/", b"text/plain;q=", b"text/plain;q=2", b"text//plain", b"text/\xff", b'text/x;q="' * 3000]
+
+
+@pytest.mark.parametrize("prefer", NO_WAITS, ids=range(len(NO_WAITS)))
+async def test_a_wish_that_cannot_be_read_is_none(server: Server, sid: str, prefer: bytes) -> None:
+    """A poll with it is answered at once."""
+    known = [("If-None-Match", '"absent"'), ("Prefer", prefer.decode("latin-1"))]
+    async with await Connection.open(server.port) as connection:
+        response = await connection.request("GET", session_path(sid), known)
+        assert (response.status, response.head.get("preference-applied")) == (304, None)
+
+
+@pytest.mark.parametrize("accept", NO_RANGES, ids=range(len(NO_RANGES)))
+async def test_a_range_that_cannot_be_read_is_none(server: Server, sid: str, accept: bytes) -> None:
+    """A client that names no type gets JSON, and events."""
+    headers = [("Accept", accept.decode("latin-1"))]
+    async with await Connection.open(server.port) as connection:
+        response = await connection.request("GET", session_path(sid), headers)
+        assert (response.status, response.head.get("content-type")) == (200, "application/json")
+    async with await RawStream.open(server.port, events_path(sid), headers) as stream:
+        assert (await stream.next_event()).event == "snapshot"

@@ -18,7 +18,8 @@ pytestmark = serve_only
 @pytest.mark.parametrize("race", RACES)
 async def test_a_race_between_two_servers_has_one_outcome(pair: list[Server], race: str) -> None:
     """Which the readers at both see."""
-    await stage(race, *pair, "s")
+    here, there = pair
+    await stage(race, here, there, "s")
 
 
 async def test_a_worker_at_one_server_learns_what_is_asked_at_another(pair: list[Server]) -> None:

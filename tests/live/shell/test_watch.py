@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from progress_sse.cli.plain_text import plain
+from progress_sse.story.plain_text import plain
 from tests.harness.serving import Server, session_path
 from tests.harness.tokens import CLOSED
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start

@@ -1,0 +1,69 @@
+"""A session drawn in plain text, for a terminal that gets it once: bar, steps, and what there is to say of the end."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Final
+
+from progress_sse.story.failures import failures
+from progress_sse.story.headline import headline, title
+from progress_sse.story.life_signs import life_sign
+from progress_sse.story.links import links
+from progress_sse.story.observed_session import observed
+from progress_sse.story.plain_text import one_line, plain
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.step_words import SPOKEN, counted, over_limit, spent, state_of, steps_done
+from progress_sse.story.steps import Step
+
+SIGNS: Final = {
+    "waiting": "·",
+    "running": ">",
+    "stalled": "!",
+    "done": "✓",
+    "skipped": "-",
+    "failed": "✗",
+    "cancelled": "x",
+    "lost": "?",
+}
+BAR_WIDTH: Final = 40
+TIME_WIDTH: Final = 8
+MAX_ERROR_LINES: Final = 20
+
+
+def drawn(state: SessionState, now_s: float, server_url: str, zone: tzinfo | None = None) -> str:
+    """Return the lines of a session; times are those of a `zone`, or else of this machine."""
+    return "\n".join(_lines(state, now_s, server_url, zone)) + "\n"
+
+
+def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | None) -> Iterator[str]:
+    yield title(state) or one_line(state["session_id"])
+    yield headline(state)
+    if state["status"] == "not_found":
+        return
+    session = observed(None, state, now_s)
+    yield f"[{_bar(session.percentage)}] {session.percentage:3}%  {steps_done(state)}"
+    width = len(str(len(state["steps"])))
+    yield from (_step_line(step, width, now_s) for step in state["steps"])
+    sign = life_sign(state, session.reported_s, now_s, zone)
+    if sign:
+        yield sign.text
+    if is_over(state):
+        yield from _end(state, server_url)
+
+
+def _bar(percentage: int) -> str:
+    return ("#" * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, "-")
+
+
+def _step_line(step: Step, width: int, now_s: float) -> str:
+    word = state_of(step)
+    told = (word if word in SPOKEN else "", over_limit(step, now_s), counted(step), one_line(step.get("message", "")))
+    head = f"{SIGNS[word]} {step['step']:{width}} {spent(step, now_s):>{TIME_WIDTH}}  {one_line(step['name'])}"
+    return "  ".join((head, ", ".join(filter(None, told)))).rstrip()
+
+
+def _end(state: SessionState, server_url: str) -> Iterator[str]:
+    for failure in failures(state):
+        yield f"{failure.title}{':' if failure.error else ''}"
+        if failure.error:
+            yield from (f"  {line}" for line in plain(failure.error).split("\n")[-MAX_ERROR_LINES:])
+    yield from links(state, server_url)

@@ -1,0 +1,50 @@
+"""Facts about the steps of a session, and about the time that they took."""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from progress_sse.story.session_state import SessionState
+from progress_sse.story.times import seconds_of
+
+Step: TypeAlias = dict[str, Any]
+
+
+def started_at(step: Step | None) -> str | None:
+    """Return when a step was started; `None` if it was not, or if there is none."""
+    return step["started_at"] if step and step["status"] != "pending" else None
+
+
+def running_steps(state: SessionState) -> list[Step]:
+    """Return the steps that run."""
+    return [step for step in state["steps"] if step["status"] == "running"]
+
+
+def failed_steps(state: SessionState) -> list[Step]:
+    """Return the steps that ended in an error: failed, cancelled or lost."""
+    return [step for step in state["steps"] if step["status"] == "error"]
+
+
+def is_stalled(step: Step) -> bool:
+    """Whether the step's worker promised signs of life, and has stopped to give them."""
+    return bool(step["status"] == "running" and step.get("liveness", {}).get("state") == "stalled")
+
+
+def elapsed_s(step: Step, now_s: float) -> float:
+    """Return for how long a running step has run, by the server's time."""
+    return max(0.0, now_s - seconds_of(step["started_at"]))
+
+
+def took_s(state: SessionState) -> float:
+    """Return the time from the first start to the last end."""
+    starts, ends = _times(state, "started_at"), _times(state, "completed_at")
+    return max(0.0, max(ends) - min(starts)) if starts and ends else 0.0
+
+
+def last_transition_s(state: SessionState) -> float:
+    """Return when a step was last started or ended; 0 if none was."""
+    return max((*_times(state, "started_at"), *_times(state, "completed_at")), default=0.0)
+
+
+def _times(state: SessionState, key: str) -> list[float]:
+    times: Iterable[str | None] = (step.get(key) for step in state["steps"])
+    return [seconds_of(each) for each in times if each]

@@ -1,0 +1,46 @@
+"""`Accept`: whether a client takes text rather than JSON [RFC 9110 §12.5.1]."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from progress_sse.wire.field_list import list_elements
+
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_RANGE: Final = re.compile(rb"[ \t]*(%b/%b)[ \t]*(?:;(.*))?" % (_TOKEN, _TOKEN), re.DOTALL)
+_WEIGHT: Final = re.compile(rb"(?:^|;)[ \t]*[qQ]=([^;]*)")
+_NUMBER: Final = re.compile(rb"(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*")
+
+_TEXT: Final = (b"text/plain", b"text/*", b"*/*")
+_JSON: Final = (b"application/json", b"application/*", b"*/*")
+"""The ranges that a type is in, the most specific one first."""
+
+
+def prefers_text(values: Sequence[bytes]) -> bool:
+    """Return whether a client takes plain text, and likes it better than JSON; it gets JSON if it takes neither.
+
+    Args:
+        values: The values of `Accept`.
+    """
+    return bool(values) and _prefers_text(tuple(values))
+
+
+@lru_cache(maxsize=64)  # A client that polls sends the same values each time.
+def _prefers_text(values: Sequence[bytes]) -> bool:
+    weights = dict(filter(None, map(_weight, list_elements(values))))
+    return _of(_TEXT, weights) > _of(_JSON, weights)
+
+
+def _weight(element: bytes) -> tuple[bytes, float] | None:
+    """Return a range and its weight; `None` for an element that cannot be read."""
+    matched = _RANGE.fullmatch(element)
+    if matched is None:
+        return None
+    weight = _WEIGHT.search(matched[2] or b"")
+    number = _NUMBER.fullmatch(weight[1] if weight else b"1")
+    return (matched[1].lower(), float(number[1])) if number else None
+
+
+def _of(ranges: Sequence[bytes], weights: dict[bytes, float]) -> float:
+    return next((weights[each] for each in ranges if each in weights), 0.0)

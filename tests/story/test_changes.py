@@ -1,0 +1,117 @@
+"""The changes of a session as lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from progress_sse.story.changes import changes
+from progress_sse.story.session_state import SessionState
+from tests.cli.sessions import ABSENT, PENDING, RUNNING, SERVER, T0_S, after, at, ended, leased, session, step
+
+
+def lines(*states: SessionState) -> list[str]:
+    """The lines for the last of these states, each seen a second after the one before."""
+    seen = list(enumerate(states))
+    before = after(*seen[:-1]) if len(seen) > 1 else None
+    return list(changes(before, after(*seen), T0_S + len(seen), SERVER))
+
+
+def dump(status: str, **more: Any) -> dict[str, Any]:
+    return ended(status, 12.399, **more)
+
+
+AT_3 = session("running", step("running", progress={"current": 3000, "total": 8000}, message="rows"))
+AT_4 = session("running", step("running", progress={"current": 4, "total": None}))
+FAILED = session("error", dump("error", error="disk\nfull", message="rows"))
+AGAIN = session("running", step("running", started_at=at(60)))
+DONE = session("completed", ended("success", 307))
+STALLED = session("running", leased("stalled", -60 * 60 * 24))
+END = ["Completed in 5 min, 7 sec"]
+TWO = session("pending", step("pending"), step("pending"))
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([ABSENT], ["Waiting for the job to start"]),
+        ([PENDING], []),
+        ([ABSENT, RUNNING], [" 33%  1/1 Dump all: started"]),
+        ([PENDING, RUNNING], [" 33%  1/1 Dump all: started"]),
+        ([RUNNING, RUNNING], []),
+        ([RUNNING, AT_3], [" 33%  1/1 Dump all: 3,000 / 8,000, rows"]),
+        ([AT_3, AT_4], [" 33%  1/1 Dump all: 4"]),
+        ([RUNNING, FAILED], ["  0%  1/1 Dump all: failed after 12.3s, rows, disk full", "Failed at step 1"]),
+        ([FAILED, AGAIN], [" 33%  1/1 Dump all: started again"]),
+        ([RUNNING, DONE], ["100%  1/1 Dump all: done after 5:07", *END]),
+        ([DONE], ["100%  1/1 Dump all: done after 5:07", *END]),
+        ([DONE, PENDING], ["The job begins afresh"]),
+        ([DONE, TWO], ["The job begins afresh"]),
+        ([FAILED, {**DONE, "total_steps": 2}], ["The job begins afresh", "100%  1/2 Dump all: done after 5:07", *END]),
+        ([DONE, ABSENT], ["This job was deleted"]),
+        ([DONE, ABSENT, {**ABSENT, "percentage": 0}], ["This job was deleted"]),
+    ],
+)
+def test_each_change_is_a_line(states: list[SessionState], expected: list[str]) -> None:
+    """The line is plain text, whatever names and messages contain."""
+    assert lines(*states) == expected
+
+
+def test_each_end_of_a_step_has_a_word() -> None:
+    """What was skipped took no time."""
+    skipped = ended("success", 0, conclusion="skipped", message="no photos")
+    cancelled = dump("error", conclusion="cancelled", error="enough")
+    lost = dump("error", conclusion="lost", error="no sign of life for 30 s")
+    assert lines(RUNNING, session("running", skipped)) == [" 33%  1/1 Dump all: skipped, no photos"]
+    assert lines(RUNNING, session("error", cancelled))[0] == "  0%  1/1 Dump all: cancelled after 12.3s, enough"
+    assert lines(RUNNING, session("error", lost))[0] == "  0%  1/1 Dump all: lost after 12.3s, no sign of life for 30 s"
+    assert lines(RUNNING, session("error", dump("error", conclusion="new")))[0].endswith("failed after 12.3s")
+
+
+def test_a_worker_that_stalls_and_comes_back_is_told() -> None:
+    """The moment of its last sign has the day if that was long ago."""
+    alive, progress = session("running", leased("live")), {"current": 4, "total": 8}
+    [stalled] = lines(alive, STALLED)
+    assert stalled.startswith(" 33%  1/1 Dump all: no sign of life since Nov 24, ")
+    assert lines(STALLED, alive) == [" 33%  1/1 Dump all: alive again"]
+    assert lines(STALLED, session("running", leased("live", progress=progress)))[0].endswith(": alive again, 4 / 8")
+    assert lines(STALLED)[0].startswith(" 33%  1/1 Dump all: started, no sign of life since Nov 24, ")
+    lost = session("error", dump("error", conclusion="lost"))
+    assert lines(lost, alive) == [" 33%  1/1 Dump all: alive again"]
+    said = [session("running", leased("live", since=since, progress=progress, message="rows")) for since in (0, 5)]
+    assert lines(*said) == [], "a sign of life is no news"
+
+
+def test_a_title_is_told_once_and_when_it_changes() -> None:
+    """Without its control characters; one that has nothing else is none."""
+    titled = {**RUNNING, "title": "Holiday\x1b]0;x\x07 \x9b31mphotos\r\n"}
+    assert lines(titled)[0] == "Holiday 31mphotos "
+    assert lines(titled, {**titled, "percentage": 34}) == []
+    assert lines(titled, {**RUNNING, "title": "Summer"}) == ["Summer"]
+    assert lines({**RUNNING, "title": "\x1b[2J"})[0].startswith(" 33%")
+
+
+def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
+    """An error that a step has told is not repeated."""
+    links = [{"label": "Log\x1b[2J", "url": "/log"}]
+    failed = session("error", dump("success"), error="no\nspace\x1b[2J", conclusion="cancelled", links=links)
+    assert lines(RUNNING, failed)[1:] == [
+        "Cancelled",
+        "The job was cancelled: no space",
+        "Log: https://h.example/log",
+    ]
+    told = session("error", dump("error", error="no space"), error="no space", conclusion="lost")
+    assert lines(RUNNING, told)[1:] == ["Lost"]
+    assert lines(RUNNING, session("error", dump("success")))[1:] == ["Failed"]
+
+
+def test_an_open_ended_session_has_no_last_step() -> None:
+    """Steps that it plans are told; the one that is started has a line anyway."""
+    one = session("running", dump("success"), open_ended=True)
+    assert lines(one) == [" 33%  1 Dump all: done after 12.3s"]
+    two = session("running", dump("success"), step("running"), open_ended=True)
+    assert lines(one, two) == [" 33%  2 Dump all: started"]
+    planned = session("running", dump("success"), step("pending"), step("pending"), open_ended=True)
+    assert lines(one, planned) == ["3 steps so far"]
+    assert lines(planned) == [" 33%  1 Dump all: done after 12.3s"]

@@ -1,0 +1,88 @@
+"""What a reader knows beyond the present state of a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from progress_sse.story.observed_session import ObservedSession
+from tests.cli.sessions import ABSENT, PENDING, RUNNING, after, at, ended, session, step
+
+DONE, FAILED, WAITING = ended("success", 1), ended("error", 2), step("pending")
+
+
+def retry(seen: ObservedSession) -> tuple[int, int, bool]:
+    return seen.percentage, seen.retried, seen.is_set_back
+
+
+@pytest.mark.protocol("P-3.13")
+def test_only_the_end_shows_100_percent() -> None:
+    """More may follow the last step."""
+    for status, expected in [("running", 99), ("error", 99), ("completed", 100)]:
+        assert after((0, session(status, step("running"), percentage=100))).percentage == expected
+    assert after((0, session("completed", FAILED, percentage=0))).percentage == 100
+
+
+def test_failed_steps_are_not_done() -> None:
+    """Skipped ones are, and so is the counted part of one that runs."""
+    assert after((0, session("error", DONE, FAILED, WAITING, percentage=66))).percentage == 33
+    skipped = ended("success", 0, conclusion="skipped")
+    assert after((0, session("error", FAILED, skipped, WAITING, percentage=66))).percentage == 33
+    half, unknown = (step("running", progress={"current": 1, "total": total}) for total in (2, None))
+    assert after((0, session("error", FAILED, half, DONE, percentage=83))).percentage == 50
+    assert after((0, session("error", FAILED, unknown, WAITING, percentage=33))).percentage == 0
+    fine = [FAILED, *[DONE] * 29, *[WAITING] * 20]
+    assert after((0, session("error", *fine, percentage=60))).percentage == 58
+
+
+def test_the_bar_falls_only_for_a_reason() -> None:
+    """Reasons are a failure, a retry, and steps that are added."""
+    nine = session("running", step("running", progress={"current": 9, "total": 10}), WAITING, percentage=45)
+    assert after((0, nine), (1, {**nine, "percentage": 5})).percentage == 45
+    assert after((0, nine), (1, session("error", FAILED, WAITING, percentage=50))).percentage == 0
+    again = session("running", step("running", started_at=at(1)), WAITING, percentage=0)
+    assert retry(after((0, nine), (1, again))) == (0, 1, True)
+    one = session("running", DONE, open_ended=True, percentage=100)
+    two = session("running", DONE, step("running", started_at=at(1)), open_ended=True, percentage=50)
+    assert retry(after((0, one), (1, two))) == (50, 0, False)
+
+
+def test_a_retried_step_is_known_until_it_ends() -> None:
+    """Also while others change, and whether the bar fell for it."""
+    before = session("running", DONE, ended("success", 2), WAITING, percentage=66)
+    again = session("running", DONE, step("running", started_at=at(3)), WAITING, percentage=33)
+    seen = [(0.0, before), (3.0, again), (4.0, {**again, "percentage": 40})]
+    assert retry(after(*seen)) == (40, 2, True)
+    done = session("running", DONE, ended("success", 5, started_at=at(3)), WAITING, percentage=66)
+    assert retry(after(*seen, (5, done))) == (66, 0, False)
+    failed = session("error", DONE, FAILED, WAITING, percentage=66)
+    assert retry(after((2, failed), (3, again))) == (33, 2, False)
+    assert retry(after((2, failed), (5, done))) == (66, 0, False), "it began and ended between two states"
+
+
+def test_a_lost_step_that_is_heard_of_again_is_no_retry() -> None:
+    """It goes on as if it had never been lost."""
+    lost = session("error", ended("error", 50, conclusion="lost"))
+    assert after((0, RUNNING), (50, lost), (55, RUNNING)).retried == 0
+
+
+def test_another_run_begins_afresh() -> None:
+    """It has fewer steps that were started, other ones, or more of them though no more can be added."""
+    done = session("completed", DONE, DONE)
+    anew = session("running", *[step("running", started_at=at(9))] * 2, percentage=0)
+    for other in (session("pending", WAITING, WAITING), anew, session("pending", *[WAITING] * 3)):
+        seen = after((0, done), (9, other))
+        assert (seen.begins_afresh, seen.retried, seen.is_deleted) == (True, 0, False)
+        assert seen.percentage == other["percentage"]
+    assert after((0, RUNNING), (1, PENDING)).begins_afresh
+    reopened = session("running", DONE, step("running", started_at=at(9)))
+    assert not after((0, done), (9, reopened)).begins_afresh
+    assert not after((0, ABSENT), (9, anew)).begins_afresh
+
+
+def test_a_session_that_existed_was_deleted() -> None:
+    """Until it is there again."""
+    assert not after((0, ABSENT)).is_deleted
+    assert after((0, PENDING), (1, ABSENT)).is_deleted
+    assert after((0, PENDING), (1, ABSENT), (2, {**ABSENT, "title": "x"})).is_deleted
+    again = after((0, PENDING), (1, ABSENT), (2, PENDING))
+    assert (again.is_deleted, again.begins_afresh) == (False, False)

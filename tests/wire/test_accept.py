@@ -1,0 +1,69 @@
+"""Text or JSON, as a client likes it [RFC 9110 §12.5.1]."""
+
+import pytest
+
+from progress_sse.wire.accept import prefers_text
+
+
+@pytest.mark.protocol("P-22.8")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b"text/plain"],
+        [b"Text/Plain"],
+        [b"text/*"],
+        [b"text/plain, */*;q=0.1"],
+        [b"text/plain", b"application/json;q=0.9"],
+        [b"application/json;q=0.5, text/plain;q=0.51"],
+        [b"text/plain; charset=utf-8"],
+        [b"text/plain;q=1.000"],
+        [b"text/plain;format=flowed;Q=0.5"],
+        [b'text/html;x="a,b", text/plain'],
+        [b"text/*, */*;q=0"],
+        [b"application/*;q=0.2, */*;q=0.1, text/plain;q=0.3"],
+    ],
+)
+def test_text_for_clients_that_like_it_better(values: list[bytes]) -> None:
+    """By the weight of the most specific range that names each type."""
+    assert prefers_text(values)
+
+
+@pytest.mark.protocol("P-22.8")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [b""],
+        [b"*/*"],
+        [b"application/json"],
+        [b"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"],
+        [b"text/event-stream"],
+        [b"text/html"],
+        [b"application/json, text/plain, */*"],
+        [b"text/plain, application/json"],
+        [b"text/plain;q=0.5, application/json"],
+        [b"text/plain;q=0.5, */*"],
+        [b"text/plain;q=0, text/*"],
+        [b"text/plain;q=0"],
+        [b"text/plain;q="],
+        [b"text/plain;q=2"],
+        [b"text/plain;q=.5"],
+        [b"text/plain;q=0.5555"],
+        [b"text/plain;q=1x;q=1"],
+        [b"text/plain;q=0.000"],
+        [b"text/plainer"],
+        [b"x-text/plain"],
+        [b"text/plain/x"],
+        [b'"text/plain"'],
+        [b"text/ plain"],
+    ],
+)
+def test_json_for_all_others(values: list[bytes]) -> None:
+    """Also for browsers, for libraries that name both, and for a client that takes neither."""
+    assert not prefers_text(values)
+
+
+def test_a_long_header_is_parsed_in_linear_time() -> None:
+    """A head may have 64 KiB; one that took longer would hold the whole server up."""
+    for piece in (b"text/", b"text/plain;", b"text/a;q=0", b';q="', b"text/plain;q=1 ", b"a/b;\t", b"text/a,"):
+        prefers_text([b"text/plain;" + piece * (65_536 // len(piece))])

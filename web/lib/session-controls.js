@@ -1,0 +1,75 @@
+import { focusedIn } from "./dom.js";
+import { FailureReport } from "./failure-report.js";
+import { RequestRow } from "./request-row.js";
+import { canAsk } from "./requests.js";
+import { SessionRequests } from "./session-requests.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./wire.js").SessionRequest} SessionRequest */
+
+/**
+ * @typedef {object} ControlOptions
+ * @property {(text: string) => void} announce
+ * @property {() => string} jobName
+ * @property {() => (() => void) | null} retry How the embedding page retries, if it does.
+ * @property {() => void} onChange Something is to be drawn.
+ * @property {() => void} onFocusLost What had the focus has gone, and nothing is said in its place.
+ */
+
+/** Cancel and Retry, what became of the newest request, and the report of a failure. */
+export class SessionControls {
+  elements;
+  #requests;
+  #row;
+  #failure;
+  #options;
+
+  /** @param {Language} language @param {ControlOptions} options */
+  constructor(language, options) {
+    this.#options = options;
+    this.#requests = new SessionRequests(options.onChange);
+    this.#row = new RequestRow(language, this.#requests, options.jobName);
+    this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
+    this.elements = [this.#row.element, this.#failure.element];
+  }
+
+  /** @param {import("./wire.js").ProgressTracker} tracker @param {AbortSignal} signal Stops them. */
+  start(tracker, signal) {
+    this.#requests.start(tracker, signal);
+    signal.addEventListener("abort", () => this.#row.close());
+  }
+
+  /** The server answers again, and perhaps grants more than before. */
+  onConnected() {
+    this.#requests.forgetRight();
+  }
+
+  /** Whether this reader has made the request. @param {SessionRequest | null} request */
+  isOwn(request) {
+    return this.#requests.isOwn(request);
+  }
+
+  /** @param {Progress} data */
+  show(data) {
+    this.#requests.update(data);
+    const [focused] = this.elements.flatMap((element) => focusedIn(element) ?? []);
+    this.#row.show(data);
+    this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
+    // What was pressed or said, and goes, leaves the focus to what is said in its place.
+    if (!focused?.matches(".cancel, .retry, .request-text") || !focused.closest("[hidden]")) return;
+    if (!this.#row.focus()) this.#options.onFocusLost();
+  }
+
+  /** @param {Progress} data */
+  #canRetry(data) {
+    return this.#options.retry() !== null || (this.#requests.isAllowed === true && canAsk("retry", data));
+  }
+
+  /** The embedding page retries in its own way, where it has one. */
+  #onRetry() {
+    const retry = this.#options.retry();
+    if (retry) retry();
+    else void this.#requests.ask("retry");
+  }
+}
