@@ -86,13 +86,27 @@ WITH_TOKEN = the_block(SECURE, "html", "token:")
 REPORTER = the_block("docs/how-to/report-over-http.md", "python", "Idempotency-Key")
 JOB = the_block(PYTHON, "python", 'Progress("photos"')
 CRAWL = the_block(PYTHON, "python", "open_ended")
+CANCEL = the_block(PYTHON, "python", "accepts")
+PARTS = the_block(PYTHON, "python", "parts_total")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(CRAWL, TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED, QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
+    *(
+        CRAWL,
+        CANCEL,
+        PARTS,
+        TOKENS,
+        APPLICATION,
+        STEPS_FILE,
+        NGINX,
+        SERVED,
+        QUICK_START,
+        CLOSED,
+        *itertools.chain.from_iterable(CURL),
+    ),
 ]
 """Blocks that the tests of this file run; the README's mounted server runs in `tests/live/test_embedding.py`."""
 
@@ -427,6 +441,22 @@ def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("block", "session_id"), [(CANCEL, "posters"), (PARTS, "catalogue")])
+def test_python_jobs_that_take_requests_or_have_parts_complete(
+    serve: Serve, tmp_path: Path, block: Block, session_id: str
+) -> None:
+    """They run unchanged, and each session is completed; that of the parts by the last of them."""
+    server = serve()
+    program = tmp_path / "job.py"
+    program.write_text(block.text, "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    session = httpx.get(f"{server.url}/api/progress/{session_id}").json()
+    assert session["status"] == "completed"
+    assert session.get("accepts", []) == (["cancel"] if block is CANCEL else [])
+    assert session["steps"][0].get("parts", {}).get("success") == (8 if block is PARTS else None)
+
+
 def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session has the steps that the page names."""
     server = serve()
@@ -453,7 +483,7 @@ def test_arguments_of_workers_are_all_there() -> None:
     }
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
-    assert known - {"flush_timeout_s", "lease_s", "on_error", "transport"} == set(arguments)
+    assert known - {"accepts", "flush_timeout_s", "lease_s", "on_error", "transport"} == set(arguments)
 
 
 def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import pytest
 
 from progress_sse import AsyncProgress, Progress
-from progress_sse.bridges.attempts import report_loss, step_of
+from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
 from progress_sse.client import availability, loop_sender, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
@@ -310,7 +310,7 @@ def test_a_sender_that_starts_slowly_delays_no_report(monkeypatch: pytest.Monkey
     """`threading.Thread.start` waits until the thread runs, and a finaliser may run in it first."""
     waited = threading.Event()
     monkeypatch.setattr(threading.Thread, "start", lambda _: waited.set())
-    report_loss("a", 1, "gone")
+    report_loss(TaskStep("a", 1), "gone")
     monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     fake = FakeTransport()
     progress = Progress.attach("a", transport=fake)

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 
 from progress_sse import AsyncProgress, Progress
-from progress_sse.bridges.attempts import report_loss
+from progress_sse.bridges.attempts import TaskStep, report_loss
 from progress_sse.client import loop_sender, report_queue, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
@@ -99,7 +99,7 @@ def test_without_a_thread_the_job_goes_on_and_reports_are_sent_later(
         for _ in range(3):
             progress.step(1).start()
         assert not progress.flush(3600), "no thread sends it"
-        report_loss("b", 1, "gone")
+        report_loss(TaskStep("b", 1), "gone")
     assert len([record for record in caplog.records if "thread" in record.getMessage()]) == 2
     progress.step(1).complete()
     assert progress.flush(20)
