@@ -18,7 +18,6 @@ from io import FileIO
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from progress_sse.cli.stop_command import WAKE, CommandStop
 from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
@@ -26,6 +25,8 @@ from progress_sse.core.requests import RequestKind
 from progress_sse.story.plain_text import plain
 
 assert sys.platform == "linux", "the command checks it"
+
+from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402  # which exists on Linux alone
 
 MAX_TAIL_BYTES: Final = 4096
 """Bytes of the end of stderr that a failed step shows."""

@@ -1,12 +1,14 @@
 """Blocks on an event loop that a request to cancel ends: their task is cancelled, as by `asyncio.timeout`.
 
 At its end such a block turns its own cancellation into `Cancelled`. Where the task is cancelled from elsewhere, too,
-that cancellation goes on.
+that cancellation goes on. An exception group of nothing but `Cancelled` becomes one of them: the tasks of an
+`asyncio.TaskGroup` may have checked first.
 """
 
 import asyncio
 from contextlib import suppress
 
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
 from progress_sse.client.reports import StepRef
 
@@ -45,7 +47,17 @@ class CancelScope:
         """End the block; return the exception that leaves it, `Cancelled` in place of its own cancellation."""
         self._inbox.scopes.pop(self, None)
         task, self._task = self._task, None
-        if task is None or self._request is None:
-            return error
-        is_ours = task.uncancel() <= self._cancelling
-        return self._request.cancellation() if is_ours and isinstance(error, asyncio.CancelledError) else error
+        is_ours = task is not None and self._request is not None and task.uncancel() <= self._cancelling
+        if is_ours and self._request is not None and isinstance(error, asyncio.CancelledError):
+            return self._request.cancellation()
+        return _cancellation_in(error) or error
+
+
+def _cancellation_in(error: BaseException | None) -> BaseException | None:
+    """Return the `Cancelled` that the tasks of a group have ended by, if no other error has ended one."""
+    if not isinstance(error, BaseExceptionGroup) or error.split(Cancelled)[1] is not None:
+        return None
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -56,7 +56,7 @@ async def test_a_request_is_raised_in_the_job_at_once(shell: Shell) -> None:
         asked_at = time.monotonic()
         await server.ask("a", reason="wrong file")
         await asyncio.wait_for(job, SOON_S)
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 5  # Not as late as an answer to a sign of life.
         assert actions(server) == [
             ("start", None),
             ("acknowledge", "seen"),
@@ -255,7 +255,9 @@ def test_a_job_may_cancel_itself() -> None:
     ]
 
 
-async def on_request(shell: Shell, answer: Callable[[Request], object]) -> tuple[list[Any], bool]:
+async def on_request(
+    shell: Shell, answer: Callable[[Request], object], *, is_raised: bool = False
+) -> tuple[list[Any], bool]:
     """Ask a job with a callback to stop; return its answers, and whether it was cancelled."""
     answered = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -273,7 +275,8 @@ async def on_request(shell: Shell, answer: Callable[[Request], object]) -> tuple
         step.start()
         recorder.ask("a")
         await asyncio.wait_for(answered.wait(), SOON_S)
-        await asyncio.sleep(0.05)
+        if is_raised:
+            await eventually(lambda: step.pending_cancel() is not None, SOON_S)
         try:
             step.check()
         except Cancelled:
@@ -290,7 +293,7 @@ async def test_a_callback_declines_a_request(shell: Shell) -> None:
 
 async def test_a_request_that_no_callback_answers_is_raised(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """So is one whose callback fails, which is logged."""
-    reports, is_cancelled = await on_request(shell, lambda request: 1 / 0)
+    reports, is_cancelled = await on_request(shell, lambda request: 1 / 0, is_raised=True)
     assert reports == [Acknowledge("request-1", "seen")]
     assert is_cancelled
     assert "ZeroDivisionError" in caplog.text

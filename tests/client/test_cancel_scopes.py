@@ -133,6 +133,25 @@ async def test_the_tasks_of_a_group_end_as_cancelled() -> None:
     ]
 
 
+async def test_tasks_of_a_group_that_check_first_end_the_block_as_cancelled() -> None:
+    """The group's exception group becomes `Cancelled`."""
+
+    async def step(progress: AsyncProgress, number: int) -> None:
+        async with progress.step(number) as running:
+            running.check()
+
+    async def work(recorder: Recorder) -> None:
+        progress = AsyncProgress("a", steps=["One", "Two"], accepts=["cancel"])
+        async with progress, asyncio.TaskGroup() as group:
+            recorder.ask("a")
+            for number in (1, 2):
+                group.create_task(step(progress, number))
+
+    with recording() as recorder, pytest.raises(Cancelled):
+        await work(recorder)
+    assert recorder.of("a")[-1] == Finish(False, "cancelled", conclusion="cancelled")
+
+
 async def test_the_block_of_a_step_is_cancelled_where_there_is_no_other() -> None:
     """So it is in a session of others, and for a request about that step."""
     begun = asyncio.Event()

@@ -12,7 +12,18 @@ from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import Disconnected, Reconnected, ReportDropped
-from progress_sse.client.reports import Advance, Complete, Create, Describe, Finish, Latest, Report, Skip, Start
+from progress_sse.client.reports import (
+    Acknowledge,
+    Advance,
+    Complete,
+    Create,
+    Describe,
+    Finish,
+    Latest,
+    Report,
+    Skip,
+    Start,
+)
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
 
 
@@ -455,3 +466,12 @@ def test_a_renewed_outbox_has_no_reports() -> None:
     assert unborn.is_empty
     unborn.put(Start(1))
     assert [request.report for request in unborn.next(0)] == [Create()]
+
+
+@pytest.mark.parametrize("report", [Acknowledge("1", "seen"), Describe(accepts=("cancel",))])
+def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Report) -> None:
+    """The request may be settled, and an older server knows no requests."""
+    bench = created(report)
+    bench.put(report)
+    bench.send(ReportAnswer(409, "request-settled"))
+    assert (bench.outbox.lost, bench.outbox.events(), bench.outbox.is_empty) == (0, [], True)
