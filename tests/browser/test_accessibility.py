@@ -105,6 +105,7 @@ async def test_axe_finds_nothing_in_the_element(
     assert await axe_violations(shown) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(

@@ -60,7 +60,6 @@ async def test_the_next_run_is_followed(
     await expect(shown.part("note")).to_be_hidden()
     await worker.complete(sid, 1)
     await expect(shown.part("percent")).to_have_text("50%")
-    await shown.page.clock.fast_forward(61_000)
     assert polls(shown, sid) == 4
     assert shown.errors == []
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -16,6 +17,7 @@ PARTS = 200
 FAILING = (3, 77)
 
 
+@pytest.mark.full
 async def test_200_parts_of_many_workers_fill_a_grid(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

@@ -177,6 +177,7 @@ async def test_react_calls_the_newest_token_function(
     assert await page.evaluate("asked") == ["a", "c"]
 
 
+@pytest.mark.full
 async def test_vue(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path) -> None:
     """The component follows another session when given one, and none once it is unmounted."""
     await context.add_init_script(SOURCES)

@@ -158,6 +158,7 @@ async def test_server_does_not_outlive_a_command_that_was_killed(demo: Server) -
     await eventually(lambda: not is_listening(demo.port), AGES_S)
 
 
+@pytest.mark.full
 async def test_second_demo_runs_beside_the_first(demo: Server, tmp_path: Path) -> None:
     """Each takes a free port and has files of its own."""
     with Server(tmp_path / "second", command=[*COMMAND, "--no-open", "--port", "{port}"]) as second:

@@ -130,6 +130,7 @@ async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: 
     assert_sound(disk)
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(7)
 @pytest.mark.parametrize(
     ("size", "updates"), [("512k", 100), pytest.param("4m", 400, marks=pytest.mark.full)], ids=["512k", "4m"]
@@ -246,6 +247,7 @@ async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve
         assert await probe.readiness() == (200, "ok")
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(12)
 @pytest.mark.parametrize(
     ("events", "readers", "max_mb"),

@@ -67,7 +67,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 @pytest.mark.parametrize(
     "source",
     [
-        pytest.param(EXAMPLES["starlette_app"], id="lifespan"),
+        pytest.param(EXAMPLES["starlette_app"], id="lifespan", marks=pytest.mark.full),
         pytest.param(WITHOUT_LIFESPAN, id="no lifespan", marks=pytest.mark.full),
         pytest.param(README_EXAMPLE, id="readme"),
     ],

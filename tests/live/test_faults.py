@@ -198,6 +198,7 @@ async def held(database: Path) -> AsyncIterator[None]:
         await holder.wait()
 
 
+@pytest.mark.full
 @pytest.mark.guarantee("F", 11)
 @serve_only  # The store waits, whichever host serves.
 @pytest.mark.parametrize("held_s", [6, pytest.param(10, marks=pytest.mark.full)])
@@ -254,6 +255,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
         current += 1
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 async def test_a_stopping_server_ends_its_streams_in_order(

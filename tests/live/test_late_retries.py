@@ -160,6 +160,7 @@ async def test_late_retries_reach_no_later_run_across_kills(serve: Serve, runs: 
     await check([server], runs, kill_sometimes)
 
 
+@pytest.mark.full
 @runs
 async def test_late_retries_reach_no_later_run_at_another_server(serve: Serve, run_redis: RunRedis, runs: int) -> None:
     """DG-05: … also at another server, while Redis cuts off both at times and loses its scripts."""

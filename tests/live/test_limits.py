@@ -97,6 +97,7 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
             assert (answer.status, answer.json()["type"]) == (422, "/problems/invalid-request")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
 async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, seconds: int) -> None:
     """SE-07: a session of the most steps, each with name and message, is polled a hundred times a second."""

@@ -130,6 +130,7 @@ async def test_deleted_data_is_gone_from_redis(
     assert SECRET not in server.log()
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(63)
 @probing
 @pytest.mark.parametrize(

@@ -261,6 +261,7 @@ async def test_a_second_signal_ends_all_processes_at_once(server: Server) -> Non
     writer.close()
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(3)
 async def test_a_frozen_process_does_not_keep_the_server_from_ending(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path

@@ -170,6 +170,7 @@ async def test_servers_on_one_redis_count_together(
         assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 10
 
 
+@pytest.mark.full
 async def test_many_connections_at_once_do_not_get_past_the_rate(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> None:

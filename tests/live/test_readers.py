@@ -47,6 +47,7 @@ FEW = Readers(stalled=5, trickling=1, good=10, transitions=300, send_timeout_s=5
 MANY = Readers(stalled=50, trickling=10, good=50, transitions=900, send_timeout_s=15)
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(39)
 @pytest.mark.protocol("P-5.19")
 @serve_only  # A plain uvicorn closes a connection only after all bytes held for it are sent.

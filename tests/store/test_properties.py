@@ -385,10 +385,10 @@ def _servers(redis_servers: dict[str, RedisServer]) -> None:
 
 
 TestMemory = StoreMachineOnMemory.TestCase
-TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMemory.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestSqlite = pytest.mark.full(StoreMachineOnSqlite.TestCase)
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
-TestRedis = pytest.mark.usefixtures("_servers")(StoreMachineOnRedis.TestCase)
+TestRedis = pytest.mark.full(pytest.mark.usefixtures("_servers")(StoreMachineOnRedis.TestCase))
 TestRedis.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 TestValkey = pytest.mark.full(pytest.mark.usefixtures("_servers")(StoreMachineOnValkey.TestCase))
 TestValkey.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

@@ -247,6 +247,7 @@ async def test_a_server_stops_in_time_behind_a_blackhole(run_redis: RunRedis, jo
             assert len(stalled) == STALLED
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(3)
 async def test_a_server_stops_in_time_with_redis_or_without(run_redis: RunRedis, join: Join) -> None:
     """FT-13: with Redis frozen and updates under way it still exits with code 0 within the graceful timeout and 2 s."""

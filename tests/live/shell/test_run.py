@@ -287,6 +287,7 @@ async def test_a_server_that_answers_again_soon_gets_the_outcome_of_a_command_th
     assert poll(server, "soon")["steps"][0]["error"].startswith("exit status 5\n")
 
 
+@pytest.mark.full
 def test_the_loss_of_reports_to_an_absent_server_is_shown() -> None:
     """The wait has a limit. The exit status is the command's, and a message names the loss once."""
     process = start("run", "--session", "lost", "--", "sh", "-c", "exit 5", url=f"http://{HOST}:{free_port()}")

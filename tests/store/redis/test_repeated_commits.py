@@ -125,6 +125,7 @@ async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
         await backend.commit(change)
 
 
+@pytest.mark.full
 async def test_a_commit_without_a_reply_fails_in_time(
     server: RedisServer, connect: Open, lost_replies: LostReplies
 ) -> None:
