@@ -97,5 +97,10 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
 
 
 def accepts_text(request: Request) -> bool:
-    """Return whether the client takes plain text, and likes it better than JSON or events."""
+    """Return whether the client takes plain text, and likes it better than JSON."""
     return prefers_text(header_values(request, b"accept"))
+
+
+def accepts_text_stream(request: Request) -> bool:
+    """Return whether the client takes plain text, and likes it better than events and JSON."""
+    return prefers_text(header_values(request, b"accept"), to_events=True)

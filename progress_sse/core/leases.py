@@ -95,10 +95,10 @@ def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
 def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) -> Session:
     text = f"The worker gave no sign of life for {command.silent_ms // 1000} seconds."
     after = _with_step(session, end(step, "error", step.message, text, "lost", now), now)
-    if session.details.is_finished:
-        return after
-    status = status_of(after.progress.steps, after.progress.total_steps, after.details)
-    details = request_rules.settled(after.details._replace(conclusion="lost"), command, status, after.progress.steps)
+    status, steps, details = after.progress.status, after.progress.steps, after.details
+    if not details.is_finished:
+        status, details = status_of(steps, after.progress.total_steps, details), details._replace(conclusion="lost")
+    details = request_rules.settled(details, command, status, steps)
     return after._replace(progress=after.progress._replace(status=status, details=details))
 
 

@@ -17,7 +17,7 @@ from progress_sse.core.model import (
     StepDefinition,
     StepProgress,
 )
-from progress_sse.core.parts import EndStatus, Part, Parts
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS, EndStatus, Part, Parts
 
 
 def timestamp(moment: datetime) -> str:
@@ -102,9 +102,10 @@ def end(
 
 
 def _ended_parts(parts: Parts, status: EndStatus, error: str, moment: datetime) -> Parts:
+    short_error = error[:MAX_PART_TEXT_CHARS]
     return parts._replace(
         by_name={
-            name: end_part(part._replace(error=error), status, moment) if part.status == "running" else part
+            name: end_part(part._replace(error=short_error), status, moment) if part.status == "running" else part
             for name, part in parts.by_name.items()
         }
     )

@@ -201,7 +201,7 @@ class CommandQueues:
 
 
 def _next_batch(queue: deque[QueuedCommand]) -> list[QueuedCommand]:
-    """Remove and return the commands of one commit: consecutive updates, or one creation or removal."""
+    """Remove and return the commands of one commit: consecutive updates, or one of another kind."""
     batch = [queue.popleft()]
     while queue and isinstance(batch[0].command, Update) and isinstance(queue[0].command, Update):
         batch.append(queue.popleft())

@@ -1,4 +1,4 @@
-"""`Accept`: whether a client takes text rather than JSON [RFC 9110 §12.5.1]."""
+"""`Accept`: whether a client takes text rather than JSON or events [RFC 9110 §12.5.1]."""
 
 import re
 from collections.abc import Sequence
@@ -14,22 +14,25 @@ _NUMBER: Final = re.compile(rb"(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*")
 
 _TEXT: Final = (b"text/plain", b"text/*", b"*/*")
 _JSON: Final = (b"application/json", b"application/*", b"*/*")
+_EVENTS: Final = (b"text/event-stream", b"text/*", b"*/*")
 """The ranges that a type is in, the most specific one first."""
 
 
-def prefers_text(values: Sequence[bytes]) -> bool:
+def prefers_text(values: Sequence[bytes], *, to_events: bool = False) -> bool:
     """Return whether a client takes plain text, and likes it better than JSON; it gets JSON if it takes neither.
 
     Args:
         values: The values of `Accept`.
+        to_events: Whether it must like it better than events, too.
     """
-    return bool(values) and _prefers_text(tuple(values))
+    return bool(values) and _prefers_text(tuple(values), to_events)
 
 
 @lru_cache(maxsize=64)  # A client that polls sends the same values each time.
-def _prefers_text(values: Sequence[bytes]) -> bool:
+def _prefers_text(values: Sequence[bytes], to_events: bool) -> bool:
     weights = dict(filter(None, map(_weight, list_elements(values))))
-    return _of(_TEXT, weights) > _of(_JSON, weights)
+    text = _of(_TEXT, weights)
+    return text > _of(_JSON, weights) and not (to_events and text <= _of(_EVENTS, weights))
 
 
 def _weight(element: bytes) -> tuple[bytes, float] | None:

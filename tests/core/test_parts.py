@@ -32,7 +32,7 @@ from progress_sse.core.errors import (
     TooManyPartsError,
 )
 from progress_sse.core.model import Liveness, Session, StepAdvance, StepDefinition, StepProgress
-from progress_sse.core.parts import Part, PartCounts, Parts, PartStatus
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS, Part, PartCounts, Parts, PartStatus
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from tests.core.samples import DEFINITIONS, T0, T1, T2, after, session_with
 
@@ -263,6 +263,15 @@ class TestEnd:
         assert parts_of(session)["a"].elapsed_ms == 0
         part = parts_of(session)["b"]
         assert (part.status, part.error, part.elapsed_ms) == (status, error, 1000)
+
+    @pytest.mark.parametrize(
+        "command", [Complete(1, success=False, error="x" * 8192), Finish(success=False, error="x" * 8192)]
+    )
+    def test_end_with_no_longer_an_error_than_a_part_may_have(self, command: Command) -> None:
+        """That of the step may be long, and each of its parts shows it."""
+        session = after(reported(started(3), ("a", "running")), command, now=T2)
+        assert parts_of(session)["a"].error == "x" * MAX_PART_TEXT_CHARS
+        assert step_of(session).error == "x" * 8192
 
     def test_are_forgotten_by_a_start(self) -> None:
         """And by a skip."""

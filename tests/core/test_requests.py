@@ -12,6 +12,7 @@ from progress_sse.core.commands import (
     Acknowledge,
     Advance,
     Ask,
+    Beat,
     Command,
     Complete,
     Create,
@@ -285,6 +286,15 @@ class TestCancel:
         session = after(accepting(), start, CANCEL, Stall(1, timestamp(T2), 1000), Lose(1, 2000))
         assert (session.progress.status, state(session)) == ("error", "too_late")
         assert state(after(session, Advance(1, 1, attempt_id="a"))) == "too_late"
+
+    def test_is_too_late_once_the_worker_of_a_finished_session_is_lost_again(self) -> None:
+        """It had come back after the end, so that there was something to cancel."""
+        lose = Stall(1, timestamp(T2), 1000), Lose(1, 2000)
+        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+        back = after(accepting(), start, *lose, Finish(success=False), Beat(1, attempt_id="a"))
+        assert (back.progress.status, back.progress.steps[1].status) == ("error", "running")
+        session = after(back, CANCEL, *lose)
+        assert (session.progress.steps[1].conclusion, state(session)) == ("lost", "too_late")
 
 
 class TestRetry:

@@ -63,6 +63,31 @@ def test_json_for_all_others(values: list[bytes]) -> None:
     assert not prefers_text(values)
 
 
+@pytest.mark.protocol("P-22.8")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b"text/event-stream, text/plain;q=0.5"],
+        [b"text/event-stream", b"text/*;q=0.9"],
+        [b"text/plain, text/event-stream"],
+        [b"text/*"],
+        [b"text/plain, application/json"],
+    ],
+)
+def test_events_for_clients_that_take_them_as_well(values: list[bytes]) -> None:
+    """A library that follows streams may name text besides."""
+    assert not prefers_text(values, to_events=True)
+
+
+@pytest.mark.protocol("P-22.8")
+@pytest.mark.parametrize(
+    "values", [[b"text/plain"], [b"text/plain, */*;q=0.1"], [b"text/event-stream;q=0.5, text/plain"]]
+)
+def test_a_stream_of_text_for_clients_that_like_it_better(values: list[bytes]) -> None:
+    """By the same weights."""
+    assert prefers_text(values, to_events=True)
+
+
 def test_a_long_header_is_parsed_in_linear_time() -> None:
     """A head may have 64 KiB; one that took longer would hold the whole server up."""
     for piece in (b"text/", b"text/plain;", b"text/a;q=0", b';q="', b"text/plain;q=1 ", b"a/b;\t", b"text/a,"):

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.request_parts import accepts_text, counted_caller, query_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import accepts_text_stream, counted_caller, query_of, session_id_of, session_ids_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -36,7 +36,7 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(service, request)
         except RateExceededError:
-            if accepts_text(request):
+            if accepts_text_stream(request):
                 raise
             return service.streams.refuse_by_rate()
 
@@ -48,7 +48,7 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
-    is_text = accepts_text(request)
+    is_text = accepts_text_stream(request)
     position = None if is_text else Position.parse(_last_event_id(request))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
