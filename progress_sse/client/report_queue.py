@@ -219,10 +219,10 @@ class ReportQueue:
         return self.inbox.is_open
 
     def learn(self, asked: AskedRequest) -> bool:
-        """Tell each job of this process that reports on the session what a reader asks; return whether it is news."""
+        """Tell each job of this process that works on the session what a reader asks; return whether it is news."""
         is_news = False
         for queue in (self, *(each for each in report_queues() if each.session_key == self.session_key)):
-            if queue.inbox.learn(asked, queue.acknowledge):
+            if queue.is_listening and queue.inbox.learn(asked, queue.acknowledge):
                 is_news = True
                 asked = asked._replace(state="seen")
         return is_news

@@ -308,3 +308,23 @@ async def test_other_kinds_of_requests_are_a_warning(
     with progress.step(1) as step:
         step.check()
     assert 'accepts must be a list of "cancel" and "retry"' in caplog.text
+
+
+async def test_a_request_is_told_only_to_jobs_that_are_under_way(shell: Shell) -> None:
+    """Another job of the same session, which has not begun or has ended, is neither asked nor created by it."""
+    called: list[Request] = []
+    async with AskingServer() as server:
+        ended, later = (shell.progress("a", steps=["One"], url=server.url, accepts=["cancel"]) for _ in range(2))
+        for other in (ended, later):
+            other.on_request(called.append)
+        await shell.call(ended.step(1), lambda number: number, 0)
+        assert await shell.flush(ended, SOON_S)
+        progress = shell.progress("a", steps=["One"], url=server.url, accepts=["cancel"])
+        job = asyncio.create_task(steps_until_cancelled(shell, progress))
+        await eventually(lambda: bool(server.waiting), SOON_S)
+        await server.ask("a", reason="wrong file")
+        await asyncio.wait_for(job, SOON_S)
+        later.step(1).check()
+        assert called == []
+        assert actions(server).count(("acknowledge", "seen")) == 1
+        await shell.close(ended)
