@@ -221,18 +221,21 @@ async def test_a_request_that_came_too_late_does_not_cancel_the_next_run(serve: 
     def session() -> dict[str, Any]:
         return httpx.get(path).json()  # type: ignore[no-any-return]
 
+    def ask(method: str, where: str, **body: Any) -> None:
+        httpx.request(method, where, json=body).raise_for_status()
+
     process = await start(TWO_RUNS, server)
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     for run in range(2):
-        httpx.put(f"{path}?replace=true", json={"steps": [{"name": "One"}]}).raise_for_status()
+        ask("PUT", f"{path}?replace=true", steps=[{"name": "One"}])
         process.stdin.write(b"begin\n")
         await eventually(lambda: "accepts" in session(), SOON_S)
         if run == 0:
-            httpx.post(f"{path}/requests", json={"kind": "cancel"}).raise_for_status()
+            ask("POST", f"{path}/requests", kind="cancel")
             await eventually(lambda: session()["requests"][0]["state"] == "seen", SOON_S)
         process.stdin.write(b"end\n")
         assert await asyncio.wait_for(process.stdout.readline(), SOON_S) == b"True\n"
         assert session()["status"] == "completed"
     process.stdin.close()
     assert await output_of(process) == ""
-
