@@ -50,10 +50,6 @@ class Request:
         self.is_declined = False
         self._acknowledge = acknowledge
 
-    def say_seen(self) -> None:
-        """Say that the job knows of it."""
-        self._acknowledge(self.id, "seen", "")
-
     def honour(self, message: str = "") -> None:
         """Say that the job has done what was asked. A request to cancel then raises nothing."""
         self.is_settled = True
@@ -110,6 +106,7 @@ class Inbox:
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
         self._in_doubt: Request | None = None
+        self._acknowledge: Acknowledge | None = None
 
     @property
     def is_open(self) -> bool:
@@ -120,13 +117,14 @@ class Inbox:
         """Take in a request; return whether it was not known and this job takes it."""
         if asked.kind not in self.accepts:
             return False
+        self._acknowledge = acknowledge
         request = Request(asked, acknowledge, self.exception)
         if self._known.setdefault(asked.id, request) is not request:
             return False
         if len(self._known) > MAX_KNOWN:
             self._known.pop(next(iter(self._known)), None)
         if asked.state == "asked":
-            request.say_seen()
+            acknowledge(asked.id, "seen", "")
         if self.announce is None or not self.announce(request):
             self.proceed(request)
         return True
@@ -150,7 +148,8 @@ class Inbox:
         if request is None or request.is_settled or request.id == CANCELLED_BEFORE:
             return
         self._in_doubt = request
-        request.say_seen()
+        if self._acknowledge is not None:
+            self._acknowledge(request.id, "seen", "")
 
     def confirm(self, request_id: str) -> None:
         """Act on a request that was in doubt: the server has said that it is open."""
