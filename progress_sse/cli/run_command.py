@@ -124,6 +124,7 @@ def run(command: tuple[str, ...], target: Target) -> int:
     else:
         step.fail(outcome.error)
     with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(WAKE, signal.SIG_IGN)  # A reader may still ask, and the signal would end us.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         progress.close()
     return outcome.status

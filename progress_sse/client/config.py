@@ -39,7 +39,7 @@ class Options(TypedDict, total=False):
             ends no session that is not open-ended.
         accepts: What readers of the session may ask of the job: `"cancel"`, `"retry"` or both; the default is nothing.
             Where it may be cancelled, `check` and `track` of its steps raise `Cancelled` once a reader asks for that.
-            A session that was created elsewhere is told with the first step.
+            A session that was created elsewhere is told with the step that begins the work.
     """
 
     url: str | None

@@ -256,6 +256,7 @@ class Reporter(SessionReports):
     def _enter(self) -> None:
         self._outer = active()
         self._entered_in = os.getpid()
+        self.begin_work()
         self.inbox.is_entered = True
         _reporter.set(self)
         self._guard(self._begin)

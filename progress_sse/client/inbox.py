@@ -4,7 +4,8 @@ The sender of the session's reports, or a listener (``listening``), calls `learn
 and answer. Each of these touches shared state by single calls into C only, as in the other parts of a queue.
 
 A request to cancel is meant for the steps that run when it comes. Once a block was left by `Cancelled`, steps that the
-job starts after that, to clean up, are not asked any more.
+job starts after that, to clean up, are not asked any more. Where no step was left running, the session may have ended
+since, or another run have begun: a request is then `in doubt` until the server has said that it is still open.
 """
 
 import logging
@@ -20,6 +21,9 @@ from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
 
 _logger: Final = logging.getLogger("progress_sse.client")
+
+CANCELLED_BEFORE: Final = "cancelled-before-it-began"
+"""The id of a request that the server has honoured before the job began."""
 
 MAX_KNOWN: Final = 100
 """Requests of a session that are remembered, so that each is told once."""
@@ -101,6 +105,8 @@ class Inbox:
         self.scopes: dict[Scope, None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
+        self._in_doubt: Request | None = None
+        self._acknowledge: Acknowledge | None = None
 
     @property
     def is_open(self) -> bool:
@@ -111,6 +117,7 @@ class Inbox:
         """Take in a request; return whether it was not known and this job takes it."""
         if asked.kind not in self.accepts:
             return False
+        self._acknowledge = acknowledge
         request = Request(asked, acknowledge, self.exception)
         if self._known.setdefault(asked.id, request) is not request:
             return False
@@ -134,6 +141,22 @@ class Inbox:
         for scope in whole:
             scope.cancel(request)
 
+    def doubt(self) -> None:
+        """Ask the server whether the request to cancel is still open, as the job begins after it had nothing to do."""
+        self._known.pop(CANCELLED_BEFORE, None)  # The next start tells it again.
+        request, self.cancel = self.cancel, None
+        if request is None or request.is_settled or request.id == CANCELLED_BEFORE:
+            return
+        self._in_doubt = request
+        if self._acknowledge is not None:
+            self._acknowledge(request.id, "seen", "")
+
+    def confirm(self, request_id: str) -> None:
+        """Act on a request that was in doubt: the server has said that it is open."""
+        request, self._in_doubt = self._in_doubt, None
+        if request is not None and request.id == request_id:
+            self.proceed(request)
+
     def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
         """Return the request to cancel that a step, or the job as a whole, is to act on.
 
@@ -154,6 +177,7 @@ class Inbox:
 
     def settle(self) -> None:
         """Note that a block was left for the request to cancel: the report of that honours it."""
+        self._in_doubt = None
         if self.cancel is not None:
             self.cancel.is_settled = True
 

@@ -4,7 +4,8 @@ The sessions of one server are asked about together, up to `MAX_SESSIONS` in a r
 reader asks for something. A session that begins to listen joins such a group, which is then asked about anew. A session
 that listens for less than `DELAY_S` causes no request.
 
-* **The first request of a group does not wait.** It tells what other workers of the sessions have seen already.
+* **The first request of a group does not wait**, nor does the one after a pause. It tells what other workers of the
+  sessions have seen already.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
 * **A server that does not tell requests** is not asked again. Answers to reports may still bear them.
 """
@@ -80,6 +81,7 @@ class Group(Generic[Q]):
         self.is_over = False
         self.is_refused = False
         self._members = [ref(queue) for queue in queues]
+        self._asked = [queue.session_id for queue in queues]
         self._wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
 
@@ -89,8 +91,13 @@ class Group(Generic[Q]):
         return [each for each in held if each is not None and each.is_listening and each.sender is self._owner]
 
     def session_ids(self) -> list[str]:
-        """Return the sessions to ask about."""
-        return list(dict.fromkeys(queue.session_id for queue in self.queues()))
+        """Return the sessions to ask about now."""
+        self._asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
+        return self._asked
+
+    def asks_about(self, queue: Q) -> bool:
+        """Return whether the request under way is about the queue's session, which may have ceased to listen."""
+        return not self.is_over and queue.session_id in self._asked
 
     @property
     def wait_s(self) -> int:
@@ -99,19 +106,20 @@ class Group(Generic[Q]):
 
     def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
         """Tell the queues what their readers ask; return the seconds until the next request, infinity for never."""
-        waited_s, self._wait_s = self._wait_s, WAIT_S
+        waited_s, self._wait_s = self._wait_s, 0
         if isinstance(answer, ReportAnswer):
             may_tell = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
             if not may_tell and answer.problem != _NO_SESSION:
                 self.is_refused = True
                 return math.inf
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
-        if self._tell(answer):
+        is_news, is_early = self._tell(answer), took_s < waited_s * _EARLY
+        if is_news or (waited_s and not is_early):
             self._backoff.reset()
-        elif took_s >= waited_s * _EARLY:
-            self._backoff.reset()
-            return 0
-        return self._pause_s()
+        if is_news or is_early:
+            return self._pause_s()
+        self._wait_s = WAIT_S
+        return 0
 
     def _tell(self, asked: Asked) -> bool:
         is_news = False
@@ -150,7 +158,7 @@ class ListenSchedule(Generic[Q]):
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
             self._refused.add(queue.destination)
-        if queue.destination not in self._refused and (group is None or group.is_over):
+        if queue.destination not in self._refused and (group is None or not group.asks_about(queue)):
             self._new[queue] = now + DELAY_S
 
     def wake_at(self) -> float:
@@ -171,7 +179,7 @@ class ListenSchedule(Generic[Q]):
         for group in self._groups:
             members = group.queues()
             if group.destination == destination and len(members) + len(queues) <= MAX_SESSIONS:
-                replaced, queues = group, [*members, *queues]
+                replaced, queues = group, list(dict.fromkeys([*members, *queues]))
                 self._groups.remove(group)
                 break
         joined = Group(destination, queues, self._owner)

@@ -5,7 +5,11 @@ from progress_sse.client.reports import StepRef
 
 
 class OwnSteps:
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        has_ended_any: Whether the job has ended or left a step or a part.
+    """
 
     def __init__(self) -> None:
         """Begin without steps."""
@@ -13,6 +17,7 @@ class OwnSteps:
         self._running: dict[StepRef, None] = {}
         self._ended: set[StepRef] = set()
         self._parts: dict[tuple[StepRef, str], None] = {}
+        self.has_ended_any = False
 
     def start(self, step: StepRef, lease: Lease | None) -> None:
         """Record that the job starts a step, by this attempt."""
@@ -21,7 +26,7 @@ class OwnSteps:
 
     def end(self, step: StepRef) -> None:
         """Record that the job ends a step."""
-        self._running.pop(step, None)
+        self.leave(step)
         self._ended.add(step)
 
     def start_part(self, step: StepRef, part: str) -> None:
@@ -31,10 +36,12 @@ class OwnSteps:
     def end_part(self, step: StepRef, part: str) -> None:
         """Record that the job ends a part."""
         self._parts.pop((step, part), None)
+        self.has_ended_any = True
 
     def leave(self, step: StepRef) -> None:
         """Record that the job has left a step, which ends by its parts."""
         self._running.pop(step, None)
+        self.has_ended_any = True
 
     def end_all(self) -> None:
         """Record that the job ends the session."""

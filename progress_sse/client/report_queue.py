@@ -22,14 +22,11 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.inbox import Inbox
+from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
 from progress_sse.client.reports import Acknowledge, Create, Queueable
 from progress_sse.core.requests import Acknowledgement
-
-CANCELLED_BEFORE: Final = "cancelled-before-it-began"
-"""The id of a request that the server has honoured before the job began."""
 
 _logger: Final = logging.getLogger("progress_sse.client")
 
@@ -219,10 +216,10 @@ class ReportQueue:
         return self.inbox.is_open
 
     def learn(self, asked: AskedRequest) -> bool:
-        """Tell each job of this process that reports on the session what a reader asks; return whether it is news."""
+        """Tell each job of this process that works on the session what a reader asks; return whether it is news."""
         is_news = False
         for queue in (self, *(each for each in report_queues() if each.session_key == self.session_key)):
-            if queue.inbox.learn(asked, queue.acknowledge):
+            if queue.is_listening and queue.inbox.learn(asked, queue.acknowledge):
                 is_news = True
                 asked = asked._replace(state="seen")
         return is_news
@@ -320,7 +317,11 @@ class ReportQueue:
             self._outbox.take(requests, [answer], now)
         else:
             self._outbox.refuse(requests, answer, now)
-        self._learn_from([answer] if isinstance(answer, ReportAnswer) else answer)
+        answers = [answer] if isinstance(answer, ReportAnswer) else answer
+        for request, each in zip(requests, answers, strict=False):
+            if isinstance(request.report, Acknowledge) and each.is_success:
+                self.inbox.confirm(request.report.request)
+        self._learn_from(answers)
 
     def _learn_from(self, answers: Sequence[ReportAnswer]) -> None:
         for answer in answers:

@@ -139,8 +139,16 @@ class SessionReports(ABC):
         if request is not None and isinstance(error, Cancelled):  # No step has ended by it.
             request.honour()
 
+    def begin_work(self) -> None:
+        """Note that the job is about to start a step: where none is under way, the session may be another one now."""
+        if self.own_steps.are_under_way or not self.own_steps.has_ended_any:
+            return
+        self.inbox.doubt()
+        if not self.inbox.is_entered:
+            self._has_said_accepts = False
+
     def say_accepts(self) -> None:
-        """Say once what this job may be asked for, if the session was created elsewhere."""
+        """Say what this job may be asked for, if the session was created elsewhere, and this one was not told."""
         if self.inbox.accepts and self._creation is None and not self._has_said_accepts:
             self._has_said_accepts = True
             self.put(lambda: partial(self._of_session, Describe(accepts=self.inbox.accepts)))

@@ -73,6 +73,7 @@ class StepReports:
 
     def start(self) -> None:
         """Report that the step starts, anew if it had started before. Entering the block does that."""
+        self.reporter.begin_work()
         self.reporter.put(
             lambda: partial(
                 self._started,

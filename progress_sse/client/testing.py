@@ -141,6 +141,7 @@ class _Recording(NullSink):
 
     def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
         self.put(lambda: lambda: Acknowledge(request, state, message))
+        self._inbox.confirm(request)
 
     def _record(self, entry: Queueable) -> None:
         self._recorder.reports.append((self.session_id, entry.read() if isinstance(entry, Latest) else entry))

@@ -356,3 +356,18 @@ async def test_the_button_needs_a_token_with_the_right(tmp_path: Path, open_page
                 requests = f"{server.url}/api/progress/{sid}/requests"
                 await shown.until(f"performance.getEntriesByName('{requests}').length")
                 await expect(cancel_button(shown.page)).to_be_hidden()
+
+
+async def test_a_request_that_was_refused_is_announced(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """The keyboard's focus stays on the button, and the text beside it is read only where it is looked for."""
+    session = await StubbedSession.open(await running(worker, sid), server, open_page)
+    shown, page = session.shown, session.shown.page
+    session.refusal = 422
+    await cancel_button(page).click()
+    await page.get_by_role("button", name="Cancel the job").click()
+    await expect(said(shown)).to_have_text("The server did not answer. Try again.")
+    await page.clock.fast_forward(10_000)
+    await expect(page.locator("#milestone")).to_have_text("The server did not answer. Try again.")
+    assert len(session.asked) == 1

@@ -131,3 +131,26 @@ def test_a_command_that_ignores_sigterm_is_killed(serve: Serve, tmp_path: Path) 
     session, status = stopped(serve, tmp_path, f"trap '' TERM; : > {tmp_path}/begun; while :; do sleep 0.1; done")
     assert status == 137
     assert session["conclusion"] == "cancelled"
+
+
+ASKED_LATE = """
+from progress_sse.cli import run_command
+from progress_sse.cli.stop_command import CommandStop
+from progress_sse.client.exchange import AskedRequest
+from progress_sse.client.inbox import Request
+
+class AskedAtItsEnd(CommandStop):
+    @property
+    def cancellation(self):
+        self.ask(Request(AskedRequest("1", "cancel"), lambda *_: None))
+        return super().cancellation
+
+run_command.CommandStop = AskedAtItsEnd
+raise SystemExit(run_command.run(("true",), run_command.Target(None, None, None, None, None, cancel=True)))
+"""
+
+
+def test_a_request_after_the_end_of_the_command_is_too_late() -> None:
+    """It ends neither the command's step as cancelled nor the process that reports the end."""
+    result = subprocess.run([sys.executable, "-c", ASKED_LATE], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")

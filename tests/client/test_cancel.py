@@ -147,19 +147,32 @@ async def test_many_sessions_are_asked_about_in_several_requests(shell: Shell) -
 
 
 async def test_an_attached_job_says_what_it_accepts(shell: Shell) -> None:
-    """It does so once, with its first step."""
-    with recording() as recorder:
-        progress = shell.progress.attach("a", accepts=["retry", "cancel"])
+    """It does so once in a block, and else with each step that begins while none runs: it may be another run's."""
+    described = Describe(accepts=("cancel", "retry"))
+
+    def work(progress: Reporter) -> None:
         for number in (1, 2):
             with progress.step(number):
                 pass
-    assert recorder.of("a") == [
-        Start(1),
-        Describe(accepts=("cancel", "retry")),
-        Complete(1),
-        Start(2),
-        Complete(2),
-    ]
+
+    with recording() as recorder:
+        for session_id in ("a", "b"):
+            progress = shell.progress.attach(session_id, accepts=["retry", "cancel"])
+            await (shell.run(work, progress) if session_id == "a" else asyncio.to_thread(work, progress))
+    assert recorder.of("a") == [Start(1), described, Complete(1), Start(2), Complete(2)]
+    assert recorder.of("b") == [Start(1), described, Complete(1), Start(2), described, Complete(2)]
+
+
+async def test_a_request_that_no_step_has_heeded_is_raised_in_the_next_one(shell: Shell) -> None:
+    """The server is asked first whether it is still open."""
+    with recording() as recorder:
+        progress = shell.progress("a", steps=["One", "Two"], accepts=["cancel"])
+        with progress.step(1):
+            request = recorder.ask("a")
+        progress.step(2).start()
+        with pytest.raises(Cancelled):
+            progress.step(2).check()
+    assert recorder.of("a")[-3:] == [Complete(1), Acknowledge(request, "seen"), Start(2)]
 
 
 async def test_a_request_that_came_before_is_raised_in_the_first_turn(shell: Shell) -> None:
@@ -308,3 +321,23 @@ async def test_other_kinds_of_requests_are_a_warning(
     with progress.step(1) as step:
         step.check()
     assert 'accepts must be a list of "cancel" and "retry"' in caplog.text
+
+
+async def test_a_request_is_told_only_to_jobs_that_are_under_way(shell: Shell) -> None:
+    """Another job of the same session, which has not begun or has ended, is neither asked nor created by it."""
+    called: list[Request] = []
+    async with AskingServer() as server:
+        ended, later = (shell.progress("a", steps=["One"], url=server.url, accepts=["cancel"]) for _ in range(2))
+        for other in (ended, later):
+            other.on_request(called.append)
+        await shell.call(ended.step(1), lambda number: number, 0)
+        assert await shell.flush(ended, SOON_S)
+        progress = shell.progress("a", steps=["One"], url=server.url, accepts=["cancel"])
+        job = asyncio.create_task(steps_until_cancelled(shell, progress))
+        await eventually(lambda: bool(server.waiting), SOON_S)
+        await server.ask("a", reason="wrong file")
+        await asyncio.wait_for(job, SOON_S)
+        later.step(1).check()
+        assert called == []
+        assert actions(server).count(("acknowledge", "seen")) == 1
+        await shell.close(ended)

@@ -7,6 +7,7 @@ import signal
 import sys
 import textwrap
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -27,6 +28,7 @@ async def start(program: str, server: AskingServer | Server) -> asyncio.subproce
         "-c",
         textwrap.dedent(program),
         env={"PROGRESS_SSE_URL": server.url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -194,3 +196,46 @@ async def test_a_reader_of_a_real_server_cancels_a_process(serve: Serve) -> None
         session = (await client.get(path)).json()
     assert (session["status"], session["conclusion"]) == ("error", "cancelled")
     assert [(each["id"], each["state"]) for each in session["requests"]] == [(asked.json()["id"], "honoured")]
+
+
+TWO_RUNS = """
+import sys
+from progress_sse import Progress
+
+progress = Progress.attach(accepts=["cancel"])
+for run in range(2):
+    sys.stdin.readline()
+    with progress.step(1) as step:
+        sys.stdin.readline()
+        if run == 1:
+            step.check()
+    print(progress.flush(20), flush=True)
+"""
+
+
+async def test_a_request_that_came_too_late_does_not_cancel_the_next_run(serve: Serve) -> None:
+    """A process that goes on as before takes requests of that run, too."""
+    server = serve()
+    path = server.url + session_path("nightly")
+
+    def session() -> dict[str, Any]:
+        return httpx.get(path).json()  # type: ignore[no-any-return]
+
+    def ask(method: str, where: str, **body: Any) -> None:
+        httpx.request(method, where, json=body).raise_for_status()
+
+    process = await start(TWO_RUNS, server)
+    assert process.stdin
+    assert process.stdout
+    for run in range(2):
+        ask("PUT", f"{path}?replace=true", steps=[{"name": "One"}])
+        process.stdin.write(b"begin\n")
+        await eventually(lambda: "accepts" in session(), SOON_S)
+        if run == 0:
+            ask("POST", f"{path}/requests", kind="cancel")
+            await eventually(lambda: session()["requests"][0]["state"] == "seen", SOON_S)
+        process.stdin.write(b"end\n")
+        assert await asyncio.wait_for(process.stdout.readline(), SOON_S) == b"True\n"
+        assert session()["status"] == "completed"
+    process.stdin.close()
+    assert await output_of(process) == ""

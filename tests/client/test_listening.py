@@ -58,9 +58,20 @@ def test_a_server_that_answers_early_is_asked_again_after_growing_pauses() -> No
     queue = Queue()
     asked = group(queue)
     asked.take([("a", CANCEL)], 1)
-    assert [asked.take([("a", CANCEL)], 0.1) for _ in range(7)] == [1, 2, 4, 8, 10, 10, 10]
-    assert asked.take([], WAIT_S) == 0
+    pauses = [asked.take([("a", CANCEL)], 0.1) for _ in range(14)]
+    assert pauses[1::2] == [1, 2, 4, 8, 10, 10, 10]
+    assert [asked.take([], asked.wait_s) for _ in range(2)] == [0, 0]
     assert asked.take([], 0) == 0.5
+
+
+def test_no_request_waits_after_a_pause() -> None:
+    """Another worker may have seen meanwhile what a reader has asked, and the server would not tell of that at once."""
+    asked = group(Queue())
+    for answer in ([("a", CANCEL)], ReportAnswer(0)):
+        assert asked.wait_s == WAIT_S
+        assert asked.take(answer, 1) > 0
+        assert asked.wait_s == 0
+        assert asked.take([], 0) == 0
 
 
 def test_failures_are_repeated_after_growing_pauses() -> None:
@@ -100,6 +111,22 @@ def test_a_session_is_due_after_a_moment() -> None:
     assert due(schedule, 5) == []
     assert due(schedule, 5 + DELAY_S) == [[long]]
     assert schedule.wake_at() == math.inf
+
+
+def test_a_session_that_listens_again_is_asked_about_anew() -> None:
+    """The request under way may be without it, and would be answered much later."""
+    schedule = ListenSchedule[Queue](OWNER)
+    steady, paused = Queue("a"), Queue("b")
+    for queue in (steady, paused):
+        schedule.check(queue, 0)
+    [(former, _)] = schedule.take_due(1)
+    paused.is_listening = False
+    assert former.session_ids() == ["a"]
+    paused.is_listening = True
+    for queue in (steady, paused):
+        schedule.check(queue, 1)
+    [(joined, replaced)] = schedule.take_due(2)
+    assert (joined.session_ids(), replaced) == (["a", "b"], former)
 
 
 def test_a_later_session_joins_the_group_of_its_server() -> None:

@@ -23,10 +23,14 @@ export class SessionControls {
   #requests;
   #row;
   #failure;
+  #language;
   #options;
+  /** Why a request was not made, as it was announced last. @type {SessionRequests["failure"]} */
+  #announced = null;
 
   /** @param {Language} language @param {ControlOptions} options */
   constructor(language, options) {
+    this.#language = language;
     this.#options = options;
     this.#requests = new SessionRequests(options.onChange);
     this.#row = new RequestRow(language, this.#requests, options.jobName);
@@ -55,10 +59,18 @@ export class SessionControls {
     this.#requests.update(data);
     const [focused] = this.elements.flatMap((element) => focusedIn(element) ?? []);
     this.#row.show(data);
+    this.#announceFailure();
     this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
     // What was pressed or said, and goes, leaves the focus to what is said in its place.
     if (!focused?.matches(".cancel, .retry, .request-text") || !focused.closest("[hidden]")) return;
     if (!this.#row.focus()) this.#options.onFocusLost();
+  }
+
+  /** The state of a request is told by the session's data, and a request that was not made is not in there. */
+  #announceFailure() {
+    const { failure } = this.#requests;
+    if (failure && failure !== this.#announced) this.#options.announce(this.#language.text(failure));
+    this.#announced = failure;
   }
 
   /** @param {Progress} data */
