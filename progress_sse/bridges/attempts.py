@@ -64,8 +64,7 @@ def step_of(session_id: str, number: StepRef, part: str | None = None, *, may_ca
     """Return the step of a session, or a part of it, not yet started."""
     accepts: list[RequestKind] = ["cancel"] if may_cancel else []
     progress = Progress.attach(session_id, accepts=accepts) if is_diverted() else _kept_progress(session_id)
-    if may_cancel:  # Other tasks of the session may not.
-        progress.inbox.accepts = tuple(accepts)
+    progress.inbox.accepts = tuple(accepts)  # As the newest task of the session says: others may not have opted in.
     step = progress.step(number)
     return step if part is None else step.part(part)
 

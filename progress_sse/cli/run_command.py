@@ -239,7 +239,7 @@ def _wait(pid: int, stop: CommandStop) -> int:
         received = stop.next_signal(pid, {*PASSED_ON, signal.SIGCHLD})
         if received.si_signo != signal.SIGCHLD:
             if not _is_shared(received):
-                os.kill(pid, received.si_signo)
+                stop.send(pid, received.si_signo)
             continue
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:

@@ -59,15 +59,16 @@ class CommandStop:
             received = signal.sigwaitinfo(waited_for) if left_s is None else signal.sigtimedwait(waited_for, left_s)
             if received is None:
                 self._kill_at = None
-                self._send(pid, signal.SIGKILL)
+                self.send(pid, signal.SIGKILL)
             elif received.si_signo != WAKE:
                 return received
             elif self._request is not None and not self._has_begun:
                 self._has_begun = True
                 self._kill_at = time.monotonic() + GRACE_S
-                self._send(pid, signal.SIGTERM)
+                self.send(pid, signal.SIGTERM)
 
-    def _send(self, pid: int, number: int) -> None:
+    def send(self, pid: int, number: int) -> None:
+        """Send the command a signal, and its whole group if that is its own."""
         with contextlib.suppress(ProcessLookupError):
             if self.has_group:
                 os.killpg(pid, number)

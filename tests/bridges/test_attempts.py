@@ -32,6 +32,14 @@ def test_attempts_of_a_session_keep_their_order() -> None:
     assert step_of("0", 1).reporter is not first
 
 
+def test_a_task_that_does_not_say_so_is_not_cancelled() -> None:
+    """Though an earlier task of its session in this process may be, with which it shares what reports."""
+    before, after = step_of("mixed", 1, may_cancel=True).reporter, step_of("mixed", 2).reporter
+    assert after is before
+    assert after.inbox.accepts == ()
+    assert step_of("mixed", 3, may_cancel=True).reporter.inbox.accepts == ("cancel",)
+
+
 def test_tests_of_tasks_record_what_they_report() -> None:
     """Each recording is separate, even for a session that was reported before."""
     app = Celery("tests", set_as_current=False)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.serving import ROOT, session_path
+from tests.harness.serving import ROOT, Server, session_path
 
 HELD_DESCRIPTORS = """
 import os
@@ -81,10 +82,26 @@ wait
 """
 
 
+def cancel(server: Server, _process: subprocess.Popen[bytes]) -> None:
+    """Ask as a reader does."""
+    request = {"kind": "cancel", "reason": "wrong disk"}
+    assert httpx.post(server.url + session_path("nightly", "requests"), json=request).status_code == 202
+
+
+def terminate(_server: Server, process: subprocess.Popen[bytes]) -> None:
+    """End the reporting process, as an operator does."""
+    process.terminate()
+
+
 def stopped(
-    serve: Serve, folder: Path, work: str, child: str = "exec sleep 60", *options: str
+    serve: Serve,
+    folder: Path,
+    work: str,
+    child: str = "exec sleep 60",
+    *options: str,
+    stop: Callable[[Server, subprocess.Popen[bytes]], None] = cancel,
 ) -> tuple[dict[str, Any], int]:
-    """Cancel a command that has a child, and return its session and the exit status."""
+    """Stop a command that has a child, and return its session and the exit status."""
     server = serve()
     script = CANCELLABLE.format(work=work, child=child)
     arguments = ["run", "--session", "nightly", "--cancel", *options, "--", "sh", "-c", script]
@@ -100,29 +117,43 @@ def stopped(
         ):
             assert time.monotonic() < until
             time.sleep(0.05)
-        asked = httpx.post(
-            server.url + session_path("nightly") + "/requests", json={"kind": "cancel", "reason": "wrong disk"}
-        )
-        assert asked.status_code == 202
+        stop(server, process)
         status = process.wait(30)
     return httpx.get(server.url + session_path("nightly")).json(), status
+
+
+def child_that_says_so(folder: Path) -> str:
+    """Return a child that leaves a file when it gets SIGTERM."""
+    trap = f'exec 2>/dev/null; trap "echo ended > {folder}/child; exit" TERM'
+    return f"{trap}; : > {folder}/begun; while :; do sleep 0.05; done"
+
+
+def wait_for_child(folder: Path) -> None:
+    """Wait until the child has got its SIGTERM."""
+    until = time.monotonic() + 10
+    while not (folder / "child").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("options", [(), ("--step", "1")])
 def test_a_reader_stops_a_command(serve: Serve, tmp_path: Path, options: tuple[str, ...]) -> None:
     """SIGTERM goes to its whole group, and the step ends as cancelled."""
-    trap = f'exec 2>/dev/null; trap "echo ended > {tmp_path}/child; exit" TERM'
-    child = f"{trap}; : > {tmp_path}/begun; while :; do sleep 0.05; done"
-    session, status = stopped(serve, tmp_path, ":", child, *options)
+    session, status = stopped(serve, tmp_path, ":", child_that_says_so(tmp_path), *options)
     assert status == 143
     assert session["steps"][0]["conclusion"] == "cancelled"
     assert session["steps"][0]["error"] == "wrong disk"
     assert session["requests"][0]["state"] == "honoured"
     assert session.get("conclusion") == (None if options else "cancelled")
-    until = time.monotonic() + 10
-    while not (tmp_path / "child").exists():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for_child(tmp_path)
+
+
+def test_a_signal_reaches_the_group_of_a_command_that_readers_may_stop(serve: Serve, tmp_path: Path) -> None:
+    """It is no longer in the group of the process that gets the signal."""
+    session, status = stopped(serve, tmp_path, ":", child_that_says_so(tmp_path), stop=terminate)
+    assert status == 143
+    assert "conclusion" not in session
+    wait_for_child(tmp_path)
 
 
 @pytest.mark.full
