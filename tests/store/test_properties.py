@@ -1,49 +1,53 @@
-"""After any commands in any order, the published transitions of a session lead to its stored state."""
+"""After any commands in any order, stores hold what the state machine says, and transitions lead subscribers there."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, ReportPart
+from progress_sse.core import state_machine
+from progress_sse.core.commands import Ask, Beat, Command, Complete, Create, Delete, Describe, Finish, ReportPart, Skip
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.core.model import Position, StepDefinition
-from progress_sse.core.parts import PartStatus
 from progress_sse.store.backend import Backend
+from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import KEY_LIFETIME, Notification, Record, StorageLimits
-from progress_sse.wire import json_text
+from progress_sse.store.types import KEY_LIFETIME, Record, StorageLimits
 from tests.clock import ManualClock
+from tests.core.random_commands import any_command, maybe_lost
 from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
 from tests.store.conftest import BACKENDS
+from tests.store.model_sessions import ModelSessions
+from tests.store.subscriber import Subscriber
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 IDS = ("s", "S", "*")
 HISTORY = 8
+TICK_S = 0.5
 
-session_ids = st.sampled_from(IDS)
-step_numbers = st.integers(0, 4)
-keyed = st.sampled_from(["start", "start", "start", "complete", "create", "replace", "delete"])
-steps_of_all = st.lists(st.integers(1, 2), max_size=6)
+session_ids = st.sampled_from(["s", "s", *IDS])
+some_commands = st.lists(any_command, min_size=1, max_size=3)
+many_commands = st.lists(any_command, min_size=2, max_size=12)
+maybe_commands = st.lists(any_command, max_size=6)
+keyed = st.sampled_from(
+    ["start", "start", "complete", "skip", "part", "ask", "finish", "describe", "create", "replace", "delete"]
+)
 maybe = st.sampled_from([None, None, True, False])
-totals = st.sampled_from([None, None, 1, 2])
-part_statuses = st.sampled_from(["running", "success", "error"])
-texts = st.sampled_from(["", "a", "b\u2028\n", "日本語"])
 
 
 class Use(NamedTuple):
@@ -54,84 +58,34 @@ class Use(NamedTuple):
     at: datetime
 
 
-class Subscriber:
-    """Follows one session as a browser does: from a snapshot, by folding transitions into it."""
-
-    def __init__(self) -> None:
-        self.shown: dict[str, Any] | None = None
-        self.epoch = ""
-        self.n = 0
-        self.began_at = 0
-        self.published: dict[Position, bytes] = {}
-
-    def on_notification(self, notification: Notification) -> None:
-        if notification.record is None:
-            self.shown = None
-            return
-        if notification.is_fresh:
-            assert notification.record.position.epoch != self.epoch
-            self.begin(pending(notification.record), notification.record.position._replace(offset=0))
-        elif notification.record.position.epoch != self.epoch:
-            self.begin(json.loads(notification.record.body), notification.record.position)
-        assert self.shown is not None
-        for entry in notification.entries:
-            assert entry.offset == self.n + 1
-            self.n = entry.offset
-            self.published[Position(self.epoch, entry.offset)] = entry.data
-            fold(self.shown, json.loads(entry.data))
-        assert notification.record.position == Position(self.epoch, self.n)
-
-    def begin(self, shown: dict[str, Any], position: Position) -> None:
-        """Show a history that differs from all earlier ones."""
-        assert position.epoch not in {each.epoch for each in self.published}
-        self.shown, (self.epoch, self.n), self.began_at = shown, position, position.offset
-
-    def is_at(self, record: Record | None) -> bool:
-        """Whether the shown session is that record."""
-        return self.shown is None if record is None else record.position == Position(self.epoch, self.n)
-
-
-def pending(record: Record) -> dict[str, Any]:
-    """The JSON of the session before its first step."""
-    definitions = record.session.definitions
-    steps = [
-        {"step": n, "name": each.name, "status": "pending", "elapsed_ms": 0, "timeout_ms": each.timeout_ms}
-        for n, each in enumerate(definitions, start=1)
-    ]
-    return {
-        "session_id": record.session.progress.session_id,
-        "current_step": 0,
-        "total_steps": len(definitions),
-        "status": "pending",
-        "steps": steps,
-        "percentage": 0,
-        "estimated_remaining_ms": sum(each.estimated_ms for each in definitions),
-    }
-
-
-def fold(shown: dict[str, Any], data: dict[str, Any]) -> None:
-    """Apply a transition to the shown session: replace the step, and update the session."""
-    shown["steps"][data["step"]["step"] - 1] = data["step"]
-    shown.update(data["session"])
-
-
 class StoreMachine(RuleBasedStateMachine):
     """Any commands on three sessions, with and without keys, concurrent or not, while the clock jumps."""
 
     backend_kind = ""
     redis_url = ""
+    has_one_process = True
 
     @initialize()
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
-        path = Path(self.folder.name) / "progress.db"
-        self.backend: Backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY), self.redis_url)
-        self.store = ProgressStore(self.backend, clock=self.clock)
-        self.subscribers = {session_id: Subscriber() for session_id in IDS}
+        self.model = ModelSessions()
+        self.subscribers = {session_id: Subscriber(meets_gaps=not self.has_one_process) for session_id in IDS}
         self.used: dict[str, dict[str, Use]] = {session_id: {} for session_id in IDS}
+        self.open_store()
+
+    def new_store(self) -> ProgressStore:
+        path = Path(self.folder.name) / "progress.db"
+        backend = BACKENDS[self.backend_kind](path, StorageLimits(history=HISTORY), self.redis_url)
+        return ProgressStore(backend, clock=self.clock)
+
+    def open_store(self) -> None:
+        self.store = self.new_store()
+        self.backend: Backend = self.store.backend
         self.run(self.store.open)
+        self.watcher = LeaseWatcher(self.store, self.clock)
+        self.run(self.watcher.check)
         for session_id, subscriber in self.subscribers.items():
             self.run(self.backend.listen, session_id, subscriber.on_notification)
 
@@ -151,59 +105,46 @@ class StoreMachine(RuleBasedStateMachine):
     def load(self, session_id: str) -> Record | None:
         return self.run(self.backend.load, session_id)
 
-    def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> str:
-        """Apply a command, and return its outcome; an error must have changed nothing."""
-        before, published = self.load(session_id), len(self.subscribers[session_id].published)
-        try:
-            return self.run(self.store.apply, session_id, command, key).effect
-        except ProblemError as error:
-            assert self.load(session_id) == before
-            assert len(self.subscribers[session_id].published) == published
-            return type(error).__name__
+    def send(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> str:
+        """Apply a command to the store, and return its effect or the name of its error."""
+        return self.run(outcome_of, self.store, session_id, command, key)
 
+    def apply(self, session_id: str, command: Command) -> str:
+        """Apply a command to store and model."""
+        outcome = self.send(session_id, command)
+        assert outcome == self.model.apply(session_id, command, self.clock)
+        return outcome
+
+    def send_together(self, store: ProgressStore, session_id: str, commands: Sequence[Command]) -> None:
+        """Apply commands at once: the store commits them in their order, several together."""
+
+        async def all_of_them() -> Sequence[str]:
+            return await asyncio.gather(*(outcome_of(store, session_id, command) for command in commands))
+
+        assert self.run(all_of_them) == [self.model.apply(session_id, command, self.clock) for command in commands]
+
+    @rule(session_id=session_ids, commands=some_commands)
+    def apply_one_by_one(self, session_id: str, commands: list[Command]) -> None:
+        for command in commands:
+            self.apply(session_id, command)
+
+    @rule(session_id=session_ids, command=any_command)
     def apply_twice(self, session_id: str, command: Command) -> None:
-        """A repeat has the same outcome, and changes and publishes nothing."""
-        first, record = self.apply(session_id, command), self.load(session_id)
-        self.clock.advance(1)
-        published = len(self.subscribers[session_id].published)
-        assert self.apply(session_id, command) == first
-        assert self.load(session_id) == record
-        assert len(self.subscribers[session_id].published) == published
+        """Time passes before a report is sent again."""
+        self.apply(session_id, command)
+        self.pass_time(1)
+        self.apply(session_id, command)
 
-    @rule(session_id=session_ids, total_steps=st.integers(1, 3), replace=st.booleans())
-    def create(self, session_id: str, total_steps: int, replace: bool) -> None:
-        existed = self.load(session_id) is not None
-        definitions = tuple(StepDefinition(f"{session_id} {n}", n * 10, n) for n in range(total_steps))
-        outcome = self.apply(session_id, Create(definitions, replace))
-        assert outcome == (("replaced" if replace else "SessionExistsError") if existed else "created")
-
-    @rule(session_id=session_ids)
-    def delete(self, session_id: str) -> None:
-        existed = self.load(session_id) is not None
-        assert self.apply(session_id, Delete()) == ("deleted" if existed else "SessionNotFoundError")
-        assert self.load(session_id) is None
-
-    @rule(session_id=session_ids, step=step_numbers, timeout_ms=st.sampled_from([None, 0, 7]), parts_total=totals)
-    def start(self, session_id: str, step: int, timeout_ms: int | None, parts_total: int | None) -> None:
-        self.apply(session_id, self.store.start_command(step, timeout_ms)._replace(parts_total=parts_total))
-
-    @rule(session_id=session_ids, step=step_numbers, success=st.booleans(), message=texts, error=texts)
-    def complete(self, session_id: str, step: int, success: bool, message: str, error: str) -> None:
-        self.apply_twice(session_id, Complete(step, success, message, error))
-
-    @rule(session_id=session_ids, step=step_numbers, current=st.integers(-1, 3), total=st.none() | st.integers(0, 3))
-    def report(self, session_id: str, step: int, current: int, total: int | None) -> None:
-        self.apply_twice(session_id, Advance(step, current, total))
-
-    @rule(session_id=session_ids, step=step_numbers, part=st.sampled_from("abc"), status=part_statuses, message=texts)
-    def report_part(self, session_id: str, step: int, part: str, status: PartStatus, message: str) -> None:
-        self.apply_twice(session_id, ReportPart(step, part, status, message=message))
+    @rule(session_id=session_ids, commands=many_commands)
+    def apply_at_once(self, session_id: str, commands: list[Command]) -> None:
+        """Many workers and readers speak at the same time."""
+        self.send_together(self.store, session_id, commands)
 
     @rule(
         session_id=session_ids,
         name=st.sampled_from("abcdefghijkl"),
         kind=keyed,
-        step=step_numbers,
+        step=st.integers(0, 4),
         is_for_its_run=maybe,
         is_as_seen=maybe,
     )
@@ -223,37 +164,68 @@ class StoreMachine(RuleBasedStateMachine):
         commands: dict[str, Command] = {
             "start": self.store.start_command(step, None, run),
             "complete": Complete(step, run=run),
-            "create": Create((StepDefinition("x"),) * 3, replace=False),
+            "skip": Skip(step, run=run),
+            "part": ReportPart(step, name, "success", run=run),
+            "ask": Ask("cancel", f"{name} {step}", run=run),
+            "finish": Finish(success=step > 0, run=run),
+            "describe": Describe(name, accepts=("cancel", "retry"), run=run),
+            "create": Create((StepDefinition("x"),) * 3, replace=False, accepts=("cancel",)),
             "replace": Create((StepDefinition("x"),) * 3),
             "delete": Delete(),
         }
         command = commands[kind]._replace(only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
-        outcome = self.apply(session_id, command, IdempotencyKey(name, f"{kind} {step}"))
+        outcome = self.send(session_id, command, IdempotencyKey(name, f"{kind} {step}"))
         if first is not None and first.at >= now - KEY_LIFETIME:
             assert outcome == (first.outcome if first.digest == f"{kind} {step}" else "KeyReusedError")
-            assert self.load(session_id) == before
-        elif not outcome.endswith("Error"):
-            assert is_as_seen is not False
-            assert kind not in ("start", "complete") or run != "another"
+            return
+        assert outcome == self.model.apply(session_id, command, self.clock, position)
+        if not outcome.endswith("Error"):
             used.pop(name, None)
             used[name] = Use(f"{kind} {step}", outcome, now)
             for oldest in list(used)[:-HISTORY]:
                 del used[oldest]
 
-    @rule(session_id=session_ids, steps=st.lists(step_numbers, min_size=2, max_size=12))
-    def start_and_complete_at_once(self, session_id: str, steps: list[int]) -> None:
-        """Many workers report at the same time, on steps and on their parts."""
-        commands: list[Command] = []
-        for n, step in enumerate(steps):
-            part = ReportPart(step, str(n), "success" if n % 2 else "running")
-            commands += [Complete(step) if n % 2 else self.store.start_command(step, None), part]
+    @rule(ticks=st.sampled_from([1, 2, 3, 6]))
+    def pass_time(self, ticks: int) -> None:
+        """The server says of workers that were silent for their lease that they are stalled or lost, and of no other.
 
-        async def all_of_them() -> None:
-            updates = (self.store.apply(session_id, command) for command in commands)
-            for outcome in await asyncio.gather(*updates, return_exceptions=True):
-                assert not isinstance(outcome, BaseException) or isinstance(outcome, ProblemError)
+        After a restart, another server may move the clock of the leases on later. So it may say so later.
+        """
+        for _ in range(ticks):
+            self.clock.advance(TICK_S)
+            due = [(session_id, command) for session_id in IDS for command in self.judgement(session_id).commands]
+            self.run(self.watcher.check)
+            for session_id, command in due:
+                if self.has_one_process or self.is_ahead_of_model(session_id):
+                    self.model.apply(session_id, command, self.clock)
 
-        self.run(all_of_them)
+    @rule(session_id=session_ids, step=st.integers(1, 2), lost_after_ms=maybe_lost, ticks=st.integers(1, 3))
+    def work_under_a_lease(self, session_id: str, step: int, lost_after_ms: int | None, ticks: int) -> None:
+        """A worker is silent since its last sign of life, and not for longer."""
+        start = self.store.start_command(step, None)
+        start = start._replace(attempt_id="x", lease_ms=1000, lost_after_ms=lost_after_ms)
+        for command in (start, Beat(step, attempt_id="x")):
+            if self.apply(session_id, command) == "updated":
+                assert self.silence_ms(session_id, step) == 0
+                self.pass_time(ticks)
+                liveness = self.model.sessions[session_id].progress.steps[step].liveness
+                if self.has_one_process and liveness is not None and liveness.state == "live":
+                    assert self.silence_ms(session_id, step) == ticks * TICK_S * 1000
+
+    def silence_ms(self, session_id: str, step: int) -> int:
+        return self.run(self.backend.leases.silences, session_id, [step], self.clock.monotonic())[step].ms
+
+    def judgement(self, session_id: str) -> Judgement:
+        """What there is to say of silent workers, now and later."""
+        session = self.model.sessions.get(session_id)
+        if session is None:
+            return Judgement((), None)
+        steps, now = list(leased_steps(session)), self.clock.monotonic()
+        return judge(session, self.run(self.backend.leases.silences, session_id, steps, now))
+
+    def is_ahead_of_model(self, session_id: str) -> bool:
+        record = self.load(session_id)
+        return record is not None and record.session != self.model.sessions[session_id]
 
     @rule(seconds=st.sampled_from([-3600.0, -0.001, 0.5, 3600.0, 90_000.0]))
     def set_clock(self, seconds: float) -> None:
@@ -261,55 +233,61 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([0.0, 0.5, 24.0]))
     def clean_up(self, hours: float) -> None:
-        """Listeners are notified of removed sessions, and the returned count is right."""
+        """Old sessions are removed, but not those of which a server may have to say that a worker is silent."""
         for used in self.used.values():
             is_over = used and list(used.values())[-1].at < self.clock.now() - KEY_LIFETIME
-            if is_over and self.backend_kind in ("memory", "sqlite"):  # Redis expires keys by its own clock.
+            if is_over and self.has_one_process:  # Redis expires keys by its own clock.
                 used.clear()
-        before = [session_id for session_id in IDS if self.load(session_id)]
-        removed = self.run(self.store.cleanup_old_sessions, hours)
-        after = [session_id for session_id in IDS if self.load(session_id)]
-        assert len(before) - len(after) == removed
+        watched = set(self.run(self.backend.leases.watched))
+        assert {each for each in IDS if self.judgement(each).due_in_ms is not None} <= watched
+        limit = state_machine.age_limit(self.clock.now(), hours)
+        expired = set(self.model.expired(limit)) - watched
+        self.model.remove(expired)
+        assert self.run(self.store.cleanup_old_sessions, hours) == len(expired)
+
+    @precondition(lambda self: self.backend_kind != "memory")
+    @rule()
+    def restart(self) -> None:
+        """A new server finds the sessions, their transitions and the keys."""
+        self.run(self.store.aclose)
+        self.open_store()
 
     @invariant()
-    def fold_is_the_snapshot(self) -> None:
-        """Each subscriber shows, byte for byte, the answer to a poll."""
-        for session_id, subscriber in self.subscribers.items():
+    def store_is_the_model(self) -> None:
+        """What the store holds is what the state machine says, with what readers do not see."""
+        for session_id in IDS:
             record = self.load(session_id)
-            assert (record is None) == (subscriber.shown is None)
-            if record is not None:
-                assert record.position == Position(subscriber.epoch, subscriber.n)
-                assert json_text.encode_json(subscriber.shown) == record.body
+            assert (record.session if record is not None else None) == self.model.sessions.get(session_id)
+            assert (record.position.offset if record is not None else None) == self.model.offsets.get(session_id)
+
+    @invariant()
+    def subscribers_show_the_session(self) -> None:
+        """Each shows, byte for byte, the answer to a poll."""
+        for session_id, subscriber in self.subscribers.items():
+            subscriber.check(self.load(session_id))
 
     @invariant()
     def replay_is_what_was_published(self) -> None:
-        """A replay from each stored position is exactly the rest; from any other position there is none.
-
-        A subscriber that reads a new epoch late begins with a snapshot that contains transitions of that epoch. The
-        store may still keep them. Steps are replaced whole, so a replay of contained transitions changes no snapshot.
-        """
+        """A replay from each stored position is exactly the rest; from any other position there is none."""
         for session_id, subscriber in self.subscribers.items():
-            for n in range(subscriber.n + 2):
-                entries = self.run(self.backend.replay, session_id, Position(subscriber.epoch, n))
-                if subscriber.shown is None or not subscriber.n - HISTORY <= n <= subscriber.n:
-                    assert entries is None
-                    continue
-                if entries is None:
-                    assert n < subscriber.began_at
-                    continue
-                assert [entry.offset for entry in entries] == list(range(n + 1, subscriber.n + 1))
-                replayed = deepcopy(subscriber.shown)
-                for entry in entries:
-                    if entry.offset > subscriber.began_at:
-                        assert subscriber.published[Position(subscriber.epoch, entry.offset)] == entry.data
-                    fold(replayed, json.loads(entry.data))
-                assert replayed == subscriber.shown
+            epoch, newest = subscriber.position
+            for offset in range(max(0, newest - HISTORY - 1), newest + 2):
+                position = Position(epoch, offset)
+                subscriber.check_replay(position, self.run(self.backend.replay, session_id, position), HISTORY)
 
     @invariant()
     def elapsed_time_is_never_negative(self) -> None:
         """However the clock is set."""
-        for subscriber in self.subscribers.values():
-            assert all(step["elapsed_ms"] >= 0 for step in (subscriber.shown or {}).get("steps", []))
+        for session in self.model.sessions.values():
+            assert all(step.elapsed_ms >= 0 for step in session.progress.steps.values())
+
+
+async def outcome_of(store: ProgressStore, session_id: str, command: Command, key: IdempotencyKey | None = None) -> str:
+    """The effect of a command, or the name of the error that refuses it."""
+    try:
+        return (await store.apply(session_id, command, key)).effect
+    except ProblemError as error:
+        return type(error).__name__
 
 
 class StoreMachineOnMemory(StoreMachine):
@@ -328,6 +306,7 @@ class StoreMachineOnRedis(StoreMachine):
     """… on Redis, whose memory sometimes goes back to an earlier time, and which another process uses, too."""
 
     backend_kind = "redis"
+    has_one_process = False
     server: RedisServer
     moment: KeyDump | None = None
 
@@ -335,8 +314,7 @@ class StoreMachineOnRedis(StoreMachine):
     def open(self) -> None:
         super().open()
         self.client = self.server.client()
-        path = Path(self.folder.name) / "progress.db"
-        self.other = ProgressStore(BACKENDS["redis"](path, StorageLimits(history=HISTORY), self.redis_url))
+        self.other = self.new_store()
         self.run(self.other.open)
 
     def teardown(self) -> None:
@@ -347,24 +325,27 @@ class StoreMachineOnRedis(StoreMachine):
 
     @rule()
     def remember(self) -> None:
-        self.moment, self.used_by_then = KeyDump(self.client, self.folder.name), deepcopy(self.used)
+        self.moment = KeyDump(self.client, self.folder.name)
+        self.used_by_then, self.model_then = deepcopy(self.used), self.model.copy()
 
-    @rule(session_id=session_ids, lost=steps_of_all, others=steps_of_all)
-    def put_back(self, session_id: str, lost: list[int], others: list[int]) -> None:
+    @rule(session_id=session_ids, commands=many_commands)
+    def apply_elsewhere(self, session_id: str, commands: list[Command]) -> None:
+        """Another server tells this one what it changed."""
+        self.send_together(self.other, session_id, commands)
+        self.run(self.until_notified, session_id)
+
+    @rule(session_id=session_ids, lost=maybe_commands, others=maybe_commands)
+    def put_back(self, session_id: str, lost: list[Command], others: list[Command]) -> None:
         """Restore a time before some updates; later updates make a new history."""
         if self.moment is None:
             self.remember()
         assert self.moment is not None
-        self.start_together(self.store, session_id, lost)
+        self.send_together(self.store, session_id, lost)
         self.moment.restore()
-        self.used = deepcopy(self.used_by_then)
-        self.start_together(self.other, session_id, others)
+        self.used, self.model = deepcopy(self.used_by_then), self.model_then.copy()
+        self.send_together(self.other, session_id, others)
         for each in IDS:
             self.run(self.until_notified, each)
-
-    def start_together(self, store: ProgressStore, session_id: str, steps: list[int]) -> None:
-        """Start steps in one commit: with one message each, a competing change would be found before ours."""
-        self.run(store.apply_all, session_id, [(store.start_command(step, None), None) for step in steps])
 
     async def until_notified(self, session_id: str) -> None:
         record = await self.backend.load(session_id)

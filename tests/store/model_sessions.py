@@ -1,0 +1,61 @@
+"""The sessions as the state machine alone makes them: what every store must agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from progress_sse.core import state_machine
+from progress_sse.core.commands import Command, Create
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import Position, Session
+from tests.clock import ManualClock
+
+
+class ModelSessions:
+    """Sessions in a dictionary.
+
+    Attributes:
+        sessions: Each session that exists.
+        offsets: How many transitions each of them has had.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.offsets: dict[str, int] = {}
+
+    def copy(self) -> ModelSessions:
+        """The sessions as they are now."""
+        copied = ModelSessions()
+        copied.sessions, copied.offsets = dict(self.sessions), dict(self.offsets)
+        return copied
+
+    def apply(self, session_id: str, command: Command, clock: ManualClock, position: Position | None = None) -> str:
+        """Apply a command to a session at the position, and return its effect or the name of its error."""
+        before = self.sessions.get(session_id)
+        try:
+            outcome = state_machine.apply(session_id, before, command, clock.now())
+        except ProblemError as error:
+            return type(error).__name__
+        if not command.only_if(position):
+            return "PreconditionFailedError"
+        if outcome.session is None:
+            self.remove([session_id])
+            return "deleted"
+        self.sessions[session_id] = outcome.session
+        former = 0 if outcome.is_fresh else self.offsets[session_id]
+        self.offsets[session_id] = former + (outcome.event is not None)
+        if isinstance(command, Create):
+            return "created" if before is None else "replaced"
+        return "updated"
+
+    def remove(self, session_ids: Iterable[str]) -> None:
+        """Remove sessions."""
+        for session_id in session_ids:
+            del self.sessions[session_id], self.offsets[session_id]
+
+    def expired(self, limit: str) -> Iterator[str]:
+        """The sessions that are to be cleaned up, except those with a worker that holds a lease."""
+        for session_id, session in self.sessions.items():
+            progress = session.progress
+            if state_machine.is_expired(progress.status, progress.created_at, progress.updated_at, before=limit):
+                yield session_id
