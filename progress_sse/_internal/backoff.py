@@ -2,6 +2,12 @@
 
 import random
 from collections.abc import Callable
+from typing import Final
+
+chance_of_system: Final = random.SystemRandom().random
+"""Returns numbers from 0 to 1. It leaves alone the numbers that a job draws from `random` after a seed of its own, and
+processes that were forked draw different ones.
+"""
 
 
 class Backoff:
@@ -10,7 +16,7 @@ class Backoff:
     The random part spreads the load: clients that fail at the same time do not all come back at the same time.
     """
 
-    def __init__(self, first_s: float, longest_s: float, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, first_s: float, longest_s: float, chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without a failure.
 
         Args:

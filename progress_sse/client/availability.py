@@ -1,11 +1,10 @@
 """Whether a server answers, and when to send to it again. Pure: the time is an argument."""
 
 import math
-import random
 from collections.abc import Callable
 from typing import Final
 
-from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse.client.exchange import ReportAnswer
 
 FIRST_PAUSE_S: Final = 0.5
@@ -24,7 +23,7 @@ class Availability:
         not_before: The earliest time of the next request.
     """
 
-    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without a failure; `chance` gives numbers from 0 to 1."""
         self.reason: ReportAnswer | None = None
         self.not_before = -math.inf

@@ -11,12 +11,11 @@ that listens for less than `DELAY_S` causes no request.
 """
 
 import math
-import random
 from collections.abc import Callable, Hashable
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
-from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer
 
@@ -73,7 +72,7 @@ class Group(Generic[Q]):
     """
 
     def __init__(
-        self, destination: Hashable, queues: list[Q], owner: object, chance: Callable[[], float] = random.random
+        self, destination: Hashable, queues: list[Q], owner: object, chance: Callable[[], float] = chance_of_system
     ) -> None:
         """Begin with these sessions, whose sender is the `owner`; a queue that its job has dropped is not held."""
         self.destination = destination

@@ -34,13 +34,13 @@ All other methods belong to the one thread or task that sends.
 """
 
 import math
-import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
 from progress_sse.client.count import Count
 from progress_sse.client.created_run import CreatedRun
@@ -93,7 +93,7 @@ class Outbox:
         creation: Create | None = None,
         *,
         tells_age: bool = False,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = chance_of_system,
     ) -> None:
         """Begin with only the `creation`, which precedes the first report.
 

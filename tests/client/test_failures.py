@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
 import time
 import tracemalloc
@@ -209,6 +210,20 @@ async def test_a_transport_that_raises_does_not_end_the_reporting(shell: Shell) 
     await shell.close(progress)
     assert fake.reports == [Start(1), Start(1), Start(1), Complete(1)]
     assert fake.requests[0].key == fake.requests[1].key == fake.requests[2].key
+
+
+async def test_random_pauses_leave_the_numbers_of_the_job_alone(shell: Shell) -> None:
+    """Else a job that has seeded `random` would get others with reports than without, and others after an outage."""
+    answers = [ReportAnswer(503), ReportAnswer(503)]
+    fake = FakeTransport(lambda _: answers.pop() if answers else ReportAnswer(200))
+    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    random.seed(1)
+    before = random.getstate()
+    progress.step(1).start()
+    assert await shell.flush(progress, 30)
+    await shell.close(progress)
+    assert len(fake.requests) == 3
+    assert random.getstate() == before
 
 
 def test_sessions_of_one_process_take_turns() -> None:
