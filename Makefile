@@ -3,9 +3,9 @@
 
 PYTHON ?= python3
 VENV := .venv
-# The number of test processes, each of which runs a file at a time. It is twice that of CI's processors, as tests often
-# wait.
-WORKERS ?= 4
+# The number of test processes, each of which runs a file at a time. It is over twice that of CI's processors, as tests
+# often wait.
+WORKERS ?= 5
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin

@@ -91,6 +91,7 @@ async def test_axe_finds_nothing_in_the_page(
         assert await axe_violations(shown) == [], scheme
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_the_element(

@@ -185,6 +185,7 @@ async def test_restarted_server_is_found_again(demo: Server, open_page: OpenPage
     await expect_to_move(shown.page, "steady")
 
 
+@pytest.mark.full
 async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page: OpenPage) -> None:
     """By curl, then Python, then JavaScript: each tab shows the next update of the visitor's own session."""
     shown = await open_page(f"{demo.url}/")

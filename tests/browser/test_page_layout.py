@@ -16,6 +16,7 @@ from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
 
+@pytest.mark.full
 async def test_running_step_ticks(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
     shown = await open_page(page_of(server, sid))

@@ -116,6 +116,7 @@ def remove_the_lock(database: Path) -> Path:
     return database
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(16)
 async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -> None:
     """FT-16: by whatever name, the second process is refused with a reason, and the first is not affected."""

@@ -51,6 +51,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
     return statuses
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: int, ids: int) -> None:

@@ -58,6 +58,7 @@ async def report(store: ProgressStore, session_id: str, first: int, last: int) -
         await asyncio.gather(*(store.report_progress(session_id, 1, number, message="m" * 100) for number in numbers))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("events", [20_000, pytest.param(10**6, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 async def test_a_store_stops_growing_at_its_limits(
     measured: tuple[ProgressStore, Size], record_property: Callable[[str, object], None], events: int

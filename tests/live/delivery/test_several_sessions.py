@@ -14,6 +14,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker
 
 
+@pytest.mark.full
 @pytest.mark.protocol("P-7.2")
 @pytest.mark.timeout(180)
 async def test_several_sessions_on_one_stream_keep_every_promise(server: Server, worker: Worker) -> None:

@@ -78,6 +78,7 @@ async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server]
                 assert fold_all(stream.events) == final
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(37)
 @pytest.mark.protocol("P-6.14")
 @pytest.mark.parametrize(

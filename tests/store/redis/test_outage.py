@@ -90,6 +90,7 @@ async def test_a_backend_opens_without_a_server(kind: Kind, tmp_path: Path, conn
         await apply(backend, created())
 
 
+@pytest.mark.full
 async def test_commits_are_in_doubt_when_the_server_freezes(run_redis: RunRedis, connect: Open) -> None:
     """Each is applied once or not at all, and its caller gets `OutcomeUnknownError`."""
     server = run_redis()
