@@ -37,17 +37,17 @@ class Load:
 class Costs:
     """Costs as `make bench` measures them, and the resources of a node."""
 
-    delivery_us: float = 14
-    heartbeat_us: float = 7
-    notification_us: float = 40
-    update_us: float = 150
-    connection_kib: float = 11
+    delivery_us: float = 17
+    heartbeat_us: float = 16
+    notification_us: float = 42
+    update_us: float = 165
+    connection_kib: float = 14
     process_mib: float = 60
     redis_update_us: float = 50
     node_cores: float = 4
     node_gib: float = 8
     node_gbit: float = 5
-    connects_per_s: float = 8000
+    connects_per_s: float = 3900
 
 
 class Need(NamedTuple):
