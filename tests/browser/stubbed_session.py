@@ -9,7 +9,9 @@ from playwright.async_api import Route
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.session_page import page_of
-from tests.harness.serving import Server
+from tests.harness.serving import Server, eventually
+
+DEADLINE_S = 20
 
 POLL_MS = 3000
 """Longer than from one poll of the page to the next."""
@@ -65,7 +67,8 @@ class StubbedSession:
         await route.fulfill(status=202, json=self.state["requests"][0])
 
     async def settle(self, state: str, **more: Any) -> None:
-        """Let the worker answer the newest request, and change the session; the page polls that."""
+        """Let the worker answer the newest request, once it has come, and change the session; the page polls that."""
+        await eventually(lambda: bool(self.state.get("requests")), DEADLINE_S)
         self.state["requests"][0]["state"] = state
         await self.change(**more)
 
