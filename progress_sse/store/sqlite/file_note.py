@@ -50,10 +50,12 @@ class FileNote:
         written_at, state = self._read()
         if f"left {written_at} {state}" == self._closed():
             return True  # As the version before wrote it.
+        return self._is_original(written_at) and state in (self._closed(), self._in_use())
+
+    def _is_original(self, written_at: str) -> bool:
+        """Whether the note is no copy, which can share everything with it except the time of its last change."""
         changed_at_ns = os.fstat(self._locks.name_lock).st_ctime_ns
-        # A copy can share everything with the first note except the time of its last change.
-        is_copy = not written_at.isdecimal() or abs(changed_at_ns - int(written_at)) > _TOLERANCE_NS
-        return not is_copy and state in (self._closed(), self._in_use())
+        return written_at.isdecimal() and abs(changed_at_ns - int(written_at)) <= _TOLERANCE_NS
 
     def check_owner_of_log(self) -> None:
         """Make sure that the log beside the file is not of the file that was here before.
@@ -61,7 +63,9 @@ class FileNote:
         Raises:
             StoreRefusedError: It is; SQLite would read it into this file.
         """
-        _, state = self._read()
+        written_at, state = self._read()
+        if not self._is_original(written_at):  # It came with the log, whose inode may have the same number by chance.
+            return
         noted, in_use = state.split(), self._in_use().split()
         is_same_log = noted[:2] == in_use[:2] and noted[3:] == in_use[3:] and self._path.size("-wal") > 0
         if is_same_log and noted[2:3] != in_use[2:3]:

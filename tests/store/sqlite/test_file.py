@@ -128,6 +128,19 @@ class TestRefusal:
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 100, None)) == 20
 
+    async def test_a_folder_that_is_put_back_keeps_its_log(self, path: Path) -> None:
+        """By chance, the log can get the inode number of the one that was there; the note beside it is a copy, too."""
+        leave_a_log(path)
+        path.with_name("copy.db").write_bytes(path.read_bytes())
+        path.with_name("copy.db").replace(path)
+        note = path.with_name(f"{path.name}.lock")
+        written_at, _, state = note.read_text().partition(" ")
+        note.write_text(f"{int(written_at) - 10**9} {state}")
+        async with opened(path) as backend:
+            record = await backend.load("s")
+            assert record is not None
+            assert record.position.offset == 2
+
     async def test_a_missing_folder_is_refused(self, tmp_path: Path) -> None:
         """It is not created, since a typing error is the likelier cause."""
         await assert_refused(tmp_path / "nowhere" / "progress.db", "no folder")
