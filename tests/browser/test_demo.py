@@ -127,7 +127,8 @@ async def test_a_deleted_session_is_created_anew(demo: Server, open_page: OpenPa
     async with Worker.at(demo) as worker:
         await worker.delete("steady-1")
     headline = session_of(shown.page, "steady").locator(".headline")
-    await expect(headline).to_have_text("Waiting for the job to start", timeout=DEADLINE_MS)
+    await expect(headline).to_have_text("This job was deleted", timeout=DEADLINE_MS)
+    await expect(headline).not_to_have_text("This job was deleted", timeout=DEADLINE_MS)
     await expect_to_move(shown.page, "steady")
 
 

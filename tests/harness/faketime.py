@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,10 +34,9 @@ class WallClock:
 
     def command(self, *arguments: str) -> list[str]:
         """A command whose process, the one that is started, uses this clock."""
-        library = subprocess.check_output(["faketime", "-m", "-f", "+0", "printenv", "LD_PRELOAD"], text=True).strip()
         return [
             "env",
-            f"LD_PRELOAD={library}",
+            f"LD_PRELOAD={_library()}",
             f"FAKETIME_TIMESTAMP_FILE={self._file}",
             "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1",
@@ -46,3 +45,11 @@ class WallClock:
             f"TZ={self._zone}",
             *arguments,
         ]
+
+
+def _library() -> Path:
+    """The library of the command `faketime`, which itself fails now and then where several run at once."""
+    command = shutil.which("faketime")
+    assert command is not None, "faketime is not installed"
+    (library,) = Path(command).parent.parent.glob("lib/**/faketime/libfaketimeMT.so.1")
+    return library
