@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -365,11 +365,17 @@ def _servers(redis_servers: dict[str, RedisServer]) -> None:
         machine.redis_url = machine.server.url
 
 
+def _on_a_server(machine: Any) -> Any:
+    for mark in (pytest.mark.full, pytest.mark.usefixtures("_servers"), pytest.mark.timeout(600)):
+        machine = mark(machine)
+    return machine
+
+
 TestMemory = StoreMachineOnMemory.TestCase
 TestMemory.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestSqlite = pytest.mark.full(StoreMachineOnSqlite.TestCase)
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
-TestRedis = pytest.mark.full(pytest.mark.usefixtures("_servers")(StoreMachineOnRedis.TestCase))
+TestRedis = _on_a_server(StoreMachineOnRedis.TestCase)
 TestRedis.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
-TestValkey = pytest.mark.full(pytest.mark.usefixtures("_servers")(StoreMachineOnValkey.TestCase))
+TestValkey = _on_a_server(StoreMachineOnValkey.TestCase)
 TestValkey.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
