@@ -23,10 +23,12 @@ async def wait_as_preferred(
     authorization: Authorization,
     session_ids: Sequence[str],
     is_met: Callable[[Record | None], bool],
+    on_first_look: Callable[[Record | None], None] | None = None,
 ) -> dict[str, str]:
     """Wait until one of the sessions is as `is_met` says, or for as long as the request prefers.
 
     It does not wait where all places are taken, and not to the end when the server shuts down.
+    `on_first_look` is called with each session as it is when the wait begins.
 
     Returns:
         The header that tells the client that its preference was applied; nothing if it was not.
@@ -39,7 +41,8 @@ async def wait_as_preferred(
     if not seconds:
         return NOT_APPLIED
     caller = counted_caller(service.settings, request, authorization)
-    wanted = WaitRequest(session_ids, is_met, seconds, request.receive, authorization.expires_at, caller)
+    expires_at = authorization.expires_at
+    wanted = WaitRequest(session_ids, is_met, seconds, request.receive, expires_at, caller, on_first_look)
     outcome = await service.streams.waits.run(wanted)
     if outcome == "expired":
         raise UnauthorizedError

@@ -3,6 +3,7 @@
 Frozen values, and what follows from them alone. When a request is taken and when it is settled: ``request_rules``.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 RequestKind: TypeAlias = Literal["cancel", "retry"]
@@ -66,6 +67,18 @@ def taken_request(requests: Requests, request_id: str, kind: RequestKind) -> Req
     """
     of_kind = (each for each in requests if each.kind == kind)
     return find_request(requests, request_id) or next(of_kind, None)
+
+
+def has_news(requests: Iterable[Request], known: Collection[str] | None) -> bool:
+    """Return whether a worker that waits is to be told of one: it is asked, or open and was not known.
+
+    Args:
+        requests: Those of one or several sessions.
+        known: The ids of those that were there when the wait began; `None` if it begins.
+    """
+    return any(
+        each.state == "asked" or (known is not None and each.is_open and each.id not in known) for each in requests
+    )
 
 
 def with_request(requests: Requests, request: Request) -> Requests:

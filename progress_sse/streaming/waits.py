@@ -41,6 +41,7 @@ class WaitRequest(NamedTuple):
         receive: Says when the client has gone, as ASGI does.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if places are not limited by it.
+        on_first_look: Called with each session as it is when the wait begins.
     """
 
     session_ids: Sequence[str]
@@ -49,6 +50,7 @@ class WaitRequest(NamedTuple):
     receive: Receive
     expires_at: float | None = None
     caller: str | None = None
+    on_first_look: Callable[[Record | None], None] | None = None
 
 
 class Waits:
@@ -78,7 +80,7 @@ class Waits:
         Raises:
             StoreUnavailableError: The store does not answer.
         """
-        outcome: WaitOutcome = "met" if await _is_met_in(self._hub, request) else await self._wait(request)
+        outcome: WaitOutcome = "met" if await _is_met_at_first(self._hub, request) else await self._wait(request)
         self.ended[outcome] += 1
         return outcome
 
@@ -166,6 +168,17 @@ class _Wait:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
         self.end("gone")
+
+
+async def _is_met_at_first(hub: Hub, request: WaitRequest) -> bool:
+    """Return whether the store has a session as the client waits for it, before it waits."""
+    records = [await hub.load(session_id) for session_id in request.session_ids]
+    if any(map(request.is_met, records)):
+        return True
+    if request.on_first_look is not None:
+        for record in records:
+            request.on_first_look(record)
+    return False
 
 
 async def _is_met_in(hub: Hub, request: WaitRequest) -> bool:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from progress_sse.core.requests import Request
+from progress_sse.store.types import Record
 from tests.api.test_waiting import DEADLINE_S, Server, serving
 from tests.harness.serving import eventually
 
@@ -75,6 +76,43 @@ async def test_a_worker_that_has_seen_it_waits_for_the_next(server: Server, path
     response = await task
     assert response.headers["preference-applied"] == "wait=7"
     assert [each["state"] for each in response.json()["requests"]] == ["seen"]
+
+
+class LateLooks:
+    """Holds back what a wait reads from the store, as another server's notification and the store may be slow."""
+
+    def __init__(self, server: Server) -> None:
+        self.hub = server.service.streams.hub
+        self._load = self.hub.load
+        self.may_come = asyncio.Event()
+        self.hub.load = self._load_late  # type: ignore[method-assign]
+
+    async def _load_late(self, session_id: str) -> Record | None:
+        await self.may_come.wait()
+        return await self._load(session_id)
+
+
+@pytest.mark.protocol("P-20.17")
+@pytest.mark.parametrize("path", [REQUESTS, OF_SEVERAL])
+async def test_a_worker_learns_of_a_request_that_another_one_has_seen_first(server: Server, path: str) -> None:
+    """Also where it was never `asked` when its own server looked. What is settled by then is no news."""
+    store, task = server.service.store, await waiting(server, path)
+    looks = LateLooks(server)
+    declined = await cancel(server)
+    await store.acknowledge("a", declined.id, "declined")
+    looks.may_come.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+
+    looks.may_come.clear()
+    seen = await cancel(server)
+    await store.acknowledge("a", seen.id, "seen")
+    looks.may_come.set()
+    async with asyncio.timeout(DEADLINE_S):
+        response = await task
+    assert response.headers["preference-applied"] == "wait=30"
+    assert [(each["id"], each["state"]) for each in response.json()["requests"]] == [(seen.id, "seen")]
 
 
 async def test_a_worker_learns_that_its_session_is_gone(server: Server) -> None:

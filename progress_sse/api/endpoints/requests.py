@@ -14,7 +14,7 @@ from progress_sse.api.request_parts import condition_of, run_of, session_id_of, 
 from progress_sse.core.commands import Ask
 from progress_sse.core.errors import ForbiddenError, RequestNotFoundError, SessionNotFoundError, UnauthorizedError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.requests import Requests, taken_request
+from progress_sse.core.requests import Requests, has_news, taken_request
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
 from progress_sse.store.types import Record, fingerprint
@@ -51,8 +51,14 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}/requests`: what is not settled yet; where preferred, once the worker is asked."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id)
+    news = _News()
     applied = await wait_as_preferred(
-        service, request, authorization, [session_id], lambda record: record is None or _is_asked(record)
+        service,
+        request,
+        authorization,
+        [session_id],
+        lambda record: record is None or news.is_in(record),
+        news.begin,
     )
     record = await service.store.load(session_id)
     if record is None:
@@ -74,7 +80,8 @@ async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/requests?session_id=a&session_id=b`: the same, of several sessions."""
     session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids)
-    applied = await wait_as_preferred(service, request, authorization, session_ids, _is_asked)
+    news = _News()
+    applied = await wait_as_preferred(service, request, authorization, session_ids, news.is_in, news.begin)
     listed: list[dict[str, object]] = []
     for session_id in session_ids:
         record = await service.store.load(session_id)
@@ -90,9 +97,22 @@ def _open_requests(record: Record | None) -> Sequence[dict[str, object]]:
     return [show_request(each) for each in _requests(record) if each.is_open]
 
 
-def _is_asked(record: Record | None) -> bool:
-    """Return whether a worker that waits is to be told: of requests that it has seen it knows."""
-    return any(each.state == "asked" for each in _requests(record))
+class _News:
+    """What a worker that waits is to be told: requests that are asked, and those that were since the wait began.
+
+    Another worker of the session may have seen one of the latter before this process looks.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] | None = None
+
+    def begin(self, record: Record | None) -> None:
+        """Take in a session as it is when the wait begins."""
+        self._known = (self._known or set()).union(each.id for each in _requests(record))
+
+    def is_in(self, record: Record | None) -> bool:
+        """Return whether a session has any."""
+        return has_news(_requests(record), self._known)
 
 
 def _listing(listed: Sequence[dict[str, object]], applied: Mapping[str, str]) -> Reply:
