@@ -13,7 +13,7 @@ from progress_sse.client.report_commands import to_command
 from progress_sse.client.reports import Create
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.requests import RequestState
+from progress_sse.core.requests import Requests, RequestState, has_news
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Record
 
@@ -49,24 +49,30 @@ class AsyncStoreTransport:
     async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
         until = time.monotonic() + wait_s
+        known: set[str] | None = None
         while True:
             try:
                 records = [(each, await self._store.load(each)) for each in session_ids]
             except ProblemError as error:
                 return ReportAnswer(error.status, error.problem, str(error))
-            if time.monotonic() >= until or any(_open_requests(record, "asked") for _, record in records):
+            requests = [each for _, record in records for each in _requests(record)]
+            if time.monotonic() >= until or has_news(requests, known):
                 return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
+            known = {each.id for each in requests} if known is None else known
             await asyncio.sleep(LOOK_S)
 
     async def aclose(self) -> None:
         """Leave the store open: the application closes it."""
 
 
+def _requests(record: Record | None) -> Requests:
+    return () if record is None else record.session.details.requests
+
+
 def _open_requests(record: Record | None, *states: RequestState) -> list[AskedRequest]:
-    requests = () if record is None else record.session.details.requests
     return [
         AskedRequest(each.id, each.kind, each.step, each.state, each.reason or "")
-        for each in requests
+        for each in _requests(record)
         if each.state in states
     ]
 

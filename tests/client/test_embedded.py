@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Cancelled, Progress, ProgressStore, StepDefinition
+from progress_sse.client import embedded
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease
 from progress_sse.client.reports import (
@@ -33,8 +34,9 @@ from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.types import Applied, StorageLimits
+from progress_sse.store.types import Applied, Record, StorageLimits
 from tests.client.shells import Shell
+from tests.harness.serving import eventually
 
 
 class FailingStore(ProgressStore):
@@ -249,6 +251,35 @@ async def test_a_reader_cancels_a_job_that_reports_to_the_store(shell: Shell, st
     assert (session.details.conclusion, session.details.error) == ("cancelled", "wrong file")
     assert [(each.id, each.state) for each in session.details.requests] == [(request.id, "honoured")]
     assert progress.lost == 0
+
+
+async def test_a_worker_that_waits_learns_what_another_one_has_seen_first(
+    store: ProgressStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had seen before it waited is no news."""
+    monkeypatch.setattr(embedded, "LOOK_S", 0.01)
+    await store.create_session("a", 1, accepts=["cancel"])
+    await store.start_step("a", 1)
+    known = await store.ask("a", "cancel")
+    await store.acknowledge("a", known.id, "seen")
+    looks, may_look, load = 0, asyncio.Event(), store.load
+
+    async def load_when_allowed(session_id: str) -> Record | None:
+        nonlocal looks
+        looks += 1
+        await may_look.wait()
+        return await load(session_id)
+
+    monkeypatch.setattr(store, "load", load_when_allowed)
+    may_look.set()
+    waiting = asyncio.create_task(AsyncStoreTransport(store).ask(["a"], 30))
+    await eventually(lambda: looks > 2, 20)
+    may_look.clear()
+    await store.acknowledge("a", known.id, "declined")
+    asked = await store.ask("a", "cancel")
+    await store.acknowledge("a", asked.id, "seen")
+    may_look.set()
+    assert await asyncio.wait_for(waiting, 20) == [("a", AskedRequest(asked.id, "cancel", state="seen"))]
 
 
 async def test_a_job_that_was_cancelled_before_it_began_is_told_so(shell: Shell, store: ProgressStore) -> None:
