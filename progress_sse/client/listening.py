@@ -7,7 +7,8 @@ that listens for less than `DELAY_S` causes no request.
 * **The first request of a group does not wait**, nor does the one after a pause. It tells what other workers of the
   sessions have seen already.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
-* **A server that does not tell requests** is not asked again. Answers to reports may still bear them.
+* **A server that does not tell requests** is asked again after a long pause, which grows: a proxy before it may have
+  answered. Answers to reports may still bear requests.
 """
 
 import math
@@ -33,6 +34,11 @@ LONGEST_PAUSE_S: Final = 10.0
 """Maximum seconds before the server is asked again, at first and at most."""
 
 SHORTEST_PAUSE_S: Final = 0.1
+
+FIRST_REFUSED_S: Final = 10.0
+LONGEST_REFUSED_S: Final = 600.0
+"""Maximum seconds beyond `FIRST_REFUSED_S` before a server is asked again that does not tell requests, at first and at
+most."""
 
 _EARLY: Final = 0.5
 """The part of the wait before which an answer is early."""
@@ -68,7 +74,8 @@ class Group(Generic[Q]):
     Attributes:
         destination: The server.
         is_over: Whether it is asked about no more.
-        is_refused: Whether the server does not tell requests.
+        is_refused: Whether the server does not tell requests, until the schedule has taken notice.
+        has_answered: Whether it has told some, or that there are none.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class Group(Generic[Q]):
         self._owner = owner
         self.is_over = False
         self.is_refused = False
+        self.has_answered = False
         self._members = [ref(queue) for queue in queues]
         self._asked = [queue.session_id for queue in queues]
         self._wait_s = 0
@@ -112,6 +120,7 @@ class Group(Generic[Q]):
                 self.is_refused = True
                 return math.inf
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+        self.has_answered = True
         is_news, is_early = self._tell(answer), took_s < waited_s * _EARLY
         if is_news or (waited_s and not is_early):
             self._backoff.reset()
@@ -142,13 +151,15 @@ class Change(NamedTuple, Generic[Q]):
 class ListenSchedule(Generic[Q]):
     """The queues that listen, in groups; used by the one thread or task that sends."""
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without queues; the `owner` sends for them."""
         self._owner = owner
+        self._chance = chance
         self._new: WeakKeyDictionary[Q, float] = WeakKeyDictionary()
         self._groups: list[Group[Q]] = []
         self._joined: WeakKeyDictionary[Q, Group[Q]] = WeakKeyDictionary()
-        self._refused: set[Hashable] = set()
+        self._backoffs: dict[Hashable, Backoff] = {}
+        self._not_before: dict[Hashable, float] = {}
 
     def check(self, queue: Q, now: float) -> None:
         """Plan to ask about a queue that listens, unless that is done."""
@@ -156,9 +167,19 @@ class ListenSchedule(Generic[Q]):
             return
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
-            self._refused.add(queue.destination)
-        if queue.destination not in self._refused and (group is None or not group.asks_about(queue)):
-            self._new[queue] = now + DELAY_S
+            self._put_off(group, now)
+        if group is None or not group.asks_about(queue):
+            self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
+
+    def _put_off(self, group: Group[Q], now: float) -> None:
+        """Ask a server later that does not tell requests, for all of its groups."""
+        group.is_refused = False
+        server = group.destination
+        if now >= self._not_before.get(server, 0):
+            if group.has_answered:
+                self._backoffs.pop(server, None)
+            backoff = self._backoffs.setdefault(server, Backoff(FIRST_REFUSED_S, LONGEST_REFUSED_S, self._chance))
+            self._not_before[server] = now + FIRST_REFUSED_S + backoff.next_s()
 
     def wake_at(self) -> float:
         """Return when a queue is due; infinity if only a report changes that."""

@@ -242,6 +242,8 @@ class LoopSender:
         self._listeners.pop(group, None)
         if not task.cancelled():
             group.is_refused |= task.exception() is not None
+        if group.is_refused and not self._is_over.is_set():
+            self._attempt(lambda: self._check_all(group.queues()))
 
     async def _beat(self, queues: Sequence[ReportQueue]) -> None:
         takes_batches = _takes_batches(queues[0].target) and queues[0].destination not in self._without_batches
@@ -258,6 +260,9 @@ class LoopSender:
 
     def _end_beats(self, queues: Sequence[ReportQueue], task: asyncio.Task[None]) -> None:
         task.result()
+        self._check_all(queues)
+
+    def _check_all(self, queues: Sequence[ReportQueue]) -> None:
         for queue in queues:
             if queue.sender is self:
                 self._check(queue)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from progress_sse._internal.posix import block_signals
 from progress_sse.client.exchange import Asked, ReportAnswer
@@ -41,13 +41,14 @@ class ListeningTransport(Protocol):
         """Return what asks for them."""
 
 
-class ThreadListener:
+class ThreadListener(Generic[Q]):
     """Waits for the requests of one group of sessions."""
 
-    def __init__(self, group: Group[Q], connect: Callable[[], RequestWait]) -> None:
-        """Begin without a thread; `connect` is called by the thread."""
+    def __init__(self, group: Group[Q], connect: Callable[[], RequestWait], on_refused: Callable[[Q], object]) -> None:
+        """Begin without a thread. It calls `connect`, and `on_refused` with each session that it no longer serves."""
         self._group = group
         self._connect = connect
+        self._on_refused = on_refused
         self._wait: RequestWait | None = None
         self._stopped: SimpleQueue[None] = SimpleQueue()
 
@@ -73,6 +74,9 @@ class ThreadListener:
             if self._wait is not None:
                 with suppress(Exception):
                     self._wait.close()
+            if self._group.is_refused:
+                for queue in self._group.queues():
+                    self._on_refused(queue)
 
     def _listen(self, wait: RequestWait) -> None:
         while session_ids := self._group.session_ids():

@@ -72,7 +72,7 @@ class ThreadSender:
         self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
         self._without_batches: set[Hashable] = set()
         self._listening: ListenSchedule[ReportQueue] = ListenSchedule(self)
-        self._listeners: dict[Group[ReportQueue], ThreadListener] = {}
+        self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[str, HttpTransport] = {}
 
@@ -265,7 +265,8 @@ class ThreadSender:
                 former.stop()
             queues = group.queues()
             if queues:
-                self._listeners[group] = listener = ThreadListener(group, partial(_connect, queues[0].target))
+                connect = partial(_connect, queues[0].target)
+                self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
 
     def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:

@@ -14,6 +14,7 @@ class AskingServer(FakeServer):
     """Takes every report, and tells open requests: at once, or with `tells="answers"` only in answers to updates.
 
     Attributes:
+        tells: When it tells open requests.
         waits: The sessions of each wait for requests that has come, with its seconds.
         waiting: The sessions of each wait that is under way.
         updates: Each update, in the order in which they came.
@@ -21,7 +22,7 @@ class AskingServer(FakeServer):
 
     def __init__(self, *, tells: str = "at once") -> None:
         super().__init__()
-        self._tells = tells
+        self.tells = tells
         self._open: list[dict[str, Any]] = []
         self._asked = asyncio.Condition()
         self.waits: list[tuple[list[str], int]] = []
@@ -49,7 +50,7 @@ class AskingServer(FakeServer):
         session_ids = parse_qs(urlsplit(request.split(" ")[1]).query)["session_id"]
         wait_s = int(headers.get("prefer", "wait=0").removeprefix("wait="))
         self.waits.append((session_ids, wait_s))
-        if self._tells != "at once":
+        if self.tells != "at once":
             return b"404 Not Found", b"{}"
         self.waiting.append(session_ids)
         asked = asyncio.ensure_future(self._wait_for_one(session_ids))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from progress_sse import Cancelled, Progress
+from progress_sse.client import listening
 from progress_sse.client.handle import Reporter
 from progress_sse.client.inbox import Request
 from progress_sse.client.reports import Acknowledge, Complete, Describe, Finish, Start
@@ -91,6 +92,21 @@ async def test_a_request_comes_in_answers_where_the_server_cannot_wait(
         await eventually(lambda: server.state_of(request_id) == "seen", SOON_S)
         assert len(server.waits) == 1
     assert [record.getMessage() for record in caplog.records if "shown at" not in record.getMessage()] == []
+
+
+async def test_a_request_comes_at_once_again_after_a_proxy_has_refused_to_wait(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is asked again, though the job reports nothing meanwhile."""
+    monkeypatch.setattr(listening, "FIRST_REFUSED_S", 0.1)
+    async with AskingServer(tells="answers") as server:
+        progress = shell.progress("a", steps=["One"], url=server.url, accepts=["cancel"], lease_s=None)
+        job = asyncio.create_task(steps_until_cancelled(shell, progress))
+        await eventually(lambda: len(server.waits) > 1, SOON_S)
+        server.tells = "at once"
+        await eventually(lambda: bool(server.waiting), SOON_S)
+        await server.ask("a", reason="wrong file")
+        await asyncio.wait_for(job, SOON_S)
 
 
 async def test_nothing_is_asked_without_opting_in(shell: Shell) -> None:

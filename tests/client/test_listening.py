@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import pytest
+
 from progress_sse.client.exchange import AskedRequest, ReportAnswer
 from progress_sse.client.listening import DELAY_S, MAX_SESSIONS, WAIT_S, Group, ListenSchedule
 
@@ -82,22 +84,48 @@ def test_failures_are_repeated_after_growing_pauses() -> None:
     assert asked.take(ReportAnswer(404, "session-not-found"), 0) == 2
 
 
-def test_a_server_that_does_not_tell_requests_is_asked_once() -> None:
-    """So no session of that server is asked about again."""
-    for status in (401, 403, 404, 405, 422):
-        queue, schedule = Queue(), ListenSchedule[Queue](OWNER)
-        schedule.check(queue, 0)
-        [(asked, _)] = schedule.take_due(DELAY_S)
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 422, 501])
+def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pauses(status: int) -> None:
+    """So it is about all of its sessions: the answer may be that of a proxy, while the server starts."""
+    schedule = ListenSchedule[Queue](OWNER, chance=lambda: 1.0)
+    queue, now = Queue(), 0.0
+
+    def next_pause() -> float:
+        """Refuse the request that comes next, and return after how long it came."""
+        nonlocal now
+        schedule.check(queue, now)
+        at = schedule.wake_at()
+        [(asked, _)] = schedule.take_due(at)
         assert asked.take(ReportAnswer(status), 0) == math.inf
         asked.is_over = True
-        for each in (queue, Queue("b")):
-            schedule.check(each, 1)
-        assert schedule.wake_at() == math.inf
+        pause_s, now = at - now, at
+        return pause_s
+
+    assert [next_pause() for _ in range(8)] == pytest.approx([DELAY_S, 20, 30, 50, 90, 170, 330, 610])
+    schedule.check(queue, now)
+    schedule.check(other := Queue("b"), now + 1)
+    assert (due(schedule, now + 609), due(schedule, now + 611)) == ([], [[queue, other]])
 
 
-def test_an_unimplemented_wait_is_asked_for_once() -> None:
-    """501 is no failure that passes."""
-    assert group(Queue()).take(ReportAnswer(501), 0) == math.inf
+def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
+    """The pauses begin afresh, and refusals at the same time count as one."""
+    schedule = ListenSchedule[Queue](OWNER, chance=lambda: 1.0)
+    queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS)]
+    now = 0.0
+    for pause_s in (20, 30, 20):
+        for queue in queues:
+            schedule.check(queue, now)
+        now = max(schedule.wake_at(), now)
+        groups = [change.group for change in schedule.take_due(now)]
+        assert len(groups) == 2
+        for each in groups:
+            if pause_s == 20:
+                each.take([], 0)
+            each.take(ReportAnswer(404), 0)
+            each.is_over = True
+        for queue in queues:
+            schedule.check(queue, now)
+        assert schedule.wake_at() == pytest.approx(now + pause_s)
 
 
 def test_a_session_is_due_after_a_moment() -> None:
