@@ -29,7 +29,7 @@ MODULES: Final = [
 
 INTERNAL: Final = {
     *("begin_step", "begin_work", "hand_on", "pending_cancel", "put", "say_accepts", "take_over"),
-    *("cancellation", "concerns"),
+    *("announced_to", "cancellation", "concerns", "is_being_announced"),
 }
 """Public names of classes that only this package uses."""
 

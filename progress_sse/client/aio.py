@@ -184,9 +184,13 @@ class AsyncProgress(Reporter):
 
         It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
         after it has returned. Its exceptions are logged.
+
+        What is open already counts.
         """
-        self._callbacks.append(callback)
-        self.inbox.announce = LoopAnnouncer(self.inbox, self._callbacks)
+        if self.session_id:  # Without one there are no readers.
+            self._callbacks.append(callback)
+            self.inbox.announce = LoopAnnouncer(self.inbox, self._callbacks)
+            self._announce_open_requests()
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""

@@ -153,6 +153,12 @@ class Reporter(SessionReports):
         A request to cancel that it does not answer is raised as `Cancelled` afterwards.
         """
 
+    def _announce_open_requests(self) -> None:
+        """Let a new callback have what is asked already, and listen from now on if it is for that."""
+        self.inbox.announce_open()
+        if self.inbox.is_open and isinstance(self._sink, ReportQueue):
+            self._sink.sender.wake(self._sink)
+
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
         self._guard(lambda: self._put(prepare))

@@ -31,6 +31,9 @@ MAX_KNOWN: Final = 100
 Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
 """Sends the state of a request, by its id, with a message."""
 
+Callback: TypeAlias = Callable[["Request"], object]
+"""A function of the job that is called with each request of a reader."""
+
 
 class Request:
     """What a reader has asked of the job; see `Progress.on_request`.
@@ -48,21 +51,42 @@ class Request:
         self.id, self.kind, self.step, _, self.reason = asked
         self.is_settled = False
         self.is_declined = False
+        self.has_proceeded = False
         self._acknowledge = acknowledge
+        self._told: dict[int, object] = {}
+        self._announcements: dict[object, None] = {}
 
     def honour(self, message: str = "") -> None:
         """Say that the job has done what was asked. A request to cancel then raises nothing."""
-        self.is_settled = True
-        self._acknowledge(self.id, "honoured", fit_text(message, MAX_REQUEST_TEXT_CHARS))
+        self._answer("honoured", message)
 
     def decline(self, message: str = "") -> None:
         """Say that the job does not do what was asked, and why. A request to cancel then raises nothing."""
-        self.is_settled = self.is_declined = True
-        self._acknowledge(self.id, "declined", fit_text(message, MAX_REQUEST_TEXT_CHARS))
+        self.is_declined = True
+        self._answer("declined", message)
+
+    def _answer(self, state: Acknowledgement, message: str) -> None:
+        self.is_settled = True
+        self._acknowledge(self.id, state, fit_text(message, MAX_REQUEST_TEXT_CHARS))
 
     def concerns(self, step: StepRef) -> bool:
         """Return whether it is about a step; one that the job knows by its name alone counts as asked."""
         return self.step is None or isinstance(step, str) or step == self.step
+
+    @contextmanager
+    def announced_to(self, callbacks: Sequence[Callback]) -> Iterator[list[Callback]]:
+        """Yield those of the job's callbacks that were not called with it yet, to be called in this block."""
+        mine = object()
+        self._announcements[mine] = None
+        try:
+            yield [each for number, each in enumerate(list(callbacks)) if self._told.setdefault(number, mine) is mine]
+        finally:
+            del self._announcements[mine]
+
+    @property
+    def is_being_announced(self) -> bool:
+        """Whether a callback may still answer it."""
+        return bool(self._announcements)
 
     def cancellation(self) -> Cancelled:
         """Return the exception that ends the job."""
@@ -90,8 +114,8 @@ class Inbox:
         cancel: The latest request to cancel, once the job is to act on it.
         is_entered: Whether the job is inside the block of its progress.
         exception: What is raised in the job; a queue may need one of its own kind.
-        announce: Calls the job's callbacks with a request and then `proceed`; returns whether it does. `None` without
-            callbacks.
+        announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
+            `None` without callbacks.
         scopes: The blocks that a request to cancel ends.
     """
 
@@ -125,14 +149,28 @@ class Inbox:
             self._known.pop(next(iter(self._known)), None)
         if asked.state == "asked":
             acknowledge(asked.id, "seen", "")
-        if self.announce is None or not self.announce(request):
-            self.proceed(request)
+        self._tell(request)
         return True
 
+    def _tell(self, request: Request) -> None:
+        if self.announce is None or not self.announce(request):
+            self.proceed(request)
+
+    def announce_open(self) -> None:
+        """Call the callbacks, of which one is new, with the requests that are open still.
+
+        Where the job has ended its steps, a request to cancel may be settled: that is told once it was confirmed.
+        """
+        is_at_work = self.is_entered or self._own_steps.are_under_way or not self._own_steps.has_ended_any
+        for request in self.open_requests():
+            if request is not self._in_doubt and (is_at_work or request.kind != "cancel"):
+                self._tell(request)
+
     def proceed(self, request: Request) -> None:
-        """Cancel the job, if that is what a request asks for and no callback has answered it."""
-        if request.kind != "cancel" or request.is_settled:
+        """Cancel the job, once, if that is what a request asks for and no callback answers it."""
+        if request.kind != "cancel" or request.is_settled or request.has_proceeded or request.is_being_announced:
             return
+        request.has_proceeded = True
         self.cancel = request
         scopes = list(self.scopes)
         whole = [each for each in scopes if each.step is None]
@@ -155,7 +193,8 @@ class Inbox:
         """Act on a request that was in doubt: the server has said that it is open."""
         request, self._in_doubt = self._in_doubt, None
         if request is not None and request.id == request_id:
-            self.proceed(request)
+            request.has_proceeded = False
+            self._tell(request)
 
     def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
         """Return the request to cancel that a step, or the job as a whole, is to act on.
@@ -180,6 +219,11 @@ class Inbox:
         self._in_doubt = None
         if self.cancel is not None:
             self.cancel.is_settled = True
+
+    def settle_retries(self) -> None:
+        """Note that a step starts, which honours each request to try again."""
+        for request in list(self._known.values()):
+            request.is_settled |= request.kind == "retry"
 
     def open_requests(self) -> list[Request]:
         """Return the requests that the job has not answered."""

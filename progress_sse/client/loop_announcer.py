@@ -31,9 +31,10 @@ class LoopAnnouncer:
         task.add_done_callback(self._tasks.discard)
 
     async def _announce(self, request: Request) -> None:
-        for callback in list(self._callbacks):
-            with calling():
-                called = callback(request)
-                if isawaitable(called):
-                    await called
+        with request.announced_to(self._callbacks) as untold:
+            for callback in untold:
+                with calling():
+                    called = callback(request)
+                    if isawaitable(called):
+                        await called
         self._inbox.proceed(request)

@@ -105,6 +105,7 @@ class SessionReports(ABC):
     def begin_step(self, step: StepRef, lease: Lease | None) -> bool:
         """Record that a step starts; return whether it is to be appended, since one of that name has ended."""
         self._has_succeeded = None
+        self.inbox.settle_retries()
         self.own_steps.start(step, lease)
         may_append = isinstance(step, str) and (self._creation is None or self._creation.open_ended)
         return may_append and self.own_steps.has_ended(step)

@@ -157,9 +157,13 @@ class Progress(Reporter):
 
         It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
         after it has returned. Its exceptions are logged.
+
+        What is open already counts.
         """
-        self._callbacks.append(callback)
-        self.inbox.announce = partial(start_thread, _announce, self.inbox, self._callbacks)
+        if self.session_id:  # Without one there are no readers.
+            self._callbacks.append(callback)
+            self.inbox.announce = partial(start_thread, _announce, self.inbox, self._callbacks)
+            self._announce_open_requests()
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -198,9 +202,10 @@ class Progress(Reporter):
 
 def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
     block_signals()
-    for callback in list(callbacks):
-        with calling():
-            callback(request)
+    with request.announced_to(callbacks) as untold:
+        for callback in untold:
+            with calling():
+                callback(request)
     inbox.proceed(request)
 
 
