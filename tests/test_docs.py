@@ -86,7 +86,8 @@ WITH_TOKEN = the_block(SECURE, "html", "token:")
 REPORTER = the_block("docs/how-to/report-over-http.md", "python", "Idempotency-Key")
 JOB = the_block(PYTHON, "python", 'Progress("photos"')
 CRAWL = the_block(PYTHON, "python", "open_ended")
-CANCEL = the_block(PYTHON, "python", "accepts")
+CANCEL = the_block(PYTHON, "python", 'accepts=["cancel"]')
+RETRY = the_block(PYTHON, "python", 'accepts=["retry"]')
 PARTS = the_block(PYTHON, "python", "parts_total")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
@@ -97,6 +98,7 @@ RUN = [
     *(
         CRAWL,
         CANCEL,
+        RETRY,
         PARTS,
         TOKENS,
         APPLICATION,
@@ -441,7 +443,7 @@ def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("block", "session_id"), [(CANCEL, "posters"), (PARTS, "catalogue")])
+@pytest.mark.parametrize(("block", "session_id"), [(CANCEL, "posters"), (RETRY, "brochure"), (PARTS, "catalogue")])
 def test_python_jobs_that_take_requests_or_have_parts_complete(
     serve: Serve, tmp_path: Path, block: Block, session_id: str
 ) -> None:
@@ -453,7 +455,8 @@ def test_python_jobs_that_take_requests_or_have_parts_complete(
     subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
     session = httpx.get(f"{server.url}/api/progress/{session_id}").json()
     assert session["status"] == "completed"
-    assert session.get("accepts", []) == (["cancel"] if block is CANCEL else [])
+    accepted = {CANCEL.text: ["cancel"], RETRY.text: ["retry"]}
+    assert session.get("accepts", []) == accepted.get(block.text, [])
     assert session["steps"][0].get("parts", {}).get("success") == (8 if block is PARTS else None)
 
 

@@ -185,7 +185,8 @@ class AsyncProgress(Reporter):
         It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
         after it has returned. Its exceptions are logged.
 
-        What is open already counts.
+        What is open already counts. A request to try again comes while the block lasts. Without a block it comes after
+        a failure, until a step starts or the progress is closed.
         """
         if self.session_id:  # Without one there are no readers.
             self._callbacks.append(callback)
@@ -204,6 +205,7 @@ class AsyncProgress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
+        self.inbox.is_closed = True
         is_sent = await self._last_flush(self._close_timeout_s)
         try:
             self._conclude(is_sent)

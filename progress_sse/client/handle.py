@@ -302,6 +302,7 @@ class Reporter(SessionReports):
         # another one, for example in generators, and must not fail then.
         _reporter.set(self._outer)
         self.inbox.is_entered = False
+        self.inbox.is_closed = True
 
 
 class BaseStep(StepReports):

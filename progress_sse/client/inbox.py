@@ -113,6 +113,7 @@ class Inbox:
         accepts: The kinds of requests that the job takes.
         cancel: The latest request to cancel, once the job is to act on it.
         is_entered: Whether the job is inside the block of its progress.
+        is_closed: Whether the job has ended its progress, and has started no step since.
         exception: What is raised in the job; a queue may need one of its own kind.
         announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
             `None` without callbacks.
@@ -124,6 +125,7 @@ class Inbox:
         self.accepts = tuple(accepts)
         self.cancel: Request | None = None
         self.is_entered = False
+        self.is_closed = False
         self.exception = Cancelled
         self.announce: Callable[[Request], bool] | None = None
         self.scopes: dict[Scope, None] = {}
@@ -135,7 +137,13 @@ class Inbox:
     @property
     def is_open(self) -> bool:
         """Whether the job may be asked for something now."""
-        return bool(self.accepts) and (self.is_entered or self._own_steps.are_under_way)
+        return bool(self.accepts) and (self.is_entered or self._own_steps.are_under_way or self._awaits_retry)
+
+    @property
+    def _awaits_retry(self) -> bool:
+        """Whether the job has failed, and a callback may let it try again."""
+        may_retry = "retry" in self.accepts and self.announce is not None and not self.is_closed
+        return may_retry and self._own_steps.have_failed
 
     def learn(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
         """Take in a request; return whether it was not known and this job takes it."""

@@ -16,6 +16,7 @@ class OwnSteps:
         self._leases: dict[StepRef, Lease | None] = {}
         self._running: dict[StepRef, None] = {}
         self._ended: set[StepRef] = set()
+        self._failed: dict[StepRef | None, None] = {}
         self._parts: dict[tuple[StepRef, str], None] = {}
         self.has_ended_any = False
 
@@ -23,11 +24,21 @@ class OwnSteps:
         """Record that the job starts a step, by this attempt."""
         self._leases[step] = lease
         self._running[step] = None
+        self._failed.pop(step, None)
+        self._failed.pop(None, None)
 
-    def end(self, step: StepRef) -> None:
+    def end(self, step: StepRef, *, has_failed: bool) -> None:
         """Record that the job ends a step."""
+        if has_failed:
+            self._failed[step] = None
+        else:
+            self._failed.pop(step, None)
         self.leave(step)
         self._ended.add(step)
+
+    def skip(self, step: StepRef) -> None:
+        """Record that the job does without a step, which may have failed."""
+        self._failed.pop(step, None)
 
     def start_part(self, step: StepRef, part: str) -> None:
         """Record that the job begins a part of a step, which may have been started elsewhere."""
@@ -43,10 +54,14 @@ class OwnSteps:
         self._running.pop(step, None)
         self.has_ended_any = True
 
-    def end_all(self) -> None:
+    def end_all(self, *, has_failed: bool) -> None:
         """Record that the job ends the session."""
+        if has_failed:
+            self._failed[None] = None
+        else:
+            self._failed = {}
         for step in self.running:
-            self.end(step)
+            self.end(step, has_failed=has_failed)
 
     def lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
@@ -75,6 +90,11 @@ class OwnSteps:
     def are_under_way(self) -> bool:
         """Whether the job runs a step or a part."""
         return bool(self._running) or bool(self._parts)
+
+    @property
+    def have_failed(self) -> bool:
+        """Whether one of them, or the session as a whole, has ended in failure and was not started again."""
+        return bool(self._failed)
 
     @property
     def running(self) -> list[StepRef]:

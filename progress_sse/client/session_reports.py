@@ -142,6 +142,7 @@ class SessionReports(ABC):
 
     def begin_work(self) -> None:
         """Note that the job is about to start a step: where none is under way, the session may be another one now."""
+        self.inbox.is_closed = False
         if self.own_steps.are_under_way or not self.own_steps.has_ended_any:
             return
         self.inbox.doubt()
@@ -160,10 +161,11 @@ class SessionReports(ABC):
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
     def _skipped(self, step: StepRef, message: str) -> Skip:
+        self.own_steps.skip(step)
         return Skip(step, message, lease=self.own_steps.lease_of(step))
 
     def _broken_off(self, step: StepRef, error: str, conclusion: Conclusion) -> Complete:
-        self.own_steps.end(step)
+        self.own_steps.end(step, has_failed=True)
         if conclusion is not None:
             self.inbox.settle()
         return Complete(step, success=False, error=error, conclusion=conclusion, lease=self.own_steps.lease_of(step))
@@ -179,5 +181,5 @@ class SessionReports(ABC):
         is_known = self._creation is not None
         lease = self.lease if is_known else self.own_steps.session_lease(self.lease)
         if isinstance(report, Finish):
-            self.own_steps.end_all()
+            self.own_steps.end_all(has_failed=not report.success)
         return replace(report, lease=lease)

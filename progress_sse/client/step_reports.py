@@ -167,7 +167,7 @@ class StepReports:
         self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
     ) -> Complete | ReportPart:
         self._set_message(message)
-        self.reporter.own_steps.end(step)
+        self.reporter.own_steps.end(step, has_failed=error is not None)
         if conclusion is not None:
             self.reporter.inbox.settle()
         return Complete(

@@ -158,7 +158,8 @@ class Progress(Reporter):
         It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
         after it has returned. Its exceptions are logged.
 
-        What is open already counts.
+        What is open already counts. A request to try again comes while the block lasts. Without a block it comes after
+        a failure, until a step starts or the progress is closed.
         """
         if self.session_id:  # Without one there are no readers.
             self._callbacks.append(callback)
@@ -177,6 +178,7 @@ class Progress(Reporter):
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
+        self.inbox.is_closed = True
         self._conclude(self._last_flush(self._close_timeout_s))
 
     def _last_flush(self, timeout_s: float | None = None) -> bool:
