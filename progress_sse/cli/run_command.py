@@ -234,17 +234,28 @@ def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
 
 
 def _wait(pid: int, stop: CommandStop) -> int:
-    """Pass on signals until the command has ended, and return its exit status as a shell has it."""
-    while True:
+    """Pass on signals until the command has ended, and return its exit status as a shell has it.
+
+    Where a reader has stopped it, the rest of its group has ended by then, too.
+    """
+    code: int | None = None
+    while code is None or stop.has_left_others(pid):
         received = stop.next_signal(pid, {*PASSED_ON, signal.SIGCHLD})
+        if received is None:
+            continue
         if received.si_signo != signal.SIGCHLD:
             if not _is_shared(received):
                 stop.send(pid, received.si_signo)
-            continue
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else SIGNALLED - code
+        elif code is None:
+            code = _exit_code(pid)
+            if code is not None:
+                stop.end()
+    return code if code >= 0 else SIGNALLED - code
+
+
+def _exit_code(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _is_shared(received: signal.struct_siginfo) -> bool:

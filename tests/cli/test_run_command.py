@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +100,14 @@ def stopped(
     child: str = "exec sleep 60",
     *options: str,
     stop: Callable[[Server, subprocess.Popen[bytes]], None] = cancel,
+    program: Sequence[str] = ("-m", "progress_sse"),
 ) -> tuple[dict[str, Any], int]:
     """Stop a command that has a child, and return its session and the exit status."""
     server = serve()
     script = CANCELLABLE.format(work=work, child=child)
     arguments = ["run", "--session", "nightly", "--cancel", *options, "--", "sh", "-c", script]
     with subprocess.Popen(
-        [sys.executable, "-m", "progress_sse", *arguments],
+        [sys.executable, *program, *arguments],
         env={"PROGRESS_SSE_URL": server.url, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
         start_new_session=True,  # So that there is no terminal.
     ) as process:
@@ -154,6 +155,34 @@ def test_a_signal_reaches_the_group_of_a_command_that_readers_may_stop(serve: Se
     assert status == 143
     assert "conclusion" not in session
     wait_for_child(tmp_path)
+
+
+SHORT_GRACE = """
+from progress_sse.cli import stop_command
+stop_command.GRACE_S = 0.5
+from progress_sse.cli.main import main
+main()
+"""
+
+
+def test_a_child_that_ignores_sigterm_is_killed_after_its_command_has_ended(serve: Serve, tmp_path: Path) -> None:
+    """The command has ended by SIGTERM long before, and nothing of its group is left."""
+    child = f'trap "" TERM; echo $$ > {tmp_path}/child; : > {tmp_path}/begun; while :; do sleep 0.05; done'
+    session, status = stopped(serve, tmp_path, ":", child, program=("-c", SHORT_GRACE))
+    assert status == 143
+    assert session["conclusion"] == "cancelled"
+    until = time.monotonic() + 10
+    while not is_over(int((tmp_path / "child").read_text())):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def is_over(pid: int) -> bool:
+    """Return whether a process has ended, though perhaps none waits for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 @pytest.mark.full
