@@ -102,6 +102,17 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
     await expect(page.locator("progress-steps")).to_contain_text("Nightly import")
 
 
+async def stop_by_the_button(page: Page, worker: Worker, session_id: str) -> None:
+    """Let the component show a session that may be cancelled, and press its button, which then goes."""
+    await worker.create(session_id, total_steps=2, accepts=["cancel"])
+    await worker.start(session_id, 1)
+    await page.evaluate("show", session_id)
+    button = page.get_by_role("button", name="Stop", exact=True)
+    await button.click()
+    await expect(button).to_have_count(0)
+    assert [each["kind"] for each in (await worker.poll(session_id))["requests"]] == ["cancel"]
+
+
 async def test_react(
     open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path
 ) -> None:
@@ -131,6 +142,7 @@ async def test_react(
     await worker.complete(other, 1)
     await expect(page.get_by_role("progressbar", name=f"{other}, live", exact=True)).to_have_attribute("value", "50")
     await expect(page.locator("progress-steps")).to_contain_text("50%")
+    await stop_by_the_button(page, worker, f"{sid}-stopped")
     await page.evaluate("unmount()")
     await expect(page.get_by_role("progressbar")).to_have_count(0)
     await page.wait_for_function("sources.length && sources.every(({ readyState }) => readyState === 2)")
@@ -203,6 +215,7 @@ async def test_vue(open_recipe: OpenRecipe, context: BrowserContext, worker: Wor
     await page.evaluate("show", f"{sid}-other")
     await worker.start(f"{sid}-other", 1)
     await expect(page.get_by_role("progressbar", name=f"{sid}-other, live", exact=True)).to_have_attribute("value", "0")
+    await stop_by_the_button(page, worker, f"{sid}-stopped")
     await page.evaluate("unmount()")
     await expect(page.get_by_role("progressbar")).to_have_count(0)
     await page.wait_for_function("sources.length && sources.every(({ readyState }) => readyState === 2)")

@@ -9,9 +9,15 @@ export const show = ({ percentage }: Progress) => console.log(percentage, Progre
 
 export function Page({ sessionId }: { sessionId?: string }) {
   const steps = useRef<ProgressSteps>(null);
-  const { data, state }: FollowedState = useProgress(sessionId, { baseUrl: "/jobs", interval: 500, token });
+  const { data, state, canRequest, request }: FollowedState = useProgress(sessionId, {
+    baseUrl: "/jobs",
+    interval: 500,
+    token,
+  });
+  const cancel = async () => console.log((await request("cancel", { reason: "wrong file" })).state);
   return (
     <section className={state}>
+      {canRequest.includes("cancel") && <button onClick={cancel} />}
       <progress-steps ref={steps} key="a" session={sessionId} base-url="/jobs" className="wide" label="Import" timeline>
         <p>{data?.steps.length}</p>
       </progress-steps>
@@ -30,6 +36,8 @@ export function Page({ sessionId }: { sessionId?: string }) {
 export function Wrong() {
   // @ts-expect-error: an id is a text
   useProgress(1);
+  // @ts-expect-error: no such request
+  void useProgress("a").request("pause");
   // @ts-expect-error: components show the data, so they need no callback
   return <p>{useProgress("a", { onUpdate: show }).data?.status}</p>;
 }

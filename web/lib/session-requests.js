@@ -68,32 +68,56 @@ export class SessionRequests {
     this.sending = kind;
     this.failure = null;
     this.#onChange();
-    const failure = await this.#send(tracker, kind, signal);
+    const failure = await this.send(kind, { signal }).then(() => null, failureOf);
     if (signal.aborted) return;
     this.sending = null;
     this.failure = failure;
     this.#onChange();
   }
 
-  /** @param {ProgressTracker} tracker @param {RequestKind} kind @param {AbortSignal} signal */
-  async #send(tracker, kind, signal) {
+  /**
+   * Resolves once the tracker shows the request. Rejects with a `RequestError`.
+   * @param {RequestKind} kind
+   * @param {import("./wire.js").RequestOptions} [options]
+   */
+  async send(kind, options) {
+    const tracker = this.#tracker;
+    if (!tracker) throw new Error("no session is followed");
+    const following = this.#signal;
     try {
-      const { id } = await tracker.request(kind, { signal });
-      this.#own.add(id);
-      if (!tracker.data?.requests?.some((request) => request.id === id)) await tracker.poll();
-      return null;
+      const request = await tracker.request(kind, options);
+      this.#own.add(request.id);
+      const isShown = tracker.data?.requests?.some(({ id }) => id === request.id);
+      if (!isShown && !following.aborted) await tracker.poll();
+      return request;
     } catch (error) {
+      if (following.aborted) throw error;
       const { status } = /** @type {import("./wire.js").RequestError} */ (error);
       // Whether the session has ended meanwhile, or takes no requests any more, its data says.
-      if (status === 409) return tracker.poll().then(() => null);
-      if (status !== 401 && status !== 403) return "request_unanswered";
-      this.isAllowed = false;
-      return "request_denied";
+      if (status === 409) await tracker.poll();
+      if (isDenial(status)) this.#deny();
+      throw error;
     }
+  }
+
+  #deny() {
+    this.isAllowed = false;
+    this.#onChange();
   }
 
   /** @param {import("./wire.js").SessionRequest | null} request */
   isOwn(request) {
     return request !== null && this.#own.has(request.id);
   }
+}
+
+/** @param {number} status */
+function isDenial(status) {
+  return status === 401 || status === 403;
+}
+
+/** @param {import("./wire.js").RequestError} error */
+function failureOf({ status }) {
+  if (status === 409) return null;
+  return isDenial(status) ? "request_denied" : "request_unanswered";
 }

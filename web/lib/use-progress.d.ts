@@ -1,6 +1,6 @@
 // The types that progress-sse/react and progress-sse/vue share. Declarations only.
 
-import type { Progress, TrackerOptions, TrackerState } from "./wire.js";
+import type { Progress, RequestKind, RequestOptions, SessionRequest, TrackerOptions, TrackerState } from "./wire.js";
 
 export interface UseProgressOptions
   extends Pick<TrackerOptions, "interval" | "transport" | "baseUrl" | "withCredentials"> {
@@ -14,4 +14,14 @@ export interface FollowedState {
   readonly data: Progress | null;
   /** `connecting` before the component is mounted; `stopped` without a session. */
   readonly state: TrackerState;
+  /**
+   * What this reader may ask of the worker now: the kinds that the worker accepts, that the server lets this reader ask
+   * for, and that are not asked yet.
+   */
+  readonly canRequest: readonly RequestKind[];
+  /**
+   * Asks the worker, as `ProgressTracker.request` does; `data.requests` shows what becomes of it. Rejects with a
+   * `RequestError`, and while nothing is followed.
+   */
+  readonly request: (kind: RequestKind, options?: RequestOptions) => Promise<SessionRequest>;
 }

@@ -3,6 +3,11 @@ import type { FollowedState, UseProgressOptions } from "./use-progress.js";
 
 export type { FollowedState, UseProgressOptions };
 
+/** A followed session, each value as a ref. */
+export type FollowedRefs = Pick<FollowedState, "request"> & {
+  readonly [Key in Exclude<keyof FollowedState, "request">]: ComputedRef<FollowedState[Key]>;
+};
+
 /**
  * Follows a session while the component, or the effect scope, is alive, also after a failure, since a retry may come.
  * Other options or another id start it again.
@@ -10,4 +15,4 @@ export type { FollowedState, UseProgressOptions };
 export function useProgress(
   sessionId: MaybeRefOrGetter<string | null | undefined>,
   options?: MaybeRefOrGetter<UseProgressOptions>,
-): { [Key in keyof FollowedState]: ComputedRef<FollowedState[Key]> };
+): FollowedRefs;

@@ -14,5 +14,10 @@ export function useProgress(sessionId, options = {}) {
     },
     { immediate: true },
   );
-  return { data: computed(() => shown.value.data), state: computed(() => shown.value.state) };
+  return {
+    data: computed(() => shown.value.data),
+    state: computed(() => shown.value.state),
+    canRequest: computed(() => shown.value.canRequest),
+    request: (...request) => session.value.request(...request),
+  };
 }
