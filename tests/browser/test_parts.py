@@ -82,9 +82,20 @@ async def test_parts_are_counted_and_named(server: Server, worker: Worker, open_
     await page.keyboard.press("Home")
     await expect(cells(shown).first).to_be_focused()
     assert await shown.step(2).evaluate("step => step.offsetHeight") == height
-    assert await shown.evaluate("document.querySelectorAll('.cells > li[tabindex=\"0\"]').length") == 1
+    tab_stops = "document.querySelectorAll('.cells > li[tabindex=\"0\"]').length"
+    assert await shown.evaluate(tab_stops) == 1
 
     step = session.state["steps"][1]
+    await page.keyboard.press("End")
+    fewer = [*many(20, running=0)[1:], failed]
+    step["parts"] = parts_of(fewer, None)
+    await session.change()
+    await expect(cells(shown)).to_have_count(20)
+    await expect(cells(shown).last).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(cells(shown).first).to_be_focused()
+    assert await shown.evaluate(tab_stops) == 1
+
     ended = {"completed_at": step["started_at"], "error": "1 of 50 parts failed"}
     step |= {"status": "error", "parts": parts_of([*many(50, running=0)[1:], failed], 50), **ended}
     await session.change(status="error")

@@ -80,13 +80,30 @@ export class PartsView {
   /** @param {Cell[]} cells */
   #showCells(cells) {
     this.#cells.toggleAttribute("data-many", cells.length > MANY);
-    while (this.#cells.childElementCount > cells.length) this.#cells.lastElementChild?.remove();
+    this.#removeAfter(cells.length);
     for (const [index, cell] of cells.entries()) {
       const item = /** @type {HTMLElement} */ (this.#cells.children[index] ?? this.#append(index));
       item.dataset.status = cell.status;
       fill(/** @type {HTMLElement} */ (item.firstElementChild), this.#nodes(cell));
     }
     this.#showReadout();
+  }
+
+  /** The tabulator and the focus go to the last cell that is left. @param {number} count */
+  #removeAfter(count) {
+    const cells = this.#allCells();
+    const removed = cells.slice(count);
+    const stop = removed.find(({ tabIndex }) => tabIndex === 0);
+    const hadFocus = stop?.matches(":focus");
+    for (const cell of removed) cell.remove();
+    const target = cells[count - 1];
+    if (!stop || !target) return;
+    target.tabIndex = 0;
+    if (hadFocus) target.focus();
+  }
+
+  #allCells() {
+    return /** @type {HTMLElement[]} */ ([...this.#cells.children]);
   }
 
   /** @param {number} index */
@@ -123,7 +140,7 @@ export class PartsView {
 
   /** One cell is in the order of the tabulator; arrow keys move to the others. @param {KeyboardEvent} event */
   #move(event) {
-    const cells = /** @type {HTMLElement[]} */ ([...this.#cells.children]);
+    const cells = this.#allCells();
     const index = cells.indexOf(/** @type {HTMLElement} */ (event.target));
     const last = cells.length - 1;
     const targets = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: last };
