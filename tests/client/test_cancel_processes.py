@@ -135,7 +135,7 @@ FORK = """
 
     with Progress(steps=["One", "Two"], accepts=["cancel"]) as progress:
         progress.flush()
-        time.sleep(0.5)                    # The parent waits already.
+        sys.stdin.readline()
         child = os.fork()
         try:
             work(progress, 2 if child == 0 else 1)
@@ -151,6 +151,9 @@ async def test_parent_and_child_are_cancelled() -> None:
     """Each waits by its own connection, and none by the other's."""
     async with AskingServer() as server:
         process = await start(FORK, server)
+        await wait_for_the_wait(server)
+        assert process.stdin is not None
+        process.stdin.write(b"fork\n")
         await eventually(lambda: len(server.waiting) == 2, SOON_S)
         await server.ask("nightly")
         output = await output_of(process)
