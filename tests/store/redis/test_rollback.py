@@ -221,6 +221,43 @@ async def test_a_rollback_is_detected_without_traffic(
         assert follower.record.position.epoch != "first"
 
 
+@pytest.mark.parametrize("is_followed", [True, False])
+async def test_a_server_that_knows_a_later_epoch_alone_recognises_an_earlier_one(
+    server: RedisServer, connect: Open, take_dump: Callable[[], KeyDump], is_followed: bool
+) -> None:
+    """It was started after the earlier epoch had ended, and another server has moved that epoch on."""
+    here, there = await connect(server), await connect(server)
+    record = await apply(here, created(), moved(after(created()), 1))
+    assert await there.load("s") == record
+    dump = take_dump()
+    lost = await apply(here, moved(record, 2), created(epoch="second", expected=record.position._replace(offset=2)))
+    new = await connect(server)
+    follower = await Follower.of(new) if is_followed else None
+    assert await new.load("s") == lost
+    dump.restore()
+    second = await apply(there, moved(record, 3, message="second"))
+    found = await new.load("s")
+    assert found is not None
+    assert (found.session, found.position.offset) == (second.session, 2)
+    assert found.position.epoch not in ("first", "second")
+    assert await new.replay("s", lost.position._replace(epoch="first", offset=1)) is None
+    if follower is not None:
+        await follower.until_at(found)
+        assert "first" not in {each.record.position.epoch for each in follower.notifications if each.record}
+
+
+async def test_a_session_of_an_earlier_version_keeps_its_epoch(
+    server: RedisServer, here: RedisBackend, there: RedisBackend
+) -> None:
+    """It does not tell when its epoch began."""
+    record = await apply(here, created())
+    assert await there.load("s") == record
+    record = await apply(here, created(epoch="second", expected=record.position))
+    with server.client() as client:
+        assert client.hdel(here._keyspace.of("s").state, "beginning") == 1  # noqa: SLF001 - as that version wrote it
+    assert await there.load("s") == record
+
+
 async def test_a_rollback_that_lost_nothing_changes_nothing(
     here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:

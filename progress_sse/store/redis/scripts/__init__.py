@@ -19,7 +19,9 @@ with an empty log. Readers then get a snapshot, and never transitions of a histo
   looks like one that went back in time, so a restart always costs the readers a snapshot.
 - A server whose memory goes back keeps its replication id: a virtual machine is rolled back, or `RESTORE` writes old
   keys. So each caller sends the state that it knows. If the stored state is older than that, does not follow on
-  it, or is of an epoch that the caller saw end, the session is rebound.
+  it, or is of an epoch that the caller saw end, the session is rebound. A caller that was started since did not see it
+  end. So a session also stores the revision with which its epoch began, as `beginning`: an epoch that began before the
+  state that the caller knows cannot follow on it.
 
 Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
 changed anything. A full server refuses the first write of a script or none: a transition's needs room, and so does a

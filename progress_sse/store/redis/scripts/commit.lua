@@ -148,7 +148,8 @@ for i = 1, #fields, 2 do
 end
 note_signs(state, signs)
 if is_fresh then
-    redis.call('HSET', state, 'incarnation', replid, 'born_by', token)
+    local beginning = redis.call('HGET', state, 'epoch') .. ' ' .. revision
+    redis.call('HSET', state, 'incarnation', replid, 'born_by', token, 'beginning', beginning)
 end
 if #keys > 0 then
     remember_keys()

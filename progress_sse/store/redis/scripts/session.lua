@@ -26,12 +26,17 @@ local function publish(revision, previous, message)
 end
 
 -- Whether the stored state follows on the state that the caller knows.
-local function follows_known_state(epoch, n, revision)
+-- Another epoch follows if it began after that state; a session of an earlier version does not tell its beginning.
+local function follows_known_state(epoch, n, revision, beginning)
     local has_ended = string.find(ended_epochs, ' ' .. epoch .. ' ', 1, true)
     if has_ended or (tonumber(revision) or 0) < tonumber(known_revision) then
         return false
     end
-    if epoch ~= known_epoch or revision == known_revision then
+    if epoch ~= known_epoch then
+        local began_in, began_at = string.match(beginning or '', '^(%S+) (%d+)$')
+        return began_in ~= epoch or tonumber(began_at) > tonumber(known_revision)
+    end
+    if revision == known_revision then
         return true
     end
     if (tonumber(n) or 0) <= tonumber(known_n) then
@@ -52,6 +57,7 @@ local function rebind_epoch(n, revision, replid)
     redis.call('DEL', log)
     local rebound_at = revision_after(math.max(tonumber(revision) or 0, tonumber(known_revision)))
     redis.call('HSET', state, 'epoch', candidate_epoch, 'revision', rebound_at, 'log_bytes', 0, 'incarnation', replid)
+    redis.call('HSET', state, 'beginning', candidate_epoch .. ' ' .. rebound_at)
     publish(rebound_at, revision, '["' .. candidate_epoch .. '",' .. n .. ',"",false]')
     return candidate_epoch, n, rebound_at
 end
@@ -59,14 +65,14 @@ end
 -- Returns epoch, n and revision, after a rebind where one is due.
 -- Without a session: '', '0', and the revision of its removal, or '0'.
 local function load_current()
-    local stored = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation')
+    local stored = redis.call('HMGET', state, 'epoch', 'n', 'revision', 'incarnation', 'beginning')
     local epoch, n, revision = stored[1], stored[2], stored[3]
     if not epoch then
         local removal = redis.call('GET', tombstone)
         return '', '0', removal and string.match(removal, '^%d+') or '0'
     end
     local replid = replication_id()
-    if stored[4] == replid and follows_known_state(epoch, n, revision) and not is_log_ahead(n) then
+    if stored[4] == replid and follows_known_state(epoch, n, revision, stored[5]) and not is_log_ahead(n) then
         return epoch, n, revision
     end
     return rebind_epoch(n, revision, replid)
