@@ -134,8 +134,16 @@ class RedisLeases:
         return bool(reply.value)
 
     async def overdue(self, monotonic: float) -> Sequence[str]:
-        """Move the clock on, and return sessions to check; see `Leases.overdue`."""
-        return await self._tick(monotonic, MAX_OVERDUE)
+        """Move the clock on, and return sessions to check; see `Leases.overdue`.
+
+        A server that has just begun does not know for how long the clock has stood still, and returns none.
+        """
+        return await self._tick(monotonic, MAX_OVERDUE if self._is_moving else 0)
+
+    @property
+    def _is_moving(self) -> bool:
+        """Whether this server moves the clock, or has seen another one move it."""
+        return self._time.has_moved or self._time.owner == self._server.encode()
 
     async def _tick(self, monotonic: float, most: int) -> Sequence[str]:
         lease_time = self._time

@@ -14,7 +14,7 @@ from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from tests.clock import ManualClock
-from tests.harness.redis import RedisServer
+from tests.harness.redis import KeyDump, RedisServer
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 
@@ -182,3 +182,47 @@ class TestServers:
         assert await servers[0].state() == "live"
         await watch(servers, 4 * 15)
         assert await servers[0].state() == "stalled"
+
+    @pytest.mark.parametrize("gone", [None, 0, 1])
+    async def test_a_clock_that_went_back_raises_no_alarm(
+        self, servers: list[Server], server: RedisServer, tmp_path: Path, gone: int | None
+    ) -> None:
+        """The signs since then are lost with it, so each lease counts anew; whichever server is gone by then."""
+        await watch(servers, 4)
+        with server.client() as client:
+            moment = KeyDump(client, str(tmp_path))
+            for number in range(4):
+                await watch(servers, 4 * LEASE_S - 8)
+                await servers[number % 3].store.apply("s", Beat(1, attempt_id="A"))
+            moment.restore()
+        away = [] if gone is None else [servers.pop(gone)]
+        await watch(servers, 4 * LEASE_S - 4, away)
+        assert await servers[0].state() == "live"
+        await watch(servers, 4 * 3, away)
+        assert await servers[0].state() == "stalled"
+
+    async def test_a_sign_after_the_clock_went_back_counts(
+        self, servers: list[Server], server: RedisServer, tmp_path: Path
+    ) -> None:
+        """Also at a server that has not looked at the clock since then."""
+        await watch(servers, 4)
+        with server.client() as client:
+            moment = KeyDump(client, str(tmp_path))
+            await watch(servers, 4 * LEASE_S - 8)
+            moment.restore()
+        await servers[2].store.apply("s", Beat(1, attempt_id="A"))
+        await watch(servers, 4 * LEASE_S - 4)
+        assert await servers[0].state() == "live"
+
+    async def test_a_server_that_has_just_begun_says_nothing_of_the_time_before(
+        self, servers: list[Server], server: RedisServer, connect: Open
+    ) -> None:
+        """Not even what a server that is gone was about to say: the worker may have tried to report since then."""
+        await servers[1].store.apply("s", START._replace(attempt_id="B", lost_after_ms=LEASE_S * 1000))
+        await watch(servers[:1], 4 * LEASE_S)
+        assert await servers[0].state() == "stalled"
+        new = Server(await connect(server), 100)
+        await watch([new], 4 * LEASE_S)
+        assert await new.state() == "stalled"
+        await watch([new], 4 * 3)
+        assert await new.state() == "lost"

@@ -1,6 +1,7 @@
 -- Moves the lease clock on, and returns its time, since when it moves, and sessions to check.
 -- One server, the owner, moves the clock by its monotonic clock; another one takes over when it stands still.
 -- After more than MAX_STANDSTILL_MS without a server that moved it, or where that is not known, leases count anew.
+-- So they do where the clock has gone back to an earlier time: signs since then went with it.
 
 local clock, checks = KEYS[1], KEYS[2]
 local caller, seen_owner, seen = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -14,6 +15,10 @@ redis.call('ZCARD', checks)  -- A foreign value there fails the script before it
 
 if not now then
     owner, now, since = caller, tonumber(start), tonumber(start)
+elseif now < seen then
+    owner = caller
+    now = seen + (elapsed > MAX_STANDSTILL_MS and 0 or elapsed)  -- Other servers note signs by the time before.
+    since = now
 elseif owner == caller then
     if elapsed > MAX_STANDSTILL_MS then
         since = now
