@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create
+from progress_sse.core.commands import Command, Create, ServerCommand, StepCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position, Session
 from tests.clock import ManualClock
@@ -17,16 +17,18 @@ class ModelSessions:
     Attributes:
         sessions: Each session that exists.
         offsets: How many transitions each of them has had.
+        heard_at: When the worker of each step with a lease last gave a sign of life, on the monotonic clock.
     """
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.offsets: dict[str, int] = {}
+        self.heard_at: dict[tuple[str, int], float] = {}
 
     def copy(self) -> ModelSessions:
         """The sessions as they are now."""
         copied = ModelSessions()
-        copied.sessions, copied.offsets = dict(self.sessions), dict(self.offsets)
+        copied.sessions, copied.offsets, copied.heard_at = dict(self.sessions), dict(self.offsets), dict(self.heard_at)
         return copied
 
     def apply(self, session_id: str, command: Command, clock: ManualClock, position: Position | None = None) -> str:
@@ -44,9 +46,28 @@ class ModelSessions:
         self.sessions[session_id] = outcome.session
         former = 0 if outcome.is_fresh else self.offsets[session_id]
         self.offsets[session_id] = former + (outcome.event is not None)
+        if outcome.about is not None:
+            self._note_sign(session_id, before, outcome.about, command, clock)
         if isinstance(command, Create):
             return "created" if before is None else "replaced"
         return "updated"
+
+    def _note_sign(
+        self, session_id: str, before: Session | None, number: int, command: Command, clock: ManualClock
+    ) -> None:
+        """The first sign of a worker counts, even where it was given before the last one of a former worker."""
+        session = self.sessions[session_id]
+        step, claim = session.progress.steps[number], session.details.claims.get(number)
+        if claim is None or claim.lease_ms is None or step.status != "running":
+            return
+        at = clock.monotonic() - (command.ago_ms / 1000 if isinstance(command, StepCommand) else 0)
+        former = before.progress.steps.get(number) if before is not None else None
+        is_first = former is None or former.liveness != step.liveness
+        self.heard_at[session_id, number] = at if is_first else max(at, self.heard_at[session_id, number])
+
+    def is_silent(self, session_id: str, command: ServerCommand, clock: ManualClock) -> bool:
+        """Whether the worker has given no sign of life for as long as the server says."""
+        return (clock.monotonic() - self.heard_at[session_id, command.step]) * 1000 >= command.silent_ms
 
     def remove(self, session_ids: Iterable[str]) -> None:
         """Remove sessions."""

@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Ask, Beat, Command, Complete, Create, Delete, Describe, Finish, ReportPart, Skip
+from progress_sse.core.commands import (
+    Ask,
+    Beat,
+    Command,
+    Complete,
+    Create,
+    Delete,
+    Describe,
+    Finish,
+    ReportPart,
+    ServerCommand,
+    Skip,
+)
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.leases import Judgement, judge, leased_steps
@@ -189,15 +201,23 @@ class StoreMachine(RuleBasedStateMachine):
     def pass_time(self, ticks: int) -> None:
         """The server says of workers that were silent for their lease that they are stalled or lost, and of no other.
 
-        After a restart, another server may move the clock of the leases on later. So it may say so later.
+        After a restart, or after Redis went back to an earlier time, the leases count anew. So it may say so later.
         """
         for _ in range(ticks):
             self.clock.advance(TICK_S)
-            due = [(session_id, command) for session_id in IDS for command in self.judgement(session_id).commands]
+            due = self.due()
             self.run(self.watcher.check)
+            if not self.has_one_process:  # The server learns only now how far the clock of the leases has moved.
+                due = [
+                    (session_id, command) for session_id, command in self.due() if self.is_ahead_of_model(session_id)
+                ]
             for session_id, command in due:
-                if self.has_one_process or self.is_ahead_of_model(session_id):
-                    self.model.apply(session_id, command, self.clock)
+                assert self.model.is_silent(session_id, command, self.clock)
+                self.model.apply(session_id, command, self.clock)
+
+    def due(self) -> list[tuple[str, ServerCommand]]:
+        """What there is to say of silent workers now."""
+        return [(session_id, command) for session_id in IDS for command in self.judgement(session_id).commands]
 
     @rule(session_id=session_ids, step=st.integers(1, 2), lost_after_ms=maybe_lost, ticks=st.integers(1, 3))
     def work_under_a_lease(self, session_id: str, step: int, lost_after_ms: int | None, ticks: int) -> None:
@@ -327,6 +347,7 @@ class StoreMachineOnRedis(StoreMachine):
     def remember(self) -> None:
         self.moment = KeyDump(self.client, self.folder.name)
         self.used_by_then, self.model_then = deepcopy(self.used), self.model.copy()
+        self.ticked_by_then = self.clock.monotonic()
 
     @rule(session_id=session_ids, commands=many_commands)
     def apply_elsewhere(self, session_id: str, commands: list[Command]) -> None:
@@ -336,13 +357,18 @@ class StoreMachineOnRedis(StoreMachine):
 
     @rule(session_id=session_ids, lost=maybe_commands, others=maybe_commands)
     def put_back(self, session_id: str, lost: list[Command], others: list[Command]) -> None:
-        """Restore a time before some updates; later updates make a new history."""
+        """Restore a time before some updates; later updates make a new history.
+
+        A sign of life that was lost without a tick of the clock of the leases is as if it had not been given.
+        """
         if self.moment is None:
             self.remember()
         assert self.moment is not None
         self.send_together(self.store, session_id, lost)
         self.moment.restore()
+        heard_at = self.model.heard_at if self.clock.monotonic() > self.ticked_by_then else self.model_then.heard_at
         self.used, self.model = deepcopy(self.used_by_then), self.model_then.copy()
+        self.model.heard_at = dict(heard_at)
         self.send_together(self.other, session_id, others)
         for each in IDS:
             self.run(self.until_notified, each)
