@@ -86,7 +86,9 @@ class Subscriber:
         self.bodies[position] = json_text.encode_json(shown)
 
     def is_at(self, stored: Record | None) -> bool:
-        """Whether the stored session is shown."""
+        """Whether the stored session is shown; raises the error of a change that could not be applied."""
+        if self._error is not None:
+            raise self._error
         return self.shown is None if stored is None else stored.position == self.position
 
     def check(self, stored: Record | None) -> None:

@@ -355,6 +355,13 @@ class StoreMachineOnRedis(StoreMachine):
         self.send_together(self.other, session_id, commands)
         self.run(self.until_notified, session_id)
 
+    @rule()
+    def restart_elsewhere(self) -> None:
+        """The other server forgets what it knew."""
+        self.run(self.other.aclose)
+        self.other = self.new_store()
+        self.run(self.other.open)
+
     @rule(session_id=session_ids, lost=maybe_commands, others=maybe_commands)
     def put_back(self, session_id: str, lost: list[Command], others: list[Command]) -> None:
         """Restore a time before some updates; later updates make a new history.
