@@ -25,7 +25,7 @@ from progress_sse.core.commands import (
     Unchanged,
 )
 from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, is_text
+from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, is_session_id, is_text
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, MAX_PARTS, PartStatus
 
 MAX_AGO_MS: Final = 86_400_000
@@ -130,6 +130,10 @@ def _is_conclusion(value: object) -> bool:
     return value in (None, "cancelled")
 
 
+def _is_profile(value: object) -> bool:
+    return value is None or (isinstance(value, str) and is_session_id(value))
+
+
 def _is_part(value: object) -> bool:
     return _is_short_text(value, MAX_PART_CHARS)
 
@@ -171,7 +175,7 @@ _PART_TEXT: Final[_Demand] = (_is_part_text, f"text of at most {MAX_PART_TEXT_CH
 _CONCLUSION: Final[tuple[tuple[str, _Demand], ...]] = (("conclusion", (_is_conclusion, "cancelled, or None")),)
 
 _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
-    Create: (*_TELLING, *_ATTEMPT),
+    Create: (*_TELLING, *_ATTEMPT, ("profile", (_is_profile, "text in the form of a session id"))),
     Delete: (),
     Start: (
         ("step", _STEP),
@@ -276,5 +280,6 @@ def _is_definition(value: object) -> bool:
         isinstance(value, StepDefinition)
         and is_text(value.name)
         and _is_count(value.timeout_ms)
-        and _is_count(value.estimated_ms)
+        and _is_count_or_none(value.estimated_ms)
+        and _is_count(value.assumed_ms)
     )

@@ -46,7 +46,10 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Create(NamedTuple):
-    """Create a fresh pending session; `replace` allows it to replace a session of that id."""
+    """Create a fresh pending session; `replace` allows it to replace a session of that id.
+
+    A client that says what the session does gets its time (`is_timed`), learned from the runs of its `profile`.
+    """
 
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
@@ -57,6 +60,8 @@ class Create(NamedTuple):
     open_ended: bool = False
     accepts: tuple[RequestKind, ...] = ()
     attempt_id: str | None = None
+    is_timed: bool = False
+    profile: str | None = None
 
 
 class Delete(NamedTuple):

@@ -13,6 +13,7 @@ from progress_sse.core.errors import TooMuchError
 from progress_sse.core.requests import RequestKind, Requests
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
+TimeBasis: TypeAlias = Literal["declared", "rate", "history"]
 
 MAX_TITLE_CHARS: Final = 200
 MAX_LABELS: Final = 16
@@ -51,6 +52,45 @@ class Claim(NamedTuple):
     lost_after_ms: int | None = None
 
 
+class FinishAt(NamedTuple):
+    """When a session will end: as time stamps, in half of all cases before `p50`, in nine of ten before `p90`."""
+
+    p50: str
+    p90: str
+
+
+class Time(NamedTuple):
+    """How far a session is by time, and when it will end [docs/protocol.md].
+
+    Attributes:
+        percentage: Of the time that it takes as a whole.
+        finish_at: When it will end; `None` where that is not known, or it has ended.
+        basis: What is known of the time that is left, at best.
+        runs: How many earlier runs of its profile were learned from.
+    """
+
+    percentage: int
+    finish_at: FinishAt | None
+    basis: TimeBasis
+    runs: int
+
+
+class Timing(NamedTuple):
+    """What the time of a session is worked out from; readers do not see it.
+
+    Attributes:
+        profile: The name under which its runs are learned from; `None`: they are not.
+        floor: The percentage that its time must not fall below.
+        restarted: The numbers of the steps that were started more than once.
+        has_taught: Whether it was completed once, and so taught what it took.
+    """
+
+    profile: str | None = None
+    floor: int = 0
+    restarted: frozenset[int] = frozenset()
+    has_taught: bool = False
+
+
 class Details(NamedTuple):
     """What a session says besides its steps [docs/protocol.md].
 
@@ -61,6 +101,7 @@ class Details(NamedTuple):
         open_ended: Whether steps are added while it runs, and only `finish` completes it.
         error: Why it ended, where it ended as a whole.
         conclusion: What ended it, beyond its status.
+        time: How far it is by time, and when it will end.
         accepts: What readers may ask of its worker.
         requests: What they asked, the newest first.
         is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
@@ -68,6 +109,7 @@ class Details(NamedTuple):
         claims: Of each step that was started with an attempt id, whose it is.
         replaced: The newest attempts whose step was started by another one.
         is_cancelled: Whether the server cancelled it before a step was started, so that none may be.
+        timing: What its time is worked out from; `None` of a session that has none.
     """
 
     title: str | None = None
@@ -76,6 +118,7 @@ class Details(NamedTuple):
     open_ended: bool = False
     error: str | None = None
     conclusion: SessionConclusion | None = None
+    time: Time | None = None
     accepts: tuple[RequestKind, ...] = ()
     requests: Requests = ()
     is_finished: bool = False
@@ -83,6 +126,7 @@ class Details(NamedTuple):
     claims: Mapping[int, Claim] = MappingProxyType({})
     replaced: tuple[str, ...] = ()
     is_cancelled: bool = False
+    timing: Timing | None = None
 
 
 NO_DETAILS: Final = Details()

@@ -56,6 +56,15 @@ def check_session_id(session_id: str) -> str:
     return session_id
 
 
+def is_session_id(text: str) -> bool:
+    """Return whether the text has the form of a session id, which profiles have, too."""
+    try:
+        check_session_id(text)
+    except InvalidSessionIdError:
+        return False
+    return True
+
+
 def is_text(value: object) -> bool:
     """Return whether `value` can be stored and shown everywhere: a string without NUL and lone surrogates."""
     if not isinstance(value, str) or "\0" in value:
@@ -70,12 +79,19 @@ class StepDefinition:
     Attributes:
         name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit.
-        estimated_ms: Milliseconds that the step is expected to take.
+        estimated_ms: Milliseconds that it takes, as its author declared; `None` where the author said nothing.
+        assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
     """
 
     name: str
     timeout_ms: int = DEFAULT_TIMEOUT_MS
-    estimated_ms: int = DEFAULT_ESTIMATED_MS
+    estimated_ms: int | None = None
+    assumed_ms: int = DEFAULT_ESTIMATED_MS
+
+    @property
+    def expected_ms(self) -> int:
+        """Milliseconds that it is expected to take, where nothing better is known."""
+        return self.assumed_ms if self.estimated_ms is None else self.estimated_ms
 
 
 class StepAdvance(NamedTuple):
@@ -165,7 +181,9 @@ class Session(NamedTuple):
     @property
     def estimated_remaining_ms(self) -> int:
         """The estimates, in milliseconds, of the steps after the current one."""
-        return sum([definition.estimated_ms for definition in self.definitions[self.progress.current_step :]])
+        following = self.definitions[self.progress.current_step :]
+        # Not `expected_ms`: each event of a session of a thousand steps would call it a thousand times.
+        return sum([each.assumed_ms if each.estimated_ms is None else each.estimated_ms for each in following])
 
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:

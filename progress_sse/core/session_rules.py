@@ -19,7 +19,7 @@ from progress_sse.core.commands import (
     Start,
     StepName,
 )
-from progress_sse.core.details import NO_DETAILS, Details, check_size, with_labels
+from progress_sse.core.details import NO_DETAILS, Details, Timing, check_size, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
@@ -54,6 +54,7 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
         open_ended=command.open_ended,
         accepts=command.accepts,
         creator=command.attempt_id,
+        timing=Timing(command.profile) if command.is_timed else None,
     )
     if details == NO_DETAILS:
         return created(session_id, command.definitions, now)

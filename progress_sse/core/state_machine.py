@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules
+from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import (
     STEP_COMMANDS,
@@ -78,6 +78,7 @@ from progress_sse.core.errors import (
     StepStartedError,
     UnknownStepNameError,
 )
+from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson, lesson_of
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepProgress
 from progress_sse.core.session_rules import create, created, status_of
 from progress_sse.core.step_rules import timestamp
@@ -107,6 +108,7 @@ class Outcome(NamedTuple):
         steps: The numbers of the steps that changed.
         is_fresh: Whether the session was created or replaced, so that a new epoch begins.
         about: The number of the step that the command was about, if any.
+        lesson: What the session teaches about its profile, if the command completed it.
     """
 
     session: Session | None
@@ -114,16 +116,35 @@ class Outcome(NamedTuple):
     steps: tuple[int, ...] = ()
     is_fresh: bool = False
     about: int | None = None
+    lesson: Lesson | None = None
 
 
-def apply(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
+def apply(
+    session_id: str,
+    session: Session | None,
+    command: Command,
+    now: datetime,
+    learned: Learned = NOTHING_LEARNED,
+) -> Outcome:
     """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 
-    The command has valid values: see `command_checks.check_command`.
+    The command has valid values: see `command_checks.check_command`. What was `learned` from earlier runs of the
+    session's profile tells when it will end (see ``time_rules``).
 
     Raises:
         ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
     """
+    outcome = _decide(session_id, session, command, now)
+    after = outcome.session
+    if after is None or after is session or after.progress.details.timing is None:
+        return outcome
+    before = None if outcome.is_fresh else session
+    timed = time_rules.with_time(before, after, outcome.about, command, now, learned)
+    lesson = lesson_of(before, timed, now)
+    return Outcome(timed, outcome.event, outcome.steps, outcome.is_fresh, outcome.about, lesson)
+
+
+def _decide(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
     if isinstance(command, STEP_COMMANDS):
         return _apply_step_command(session_id, session, command, now)
     if isinstance(command, Create):

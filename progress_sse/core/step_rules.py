@@ -5,11 +5,13 @@ afterwards; the same object if the command repeats what the step has already.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from progress_sse.core.attempts import attempt_number
 from progress_sse.core.commands import Advance, Beat, Complete, Skip, Start
 from progress_sse.core.errors import InvalidRequestError, StepHasPartsError, StepStartedError
 from progress_sse.core.model import (
+    DEFAULT_TIMEOUT_MS,
     Liveness,
     Session,
     StepAdvance,
@@ -18,6 +20,8 @@ from progress_sse.core.model import (
     StepProgress,
 )
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, EndStatus, Part, Parts
+
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def timestamp(moment: datetime) -> str:
@@ -29,7 +33,7 @@ def time_of(ago_ms: int, now: datetime, earliest: str) -> datetime:
     """Return when it happened: `ago_ms` before `now`, and not before the time stamp `earliest`."""
     if not ago_ms:
         return now
-    return min(now, max(datetime.fromisoformat(earliest), now - timedelta(milliseconds=ago_ms)))
+    return min(now, max(datetime.fromisoformat(earliest), now - ago_ms * MILLISECOND))
 
 
 def newest_time(session: Session, step: StepProgress | None) -> str:
@@ -215,12 +219,9 @@ def elapsed_ms(started_at: str | None, moment: datetime) -> int:
     """Return the whole milliseconds since a step or part was started."""
     assert started_at is not None
     elapsed = moment - datetime.fromisoformat(started_at)
-    return max(0, elapsed // timedelta(milliseconds=1))
+    return max(0, elapsed // MILLISECOND)
 
 
 def define(name: str, timeout_ms: int | None, estimated_ms: int | None) -> StepDefinition:
     """Return the definition of a step that a `start` appends; 0 milliseconds until its timeout are the default."""
-    default = StepDefinition(name)
-    return StepDefinition(
-        name, timeout_ms or default.timeout_ms, default.estimated_ms if estimated_ms is None else estimated_ms
-    )
+    return StepDefinition(name, timeout_ms or DEFAULT_TIMEOUT_MS, estimated_ms)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from progress_sse.core.errors import UnknownWorkflowError
-from progress_sse.core.model import StepDefinition
+from progress_sse.core.model import StepDefinition, is_session_id
 
 DEFAULT: Final = "default"
 """The workflow of sessions that name none."""
@@ -17,6 +17,13 @@ _SHIPPED_TOTAL_STEPS: Final = 7
 def default_step_name(number: int) -> str:
     """Return the name of a step that has none of its own."""
     return f"STEP{number}"
+
+
+def profile_of(profile: str | None, workflow: str | None) -> str | None:
+    """Return the profile of a session: the one that it names, or the name of its workflow, if that can be one."""
+    if profile is None and workflow is not None and is_session_id(workflow):
+        return workflow
+    return profile
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from progress_sse.core.details import NO_DETAILS, Claim, Details, Link
+from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link, Time, Timing
 from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
@@ -22,15 +22,28 @@ def shown_details(details: Details) -> dict[str, object]:
         shown["links"] = [link._asdict() for link in details.links]
     if details.open_ended:
         shown["open_ended"] = True
-    if details.error is not None:
-        shown["error"] = details.error
-    if details.conclusion is not None:
-        shown["conclusion"] = details.conclusion
+    shown |= _shown_end(details)
     if details.accepts:
         shown["accepts"] = details.accepts
     if details.requests:
         shown["requests"] = [show_request(each) for each in details.requests]
     return shown
+
+
+def _shown_end(details: Details) -> dict[str, object]:
+    shown: dict[str, object] = {}
+    if details.error is not None:
+        shown["error"] = details.error
+    if details.conclusion is not None:
+        shown["conclusion"] = details.conclusion
+    if details.time is not None:
+        shown["time"] = _show_time(details.time)
+    return shown
+
+
+def _show_time(time: Time) -> dict[str, object]:
+    finish_at = None if time.finish_at is None else time.finish_at._asdict()
+    return {"percentage": time.percentage, "finish_at": finish_at, "basis": time.basis, "runs": time.runs}
 
 
 def show_request(request: Request) -> dict[str, object]:
@@ -70,7 +83,13 @@ def encode_details(details: Details) -> bytes:
         hidden["replaced"] = details.replaced
     if details.is_cancelled:
         hidden["is_cancelled"] = True
+    if details.timing is not None:
+        hidden["timing"] = _stored_timing(details.timing)
     return encode_json({**shown_details(details), **hidden})
+
+
+def _stored_timing(timing: Timing) -> list[object]:
+    return [timing.profile, timing.floor, sorted(timing.restarted), timing.has_taught]
 
 
 def decode_details(data: bytes) -> Details:
@@ -84,4 +103,22 @@ def load_details(fields: dict[str, Any]) -> Details:
     claims = {step: Claim(*claim) for *claim, steps in fields.pop("claims", ()) for step in steps}
     accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
     requests = tuple(Request(**request) for request in fields.pop("requests", ()))
-    return Details(**fields, links=links, claims=claims, accepts=accepts, requests=requests, replaced=replaced)
+    time, timing = fields.pop("time", None), fields.pop("timing", None)
+    return Details(
+        **fields,
+        links=links,
+        time=None if time is None else _load_time(**time),
+        timing=None if timing is None else _load_timing(*timing),
+        claims=claims,
+        accepts=accepts,
+        requests=requests,
+        replaced=replaced,
+    )
+
+
+def _load_time(finish_at: dict[str, str] | None, **fields: Any) -> Time:
+    return Time(finish_at=None if finish_at is None else FinishAt(**finish_at), **fields)
+
+
+def _load_timing(profile: str | None, floor: int, restarted: list[int], has_taught: bool) -> Timing:
+    return Timing(profile, floor, frozenset(restarted), has_taught)

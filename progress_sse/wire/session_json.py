@@ -6,7 +6,7 @@ where readers see a few. Knows only the model.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -37,17 +37,13 @@ _SESSION_EVENT: Final = b'{"session":'
 def encode_session(session: Session) -> bytes:
     """Return the session as polling shows it [docs/protocol.md]: an entry per step, started or not, and its details."""
     progress = session.progress
-    steps = [
-        _step(progress.steps[number]) if number in progress.steps else _pending_step(number, definition)
-        for number, definition in enumerate(session.definitions, start=1)
-    ]
     return encode_json(
         {
             "session_id": progress.session_id,
             "current_step": progress.current_step,
             "total_steps": progress.total_steps,
             "status": progress.status,
-            "steps": steps,
+            "steps": list(_steps(session)),
             "percentage": session.percentage,
             "estimated_remaining_ms": session.estimated_remaining_ms,
             **shown_details(progress.details),
@@ -72,7 +68,8 @@ def encode_absent(session_id: str) -> bytes:
 
 def encode_transition(session: Session, step: int) -> bytes:
     """Return the data of a `step` event: the step that changed, and the session as it was just after that."""
-    return encode_json({"step": _step(session.progress.steps[step]), "session": _summary(session)})
+    shown = _step(session.progress.steps[step], _declared_ms(session, step))
+    return encode_json({"step": shown, "session": _summary(session)})
 
 
 def encode_session_event(session: Session) -> bytes:
@@ -144,6 +141,7 @@ def decode_transition(data: bytes) -> tuple[StepProgress | None, int, SessionSta
 
 def _decoded_step(fields: dict[str, Any]) -> StepProgress:
     advance, liveness = fields.pop("progress", None), fields.pop("liveness", None)
+    fields.pop("estimated_ms", None)  # It is in the definition.
     return StepProgress(
         **fields,
         advance=StepAdvance(**advance) if advance else None,
@@ -152,14 +150,18 @@ def _decoded_step(fields: dict[str, Any]) -> StepProgress:
 
 
 def encode_definitions(definitions: tuple[StepDefinition, ...]) -> bytes:
-    """Return step definitions as the JSON list that `GET /api/steps` shows."""
-    return encode_json(list_definitions(definitions))
+    """Return step definitions as they are stored: those that `GET /api/steps` shows, and what was declared."""
+    listed = list_definitions(definitions)
+    for fields, definition in zip(listed, definitions, strict=True):
+        if definition.estimated_ms is not None:
+            fields["is_declared"] = True
+    return encode_json(listed)
 
 
 def list_definitions(definitions: tuple[StepDefinition, ...]) -> list[dict[str, object]]:
     """Return step definitions as JSON-ready dictionaries, numbered from 1."""
     return [
-        {"step": number, "name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms}
+        {"step": number, "name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.expected_ms}
         for number, each in enumerate(definitions, start=1)
     ]
 
@@ -175,8 +177,16 @@ def forget_definitions() -> None:
 
 
 def load_definitions(listed: Iterable[Mapping[str, Any]]) -> tuple[StepDefinition, ...]:
-    """Return the definitions from what `list_definitions` returned."""
-    return tuple(StepDefinition(each["name"], each["timeout_ms"], each["estimated_ms"]) for each in listed)
+    """Return the definitions from what the JSON of `encode_definitions` contains.
+
+    The version before did not say what was declared.
+    """
+    return tuple(
+        StepDefinition(each["name"], each["timeout_ms"], estimated_ms=each["estimated_ms"])
+        if "is_declared" in each
+        else StepDefinition(each["name"], each["timeout_ms"], assumed_ms=each["estimated_ms"])
+        for each in listed
+    )
 
 
 def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
@@ -186,7 +196,7 @@ def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
 _shared_definitions: Final = lru_cache(maxsize=256)(_decoded_definitions)
 
 
-def _step(step: StepProgress) -> dict[str, object]:
+def _step(step: StepProgress, declared_ms: int | None = None) -> dict[str, object]:
     shown: dict[str, object] = {
         "step": step.step,
         "name": step.name,
@@ -202,6 +212,8 @@ def _step(step: StepProgress) -> dict[str, object]:
         shown["progress"] = {"current": step.advance.current, "total": step.advance.total}
     if step.attempt is not None:
         shown["attempt"] = step.attempt
+    if declared_ms is not None:
+        shown["estimated_ms"] = declared_ms
     if step.liveness is not None:
         shown["liveness"] = step.liveness._asdict()
     if step.conclusion is not None:
@@ -211,14 +223,29 @@ def _step(step: StepProgress) -> dict[str, object]:
     return shown
 
 
-def _pending_step(number: int, definition: StepDefinition) -> dict[str, object]:
-    return {
+def _steps(session: Session) -> Iterator[dict[str, object]]:
+    steps, is_timed = session.progress.steps, session.details.timing is not None
+    for number, definition in enumerate(session.definitions, start=1):
+        step, declared_ms = steps.get(number), definition.estimated_ms if is_timed else None
+        yield _pending_step(number, definition, declared_ms) if step is None else _step(step, declared_ms)
+
+
+def _pending_step(number: int, definition: StepDefinition, declared_ms: int | None) -> dict[str, object]:
+    shown: dict[str, object] = {
         "step": number,
         "name": definition.name,
         "status": "pending",
         "elapsed_ms": 0,
         "timeout_ms": definition.timeout_ms,
     }
+    if declared_ms is not None:
+        shown["estimated_ms"] = declared_ms
+    return shown
+
+
+def _declared_ms(session: Session, number: int) -> int | None:
+    is_timed = session.progress.details.timing is not None
+    return session.definitions[number - 1].estimated_ms if is_timed else None
 
 
 def _summary(session: Session) -> dict[str, object]:

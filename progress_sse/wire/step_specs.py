@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import DEFAULT_ESTIMATED_MS, DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
+from progress_sse.core.model import DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.core.workflows import default_step_name
 from progress_sse.wire.text import Text
 
@@ -39,7 +39,7 @@ def define_steps(
         StepDefinition(
             spec.name or name_of(number),
             spec.timeout_ms or DEFAULT_TIMEOUT_MS,
-            DEFAULT_ESTIMATED_MS if spec.estimated_ms is None else spec.estimated_ms,
+            spec.estimated_ms,
         )
         for number, spec in enumerate(specs, start=1)
     )

@@ -50,7 +50,8 @@ def made(command: Callable[..., Command], **given: st.SearchStrategy[Any]) -> st
 
 
 planned = st.lists(
-    st.sampled_from([StepDefinition(""), StepDefinition("a", 1, 2), StepDefinition("c")]), max_size=2
+    st.sampled_from([StepDefinition(""), StepDefinition("a", 1, 2), StepDefinition("b", 1, 1500), StepDefinition("c")]),
+    max_size=2,
 ).map(tuple)
 started = {"step": numbers, "definitions": st.just(DEFINITIONS)}
 
@@ -70,6 +71,7 @@ creations = made(
     open_ended=st.booleans(),
     accepts=accepts,
     attempt_id=attempts,
+    is_timed=st.booleans(),
 )
 named = {"step": targets, "definitions": st.just(DEFINITIONS)}
 more_updates = st.one_of(

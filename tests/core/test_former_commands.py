@@ -36,6 +36,7 @@ LINKS = (Link("x", "/y"),)
     ("command", "former"),
     [
         (Create(DEFINITIONS, False, title="x", open_ended=True, attempt_id="a"), Create(DEFINITIONS, False)),
+        (Create(DEFINITIONS, is_timed=True, profile="p"), Create(DEFINITIONS)),
         (Start(1, DEFINITIONS, 7, "r", attempt_id="a", lease_ms=1000, parts_total=5), Start(1, DEFINITIONS, 7, "r")),
         (Complete(1, False, "m", "e", "r", conclusion="cancelled", links=LINKS), Complete(1, False, "m", "e", "r")),
         (Advance(1, 2, 3, "m", "r", attempt_id="a", ago_ms=5), Advance(1, 2, 3, "m", "r")),

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.core.commands import (
+    Advance,
     Ask,
     Command,
     Complete,
@@ -144,7 +145,8 @@ def found(name: str) -> Start:
     return Start(StepName(name), (), append=True)
 
 
-@pytest.mark.protocol("P-5.24", "P-5.25")
+@pytest.mark.guarantee("M")
+@pytest.mark.protocol("P-5.24", "P-5.25", "P-23.5")
 @given(any_commits)
 @example([[(found("a"), 0), (found("b"), 0), (Describe(title="t"), 0), (Complete(StepName("a")), 0)]])
 @example([[(found("a"), 0), (found("b"), 0), (Finish(), 0), (Start(1, ()), 0)]])
@@ -153,6 +155,7 @@ def found(name: str) -> Start:
 )
 @example([[(Start(1, DEFINITIONS, parts_total=1), 0)], [(ReportPart(1, "a", "error"), 5)], [(Finish(), 0)]])
 @example([[(Create((), open_ended=True), 0)], [(Plan(DEFINITIONS), 0), (Start(2, ()), 0)], [(Finish(), 0)]])
+@example([[(Create(DEFINITIONS[:1], is_timed=True), 0)], [(Start(1, ()), 5)], [(Advance(1, 1, 3), 5), (Finish(), 5)]])
 def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command, int]]]) -> None:
     """A reader that follows from the beginning, over commits of one command or of several."""
     conversation = Conversation()

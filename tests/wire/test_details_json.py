@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from progress_sse.core.details import Details
+import pytest
+
+from progress_sse.core.details import Details, FinishAt, Time, Timing
 from progress_sse.core.requests import Request
 from progress_sse.wire.details_json import asked_requests, decode_details, encode_details, show_request, shown_details
 
@@ -55,3 +57,31 @@ class TestRequests:
         """In few words."""
         assert asked_requests(REQUESTS) == [{"id": "b", "kind": "retry", "step": None}]
         assert json.dumps(asked_requests(())) == "[]"
+
+
+class TestTime:
+    """How far a session is by time, and what that is worked out from."""
+
+    TIME = Time(41, FinishAt(ASKED_AT, ASKED_AT), "history", 6)
+
+    @pytest.mark.protocol("P-23.1")
+    def test_is_shown_with_its_keys_in_order(self) -> None:
+        """All of them, whatever is known."""
+        finish_at = {"p50": ASKED_AT, "p90": ASKED_AT}
+        shown = {"percentage": 41, "finish_at": finish_at, "basis": "history", "runs": 6}
+        assert json.dumps(shown_details(Details(time=self.TIME))) == json.dumps({"time": shown})
+        ended = self.TIME._replace(percentage=100, finish_at=None)
+        assert json.dumps(shown_details(Details(time=ended))) == json.dumps(
+            {"time": {**shown, "percentage": 100, "finish_at": None}}
+        )
+
+    def test_is_not_shown_with_what_it_is_worked_out_from(self) -> None:
+        """The profile is for the server."""
+        assert shown_details(Details(timing=Timing("p", 41, frozenset({2, 1}), has_taught=True))) == {}
+
+    @pytest.mark.parametrize("time", [None, TIME, TIME._replace(finish_at=None)])
+    @pytest.mark.parametrize("timing", [Timing(), Timing("日 p", 41, frozenset({2, 1}), has_taught=True)])
+    def test_is_stored_with_it(self, time: Time | None, timing: Timing) -> None:
+        """To the letter."""
+        details = Details(title="t", time=time, timing=timing)
+        assert decode_details(encode_details(details)) == details

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.model import Session, SessionProgress, StepAdvance, StepDefinition, StepProgress, StepStatus
+from progress_sse.core.details import Details, FinishAt, Time, Timing
+from progress_sse.core.model import (
+    Liveness,
+    Session,
+    SessionProgress,
+    StepAdvance,
+    StepDefinition,
+    StepProgress,
+    StepStatus,
+)
 from progress_sse.wire import json_text, session_json
 from progress_sse.wire.session_json import MAX_SHARED_BYTES
 
@@ -48,6 +57,10 @@ DEFINITIONS_JSON = (
     '[{"step":1,"name":"原稿生成","timeout_ms":300000,"estimated_ms":60000},'
     '{"step":2,"name":"STEP2","timeout_ms":120000,"estimated_ms":30000},'
     '{"step":3,"name":"STEP3","timeout_ms":1,"estimated_ms":0}]'
+)
+
+STORED_DEFINITIONS = DEFINITIONS_JSON.replace("60000}", '60000,"is_declared":true}').replace(
+    '":0}', '":0,"is_declared":true}'
 )
 
 SESSION = Session(SessionProgress("日 1", 2, 3, "error", {2: FAILED, 1: REPORTED}, STARTED, ENDED), DEFINITIONS)
@@ -93,16 +106,22 @@ class TestDefinitions:
     """Step definitions, both ways."""
 
     def test_are_written_as_the_list_of_steps_shows_them(self) -> None:
-        """Numbered from 1."""
-        assert session_json.encode_definitions(DEFINITIONS) == DEFINITIONS_JSON.encode()
+        """Numbered from 1; what is stored also says which estimates were declared."""
         assert session_json.list_definitions(DEFINITIONS) == json.loads(DEFINITIONS_JSON)
+        assert session_json.encode_definitions(DEFINITIONS) == STORED_DEFINITIONS.encode()
 
     def test_are_read_back(self) -> None:
         """Sessions of one workflow share their definitions."""
-        assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) == DEFINITIONS
-        assert session_json.decode_definitions(DEFINITIONS_JSON.encode()) is session_json.decode_definitions(
-            DEFINITIONS_JSON.encode()
-        )
+        stored = STORED_DEFINITIONS.encode()
+        assert session_json.decode_definitions(stored) == DEFINITIONS
+        assert session_json.decode_definitions(stored) is session_json.decode_definitions(stored)
+
+    def test_of_earlier_versions_declared_nothing(self) -> None:
+        """Which of their estimates were declared, they did not say."""
+        former = session_json.decode_definitions(DEFINITIONS_JSON.encode())
+        assert [each.estimated_ms for each in former] == [None] * 3
+        assert [each.expected_ms for each in former] == [each.expected_ms for each in DEFINITIONS]
+        assert session_json.encode_definitions(former) == DEFINITIONS_JSON.encode()
 
     def test_are_not_kept_where_they_are_large(self) -> None:
         """At the size that a body may have, those of a few hundred sessions would take a hundred megabytes."""
@@ -168,6 +187,53 @@ class TestSession:
             assert session_json.step_of_transition(transition) == step.step
             assert session_json.decode_step(shown) == step
             assert session_json.encode_listed(session, summary) == session_json.encode_listed(session)
+
+
+class TestTime:
+    """A session with a time."""
+
+    TIME = Time(41, FinishAt(STARTED, ENDED), "history", 6)
+    SESSION = SESSION._replace(
+        progress=SESSION.progress._replace(
+            details=Details(title="t", conclusion="lost", time=TIME, accepts=("retry",), timing=Timing("p"))
+        )
+    )
+    SHOWN = f'"time":{{"percentage":41,"finish_at":{{"p50":"{STARTED}","p90":"{ENDED}"}},"basis":"history","runs":6}}'
+
+    @pytest.mark.protocol("P-23.2")
+    def test_shows_what_was_declared_of_each_step(self) -> None:
+        """Behind its other keys, also where it was not started."""
+        one, two, three = json.loads(session_json.encode_session(self.SESSION))["steps"]
+        assert list(one)[-2:] == ["progress", "estimated_ms"]
+        assert "estimated_ms" not in two
+        assert list(three) == ["step", "name", "status", "elapsed_ms", "timeout_ms", "estimated_ms"]
+        assert (one["estimated_ms"], three["estimated_ms"]) == (60_000, 0)
+
+    @pytest.mark.protocol("P-3.15")
+    def test_shows_it_behind_the_attempt(self) -> None:
+        """And before what is known of the worker and the end."""
+        lost = REPORTED._replace(attempt=2, liveness=Liveness("live", STARTED), conclusion="lost")
+        session = self.SESSION._replace(progress=self.SESSION.progress._replace(steps={1: lost}))
+        step = json.loads(session_json.encode_transition(session, 1))["step"]
+        assert list(step)[9:] == ["progress", "attempt", "estimated_ms", "liveness", "conclusion"]
+
+    def test_reads_a_step_back_without_it(self) -> None:
+        """It is in the definition."""
+        shown, _ = session_json.split_transition(session_json.encode_transition(self.SESSION, 1))
+        assert session_json.decode_step(shown) == REPORTED
+
+    @pytest.mark.protocol("P-3.16")
+    def test_is_shown_between_the_end_and_the_requests(self) -> None:
+        """In polls and in transitions."""
+        expected = f'"title":"t","conclusion":"lost",{self.SHOWN},"accepts":["retry"]}}'
+        assert session_json.encode_session(self.SESSION).decode().endswith(expected)
+        assert session_json.encode_transition(self.SESSION, 1).decode().endswith(f"{expected}}}")
+
+    def test_may_have_no_end(self) -> None:
+        """Which is then null."""
+        details = self.SESSION.details._replace(time=self.TIME._replace(finish_at=None))
+        session = self.SESSION._replace(progress=self.SESSION.progress._replace(details=details))
+        assert json.loads(session_json.encode_session(session))["time"]["finish_at"] is None
 
 
 class TestJson:
