@@ -98,6 +98,7 @@ class ProgressService:
             clock=clock,
             on_commit=on_commit,
             store_format=settings.store_format,
+            learn=settings.learn,
         )
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()

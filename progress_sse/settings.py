@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         description="The newest format of sessions to write in a store in Redis. With 1, servers of the version before "
         "can use the same store; this one then ignores in requests what the former protocol does not have.",
     )
+    learn: bool = Field(
+        True,
+        description="Learn from each run of a profile what its steps take, to say when the next ones will end; never "
+        "with `store_format` 1.",
+    )
     history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")

@@ -54,6 +54,7 @@ HELP: Final[Mapping[str, str]] = {
     "silent_workers": "Workers that gave no sign of life in time, by what this server said of them: `stalled` or "
     "`lost`.",
     "commit_seconds": "Seconds that the store took to commit.",
+    "runs_learned": "Runs of a profile that were completed here, and taught what their steps take.",
     "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
     "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
     "tasks": "Tasks in the event loop.",
@@ -135,6 +136,7 @@ class _Metrics(Collector):
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.commit_seconds)
+        yield _counters("runs_learned", [], {(): store.runs_learned})
 
 
 def _gauge(name: str, value: float) -> Metric:

@@ -5,17 +5,18 @@ runs over every backend.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
+from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.leases import Leases
 from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
 class Backend(Protocol):
-    """Stores sessions, their logs, and the idempotency keys that were used on their ids.
+    """Stores sessions, their logs, the idempotency keys that were used on their ids, and what their runs taught.
 
     Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
     make them.
@@ -60,6 +61,15 @@ class Backend(Protocol):
 
     async def forget_keys(self, used_before: str) -> None:
         """Delete the keys of each session id on which the last use of a key was before the time stamp."""
+
+    async def history(self, profile: str) -> History:
+        """Return how often each cell of a profile was taught; empty if none was.
+
+        The profiles that were taught last are kept, `MAX_PROFILES` of them, and of each at most `MAX_STORED_CELLS`.
+        """
+
+    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget these cells of a profile; `None`: all of it."""
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return every transition after the position; `None` if it is of another epoch, or some are no longer kept."""

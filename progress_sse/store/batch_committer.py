@@ -17,8 +17,9 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
+from progress_sse.core.history import NOTHING_LEARNED
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import RequestKind, RequestState, find_request
 from progress_sse.store.backend import Backend
@@ -26,6 +27,7 @@ from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.command_queue import QueuedCommand
 from progress_sse.store.idempotency import first_answer, oldest_counting_use
+from progress_sse.store.learned_cache import LearnedCache
 from progress_sse.store.types import Applied, Change, Record, RememberedKey, fingerprint
 
 MAX_ATTEMPTS: Final = 20
@@ -47,10 +49,16 @@ class BatchCommitter:
     Attributes:
         commit_seconds: How long commits took.
         reader_requests: How many requests of readers got to a state here, by kind and state.
+        runs_learned: How many runs taught what they took.
     """
 
     def __init__(
-        self, backend: Backend, monitor: BackendMonitor, clock: Clock, on_commit: Callable[[Change], None] | None
+        self,
+        backend: Backend,
+        monitor: BackendMonitor,
+        clock: Clock,
+        on_commit: Callable[[Change], None] | None,
+        learned: LearnedCache | None,
     ) -> None:
         """Commit to `backend`.
 
@@ -59,13 +67,17 @@ class BatchCommitter:
             monitor: Measures the commits.
             clock: The time of the commands.
             on_commit: Called with each change once it is committed.
+            learned: Knows what earlier runs taught; `None`: nothing is learned.
         """
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[RequestKind, RequestState]] = Counter()
+        self.runs_learned = 0
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
         self._on_commit = on_commit
+        self._learned = learned
+        self._nothing_learned = None if learned is None else NOTHING_LEARNED
 
     async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
         """Apply the commands in their order, commit their changes, and return the answer to each.
@@ -113,7 +125,10 @@ class BatchCommitter:
             looks_up_keys: Whether to look up each key before its command is applied. Else the commit finds out
                 whether one was used before, and all work on the change is lost if so.
         """
-        builder = ChangeBuilder(session_id, stored, self._clock.monotonic())
+        learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
+        if profile is not None and self._learned is not None:
+            learned = await self._learned.get(profile)
+        builder = ChangeBuilder(session_id, stored, self._clock.monotonic(), learned)
         if len(batch) == 1 and batch[0].key is None:  # The usual case, without a wait.
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:
@@ -126,10 +141,7 @@ class BatchCommitter:
             if builder.has_changes:
                 change = builder.build()
                 self.commit_seconds.add(await self._monitor.timed(self._backend.commit(change)))
-                if change.has_new_details:
-                    self.reader_requests.update(_moved_requests(builder))
-                if self._on_commit is not None:
-                    self._on_commit(change)
+                self._note(builder, change)
         except ConflictError:
             return None
         except StoreFullError:
@@ -137,6 +149,14 @@ class BatchCommitter:
                 raise
             return None  # A request that is only sent again needs no room: look up the keys.
         return answers
+
+    def _note(self, builder: ChangeBuilder, change: Change) -> None:
+        if change.has_new_details:
+            self.reader_requests.update(_moved_requests(builder))
+        if change.lesson is not None:
+            self.runs_learned += 1
+        if self._on_commit is not None:
+            self._on_commit(change)
 
     async def _renew(self, builder: ChangeBuilder, answers: Sequence[Applied | Exception], *, is_current: bool) -> bool:
         """Note the signs of commands that changed nothing; return whether the session is as they were applied to it."""
@@ -185,6 +205,14 @@ class BatchCommitter:
         elif not looks_up_key:
             return await self._apply_once(builder, command, key, now, looks_up_key=True)
         return answer
+
+
+def _profile_of(stored: Record | None, command: Command) -> str | None:
+    """Return the profile of the session, or of the one that the command creates."""
+    if isinstance(command, Create):
+        return command.profile
+    timing = None if stored is None else stored.session.progress.details.timing
+    return None if timing is None else timing.profile
 
 
 def _moved_requests(builder: ChangeBuilder) -> Iterator[tuple[RequestKind, RequestState]]:

@@ -7,6 +7,7 @@ from typing import Final
 from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
+from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
 from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
@@ -35,12 +36,21 @@ class ChangeBuilder:
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_keys", "_monotonic", "_resets_log", "_signs", "_silence", "_steps"),
-        *("_steps_with_parts", "_transitions", "record", "session_id", "stored"),
+        *("_entries", "_is_fresh", "_keys", "_learned", "_lesson", "_monotonic", "_resets_log", "_signs", "_silence"),
+        *("_steps", "_steps_with_parts", "_transitions", "record", "session_id", "stored"),
     )
 
-    def __init__(self, session_id: str, stored: Record | None, monotonic: float = 0.0) -> None:
-        """Start from the stored session; `monotonic` is now, in seconds on the monotonic clock of this process."""
+    def __init__(
+        self, session_id: str, stored: Record | None, monotonic: float = 0.0, learned: Learned | None = None
+    ) -> None:
+        """Start from the stored session.
+
+        Args:
+            session_id: The session that the commands are for.
+            stored: The session before the commands.
+            monotonic: Now, in seconds on the monotonic clock of this process.
+            learned: What earlier runs of its profile taught; `None`: this run teaches nothing either.
+        """
         self.session_id = session_id
         self.stored = stored
         self.record = stored
@@ -54,6 +64,8 @@ class ChangeBuilder:
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
+        self._learned = learned
+        self._lesson: Lesson | None = None
 
     @property
     def signs(self) -> tuple[Sign, ...]:
@@ -101,19 +113,22 @@ class ChangeBuilder:
             self.signs,
             self._silence,
             parts,
+            self._lesson,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
         """Apply a command and return its result, or the error that refuses it."""
         before = self.record.session if self.record else None
         try:
-            outcome = state_machine.apply(self.session_id, before, command, now)
+            outcome = state_machine.apply(self.session_id, before, command, now, self._learned or NOTHING_LEARNED)
             if not command.only_if(self.record.position if self.record else None):
                 raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
             if outcome.session is None:
                 self.record = None
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
+                if outcome.lesson is not None and self._learned is not None:
+                    self._lesson = outcome.lesson
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, command, now)

@@ -2,11 +2,13 @@
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
+from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.store.histories import Histories
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.types import (
@@ -95,6 +97,7 @@ class MemoryBackend:
         self._limits = limits
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(limits)
+        self._histories = Histories()
         self._listeners = ListenerRegistry()
         self.leases = LocalLeases()
 
@@ -105,6 +108,7 @@ class MemoryBackend:
         """Forget everything."""
         self._sessions.clear()
         self._keyrings = _Keyrings(self._limits)
+        self._histories = Histories()
         self._listeners.clear()
         self.leases = LocalLeases()
 
@@ -137,6 +141,8 @@ class MemoryBackend:
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
+        if change.lesson is not None:
+            self._histories.teach(change.lesson)
         self.leases.on_commit(change)
         self._listeners.notify(to_notification(change))
 
@@ -156,6 +162,14 @@ class MemoryBackend:
     async def forget_keys(self, used_before: str) -> None:
         """Delete old keys; see `Backend.forget_keys`."""
         self._keyrings.forget(used_before)
+
+    async def history(self, profile: str) -> History:
+        """Return how often each cell was taught."""
+        return self._histories.get(profile)
+
+    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget cells; see `Backend.forget_history`."""
+        self._histories.forget(profile, cells)
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""

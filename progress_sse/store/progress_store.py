@@ -15,6 +15,7 @@ from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import Command, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.former_commands import FORMER, former_command
+from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.workflows import Workflows
@@ -23,6 +24,7 @@ from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
 from progress_sse.store.idempotency import oldest_counting_use
+from progress_sse.store.learned_cache import LearnedCache
 from progress_sse.store.session_operations import SessionOperations
 from progress_sse.store.types import Applied, Change, Record
 
@@ -50,6 +52,7 @@ class ProgressStore(SessionOperations):
         clock: Clock | None = None,
         on_commit: Callable[[Change], None] | None = None,
         store_format: int = 2,
+        learn: bool = True,
     ) -> None:
         """Work on `backend`.
 
@@ -59,17 +62,19 @@ class ProgressStore(SessionOperations):
             clock: The clock of all time stamps and measurements.
             on_commit: Called with each change once it is committed; must neither block nor raise.
             store_format: The newest format to write; see the setting.
+            learn: Whether the runs of a profile teach what the next ones will take; never with `store_format` 1.
         """
         self._store_format = store_format
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
         self._monitor = BackendMonitor(backend, self._clock)
-        committer = BatchCommitter(backend, self._monitor, self._clock, on_commit)
-        self._queues = CommandQueues(committer.commit)
+        self._learned = LearnedCache(backend, self._clock) if learn and store_format != FORMER else None
+        self._committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
+        self._queues = CommandQueues(self._committer.commit)
         self.commands = self._queues.outcomes
-        self.commit_seconds = committer.commit_seconds
-        self.reader_requests = committer.reader_requests
+        self.commit_seconds = self._committer.commit_seconds
+        self.reader_requests = self._committer.reader_requests
 
     @property
     def waiting_count(self) -> int:
@@ -80,6 +85,11 @@ class ProgressStore(SessionOperations):
     def longest_wait_s(self) -> float:
         """For how many seconds the oldest commit or `ping` that is under way has been waiting."""
         return self._monitor.longest_wait_s
+
+    @property
+    def runs_learned(self) -> int:
+        """How many runs taught here what they took."""
+        return self._committer.runs_learned
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
@@ -95,6 +105,8 @@ class ProgressStore(SessionOperations):
             await self._queues.finish(timeout_s)
         finally:
             self._monitor.close()
+            if self._learned is not None:
+                self._learned.close()
             await self.backend.aclose()
 
     async def get_session(self, session_id: str) -> SessionProgress | None:
@@ -138,6 +150,25 @@ class ProgressStore(SessionOperations):
                 and state_machine.is_expired(summary.status, summary.created_at, summary.updated_at, before=limit)
             ),
         )
+
+    async def learned(self, profile: str) -> Learned:
+        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago.
+
+        Raises:
+            InvalidSessionIdError: No profile can have this name: it has the form of a session id.
+        """
+        check_session_id(profile)
+        return NOTHING_LEARNED if self._learned is None else await self._learned.fetch(profile)
+
+    async def forget_learned(self, profile: str) -> None:
+        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds.
+
+        Raises:
+            InvalidSessionIdError: No profile can have this name.
+        """
+        await self.backend.forget_history(check_session_id(profile))
+        if self._learned is not None:
+            self._learned.drop(profile)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session and its position, or `None`."""

@@ -28,7 +28,7 @@ from progress_sse.core.details import Link
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
-from progress_sse.core.workflows import Workflows
+from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.types import Record
 
 
@@ -66,6 +66,7 @@ class SessionOperations(ABC):
         open_ended: bool = False,
         accepts: Sequence[RequestKind] = (),
         attempt_id: str | None = None,
+        profile: str | None = None,
     ) -> SessionProgress:
         """Create a `pending` session. All its readers may read title, labels, links and `accepts`.
 
@@ -82,6 +83,8 @@ class SessionOperations(ABC):
             open_ended: Whether steps may be added, so that `finish_session` alone completes it.
             accepts: What readers may ask of its worker.
             attempt_id: The attempt of the worker that creates it.
+            profile: The name, in the form of a session id, under which its steps are learned from run to run; `None`
+                is the name of its workflow, if it has one.
 
         Raises:
             SessionExistsError: The session exists, and `replace` is false.
@@ -103,6 +106,8 @@ class SessionOperations(ABC):
             open_ended=open_ended,
             accepts=tuple(accepts),
             attempt_id=attempt_id,
+            is_timed=open_ended or steps is not None or workflow is not None or profile is not None,
+            profile=profile_of(profile, workflow),
         )
         return _progress(await self._perform(session_id, command))
 

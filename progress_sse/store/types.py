@@ -7,6 +7,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
 from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
@@ -152,6 +153,8 @@ class Change(NamedTuple):
         parts: What the entries make of the parts of their steps, which they contain a few of.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
+        lesson: What the session teaches about its profile. A store that cannot learn it within the commit does so
+            just after: once, or, if it fails in between, not at all.
     """
 
     session_id: str
@@ -167,6 +170,7 @@ class Change(NamedTuple):
     signs: tuple[Sign, ...] = ()
     silence: SilenceDemand | None = None
     parts: tuple[PartsChange, ...] = ()
+    lesson: Lesson | None = None
 
     @property
     def is_visible(self) -> bool:

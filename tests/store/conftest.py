@@ -28,6 +28,14 @@ BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
 
 OpenBackend = Callable[..., Awaitable[Backend]]
 
+MAX_WAIT_S = 30
+"""Seconds that a commit waits for what was learned: on a busy machine it may take longer than a server waits."""
+
+
+@pytest.fixture(autouse=True)
+def _patient_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("progress_sse.store.learned_cache.MAX_WAIT_S", MAX_WAIT_S)
+
 
 def _url_of(kind: str, request: pytest.FixtureRequest) -> str:
     if kind in CLUSTERS:

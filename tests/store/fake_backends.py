@@ -33,6 +33,7 @@ class ContestedBackend:
         self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
         self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
         self.count_by_status = backend.count_by_status
+        self.history, self.forget_history = backend.history, backend.forget_history
         self.leases = backend.leases
         self._backend = backend
 

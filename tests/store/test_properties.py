@@ -30,6 +30,7 @@ from progress_sse.core.commands import (
     Skip,
 )
 from progress_sse.core.errors import ProblemError
+from progress_sse.core.history import Learned
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.core.model import Position, StepDefinition
@@ -49,6 +50,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 IDS = ("s", "S", "*")
+PROFILES = ("p", "P")
 HISTORY = 8
 TICK_S = 0.5
 
@@ -60,6 +62,7 @@ keyed = st.sampled_from(
     ["start", "start", "complete", "skip", "part", "ask", "finish", "describe", "create", "replace", "delete"]
 )
 maybe = st.sampled_from([None, None, True, False])
+profiles = st.sampled_from(PROFILES)
 
 
 class Use(NamedTuple):
@@ -82,7 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.clock = ManualClock()
-        self.model = ModelSessions()
+        self.model = ModelSessions(knows_runs=not self.has_one_process)
         self.subscribers = {session_id: Subscriber(meets_gaps=not self.has_one_process) for session_id in IDS}
         self.used: dict[str, dict[str, Use]] = {session_id: {} for session_id in IDS}
         self.open_store()
@@ -124,8 +127,18 @@ class StoreMachine(RuleBasedStateMachine):
     def apply(self, session_id: str, command: Command) -> str:
         """Apply a command to store and model."""
         outcome = self.send(session_id, command)
-        assert outcome == self.model.apply(session_id, command, self.clock)
+        assert outcome == self.apply_to_model(self.store, session_id, command)
         return outcome
+
+    def apply_to_model(
+        self, store: ProgressStore, session_id: str, command: Command, position: Position | None = None
+    ) -> str:
+        """Apply a command that the store has applied, with what it had learned then: its copy is still the same."""
+
+        def learned_of(profile: str) -> Learned:
+            return self.run(store.learned, profile)
+
+        return self.model.apply(session_id, command, self.clock, position, learned_of)
 
     def send_together(self, store: ProgressStore, session_id: str, commands: Sequence[Command]) -> None:
         """Apply commands at once: the store commits them in their order, several together."""
@@ -133,7 +146,7 @@ class StoreMachine(RuleBasedStateMachine):
         async def all_of_them() -> Sequence[str]:
             return await asyncio.gather(*(outcome_of(store, session_id, command) for command in commands))
 
-        assert self.run(all_of_them) == [self.model.apply(session_id, command, self.clock) for command in commands]
+        assert self.run(all_of_them) == [self.apply_to_model(store, session_id, command) for command in commands]
 
     @rule(session_id=session_ids, commands=some_commands)
     def apply_one_by_one(self, session_id: str, commands: list[Command]) -> None:
@@ -190,7 +203,7 @@ class StoreMachine(RuleBasedStateMachine):
         if first is not None and first.at >= now - KEY_LIFETIME:
             assert outcome == (first.outcome if first.digest == f"{kind} {step}" else "KeyReusedError")
             return
-        assert outcome == self.model.apply(session_id, command, self.clock, position)
+        assert outcome == self.apply_to_model(self.store, session_id, command, position)
         if not outcome.endswith("Error"):
             used.pop(name, None)
             used[name] = Use(f"{kind} {step}", outcome, now)
@@ -205,19 +218,40 @@ class StoreMachine(RuleBasedStateMachine):
         """
         for _ in range(ticks):
             self.clock.advance(TICK_S)
-            due = self.due()
+            due = self.verdicts()
             self.run(self.watcher.check)
             if not self.has_one_process:  # The server learns only now how far the clock of the leases has moved.
-                due = [
-                    (session_id, command) for session_id, command in self.due() if self.is_ahead_of_model(session_id)
-                ]
+                due = [each for each in self.verdicts() if self.is_ahead_of_model(each[0])]
             for session_id, command in due:
                 assert self.model.is_silent(session_id, command, self.clock)
-                self.model.apply(session_id, command, self.clock)
+                self.apply_to_model(self.store, session_id, command)
 
-    def due(self) -> list[tuple[str, ServerCommand]]:
-        """What there is to say of silent workers now."""
-        return [(session_id, command) for session_id in IDS for command in self.judgement(session_id).commands]
+    @rule(session_id=session_ids, profile=profiles, times=st.integers(1, 4), ticks=st.integers(1, 3))
+    def make_runs(self, session_id: str, profile: str, times: int, ticks: int) -> None:
+        """Each teaches once, also if it is completed again; from five on, the next ones are timed by them."""
+        creation = Create((StepDefinition("a"), StepDefinition("b")), is_timed=True, profile=profile)
+        for _ in range(times):
+            self.apply(session_id, creation)
+            for step in (1, 2):
+                self.apply(session_id, self.store.start_command(step, None))
+                self.pass_time(ticks)
+                self.apply(session_id, Complete(step))
+        self.apply_twice(session_id, Complete(1, success=False))
+        self.apply(session_id, Complete(1))
+
+    @rule(session_id=session_ids, profile=profiles)
+    def begin_run(self, session_id: str, profile: str) -> None:
+        """All other rules then go on with it."""
+        self.apply(
+            session_id, Create((StepDefinition("a"), StepDefinition("b", 1, 1500)), is_timed=True, profile=profile)
+        )
+        self.apply(session_id, self.store.start_command(1, None))
+
+    @rule(profile=profiles)
+    def forget(self, profile: str) -> None:
+        """A server forgets at once; others go on with their copy for a while."""
+        self.run(self.store.forget_learned, profile)
+        self.model.histories.pop(profile, None)
 
     @rule(session_id=session_ids, step=st.integers(1, 2), lost_after_ms=maybe_lost, ticks=st.integers(1, 3))
     def work_under_a_lease(self, session_id: str, step: int, lost_after_ms: int | None, ticks: int) -> None:
@@ -242,6 +276,10 @@ class StoreMachine(RuleBasedStateMachine):
             return Judgement((), None)
         steps, now = list(leased_steps(session)), self.clock.monotonic()
         return judge(session, self.run(self.backend.leases.silences, session_id, steps, now))
+
+    def verdicts(self) -> list[tuple[str, ServerCommand]]:
+        """What there is to say of silent workers now."""
+        return [(session_id, command) for session_id in IDS for command in self.judgement(session_id).commands]
 
     def is_ahead_of_model(self, session_id: str) -> bool:
         record = self.load(session_id)
@@ -279,6 +317,12 @@ class StoreMachine(RuleBasedStateMachine):
             record = self.load(session_id)
             assert (record.session if record is not None else None) == self.model.sessions.get(session_id)
             assert (record.position.offset if record is not None else None) == self.model.offsets.get(session_id)
+
+    @invariant()
+    def store_has_learned_what_runs_taught(self) -> None:
+        """From each run once."""
+        for profile in PROFILES:
+            assert self.run(self.backend.history, profile) == self.model.histories[profile]
 
     @invariant()
     def subscribers_show_the_session(self) -> None:

@@ -8,13 +8,14 @@
 * ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
   order.
 * All sessions are found through one ``session_index``.
+* What runs taught of their profile is beside the sessions, in ``histories``.
 """
 
 import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from progress_sse.core.errors import (
@@ -25,6 +26,7 @@ from progress_sse.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
 from progress_sse.store.record_cache import RecordCache
@@ -43,6 +45,7 @@ from progress_sse.store.redis.codec import (
 from progress_sse.store.redis.connection import RedisConnection
 from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
+from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
@@ -126,6 +129,7 @@ class RedisBackend:
             self._executor = RedisCommandExecutor(RedisConnection(self._pool))
             self._pubsub = RedisPubSub(self._pool, *callbacks)
         self._index = SessionIndex(self._executor, self._keyspace, self._decode)
+        self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
         self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
 
     async def open(self) -> None:
@@ -251,6 +255,7 @@ class RedisBackend:
         await self._watch_leases(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
+        await self._histories.on_commit(change)
 
     async def _reserve_index_entry(self, change: Change) -> str | None:
         """Enter a session that the change creates into the index, and return its entry there."""
@@ -300,6 +305,14 @@ class RedisBackend:
 
     async def forget_keys(self, used_before: str) -> None:
         """Do nothing: in Redis the keys expire by themselves, a day after their last use."""
+
+    async def history(self, profile: str) -> History:
+        """Return how often each cell was taught."""
+        return await self._histories.load(profile)
+
+    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget cells; see `Backend.forget_history`."""
+        await self._histories.forget(profile, cells)
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS
+from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.redis.messages import encode_message
@@ -139,6 +140,21 @@ def decode_key(name: str, data: bytes) -> RememberedKey:
     used_at, digest, answer, epoch = data.decode().split(" ")
     effect: Effect = answer  # type: ignore[assignment]  # as it was written
     return RememberedKey(name, digest, effect, epoch, used_at)
+
+
+def encode_cell(cell: Cell) -> str:
+    """Return the name of the field in which a history counts the cell."""
+    return f"{cell.week} {cell.bucket} {cell.name}"
+
+
+def decode_history(reply: Sequence[bytes]) -> History:
+    """Return a history from the fields of its hash, each followed by its count."""
+    return {_decode_cell(field.decode()): int(count) for field, count in zip(reply[::2], reply[1::2], strict=True)}
+
+
+def _decode_cell(field: str) -> Cell:
+    week, bucket, name = field.split(" ", 2)
+    return Cell(int(week), name, int(bucket))
 
 
 def decode_read(session_id: str, reply: Any, known: Record | None = None) -> ReadResult:

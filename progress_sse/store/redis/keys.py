@@ -32,6 +32,18 @@ class SessionKeys(NamedTuple):
     channel: str
 
 
+class ProfileKeys(NamedTuple):
+    """The keys of one profile, in one slot.
+
+    Attributes:
+        history: Hash: how often each cell was taught; see `codec.encode_cell`.
+        lesson: String: one run has taught; kept for `LESSON_LIFETIME_MS`.
+    """
+
+    history: str
+    lesson: str
+
+
 class Keyspace:
     """The keys of all sessions of one store in a database; another store there has another prefix."""
 
@@ -49,12 +61,23 @@ class Keyspace:
         """Sorted set: the id of each session whose worker holds a lease, and when on the lease clock to check it."""
         self.format = f"{prefix}:format"
         """String: the newest format of the sessions; not there while all of them are of format 1."""
+        self.profiles = f"{prefix}:profiles"
+        """Sorted set: the fingerprint of each profile that was taught, and when it was taught last."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
 
     def ticket(self, name: str) -> str:
         """Return the key of a value that is kept for a short time; see `auth.tickets.OneTimeStore`."""
         return f"{self._prefix}:slip:{name}"
+
+    def history(self, profile: str) -> str:
+        """Return the key of the history of the profile that has this fingerprint."""
+        return f"{self._prefix}:{{{profile}}}:h"
+
+    def profile(self, profile: str, run: str) -> ProfileKeys:
+        """Return the keys of a profile, for the run with this fingerprint."""
+        history = self.history(profile)
+        return ProfileKeys(history, f"{history}:{run}")
 
     def of(self, session_id: str) -> SessionKeys:
         """Return the keys of a session."""

@@ -6,18 +6,19 @@ commits the next one.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
+from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import queries
+from progress_sse.store.sqlite import histories, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.reader import SqliteReader
@@ -202,6 +203,17 @@ class SqliteBackend:
             if not page:
                 return
             await self._writer.submit(EncodedChange.deleting_keys(page, used_before))
+
+    async def history(self, profile: str) -> History:
+        """Return how often each cell was taught."""
+        self._check_open()
+        return await self._reader.read(histories.load, profile)
+
+    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget cells; see `Backend.forget_history`."""
+        self._check_open()
+        await self._writer.submit(EncodedChange.forgetting(profile, cells))
+        self._schedule_purge()
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""

@@ -1,9 +1,10 @@
 """Changes with their rows encoded."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from progress_sse.core.details import NO_DETAILS
+from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
@@ -21,6 +22,7 @@ class EncodedChange:
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
         stale: Keyrings to delete, unless a key of theirs was used again.
         used_before: The time stamp before which their last use was.
+        forgotten: A profile, and the cells of it to forget; `None` in their place is all of it.
     """
 
     change: Change
@@ -29,11 +31,17 @@ class EncodedChange:
     steps: tuple[tuple[int, bytes], ...] = ()
     stale: Sequence[int] = ()
     used_before: str = ""
+    forgotten: tuple[str, Collection[Cell] | None] | None = None
 
     @classmethod
     def deleting_keys(cls, stale: Sequence[int], used_before: str) -> "EncodedChange":
         """Return a change that deletes stale keyrings and no session, since no session has the empty id."""
         return cls(Change("", None, None), stale=stale, used_before=used_before)
+
+    @classmethod
+    def forgetting(cls, profile: str, cells: Collection[Cell] | None) -> "EncodedChange":
+        """Return a change that forgets cells of a profile, or all of it, and changes no session."""
+        return cls(Change("", None, None), forgotten=(profile, cells))
 
     @classmethod
     def of(cls, change: Change) -> "EncodedChange":

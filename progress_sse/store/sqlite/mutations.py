@@ -11,6 +11,7 @@ from typing import Final
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
+from progress_sse.store.sqlite import histories
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
@@ -105,6 +106,7 @@ def write(
     elif stored is None:
         connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
     _delete_stale_keys(connection, encoded)
+    _update_histories(connection, encoded)
     return (change.record is not None) - (stored is not None)
 
 
@@ -207,6 +209,13 @@ def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: Storag
     ).fetchone()
     if marked is not None:
         connection.execute("DELETE FROM keyrings WHERE mark > 0 AND mark <= ?", (marked[0] - limits.orphaned_keys,))
+
+
+def _update_histories(connection: sqlite3.Connection, encoded: EncodedChange) -> None:
+    if encoded.change.lesson is not None:
+        histories.teach(connection, encoded.change.lesson)
+    if encoded.forgotten is not None:
+        histories.forget(connection, *encoded.forgotten)
 
 
 def _delete_stale_keys(connection: sqlite3.Connection, encoded: EncodedChange) -> None:

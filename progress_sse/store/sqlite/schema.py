@@ -9,6 +9,9 @@ of the session and of none of its steps. Format 3 has neither.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
 the rows of `keys` that refer to it hold a text that a client sent.
+
+A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
+Format 4 has neither.
 """
 
 import sqlite3
@@ -19,7 +22,7 @@ from progress_sse.store.types import fingerprint, new_epoch
 APPLICATION_ID: Final = 0x50534531
 """Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The format of the store, which `user_version` in the file says."""
 
 DETAILS: Final = 0
@@ -49,6 +52,29 @@ _KEY_TABLES: Final = (
         used_at TEXT NOT NULL,
         PRIMARY KEY (keyring, rank),
         UNIQUE (keyring, name)
+    ) WITHOUT ROWID
+    """,
+)
+
+_HISTORY_TABLES: Final = (
+    # `taught` orders the profiles by the run that taught them last; `cells_kept` counts their cells.
+    """
+    CREATE TABLE profiles (
+        profile INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        taught INTEGER NOT NULL,
+        cells_kept INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX profiles_by_lesson ON profiles (taught)",
+    """
+    CREATE TABLE cells (
+        profile INTEGER NOT NULL REFERENCES profiles ON DELETE CASCADE,
+        week INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        bucket INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (profile, week, name, bucket)
     ) WITHOUT ROWID
     """,
 )
@@ -97,6 +123,7 @@ SCHEMA: Final = (
     )
     """,
     *_KEY_TABLES,
+    *_HISTORY_TABLES,
 )
 
 _UPGRADE_OF_2: Final = (
@@ -112,9 +139,10 @@ _UPGRADE_OF_2: Final = (
 )
 
 _TABLES_OF_2: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
-_TABLES: Final = _TABLES_OF_2 | {"keyrings"}
+_TABLES_OF_4: Final = _TABLES_OF_2 | {"keyrings"}
+_TABLES: Final = _TABLES_OF_4 | {"profiles", "cells"}
 
-TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES, VERSION: _TABLES}
+TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES_OF_4, 4: _TABLES_OF_4, VERSION: _TABLES}
 """The tables of each format that can be used; see `upgrade`."""
 
 
@@ -137,7 +165,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     connection.create_function("fingerprint", 1, fingerprint)
     connection.execute("PRAGMA secure_delete = ON")  # Format 2 held keys in plain text.
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _UPGRADE_OF_2 if version == 2 else ():
+    for statement in (*(_UPGRADE_OF_2 if version == 2 else ()), *_HISTORY_TABLES):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

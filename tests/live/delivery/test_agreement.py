@@ -14,8 +14,8 @@ from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import snapshot_of
 
 
-@pytest.mark.guarantee("D")
-@pytest.mark.protocol("P-3.8", "P-3.11", "P-4.3", "P-5.5", "P-5.7")
+@pytest.mark.guarantee("D", "M")
+@pytest.mark.protocol("P-3.8", "P-3.11", "P-4.3", "P-5.5", "P-5.7", "P-23.2", "P-23.5")
 async def test_snapshot_poll_and_fold_agree_at_each_id(server: Server, worker: Worker, sid: str) -> None:
     """DG-09: at each id, snapshot, poll and fold are equal byte for byte; ETag, formulas and keys are right."""
     estimates = [random.Random(sid).randint(0, 90_000) for _ in range(6)]
@@ -64,13 +64,14 @@ def script(rng: random.Random, total: int) -> Iterator[Body]:
 
 def assert_shape(poll: Body, estimates: list[int]) -> None:
     """Check the documented order of the keys, and compute the two formulas of the protocol anew."""
-    assert tuple(poll) == POLL_KEYS
+    assert tuple(poll) == (*POLL_KEYS, "time")
     total = poll["total_steps"]
     assert (total, [entry["step"] for entry in poll["steps"]]) == (len(estimates), list(range(1, total + 1)))
     parts = Fraction(0)
-    for entry in poll["steps"]:
-        keys = tuple(entry)
-        assert keys in (STEP_KEYS, PENDING_KEYS, (*STEP_KEYS, "progress"))
+    for entry, estimated_ms in zip(poll["steps"], estimates, strict=True):
+        *keys, last = entry
+        assert tuple(keys) in (STEP_KEYS, PENDING_KEYS, (*STEP_KEYS, "progress"))
+        assert (last, entry[last]) == ("estimated_ms", estimated_ms)
         if "progress" in entry:
             assert entry["status"] == "running"
             current, units = entry["progress"]["current"], entry["progress"]["total"]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from redis.exceptions import NoScriptError
 
 from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, RedisConnection
+from progress_sse.store.redis.scripts import COMMIT, Script
+
+
+class _Loss(NamedTuple):
+    script: Script
+    meanwhile: Callable[[], Awaitable[object]] | None
 
 
 class LostReplies:
@@ -16,7 +22,7 @@ class LostReplies:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._execute_batch = RedisConnection.execute_batch
-        self._meanwhile: list[Callable[[], Awaitable[object]] | None] = []
+        self._losses: list[_Loss] = []
         lost_replies = self
 
         async def execute_batch(connection: RedisConnection, commands: Sequence[Command]) -> list[Any]:
@@ -24,20 +30,24 @@ class LostReplies:
 
         monkeypatch.setattr(RedisConnection, "execute_batch", execute_batch)
 
-    def lose(self, times: int = 1, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
-        """Lose the replies to the next commits, and run `meanwhile` before the last of them is sent again."""
-        self._meanwhile += [None] * (times - 1) + [meanwhile]
+    def lose(
+        self, times: int = 1, meanwhile: Callable[[], Awaitable[object]] | None = None, of: Script = COMMIT
+    ) -> None:
+        """Lose the replies to the next runs of a script, and run `meanwhile` before the last one is sent again."""
+        self._losses += [_Loss(of, None)] * (times - 1) + [_Loss(of, meanwhile)]
 
     async def run(self, connection: RedisConnection, commands: Sequence[Command]) -> list[Any]:
         replies = await self._execute_batch(connection, commands)
-        if not self._meanwhile or not any(map(_is_done_commit, commands, replies)):
+        loss = self._losses[0] if self._losses else None
+        if loss is None or not any(_is_done(loss.script, *each) for each in zip(commands, replies, strict=True)):
             return replies
-        meanwhile = self._meanwhile.pop(0)
-        if meanwhile is not None:
-            await meanwhile()
+        del self._losses[0]
+        if loss.meanwhile is not None:
+            await loss.meanwhile()
         await connection.disconnect()
         raise ConnectionInterruptedError("lost on purpose")
 
 
-def _is_done_commit(command: Command, reply: object) -> bool:
-    return command[0] in ("EVAL", "EVALSHA") and len(command) > 20 and not isinstance(reply, NoScriptError)
+def _is_done(script: Script, command: Command, reply: object) -> bool:
+    is_run = len(command) > 1 and command[1] in (script.sha, script.source)
+    return is_run and not isinstance(reply, NoScriptError)

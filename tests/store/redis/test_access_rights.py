@@ -10,11 +10,13 @@ from typing import Any, Final, cast
 import pytest
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
+from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.learning import PROFILE, teach
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 from tests.store.redis.rates import count_until_windows_turn, rates_at
@@ -47,6 +49,11 @@ async def test_the_documented_rights_suffice(
         for change in (moved(record, 1, keys=[key("l")]), moved(after(moved(record, 1)), 2, 3, keys=[key("m")])):
             record = await apply(backend, change)
             await follower.until_at(record)
+        await teach(backend, "t", Cell(1, "Load", 2))
+        await backend.forget_history(PROFILE, [Cell(1, "Load", 2)])
+        await backend.forget_history(PROFILE)
+        assert await backend.history(PROFILE) == {}
+        await backend.commit(removed(after(created("t"))))
         assert await backend.find_idempotency_key("s", "k") is None
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None

@@ -1,4 +1,4 @@
-"""Processes that are killed while they use a store; `python -m` this module with `open|upgrade|leave|write …`."""
+"""Processes that are killed while they use a store; `python -m` this module with `open|upgrade|leave|teach|write …`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import signal
 import sqlite3
 import sys
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
+from progress_sse.core.history import RUNS, Cell, Lesson
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, created, moved
@@ -67,6 +68,20 @@ async def write_until_killed(path: Path, sessions: int) -> None:
     await asyncio.gather(*(work(f"s{number}") for number in range(sessions)))
 
 
+async def teach_until_killed(path: Path) -> None:
+    """Commit runs of a profile, several at once, and print each acknowledged one: a line `<session id> 0`."""
+    backend = SqliteBackend(path, StorageLimits())
+    await backend.open()
+    lesson = Lesson("nightly", (Cell(1, "", RUNS), Cell(1, "Load", 80)))
+
+    async def work(worker: int) -> None:
+        for number in count():
+            await backend.commit(created(f"{worker}-{number}")._replace(lesson=lesson))
+            os.write(1, f"{worker}-{number} 0\n".encode())
+
+    await asyncio.gather(*map(work, range(8)))
+
+
 async def leave_a_log(path: Path) -> None:
     """Die with one state of a session in the database, and a later one only in the log."""
     backend = SqliteBackend(path, StorageLimits())
@@ -83,6 +98,8 @@ if __name__ == "__main__":
         open_and_die(Path(sys.argv[2]))
     elif sys.argv[1] == "upgrade":
         open_and_die(Path(sys.argv[2]), Path(sys.argv[3]))
+    elif sys.argv[1] == "teach":
+        asyncio.run(teach_until_killed(Path(sys.argv[2])))
     elif sys.argv[1] == "leave":
         asyncio.run(leave_a_log(Path(sys.argv[2])))
     else:

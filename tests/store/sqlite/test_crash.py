@@ -36,6 +36,18 @@ class TestKill:
             assert sqlite_rows(path, "PRAGMA integrity_check") == [("ok",)]
         assert len(acknowledged) == 8
 
+    @pytest.mark.guarantee("N")
+    async def test_a_run_teaches_with_the_commit_that_completes_it(self, path: Path) -> None:
+        """A kill leaves as many lessons as sessions."""
+        acknowledged: dict[str, int] = {}
+        command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "teach", str(path)]
+        read_until_killed(command, 200, acknowledged)
+        async with opened(path) as backend:
+            sessions = await backend.list_summaries(None, 100_000, None)
+            history = await backend.history("nightly")
+        assert {summary.session_id for summary in sessions} >= acknowledged.keys()
+        assert set(history.values()) == {len(sessions)}
+
     async def test_kill_during_the_first_opening_leaves_a_usable_file(self, tmp_path: Path) -> None:
         """It is killed before each statement of the first opening."""
         subprocess.run(

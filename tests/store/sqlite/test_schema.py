@@ -1,4 +1,4 @@
-"""The upgrade of a store of the previous format."""
+"""The upgrade of a store of an earlier format."""
 
 # ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
 
@@ -15,19 +15,21 @@ import pytest
 
 from progress_sse.core.commands import Command, Complete, Create
 from progress_sse.core.errors import KeyReusedError
+from progress_sse.core.history import Cell, Lesson
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
+from tests.store.changes import created
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import assert_refused, execute, make_store, opened, sqlite_rows
 
 
 @pytest.fixture
 def former(path: Path) -> Path:
-    """A file of the previous format."""
+    """A file of the earliest format that can be used."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(Path(__file__).with_name("format2.sql").read_text())
     return path
@@ -35,7 +37,7 @@ def former(path: Path) -> Path:
 
 @pytest.mark.guarantee(13)
 class TestUpgrade:
-    """A store of the previous format is brought up to date when it is opened."""
+    """A store of an earlier format is brought up to date when it is opened."""
 
     async def test_upgrade_keeps_sessions_and_keys(self, former: Path) -> None:
         """No worker notices it: requests that were under way are applied once."""
@@ -71,7 +73,7 @@ class TestUpgrade:
             async with opened(path):
                 pass
         tables = [
-            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in schema.TABLES[3]}
+            {name: sqlite_rows(path, f"PRAGMA table_info({name})") for name in schema.TABLES[schema.VERSION]}
             for path in (former, new)
         ]
         assert tables[0] == tables[1]
@@ -83,15 +85,21 @@ class TestUpgrade:
         ]
         assert indexes[0] == indexes[1]
 
-    async def test_a_store_of_format_3_needs_no_change(self, path: Path) -> None:
-        """It is one that holds no details."""
+    @pytest.mark.parametrize("version", [3, 4])
+    async def test_a_later_format_gets_the_tables_that_it_lacks(self, path: Path, version: int) -> None:
+        """Those of what runs teach. Format 3 holds no details, either; both keep what they have."""
         await make_store(path)
         rows = sqlite_rows(path, "SELECT * FROM steps")
-        execute(path, "PRAGMA user_version = 3")
+        execute(path, "DROP TABLE cells", "DROP TABLE profiles", f"PRAGMA user_version = {version}")
+        lesson = Lesson("nightly", (Cell(1, "Load", 2),))
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 100, None)) == 20
-        assert sqlite_rows(path, "PRAGMA user_version") == [(4,)]
+            assert await backend.history("nightly") == {}
+            await backend.commit(created()._replace(lesson=lesson))
+        assert sqlite_rows(path, "PRAGMA user_version") == [(5,)]
         assert sqlite_rows(path, "SELECT * FROM steps") == rows
+        async with opened(path) as backend:
+            assert await backend.history("nightly") == {Cell(1, "Load", 2): 1}
 
     @pytest.mark.processes
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
@@ -113,7 +121,8 @@ class TestUpgrade:
 
     async def test_a_failed_upgrade_leaves_the_file_as_it_is(self, former: Path, faults: Faults) -> None:
         """The disk fails or is full at any point of it."""
-        for statement in ("ALTER TABLE keys", "INSERT INTO keys", "DROP TABLE", "COMMIT"):
+        statements = ("ALTER TABLE keys", "INSERT INTO keys", "DROP TABLE", "CREATE INDEX profiles_by_lesson", "COMMIT")
+        for statement in statements:
             faults.fail(statement, sqlite3.SQLITE_FULL)
             await assert_refused(former, "cannot be used")
         async with opened(former) as backend:

@@ -94,5 +94,11 @@ TICK: Final = Script.load("tick.lua")
 RENEW: Final = Script.load("signs.lua", "renew.lua")
 """Notes signs of life that come with no change, and returns 1; 0 if the session is at another position."""
 
+KEEP_PROFILE: Final = Script.load("keep_profile.lua")
+"""Enters a profile that is about to be taught, and returns those that have to go for it."""
+
+TEACH: Final = Script.load("teach.lua")
+"""Adds a lesson to the history of a profile, once for each run."""
+
 PROBE: Final = Script.load("probe.lua")
 """Fails if the server takes no writes, or if the user lacks a right that a session or a ticket may need."""

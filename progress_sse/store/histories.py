@@ -1,0 +1,40 @@
+"""What the runs of each profile taught, in the memory of one process."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Final
+
+from progress_sse.core.history import MAX_CELLS, MAX_PROFILES, Cell, History, Lesson
+
+MAX_STORED_CELLS: Final = 2 * MAX_CELLS
+"""Cells of a profile beyond which a store takes no new ones, until its surplus is forgotten."""
+
+
+class Histories:
+    """The history of each profile, in the order in which they were taught last."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._histories: OrderedDict[str, dict[Cell, int]] = OrderedDict()
+
+    def teach(self, lesson: Lesson) -> None:
+        """Add a lesson, and forget the profile that was taught last the longest ago if there are too many."""
+        history = self._histories.setdefault(lesson.profile, {})
+        self._histories.move_to_end(lesson.profile)
+        for cell in lesson.cells:
+            if cell in history or len(history) < MAX_STORED_CELLS:
+                history[cell] = history.get(cell, 0) + 1
+        if len(self._histories) > MAX_PROFILES:
+            self._histories.popitem(last=False)
+
+    def get(self, profile: str) -> History:
+        """Return the history of a profile."""
+        return dict(self._histories.get(profile, {}))
+
+    def forget(self, profile: str, cells: Collection[Cell] | None) -> None:
+        """Forget cells of a profile, or all of it; see `Backend.forget_history`."""
+        history = self._histories.get(profile, {})
+        for cell in tuple(history) if cells is None else cells:
+            history.pop(cell, None)
+        if not history:
+            self._histories.pop(profile, None)

@@ -1,0 +1,86 @@
+"""What the runs of each profile taught, in Redis.
+
+A profile lies in another slot than its sessions. So a run teaches just after the commit that completes it, which it
+must not fail: what a server that ends in between would have taught is lost. The run that has taught is noted beside the
+history, so that no lesson counts twice, also if its session goes back in time and is completed again.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Final
+
+from progress_sse.core.errors import StoreFullError, StoreUnavailableError
+from progress_sse.core.history import MAX_PROFILES, MAX_WEEKS, Cell, History, Lesson
+from progress_sse.core.model import Session
+from progress_sse.store.histories import MAX_STORED_CELLS
+from progress_sse.store.redis.checked_decoder import CheckedDecoder
+from progress_sse.store.redis.codec import decode_history, encode_cell
+from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.redis.pipeline import CommandExecutor
+from progress_sse.store.redis.scripts import KEEP_PROFILE, TEACH
+from progress_sse.store.types import Change, fingerprint
+
+logger = logging.getLogger(__name__)
+
+LESSON_LIFETIME_MS: Final = 3_600_000
+"""Milliseconds for which a run is noted that has taught: no lesson is sent again so late."""
+
+HISTORY_LIFETIME_MS: Final = (MAX_WEEKS + 1) * 7 * 86_400_000
+"""Milliseconds for which a profile is kept that is not taught any more: all of its cells are too old then."""
+
+
+class RedisHistories:
+    """The histories of all profiles in one store."""
+
+    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder) -> None:
+        """Work by `executor`."""
+        self._executor = executor
+        self._keyspace = keyspace
+        self._decode = decode
+
+    async def on_commit(self, change: Change) -> None:
+        """Learn from the run that a change completed, if any; if that fails, its lesson is lost."""
+        if change.lesson is None or change.record is None:
+            return
+        try:
+            await self.teach(change.lesson, change.record.session)
+        except (StoreFullError, StoreUnavailableError) as error:
+            logger.info("a run is not learned from: %s", error)
+
+    async def teach(self, lesson: Lesson, session: Session) -> None:
+        """Add the lesson of a session, unless it has taught already.
+
+        Raises:
+            StoreUnavailableError: It is lost.
+            StoreFullError: There is no room for it.
+        """
+        profile, run = fingerprint(lesson.profile), fingerprint(f"{session.progress.session_id}/{session.run}")
+        # Entered first: a history that is not there does no harm, one without an entry would stay when it has to go.
+        surplus = await self._executor.run(
+            KEEP_PROFILE, [self._keyspace.profiles], profile, MAX_PROFILES, HISTORY_LIFETIME_MS
+        )
+        for former in surplus.value:
+            await self._executor.execute("DEL", self._keyspace.history(former.decode()))
+        await self._executor.run(
+            TEACH,
+            self._keyspace.profile(profile, run),
+            MAX_STORED_CELLS,
+            HISTORY_LIFETIME_MS,
+            LESSON_LIFETIME_MS,
+            *map(encode_cell, lesson.cells),
+        )
+
+    async def load(self, profile: str) -> History:
+        """Return how often each cell was taught."""
+        reply = await self._executor.execute("HGETALL", self._keyspace.history(fingerprint(profile)))
+        return self._decode(decode_history, reply)
+
+    async def forget(self, profile: str, cells: Collection[Cell] | None) -> None:
+        """Forget cells; see `Backend.forget_history`."""
+        name = fingerprint(profile)
+        key = self._keyspace.history(name)
+        if cells is None:
+            await self._executor.execute("DEL", key)
+            await self._executor.execute("ZREM", self._keyspace.profiles, name)
+        elif cells:
+            await self._executor.execute("HDEL", key, *map(encode_cell, cells))
