@@ -38,7 +38,7 @@ def create_app(
         settings: How it runs; from the environment by default.
         service: The service behind it; made from `settings` and `authorize` by default.
         authorize: Called with each request, an action (`read`, `publish`, `control` or `list`) and the session's id
-            (`None` for the list of all). Returns whether the request is allowed, or an awaitable of that. It replaces
+            (`None` for all together). Returns whether the request is allowed, or an awaitable of that. It replaces
             all tokens, cookies and tickets, and the setting `read`.
 
     Raises:

@@ -11,6 +11,7 @@ from progress_sse.api.field_types import (
     LabelKey,
     LabelValue,
     Links,
+    Profile,
     Steps,
     Title,
     TotalSteps,
@@ -49,6 +50,7 @@ class CreateBody(BaseModel):
                 {"total_steps": 3},
                 {"steps": [{"name": "Download"}, {"name": "Import", "estimated_ms": 60000}]},
                 {"workflow": "default"},
+                {"steps": [{"name": "Download"}, {"name": "Import"}], "profile": "nightly"},
                 {"open_ended": True, "title": "Nightly import", "labels": {"customer": "acme"}},
                 {},
             ],
@@ -68,9 +70,16 @@ class CreateBody(BaseModel):
     )
     accepts: Accepts = Field([], description=f"What readers may ask of its worker. {_SAID_TO_READERS}")
     attempt_id: AttemptId | None = Field(None, description="The attempt of the worker that creates it.")
+    profile: Profile | None = Field(
+        None,
+        description="The name under which the times of its steps are learned from run to run; else the name of its"
+        " workflow. It needs the right `publish` as a session id does.",
+    )
 
-    def command(self, workflows: Workflows, *, replace: bool, only_if: Condition = anywhere) -> Create:
-        """Return the command that this asks for.
+    def command(
+        self, workflows: Workflows, profile: str | None, *, replace: bool, only_if: Condition = anywhere
+    ) -> Create:
+        """Return the command that this asks for; `profile` is the one to use.
 
         Raises:
             InvalidRequestError: It has more than one way to say which steps there are, or a step that is not valid.
@@ -86,6 +95,8 @@ class CreateBody(BaseModel):
             self.open_ended,
             tuple(self.accepts),
             self.attempt_id,
+            is_timed=self.open_ended or any(said is not None for said in (self.steps, self.workflow, self.profile)),
+            profile=profile,
         )
 
     def definitions(self, workflows: Workflows) -> tuple[StepDefinition, ...]:

@@ -8,7 +8,7 @@ from progress_sse.core import details, requests
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
 from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
-from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.model import MAX_SAFE_INTEGER, is_session_id
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PARTS
 from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
@@ -53,6 +53,12 @@ def _check_label(key: str) -> str:
     return check_text(key)
 
 
+def _check_profile(profile: str) -> str:
+    if not is_session_id(profile):
+        raise ValueError("has not the form of a session id")
+    return profile
+
+
 def _check_that_all_differ(values: list[RequestKind]) -> list[RequestKind]:
     if len(set(values)) < len(values):
         raise ValueError("has a value twice")
@@ -87,6 +93,7 @@ LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INT
 AttemptId = Annotated[
     str, Field(strict=True, min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
 ]
+Profile = Annotated[str, Field(strict=True), AfterValidator(_check_profile)]
 PartName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_PART_CHARS, json_schema_extra=PLAIN), IS_TEXT]
 PartsTotal = Annotated[int, Field(strict=True, ge=1, le=MAX_PARTS)]
 Title = Annotated[

@@ -40,13 +40,39 @@ def session_ids_of(request: Request, most: int) -> list[str]:
         InvalidRequestError: There are none, or more than `most`.
         InvalidSessionIdError: One is not a valid session id.
     """
-    check_query(request)
-    # Bytes that are not UTF-8 become surrogates, which are not valid in a session id.
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
-    session_ids = list(dict.fromkeys(value for name, value in query if name == "session_id"))
+    session_ids = list(dict.fromkeys(_values_of(request, "session_id")))
     if not 1 <= len(session_ids) <= most:
         raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
     return [check_session_id(session_id) for session_id in session_ids]
+
+
+def profile_in_path(request: Request) -> str:
+    """Return the profile in the path.
+
+    Raises:
+        InvalidSessionIdError: It has not the form of a session id.
+    """
+    return check_session_id(request.path_params["profile"])
+
+
+def profile_in_query(request: Request) -> str | None:
+    """Return the profile in the query, if there is one.
+
+    Raises:
+        InvalidRequestError: There are several.
+        InvalidSessionIdError: It has not the form of a session id.
+    """
+    profiles = _values_of(request, "profile")
+    if len(profiles) > 1:
+        raise InvalidRequestError("profile must be given once.")
+    return check_session_id(profiles[0]) if profiles else None
+
+
+def _values_of(request: Request, name: str) -> list[str]:
+    """Return the values of a parameter; bytes that are not UTF-8 become surrogates, which no session id has."""
+    check_query(request)
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
+    return [value for key, value in query if key == name]
 
 
 def query_of(request: Request) -> QueryParams:

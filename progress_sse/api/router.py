@@ -28,6 +28,10 @@ SESSION_PREFIX: Final = "/api/progress/"
 SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
 """Paths of one session begin with this; a session id has no slash."""
 
+PROFILE_PREFIX: Final = "/api/steps/"
+PROFILE_PATH: Final = f"{PROFILE_PREFIX}{{profile}}"
+"""Paths of one profile begin with this."""
+
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 
@@ -51,8 +55,12 @@ class Route(NamedTuple):
 
 def split_session(path: str) -> tuple[str, str] | None:
     """Return the session id in a path below `/api/progress/`, and the path of its route; `None` if it names none."""
-    session_id, slash, rest = path.removeprefix(SESSION_PREFIX).partition("/")
-    return (session_id, SESSION_PATH + slash + rest) if session_id else None
+    return _split(path, SESSION_PREFIX, SESSION_PATH)
+
+
+def _split(path: str, prefix: str, template: str) -> tuple[str, str] | None:
+    name, slash, rest = path.removeprefix(prefix).partition("/")
+    return (name, template + slash + rest) if name else None
 
 
 class ApiRouter:
@@ -86,6 +94,9 @@ class ApiRouter:
         if path.startswith(SESSION_PREFIX):
             session_id, path = split_session(path) or ("", "")
             scope["path_params"] = {"session_id": session_id}
+        elif path.startswith(PROFILE_PREFIX):
+            profile, path = _split(path, PROFILE_PREFIX, PROFILE_PATH) or ("", "")
+            scope["path_params"] = {"profile": profile}
         endpoints = self._endpoints.get(path)
         if endpoints is None:
             raise PathNotFoundError

@@ -20,7 +20,7 @@ from progress_sse.api.endpoints import (
     tickets,
     update,
 )
-from progress_sse.api.router import SESSION_PATH, Route
+from progress_sse.api.router import PROFILE_PATH, SESSION_PATH, Route
 from progress_sse.service import ProgressService
 
 FILES: Final = "/web"
@@ -39,6 +39,7 @@ ROUTES: Final = (
     Route("GET", "/api/events", "followSessions", events.combined_events),
     Route("GET", "/api/requests", "listRequestsOfSessions", requests.list_of_sessions),
     Route("GET", "/api/steps", "listSteps", steps.steps),
+    Route("DELETE", f"{PROFILE_PATH}/learned", "forgetLearned", steps.forget),
     Route("POST", "/api/cookie", "keepToken", cookie.keep),
     Route("DELETE", "/api/cookie", "dropToken", cookie.drop),
     Route("POST", "/api/tickets", "issueTicket", tickets.issue),

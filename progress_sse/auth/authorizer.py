@@ -11,7 +11,7 @@ from starlette.requests import Request
 from progress_sse.auth.grants import Action
 
 Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[bool]]
-"""Returns whether a request may do the action on the session; `None` stands for the list of all sessions."""
+"""Returns whether a request may do the action on the session, or on the profile of that name; `None` stands for all."""
 
 
 class Authorization(NamedTuple):

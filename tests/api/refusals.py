@@ -39,6 +39,7 @@ from tests.api.refusal import (
     update,
 )
 from tests.api.request_refusals import acknowledgements, asks
+from tests.api.time_refusals import profiles
 
 COMBINED = ("/api/events", "/api/requests")
 """The paths that take several sessions."""
@@ -319,7 +320,7 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
-        *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements),
+        *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -95,6 +95,7 @@ def test_a_creation_says_more_by_the_keys_of_the_second_part() -> None:
         {"open_ended": True},
         {"open_ended": False},
         {"accepts": ["cancel"]},
+        {"profile": "t"},
         {"attempt_id": "t"},
     ]
     assert len({digest(body) for body in bodies}) == len(bodies)

@@ -61,3 +61,20 @@ async def test_a_session_takes_no_requests(connect: Connect) -> None:
         response = await client.post("/api/progress/a/requests", json={"kind": "cancel"})
         assert (response.status_code, response.json()["type"]) == (409, "/problems/request-not-accepted")
         assert (await client.get("/api/progress/a/requests")).json() == {"requests": []}
+
+
+async def test_a_session_is_not_timed(connect: Connect) -> None:
+    """Nor is anything learned from it, whatever it was created with."""
+    async with connect(store_format=1) as client:
+        steps = [{"name": "Import", "estimated_ms": 60000}]
+        for path, body in (
+            ("/api/progress/a", {"steps": steps, "profile": "nightly"}),
+            ("/api/progress/b", {"workflow": "default"}),
+        ):
+            assert (await client.put(path, json=body)).status_code == 201
+            await client.post(f"{path}/update", json={"action": "start", "step": 1})
+            session = (await client.get(path)).json()
+            assert list(session)[-1] == "estimated_remaining_ms"
+            assert all("estimated_ms" not in each for each in session["steps"])
+        await client.post("/api/progress/a/update", json={"action": "complete", "step": 1})
+        assert (await client.get("/api/steps?profile=nightly")).json() == {"runs": 0, "steps": []}

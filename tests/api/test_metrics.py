@@ -93,6 +93,21 @@ async def test_requests_of_readers_are_counted_by_each_state_that_they_get_to(cl
     assert shown['progress_sse_commands_total{action="acknowledge",outcome="accepted"}'] == 1
 
 
+async def test_runs_that_teach_are_counted(client: httpx.AsyncClient) -> None:
+    """Completed ones of a profile, each once; its name is not a label."""
+    path = f"/api/progress/{SECRET_ID}"
+    assert (await metrics_of(client))["progress_sse_runs_learned_total"] == 0
+    profile = {"profile": SECRET_ID}
+    bodies: list[dict[str, Any]] = [{**profile, "steps": [{}]}, {"steps": [{}]}, {**profile, "steps": [{}, {}]}]
+    for body in bodies:
+        assert (await client.put(f"{path}?replace=true", json=body)).status_code in (200, 201)
+        for update in (START, {"action": "complete", "step": 1}, {"action": "complete", "step": 1, "message": "m"}):
+            assert (await client.post(f"{path}/update", json=update)).status_code == 200
+    shown = await metrics_of(client)
+    assert shown["progress_sse_runs_learned_total"] == 1
+    assert not [name for name in shown if SECRET_ID in name]
+
+
 async def test_refusals_are_counted_in_every_part(client: httpx.AsyncClient) -> None:
     """In the middleware, in the router, and for unforeseen exceptions; the path is not a label."""
     for path in ("/no/such/path", "/api/no-such-path", "/s/a%2Fb", "/api/progress/a%00b"):

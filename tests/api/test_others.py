@@ -49,6 +49,9 @@ QUESTIONS = [
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
     ("GET", "/api/steps"),
+    ("GET", "/api/steps?workflow=default"),
+    ("GET", f"/api/steps?profile={OTHERS}"),
+    ("DELETE", f"/api/steps/{OWN}/learned"),
     ("GET", "/no/such/path"),
     ("POST", "/api/tickets"),
 ]

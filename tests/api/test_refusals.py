@@ -187,6 +187,7 @@ async def test_a_key_that_only_our_own_server_refuses_is_refused_under_others(
         ("PUT", "/api/progress", "GET, HEAD, POST"),
         ("POST", "/api/events", "GET, HEAD"),
         ("DELETE", "/api/steps", "GET, HEAD"),
+        ("GET", "/api/steps/s/learned", "DELETE"),
         ("POST", "/livez", "GET, HEAD"),
     ],
 )

@@ -70,6 +70,7 @@ booleans = st.booleans() | st.sampled_from([0, "true", None])
 leases = st.sampled_from([999, 1000, 2000, 3_600_000, 3_600_001, 2**53, True, "1000", None])
 times_ago = st.sampled_from([0, 1, 86_400_000, 86_400_001, -1, 1.5, False, "0", None])
 attempts = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a\0", 1, None])
+profiles = st.sampled_from(["p", "x" * 128, "x" * 129, "", ".", "a/b", "a\u200b", "\0", "a b", 1, None])
 request_ids = st.sampled_from(["r", "x" * 64, "x" * 65, "", "\0", 1, None])
 titles = st.sampled_from(["t", "x" * 200, "x" * 201, "\U0001f600" * 200, "", "\0", 1, None])
 label_keys = st.sampled_from(["a", "x" * 64, "x" * 65, "", "a:b", "\0", "\n"])
@@ -167,6 +168,7 @@ creations = with_some(
         "open_ended": booleans,
         "accepts": accepts,
         "attempt_id": attempts,
+        "profile": profiles,
         "x": anything,
     },
 )
@@ -217,7 +219,7 @@ def test_a_creation_is_accepted_if_and_only_if_the_description_allows_it(body: A
 
 def created(body: CreateBody) -> Create:
     """The command that a creation asks for, if it can be applied."""
-    command = body.command(Workflows(), replace=True)
+    command = body.command(Workflows(), body.profile, replace=True)
     check_command(command)
     return command
 

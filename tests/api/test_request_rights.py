@@ -50,3 +50,11 @@ async def test_readers_may_ask_where_publishing_is_open(client: httpx.AsyncClien
         await guarded.put("/api/progress/a", json={}, headers=bearer(PUBLISH_TOKEN))
         assert await allowed(guarded) == READER
         assert await allowed(guarded, **bearer(PUBLISH_TOKEN)) == ASKER
+
+
+async def test_a_reader_that_may_not_ask_reads_as_often_as_others(connect: Connect) -> None:
+    """That it lacks a right counts for no rate that would refuse what it may do."""
+    async with connect(publish_rate="2/hour", publish_token=PUBLISH_TOKEN) as client:
+        await client.put("/api/progress/a", json={}, headers=bearer(PUBLISH_TOKEN))
+        for _ in range(3):
+            assert await allowed(client) == READER

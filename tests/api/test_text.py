@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from progress_sse import ProgressService, StepDefinition, create_app
 from progress_sse.core.errors import OverloadedError
+from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 
 TEXT = {"accept": "text/plain"}
@@ -119,3 +121,20 @@ async def test_lines_that_are_asked_for_too_often_are_refused(connect: Connect) 
     async with connect(read_rate="1/hour") as client:
         await client.get("/api/progress/s")
         assert (await client.get("/api/progress/s/events", headers=TEXT)).status_code == 429
+
+
+async def test_the_text_says_when_the_session_ends() -> None:
+    """As the page does, and what each step was declared to take."""
+    service = ProgressService(load_settings(store="memory://"))
+    app = create_app(service.settings, service=service)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://h") as client:
+        steps = [StepDefinition("Fetch", estimated_ms=200_000), StepDefinition("Load", estimated_ms=40_000)]
+        await service.store.create_session("s", steps=steps)
+        await service.store.start_step("s", 1)
+        shown = await client.get("/api/progress/s", headers=TEXT)
+        assert shown.text.split("\n")[2:-1] == [
+            f"[{'-' * 33}|{'-' * 6}]   0%  0 of 2 steps done, about 4 min left",
+            "> 1       0s  Fetch  estimated 3 min, 20 sec",
+            "· 2           Load  estimated 40 sec",
+        ]

@@ -11,8 +11,9 @@ from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.request_model import RequestBody
 from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
+from progress_sse.api.rights import has_right
 from progress_sse.core.commands import Ask
-from progress_sse.core.errors import ForbiddenError, RequestNotFoundError, SessionNotFoundError, UnauthorizedError
+from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import Requests, has_news, taken_request
 from progress_sse.service import ProgressService
@@ -69,11 +70,7 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
 
 async def _methods(service: ProgressService, request: Request, session_id: str) -> str:
     """Return the methods that the sender may use on the requests of a session [RFC 9110 §10.2.1]: `POST` asks."""
-    try:
-        await service.authorizer.check(request, "control", session_id, count=0)
-    except (UnauthorizedError, ForbiddenError):
-        return "GET, HEAD"
-    return "GET, HEAD, POST"
+    return "GET, HEAD, POST" if await has_right(service, request, "control", session_id) else "GET, HEAD"
 
 
 async def list_of_sessions(service: ProgressService, request: Request) -> Reply:

@@ -14,9 +14,11 @@ from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.request_parts import preconditions_of, query_of, session_id_of
+from progress_sse.api.rights import has_right
 from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus
+from progress_sse.core.workflows import profile_of
 from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
 
@@ -31,8 +33,9 @@ async def create(service: ProgressService, request: Request) -> Reply:
     wants_replacement = _wants_replacement(request)
     key = idempotency_key(request, "replace" if wants_replacement else "create", body)
     condition = preconditions_of(request).allow_change
-    command = body.command(service.store.workflows, replace=wants_replacement, only_if=condition)
-    applied = await service.store.apply(session_id, command, key)
+    profile = await _profile_of(service, request, body)
+    command = body.command(service.store.workflows, profile, replace=wants_replacement, only_if=condition)
+    applied = await service.store.apply(session_id, service.store.admit(command), key)
     status = 200 if applied.effect == "replaced" else 201
     return session_reply(session_id, applied.record, status, _run_of(applied.record))
 
@@ -42,7 +45,8 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
-    applied = await service.store.apply(session_id, body.command(service.store.workflows, replace=False))
+    command = body.command(service.store.workflows, await _profile_of(service, request, body), replace=False)
+    applied = await service.store.apply(session_id, service.store.admit(command))
     location = f"{request.scope['path']}/{session_id}"  # Without a host: any client can choose one.
     return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
 
@@ -64,6 +68,19 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     more = _cursor_text(shown[-1]) if len(summaries) > limit else None
     body = b'{"sessions":[%b],"next":%b}' % (b",".join(summary.listed for summary in shown), json.dumps(more).encode())
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
+
+
+async def _profile_of(service: ProgressService, request: Request, body: CreateBody) -> str | None:
+    """Return the profile of the session to create: that of the body, or that of its workflow if the request may use it.
+
+    Raises:
+        ForbiddenError: The request may not publish to the profile of the body.
+    """
+    if body.profile is not None:
+        await service.authorizer.check(request, "publish", body.profile, count=0)
+        return body.profile
+    implied = profile_of(None, body.workflow)
+    return implied if implied is not None and await has_right(service, request, "publish", implied) else None
 
 
 def _run_of(record: Record | None) -> dict[str, str]:

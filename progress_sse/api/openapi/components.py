@@ -42,6 +42,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
     key_pattern = "^[!-~]([ -~]*[!-~])?$"
     return {
         "SessionId": _parameter("path", "session_id", "The session; any text without `/`.", session_id, "nightly"),
+        "Profile": _parameter(
+            "path", "profile", "The profile; it has the form of a session id.", session_id, "nightly"
+        ),
         "File": _parameter("path", "file", "Its name.", text, "tracker.js"),
         "SessionIds": _parameter(
             "query",
@@ -119,7 +122,16 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "query", "step", "Its number.", {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}, 1
         )
         | {"required": True},
-        "Workflow": _parameter("query", "workflow", "Its name.", text | {"default": DEFAULT}, DEFAULT),
+        "Workflow": _parameter(
+            "query",
+            "workflow",
+            "The workflow whose steps are listed; they have what was learned, if the request may read that.",
+            text | {"default": DEFAULT},
+            DEFAULT,
+        ),
+        "ProfileInQuery": _parameter(
+            "query", "profile", "The profile whose steps are listed, in place of a workflow.", session_id, "nightly"
+        ),
     }
 
 

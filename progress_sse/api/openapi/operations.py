@@ -83,6 +83,7 @@ class Operation(NamedTuple):
         credentials: The credentials that may authorize it; without an action, one of them is required.
         parameters: Its parameters in query and headers, by their names in ``components``.
         body: The model of its JSON body.
+        is_open: Whether some requests need no credentials, though others do.
     """
 
     summary: str
@@ -93,6 +94,7 @@ class Operation(NamedTuple):
     credentials: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
+    is_open: bool = False
 
 
 TOKEN: Final = ("bearer", "cookie")
@@ -311,11 +313,27 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=("Step",),
     ),
     "listSteps": Operation(
-        "List the steps of a workflow",
+        "List the steps of a workflow; or those learned of a profile, with the right `read` to it",
         "sessions",
-        {200: ResponseSpec("The steps of the workflow.", response_models.StepDefinitions)},
-        (InvalidRequestError, UnknownWorkflowError),
-        parameters=("Workflow",),
+        {
+            200: ResponseSpec(
+                "The steps of the workflow; or of the profile, as far as enough runs have taught them.",
+                response_models.Steps,
+            )
+        },
+        (InvalidRequestError, InvalidSessionIdError, UnknownWorkflowError),
+        action="read",
+        credentials=TOKEN,
+        parameters=("Workflow", "ProfileInQuery"),
+        is_open=True,
+    ),
+    "forgetLearned": Operation(
+        "Forget what was learned of a profile, with the right to all sessions",
+        "sessions",
+        {204: ResponseSpec("It is forgotten.", None, ())},
+        (InvalidSessionIdError, *WRITING),
+        action="publish",
+        credentials=TOKEN,
     ),
     "keepToken": Operation(
         "Let the browser keep the token in a cookie",

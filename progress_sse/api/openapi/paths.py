@@ -63,7 +63,8 @@ def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json
         schema = ref("schemas", operation.body.__name__)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     if operation.credentials and (operation.action is None or operation.action in guarded):
-        described["security"] = [{name: []} for name in operation.credentials]
+        optional: list[Json] = [{}] if operation.is_open else []
+        described["security"] = optional + [{name: []} for name in operation.credentials]
     return described
 
 

@@ -6,7 +6,7 @@ agree. The server imports this module only to make the description.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, SessionStatus
@@ -72,6 +72,28 @@ class Link(ResponseModel):
     url: str
 
 
+class FinishAt(ResponseModel):
+    """When a session will end, by the clock of the server."""
+
+    p50: AwareDatetime
+    """In half of all cases before this."""
+    p90: AwareDatetime
+    """In nine of ten cases before this; the same as `p50` where only declarations are known."""
+
+
+class Time(ResponseModel):
+    """How far a session is by time, and when it will end."""
+
+    percentage: Annotated[int, Field(ge=0, le=100)]
+    """Of the time that it takes as a whole; 100 once it is completed, and not before."""
+    finish_at: FinishAt | None
+    """`null` before it is started, once it has ended, and where its end is not known."""
+    basis: Literal["declared", "rate", "history"]
+    """What is known of the time that is left, at best."""
+    runs: Natural
+    """How many earlier runs of its profile were learned from."""
+
+
 class StartedStep(ResponseModel):
     """A step that was started."""
 
@@ -90,6 +112,8 @@ class StartedStep(ResponseModel):
     """Present only while the step runs, once its worker has reported progress."""
     attempt: StepNumber | SkipJsonSchema[None] = None
     """Which attempt it is, counted from the first start with an `attempt_id`; present from then on."""
+    estimated_ms: Natural | SkipJsonSchema[None] = None
+    """Milliseconds that it takes, as its definition says; present where the time of the session is worked out."""
     liveness: Liveness | SkipJsonSchema[None] = None
     """Present only while the step runs, if its worker promised signs of life."""
     conclusion: Literal["skipped", "cancelled", "lost"] | SkipJsonSchema[None] = None
@@ -106,6 +130,8 @@ class PendingStep(ResponseModel):
     status: Literal["pending"]
     elapsed_ms: Literal[0]
     timeout_ms: Natural
+    estimated_ms: Natural | SkipJsonSchema[None] = None
+    """Milliseconds that it takes, as its definition says; present where the time of the session is worked out."""
 
 
 class Request(ResponseModel):
@@ -142,6 +168,8 @@ class Details(ResponseModel):
     """Why it failed, where it was finished as a whole."""
     conclusion: Literal["cancelled", "lost"] | SkipJsonSchema[None] = None
     """What ended it, beyond its status."""
+    time: Time | SkipJsonSchema[None] = None
+    """How far it is by time, and when it will end: present only while that is known of each step that is left."""
     accepts: list[Literal["cancel", "retry"]] | SkipJsonSchema[None] = None
     """What readers may ask of its worker."""
     requests: list[Request] | SkipJsonSchema[None] = None
@@ -192,10 +220,26 @@ class Session(Details):
                             "error": "",
                             "progress": {"current": 3120, "total": 8000},
                         },
-                        {"step": 2, "name": "Import", "status": "pending", "elapsed_ms": 0, "timeout_ms": 120000},
+                        {
+                            "step": 2,
+                            "name": "Import",
+                            "status": "pending",
+                            "elapsed_ms": 0,
+                            "timeout_ms": 120000,
+                            "estimated_ms": 60000,
+                        },
                     ],
                     "percentage": 19,
                     "estimated_remaining_ms": 60000,
+                    "time": {
+                        "percentage": 11,
+                        "finish_at": {
+                            "p50": "2026-01-31T09:31:25.764456+00:00",
+                            "p90": "2026-01-31T09:31:25.764456+00:00",
+                        },
+                        "basis": "rate",
+                        "runs": 0,
+                    },
                 },
                 {
                     "session_id": "crawl",
@@ -265,6 +309,17 @@ class PartList(ResponseModel):
     """Always `null`: a page has room for all of them."""
 
 
+class LearnedDuration(ResponseModel):
+    """What a step took in earlier runs of a profile."""
+
+    runs: StepNumber
+    """How many runs taught it."""
+    p50_ms: Natural
+    """Milliseconds that half of all runs took at most."""
+    p90_ms: Natural
+    """Milliseconds that nine of ten runs took at most."""
+
+
 class StepDefinition(ResponseModel):
     """The definition of a step, known before it starts."""
 
@@ -272,6 +327,8 @@ class StepDefinition(ResponseModel):
     name: str
     timeout_ms: Natural
     estimated_ms: Natural
+    learned: LearnedDuration | SkipJsonSchema[None] = None
+    """Present where enough runs of the workflow have taught it."""
 
 
 class StepDefinitions(ResponseModel):
@@ -279,6 +336,25 @@ class StepDefinitions(ResponseModel):
 
     total_steps: StepNumber
     steps: list[StepDefinition]
+
+
+class LearnedStep(ResponseModel):
+    """A step that enough runs of a profile have taught."""
+
+    name: str
+    learned: LearnedDuration
+
+
+class LearnedSteps(ResponseModel):
+    """What is known of the steps of a profile, by their names."""
+
+    runs: Natural
+    """How many runs were learned from."""
+    steps: list[LearnedStep]
+
+
+class Steps(RootModel[StepDefinitions | LearnedSteps]):
+    """The steps of a workflow, or of a profile."""
 
 
 class AskedRequest(ResponseModel):

@@ -43,6 +43,7 @@ def make_schemas() -> Json:
     # A session id is not a model, so pydantic cannot refer to it.
     schemas["SessionId"] = _session_id()
     schemas["AddressedUpdate"]["properties"]["session_id"] = ref("schemas", "SessionId")
+    schemas["CreateBody"]["properties"]["profile"]["anyOf"][0] = ref("schemas", "SessionId")
     return schemas
 
 

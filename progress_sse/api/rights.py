@@ -1,0 +1,26 @@
+"""Rights that a request may have beyond the one that it needs."""
+
+import logging
+
+from starlette.requests import Request
+
+from progress_sse.auth.grants import Action
+from progress_sse.core.errors import ForbiddenError, RateExceededError, UnauthorizedError
+from progress_sse.service import ProgressService
+
+logger = logging.getLogger(__name__)
+
+
+async def has_right(service: ProgressService, request: Request, action: Action, session_id: str) -> bool:
+    """Return whether the request may also do this, without refusing it if not.
+
+    A function `authorize` may know sessions alone, and fail for a name that is none.
+    """
+    try:
+        await service.authorizer.check(request, action, session_id, count=0)
+    except (UnauthorizedError, ForbiddenError, RateExceededError):
+        return False
+    except Exception:
+        logger.info("whether a request has the right to %s could not be decided", action, exc_info=True)
+        return False
+    return True
