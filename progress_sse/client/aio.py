@@ -133,6 +133,7 @@ class AsyncProgress(Reporter):
         labels: Labels | None = None,
         links: Links | None = None,
         open_ended: bool = False,
+        profile: str | None = None,
         **options: Unpack[AsyncOptions],
     ) -> None:
         """Prepare a session.
@@ -148,12 +149,15 @@ class AsyncProgress(Reporter):
                 path of the server's host.
             open_ended: Whether it gets its steps as they start. Then the end of the block completes it, and nothing
                 else but `finish`.
+            profile: The name under which the server learns what its steps take from run to run, so that it knows when
+                later runs will end. It has the form of a session id, and who reports must be allowed to publish to
+                it as to a session; otherwise the session is created without it.
             options: See `AsyncOptions`.
 
         Raises:
             ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
         """
-        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended), options)
+        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended, profile), options)
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[AsyncOptions]) -> Self:

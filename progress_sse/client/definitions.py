@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_title
+from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_profile, fit_title
 from progress_sse.client.reports import Create, Describe, fit_text
 from progress_sse.core.commands import Unchanged
 from progress_sse.core.errors import ConfigurationError
@@ -20,6 +20,7 @@ def define(
     labels: Labels | None,
     links: Links | None,
     open_ended: bool,
+    profile: str | None = None,
 ) -> Create:
     """Return the creation of a session: with steps by names or definitions, or a workflow of the server.
 
@@ -35,6 +36,7 @@ def define(
         labels={key: text for key, text in fit_labels(labels or {}).items() if text is not None},
         links=fit_links(links or ()),
         open_ended=open_ended,
+        profile=fit_profile(profile),
     )
 
 

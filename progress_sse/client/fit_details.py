@@ -1,4 +1,4 @@
-"""A title, labels and links in a form that the server accepts, as it would refuse a whole report for one of them.
+"""A title, labels, links and a profile in a form that the server accepts: it would refuse a whole report for one.
 
 Texts are cut. What cannot be cut is dropped, with a warning.
 """
@@ -20,6 +20,7 @@ from progress_sse.core.details import (
     Link,
     is_fit_url,
 )
+from progress_sse.core.model import is_session_id
 
 Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 """Links for the readers: URLs by their labels, or pairs of both."""
@@ -28,6 +29,15 @@ Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 def fit_title(title: str | None) -> str | None:
     """Return a title that the server accepts; an empty one is none."""
     return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
+
+
+def fit_profile(profile: str | None) -> str | None:
+    """Return a profile that the server accepts; an empty one is none."""
+    name = "" if profile is None else fit_text(profile)
+    if not name or is_session_id(name):
+        return name or None
+    log(logging.WARNING, "the profile is not reported: it needs the form of a session id, at most 128 characters")
+    return None
 
 
 def fit_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -16,6 +16,9 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   If the server has lost the session, it is created again, with its own steps, and their reports are sent again. If its
   creation was refused, or another run has its id, all waiting and later reports are dropped: they would go to another
   job's run, or create a session with other steps.
+* **A creation is sent again without its profile, or its details,** where the server has refused it for them.
+* **A creation that replaces no session**, as the first task of a queue makes it, may be refused without a loss. Reports
+  name no run after it.
 * **A later attempt ends the reports of a step.** Once the server has refused one for that reason, all waiting and later
   ones of the step and attempt are dropped.
 * **A session of fixed steps has none appended.** Once the server has refused that, a start takes the step of that name.
@@ -48,7 +51,7 @@ from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAw
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, Recreated, ReportDropped
-from progress_sse.client.replacements import has_details, in_place, is_courtesy, is_refused_append, without_details
+from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, reduced
 from progress_sse.client.reports import (
     Create,
     Finish,
@@ -76,9 +79,6 @@ MAX_LOSSES: Final = 5
 
 NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""
-
-UNPROCESSABLE: Final = 422
-"""The status of a report that no server of this kind accepts."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
@@ -233,10 +233,14 @@ class Outbox:
         if is_refused_append(refused.report, answer):
             self._may_append = False
             return in_place(refused)
-        if answer.status == UNPROCESSABLE and has_details(refused.report):
-            self._lose(_refusal("title, labels and links of the session are left out: its creation", answer), 0)
-            return without_details(refused)
-        return None
+        if self._is_optional(refused.report):
+            return None
+        instead = reduced(refused, answer)
+        if instead is None:
+            return None
+        creation, left_out = instead
+        self._lose(_refusal(f"{left_out} left out: its creation", answer), 0)
+        return creation
 
     def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer, now: float) -> None:
         """Apply the one answer to a batch of which the server processed no report."""
@@ -394,12 +398,18 @@ class Outbox:
             if self._run is not None:
                 self._run.note(done.report)
             return
+        if self._is_optional(done.report):
+            return
         self._running = RunningSteps()
         before, self._run = self._run, CreatedRun(done.report, done.key, answer.run)
         if before is not None and not done.report.replace:
             self._run.losses, self._run.lost_at = before.losses, before.lost_at
             self._waiting.put_back([Operation(report) for report in before.reports()])
             self._events.append(Recreated())
+
+    def _is_optional(self, report: Report) -> bool:
+        """Whether it creates the session where there is none, so that it is no run of this job."""
+        return isinstance(report, Create) and not report.replace and self._run is None
 
     def _is_lost(self, answer: ReportAnswer) -> bool:
         """Whether the session that was created here is gone, or another run has its id."""
@@ -430,7 +440,7 @@ class Outbox:
             if answer.is_superseded and report.lease is not None:
                 self._supersede(report, answer, lost=1)
                 return
-        if is_courtesy(report):
+        if is_courtesy(report) or self._is_optional(report):
             return
         if not isinstance(report, Create):
             self._lose(_refusal(named(report), answer))

@@ -2,17 +2,16 @@
 
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.reports import Acknowledge, Create, Describe, Report, Start
 from progress_sse.client.waiting_reports import Operation
 
-
-def has_details(report: Report) -> bool:
-    """Return whether a report is a creation with what readers find beside the steps."""
-    return isinstance(report, Create) and bool(
-        report.title is not None or report.labels or report.links or report.accepts
-    )
+_FORBIDDEN: Final = 403
+_UNPROCESSABLE: Final = 422
+_TOO_MUCH: Final = "too-much"
+"""The problem of title, labels and links that are too large together."""
 
 
 def is_courtesy(report: Report) -> bool:
@@ -33,11 +32,23 @@ def in_place(operation: Operation) -> Operation:
     return Operation(replace(report, append=False) if isinstance(report, Start) else report, made_at=operation.made_at)
 
 
-def without_details(operation: Operation) -> Operation:
-    """Return a creation without its title, labels, links and the requests that it takes.
+def reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
+    """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
 
-    The key derives from that of the creation, so processes that share the run by a fork create it once.
+    A profile may not be allowed, or not be known to the server. The key derives from that of the refused creation, so
+    processes that share the run by a fork create it once.
     """
-    assert isinstance(operation.report, Create)
-    creation = replace(operation.report, title=None, labels={}, links=(), accepts=())
-    return Operation(creation, str(uuid.uuid5(uuid.UUID(operation.key), "without details")))
+    creation = refused.report
+    if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):
+        return None
+    if creation.profile is not None and answer.problem != _TOO_MUCH:
+        return _instead(refused, replace(creation, profile=None), "without profile"), "the profile of the session is"
+    has_details = creation.title is not None or creation.labels or creation.links or creation.accepts
+    if has_details and answer.status == _UNPROCESSABLE:
+        bare = replace(creation, title=None, labels={}, links=(), accepts=())
+        return _instead(refused, bare, "without details"), "title, labels and links of the session are"
+    return None
+
+
+def _instead(refused: Operation, creation: Create, name: str) -> Operation:
+    return Operation(creation, str(uuid.uuid5(uuid.UUID(refused.key), name)))

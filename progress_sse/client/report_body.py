@@ -56,6 +56,7 @@ def _creation(report: Create) -> dict[str, Any]:
         body["open_ended"] = True
     if report.accepts:
         body["accepts"] = list(report.accepts)
+    body |= _given(profile=report.profile)
     return body
 
 
@@ -127,7 +128,9 @@ def _given(**values: object) -> dict[str, object]:
 
 
 def _definitions(steps: Iterable[StepDefinition]) -> list[dict[str, Any]]:
-    return [{"name": each.name, "timeout_ms": each.timeout_ms, "estimated_ms": each.estimated_ms} for each in steps]
+    return [
+        {"name": each.name, "timeout_ms": each.timeout_ms, **_given(estimated_ms=each.estimated_ms)} for each in steps
+    ]
 
 
 def _links(links: Iterable[Link]) -> list[dict[str, str]]:

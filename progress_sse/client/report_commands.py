@@ -20,7 +20,7 @@ from progress_sse.client.reports import (
 )
 from progress_sse.core import commands
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.workflows import Workflows
+from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
 
 
@@ -82,6 +82,8 @@ def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> c
         open_ended=report.open_ended,
         accepts=report.accepts,
         attempt_id=attempt_id,
+        is_timed=report.open_ended or any(said is not None for said in (report.steps, report.workflow, report.profile)),
+        profile=profile_of(report.profile, report.workflow),
     )
 
 

@@ -35,6 +35,7 @@ class Create(_OfAttempt):
     """Create the session, with its own steps, those of a workflow of the server, or the default ones.
 
     `replace` says whether it replaces an existing session of the id. An `open_ended` one gets steps as they start.
+    The server learns what the steps take from all sessions of a `profile`.
     """
 
     steps: tuple[StepDefinition, ...] | None = None
@@ -45,6 +46,7 @@ class Create(_OfAttempt):
     links: tuple[Link, ...] = ()
     open_ended: bool = False
     accepts: tuple[RequestKind, ...] = ()
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

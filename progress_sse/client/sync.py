@@ -106,6 +106,7 @@ class Progress(Reporter):
         labels: Labels | None = None,
         links: Links | None = None,
         open_ended: bool = False,
+        profile: str | None = None,
         **options: Unpack[SyncOptions],
     ) -> None:
         """Prepare a session.
@@ -121,12 +122,15 @@ class Progress(Reporter):
                 path of the server's host.
             open_ended: Whether it gets its steps as they start. Then the end of the block completes it, and nothing
                 else but `finish`.
+            profile: The name under which the server learns what its steps take from run to run, so that it knows when
+                later runs will end. It has the form of a session id, and who reports must be allowed to publish to
+                it as to a session; otherwise the session is created without it.
             options: See `SyncOptions`.
 
         Raises:
             ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
         """
-        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended), options)
+        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended, profile), options)
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[SyncOptions]) -> Self:

@@ -28,12 +28,13 @@ from tests.client.bench import OK
 
 LEASE = Lease(30_000, 600_000, "mine")
 LINK = Link("Logs", "/logs")
-ONE = {"name": "One", "timeout_ms": 120_000, "estimated_ms": 30_000}
+ONE = {"name": "One", "timeout_ms": 120_000}
 
 MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
     (Create(), "PUT", "?replace=true", {}),
     (Create(replace=False), "PUT", "", {}),
     (Create(workflow="report"), "PUT", "?replace=true", {"workflow": "report"}),
+    (Create(profile="nightly"), "PUT", "?replace=true", {"profile": "nightly"}),
     (
         Create((StepDefinition("原稿", 1000, 2000),)),
         "PUT",

@@ -30,6 +30,7 @@ from progress_sse.client.reports import (
     Start,
 )
 from progress_sse.core.commands import Command
+from progress_sse.core.details import Timing
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.workflows import Workflows
@@ -179,6 +180,24 @@ async def test_a_session_in_the_same_process_says_what_it_is(shell: Shell, store
     assert (session.status, session.details.title, session.details.labels) == ("completed", "T", {"a": "b"})
     assert [step.name for step in session.steps.values()] == ["Parse", "Parse"]
     assert progress.lost == 0
+
+
+async def test_a_session_in_the_same_process_is_timed_and_learned_from(shell: Shell, store: ProgressStore) -> None:
+    """By its profile, or by the name of its workflow; where nothing is said of its steps, it has no time."""
+    cases: list[tuple[dict[str, Any], Timing | None]] = [
+        ({"steps": ["One"], "profile": "nightly"}, Timing("nightly")),
+        ({"workflow": "report"}, Timing("report")),
+        ({"workflow": "report", "profile": "mine"}, Timing("mine")),
+        ({"open_ended": True}, Timing()),
+        ({}, None),
+    ]
+    for given, timing in cases:
+        progress = shell.progress("a", transport=transport(shell, store), **given)
+        progress.describe(title="T")
+        assert await shell.flush(progress, 20)
+        session = await store.get_session("a")
+        assert session is not None
+        assert session.details.timing == timing
 
 
 @pytest.mark.parametrize("creation", [Create(), Create(workflow="report"), Create((StepDefinition("One"),))])

@@ -80,7 +80,7 @@ async def test_a_start_has_its_lease(shell: Shell) -> None:
 
 
 async def test_without_a_lease_the_requests_are_those_of_former_versions(shell: Shell) -> None:
-    """They are byte for byte the same; an exception ends the step that it leaves, and nothing else."""
+    """But for the estimates that none declared; an exception ends the step that it leaves, and nothing else."""
 
     async def record(lease_s: float | None) -> list[tuple[str, bytes]]:
         async with FakeServer() as server:
@@ -106,9 +106,7 @@ async def test_without_a_lease_the_requests_are_those_of_former_versions(shell: 
         return [json.dumps(each, separators=(",", ":")).encode() for each in kept]
 
     bodies = {part for _, part in await record(None)}
-    definitions = b",".join(
-        b'{"name":"%b","timeout_ms":120000,"estimated_ms":30000}' % name for name in (b"One", b"Two")
-    )
+    definitions = b",".join(b'{"name":"%b","timeout_ms":120000}' % name for name in (b"One", b"Two"))
     assert bodies - {b'{"action":"progress","step":1,"current":3,"total":8,"message":"m"}'} == {
         b'{"steps":[%b]}' % definitions,
         b'{"action":"start","step":1,"timeout_ms":null}',

@@ -199,6 +199,76 @@ def test_a_creation_that_is_refused_without_details_is_given_up() -> None:
     assert bench.outbox.lost == 2
 
 
+NOT_ALLOWED = ReportAnswer(403, "forbidden", "This token does not allow that.")
+UNKNOWN_KEY = ReportAnswer(422, "invalid-request", "profile: is not known.")
+
+
+@pytest.mark.parametrize("refusal", [NOT_ALLOWED, UNKNOWN_KEY])
+def test_a_creation_whose_profile_is_refused_is_sent_without_it(refusal: ReportAnswer) -> None:
+    """The job is shown, though its end is not foretold; processes that share the run send it alike."""
+    parent, child = Bench(), Bench()
+    learning = replace(CREATE, title="T", profile="nightly")
+    parent.put(learning, Start(1))
+    child.outbox = parent.outbox.renewed()
+    child.put(Start(1))
+    keys = set()
+    for bench in (parent, child):
+        assert bench.send(refusal) == learning
+        again = bench.send_request(ReportAnswer(201, run="one"))
+        assert again.report == replace(learning, profile=None)
+        keys.add(again.key)
+        assert bench.deliver() == [Start(1)]
+        assert bench.outbox.lost == 0
+        [event] = bench.outbox.events()
+        assert isinstance(event, ReportDropped)
+        assert str(event.error).startswith("the profile of the session is left out: its creation was refused: ")
+    assert len(keys) == 1
+
+
+def test_a_creation_loses_no_more_than_it_is_refused_for() -> None:
+    """Where its details are too large, the profile stays; a server that knows neither gets neither."""
+    full = replace(CREATE, title="T", profile="nightly")
+    bench = Bench()
+    bench.put(full)
+    bench.send(TOO_MUCH)
+    assert bench.send() == replace(CREATE, profile="nightly")
+    bench = Bench()
+    bench.put(full)
+    bench.send(UNKNOWN_KEY)
+    bench.send(UNKNOWN_KEY)
+    assert bench.send() == CREATE
+    bench = Bench()
+    bench.put(full, Start(1))
+    bench.send(NOT_ALLOWED)
+    bench.send(NOT_ALLOWED)
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
+
+
+@pytest.mark.parametrize("answer", [EXISTS, NOT_ALLOWED, UNKNOWN_KEY, ReportAnswer(404), ReportAnswer(201, run="one")])
+def test_a_session_that_is_created_where_there_is_none_is_no_run_of_the_job(answer: ReportAnswer) -> None:
+    """Its refusal costs nothing, and a session that is lost later is left to the next start."""
+    bench = Bench()
+    bench.put(Create(replace=False, profile="jobs.load"), Start(1))
+    bench.send(answer)
+    assert bench.send_request().run == ""
+    bench.put(Complete(1))
+    assert bench.send(NOT_FOUND) == Complete(1)
+    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 1)
+    assert len(bench.outbox.events()) == 1
+
+
+def test_a_session_is_created_where_there_is_none_as_soon_as_the_server_is_there() -> None:
+    """Reports wait for it, under one key."""
+    bench = Bench()
+    bench.put(Create(replace=False, profile="jobs.load"), Start(1))
+    keys = {bench.send_request(NO_ANSWER).key}
+    bench.wait()
+    keys.add(bench.send_request(EXISTS).key)
+    assert len(keys) == 1
+    assert bench.deliver() == [Start(1)]
+    assert bench.outbox.lost == 0
+
+
 def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
     """Reports in between are counted once, and never sent."""
     bench = Bench()

@@ -100,6 +100,20 @@ def test_details_that_do_not_fit_cost_no_session(caplog: pytest.LogCaptureFixtur
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 4
 
 
+def test_a_profile_that_does_not_fit_costs_no_session(caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out, with a warning; an empty one is none."""
+    said = [define(None, None, None, None, None, False, each).profile for each in ("nightly", "a/b", "x" * 129, "")]
+    assert said == ["nightly", None, None, None]
+    assert len(caplog.records) == 2
+
+
+async def test_a_job_names_its_profile(shell: Shell) -> None:
+    """A definition says what was declared of a step, and no more."""
+    with recording() as recorder:
+        await shell.run(lambda _: None, shell.progress("a", steps=["One"], profile="nightly"))
+    assert recorder.of("a") == [Create((StepDefinition("One"),), profile="nightly")]
+
+
 async def test_steps_are_found_on_the_way(shell: Shell) -> None:
     """A name whose step this job has ended is a new step; so is one that failed."""
 
