@@ -6,6 +6,9 @@ Without them the step is the one that the task was declared with, and the sessio
 A third key makes the task a part of its step, which another task or the caller has started. With the fourth one readers
 may cancel the task; the queue then stops it in its own way, and does not try it again.
 
+A task that is a whole step creates the session where there is none, as its start would, and lets the server learn from
+it under the name of the task. The fifth key has another name; with an empty one nothing is learned.
+
 A retry of a task starts the same step again, as another attempt, which replaces the former one. Until then the step
 stays running, with the reason as its message: the page should not show a failure that a retry takes back.
 """
@@ -23,15 +26,17 @@ from progress_sse.client.errors import Cancelled, ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.inbox import Request
 from progress_sse.client.report_queue import log, start_thread
-from progress_sse.client.reports import StepRef, describe_error
+from progress_sse.client.reports import Create, StepRef, describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ProgressError
+from progress_sse.core.model import is_session_id
 from progress_sse.core.requests import RequestKind
 
 SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"
 PART_KEY: Final = "progress_part"
 CANCEL_KEY: Final = "progress_cancel"
+PROFILE_KEY: Final = "progress_profile"
 
 MAX_KEPT: Final = 100
 """Sessions whose `Progress` a process keeps."""
@@ -60,17 +65,49 @@ _kept: Final[OrderedDict[str, Progress]] = OrderedDict()
 """The latest sessions of this process. Reports of a session keep their order only within one `Progress`."""
 
 
-def step_of(session_id: str, number: StepRef, part: str | None = None, *, may_cancel: bool = False) -> BaseStep:
+class _TaskProgress(Progress):
+    """Continues the session of a task, and creates it where there is none."""
+
+    def __init__(self, session_id: str, creation: Create) -> None:
+        self._creation_of_absent = creation
+        self._prepare(session_id, None, {})
+
+    def _begun(self, creation: Create | None) -> Create | None:
+        super()._begun(creation)
+        return self._creation_of_absent
+
+
+def step_of(
+    session_id: str,
+    number: StepRef,
+    part: str | None = None,
+    *,
+    may_cancel: bool = False,
+    profile: str | None = None,
+) -> BaseStep:
     """Return the step of a session, or a part of it, not yet started."""
     accepts: list[RequestKind] = ["cancel"] if may_cancel else []
-    progress = Progress.attach(session_id, accepts=accepts) if is_diverted() else _kept_progress(session_id)
+    if is_diverted():
+        progress = Progress.attach(session_id, accepts=accepts)
+    else:
+        progress = _kept_progress(session_id, None if part is not None else _creation_of(number, profile))
     progress.inbox.accepts = tuple(accepts)  # As the newest task of the session says: others may not have opted in.
     step = progress.step(number)
     return step if part is None else step.part(part)
 
 
-def _kept_progress(session_id: str) -> Progress:
-    progress = _kept.get(session_id) or _kept.setdefault(session_id, Progress.attach(session_id))
+def _creation_of(number: StepRef, profile: str | None) -> Create | None:
+    """Return the creation of the session that a start of this step would create; `None` without a valid profile."""
+    if not profile or not is_session_id(str(profile)):
+        return None
+    return Create(replace=False, open_ended=isinstance(number, str), profile=str(profile))
+
+
+def _kept_progress(session_id: str, creation: Create | None) -> Progress:
+    progress = _kept.get(session_id)
+    if progress is None:
+        made = Progress.attach(session_id) if creation is None else _TaskProgress(session_id, creation)
+        progress = _kept.setdefault(session_id, made)
     with suppress(KeyError):  # Another thread has just removed it.
         _kept.move_to_end(session_id)
         if len(_kept) > MAX_KEPT:
@@ -100,16 +137,23 @@ class Attempt:
     """
 
     def __init__(
-        self, session_id: object, number: StepRef | None, part: str | None = None, may_cancel: bool = False
+        self,
+        session_id: object,
+        number: StepRef | None,
+        part: str | None = None,
+        may_cancel: bool = False,
+        profile: str | None = None,
     ) -> None:
-        """Prepare an attempt; see `TaskStep`."""
+        """Prepare an attempt; see `TaskStep`. Its session is learned from under a `profile`, if it creates that."""
         self.session_id = str(session_id)  # A message may have any value, such as the number of an order.
         self.number = number
         self.is_settled = False
         self.has_successor = False
         self.error: BaseException | None = None
         self.requeues: object = None
-        self._step = None if number is None else step_of(self.session_id, number, part, may_cancel=may_cancel)
+        self._step = (
+            None if number is None else step_of(self.session_id, number, part, may_cancel=may_cancel, profile=profile)
+        )
         self.has_ended = False
         self._may_cancel = may_cancel
         self._scope: _StopScope | None = None

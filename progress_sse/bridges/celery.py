@@ -21,6 +21,9 @@ group a part of its step, which the caller has started with ``parts_total``.
 
 A header ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the root task's id.
 Tasks that a task sends belong to its session, so the header of a canvas's first task applies to all.
+
+Where a task creates its session, the server learns from it under the name of the task, or that of ``progress_profile``,
+which is declared or given as a header.
 """
 
 import weakref
@@ -37,6 +40,7 @@ from celery.utils.dispatch import Signal
 from progress_sse.bridges.attempts import (
     CANCEL_KEY,
     PART_KEY,
+    PROFILE_KEY,
     SESSION_KEY,
     STEP_KEY,
     Attempt,
@@ -77,12 +81,18 @@ def _step_of(task: Any, request: Context) -> TaskStep:
     return TaskStep(session_id, number, headers.get(PART_KEY), bool(may_cancel))
 
 
+def _profile_of(task: Any) -> str:
+    """Return the name under which the session of a task is learned from."""
+    profile: str = (task.request.headers or {}).get(PROFILE_KEY, getattr(task, PROFILE_KEY, task.name))
+    return profile
+
+
 def _remember(request: Any, **_: Any) -> None:
     _received[request.id] = request
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    attempt = Attempt(*_step_of(task, task.request))
+    attempt = Attempt(*_step_of(task, task.request), _profile_of(task))
     attempt.raise_in_task(TaskCancelled)
     _attempts.setdefault(task_id, []).append(attempt)
     attempt.begin(task.request.retries or 0, None if task.request.is_eager else partial(_stop, task.app, task_id))

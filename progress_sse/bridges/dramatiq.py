@@ -15,6 +15,9 @@ id. Messages that an actor sends or is piped to belong to its session.
 An actor or a message with ``progress_cancel=True`` may be cancelled by readers: `Cancelled` is raised in its thread, as
 Dramatiq raises its time limit, and the message is not tried again. An option ``progress_part`` makes a message a part
 of its step, which was started with ``parts_total``.
+
+Where a message creates its session, the server learns from it under the name of the actor, or that of
+``progress_profile``, an option of both.
 """
 
 from functools import partial
@@ -27,6 +30,7 @@ from dramatiq.threading import Interrupt, raise_thread_exception
 from progress_sse.bridges.attempts import (
     CANCEL_KEY,
     PART_KEY,
+    PROFILE_KEY,
     SESSION_KEY,
     STEP_KEY,
     Attempt,
@@ -46,7 +50,7 @@ class ReportingMiddleware(Middleware):
     @property
     def actor_options(self) -> set[str]:
         """The options that actors may be declared with."""
-        return {STEP_KEY, CANCEL_KEY}
+        return {STEP_KEY, CANCEL_KEY, PROFILE_KEY}
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
         """Give a message the session of the attempt that sends it."""
@@ -55,7 +59,7 @@ class ReportingMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
-        attempt = Attempt(*_step_of(broker, message))
+        attempt = Attempt(*_step_of(broker, message), _profile_of(broker, message))
         attempt.begin(message.options.get("retries", 0), partial(_stop, get_ident()))
 
     def after_process_message(
@@ -110,3 +114,10 @@ def _step_of(broker: Broker, message: MessageProxy) -> TaskStep:
     options = broker.get_actor(message.actor_name).options | message.options
     session_id = options.get(SESSION_KEY) or message.message_id
     return TaskStep(session_id, options.get(STEP_KEY), options.get(PART_KEY), bool(options.get(CANCEL_KEY)))
+
+
+def _profile_of(broker: Broker, message: MessageProxy) -> str:
+    """Return the name under which the session of a message is learned from."""
+    options = broker.get_actor(message.actor_name).options | message.options
+    profile: str = options.get(PROFILE_KEY, message.actor_name)
+    return profile

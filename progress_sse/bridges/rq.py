@@ -10,20 +10,26 @@ and the workers are started by ``rq worker --worker-class progress_sse.bridges.r
 A job whose meta has ``"progress_cancel": True`` may be cancelled by readers: its work horse is stopped, as by
 ``send_stop_job_command``. Where there is none, ``current().check()`` ends it. ``"progress_part"`` makes it a part of
 its step, which was started with ``parts_total``.
+
+Where a job creates its session, the server learns from it under the name of the function, or that of
+``"progress_profile"`` in its meta.
 """
 
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from rq import Retry, Worker
 from rq.command import send_stop_job_command
+from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
 from progress_sse.bridges.attempts import (
     CANCEL_KEY,
     PART_KEY,
+    PROFILE_KEY,
     SESSION_KEY,
     STEP_KEY,
     Attempt,
@@ -48,7 +54,7 @@ class ReportingMixin(BaseWorker):
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
-        self._attempt = Attempt(*_step_of(job))
+        self._attempt = Attempt(*_step_of(job), _profile_of(job))
         self._attempt.begin(job.meta.get(_RETRIES_KEY, 0), partial(self._stop, job) if self.is_horse else None)
         try:
             return super().perform_job(job, *args, **options)
@@ -104,6 +110,14 @@ def _step_of(job: Job) -> TaskStep:
     """Return what a job is."""
     meta = job.meta
     return TaskStep(meta.get(SESSION_KEY) or job.id, meta.get(STEP_KEY), meta.get(PART_KEY), bool(meta.get(CANCEL_KEY)))
+
+
+def _profile_of(job: Job) -> str | None:
+    """Return the name under which the session of a job is learned from: RQ itself reports a job that cannot be read."""
+    with suppress(DeserializationError):
+        profile: str | None = job.meta.get(PROFILE_KEY, job.func_name if STEP_KEY in job.meta else None)
+        return profile
+    return None
 
 
 def _count_retry(job: Job) -> None:

@@ -15,6 +15,9 @@ that a task sends belong to its session.
 A task with ``progress_cancel=True``, or a label of that name, may be cancelled by readers: its asyncio task is
 cancelled, and it is not tried again. A function that runs in a thread ends by its own ``current().check()``. A label
 ``progress_part`` makes a task a part of its step, which was started with ``parts_total``.
+
+Where a task creates its session, the server learns from it under the name of the task, or that of the label
+``progress_profile``.
 """
 
 import asyncio
@@ -23,7 +26,15 @@ from typing import Any, Final
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
-from progress_sse.bridges.attempts import CANCEL_KEY, PART_KEY, SESSION_KEY, STEP_KEY, Attempt, running_attempt
+from progress_sse.bridges.attempts import (
+    CANCEL_KEY,
+    PART_KEY,
+    PROFILE_KEY,
+    SESSION_KEY,
+    STEP_KEY,
+    Attempt,
+    running_attempt,
+)
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 
@@ -47,7 +58,9 @@ class ReportingMiddleware(TaskiqMiddleware):
         """Start the step."""
         labels = message.labels
         session_id = labels.get(SESSION_KEY) or message.task_id
-        attempt = Attempt(session_id, labels.get(STEP_KEY), labels.get(PART_KEY), _is_true(labels.get(CANCEL_KEY)))
+        profile = labels.get(PROFILE_KEY, message.task_name)
+        may_cancel = _is_true(labels.get(CANCEL_KEY))
+        attempt = Attempt(session_id, labels.get(STEP_KEY), labels.get(PART_KEY), may_cancel, profile)
         attempt.requeues = labels.get(_REQUEUES)
         attempt.begin(int(labels.get("_retries", 0)), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
         return message

@@ -63,6 +63,10 @@ def replacement():
 @app.task(progress_step="Load", bind=True)
 def delegating(self):
     raise self.replace(plain.si())
+
+@app.task(progress_step="Load")
+def learned():
+    current().finish()
 """,
     "rq": """
 import os
@@ -95,6 +99,9 @@ cancellable = hang
 
 def plain():
     return current().session_id
+
+def learned():
+    current().finish()
 """,
     "dramatiq": """
 import asyncio
@@ -144,6 +151,10 @@ def outer():
 @dramatiq.actor(progress_step=4)
 async def inner():
     current().advance(message=f"inside {current().session_id}")
+
+@dramatiq.actor(progress_step="Load")
+def learned():
+    current().finish()
 """,
     "taskiq": """
 import asyncio
@@ -185,6 +196,10 @@ def cancellable_function():
 @broker.task(progress_step=1)
 async def silent():
     raise NoResultError
+
+@broker.task(progress_step="Load")
+async def learned():
+    current().finish()
 
 async def send(task, session_id):
     await broker.startup()

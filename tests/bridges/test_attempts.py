@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.client.sync import current
 from progress_sse.client.testing import Advance, Complete, Report, Start, recording
+from tests.client.fake import FakeServer
+from tests.harness.serving import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +163,85 @@ def test_tasks_that_run_at_once_report_on_their_session() -> None:
             step.start()
         reporter.finish()
     assert [report.lease is None for report in recorder.of("nightly")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("number", "part", "profile", "created"),
+    [
+        (1, None, "jobs.load", {"profile": "jobs.load"}),
+        ("Load", None, "jobs.load", {"open_ended": True, "profile": "jobs.load"}),
+        (1, "shard-3", "jobs.load", None),
+        (1, None, None, None),
+        (1, None, "", None),
+        (1, None, "jobs/load", None),
+    ],
+)
+async def test_a_task_creates_its_session_where_there_is_none(
+    number: int | str,
+    part: str | None,
+    profile: str | None,
+    created: dict[str, Any] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As its start would, but under the name of the task; a part leaves that to the step, and an unfit name to none."""
+    async with FakeServer() as server:
+        server.may_answer.set()
+        use(server, monkeypatch)
+        session_id = f"learned-{number}-{part}-{profile!r}".replace("/", "-")
+
+        def work() -> None:
+            attempt = Attempt(session_id, number, part, profile=profile)
+            attempt.begin(0)
+            attempt.complete()
+            attempt.leave()
+            Attempt(session_id, number, part, profile=profile).begin(0)
+
+        await asyncio.to_thread(work)
+        await eventually(lambda: begun(server) >= 2, 60)
+    creations = [json.loads(each.body) for each in server.seen if each.request.startswith("PUT")]
+    assert creations == ([] if created is None else [created])
+    if created is not None:
+        assert server.seen[0].request.startswith("PUT ")
+        assert "replace" not in server.seen[0].request
+
+
+async def test_a_task_of_celery_is_learned_from_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is declared with another one, or called with one."""
+    app = Celery("tests", set_as_current=False)
+    report_tasks()
+
+    @app.task(progress_step=1, name="jobs.load")
+    def load() -> None:
+        pass
+
+    @app.task(progress_step=1, name="jobs.other", progress_profile="nightly")
+    def declared() -> None:
+        pass
+
+    def work() -> None:
+        load.apply(headers={"progress_session": "celery-1"})
+        declared.apply(headers={"progress_session": "celery-2"})
+        load.apply(headers={"progress_session": "celery-3", "progress_profile": "weekly"})
+
+    async with FakeServer() as server:
+        server.may_answer.set()
+        use(server, monkeypatch)
+        await asyncio.to_thread(work)
+        await eventually(lambda: sum(each.body.count(b'"complete"') for each in server.seen) == 3, 60)
+    bodies = {each.request: json.loads(each.body) for each in server.seen if each.request.startswith("PUT")}
+    assert [bodies[f"PUT /api/progress/celery-{n} HTTP/1.1"]["profile"] for n in (1, 2, 3)] == [
+        "jobs.load",
+        "nightly",
+        "weekly",
+    ]
+
+
+def begun(server: FakeServer) -> int:
+    """How often a step or a part of one was reported."""
+    return sum(each.body.count(b'"start"') + each.body.count(b'"part"') for each in server.seen)
+
+
+def use(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send reports to a server after all."""
+    monkeypatch.delenv("PROGRESS_SSE_DISABLED")
+    monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
