@@ -45,6 +45,10 @@ def log_to_stderr(level: int) -> None:
 )
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
 @click.option(
+    "--profile",
+    help="The name under which the server learns from run to run what the command takes, without --step.",
+)
+@click.option(
     "--cancel",
     is_flag=True,
     help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
@@ -62,9 +66,9 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
     runs whether or not there is a server to report to. While it runs, the server hears that it does: a step of which
     nothing is heard for half a minute is shown as stalled, and for ten minutes as lost.
     """
-    if step is not None and name is not None:
+    if step is not None and (name is not None or target["profile"] is not None):
         raise click.UsageError(
-            "--name is for a session that begins afresh; with --step the session has its names already."
+            "--name and --profile are for a session that begins afresh; with --step the session is there already."
         )
     if sys.platform == "linux":
         from progress_sse.cli.run_command import Target

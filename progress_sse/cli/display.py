@@ -2,7 +2,7 @@
 
 import json
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import click
 
@@ -10,10 +10,8 @@ from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
 from progress_sse.story.changes import changes
+from progress_sse.story.reminders import Said, reminders
 from progress_sse.story.session_state import SessionState
-
-REMINDER: Final = 2
-"""How many times as long as it was when it was last said a silence is said again."""
 
 
 class Display:
@@ -70,7 +68,7 @@ class PlainDisplay(_LineDisplay):
         """Print links as those of the server."""
         self._server_url = server_url
         self._observation = Observation()
-        self._said_s = 0.0
+        self._said = Said()
 
     def show(self, state: SessionState) -> None:
         """Print what has changed."""
@@ -89,10 +87,10 @@ class PlainDisplay(_LineDisplay):
         self._observation.set_clock(ahead_s)
 
     def tick(self) -> None:
-        """Print that the worker is silent, and again when it has been so for twice as long."""
-        sign = self._observation.life_sign
-        if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
-            self._said_s = 0
-        elif sign.silent_s >= REMINDER * self._said_s:
-            click.echo(sign.text)
-            self._said_s = sign.silent_s
+        """Print that the worker is silent, and again when it has been so for twice as long; and what is late."""
+        session = self._observation.session
+        if session is not None:
+            now_s, sign = self._observation.now_s, self._observation.life_sign
+            lines, self._said = reminders(self._said, session, sign, now_s)
+            for line in lines:
+                click.echo(line)

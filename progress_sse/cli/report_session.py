@@ -19,6 +19,7 @@ def create_session(
     *,
     workflow: str | None,
     open_ended: bool,
+    profile: str | None,
     title: str | None,
     labels: Sequence[tuple[str, str]],
     links: Sequence[tuple[str, str]],
@@ -30,7 +31,7 @@ def create_session(
     Raises:
         ConfigurationError: No server is named, or the URL, the session id or the steps are not valid.
     """
-    creation = define(steps, workflow, title, dict(labels), links, open_ended)
+    creation = define(steps, workflow, title, dict(labels), links, open_ended, profile)
     address = reports_to(url, token)
     if address is None:
         return ""

@@ -57,7 +57,7 @@ _CHUNK_BYTES: Final = 65_536
 class Target(NamedTuple):
     """The step that the command is; `None` leaves a field to the environment, as `Progress` does.
 
-    With `cancel` readers may stop it.
+    With `cancel` readers may stop it. A session that begins afresh is learned from under its `profile`.
     """
 
     session_id: str | None
@@ -66,6 +66,7 @@ class Target(NamedTuple):
     url: str | None
     token: str | None
     cancel: bool = False
+    profile: str | None = None
 
 
 class RunOutcome(NamedTuple):
@@ -146,7 +147,14 @@ def _progress(command: tuple[str, ...], target: Target) -> Progress:
     if target.step is not None:
         return Progress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
     name = target.name or PurePath(command[0]).name or _shown(command)
-    return Progress(target.session_id, steps=[name], url=target.url, token=target.token, accepts=accepts)
+    return Progress(
+        target.session_id,
+        steps=[name],
+        profile=target.profile,
+        url=target.url,
+        token=target.token,
+        accepts=accepts,
+    )
 
 
 def _shown(command: tuple[str, ...]) -> str:

@@ -16,6 +16,11 @@ from progress_sse.core.errors import ConfigurationError
 @click.option("--steps", metavar="NAME,NAME...", help="The names of its steps. [default: those of the server]")
 @click.option("--workflow", metavar="NAME", help="The name of steps that the server knows.")
 @click.option("--open-ended", is_flag=True, help="It gets its steps as they start, and ends by progress-sse finish.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    help="The name under which the server learns what its steps take from run to run. [default: its workflow]",
+)
 @click.option("--title", help="Its name for people.")
 @click.option("--label", "labels", type=PAIR, multiple=True, metavar="KEY=VALUE", help="A text by which it is found.")
 @click.option("--link", "links", type=PAIR, multiple=True, metavar="LABEL=URL", help="A page about it.")

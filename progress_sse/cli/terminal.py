@@ -19,12 +19,13 @@ from progress_sse.story.failures import failures
 from progress_sse.story.headline import conclusion, headline, title
 from progress_sse.story.life_signs import LifeSign
 from progress_sse.story.links import links
-from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import steps_done
+from progress_sse.story.time_left import time_left
 
 REFRESHES_PER_S: Final = 4
 
@@ -94,7 +95,7 @@ class Terminal(Display):
             if session.is_deleted:
                 yield Text("if it is started again, it is shown here", "dim")
             return
-        yield _overall(session, is_in_doubt=sign is not None and sign.kind != "quiet")
+        yield _overall(session, self._observation.now_s, is_in_doubt=sign is not None and sign.kind != "quiet")
         failed = [Text(f"   {line}", "red") for line in all_failed_parts(state, MAX_FAILED_PARTS)]
         asked = [Text(request_sentence(state), "bold")] if request_sentence(state) else []
         room = options.size.height - OTHER_LINES - len(failed) - len(asked)
@@ -117,12 +118,14 @@ def _colour(state: SessionState) -> str:
     return COLOURS.get("cancelled" if is_cancelled else state["status"], "blue")
 
 
-def _overall(session: ObservedSession, *, is_in_doubt: bool) -> RenderableType:
+def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> RenderableType:
     """Return the overall bar; it does not look alive where the worker may be dead."""
     colour = "yellow" if is_in_doubt else _colour(session.state)
+    percentage, left = shown_percentage(session, now_s), time_left(session.state, now_s)
+    facts = Text(", ".join(filter(None, (steps_done(session.state), left))), "dim")
     grid = Table.grid(padding=(0, 1))
-    bar = ProgressBar(100, session.percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)
-    grid.add_row(bar, Text(f"{session.percentage}%", colour), Text(steps_done(session.state), "dim"))
+    bar = ProgressBar(100, percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)
+    grid.add_row(bar, Text(f"{percentage}%", colour), facts)
     return grid
 
 

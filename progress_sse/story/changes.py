@@ -13,6 +13,7 @@ from progress_sse.story.requests import has_news, request_sentence
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
+from progress_sse.story.time_left import time_left
 from progress_sse.story.times import clock, moment
 
 
@@ -37,6 +38,7 @@ def changes(
         yield "The job begins afresh"
     yield from _growth(before, after)
     yield from _step_lines(before, after, now_s, zone)
+    yield from _time_line(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
     if has_news(before.state if before else None, state) and request_sentence(state):
@@ -64,6 +66,20 @@ def _step_lines(
         if description:
             yield one_line(f"{place}: {description}")
         yield from (f"{one_line(place)}, {line}" for line in _new_failures(known.get(step["step"]), step))
+
+
+def _time_line(
+    before: ObservedSession | None, after: ObservedSession, now_s: float, zone: tzinfo | None
+) -> Iterator[str]:
+    """Say when the session will end: once that is known, and with each step that starts."""
+    left = time_left(after.state, now_s, zone)
+    is_known = before and not after.begins_afresh and time_left(before.state, now_s, zone)
+    if left and not (is_known and before and _starts(before.state) == _starts(after.state)):
+        yield f"{after.percentage:3}%  {left}"
+
+
+def _starts(state: SessionState) -> list[str | None]:
+    return [started_at(step) for step in state["steps"]]
 
 
 def _new_failures(before: Step | None, step: Step) -> list[str]:

@@ -99,7 +99,9 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_step(value: Any) -> bool:
-    return _has(value, _STEP) and (value["status"] == "pending" or _has(value, _STARTED, _STARTED_DETAILS))
+    return _has(value, _STEP, _STEP_DETAILS) and (
+        value["status"] == "pending" or _has(value, _STARTED, _STARTED_DETAILS)
+    )
 
 
 def _are_steps(value: Any) -> bool:
@@ -112,6 +114,14 @@ def _is_progress(value: Any) -> bool:
 
 def _is_liveness(value: Any) -> bool:
     return _has(value, _LIVENESS)
+
+
+def _is_time_of_session(value: Any) -> bool:
+    return _has(value, _TIME)
+
+
+def _is_end(value: Any) -> bool:
+    return _has(value, _END)
 
 
 def _are_links(value: Any) -> bool:
@@ -148,6 +158,7 @@ _SESSION_DETAILS: Final = {
     "open_ended": _is_flag,
     "error": is_text,
     "conclusion": is_text,
+    "time": _is_time_of_session,
     "requests": _are_requests,
 }
 _STEP: Final = {
@@ -157,6 +168,7 @@ _STEP: Final = {
     "elapsed_ms": _is_count,
     "timeout_ms": _or_null(_is_count),
 }
+_STEP_DETAILS: Final = {"estimated_ms": _is_count}
 _NO_STEP: Final = {"step": 0, "name": "", "status": "pending", "elapsed_ms": 0, "timeout_ms": None}
 _STARTED: Final = {
     "started_at": _is_time,
@@ -170,6 +182,8 @@ _STARTED_DETAILS: Final = {
     "conclusion": is_text,
     "parts": _are_parts,
 }
+_TIME: Final = {"percentage": _is_count, "finish_at": _or_null(_is_end), "basis": is_text}
+_END: Final = {"p50": _is_time, "p90": _is_time}
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
 _LIVENESS: Final = {"state": is_text, "since": _is_time}
 _PARTS: Final = {

@@ -5,7 +5,7 @@ from typing import Final
 from progress_sse.story.parts import parts_done
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
-from progress_sse.story.times import clock
+from progress_sse.story.times import clock, in_words
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
 SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
@@ -36,6 +36,12 @@ def over_limit(step: Step, now_s: float) -> str:
     limit_ms = step["timeout_ms"]
     is_over = step["status"] == "running" and limit_ms is not None and elapsed_s(step, now_s) * 1000 > limit_ms
     return f"over its limit of {clock(limit_ms)}" if is_over else ""
+
+
+def estimate(step: Step) -> str:
+    """Return how long a step that has not ended is declared to take; empty if that is not known."""
+    is_due = step["status"] in ("pending", "running") and step.get("estimated_ms", 0) >= 1000
+    return f"estimated {in_words(step['estimated_ms'] / 1000)}" if is_due else ""
 
 
 def counted(step: Step) -> str:

@@ -19,6 +19,11 @@ def running_steps(state: SessionState) -> list[Step]:
     return [step for step in state["steps"] if step["status"] == "running"]
 
 
+def pending_steps(state: SessionState) -> list[Step]:
+    """Return the steps that have not begun."""
+    return [step for step in state["steps"] if step["status"] == "pending"]
+
+
 def failed_steps(state: SessionState) -> list[Step]:
     """Return the steps that ended in an error: failed, cancelled or lost."""
     return [step for step in state["steps"] if step["status"] == "error"]
@@ -38,6 +43,12 @@ def took_s(state: SessionState) -> float:
     """Return the time from the first start to the last end."""
     starts, ends = _times(state, "started_at"), _times(state, "completed_at")
     return max(0.0, max(ends) - min(starts)) if starts and ends else 0.0
+
+
+def spent_s(state: SessionState, now_s: float) -> float:
+    """Return the time that its steps have taken, but for those that failed."""
+    done: int = sum(step["elapsed_ms"] for step in state["steps"] if step["status"] == "success")
+    return done / 1000 + sum(elapsed_s(step, now_s) for step in running_steps(state))
 
 
 def last_transition_s(state: SessionState) -> float:

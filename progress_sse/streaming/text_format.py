@@ -9,6 +9,7 @@ from progress_sse._internal.clock import Clock
 from progress_sse.story.changes import changes
 from progress_sse.story.life_signs import life_sign
 from progress_sse.story.observed_session import ObservedSession, observed
+from progress_sse.story.reminders import Said, reminders
 from progress_sse.story.session_state import after
 from progress_sse.story.steps import running_steps
 from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
@@ -17,16 +18,13 @@ from progress_sse.wire.frames import Frame, FrameBatch
 
 TEXT: Final = "text/plain"
 
-REMINDER: Final = 2
-"""How many times as long as it was when it was last said a silence is said again."""
-
 _INTERRUPTED: Final = b"(the server ends this here, and the job may go on)\n"
 
 
 class TextFormat:
     """The lines of one session."""
 
-    __slots__ = ("_clock", "_said_s", "_session", "_verified_s")
+    __slots__ = ("_clock", "_said", "_session", "_verified_s")
 
     media_type = TEXT
     is_shared = False
@@ -36,7 +34,7 @@ class TextFormat:
         self._clock = clock
         self._session: ObservedSession | None = None
         self._verified_s = 0.0
-        self._said_s = 0.0
+        self._said = Said()
 
     @property
     def _now_s(self) -> float:
@@ -64,16 +62,13 @@ class TextFormat:
         return changes(before, self._session, now_s, "", UTC)
 
     def heartbeat(self) -> FrameBatch | None:
-        """Return that the worker is silent, and again when it has been so for twice as long."""
-        if self._session is None:
+        """Return that the worker is silent, and again when it has been so for twice as long; and what is late."""
+        session, now_s = self._session, self._now_s
+        if session is None:
             return None
-        sign = life_sign(self._session.state, self._session.reported_s, self._now_s, UTC)
-        if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
-            self._said_s = 0
-        elif sign.silent_s >= REMINDER * self._said_s:
-            self._said_s = sign.silent_s
-            return FrameBatch((), _encoded([sign.text]))
-        return None
+        sign = life_sign(session.state, session.reported_s, now_s, UTC)
+        lines, self._said = reminders(self._said, session, sign, now_s)
+        return FrameBatch((), _encoded(lines)) if lines else None
 
     def is_finished(self, subscriber: Subscriber) -> bool:
         """Return whether the session is over: it is completed, or it has failed and none of its steps runs."""

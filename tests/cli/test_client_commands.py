@@ -43,7 +43,11 @@ def test_the_kept_end_of_the_output_begins_with_a_whole_line() -> None:
     [
         (["run", "--session", "a"], "Missing argument '-- COMMAND [ARGS]...'"),
         (["run", "--step", "0", "--", "true"], "0 is not in the range x>=1"),
-        (["run", "--step", "1", "--name", "a", "--", "true"], "--name is for a session that begins afresh"),
+        (
+            ["run", "--step", "1", "--name", "a", "--", "true"],
+            "--name and --profile are for a session that begins afresh",
+        ),
+        (["run", "--step", "1", "--profile", "a", "--", "true"], "--name and --profile are for a session that begins"),
         (["step", "a", "0", "start"], "0 is not in the range x>=1"),
         (["step", "a", "1", "stop"], "'stop' is not one of 'start', 'progress', 'complete', 'fail', 'skip'"),
         (["step", "a", "", "start"], "a step has a number or a name"),

@@ -6,6 +6,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 
+from progress_sse.cli import serve_command
 from progress_sse.cli.main import main
 from progress_sse.settings import Settings
 from tests.harness.tokens import KEY
@@ -22,6 +23,20 @@ def test_every_setting_is_a_flag_with_its_default_and_environment_variable() -> 
         default = "none" if field.default in (None, ()) else field.default
         assert f"--{name.replace('_', '-')}" in help_text
         assert f"[default:{default};env:PROGRESS_SSE_{name.upper()}]".replace(" ", "") in help_text
+
+
+@pytest.mark.parametrize(("arguments", "learns"), [([], True), (["--learn"], True), (["--no-learn"], False)])
+def test_a_flag_that_is_on_can_be_turned_off(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], learns: bool
+) -> None:
+    """`--no-learn`; and a flag wins over the environment."""
+    served: list[Settings] = []
+    monkeypatch.setattr(serve_command, "_run", served.append)
+    assert run("serve", *arguments).exit_code == 0
+    monkeypatch.setenv("PROGRESS_SSE_LEARN", str(not learns))
+    if arguments:
+        assert run("serve", *arguments).exit_code == 0
+    assert {settings.learn for settings in served} == {learns}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_a_creation_that_has_failed_is_not_sent_later(
     monkeypatch.setattr(report_session, "SEND_S", 0.1)
     url = f"http://{HOST}:{free_port()}"
     link = report_session.create_session(
-        "given-up", None, url, None, workflow=None, open_ended=False, title=None, labels=(), links=()
+        "given-up", None, url, None, workflow=None, open_ended=False, profile=None, title=None, labels=(), links=()
     )
     assert link is None
     assert not any(queue.has_unsent for queue in report_queues() if queue.session_id == "given-up")

@@ -193,3 +193,14 @@ def test_a_terminal_shows_requests_and_parts() -> None:
     assert "37 of 50 done, 1 failed" in shown
     assert "   Dump all, shard-3: failed, disk full\n" in shown
     assert shown.endswith("The worker is stopping\n")
+
+
+def test_a_terminal_says_when_a_job_ends_and_moves_its_bar_by_time() -> None:
+    """It moves between two states, too. What a step was declared to take is said beside it."""
+    end = (datetime.now(UTC) + timedelta(seconds=280)).isoformat()
+    time = {"percentage": 20, "finish_at": {"p50": end, "p90": end}, "basis": "declared", "runs": 0}
+    running = session("running", step("running", estimated_ms=90_000), time=time)
+    assert " 20% 0 of 1 step done, about 5 min left\n" in drawn(running)
+    assert "1:10 estimated 1 min, 30 sec" in drawn(running)
+    assert " 45% 0 of 1 step done, about 3 min left\n" in drawn(running, later_s=90)
+    assert " 99% 0 of 1 step done, taking longer than usual\n" in drawn(running, later_s=290)

@@ -115,3 +115,17 @@ def test_an_open_ended_session_has_no_last_step() -> None:
     planned = session("running", dump("success"), step("pending"), step("pending"), open_ended=True)
     assert lines(one, planned) == ["3 steps so far"]
     assert lines(planned) == [" 33%  1 Dump all: done after 12.3s"]
+
+
+def test_the_end_is_told_once_it_is_known_and_with_each_start() -> None:
+    """And not with each report: a log of a long job must not fill with it."""
+    finish_at = {"p50": at(300), "p90": at(420)}
+    time = {"percentage": 5, "finish_at": finish_at, "basis": "history", "runs": 6}
+    first, second = step("running"), step("running", started_at=at(2))
+    one = session("running", first, step("pending"), time=time)
+    assert lines(RUNNING, session("running", first, time=time))[-1] == " 33%  usually 5–7 min left"
+    assert lines(one) == ["  5%  1/2 Dump all: started", "  5%  usually 5–7 min left"]
+    assert lines(one, {**one, "title": "Dump"}) == ["Dump"]
+    two = session("running", dump("success"), second, time=time)
+    assert lines(one, two)[-2:] == ["  5%  2/2 Dump all: started", "  5%  usually 5–7 min left"]
+    assert lines(DONE, one)[-1] == "  5%  usually 5–7 min left"

@@ -128,3 +128,15 @@ def test_parts_that_failed_and_requests_have_lines() -> None:
     shown = lines(session("running", index, requests=[request]))
     assert shown[-3].endswith("Index  2 of 4 done, 1 failed")
     assert shown[-2:] == ["  Index, shard-2: failed, disk full", "Cancellation requested: wrong year"]
+
+
+def test_a_session_whose_end_is_known_says_when_and_moves_by_time() -> None:
+    """Steps that have not ended say what they were declared to take."""
+    finish_at = {"p50": "2026-01-02T12:02:00+00:00", "p90": "2026-01-02T12:03:10+00:00"}
+    time = {"percentage": 0, "finish_at": finish_at, "basis": "history", "runs": 6}
+    steps = [step(1, "running", estimated_ms=90_000), step(2, "pending", "Load", estimated_ms=500)]
+    assert lines(session("running", *steps, time=time))[2:] == [
+        f"[{'#' * 13}{'-' * 27}]  33%  0 of 2 steps done, usually 1–3 min left",
+        "> 1      40s  Fetch  estimated 1 min, 30 sec",
+        "· 2           Load",
+    ]

@@ -12,6 +12,8 @@ from progress_sse.story.session_state import SessionState, checked, folded
 from tests.cli.sessions import PENDING, session, step
 
 PARTS = {"total": None, "running": 0, "success": 0, "error": 1, "listed": [{"part": "a", "status": "error"}]}
+ENDS = {"p50": "2026-11-25T10:00:00Z", "p90": "2026-11-25T10:00:00Z"}
+TIME: dict[str, Any] = {"percentage": 5, "finish_at": None, "basis": "new", "runs": 0}
 FOLDS = json.loads((Path(__file__).parents[1] / "corpus" / "folds.json").read_text("utf-8"))
 
 
@@ -65,6 +67,8 @@ def test_an_invalid_state_is_refused() -> None:
         {**started, "liveness": {"state": "stalled"}},
         {**started, "liveness": {"state": "stalled", "since": "12:03"}},
         {**started, "conclusion": None},
+        {**started, "estimated_ms": None},
+        {**step("pending"), "step": 1, "estimated_ms": "\x1b[2J"},
         {key: value for key, value in started.items() if key != "error"},
     ]
     running = session("running", started)
@@ -82,6 +86,11 @@ def test_an_invalid_state_is_refused() -> None:
         {"open_ended": 1},
         {"error": None},
         {"conclusion": 5},
+        {"time": None},
+        {"time": {**TIME, "percentage": "\x1b[2J"}},
+        {"time": {**TIME, "basis": 5}},
+        {"time": {**TIME, "finish_at": {"p50": "2026-11-25T10:00:00Z"}}},
+        {"time": {**TIME, "finish_at": {**ENDS, "p90": "soon"}}},
         {"requests": {}},
         {"requests": [{"id": "r1", "kind": "cancel"}]},
         {"requests": [{"id": "r1", "kind": "cancel", "state": "asked", "message": 5}]},
@@ -97,11 +106,13 @@ def test_an_invalid_state_is_refused() -> None:
         "open_ended": True,
         "error": "",
         "conclusion": "new",
+        "time": {**TIME, "finish_at": ENDS},
         "requests": [{"id": "r1", "kind": "new", "state": "new", "message": ""}],
     }
     lively = {
         **started,
         "step": 1,
+        "estimated_ms": 0,
         "parts": PARTS,
         "liveness": {"state": "new", "since": "2026-11-25T10:00:00Z"},
         "conclusion": "new",
