@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from playwright.async_api import Route
@@ -21,7 +22,7 @@ class StubbedSession:
     """Answers a page's polls with `state`, which tests change, and records what the page asks.
 
     `allow` are the methods that the reader may use on the session's requests; `refusal` is the status that a request
-    gets, if it is not accepted. `parts` are those of every step.
+    gets, if it is not accepted. `parts` are those of every step, and `learned` the steps of every profile.
     """
 
     def __init__(self, state: dict[str, Any], shown: PageDriver) -> None:
@@ -32,16 +33,25 @@ class StubbedSession:
         self.refusal = 0
         self.asked: list[dict[str, Any]] = []
         self.parts: list[dict[str, Any]] = []
+        self.learned: list[dict[str, Any]] = []
         self.requests: list[str] = []
 
     @classmethod
     async def open(
-        cls, state: dict[str, Any], server: Server, open_page: OpenPage, html: str = "", **options: Any
+        cls,
+        state: dict[str, Any],
+        server: Server,
+        open_page: OpenPage,
+        html: str = "",
+        learned: Sequence[dict[str, Any]] = (),
+        **options: Any,
     ) -> StubbedSession:
         """Open the session's page, or `html` in its place, with its time held."""
         session = cls(state, await open_page("about:blank", scripts=(POLLING_ONLY,), **options))
+        session.learned += learned
         await session.shown.page.clock.install()
         await session.shown.page.route("**/api/progress/**", session._answer)
+        await session.shown.page.route("**/api/steps**", session._answer_steps)
         await session.shown.go(f"{server.url}/embedding" if html else page_of(server, state["session_id"]), html)
         return session
 
@@ -56,6 +66,10 @@ class StubbedSession:
             await route.fulfill(json={"parts": self.parts, "next": None})
         else:
             await route.fulfill(json=self.state)
+
+    async def _answer_steps(self, route: Route) -> None:
+        self.requests.append(f"{route.request.method} {route.request.url.rpartition('/api')[2]}")
+        await route.fulfill(json={"steps": self.learned})
 
     async def _ask(self, route: Route) -> None:
         self.asked.append(route.request.post_data_json or {})

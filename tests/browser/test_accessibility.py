@@ -27,6 +27,7 @@ RUNNING = "li[data-status=running]"
 VISIBLE = (
     ".fill",
     ".percent",
+    ".segment-end",
     ".icon",
     f"{RUNNING} .gauge",
     f"{RUNNING} .gauge-fill",
@@ -122,7 +123,7 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
         shown = await open_page("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
         await shown.page.clock.install()
         await shown.go(url, html)
-        await expect(shown.part("percent")).to_have_text("46%")
+        await expect(shown.part("headline")).to_have_text(HEADLINES["running"][locale == "ja-JP"])
         await shown.page.clock.fast_forward(34_000)
         await expect(shown.part("note")).to_have_text(
             re.compile(r"^no update for [3-5]\d sec$|^[3-5]\d 秒間、更新がありません$")
@@ -137,7 +138,7 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
     for state in ("running", "error"):
         await bring_to_state(worker, f"{sid}-{state}", state)
     shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
-    await expect(shown.part("percent")).to_have_text(["46%", "33%"])
+    await expect(shown.part("headline")).to_have_text([HEADLINES[state][0] for state in ("running", "error")])
     assert await axe_violations(shown) == []
 
 
@@ -171,6 +172,7 @@ async def test_states_are_distinct_under_forced_colours(
     await expect(shown.part("count").nth(1)).to_have_text("3,120 / 8,000")
     # The page no longer draws, so only this test changes it.
     await shown.evaluate("() => { window.requestAnimationFrame = () => 1; }")
+    await shown.bar.evaluate("bar => { bar.style.width = '46%'; }")
     for part in VISIBLE:
         drawn = shown.page.locator(part).first
         seen = await drawn.screenshot()

@@ -197,7 +197,7 @@ async def test_a_job_that_takes_no_requests_has_no_button(
     await expect(session.shown.headline).to_have_text("Step 2 of 3: Resize")
     await session.change()
     await expect(session.shown.part("request")).to_be_hidden()
-    assert set(session.requests) == {"GET "}
+    assert not any("requests" in each for each in session.requests)
 
 
 def embedding(session_id: str, lang: str) -> str:

@@ -92,7 +92,7 @@ async def test_an_expired_token_is_replaced_by_the_next(
 ) -> None:
     """The stream ends with it and resumes with another; once there is none, the page says so."""
     now = int(time.time())
-    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (4, 14)]
+    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (3, 12)]
     await worker.create(sid, total_steps=4)
     shown = await open_page(f"{server.url}/livez", scripts=(SOURCES,))
     given = await give_tokens(shown, *tokens)

@@ -67,6 +67,11 @@ export function retryOf({ retried, isSetBack }) {
   return retried ? { key: isSetBack ? "set_back" : "retried", values: { step: retried } } : null;
 }
 
+/** @param {number} percentage */
+export function quarterOf(percentage) {
+  return Math.floor(percentage / MILESTONE_PERCENT);
+}
+
 /**
  * The change since `before`, if it should be announced. A failure has an alert of its own.
  * @param {SessionState} before
@@ -79,7 +84,7 @@ export function milestoneOf(before, state) {
   const isChanged = data.status !== before.data.status;
   const isNextStep = data.status === "running" && (isChanged || data.current_step !== before.data.current_step);
   if (isNextStep || (isChanged && (data.status === "completed" || isDeleted))) return headlineOf(data, isDeleted);
-  const quarter = Math.floor(percentage / MILESTONE_PERCENT);
-  const isFurther = data.status === "running" && quarter > Math.floor(before.percentage / MILESTONE_PERCENT);
+  const quarter = quarterOf(percentage);
+  const isFurther = data.status === "running" && quarter > quarterOf(before.percentage);
   return isFurther ? { key: "milestone", values: { percentage: quarter * MILESTONE_PERCENT } } : null;
 }

@@ -11,8 +11,7 @@ import { partsOf, TEXTS } from "./texts.js";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const HALF_DAY_MS = 12 * HOUR_MS;
+const HALF_DAY_MS = 12 * 60 * MINUTE_MS;
 /** @type {Intl.DateTimeFormatOptions} */
 const HOURS = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
@@ -93,23 +92,22 @@ export class Language {
   }
 
   /**
-   * A moment of the past to the minute, with its day if it was half a day ago or more.
+   * A moment to the minute, with its day if it is half a day away or more.
    * @param {number} time_ms
    * @param {number} now_ms
    */
   moment(time_ms, now_ms) {
-    return (now_ms - time_ms < HALF_DAY_MS ? this.#hours : this.#days).format(time_ms);
+    return (Math.abs(now_ms - time_ms) < HALF_DAY_MS ? this.#hours : this.#days).format(time_ms);
   }
 
   /**
-   * A duration, rounded to the precision of an estimate. It never grows while `ms` falls.
+   * A duration below an hour, rounded to the precision of an estimate. It never grows while `ms` falls.
    * @param {number} ms
    */
   roughly(ms) {
     if (ms < 10 * SECOND_MS) return this.text("moments");
     if (ms <= 50 * SECOND_MS) return this.#about(ms, 10 * SECOND_MS);
-    if (ms < HOUR_MS - MINUTE_MS / 2) return this.#about(Math.max(ms, MINUTE_MS), MINUTE_MS);
-    return this.#about(Math.max(ms, HOUR_MS), 10 * MINUTE_MS);
+    return this.#about(Math.max(ms, MINUTE_MS), MINUTE_MS);
   }
 
   /** @param {number} ms @param {number} grain_ms */

@@ -2,7 +2,6 @@ import { fill, make, nodesOf, setText, show } from "./dom.js";
 import { retryOf } from "./headline.js";
 import { lifeSignOf } from "./life-signs.js";
 import { doneSteps, runningSteps } from "./steps.js";
-import { timeLeft } from "./time-left.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./life-signs.js").LifeSign} LifeSign */
@@ -32,11 +31,12 @@ export class SessionFacts {
   /**
    * @param {SessionState} state
    * @param {number} now_ms
+   * @param {string} time The time left, in words.
    * @param {boolean} isConnected Without a connection nothing is known of the worker.
    */
-  show(state, now_ms, isConnected) {
+  show(state, now_ms, time, isConnected) {
     this.#showCounted(state);
-    setText(this.#timeLeft, this.#timeText(state, now_ms));
+    setText(this.#timeLeft, time);
     const sign = isConnected ? lifeSignOf(state, now_ms) : null;
     this.#root.toggleAttribute("data-silent", sign?.kind === "silent" || sign?.kind === "stalled");
     this.#root.toggleAttribute("data-quiet", sign?.kind === "quiet");
@@ -55,15 +55,6 @@ export class SessionFacts {
       ? nodesOf(this.#language, isDeleted ? "restart" : "soon")
       : nodesOf(this.#language, counted, { done, total: data.total_steps });
     fill(this.#counted, nodes);
-  }
-
-  /** @param {SessionState} state @param {number} now_ms */
-  #timeText(state, now_ms) {
-    const left = timeLeft(state, now_ms);
-    if (left === null) return "";
-    return left === "longer"
-      ? this.#language.text("longer")
-      : this.#language.text("time_left", { time: this.#language.roughly(left) });
   }
 
   /** @param {LifeSign} sign @param {SessionState} state @param {number} now_ms */

@@ -2,8 +2,10 @@
  * What a page knows of a session: pure functions of its data and of the server's time, `now_ms`. The server sends the
  * present data only; a SessionState also keeps the necessary facts about earlier updates. No DOM.
  */
+import { percentageAt, percentageOf } from "./bar-percentage.js";
 import { startedAt } from "./steps.js";
 import { estimatedLeft_ms } from "./time-left.js";
+import { NOTHING_KNOWN } from "./usual-times.js";
 
 /** @typedef {import("./wire.js").Progress} Progress */
 
@@ -11,14 +13,16 @@ import { estimatedLeft_ms } from "./time-left.js";
  * @typedef {object} SessionState
  * @property {Progress} data
  * @property {string} json The data as JSON, which shows whether an update changes anything.
- * @property {number} percentage As shown: it falls only when a step is retried or fails, or when steps are added.
+ * @property {number} percentage As shown, by time where that is known: it falls only when a step is retried or
+ *   fails, or when steps are added.
+ * @property {number} updatedPercentage As shown at the last change of the data.
  * @property {number} retried The step that is being retried; 0: none.
  * @property {boolean} isSetBack The bar fell when the step was retried.
  * @property {boolean} isDeleted The session existed, and no longer does.
  * @property {number} reported_ms When the worker last reported.
  * @property {number} verified_ms When the data was last known to be current.
  * @property {number} leastLeft_ms The least time left that was shown since the last retry.
- * @property {ReadonlyMap<number, number>} remaining_ms By step: `estimated_remaining_ms` while it is the current one.
+ * @property {import("./usual-times.js").KnownSteps} known What the server knows of such steps.
  */
 
 /**
@@ -28,28 +32,52 @@ import { estimatedLeft_ms } from "./time-left.js";
  * @returns {SessionState}
  */
 export function nextState(before, data, now_ms) {
+  return movedOn(updatedState(before, data, now_ms), now_ms);
+}
+
+/** The state as time passes: the bar moves by itself. @param {SessionState} state @param {number} now_ms */
+export function movedOn(state, now_ms) {
+  const percentage = Math.floor(percentageAt(state, now_ms));
+  return percentage > state.percentage ? { ...state, percentage } : state;
+}
+
+/**
+ * The state once more is known of its steps, which may set the bar back to where it has to wait.
+ * @param {SessionState} state
+ * @param {Partial<SessionState["known"]>} known
+ * @param {number} now_ms
+ */
+export function knowing(state, known, now_ms) {
+  const { updatedPercentage: percentage } = state;
+  return movedOn({ ...state, percentage, known: { ...state.known, ...known } }, now_ms);
+}
+
+/** @param {SessionState | null} before @param {Progress} data @param {number} now_ms @returns {SessionState} */
+function updatedState(before, data, now_ms) {
   const json = JSON.stringify(data);
   if (!before || isAnotherRun(before.data, data)) return firstState(before, data, json, now_ms);
   const leastLeft_ms = Math.min(before.leastLeft_ms, estimatedLeft_ms(before, now_ms));
   if (json === before.json) return { ...before, verified_ms: now_ms, leastLeft_ms };
   const retried = retriedStep(before.data, data);
   const hasMoreSteps = hasGrown(before.data, data);
-  const percentage = shownPercentage(data);
+  const reported = percentageOf(data, before.known.learned);
   const isRunning = (/** @type {number} */ step) => data.steps[step - 1]?.status === "running";
   const isRestarted = isRunning(retried); // If not, the retry began and ended between two updates.
   const isRetrying = isRestarted || isRunning(before.retried);
   const mayFall = retried > 0 || hasMoreSteps || hasFailedSince(before.data, data);
+  const percentage = mayFall ? reported : Math.max(reported, before.percentage);
   return {
     data,
     json,
-    percentage: mayFall ? percentage : Math.max(percentage, before.percentage),
+    percentage,
+    updatedPercentage: percentage,
     retried: isRetrying ? (isRestarted ? retried : before.retried) : 0,
-    isSetBack: isRestarted ? percentage < before.percentage : isRetrying && before.isSetBack,
+    isSetBack: isRestarted ? reported < before.percentage : isRetrying && before.isSetBack,
     isDeleted: false,
     reported_ms: reported_ms(before, data, now_ms),
     verified_ms: now_ms,
     leastLeft_ms: retried || hasMoreSteps ? Infinity : leastLeft_ms,
-    remaining_ms: new Map([...(hasMoreSteps ? [] : before.remaining_ms), ...remainingNow(data)]),
+    known: before.known,
   };
 }
 
@@ -62,23 +90,21 @@ export function nextState(before, data, now_ms) {
  */
 function firstState(before, data, json, now_ms) {
   const isReporting = data.steps.some((step) => step.status === "running" && step.progress);
+  const known = before?.known ?? NOTHING_KNOWN;
+  const percentage = percentageOf(data, known.learned);
   return {
     data,
     json,
-    percentage: shownPercentage(data),
+    percentage,
+    updatedPercentage: percentage,
     retried: 0,
     isSetBack: false,
     isDeleted: data.status === "not_found" && before !== null,
     reported_ms: isReporting ? now_ms : lastTransition_ms(data) || now_ms,
     verified_ms: now_ms,
     leastLeft_ms: Infinity,
-    remaining_ms: new Map(remainingNow(data)),
+    known,
   };
-}
-
-/** @param {Progress} data @returns {[number, number][]} */
-function remainingNow({ current_step, estimated_remaining_ms }) {
-  return [[current_step, estimated_remaining_ms]];
 }
 
 /**
@@ -127,23 +153,6 @@ function retriedStep(before, data) {
 /** @param {Progress} before @param {Progress} data */
 function hasFailedSince(before, data) {
   return data.steps.some((step, index) => step.status === "error" && before.steps[index]?.status !== "error");
-}
-
-/** Failed steps are not done. 100 % comes only with the end: more may follow the last step. @param {Progress} data */
-function shownPercentage(data) {
-  if (data.status === "completed") return 100;
-  const hasFailed = data.steps.some(({ status }) => status === "error");
-  return Math.min(99, hasFailed ? successPercentage(data) : data.percentage);
-}
-
-/** @param {Progress} data */
-function successPercentage({ steps, total_steps }) {
-  const parts = steps.map((step) => {
-    if (step.status === "success") return 1;
-    const { current, total } = (step.status === "running" && step.progress) || { current: 0, total: 0 };
-    return total ? current / total : 0;
-  });
-  return Math.floor((100 * parts.reduce((sum, part) => sum + part, 0)) / total_steps);
 }
 
 /** @param {Progress} data */

@@ -3,17 +3,19 @@
  * and writes to the document once a frame, however fast updates arrive.
  */
 import { fill, make, nodesOf } from "./dom.js";
-import { conclusionOf, headlineOf, milestoneOf } from "./headline.js";
+import { conclusionOf, headlineOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
 import { OverallBar } from "./overall-bar.js";
-import { cancellationOf, hasNewRequest, requestSentence } from "./requests.js";
 import { SessionControls } from "./session-controls.js";
 import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
-import { nextState } from "./session-state.js";
+import { SessionNews } from "./session-news.js";
+import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
-import { needsDefinitions, withDefinitions } from "./time-left.js";
+import { StepTimes } from "./step-times.js";
+import { timeLeft } from "./time-left.js";
+import { timeWords } from "./time-words.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -27,11 +29,13 @@ import { Timeline } from "./timeline.js";
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
+ * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
  *   no button.
  * @property {import("./wire.js").TrackerOptions} [tracker]
  * @property {(state: SessionState) => void} [onchange] The state has changed, and is not drawn yet.
+ * @property {() => void} [onmove] The bar has moved by itself.
  * @property {(data: Progress) => void} [ondraw]
  * @property {(state: TrackerState) => void} [onstatechange]
  */
@@ -50,6 +54,8 @@ export class SessionView {
   #controls;
   #list;
   #timeline;
+  #stepTimes;
+  #news;
   /** Aborted when the view stops. */
   #running = new AbortController();
   /** @type {import("./wire.js").ProgressTracker | null} */
@@ -62,7 +68,6 @@ export class SessionView {
   #frame = 0;
   /** After an interruption, the updates that were missed are drawn without animation. */
   #isCatchingUp = true;
-  #hasRequestedDefinitions = false;
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
@@ -84,6 +89,8 @@ export class SessionView {
     });
     this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
+    this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
+    this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
@@ -170,7 +177,7 @@ export class SessionView {
     const before = this.#sessionState;
     if (before && !isConnected(tracker) && before.json === JSON.stringify(data)) return;
     this.#sessionState = nextState(before, data, tracker.now());
-    if (!this.#hasRequestedDefinitions && needsDefinitions(this.#sessionState)) void this.#requestDefinitions();
+    this.#stepTimes.update(this.#sessionState, tracker, this.#running.signal);
     if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
     this.#drawSoon();
   }
@@ -180,23 +187,11 @@ export class SessionView {
     return (await this.#tracker?.parts(step, { signal: this.#running.signal })) ?? [];
   }
 
-  /** Only a step's start shows its estimate, so a page that was opened midway asks for the definitions. */
-  async #requestDefinitions() {
-    this.#hasRequestedDefinitions = true;
-    const { baseUrl = ProgressTracker.baseUrl, withCredentials } = this.#options.tracker ?? {};
-    try {
-      const answer = await fetch(`${baseUrl}/api/steps`, {
-        credentials: withCredentials ? "include" : "same-origin",
-        signal: this.#running.signal,
-      });
-      const definitions = await answer.json();
-      if (this.#sessionState && Array.isArray(definitions.steps)) {
-        this.#sessionState = withDefinitions(this.#sessionState, definitions);
-      }
-      this.#drawSoon();
-    } catch {
-      // The page has no estimate then.
-    }
+  /** @param {Partial<import("./usual-times.js").KnownSteps>} known */
+  #learn(known) {
+    if (!this.#sessionState || !this.#tracker) return;
+    this.#sessionState = knowing(this.#sessionState, known, this.#tracker.now());
+    this.#drawSoon();
   }
 
   /** @param {import("./wire.js").ProgressTracker} tracker */
@@ -223,8 +218,12 @@ export class SessionView {
   }
 
   #tick() {
+    const [state, tracker] = [this.#sessionState, this.#tracker];
     // After a denial the session may have ended, and must not look alive.
-    if (this.#sessionState?.data.status === "running" && this.#tracker?.polling) this.#drawSoon();
+    if (state?.data.status !== "running" || !tracker?.polling) return;
+    this.#sessionState = isConnected(tracker) ? movedOn(state, tracker.now()) : state;
+    if (this.#sessionState !== state) this.#options.onmove?.();
+    this.#drawSoon();
   }
 
   #drawSoon() {
@@ -246,12 +245,16 @@ export class SessionView {
     const { key, values } = this.#headlineOf(state);
     fill(this.#headline, nodesOf(this.#language, key, values));
     this.#head.show(data);
-    this.#facts.show(state, now_ms, isSettled);
-    this.#bar.show(state);
+    const left = timeLeft(state, now_ms);
+    const words = timeWords(left, now_ms, this.#language);
+    this.#facts.show(state, now_ms, words, isSettled);
+    // Without a connection the bar stays where it is.
+    this.#bar.show(state, isSettled ? now_ms : state.verified_ms);
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
-    if (this.#options.timeline) this.#timeline.show(data.steps, now_ms);
-    this.#announce(state);
+    if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
+    const news = this.#news.next(state, { words, isLate: left === "longer" });
+    if (news) this.#announce(news);
     this.#drawn = state;
     this.#options.ondraw?.(data);
   }
@@ -267,20 +270,10 @@ export class SessionView {
     if (isSettled && isUpdate) this.#isCatchingUp = false;
   }
 
-  /** @param {SessionState} state */
-  #announce(state) {
-    if (!this.#drawn) return;
-    const news = [milestoneOf(this.#drawn, state), this.#requestNews(this.#drawn, state)];
-    const text = news.flatMap((each) => (each ? [this.#language.text(each.key, each.values)] : [])).join(". ");
-    if (!text) return;
+  /** @param {string} text */
+  #announce(text) {
     const name = this.#options.label ?? this.#sessionId;
     this.#options.announce(this.#isAlone ? text : this.#language.text("announcement", { name, text }));
-  }
-
-  /** @param {SessionState} before @param {SessionState} state */
-  #requestNews(before, state) {
-    if (!hasNewRequest(before.data, state.data)) return null;
-    return cancellationOf(state.data) ? this.#headlineOf(state) : requestSentence(state.data);
   }
 }
 

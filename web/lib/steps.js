@@ -37,3 +37,8 @@ export function failedSteps({ steps }) {
 export function doneSteps({ steps }) {
   return steps.filter(({ status }) => status === "success").length;
 }
+
+/** Whether the worker of a running step gives no sign of life. @param {Pick<Progress, "steps">} data */
+export function hasStalledStep(data) {
+  return runningSteps(data).some(({ liveness }) => liveness?.state === "stalled");
+}

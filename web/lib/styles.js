@@ -273,6 +273,8 @@ p.headline {
 }
 
 .bar {
+  position: relative;
+  isolation: isolate;
   height: 1.625rem;
   margin-top: 0.875rem;
   overflow: hidden;
@@ -290,21 +292,44 @@ p.headline {
   font-size: 0.8125rem;
   font-weight: 650;
   line-height: 1.625rem;
+
+  --behind-percent: var(--fill-end);
 }
 
 [data-moving] .fill {
   transition: width 300ms ease-out;
 }
 
+/* Between two updates the bar moves by time, with each tick of the page. */
+
+[data-moving] .bar[data-timed] .fill {
+  transition: width 1s linear;
+}
+
+.segment-end {
+  position: absolute;
+  inset-block: 0;
+  width: 2px;
+  margin-left: -1px;
+  background: light-dark(var(--card), var(--line));
+}
+
+/* It hides the ends of segments behind it. */
+
 .percent {
   position: absolute;
-  right: 0.75rem;
+  right: 0.5rem;
+  z-index: 1;
+  padding-inline: 0.25rem;
+  background: linear-gradient(90deg, transparent, var(--behind-percent) 0.25rem calc(100% - 0.25rem), transparent);
 }
 
 [data-narrow] .percent {
   right: auto;
-  left: calc(100% + 0.625rem);
+  left: calc(100% + 0.375rem);
   color: var(--text);
+
+  --behind-percent: var(--track);
 }
 
 [data-status="running"] .fill::after {
@@ -318,18 +343,28 @@ p.headline {
 
 [data-status="completed"] .fill {
   background: var(--good-fill);
+
+  --behind-percent: var(--good-fill);
 }
 
 [data-status="error"] .fill {
   background: repeating-linear-gradient(-45deg, var(--bad-fill) 0 0.75rem, #a91524 0.75rem 1.5rem);
+
+  --behind-percent: var(--bad-fill);
 }
 
 [data-status="error"][data-conclusion="cancelled"] .fill {
   background: repeating-linear-gradient(-45deg, var(--off-fill) 0 0.75rem, #687182 0.75rem 1.5rem);
+
+  --behind-percent: var(--off-fill);
 }
 
 :is([data-connection="reconnecting"], [data-connection="offline"], [data-silent]):not([data-status="completed"]) .fill {
   filter: saturate(0.35);
+}
+
+:is([data-status="not_found"], [data-status="connecting"]) .percent {
+  background: none;
 }
 
 :is([data-status="not_found"], [data-status="connecting"]) .bar {
@@ -793,6 +828,28 @@ p.headline {
   --tone: var(--quiet);
 }
 
+.timeline-chart .usual {
+  --tone: var(--line);
+  stroke: none;
+}
+
+.timeline-legend {
+  display: flex;
+  align-items: center;
+  justify-content: flex-end;
+  gap: 0.5rem;
+  color: var(--quiet);
+  font-size: 0.75rem;
+}
+
+.timeline-legend::before {
+  width: 1.75rem;
+  height: 0.75rem;
+  border-radius: 0.375rem;
+  background: var(--line);
+  content: "";
+}
+
 .timeline-chart .running {
   --tone: var(--accent);
   fill-opacity: 0.5;
@@ -909,6 +966,8 @@ summary {
     background: Highlight !important;
     color: HighlightText;
     filter: none !important;
+
+    --behind-percent: Highlight !important;
   }
 
   [data-status="error"] .fill {
@@ -938,9 +997,23 @@ summary {
     forced-color-adjust: none;
   }
 
+  .segment-end {
+    background: CanvasText;
+    forced-color-adjust: none;
+  }
+
   .connection,
   .timeline-chart rect {
     --tone: CanvasText !important;
+  }
+
+  .timeline-chart .usual {
+    fill: none;
+    stroke: GrayText;
+  }
+
+  .timeline-legend::before {
+    border: 1px solid GrayText;
   }
 
   .steps > li::before {

@@ -1,65 +1,80 @@
 /* How much time a session has left: pure functions of its state and of the server's time, `now_ms`. */
-import { elapsed_ms } from "./steps.js";
+import { elapsed_ms, hasStalledStep, runningSteps } from "./steps.js";
+import { waiting_ms } from "./usual-times.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
+/** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./wire.js").Step} Step */
-/** @typedef {{total_steps: number, steps: {step: number, name: string, estimated_ms: number}[]}} Definitions */
 
-/** @param {SessionState} state @returns {Step | undefined} The current step, if it runs. */
-function runningStep({ data }) {
-  const step = data.steps[data.current_step - 1];
-  return data.status === "running" && step?.status === "running" ? step : undefined;
+/**
+ * What is left in half of all runs, and in nine of ten. `longer`: they have all ended sooner. null: not known.
+ * @typedef {{p50_ms: number, p90_ms: number} | "longer" | null} TimeLeft
+ */
+
+/** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
+export function timeLeft(state, now_ms) {
+  if (state.data.status !== "running") return null;
+  return state.data.time ? leftByTime(state, now_ms) : leftByEstimates(state, now_ms);
 }
 
-/** @param {SessionState} state @param {number} step @returns {number} NaN: not known. */
-function estimate_ms({ remaining_ms }, step) {
-  return (remaining_ms.get(step - 1) ?? NaN) - (remaining_ms.get(step) ?? NaN);
+/** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
+function leftByTime({ data, known }, now_ms) {
+  const finishAt = data.time?.finish_at;
+  if (!finishAt || hasStalledStep(data)) return null;
+  const [p50_ms, p90_ms] = [Date.parse(finishAt.p50) - now_ms, Date.parse(finishAt.p90) - now_ms];
+  const least_ms = waiting_ms(data, known.learned);
+  // A step that takes too long does not shorten those that follow.
+  if (p90_ms < (runningSteps(data).length ? least_ms : 0)) return "longer";
+  return { p50_ms: Math.max(p50_ms, least_ms), p90_ms: Math.max(p90_ms, least_ms) };
+}
+
+/**
+ * By the estimates of the server's own steps. It never grows unless a step is retried, or steps are added.
+ * @param {SessionState} state
+ * @param {number} now_ms
+ * @returns {TimeLeft}
+ */
+function leftByEstimates(state, now_ms) {
+  const step = runningStep(state);
+  if (step && elapsed_ms(step, now_ms) > estimate_ms(state, step)) return "longer";
+  const left_ms = Math.min(state.leastLeft_ms, estimatedLeft_ms(state, now_ms));
+  return left_ms > 0 && left_ms < Infinity ? { p50_ms: left_ms, p90_ms: left_ms } : null;
 }
 
 /** @param {SessionState} state @param {number} now_ms @returns {number} Infinity: not known. */
 export function estimatedLeft_ms(state, now_ms) {
+  if (!hasOwnSteps(state)) return Infinity;
   const step = runningStep(state);
-  const left_ms = step ? Math.max(0, estimate_ms(state, step.step) - elapsed_ms(step, now_ms)) : 0;
-  return Number.isNaN(left_ms) ? Infinity : state.data.estimated_remaining_ms + left_ms;
+  const left_ms = step ? Math.max(0, estimate_ms(state, step) - elapsed_ms(step, now_ms)) : 0;
+  return state.data.estimated_remaining_ms + left_ms;
 }
 
-/**
- * The time left. It never grows unless a step is retried, or steps are added.
- * @param {SessionState} state
- * @param {number} now_ms
- * @returns {number | "longer" | null} `longer`: the step is past its estimate. null: no estimate.
- */
-export function timeLeft(state, now_ms) {
-  if (state.data.status !== "running") return null;
-  const step = runningStep(state);
-  if (step && elapsed_ms(step, now_ms) > estimate_ms(state, step.step)) return "longer";
-  const left_ms = Math.min(state.leastLeft_ms, estimatedLeft_ms(state, now_ms));
-  return left_ms > 0 && left_ms < Infinity ? left_ms : null;
+/** Whether the session may consist of the server's own steps, whose estimates are not in its data. @param {SessionState} state */
+export function needsOwnSteps({ data }) {
+  const { status, steps, time, open_ended } = data;
+  const isDeclared = steps.some(({ estimated_ms }) => estimated_ms !== undefined);
+  return status === "running" && !time && !open_ended && !isDeclared;
 }
 
-/** Whether the step definitions may give an estimate that a page opened midway has missed. @param {SessionState} state */
-export function needsDefinitions(state) {
-  const step = runningStep(state);
-  return !state.data.open_ended && step !== undefined && Number.isNaN(estimate_ms(state, step.step));
+/** Whether the session consists of the server's own steps. A job that brought steps of its own has no other estimates. @param {SessionState} state */
+function hasOwnSteps(state) {
+  const { data, known } = state;
+  const left = known.own.slice(data.current_step);
+  return (
+    needsOwnSteps(state) &&
+    known.own.length === data.total_steps &&
+    data.steps.every(({ name }, index) => name === known.own[index]?.name) &&
+    left.reduce((sum, step) => sum + (step.estimated_ms ?? NaN), 0) === data.estimated_remaining_ms
+  );
 }
 
-/**
- * @param {SessionState} state
- * @param {Definitions} definitions The server's own; the session may have been created with others.
- * @returns {SessionState}
- */
-export function withDefinitions(state, { total_steps, steps }) {
-  const { data } = state;
-  const remaining_ms = new Map();
-  let sum_ms = 0;
-  for (const { step, estimated_ms } of [...steps].reverse()) {
-    remaining_ms.set(step, sum_ms);
-    sum_ms += estimated_ms;
-    remaining_ms.set(step - 1, sum_ms);
-  }
-  const fit =
-    total_steps === data.total_steps &&
-    remaining_ms.get(data.current_step) === data.estimated_remaining_ms &&
-    data.steps.every(({ name }, index) => name === steps[index]?.name);
-  return fit ? { ...state, remaining_ms } : state;
+/** @param {SessionState} state @returns {Step | undefined} The current step, if it runs. */
+function runningStep({ data }) {
+  const step = data.steps[data.current_step - 1];
+  return step?.status === "running" ? step : undefined;
+}
+
+/** @param {SessionState} state @param {Step} step */
+function estimate_ms(state, { step }) {
+  return hasOwnSteps(state) ? (state.known.own[step - 1]?.estimated_ms ?? Infinity) : Infinity;
 }

@@ -1076,20 +1076,23 @@
   };
   var SessionApi = class {
     #url;
+    #baseUrl;
     #fetch;
     #token;
     #withCredentials;
     #timers;
     /**
      * @param {object} setup
-     * @param {() => string} setup.url
+     * @param {() => string} setup.url Of the session.
+     * @param {string} setup.baseUrl
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("../lib/wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      */
-    constructor({ url, fetch, withCredentials, timers, token }) {
+    constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
       this.#url = url;
+      this.#baseUrl = baseUrl;
       this.#fetch = fetch;
       this.#token = token;
       this.#withCredentials = withCredentials;
@@ -1098,7 +1101,7 @@
     /** Whether this reader may ask: `Allow` names the methods that are open to it. @param {AbortSignal} [signal] */
     mayAsk(signal) {
       const methods = ({ ok, headers }) => ok && /\bPOST\b/.test(headers.get("Allow") ?? "");
-      return this.#send("/requests", { method: "HEAD" }, signal, async (response) => methods(response));
+      return this.#send(`${this.#url()}/requests`, { method: "HEAD" }, signal, async (response) => methods(response));
     }
     /**
      * @param {RequestKind} kind
@@ -1112,7 +1115,7 @@
         body: JSON.stringify({ kind, step, reason })
       };
       for (let sent = 1; ; sent++) {
-        const answer = await this.#request("/requests", init, signal);
+        const answer = await this.#request(`${this.#url()}/requests`, init, signal);
         if (typeof answer.body?.id === "string") return answer.body;
         const pause_ms = PAUSES_MS[sent - 1];
         if (pause_ms === void 0 || !isTransient(answer)) throw new RequestError(answer);
@@ -1125,39 +1128,49 @@
      * @returns {Promise<Part[]>}
      */
     async parts(step, signal) {
-      const answer = await this.#request(`/parts?step=${step}`, {}, signal);
+      const answer = await this.#request(`${this.#url()}/parts?step=${step}`, {}, signal);
       if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
       return answer.body.parts;
     }
     /**
+     * @param {string | undefined} profile
+     * @param {AbortSignal} [signal]
+     * @returns {Promise<StepDefinition[]>}
+     */
+    async steps(profile, signal) {
+      const query = profile === void 0 ? "" : `?profile=${encodeURIComponent(profile)}`;
+      const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
+      if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
+      return answer.body.steps;
+    }
+    /**
      * Rejects only when `signal` is aborted.
-     * @param {string} path
+     * @param {string} url
      * @param {RequestInit} init
      * @param {AbortSignal} [signal]
      * @returns {Promise<Answer>}
      */
-    #request(path, init, signal) {
-      return this.#send(path, init, signal, answerOf).catch((error) => {
+    #request(url, init, signal) {
+      return this.#send(url, init, signal, answerOf).catch((error) => {
         if (signal?.aborted) throw error;
         return { status: 0, body: null, retryAfter_ms: 0 };
       });
     }
     /**
      * @template Result
-     * @param {string} path
+     * @param {string} url
      * @param {RequestInit} init
      * @param {AbortSignal | undefined} signal
      * @param {(response: Response) => Promise<Result>} read
      * @returns {Promise<Result>}
      */
-    async #send(path, init, signal, read) {
+    async #send(url, init, signal, read) {
       signal?.throwIfAborted();
       const request = new AbortController();
       const abort = () => request.abort();
       signal?.addEventListener("abort", abort);
       this.#timers.set(request, DEADLINE_MS2, abort);
       try {
-        const url = this.#url() + path;
         const credentials = (
           /** @type {RequestCredentials} */
           this.#withCredentials ? "include" : "same-origin"
@@ -1287,7 +1300,7 @@
       this.#timers = new Timers(timers);
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-      const access = { url, fetch, withCredentials, timers, token };
+      const access = { url, baseUrl, fetch, withCredentials, timers, token };
       this.#api = new SessionApi(access);
       this.#poller = new Poller(access, {
         poll: (stopped) => this.#pollInTurn(stopped),
@@ -1374,6 +1387,10 @@
     /** @param {number} step @param {{signal?: AbortSignal}} [options] */
     parts(step, { signal } = {}) {
       return this.#api.parts(step, signal);
+    }
+    /** @param {{profile?: string, signal?: AbortSignal}} [options] */
+    steps({ profile, signal } = {}) {
+      return this.#api.steps(profile, signal);
     }
     /** A nonsensical interval would make a timer spin. */
     get #interval_ms() {

@@ -97,16 +97,34 @@ export interface SessionDetails {
   /** Why it ended, where it ended as a whole. */
   error?: string;
   conclusion?: "cancelled" | "lost";
-  time?: {
-    percentage: number;
-    finish_at: { p50: string; p90: string } | null;
-    basis: "declared" | "rate" | "history";
-    runs: number;
-  };
+  /** Only while the time of each unfinished step is known. */
+  time?: SessionTime;
   accepts?: RequestKind[];
   /** Newest first. */
   requests?: SessionRequest[];
   log?: true;
+}
+
+/** How far a session is by time, and when it will end. */
+export interface SessionTime {
+  /** Whole percent; 100 only once the session is `completed`. */
+  percentage: number;
+  /** By the server's clock: half of all runs end before `p50`, nine of ten before `p90`. */
+  finish_at: { p50: string; p90: string } | null;
+  /** What is known of the time that is left, at best. */
+  basis: "declared" | "rate" | "history";
+  /** How many earlier runs of its profile were learned from. */
+  runs: number;
+}
+
+/** A step as the server knows it, apart from any session. */
+export interface StepDefinition {
+  name: string;
+  step?: number;
+  timeout_ms?: number;
+  estimated_ms?: number;
+  /** What it took in earlier runs of a profile. */
+  learned?: { runs: number; p50_ms: number; p90_ms: number };
 }
 
 /** The session after a change, as its `step` or `session` event has it. */
@@ -255,9 +273,11 @@ export interface ProgressTracker extends EventTarget {
   mayRequest(options?: { signal?: AbortSignal }): Promise<boolean>;
   /** All parts of a step, in the order of their first reports. Rejects with a `RequestError`. */
   parts(step: number, options?: { signal?: AbortSignal }): Promise<Part[]>;
+  /** The server's own steps; or, of a profile, those that were learned from its runs. Rejects with a `RequestError`. */
+  steps(options?: { profile?: string; signal?: AbortSignal }): Promise<StepDefinition[]>;
 }
 
-/** A request that the server refused or did not answer, as `ProgressTracker.request` and `parts` reject with it. */
+/** A request that the server refused or did not answer, as methods of `ProgressTracker` reject with it. */
 export interface RequestError extends Error {
   name: "RequestError";
   /** Of the response; 0 if there was none. */

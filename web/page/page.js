@@ -63,6 +63,7 @@ function viewOf(id) {
       if (status && (data.status === "completed" || data.status === "error")) notifier.notifyEnd(data);
       status = data.status;
     },
+    onmove: refresh,
     ondraw: (data) => commandPanel?.show(data),
     onstatechange: (state) => state === "denied" && tokenForm.ask(),
   });

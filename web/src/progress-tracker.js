@@ -111,7 +111,7 @@ export class ProgressTracker extends EventTarget {
 
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-    const access = { url, fetch, withCredentials, timers, token };
+    const access = { url, baseUrl, fetch, withCredentials, timers, token };
     this.#api = new SessionApi(access);
     this.#poller = new Poller(access, {
       poll: (stopped) => this.#pollInTurn(stopped),
@@ -212,6 +212,11 @@ export class ProgressTracker extends EventTarget {
   /** @param {number} step @param {{signal?: AbortSignal}} [options] */
   parts(step, { signal } = {}) {
     return this.#api.parts(step, signal);
+  }
+
+  /** @param {{profile?: string, signal?: AbortSignal}} [options] */
+  steps({ profile, signal } = {}) {
+    return this.#api.steps(profile, signal);
   }
 
   /** A nonsensical interval would make a timer spin. */

@@ -5,6 +5,7 @@ import { fetchWithToken } from "./tokens.js";
 /** @typedef {import("../lib/wire.js").RequestKind} RequestKind */
 /** @typedef {import("../lib/wire.js").RequestOptions} RequestOptions */
 /** @typedef {import("../lib/wire.js").SessionRequest} SessionRequest */
+/** @typedef {import("../lib/wire.js").StepDefinition} StepDefinition */
 /** @typedef {import("./types.js").Token} Token */
 
 /**
@@ -33,9 +34,10 @@ class RequestError extends Error {
   }
 }
 
-/** Calls the server about one session, other than to follow it. */
+/** Calls the server about one session and its steps, other than to follow it. */
 export class SessionApi {
   #url;
+  #baseUrl;
   #fetch;
   #token;
   #withCredentials;
@@ -43,14 +45,16 @@ export class SessionApi {
 
   /**
    * @param {object} setup
-   * @param {() => string} setup.url
+   * @param {() => string} setup.url Of the session.
+   * @param {string} setup.baseUrl
    * @param {typeof globalThis.fetch} setup.fetch
    * @param {boolean} setup.withCredentials
    * @param {import("../lib/wire.js").Timers} setup.timers
    * @param {Token | undefined} setup.token
    */
-  constructor({ url, fetch, withCredentials, timers, token }) {
+  constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
     this.#url = url;
+    this.#baseUrl = baseUrl;
     this.#fetch = fetch;
     this.#token = token;
     this.#withCredentials = withCredentials;
@@ -60,7 +64,7 @@ export class SessionApi {
   /** Whether this reader may ask: `Allow` names the methods that are open to it. @param {AbortSignal} [signal] */
   mayAsk(signal) {
     const methods = (/** @type {Response} */ { ok, headers }) => ok && /\bPOST\b/.test(headers.get("Allow") ?? "");
-    return this.#send("/requests", { method: "HEAD" }, signal, async (response) => methods(response));
+    return this.#send(`${this.#url()}/requests`, { method: "HEAD" }, signal, async (response) => methods(response));
   }
 
   /**
@@ -75,7 +79,7 @@ export class SessionApi {
       body: JSON.stringify({ kind, step, reason }),
     };
     for (let sent = 1; ; sent++) {
-      const answer = await this.#request("/requests", init, signal);
+      const answer = await this.#request(`${this.#url()}/requests`, init, signal);
       if (typeof answer.body?.id === "string") return answer.body;
       const pause_ms = PAUSES_MS[sent - 1];
       if (pause_ms === undefined || !isTransient(answer)) throw new RequestError(answer);
@@ -89,20 +93,32 @@ export class SessionApi {
    * @returns {Promise<Part[]>}
    */
   async parts(step, signal) {
-    const answer = await this.#request(`/parts?step=${step}`, {}, signal);
+    const answer = await this.#request(`${this.#url()}/parts?step=${step}`, {}, signal);
     if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
     return answer.body.parts;
   }
 
   /**
+   * @param {string | undefined} profile
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<StepDefinition[]>}
+   */
+  async steps(profile, signal) {
+    const query = profile === undefined ? "" : `?profile=${encodeURIComponent(profile)}`;
+    const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
+    if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
+    return answer.body.steps;
+  }
+
+  /**
    * Rejects only when `signal` is aborted.
-   * @param {string} path
+   * @param {string} url
    * @param {RequestInit} init
    * @param {AbortSignal} [signal]
    * @returns {Promise<Answer>}
    */
-  #request(path, init, signal) {
-    return this.#send(path, init, signal, answerOf).catch((error) => {
+  #request(url, init, signal) {
+    return this.#send(url, init, signal, answerOf).catch((error) => {
       if (signal?.aborted) throw error;
       return { status: 0, body: null, retryAfter_ms: 0 };
     });
@@ -110,20 +126,19 @@ export class SessionApi {
 
   /**
    * @template Result
-   * @param {string} path
+   * @param {string} url
    * @param {RequestInit} init
    * @param {AbortSignal | undefined} signal
    * @param {(response: Response) => Promise<Result>} read
    * @returns {Promise<Result>}
    */
-  async #send(path, init, signal, read) {
+  async #send(url, init, signal, read) {
     signal?.throwIfAborted();
     const request = new AbortController();
     const abort = () => request.abort();
     signal?.addEventListener("abort", abort);
     this.#timers.set(request, DEADLINE_MS, abort);
     try {
-      const url = this.#url() + path;
       const credentials = /** @type {RequestCredentials} */ (this.#withCredentials ? "include" : "same-origin");
       const whole = { ...init, credentials, cache: /** @type {const} */ ("no-store"), signal: request.signal };
       const fetch = this.#fetch;

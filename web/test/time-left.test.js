@@ -2,29 +2,99 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { nextState } from "../lib/session-state.js";
-import { needsDefinitions, timeLeft, withDefinitions } from "../lib/time-left.js";
-import { after, done, ESTIMATES, iso, session, T0 } from "./fakes/sessions.js";
+import { needsOwnSteps, timeLeft } from "../lib/time-left.js";
+import {
+  after,
+  afterKnowing,
+  done,
+  iso,
+  MINUTE,
+  OWN,
+  openSession,
+  SECOND,
+  session,
+  T0,
+  timedSession,
+} from "./fakes/sessions.js";
+
+/** @typedef {import("../lib/wire.js").Progress} Progress */
+
+/** One number, as estimates give it. @param {import("../lib/session-state.js").SessionState} state @param {number} ms */
+function left(state, ms) {
+  const found = timeLeft(state, T0 + ms);
+  if (found === null || found === "longer") return found;
+  assert.equal(found.p50_ms, found.p90_ms);
+  return found.p50_ms;
+}
+
+// By time
+
+test("the time left runs from the end that the server expects", () => {
+  const state = after([0, timedSession([{}], { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE, basis: "history" })]);
+  assert.deepEqual(timeLeft(state, T0), { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE });
+  assert.deepEqual(timeLeft(state, T0 + 4 * MINUTE), { p50_ms: 0, p90_ms: MINUTE });
+  assert.deepEqual(timeLeft(state, T0 + 5 * MINUTE), { p50_ms: 0, p90_ms: 0 });
+  assert.equal(timeLeft(state, T0 + 5 * MINUTE + 1), "longer");
+});
+
+test("a step that takes longer does not shorten those that follow", () => {
+  const state = after([0, timedSession([{}], { p50_ms: 120_000 })]);
+  assert.equal(left(state, 59_000), 61_000);
+  assert.equal(left(state, 60_001), "longer");
+  const between = after([60_000, timedSession([done(60_000)], { p50_ms: 120_000 })]);
+  assert.equal(left(between, 70_000), 60_000, "no step runs that could take longer");
+  assert.equal(left(between, 120_001), "longer");
+});
+
+test("what was declared says nothing where the server has learned more", () => {
+  const data = timedSession([{}], { p50_ms: 9000, p90_ms: 9500, basis: "history" });
+  assert.deepEqual(timeLeft(after([0, data]), T0 + 8000), { p50_ms: 1000, p90_ms: 1500 });
+  const learned = new Map([
+    ["STEP2", 2000],
+    ["STEP3", 1000],
+  ]);
+  const state = afterKnowing({ learned }, [0, data]);
+  assert.deepEqual(timeLeft(state, T0 + 6200), { p50_ms: 3000, p90_ms: 3300 });
+  assert.equal(timeLeft(state, T0 + 6501), "longer");
+});
+
+for (const [name, data] of /** @type {[string, Progress][]} */ ([
+  ["whose end is not known", timedSession([{}], {})],
+  ["that is pending", timedSession([], {})],
+  ["that is completed", timedSession([done(1)], { percentage: 100 }, { status: "completed" })],
+  ["whose worker is stalled", timedSession([{ liveness: { state: "stalled", since: iso(0) } }], { p50_ms: 9 })],
+  ["with steps of its own that declared nothing", session([{ name: "Parse" }])],
+  ["that is open-ended", openSession([{}])],
+])) {
+  test(`a session ${name} has no time left`, () => {
+    assert.equal(timeLeft(afterKnowing({ own: OWN }, [0, data]), T0), null);
+  });
+}
+
+// By the estimates of the server's own steps
+
+/** @param {...[number, Progress]} updates */
+const ofOwnSteps = (...updates) => afterKnowing({ own: OWN }, ...updates);
 
 test("the time left is the rest of the running step and the estimates of the later ones", () => {
-  const state = after([0, session([])], [0, session([{}])]);
-  assert.equal(timeLeft(state, T0), 120_000);
-  assert.equal(timeLeft(state, T0 + 20_000), 100_000);
+  const state = ofOwnSteps([0, session([{}])]);
+  assert.equal(left(state, 0), 120_000);
+  assert.equal(left(state, 20_000), 100_000);
 });
 
 test("past its estimate, a step has no number", () => {
-  const state = after([0, session([])], [0, session([{}])]);
-  assert.equal(timeLeft(state, T0 + 60_000), 60_000);
-  assert.equal(timeLeft(state, T0 + 60_001), "longer");
+  const state = ofOwnSteps([0, session([{}])]);
+  assert.equal(left(state, 60_000), 60_000);
+  assert.equal(left(state, 60_001), "longer");
 });
 
 test("between two steps, the time left is the estimate of the later ones", () => {
-  const state = after([0, session([])], [0, session([{}])], [10_000, session([done(10_000)])]);
-  assert.equal(timeLeft(state, T0 + 15_000), 60_000);
+  assert.equal(left(ofOwnSteps([10_000, session([done(10_000)])]), 15_000), 60_000);
 });
 
 test("there is no time left before the start and after the end", () => {
   for (const status of /** @type {const} */ (["not_found", "pending", "error", "completed"])) {
-    assert.equal(timeLeft(after([0, session([], { status })]), T0), null);
+    assert.equal(left(ofOwnSteps([0, session([], { status })]), 0), null);
   }
 });
 
@@ -33,38 +103,34 @@ test("the time left never grows without a retry", () => {
   const earlier = session([{ started_at: iso(0) }, { started_at: iso(6000) }], { current_step: 2 });
   // Step 1 ran beside step 2 and is the current one again, without a start of its own.
   const back = session([{ message: "x" }, { started_at: iso(6000) }], { current_step: 1 });
-  const state = after([0, session([])], [0, session([{}])], [6000, earlier], [7000, back]);
-  assert.equal(timeLeft(after([0, session([])], [0, session([{}])], [6000, started]), T0 + 6000), 54_000);
-  assert.equal(timeLeft(state, T0 + 7000), 59_000);
+  assert.equal(left(ofOwnSteps([0, session([{}])], [6000, started]), 6000), 54_000);
+  assert.equal(left(ofOwnSteps([0, session([{}])], [6000, earlier], [7000, back]), 7000), 59_000);
 });
 
 test("a retry may make the time left grow", () => {
-  const first = after([0, session([])], [0, session([{}])], [50_000, session([{}])]);
-  assert.equal(timeLeft(first, T0 + 50_000), 70_000);
+  const first = ofOwnSteps([0, session([{}])], [50_000, session([{}])]);
+  assert.equal(left(first, 50_000), 70_000);
   const again = nextState(first, session([{ started_at: iso(50_000) }]), T0 + 50_000);
-  assert.equal(timeLeft(again, T0 + 50_000), 120_000);
+  assert.equal(left(again, 50_000), 120_000);
 });
 
-test("a page that was opened midway shows no estimate", () => {
-  const state = after([0, session([done(1000), {}])]);
-  assert.equal(timeLeft(state, T0), null);
-  assert.ok(needsDefinitions(state));
-  assert.ok(!needsDefinitions(after([0, session([])], [0, session([{}])])));
+test("only a running session without any time asks for the server's own steps", () => {
+  assert.ok(needsOwnSteps(after([0, session([{}])])));
+  for (const data of [session([]), openSession([{}]), timedSession([{}], {})]) {
+    assert.ok(!needsOwnSteps(after([0, data])));
+  }
+  const { time: _, ...declared } = timedSession([{}], {});
+  assert.ok(!needsOwnSteps(after([0, declared])));
+  assert.equal(left(afterKnowing({ own: OWN }, [0, declared]), 0), null);
 });
 
-const definitions = {
-  total_steps: 3,
-  steps: ESTIMATES.map((estimated_ms, index) => ({ step: index + 1, name: `STEP${index + 1}`, estimated_ms })),
-};
-
-test("the server's definitions give the estimate if they are this session's", () => {
-  const state = after([0, session([done(1000), {}])]);
-  assert.equal(timeLeft(withDefinitions(state, definitions), T0 + 10_000), 50_000);
-  for (const other of [
-    { ...definitions, total_steps: 4 },
-    { ...definitions, steps: definitions.steps.map((step) => ({ ...step, name: "other" })) },
-    { ...definitions, steps: definitions.steps.map((step) => ({ ...step, estimated_ms: 1 })) },
+test("estimates count only for a session of the server's own steps", () => {
+  for (const own of [
+    [],
+    OWN.slice(1),
+    OWN.map((step) => ({ ...step, name: "other" })),
+    OWN.map((step) => ({ ...step, estimated_ms: SECOND })),
   ]) {
-    assert.equal(withDefinitions(state, other), state);
+    assert.equal(left(afterKnowing({ own }, [0, session([{}])]), 0), null);
   }
 });

@@ -45,6 +45,21 @@ test("steps share one axis from the first start to the last end, and the running
   ]);
 });
 
+test("behind a bar is what its step usually takes, as it was learned or declared", () => {
+  const [first, second, third] = [step(1, 0, 20_000), step(2, 20_000, 0), step(3, 20_000, 0)];
+  const steps = [{ ...first, name: "a", estimated_ms: 1 }, { ...second, name: "b", estimated_ms: 60_000 }, third];
+  const { spans, axis_ms } = spansOf(steps, T0 + 30_000, new Map([["a", 10_000]]));
+  assert.equal(axis_ms, 80_000, "it has room for what is left");
+  assert.deepEqual(
+    spans.map(({ usualLength, usually_ms }) => [usualLength, usually_ms]),
+    [
+      [0.125, 10_000],
+      [0.75, 60_000],
+      [NaN, NaN],
+    ],
+  );
+});
+
 test("an instant is visible, and inside the axis", () => {
   const [, [, start = NaN, length = NaN] = []] = shape(spansOf([step(1, 0, 20_000), step(2, 20_000, 1)], T0));
   assert.ok(length > 0.001);

@@ -1,5 +1,5 @@
 /* Sessions of three steps, and the states that a page has of them. */
-import { nextState } from "../../lib/session-state.js";
+import { knowing, nextState } from "../../lib/session-state.js";
 
 /** @typedef {import("../../lib/wire.js").Progress} Progress */
 /** @typedef {import("../../lib/wire.js").StartedStep} StartedStep */
@@ -52,10 +52,43 @@ export const absent = { ...session([]), status: "not_found", total_steps: 0, ste
 
 /** The state after some updates. @param {...[number, Progress]} updates Milliseconds, and data. */
 export function after(...updates) {
+  return afterKnowing({}, ...updates);
+}
+
+/**
+ * The state after some updates, on a page that knows more of the steps.
+ * @param {Partial<SessionState["known"]>} known
+ * @param {...[number, Progress]} updates Milliseconds, and data.
+ */
+export function afterKnowing(known, ...updates) {
   /** @type {SessionState | null} */
   let state = null;
-  for (const [ms, data] of updates) state = nextState(state, data, T0 + ms);
+  for (const [ms, data] of updates) {
+    state = knowing(nextState(state, data, T0 + ms), known, T0 + ms);
+  }
   return /** @type {SessionState} */ (/** @type {unknown} */ (state));
+}
+
+/** The server's own steps, of which `session` makes one. */
+export const OWN = ESTIMATES.map((estimated_ms, index) => ({
+  step: index + 1,
+  name: `STEP${index + 1}`,
+  estimated_ms,
+}));
+
+/**
+ * A session of three steps that declared what they take, as ESTIMATES has it.
+ * @param {Partial<StartedStep>[]} started
+ * @param {{percentage?: number, p50_ms?: number, p90_ms?: number, basis?: "declared" | "rate" | "history"}} time When it
+ *   ends, from T0 on; `p90_ms` is `p50_ms` unless given, and without that there is no `finish_at`.
+ * @param {Partial<Progress>} [changes]
+ * @returns {Progress}
+ */
+export function timedSession(started, { percentage = 0, p50_ms, p90_ms = p50_ms, basis = "declared" }, changes = {}) {
+  const data = session(started, changes);
+  const steps = data.steps.map((step, index) => ({ ...step, estimated_ms: ESTIMATES[index] ?? NaN }));
+  const finish_at = p50_ms === undefined ? null : { p50: iso(p50_ms), p90: iso(p90_ms ?? NaN) };
+  return { ...data, steps, time: { percentage, finish_at, basis, runs: 0 } };
 }
 
 export const done = (/** @type {number} */ ms) => ({
