@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from progress_sse._internal.http_library import httpx
@@ -29,10 +29,12 @@ class DemoReporter:
         self._client = client
         self._path = f"/api/progress/{session_id}"
 
-    async def create(self, *names: str, estimated_s: float) -> None:
-        """Create the session anew, with these steps, each of this estimated duration."""
-        steps = [{"name": name, "estimated_ms": round(estimated_s * 1000)} for name in names]
-        await self._send("PUT", f"{self._path}?replace=true", {"steps": steps})
+    async def create(self, steps: Mapping[str, float | None], profile: str | None = None) -> None:
+        """Create the session anew, with these steps and the seconds that each takes, where that is known."""
+        body: dict[str, Any] = {"steps": [_definition(name, seconds) for name, seconds in steps.items()]}
+        if profile is not None:
+            body["profile"] = profile
+        await self._send("PUT", f"{self._path}?replace=true", body)
 
     async def start(self, step: int) -> None:
         """Report a step's start."""
@@ -67,18 +69,22 @@ class DemoReporter:
             return
 
 
+def _definition(name: str, seconds: float | None) -> dict[str, Any]:
+    return {"name": name} if seconds is None else {"name": name, "estimated_ms": round(seconds * 1000)}
+
+
 async def steady(reporter: DemoReporter) -> None:
-    """Run all steps without a failure."""
-    await reporter.create("Download", "Parse", "Check", "Save", estimated_s=7)
-    for step in range(1, 5):
+    """Run steps of very different lengths without a failure."""
+    await reporter.create({"Download": 5, "Parse": 16, "Check": 3, "Save": 4}, profile="steady")
+    for step, ticks in enumerate((25, 81, 15, 20), start=1):
         await reporter.start(step)
-        await reporter.work(step, range(270, 8101, 270), total=8100)
+        await reporter.work(step, range(8100 // ticks, 8101, 8100 // ticks), total=8100)
         await reporter.complete(step, message="8,100 rows")
 
 
 async def retried(reporter: DemoReporter) -> None:
     """Fail in the second step, and complete it at the second attempt."""
-    await reporter.create("Collect", "Render", "Send", estimated_s=6)
+    await reporter.create({"Collect": 5, "Render": 6, "Send": 2})
     await reporter.start(1)
     await reporter.work(1, range(1, 26), total=25)
     await reporter.complete(1)
@@ -95,8 +101,8 @@ async def retried(reporter: DemoReporter) -> None:
 
 
 async def unknown(reporter: DemoReporter) -> None:
-    """Run a step of unknown length, which finds the total of the next one."""
-    await reporter.create("Discover pages", "Index them", estimated_s=11)
+    """Run a step of unknown length, which finds the total of the next one; until then no end is known."""
+    await reporter.create({"Discover pages": None, "Index them": None})
     await reporter.start(1)
     await reporter.work(1, range(7, 316, 7), message="following links")
     await reporter.complete(1, message="315 pages")
