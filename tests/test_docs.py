@@ -89,6 +89,7 @@ CRAWL = the_block(PYTHON, "python", "open_ended")
 CANCEL = the_block(PYTHON, "python", 'accepts=["cancel"]')
 RETRY = the_block(PYTHON, "python", 'accepts=["retry"]')
 PARTS = the_block(PYTHON, "python", "parts_total")
+LEARNED = the_block(PYTHON, "python", "profile=")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
@@ -100,6 +101,7 @@ RUN = [
         CANCEL,
         RETRY,
         PARTS,
+        LEARNED,
         TOKENS,
         APPLICATION,
         STEPS_FILE,
@@ -477,6 +479,20 @@ def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> 
         ("Publish", "skipped"),
     ]
     assert session["links"] == [{"label": "Report", "url": "https://reports.example/42"}]
+
+
+def test_python_job_has_a_time_and_is_learned_from(serve: Serve, tmp_path: Path) -> None:
+    """It runs unchanged; its session has the declared times, and its run has taught the profile."""
+    server = serve()
+    program = tmp_path / "backup.py"
+    program.write_text(LEARNED.text, "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    session = httpx.get(f"{server.url}/api/progress/backup-2026-01-02").json()
+    assert session["time"] == {"percentage": 100, "finish_at": None, "basis": "declared", "runs": 0}
+    assert [step["estimated_ms"] for step in session["steps"]] == [60_000, 20_000]
+    [learned] = re.findall(r"runs_learned_total(?:\{.*\})? (\d)", httpx.get(f"{server.url}/metrics").text)
+    assert learned == "1"
 
 
 def test_arguments_of_workers_are_all_there() -> None:

@@ -15,7 +15,7 @@ def http_api_page() -> str:
         row = [
             code(f"{route.method} {route.path}"),
             operation.summary,
-            code(operation.action) if operation.action else "",
+            code(operation.action) if operation.action and not operation.is_open else "",
             statuses,
         ]
         rows.setdefault(operation.tag, []).append(row)

@@ -31,7 +31,7 @@ def _values(name: str) -> str:
     if choices:
         return ", ".join(map(code, choices))
     if field.annotation is bool:
-        return "a flag"
+        return f"a flag, or {code('--no-' + name.replace('_', '-'))}" if field.default else "a flag"
     kinds = {int: "whole number", float: "number"}
     kind = next((kinds[each] for each in (field.annotation, *get_args(field.annotation)) if each in kinds), "")
     signs = {"gt": ">", "ge": "≥", "le": "≤"}
@@ -45,4 +45,6 @@ def _default(value: object) -> str:
     """Return a default as it is written on the command line."""
     if value is None or value == ():
         return "none"
-    return "off" if value is False else code(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return code(value)
