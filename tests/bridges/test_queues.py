@@ -35,6 +35,7 @@ async def expect_steps(workers: QueueWorkers, name: str, *, retries_at_once: boo
 @pytest.mark.parametrize(
     "name", [name if name == "celery" else pytest.param(name, marks=pytest.mark.full) for name in LIBRARIES]
 )
+@pytest.mark.full
 async def test_tasks_are_steps(workers_of: WorkersOf, name: str) -> None:
     """Each task starts, is retried, completes or fails, and reports its progress; so do those that follow it."""
     await expect_steps(workers_of(name), name, retries_at_once=name == "taskiq")

@@ -27,6 +27,7 @@ async def test_a_job_whose_process_is_lost_fails(workers: QueueWorkers) -> None:
     assert last["error"].startswith("Work-horse terminated unexpectedly; waitpid returned 9")
 
 
+@pytest.mark.full
 async def test_a_job_that_is_stopped_fails(workers: QueueWorkers) -> None:
     """It fails for good, with retries left or not."""
     stream = await workers.follow("hang")
@@ -50,6 +51,7 @@ async def test_a_job_may_ask_for_another_attempt(workers: QueueWorkers) -> None:
     ]
 
 
+@pytest.mark.full
 async def test_a_job_that_is_no_step_is_not_reported(workers: QueueWorkers) -> None:
     """It is not part of another step either; without a session's name, the job's id is the name."""
     stream = await workers.follow("mine")

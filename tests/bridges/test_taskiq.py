@@ -34,6 +34,7 @@ async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorker
 @pytest.mark.parametrize(
     ("task", "status", "error"), [("hang", "error", "TimeoutError"), ("silent", "success", "")], ids=["hang", "silent"]
 )
+@pytest.mark.full
 async def test_a_task_ends_as_intended(workers: QueueWorkers, task: str, status: str, error: str) -> None:
     """A task that is too late fails; one without a result does not."""
     stream = await workers.follow(task)

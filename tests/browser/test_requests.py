@@ -243,6 +243,7 @@ async def test_an_embedding_page_may_retry_by_itself(
 
 
 @pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
+@pytest.mark.full
 async def test_axe_finds_nothing_in_the_states_of_a_request(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str
 ) -> None:

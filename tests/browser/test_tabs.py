@@ -179,6 +179,7 @@ async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
         assert proxy.busy_with(STREAM) == 1
 
 
+@pytest.mark.full
 async def test_sharing_tabs_recover_after_a_kill_of_the_server(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """CL-02: all of them resume by one stream."""
     server = serve(store="sqlite", heartbeat_s=1, retry_ms=300)

@@ -171,6 +171,7 @@ async def latest(shown: PageDriver) -> str:
     return text
 
 
+@pytest.mark.full
 async def test_updates_are_the_same_by_stream_and_by_polls(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

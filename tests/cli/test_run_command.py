@@ -61,6 +61,7 @@ assert progress.flush(20)
 
 
 @pytest.mark.parametrize("options", [(), ("--step", "1")])
+@pytest.mark.full
 def test_a_command_that_reports_its_own_step_has_the_same_attempt(serve: Serve, options: tuple[str, ...]) -> None:
     """If it is killed, its step ends with its exit status."""
     step, result = last_step(serve, OWN_STEP + "os.kill(os.getpid(), 9)", *options)

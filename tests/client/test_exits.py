@@ -82,6 +82,7 @@ WITH_MULTIPROCESSING_LOADED = f"""
         ),
     ],
 )
+@pytest.mark.full
 def test_a_process_exits_without_its_server(program: str) -> None:
     """It gives up after a time limit, without an error, and logs the unsent reports."""
     output = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
@@ -265,6 +266,7 @@ def test_a_job_may_wait_for_ever(serve: Serve) -> None:
 
 @pytest.mark.guarantee(50)
 @pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
+@pytest.mark.full
 def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: str) -> None:
     """This includes reports of exit functions that run after ours."""
     server = serve()

@@ -132,6 +132,7 @@ def report_elsewhere() -> None:
     step_of("kept", 1)
 
 
+@pytest.mark.full
 async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) -> None:
     """It may be stopped at any point, like a finaliser that waits for a lock of the other thread."""
     thread_sender.load_http()

@@ -83,6 +83,7 @@ async def eventually_at(server: Server, percentage: int) -> None:
 
 
 @pytest.mark.guarantee(45)
+@pytest.mark.full
 async def test_each_report_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
     """Answers are lost or cut after the server has applied their reports."""
     server = serve()

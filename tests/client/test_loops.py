@@ -107,6 +107,7 @@ def statuses(server: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("first", LOOPS)
+@pytest.mark.full
 def test_a_session_may_begin_on_one_loop_and_end_on_another(serve: Serve, first: Loop) -> None:
     """In each state of the first loop, nothing is raised, nothing hangs, and all reports are sent."""
     server = serve()

@@ -76,6 +76,7 @@ ON_A_LOOP_WITHOUT_DESCRIPTORS = f"""
 
 
 @pytest.mark.parametrize("program", [WITHOUT_DESCRIPTORS, ON_A_LOOP_WITHOUT_DESCRIPTORS])
+@pytest.mark.full
 def test_without_a_descriptor_the_job_goes_on_and_reports_are_sent_later(serve: Serve, program: str) -> None:
     """None is free to import the HTTP client, to create it, or to connect."""
     server = serve()

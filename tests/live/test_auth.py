@@ -30,6 +30,7 @@ async def buy_ticket(server: Server, token: str) -> str:
 
 
 @pytest.mark.protocol("P-15.9")
+@pytest.mark.full
 async def test_an_open_stream_ends_with_its_permission(serve: Serve) -> None:
     """SE-02: by header, cookie or ticket, a stream ends cleanly with a retry delay, then gets 401; others continue."""
     server = serve(retry_ms=100, **CLOSED)

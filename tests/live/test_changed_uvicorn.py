@@ -16,6 +16,7 @@ WARNING = "has changed inner parts that this server builds on"
 
 
 @pytest.mark.parametrize("part", ["STATUS_LINE", "response_started", "expect_100_continue", "message_event"])
+@pytest.mark.full
 async def test_streams_go_on_by_plain_asgi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """The server logs one line about it, serves whole streams, and drains them on SIGTERM."""
     monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))

@@ -129,6 +129,7 @@ async def test_jumps_of_the_clock_cost_nothing(
 
 
 @pytest.mark.guarantee(56)
+@pytest.mark.full
 async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
     serve_by: ServeBy, clock: WallClock, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ async def test_clean_up_spares_what_runs_and_goes_by_the_clock(
 
 
 @pytest.mark.guarantee(57)
+@pytest.mark.full
 async def test_a_token_ends_by_the_clock_and_a_ticket_by_what_has_passed(serve_by: ServeBy, clock: WallClock) -> None:
     """FT-15: a jump past a token's end ends its stream, one back revives the token; tickets are not affected."""
     server = serve_by(clock, store="memory://", read="token", token_key=KEY)

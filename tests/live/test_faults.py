@@ -296,6 +296,7 @@ async def test_a_stopping_server_ends_its_streams_in_order(
 
 @serve_only  # The server decides what a second signal does.
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.full
 async def test_a_second_signal_ends_it_at_once(serve: Serve, number: signal.Signals) -> None:
     """FT-13: a second signal ends the wait for stalled readers."""
     server = serve(graceful_timeout_s=60, send_timeout_s=60)

@@ -87,6 +87,7 @@ def garbage() -> Iterator[Counter[str]]:
 
 
 @pytest.mark.parametrize(("request_", "mark"), REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.full
 async def test_a_connection_leaves_nothing_to_the_collector(server: Server, request_: bytes, mark: bytes) -> None:
     """LD-06: the collector seldom looks at older objects, so what readers leave behind would accumulate."""
     state = server.server_state

@@ -82,6 +82,7 @@ async def test_a_returning_reader_is_counted_by_what_it_gets(serve: Serve) -> No
     assert metrics['resyncs_total{reason="forgotten"}'] == 1
 
 
+@pytest.mark.full
 async def test_each_end_of_a_stream_has_its_reason(serve: Serve) -> None:
     """Completed, disconnected and stalled streams have a reason each, and refused ones are counted."""
     server = serve(send_timeout_s=1, max_streams=2, heartbeat_s=0.2)

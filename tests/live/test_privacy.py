@@ -200,6 +200,7 @@ READERS = {"mine": "alice", "yours": "bob"}
         pytest.param(CARELESS, "header", id="careless", marks=pytest.mark.full),
     ],
 )
+@pytest.mark.full
 async def test_a_shared_cache_never_shows_one_users_data_to_another(
     serve: Serve, tmp_path: Path, directives: str, by: str
 ) -> None:

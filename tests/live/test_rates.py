@@ -160,6 +160,7 @@ async def test_a_token_is_one_caller_in_a_header_and_in_a_cookie(serve: Serve) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.full
 async def test_servers_on_one_redis_count_together(
     serve: Serve, redis_servers: dict[str, RedisServer], kind: Kind, tmp_path: Path
 ) -> None:

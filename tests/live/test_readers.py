@@ -334,6 +334,7 @@ async def test_every_reader_gets_everything_then_the_end_on_each_host(serve: Ser
 
 
 @each_host
+@pytest.mark.full
 async def test_streams_end_when_their_server_does(serve: Serve) -> None:
     """FT-13, in part: uvicorn waits for streams before it shuts the application down; the signal reaches both."""
     server = serve()

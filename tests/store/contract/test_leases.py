@@ -240,6 +240,7 @@ class TestSilence:
         await watch(watcher, clock, LEASE_S - 3)
         assert await state_of(store) == "stalled"
 
+    @pytest.mark.full
     async def test_many_workers_are_silent_at_once(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:

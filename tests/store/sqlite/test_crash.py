@@ -48,6 +48,7 @@ class TestKill:
         assert {summary.session_id for summary in sessions} >= acknowledged.keys()
         assert set(history.values()) == {len(sessions)}
 
+    @pytest.mark.full
     async def test_kill_during_the_first_opening_leaves_a_usable_file(self, tmp_path: Path) -> None:
         """It is killed before each statement of the first opening."""
         subprocess.run(
