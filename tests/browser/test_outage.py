@@ -165,6 +165,7 @@ async def test_the_page_shows_that_reading_is_not_allowed(server: Server, open_p
     await expect(shown.connection).to_have_text("no access")
 
 
+@pytest.mark.full
 async def test_browser_without_a_network_says_so(serve: Serve, open_page: OpenPage, sid: str) -> None:
     """The badge differs from that of a server that does not answer."""
     server = serve()

@@ -339,6 +339,7 @@ async def test_a_job_that_was_never_started_is_cancelled_at_once(
     assert shown.errors == []
 
 
+@pytest.mark.full
 async def test_the_button_needs_a_token_with_the_right(tmp_path: Path, open_page: OpenPage, sid: str) -> None:
     """A reader who enters such a token gets the button, by the cookie."""
     with Server(tmp_path, **CLOSED) as server:

@@ -135,6 +135,7 @@ async def test_eight_tabs_follow_eight_sessions(
 
 
 @pytest.mark.parametrize("host", [SECURE, INSECURE])
+@pytest.mark.full
 async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
 ) -> None:

@@ -285,6 +285,7 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
         ),
     ],
 )
+@pytest.mark.full
 def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:
     """The server is away: the process waits as long as for earlier reports, and logs that once."""
     *lines, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()

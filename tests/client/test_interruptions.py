@@ -212,6 +212,7 @@ def test_a_recording_has_reports_made_during_a_report() -> None:
     assert at > 10
 
 
+@pytest.mark.full
 def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be stopped at any point: it logs, calls transports, and runs the garbage collector."""
     thread_sender.load_http()

@@ -128,6 +128,7 @@ def test_a_session_may_begin_on_one_loop_and_end_on_another(serve: Serve, first:
 
 
 @pytest.mark.parametrize("first", LOOPS)
+@pytest.mark.full
 def test_reports_after_the_end_of_a_loop_are_sent(serve: Serve, first: Loop) -> None:
     """This includes reports that the task had not sent, without a flush."""
     server = serve()

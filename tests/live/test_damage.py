@@ -151,6 +151,7 @@ def overwrite(database: Path, text: bytes, spared: int) -> None:
 
 @pytest.mark.guarantee(14)
 @pytest.mark.parametrize("spared", [pytest.param(0, marks=pytest.mark.full, id="pages"), pytest.param(4, id="texts")])
+@pytest.mark.full
 async def test_damage_found_while_running_is_reported(serve: Serve, spared: int) -> None:
     """FT-16: with garbage amid the database, hit sessions get 503 and a line in the log; the others continue."""
     server = serve(store="sqlite", heartbeat_s=0.3)

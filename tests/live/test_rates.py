@@ -48,6 +48,7 @@ async def report_often(worker: Worker, session_id: str, count: int) -> list[int]
 
 
 @pytest.mark.protocol("P-4.5", "P-16.3")
+@pytest.mark.full
 async def test_a_worker_over_its_rate_is_told_when_to_retry(serve: Serve) -> None:
     """LD-05: at 1.5 times its rate a worker gets everything reported in the end, and another worker is not delayed."""
     server = serve(publish_rate="20/second", publish_token="eager,other")

@@ -202,6 +202,7 @@ async def read_slowly(port: int, until: int) -> tuple[list[Block], float]:
 
 @pytest.mark.guarantee(39)
 @pytest.mark.protocol("P-5.18")
+@pytest.mark.full
 async def test_a_reader_that_fell_behind_gets_a_snapshot_in_place_of_what_it_missed(serve: Serve) -> None:
     """FT-10, in part: it gets far fewer transitions than happened, ends in the true state, and stays live."""
     server = serve(send_timeout_s=60)

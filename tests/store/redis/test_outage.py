@@ -20,6 +20,7 @@ from tests.store.changes import after, apply, created, moved
 from tests.store.redis.conftest import Open
 
 
+@pytest.mark.full
 async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect: Open) -> None:
     """Each fails with the error that says that nothing was changed."""
     server = run_redis("always")
