@@ -140,6 +140,8 @@ def apply(
         return outcome
     before = None if outcome.is_fresh else session
     timed = time_rules.with_time(before, after, outcome.about, command, now, learned)
+    if timed is after:
+        return outcome
     lesson = lesson_of(before, timed, now)
     return Outcome(timed, outcome.event, outcome.steps, outcome.is_fresh, outcome.about, lesson)
 

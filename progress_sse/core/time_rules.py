@@ -60,16 +60,17 @@ def with_time(
 ) -> Session:
     """Return the session with its time after a transition; `about` is the number of the step that it was about."""
     details = after.details
-    former = timing = details.timing
+    timing = details.timing
     if timing is None:
         return after
     if before is not None and before.details.timing is not None:
         timing = _moved_on(timing, before, after, about, command)
     time = _time_of(after, timing, now, learned)
-    floor = timing.floor if time is None else time.percentage
-    has_taught = timing.has_taught or after.progress.status == "completed"
-    timing = Timing(timing.profile, floor, timing.restarted, has_taught)
-    if (time, timing) == (details.time, former):
+    if time is not None and time.percentage != timing.floor:
+        timing = timing._replace(floor=time.percentage)
+    if after.progress.status == "completed" and not timing.has_taught:
+        timing = timing._replace(has_taught=True)
+    if timing is details.timing and time == details.time:
         return after
     details = details._replace(time=time, timing=timing)
     return Session(after.progress._replace(details=details), after.definitions)
@@ -94,9 +95,9 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
         return former and former._replace(percentage=100, finish_at=None)
     if status == "error":
         return former and former._replace(percentage=min(former.percentage, MOST_BEFORE_THE_END), finish_at=None)
-    rest = _rest_of(session, now, learned)
-    if rest is None:
+    if not _is_known(session, learned):
         return None
+    rest = _rest_of(session, now, learned)
     if not rest.bases:  # It is open-ended, and may end now or have further steps.
         return former and former._replace(finish_at=None)
     basis = next(each for each in _BASES if each in rest.bases)
@@ -112,8 +113,25 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
     return Time(max(timing.floor, percentage), finish_at, basis, learned.runs)
 
 
-def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
-    """Return what is left of the steps that have not succeeded; `None` if it is not known of one of them."""
+def _is_known(session: Session, learned: Learned) -> bool:
+    """Return whether there is something to tell what is left of each step that has not succeeded."""
+    steps = session.progress.steps
+    for number, definition in enumerate(session.definitions, start=1):
+        if definition.estimated_ms is not None or (learned.steps and learned.of(definition.name) is not None):
+            continue
+        step = steps.get(number)
+        if step is None or step.status == "error" or (step.status == "running" and _total_of(step) is None):
+            return False
+    return True
+
+
+def _total_of(step: StepProgress) -> int | None:
+    """Return how much the step reports there is to do; `None` if nothing, or it does not say so."""
+    return (step.advance.total or None) if step.advance is not None else None
+
+
+def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
+    """Return what is left of the steps that have not succeeded, of a session of which it is known."""
     steps = session.progress.steps
     declared_ms = spent_ms = 0
     known, running, bases = list[Points](), list[Points | None](), set[TimeBasis]()
@@ -126,19 +144,16 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
         if step is not None and step.status == "running":
             step_spent_ms = elapsed_ms(step.started_at, now)
             left = _left_of_running(step, usual, definition.estimated_ms, step_spent_ms)
-            if left is None:
-                return None
             spent_ms += step_spent_ms
             running.append(left.points)
             bases.add(left.basis)
         elif usual is not None:
             known.append(usual)
             bases.add("history")
-        elif definition.estimated_ms is not None:
+        else:
+            assert definition.estimated_ms is not None
             declared_ms += definition.estimated_ms
             bases.add("declared")
-        else:
-            return None
     if session.details.open_ended and learned.steps:
         names = {definition.name for definition in session.definitions}
         for usual in learned.usual_steps(without=names):
@@ -147,15 +162,18 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
     return _Rest(declared_ms, tuple(known), running, bases, spent_ms)
 
 
-def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int | None, spent_ms: int) -> _Left | None:
+def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int | None, spent_ms: int) -> _Left:
     left = None
     if usual is not None:
         left = _Left(left_after(usual, spent_ms), "history")
     elif declared_ms is not None:
         left = _Left(certain(max(0, declared_ms - spent_ms)), "declared")
-    if step.advance is None or not step.advance.total:
-        return left
-    return _left_at_its_rate(left, step.advance, step.advance.total, spent_ms)
+    units = _total_of(step)
+    if units is not None:
+        assert step.advance is not None
+        return _left_at_its_rate(left, step.advance, units, spent_ms)
+    assert left is not None
+    return left
 
 
 def _left_at_its_rate(left: _Left | None, advance: StepAdvance, units: int, spent_ms: int) -> _Left:

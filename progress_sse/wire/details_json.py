@@ -2,16 +2,21 @@
 
 import json
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link, Time, Timing
 from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
+_SHOWN: Final = Details._fields.index("requests") + 1
+"""How many fields readers see: the first ones."""
+
+_NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
+
 
 def shown_details(details: Details) -> dict[str, object]:
     """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
-    if details is NO_DETAILS:
+    if details[:_SHOWN] == _NOTHING_SHOWN:
         return {}
     shown: dict[str, object] = {}
     if details.title is not None:

@@ -29,6 +29,7 @@ from progress_sse.api.request_body import read_body
 from progress_sse.api.router import SESSION_PATH, Endpoint, Route
 from progress_sse.api.update_commands import UpdateContext, command_of
 from progress_sse.api.update_models import UpdateBody
+from progress_sse.core.model import StepDefinition
 from progress_sse.server.uvicorn_server import COLLECTOR_THRESHOLDS, make_config, own_protocol
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
@@ -122,7 +123,7 @@ async def running() -> AsyncIterator[ProgressService]:
     service = ProgressService(load_settings(store="memory://"))
     await service.start()
     for number in range(SESSIONS):
-        await service.store.create_session(f"s{number}", 1)
+        await service.store.create_session(f"s{number}", steps=[StepDefinition("s")])
         await service.store.start_step(f"s{number}", 1)
     try:
         yield service
