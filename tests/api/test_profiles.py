@@ -109,6 +109,25 @@ async def test_a_run_teaches_once_what_was_started_once(runs: Runs) -> None:
     assert (learned["runs"], [each["name"] for each in learned["steps"]]) == (5, ["Build"])
 
 
+@pytest.mark.protocol("P-23.30")
+async def test_a_start_that_the_server_moved_teaches_nothing(runs: Runs) -> None:
+    """The server was away as the job began, so the duration is cut; that of the next step is whole."""
+    updates: list[dict[str, Any]] = [
+        {"action": "start", "step": 1, "ago_ms": 60_000},
+        {"action": "complete", "step": 1},
+        {"action": "start", "step": 2},
+        {"action": "complete", "step": 2},
+    ]
+    for number in range(5):
+        path = f"/api/progress/late-{number}"
+        await runs.client.put(path, json=nightly("Import", "Build"))
+        for update in updates:
+            assert (await runs.client.post(f"{path}/update", json=update)).status_code == 200
+    runs.clock.advance(STALE_S)
+    learned = (await runs.client.get(LEARNED)).json()
+    assert (learned["runs"], [each["name"] for each in learned["steps"]]) == (5, ["Build"])
+
+
 @pytest.mark.protocol("P-23.27")
 async def test_what_was_learned_can_be_forgotten(runs: Runs) -> None:
     """At once, and as often as one likes; other profiles stay."""
