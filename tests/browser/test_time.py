@@ -20,7 +20,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 EMBEDDING = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>embedding</title>
 <script type="module" src="/web/define.js"></script>
-<main><h1>Jobs</h1><progress-steps session="{sid}" profile="nightly" timeline></progress-steps></main>"""
+<main><h1>Jobs</h1><progress-steps session="{sid}" timeline></progress-steps></main>"""
 
 LEARNED = [
     {"name": "Import", "learned": {"runs": 6, "p50_ms": 20 * MINUTE_MS, "p90_ms": 30 * MINUTE_MS}},
@@ -98,7 +98,7 @@ async def test_a_job_of_unknown_length_shows_no_number(
 async def test_earlier_runs_are_shown_behind_the_steps(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, usually: str, words: re.Pattern[str]
 ) -> None:
-    """What a profile has learned is asked once. Its steps are segments, and the timeline and its table have them."""
+    """What was learned of the session's steps is asked once. Its steps are segments, and the timeline and its table have them."""
     state = await started(worker, sid)
     state["time"] = time_of(state, 10, 60, 80)
     html = EMBEDDING.format(sid=sid, lang=lang)
@@ -113,7 +113,7 @@ async def test_earlier_runs_are_shown_behind_the_steps(
     await expect(shown.part("message").first).to_have_text("row 1000")
     await shown.page.clock.fast_forward(31 * MINUTE_MS)
     await expect(shown.part("time-left")).to_have_text(words)
-    assert [each for each in session.requests if "steps" in each] == ["GET /steps?profile=nightly"]
+    assert [each for each in session.requests if "steps" in each] == [f"GET /steps?session_id={sid}"]
     assert await axe_violations(shown) == []
 
 
