@@ -63,11 +63,13 @@ async def test_the_bar_moves_by_time(server: Server, worker: Worker, open_page: 
 
     await clock.fast_forward(20 * MINUTE_MS)
     await expect(shown.bar).to_have_text("50%")
-    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
-    await expect(region).to_have_text("50 percent, taking longer than usual")
+    await expect(shown.part("time-left")).to_have_text("taking longer than expected")
+    await expect(region).to_have_text("50 percent, taking longer than expected")
     await session.change(time=time_of(session.state, 90, 73, 75))
     await expect(shown.bar).to_have_text("90%")
     await expect(shown.part("time-left")).to_have_text(re.compile("^usually [34].[56] min left$"))
+    await clock.fast_forward(10 * MINUTE_MS)
+    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
     await session.change(status="completed", time=session.state["time"] | {"percentage": 100, "finish_at": None})
     await expect(shown.bar).to_have_text("100%")
     await expect(shown.part("time-left")).to_be_empty()
@@ -89,14 +91,14 @@ async def test_a_job_of_unknown_length_shows_no_number(
 
 
 @pytest.mark.parametrize(
-    ("lang", "usually", "words"),
+    ("lang", "columns", "words"),
     [
-        ("en", "Usually", re.compile("^usually 40.4[89] min left$")),
-        pytest.param("ja", "通常", re.compile("^通常、残り40.4[89] ?分$"), marks=pytest.mark.full),
+        ("en", ["Usually", "Expected"], re.compile("^usually 40.4[89] min left$")),
+        pytest.param("ja", ["通常", "予定"], re.compile("^通常、残り40.4[89] ?分$"), marks=pytest.mark.full),
     ],
 )
 async def test_earlier_runs_are_shown_behind_the_steps(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, usually: str, words: re.Pattern[str]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, columns: list[str], words: re.Pattern[str]
 ) -> None:
     """What was learned of the session's steps is asked once. Its steps are segments, and the timeline and its table have them."""
     state = await started(worker, sid)
@@ -106,8 +108,10 @@ async def test_earlier_runs_are_shown_behind_the_steps(
     shown = session.shown
     await expect(shown.page.locator(".segment-end")).to_have_count(1)
     await expect(shown.page.locator(".timeline-chart .usual")).to_have_count(1)
-    await expect(shown.page.locator(".timeline-legend")).to_be_visible()
-    assert (await texts(shown, "th"))[-1] == usually
+    legends, hidden = shown.page.locator(".timeline-legend"), shown.page.locator("th[hidden]")
+    await expect(legends.locator("visible=true")).to_have_count(1)
+    assert (await texts(shown, "th"))[-2:] == columns
+    await expect(hidden).to_have_text(columns[1:])
     state["steps"][0]["message"] = "row 1000"
     await session.change(time=time_of(state, 40, 60, 80))
     await expect(shown.part("message").first).to_have_text("row 1000")

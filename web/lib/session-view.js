@@ -252,7 +252,7 @@ export class SessionView {
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
-    const news = this.#news.next(state, { words, isLate: left === "longer" });
+    const news = this.#news.next(state, { words, isLate: typeof left === "string" });
     if (news) this.#announce(news);
     this.#drawn = state;
     this.#options.ondraw?.(data);
