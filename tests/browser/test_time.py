@@ -100,7 +100,7 @@ async def test_a_job_of_unknown_length_shows_no_number(
 async def test_earlier_runs_are_shown_behind_the_steps(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, columns: list[str], words: re.Pattern[str]
 ) -> None:
-    """What was learned of the session's steps is asked once. Its steps are segments, and the timeline and its table have them."""
+    """What was learned is asked once. The steps are segments, and the timeline and its table have their usual times."""
     state = await started(worker, sid)
     state["time"] = time_of(state, 10, 60, 80)
     html = EMBEDDING.format(sid=sid, lang=lang)

@@ -2,10 +2,11 @@
 
 from starlette.requests import Request
 
+from progress_sse.api.learned import learned_of, learned_of_session
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
 from progress_sse.api.request_parts import id_in_query, profile_in_path, query_of
 from progress_sse.api.rights import has_right
-from progress_sse.core.errors import InvalidRequestError, StoreUnavailableError
+from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.workflows import DEFAULT, profile_of
@@ -42,26 +43,14 @@ async def _steps_of_session(service: ProgressService, request: Request, session_
     record = await service.store.load(session_id)
     if record is None:
         return _list((), NOTHING_LEARNED)
-    timing = record.session.details.timing
-    profile = None if timing is None else timing.profile
-    return _list(record.session.definitions, await _learned(service, profile))
+    return _list(record.session.definitions, await learned_of_session(service, record))
 
 
 async def _steps_of_workflow(service: ProgressService, request: Request, workflow: str | None) -> Reply:
     definitions = service.store.workflows.named(DEFAULT if workflow is None else workflow)
     profile = profile_of(None, workflow)
     may_read = profile is not None and await has_right(service, request, "read", profile)
-    return _list(definitions, await _learned(service, profile if may_read else None))
-
-
-async def _learned(service: ProgressService, profile: str | None) -> Learned:
-    """Return what was learned of a profile; nothing where the store does not say so: the steps are known without it."""
-    if profile is None:
-        return NOTHING_LEARNED
-    try:
-        return await service.store.learned(profile)
-    except StoreUnavailableError:
-        return NOTHING_LEARNED
+    return _list(definitions, await learned_of(service, profile if may_read else None))
 
 
 def _list(definitions: tuple[StepDefinition, ...], learned: Learned) -> Reply:
