@@ -115,7 +115,7 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
     rest = _rest_of(session, now, learned)
     if not rest.bases:  # It is open-ended, and may end now or have further steps.
         return former and former._replace(finish_at=None)
-    basis = next(each for each in _BASES if each in rest.bases)
+    basis = min(rest.bases, key=_BASES.index)
     running = [points for points in rest.running if points is not None]
     if len(running) < len(rest.running):
         return Time(timing.floor, None, basis, learned.runs)
@@ -149,7 +149,9 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
     """Return what is left of the steps that have not succeeded, of a session of which it is known."""
     steps = session.progress.steps
     declared_ms = spent_ms = 0
-    known, running, bases = list[Points](), list[Points | None](), set[TimeBasis]()
+    known: list[Points] = []
+    running: list[Points | None] = []
+    bases: set[TimeBasis] = set()
     for number, definition in enumerate(session.definitions, start=1):
         step = steps.get(number)
         if step is not None and step.status == "success":
