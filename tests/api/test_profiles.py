@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -10,9 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
+from progress_sse.cli.usual_times import UsualTimesRequest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
+from progress_sse.story.session_state import checked
 from tests.api.conftest import Connect
 from tests.api.problems import assert_problem
 from tests.api.profile_runs import LEARNED, STALE_S, Runs, nightly
@@ -95,6 +98,17 @@ async def test_the_steps_of_a_session_have_what_was_learned(runs: Runs) -> None:
     head = await runs.client.head(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == response.headers["content-length"]
+
+
+async def test_a_follower_gets_what_was_learned(runs: Runs) -> None:
+    """Once the server uses it."""
+    [state] = (await runs.run(60, count=6, **nightly("Import")))[-1:]
+    runs.client.event_hooks = {}  # They read each answer, which a follower does itself.
+    known = asyncio.get_running_loop().create_future()
+    UsualTimesRequest(runs.client, "run-6", known.set_result).update(checked(state, "run-6"))
+    usual = await asyncio.wait_for(known, 20)
+    assert list(usual) == ["Import"]
+    assert 51_000 < usual["Import"] < 69_000
 
 
 async def test_the_steps_of_a_session_without_a_profile_have_nothing_learned(runs: Runs) -> None:
