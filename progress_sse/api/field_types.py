@@ -165,7 +165,11 @@ class LineSpec(BaseModel):
 
 
 def _as_line(value: object) -> object:
-    return {"text": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"text": value}
+    if not isinstance(value, dict | LineSpec):
+        raise ValueError("is neither a text nor an object")
+    return value
 
 
 LineOrText = Annotated[LineSpec, BeforeValidator(_as_line, json_schema_input_type=Text | LineSpec)]
