@@ -252,6 +252,7 @@ class LineFeed:
 
     def _on_read(self, stored: StoredLines | None) -> None:
         self._has_read = True
+        self._channel.flush()
         if stored is None or stored.epoch != self._epoch:
             self.flush()
             self._begin(stored)
