@@ -95,6 +95,7 @@ class TestTheStep:
 class TestTheLines:
     """What they become."""
 
+    @pytest.mark.protocol("P-24.2")
     def test_a_text_with_line_ends_becomes_several(self) -> None:
         """Each with its level and time; the end of the last line begins no further one."""
         line = NewLine("a\r\n\nb\rc\n", "error", 1000)

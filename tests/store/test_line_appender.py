@@ -124,9 +124,7 @@ class TestOrder:
         with pytest.raises(StoreUnavailableError):
             await store.apply("s", lines("a"))
 
-    async def test_lines_wait_for_a_commit_that_is_under_way(
-        self, slow_store: ProgressStore
-    ) -> None:
+    async def test_lines_wait_for_a_commit_that_is_under_way(self, slow_store: ProgressStore) -> None:
         """They were accepted after it."""
         backend = slow_store.backend
         assert isinstance(backend, SlowBackend)
@@ -238,6 +236,7 @@ class TestCompetition:
         assert await texts(store) == ["a"]
 
 
+@pytest.mark.protocol("P-24.9")
 async def test_lines_are_signs_of_life(clock: ManualClock) -> None:
     """Of the attempt that holds the lease of their step; a stalled one is live again, as with any report."""
     store = ProgressStore(MemoryBackend(StorageLimits()), clock=clock)

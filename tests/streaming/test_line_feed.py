@@ -146,6 +146,7 @@ class TestFirst:
         assert [label(frame) for _, batch in plain.take(ROOM_BYTES) for frame in batch.frames] == ["snapshot@1"]
         assert not plain.has_waiting
 
+    @pytest.mark.protocol("P-24.15")
     async def test_the_newest_ones(self, store: ProgressStore, hub: Hub) -> None:
         """So many, or as many as fit."""
         for _ in range(3):
@@ -369,6 +370,7 @@ class TestTheEnd:
 class TestSlowReaders:
     """A reader that does not keep up."""
 
+    @pytest.mark.protocol("P-24.17")
     async def test_gets_the_newest_lines_in_place_of_others(
         self, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:

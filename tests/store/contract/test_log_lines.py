@@ -119,6 +119,7 @@ class TestAppend:
         assert {each[-1] for each in kept[::2]} == {"a"}
 
 
+@pytest.mark.protocol("P-24.5")
 class TestLimits:
     """The ring keeps exactly the newest lines that fit."""
 
@@ -183,6 +184,7 @@ class TestKeys:
         assert find_digest(keys, keys[16:48]) is None
 
 
+@pytest.mark.protocol("P-24.5", "P-24.6")
 class TestLife:
     """Lines live as long as their session."""
 
