@@ -43,12 +43,13 @@ class RedisLines:
         self._executor = executor
         self._limits = limits
         self._lifetime_ms = lifetime_ms
+        # By the names of their keys, which tell nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._followed: dict[str, _FollowedLog] = {}
 
     async def append(self, keys: SessionKeys, common: Sequence[Argument], append: LineAppend) -> Sequence[str | None]:
         """Append lines; see `Backend.append_lines`. `common` are the first arguments of each script of a session."""
-        seen = self._seen.get(append.session_id, ("", 0))
+        seen = self._seen.get(keys.lines, ("", 0))
         arguments = [
             secrets.token_hex(_TOKEN_BYTES),
             *append.expected,
@@ -71,29 +72,27 @@ class RedisLines:
             ]
             numbered = [NumberedLine(n, data) for n, data in enumerate(lines, last - len(lines) + 1)]
             stored = StoredLines(append.expected.epoch, first, last, numbered)
-            self._note(append.session_id, stored)
+            self._note(keys, stored)
             if lines:
                 self._notify(keys.line_channel, stored)
         return digests
 
-    async def read(
-        self, session_id: str, keys: SessionKeys, common: Sequence[Argument], after: int
-    ) -> StoredLines | None:
+    async def read(self, keys: SessionKeys, common: Sequence[Argument], after: int) -> StoredLines | None:
         """Return lines; see `Backend.read_lines`."""
-        seen = self._seen.get(session_id, ("", 0))
+        seen = self._seen.get(keys.lines, ("", 0))
         reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
         epoch, last, first, entries = reply.value
         if not epoch:
             return None
         lines = [NumberedLine(int(name.partition(b"-")[0]), data) for name, (_, data) in entries]
         stored = StoredLines(epoch.decode(), first, last, lines)
-        self._note(session_id, stored)
+        self._note(keys, stored)
         return stored
 
-    def _note(self, session_id: str, stored: StoredLines) -> None:
+    def _note(self, keys: SessionKeys, stored: StoredLines) -> None:
         """Remember the newest line: if the store has fewer one day, it has gone back in time."""
-        self._seen[session_id] = stored.epoch, stored.last
-        self._seen.move_to_end(session_id)
+        self._seen[keys.lines] = stored.epoch, stored.last
+        self._seen.move_to_end(keys.lines)
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
 
