@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.service import ProgressService
+from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import PageCursor, SessionSummary, StorageLimits
 from progress_sse.streaming import lists as lists_module
 from progress_sse.streaming import subscriber as subscriber_module
+from progress_sse.streaming.body_writer import extensions
+from progress_sse.streaming.event_stream import StreamRequest
 from progress_sse.streaming.hub import Hub
 from progress_sse.wire.sse import StreamDecoder, decode_event
+from tests.clock import ManualClock
 from tests.harness.list_fold import WINDOW, ListFold
 from tests.harness.serving import eventually
+from tests.harness.tokens import KEY
 from tests.streaming.client import Client
 from tests.streaming.recorder import DEADLINE_S
 from tests.streaming.service import Service
@@ -47,16 +53,17 @@ class UnsureBackend(MemoryBackend):
         self.list_reads += 1
         found = await super().list_summaries(wanted, limit, after)
         await self.gate.wait()
-        return self._unless_away(found)
+        self._check_there()
+        return found
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         self.reads.append(session_ids)
-        return self._unless_away(await super().load_summaries(session_ids))
+        self._check_there()
+        return await super().load_summaries(session_ids)
 
-    def _unless_away(self, found: Any) -> Any:
+    def _check_there(self) -> None:
         if self.is_away:
             raise StoreUnavailableError
-        return found
 
     @property
     def listeners(self) -> list[Any]:
@@ -96,6 +103,15 @@ class ListReader:
                 assert frame.id_bytes == 0
                 self.events.append(name)
                 self.fold.apply(name, json.loads(data))
+
+    async def until(self, is_so: Callable[[ListFold], bool]) -> None:
+        """Take what comes, until the fold is so."""
+
+        def is_so_now() -> bool:
+            self.take()
+            return is_so(self.fold)
+
+        await eventually(is_so_now, DEADLINE_S)
 
     def knows(self, **statuses: str) -> bool:
         self.take()
@@ -277,7 +293,7 @@ async def test_a_gap_that_opens_in_the_window_is_filled(hub: Hub, store: Progres
     assert reader.fold.has_more
     assert "alice-001" not in reader.fold.entries
     await store.delete_session("alice-050")
-    await eventually(lambda: reader.take() or "alice-001" in reader.fold.entries, DEADLINE_S)
+    await reader.until(lambda fold: "alice-001" in fold.entries)
     assert len(reader.fold.entries) == WINDOW
 
 
@@ -291,9 +307,9 @@ async def test_a_reader_that_lags_gets_a_new_list(
         await store.create_session(f"alice-{number}", 1)
     other = ListReader(hub)
     await other.subscribe(ALICE)
-    await eventually(lambda: other.take() or len(other.fold.entries) == 50, DEADLINE_S)
+    await other.until(lambda fold: len(fold.entries) == 50)
     assert reader.subscriber.queued_bytes <= 6000
-    await eventually(lambda: reader.take() or reader.fold.newest == other.fold.newest, DEADLINE_S)
+    await reader.until(lambda fold: fold.newest == other.fold.newest)
     assert reader.events.count("list") == 2
     assert hub.counts.resyncs["behind"] == 1
 
@@ -320,3 +336,35 @@ async def test_a_stream_of_a_list_never_ends_by_itself(directly: bool) -> None:
     await client.end()
     assert service.hub.lists.count == 0
     assert service.streams.ended["drained"] == 1
+
+
+async def test_streams_of_lists_take_places_as_others_do() -> None:
+    """One too many is told to come later; a caller's own limit counts them, too."""
+    service = Service()
+    clients = [Client() for _ in range(4)]
+    for client in clients[:3]:
+        service.connect(client, directly=True, wanted=ALICE)
+    await eventually(lambda: all(b"event: list" in client.body for client in clients[:3]), DEADLINE_S)
+    service.connect(clients[3], "alice-1", directly=True)
+    await clients[3].end()
+    assert clients[3].body == b"retry: 30000\n\n"
+    assert service.streams.refusals == {"streams-full": 1}
+
+
+async def test_the_stream_of_a_list_ends_with_its_token() -> None:
+    """Even where reading needs none: the list does."""
+    clock = ManualClock()
+    settings = load_settings(store="memory://", token_key=KEY, max_streams_per_caller=1)
+    service = ProgressService(settings, clock=clock)
+    await service.start()
+    expires_at = clock.now().timestamp() + 5
+    request = StreamRequest({}, False, False, expires_at, "a caller", wanted=ALICE)
+    client = Client()
+    scope = {"type": "http", "method": "GET", "extensions": extensions(client)}
+    await service.streams.respond(request)(scope, client.receive, client.send)
+    await client.wait_until(lambda: b"event: list" in client.body)
+    assert service.streams.respond(request).body == b"retry: 30000\n\n"  # type: ignore[attr-defined]
+    clock.advance(6)
+    await client.end()
+    assert service.streams.ended == {"expired": 1}
+    await service.aclose()
