@@ -15,7 +15,7 @@ pytestmark = [serve_only, pytest.mark.full]
 
 
 @pytest.mark.guarantee("O")
-@pytest.mark.protocol("P-25.9")
+@pytest.mark.protocol("P-25.14")
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_a_list_stream_ends_in_what_the_list_says(serve: Serve, store: str) -> None:
     """After random changes of many sessions."""

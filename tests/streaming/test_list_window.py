@@ -120,6 +120,7 @@ def test_older_sessions_are_forgotten_at_last() -> None:
     reader.check()
 
 
+@pytest.mark.protocol("P-25.14")
 @pytest.mark.parametrize("seed", range(20))
 def test_a_reader_ends_in_what_the_list_says(seed: int) -> None:
     """Over random changes, some of which the window misses until it reads the list again."""

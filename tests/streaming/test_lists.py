@@ -161,6 +161,7 @@ async def test_a_reader_gets_the_list_and_then_what_happens(reader: ListReader, 
     assert reader.events.count("list") == 1
 
 
+@pytest.mark.protocol("P-25.7", "P-25.8")
 async def test_a_session_that_changes_often_is_told_four_times_a_second(
     reader: ListReader, store: ProgressStore, backend: UnsureBackend
 ) -> None:
@@ -283,6 +284,7 @@ async def test_what_a_store_forgets_silently_is_noticed(
         await reader.until_it_knows(alice_2="pending")
 
 
+@pytest.mark.protocol("P-25.10")
 async def test_a_gap_that_opens_in_the_window_is_filled(hub: Hub, store: ProgressStore) -> None:
     """The next older session moves up."""
     for number in range(WINDOW + 2):
@@ -297,6 +299,7 @@ async def test_a_gap_that_opens_in_the_window_is_filled(hub: Hub, store: Progres
     assert len(reader.fold.entries) == WINDOW
 
 
+@pytest.mark.protocol("P-25.12")
 async def test_a_reader_that_lags_gets_a_new_list(
     store: ProgressStore, hub: Hub, reader: ListReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +317,7 @@ async def test_a_reader_that_lags_gets_a_new_list(
     assert hub.counts.resyncs["behind"] == 1
 
 
+@pytest.mark.protocol("P-25.11", "P-25.13")
 @pytest.mark.parametrize("directly", [True, False], ids=["directly", "by ASGI"])
 async def test_a_stream_of_a_list_never_ends_by_itself(directly: bool) -> None:
     """Its events have no ids; it counts as a stream, and goes with its client."""

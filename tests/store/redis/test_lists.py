@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -39,7 +40,8 @@ class Index:
 
     @property
     def sets(self) -> list[str]:
-        return [key.decode() for key in self.client.zrange(f"{self._others}:b", 0, -1)]
+        keys: Any = self.client.zrange(f"{self._others}:b", 0, -1)
+        return [key.decode() for key in keys]
 
     def sizes(self) -> dict[str, int]:
         """How many entries the index has, and each set."""
@@ -83,7 +85,7 @@ async def test_a_lost_race_leaves_nothing_in_the_way(backend: RedisBackend) -> N
 
 
 async def test_a_late_removal_spares_a_later_entry(
-    server: RedisServer, connect: Open, backend: RedisBackend, tmp_path: Path
+    server: RedisServer, connect: Open, backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that removed a label is held up before it takes the session out of the label's set."""
     other = await connect(server)
@@ -91,11 +93,11 @@ async def test_a_late_removal_spares_a_later_entry(
     without = labelled(moved(record, 1), {})
     settle, held = backend._index.settle, asyncio.Event()  # noqa: SLF001 - the moment between two commands
 
-    async def settle_later(*args: object) -> None:
+    async def settle_later(*args: Any) -> None:
         await held.wait()
-        await settle(*args)  # type: ignore[arg-type]  # as they came
+        await settle(*args)
 
-    backend._index.settle = settle_later  # type: ignore[method-assign]  # noqa: SLF001 - likewise
+    monkeypatch.setattr(backend._index, "settle", settle_later)  # noqa: SLF001 - likewise
     committing = asyncio.create_task(backend.commit(without))
     await eventually_at(other, after(without))
     again = labelled(moved(after(without), 2), LABELS)
@@ -128,7 +130,7 @@ async def test_stray_entries_are_passed_over_and_cleaned_up(
         await apply(backend, labelled(moved(record, 2), {}))
         assert await ids(backend, wanted(a="1")) == []
         await backend.expire("3", lambda _summary: False)
-        assert [member.decode() for member in client.zrange(label, 0, -1)] == [set_member(T0, "s", 9)]
+        assert client.zrange(label, 0, -1) == [set_member(T0, "s", 9).encode()]
         assert client.zcard(index.unfinished) == 1
 
 
