@@ -100,6 +100,7 @@ RIGHTS = [
 ]
 
 
+@pytest.mark.guarantee("P")
 @pytest.mark.protocol("P-25.2")
 @pytest.mark.parametrize(("claims", "prefix", "is_allowed"), RIGHTS)
 async def test_a_token_lists_what_its_prefixes_cover(
@@ -174,3 +175,10 @@ async def test_an_embedder_follows_a_list() -> None:
         labelled = hub.subscribe_to_list(labels={"k": "v"})
         assert [each["session_id"] for each in (await anext(labelled)).data["sessions"]] == ["alice-2"]
     assert [event async for event in labelled] == []
+
+
+async def test_lists_count_as_reads(connect: Connect) -> None:
+    """So a tenant who may list cannot do so without a limit; a stream is told to come later."""
+    async with connect(read_rate="2/hour") as client:
+        assert [(await client.get("/api/progress?prefix=a")).status_code for _ in range(3)] == [200, 200, 429]
+        assert (await client.get("/api/events?prefix=a")).text == "retry: 30000\n\n"
