@@ -32,6 +32,10 @@ class CallbackAuthorizer:
                 raise ForbiddenError
         return UNCONDITIONAL
 
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the function allows to list sessions; it finds the prefix in the query of the request."""
+        return await self.check(request, "list", None)
+
     async def identify(self, request: Request) -> Authorization:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError

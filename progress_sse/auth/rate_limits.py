@@ -112,6 +112,10 @@ class RateLimitedAuthorizer:
             request, action, self._authorizer.check(request, action, *session_ids, ticket=ticket), count
         )
 
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the request may list these sessions, which counts as reading; see `check`."""
+        return await self._counted(request, "read", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
+
     async def _counted(
         self, request: Request, action: Action, checked: Awaitable[Authorization], count: int
     ) -> Authorization:

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from progress_sse.store.types import ChangedSession, ChangesListener, Notification
+
 
 class AboutSession(Protocol):
     """A notification about one session."""
@@ -42,3 +44,32 @@ class ListenerRegistry(Generic[N]):
         """Call the listeners of the notification's session."""
         for listener in tuple(self._listeners.get(notification.session_id, ())):
             listener(notification)
+
+
+class ChangeListeners(ListenerRegistry[Notification]):
+    """The listeners to the changes of each session, and those to the changes of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_all: list[ChangesListener] = []
+
+    def add_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of the changes of all sessions from now on."""
+        self._of_all.append(listener)
+
+    def remove_from_all(self, listener: ChangesListener) -> None:
+        """Remove a listener of all sessions; one that was not added is no error."""
+        if listener in self._of_all:
+            self._of_all.remove(listener)
+
+    def clear(self) -> None:
+        """Remove all listeners."""
+        super().clear()
+        self._of_all.clear()
+
+    def notify(self, notification: Notification) -> None:
+        """Call the listeners of the notification's session, and those of all."""
+        super().notify(notification)
+        for listen in tuple(self._of_all):
+            record = notification.record
+            listen(ChangedSession(notification.session_id, None if record is None else record.status))

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from progress_sse.core.model import Position
-from progress_sse.streaming.channel import Channel, Subscription
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_batch import LineBatch
+from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Subscriber:
         session_count: int,
         on_wake: Callable[[], None],
         counts: DeliveryCounts,
-        release: Callable[[Channel], None],
+        release: Callable[[Publisher], None],
         *,
         reads_lines: bool = False,
     ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.api.detail_refusals import actions, attempts, descriptions, names, parts, unknown_keys
+from tests.api.list_refusals import lists
 from tests.api.log_refusals import line_queries, lines
 from tests.api.refusal import (
     BODIES,
@@ -324,7 +325,7 @@ REFUSALS = {
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
         *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles),
-        *(lines, line_queries),
+        *(lines, line_queries, lists),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -14,12 +14,13 @@ from typing import Final
 from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import commit_all
 from progress_sse.store.leases import LocalLeases
-from progress_sse.store.listeners import ListenerRegistry
+from progress_sse.store.listeners import ChangeListeners, ListenerRegistry
 from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import histories, log_lines, queries
+from progress_sse.store.sqlite import histories, list_queries, log_lines, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.log_lines import LineWrite
@@ -27,6 +28,7 @@ from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
     Change,
+    ChangesListener,
     Listener,
     LogEntry,
     Notification,
@@ -51,6 +53,8 @@ PURGE_DELAY_S: Final = 2.0
 class SqliteBackend:
     """Keeps sessions in a SQLite database, which only one process may use at a time."""
 
+    forgets_silently = False
+
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
         """Name the file; it is created by `open` if there is none.
 
@@ -68,7 +72,7 @@ class SqliteBackend:
         self._reader: SqliteReader
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
-        self._listeners = ListenerRegistry[Notification]()
+        self._listeners = ChangeListeners()
         self._line_listeners = ListenerRegistry[LineNotification]()
         self.leases = LocalLeases()
         self._purge_timer: asyncio.TimerHandle | None
@@ -258,12 +262,25 @@ class SqliteBackend:
         """Undo `listen`."""
         self._listeners.remove(session_id, listener)
 
+    async def listen_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of the changes of all sessions."""
+        self._listeners.add_to_all(listener)
+
+    def unlisten_to_all(self, listener: ChangesListener) -> None:
+        """Undo `listen_to_all`."""
+        self._listeners.remove_from_all(listener)
+
     async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         self._check_open()
-        return await self._reader.read(queries.list_summaries, status, limit, after)
+        return await self._reader.read(list_queries.list_summaries, wanted, limit, after)
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Backend.load_summaries`."""
+        self._check_open()
+        return await self._reader.read(list_queries.load_summaries, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""

@@ -13,13 +13,14 @@ the rows of `keys` that refer to it hold a text that a client sent.
 A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
 Format 4 has neither.
 
-The log lines of sessions are in the tables of ``line_tables``, which format 5 does not have.
+The log lines of sessions are in the tables of ``line_tables``, and the index of labels and status is that of
+``label_index``; format 5 has neither.
 """
 
 import sqlite3
 from typing import Final
 
-from progress_sse.store.sqlite import line_tables
+from progress_sse.store.sqlite import label_index, line_tables
 from progress_sse.store.types import fingerprint, new_epoch
 
 APPLICATION_ID: Final = 0x50534531
@@ -83,7 +84,7 @@ _HISTORY_TABLES: Final = (
 )
 
 SCHEMA: Final = (
-    # `updated_at` and `status` have no index, since every transition would have to write it.
+    # `updated_at` has no index, since every transition would have to write it.
     """
     CREATE TABLE sessions (
         life INTEGER PRIMARY KEY,
@@ -128,6 +129,7 @@ SCHEMA: Final = (
     *_KEY_TABLES,
     *_HISTORY_TABLES,
     *line_tables.TABLES,
+    *label_index.TABLES,
 )
 
 _UPGRADE_OF_2: Final = (
@@ -145,12 +147,12 @@ _UPGRADE_OF_2: Final = (
 _TABLES_OF_2: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
 _TABLES_OF_4: Final = _TABLES_OF_2 | {"keyrings"}
 _TABLES_OF_5: Final = _TABLES_OF_4 | {"profiles", "cells"}
-_TABLES: Final = _TABLES_OF_5 | line_tables.TABLE_NAMES
+_TABLES: Final = _TABLES_OF_5 | line_tables.TABLE_NAMES | {"labels"}
 
 TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES_OF_4, 4: _TABLES_OF_4, 5: _TABLES_OF_5, VERSION: _TABLES}
 """The tables of each format that can be used; see `upgrade`."""
 
-_UPGRADES: Final = ((2, _UPGRADE_OF_2), (4, _HISTORY_TABLES), (5, line_tables.TABLES))
+_UPGRADES: Final = ((2, _UPGRADE_OF_2), (4, _HISTORY_TABLES), (5, (*line_tables.TABLES, *label_index.TABLES)))
 """Statements for stores of up to each format."""
 
 
@@ -176,6 +178,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     for newest, statements in _UPGRADES:
         for statement in statements if version <= newest else ():
             connection.execute(statement)
+    label_index.fill(connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
