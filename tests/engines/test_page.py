@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.following import work
-from tests.browser.traffic import polls
+from tests.browser.following import HOLDS_A_STREAM, work
+from tests.browser.traffic import STREAM, polls
+from tests.engines.browser import DEADLINE_S
 from tests.engines.conftest import OpenTab
-from tests.engines.pages import write_element_page
+from tests.engines.pages import write_element_page, write_following_page
 from tests.harness.chaos import ChaosProxy
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server, Worker, eventually
 
 pytestmark = [pytest.mark.full, pytest.mark.alone]
 
 SIGNS = "[...document.querySelectorAll('#step-list > li')].map((step) => step.textContent.trim()[0]).join('')"
 """The sign of each step."""
+
+TRACKER_IS_LIVE = "window.tracker?.state === 'live'"
+"""Also while the page before is still shown."""
 
 IN_ELEMENT = "document.querySelector('progress-steps').shadowRoot.querySelector"
 
@@ -75,16 +79,18 @@ async def test_a_reader_cancels_a_session(server: Server, worker: Worker, open_t
 
 
 async def test_a_page_that_was_left_is_right_again_after_the_way_back(
-    server: Server, worker: Worker, open_tab: OpenTab, sid: str
+    proxy: ChaosProxy, pages: Path, worker: Worker, open_tab: OpenTab, sid: str
 ) -> None:
-    """It shows what happened meanwhile, and streams on, whether or not the browser has kept it."""
-    tab = await open_tab(f"{server.url}/s/{sid}")
-    await work(worker, sid, 1)
-    await tab.until_text("#progress-bar", "14%")
-    await tab.go(f"{server.url}/livez")
-    await work(worker, sid, 2)
-    await tab.go_back()
-    await tab.until_text("#progress-bar", "28%")
-    await tab.until_text("#connection", "live")
-    await work(worker, sid, 3)
-    await tab.until_text("#progress-bar", "42%")
+    """It shows what happened meanwhile, and streams on by one connection, whether or not the browser has kept it."""
+    tab = await open_tab(f"http://localhost:{proxy.port}{write_following_page(pages, sid)}")
+    await tab.until(TRACKER_IS_LIVE)
+    for step, text in ((1, "running 14%"), (2, "running 28%"), (3, "running 42%")):
+        await work(worker, sid, step)
+        await tab.until_text("#state", text)
+        await tab.go(f"http://localhost:{proxy.port}/livez")
+        await tab.go_back()
+        await tab.until(f"{TRACKER_IS_LIVE} && {HOLDS_A_STREAM}")
+    await work(worker, sid, 4)
+    await tab.until_text("#state", "running 57%")
+    await eventually(lambda: proxy.busy_with(STREAM) == 1, DEADLINE_S)
+    assert await tab.evaluate("sources.filter(({readyState}) => readyState !== EventSource.CLOSED).length") == 1
