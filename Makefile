@@ -22,6 +22,9 @@ SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhtt
 # The same for the full run alone: Go, and its clients of event streams.
 CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev
 
+# Likewise, the browsers beside Chromium: Firefox, and WebKit with a screen for its windows.
+ENGINES := firefox-esr package:webkitgtk-webdriver package:xvfb
+
 # Likewise, what reads the files of docs/deploy.
 DEPLOY := promtool package:systemd
 
@@ -33,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench docs picture check format build clean
-.PHONY: node system clients deploy frameworks test-web
+.PHONY: node system clients engines deploy frameworks test-web
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -51,7 +54,7 @@ test: check test-web system  ## Run everything that CI checks
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
 	@$(BIN)/python $(PYTEST) -m "not full and not processes" $(INSIDE)
 
-test-full: check test-web clients deploy frameworks  ## Run everything, the long tests too, and on the lowest versions
+test-full: check test-web clients engines deploy frameworks  ## Run everything, the long tests too, and on the lowest versions
 	@$(MAKE) --no-print-directory --keep-going coverage test-lowest test-long test-alone
 
 coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage of the ordinary run, fail if it fell
@@ -67,7 +70,7 @@ test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions o
 test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
 	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not alone"
 
-test-alone: $(VENV)/.dev system
+test-alone: $(VENV)/.dev system engines
 	@$(BIN)/python -m pytest -m alone
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
@@ -143,6 +146,9 @@ web/node_modules/.ready: web/package.json web/package-lock.json | node
 
 clients: $(VENV)/.clients tests/clients/node_modules/.ready tests/npm/node_modules/.ready
 	@.ci/need $(CLIENTS)
+
+engines:
+	@.ci/need $(ENGINES)
 
 $(VENV)/.clients: $(VENV)/.dev
 	$(PIP) --group clients

@@ -29,10 +29,10 @@ class CdpPage:
         browser.on("Target.receivedMessageFromTarget", self._on_message)
 
     @classmethod
-    async def open(cls, browser: Browser, url: str, script: str = "") -> Self:
-        """Open a tab at an address; the script runs before those of each page."""
+    async def open(cls, browser: Browser, url: str, script: str = "", *, is_hidden: bool = False) -> Self:
+        """Open a tab at an address, in front of others or behind them; the script runs before those of each page."""
         session = await browser.new_browser_cdp_session()
-        target = await session.send("Target.createTarget", {"url": "about:blank"})
+        target = await session.send("Target.createTarget", {"url": "about:blank", "background": is_hidden})
         attached = await session.send("Target.attachToTarget", {"targetId": target["targetId"]})
         page = cls(session, target["targetId"], attached["sessionId"])
         await page.send("Page.enable")

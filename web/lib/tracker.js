@@ -298,16 +298,16 @@
         ["snapshot", "step", "session", "heartbeat", "end"]
       ) {
         source.addEventListener(type, (event) => {
-          if (source === this.#source) this.#receive(type, event);
+          if (this.#isCurrent(source)) this.#receive(type, event);
         });
       }
       source.addEventListener("open", () => {
-        if (source !== this.#source) return;
+        if (!this.#isCurrent(source)) return;
         this.#isMute = true;
         this.#expectEvent(NEVER_HEARD_MS);
       });
       source.addEventListener("error", () => {
-        if (source !== this.#source) return;
+        if (!this.#isCurrent(source)) return;
         if (source.readyState === CLOSED && this.#isTicketUsed) {
           if (this.#isTooFast) this.#fail();
           else this.open();
@@ -316,6 +316,14 @@
         this.#isTicketUsed = hasTicket;
         this.#receiveError(source);
       });
+    }
+    /**
+     * WebKit connects a closed EventSource again when its page comes back from the cache of pages, so it is closed twice.
+     * @param {EventSourceLike} source
+     */
+    #isCurrent(source) {
+      if (source !== this.#source) source.close();
+      return source === this.#source;
     }
     /**
      * @param {Exclude<StreamEvent["type"], "failure">} type

@@ -158,16 +158,16 @@ export class Stream {
   #listenTo(source, hasTicket) {
     for (const type of /** @type {const} */ (["snapshot", "step", "session", "heartbeat", "end"])) {
       source.addEventListener(type, (event) => {
-        if (source === this.#source) this.#receive(type, event);
+        if (this.#isCurrent(source)) this.#receive(type, event);
       });
     }
     source.addEventListener("open", () => {
-      if (source !== this.#source) return;
+      if (!this.#isCurrent(source)) return;
       this.#isMute = true;
       this.#expectEvent(NEVER_HEARD_MS);
     });
     source.addEventListener("error", () => {
-      if (source !== this.#source) return;
+      if (!this.#isCurrent(source)) return;
       if (source.readyState === CLOSED && this.#isTicketUsed) {
         if (this.#isTooFast) this.#fail();
         else this.open();
@@ -176,6 +176,15 @@ export class Stream {
       this.#isTicketUsed = hasTicket;
       this.#receiveError(source);
     });
+  }
+
+  /**
+   * WebKit connects a closed EventSource again when its page comes back from the cache of pages, so it is closed twice.
+   * @param {EventSourceLike} source
+   */
+  #isCurrent(source) {
+    if (source !== this.#source) source.close();
+    return source === this.#source;
   }
 
   /**

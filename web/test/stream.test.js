@@ -48,6 +48,22 @@ test("a page may change the data that it was given", async () => {
   assert.deepEqual(page.updates[1], progress(2));
 });
 
+test("a closed stream that the browser connects again is closed again", async () => {
+  const page = await livePage();
+  page.tracker.stop();
+  const happenings = [
+    () => page.stream.open(),
+    () => page.stream.interrupt(),
+    () => page.stream.send("step", stepEvent(2), "e-2"),
+  ];
+  for (const happen of happenings) {
+    page.stream.readyState = 0;
+    happen();
+    assert.equal(page.stream.readyState, 2);
+  }
+  assert.equal(page.updates.length, 1);
+});
+
 test("while the browser reconnects by itself, the stream is not replaced", async () => {
   const page = await livePage();
   page.stream.interrupt();

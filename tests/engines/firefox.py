@@ -1,0 +1,106 @@
+"""Debian's Firefox ESR, driven by WebDriver BiDi."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.engines.bidi import BidiConnection
+from tests.engines.browser import Browser, Tab, pointer_actions
+from tests.engines.process import Process, environment
+
+UNREACHABLE_PORT = 1
+
+PREFERENCES = {
+    # Whatever the browser wants from the internet meets a closed port of this machine, whose own servers need no proxy.
+    "network.proxy.type": 1,
+    "network.proxy.http": "127.0.0.1",
+    "network.proxy.http_port": UNREACHABLE_PORT,
+    "network.proxy.ssl": "127.0.0.1",
+    "network.proxy.ssl_port": UNREACHABLE_PORT,
+    "network.proxy.failover_direct": False,
+    "network.proxy.allow_bypass": False,
+    "network.dns.disablePrefetch": True,
+    "network.trr.mode": 5,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "toolkit.telemetry.enabled": False,
+    "app.normandy.enabled": False,
+    "dom.push.connection.enabled": False,
+    "extensions.update.enabled": False,
+    "extensions.systemAddon.update.enabled": False,
+    "browser.safebrowsing.update.enabled": False,
+    "browser.startup.page": 0,
+    "intl.accept_languages": "en-GB",
+}
+
+
+class FirefoxTab(Tab):
+    """One tab, which the protocol calls a context."""
+
+    def __init__(self, connection: BidiConnection, context: str) -> None:
+        """Use an open tab."""
+        self._connection = connection
+        self._context = context
+
+    async def go(self, url: str) -> None:
+        """Go to an address, and wait until its page is loaded."""
+        await self._connection.send("browsingContext.navigate", context=self._context, url=url, wait="complete")
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page."""
+        result = await self._connection.send(
+            "script.evaluate",
+            expression=f"(async () => JSON.stringify(await ({expression})) ?? null)()",
+            target={"context": self._context},
+            awaitPromise=True,
+        )
+        assert result["type"] == "success", (expression, result)
+        return json.loads(result["result"].get("value", "null"))
+
+    async def press(self, x: int, y: int) -> None:
+        """Press the pointer's button, and release it, at a place in the window, in pixels."""
+        actions = pointer_actions(x, y)
+        await self._connection.send("input.performActions", context=self._context, actions=actions)
+
+    async def close_page(self) -> None:
+        """Close the tab, with its page; called once."""
+        await self._connection.send("browsingContext.close", context=self._context)
+
+
+class Firefox(Browser):
+    """One process of Firefox, with its children, without a window."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare a browser that keeps its files in a folder of its own."""
+        super().__init__(folder)
+        self._process: Process | None = None
+        self._connection: BidiConnection | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it takes commands."""
+        profile = self.folder / "profile"
+        profile.mkdir()
+        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
+        (profile / "user.js").write_text("\n".join(lines), "utf-8")
+        command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port=0"]
+        self._process = await Process.start(command, self.folder, environment(self.folder))
+        address = await self._process.said(r"^WebDriver BiDi listening on (ws://\S+)$")
+        self._connection = await BidiConnection.open(f"{address}/session")
+
+    async def open(self, url: str, *, is_hidden: bool = False) -> FirefoxTab:
+        """Open an address in a tab in front of others, or in one that stays behind others."""
+        assert self._connection is not None, "it was not started"
+        created = await self._connection.send("browsingContext.create", type="tab", background=is_hidden)
+        tab = FirefoxTab(self._connection, created["context"])
+        await tab.go(url)
+        return tab
+
+    async def end(self) -> None:
+        """End all its processes."""
+        if self._process is not None:
+            await self._process.end()
+        if self._connection is not None:
+            await self._connection.aclose()
