@@ -118,8 +118,8 @@ class LineFeed:
     def add(self, reader: LineReader) -> None:
         """Add a reader, which gets the newest lines first."""
         self.flush()
-        self._readers[reader] = is_current = self._has_read and not self._is_reading
-        if is_current:
+        self._readers[reader] = self._has_read
+        if self._has_read:
             self._offer([reader], self.tail())
         elif not self._is_reading:
             self._read_soon()
@@ -151,6 +151,8 @@ class LineFeed:
 
     def on_change(self, *, is_new_epoch: bool) -> None:
         """Read what is not known, if the session is in another epoch, or over."""
+        if is_new_epoch:
+            self._has_read = False  # A reader that comes meanwhile gets no line of the life before.
         if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 
