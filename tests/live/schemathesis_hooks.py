@@ -25,6 +25,8 @@ REFUSED_BY_RULE = {
     "after must be the next of an earlier page.",
     "current: must not be more than total.",
     "lost_after_ms: must not be less than lease_ms.",
+    "session_id does not go with prefix, label and status.",
+    "session_id must be given 1 to 20 times.",
     "steps must be numbered 1, 2, 3 … in order, where they are numbered at all.",
     "workflow, profile and session_id exclude each other.",
 }

@@ -24,12 +24,17 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
-from tests.store.changes import after, created
+from tests.store.changes import after, created, moved
+from tests.store.contract.test_filtered_lists import ids, labelled, wanted
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import assert_refused, execute, make_store, opened, sqlite_rows
 
-WITHOUT_INDEX = "DROP TABLE labels", "DROP INDEX sessions_by_status"
-"""Statements that take the index from a store, as format 5 had none."""
+
+def downgrade(path: Path, version: int) -> None:
+    """Take from a store what it did not have in a former format."""
+    lacking = schema.TABLES[schema.VERSION] - schema.TABLES[version]
+    tables = (f"DROP TABLE {name}" for name in sorted(lacking))
+    execute(path, *tables, "DROP INDEX sessions_by_status", f"PRAGMA user_version = {version}")
 
 
 @pytest.fixture
@@ -95,10 +100,7 @@ class TestUpgrade:
         """Those of log lines, and of what runs teach. Format 3 holds no details, either; all keep what they have."""
         await make_store(path)
         rows = sqlite_rows(path, "SELECT * FROM steps")
-        lacking = schema.TABLES[schema.VERSION] - schema.TABLES[version]
-        assert {"lines", "line_rings"} <= lacking
-        dropped = [f"DROP TABLE {name}" for name in lacking - {"labels"}]
-        execute(path, *dropped, *WITHOUT_INDEX, f"PRAGMA user_version = {version}")
+        downgrade(path, version)
         lesson, change = Lesson("nightly", (Cell(1, "Load", 2),)), created()
         append = LineAppend("s", after(change).position, [LineUnit([b"a"])])
         async with opened(path) as backend:
@@ -113,6 +115,21 @@ class TestUpgrade:
             stored = await backend.read_lines("s", 0)
             assert stored is not None
             assert [line.data for line in stored.lines] == [b"a"]
+
+    async def test_sessions_of_a_later_format_are_found_by_their_labels(self, path: Path) -> None:
+        """Format 5 has no index: the sessions are entered into it when the file is opened."""
+        async with opened(path) as backend:
+            for number in range(3):
+                await backend.commit(labelled(created(f"s{number}"), {"kind": str(number % 2), "all": ""}))
+        downgrade(path, 5)
+        async with opened(path) as backend:
+            assert await ids(backend, wanted(kind="0")) == ["s2", "s0"]
+            assert await ids(backend, wanted("s1", "pending", all="")) == ["s1"]
+            record = await backend.load("s2")
+            assert record is not None
+            await backend.commit(labelled(moved(record, 1), {"kind": "1"}))
+            assert await ids(backend, wanted(kind="1")) == ["s2", "s1"]
+            assert await ids(backend, wanted(status="running", kind="0")) == []
 
     @pytest.mark.processes
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
