@@ -51,6 +51,7 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/requests", "listRequests", requests.list_of_session),
     Route("GET", f"{SESSION_PATH}/events", "followSession", events.events, is_hot=True),
     Route("GET", f"{SESSION_PATH}/parts", "listParts", parts.parts),
+    Route("POST", f"{SESSION_PATH}/link", "openLink", cookie.keep_link),
     Route("GET", "/livez", "getLiveness", health.livez),
     Route("GET", "/readyz", "getReadiness", health.readyz),
     Route("GET", "/metrics", "getMetrics", metrics.metrics),

@@ -52,6 +52,15 @@
     return URL.canParse?.(folder, base) ? new URL(folder, base).href.slice(0, -1) : baseUrl;
   }
 
+  // src/by-link.js
+  var BY_LINK = "link=1";
+  function fetchByLink(fetch) {
+    return (url, init) => fetch(`${url}${String(url).includes("?") ? "&" : "?"}${BY_LINK}`, init);
+  }
+  function rightsOfLink(sessionId) {
+    return `link ${sessionId}`;
+  }
+
   // src/fold.js
   function fold(data, event) {
     const { session_id, current_step, total_steps, status, steps: _, ...rest } = (
@@ -523,7 +532,8 @@
       for (const id of this.#carried) if (!this.#wanted.has(id)) this.#drop(id);
       if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forgetPosition();
       const [first, ...others] = [...this.#carried].map(encodeURIComponent);
-      const { baseUrl } = this.#settings;
+      const { baseUrl, isByLink } = this.#settings;
+      if (isByLink) return `${baseUrl}/api/progress/${first}/events?heartbeat=event&${BY_LINK}`;
       return others.length ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event` : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
     }
     /** @param {string} id */
@@ -1283,6 +1293,7 @@
         transport = "auto",
         withCredentials = false,
         token,
+        byLink = false,
         signal,
         EventSource = globalThis.EventSource,
         fetch = browserFetch,
@@ -1300,7 +1311,7 @@
       this.#timers = new Timers(timers);
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-      const access = { url, baseUrl, fetch, withCredentials, timers, token };
+      const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
       this.#api = new SessionApi(access);
       this.#poller = new Poller(access, {
         poll: (stopped) => this.#pollInTurn(stopped),
@@ -1319,6 +1330,7 @@
           isShared,
           token,
           rights: "",
+          isByLink: byLink,
           fetch: ticketFetch
         };
       }
@@ -1409,8 +1421,9 @@
     }
     #follow() {
       if (!this.#settings) return;
-      const { token } = this.#settings;
-      if (token === void 0) this.#followBy(this.#settings);
+      const { token, isByLink } = this.#settings;
+      if (isByLink) this.#followBy({ ...this.#settings, rights: rightsOfLink(this.sessionId) });
+      else if (token === void 0) this.#followBy(this.#settings);
       else void this.#followWithToken(this.#settings, token);
     }
     /** @param {StreamSettings} settings */

@@ -98,6 +98,7 @@ class Operation(NamedTuple):
 
 
 TOKEN: Final = ("bearer", "cookie")
+TOKEN_OR_LINK: Final = (*TOKEN, "link")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
@@ -138,8 +139,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (PreconditionFailedError,),
         action="read",
-        credentials=TOKEN,
-        parameters=(*PRECONDITIONS, "Prefer"),
+        credentials=TOKEN_OR_LINK,
+        parameters=(*PRECONDITIONS, "Prefer", "Link"),
     ),
     "reportUpdate": Operation(
         "Report on a step, or on the session as a whole",
@@ -205,8 +206,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *CONDITIONAL_WRITING,
         ),
         action="control",
-        credentials=TOKEN,
-        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
+        credentials=TOKEN_OR_LINK,
+        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS, "Link"),
         body=RequestBody,
     ),
     "listRequests": Operation(
@@ -215,8 +216,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
         (SessionNotFoundError,),
         action="read",
-        credentials=TOKEN,
-        parameters=("Prefer",),
+        credentials=TOKEN_OR_LINK,
+        parameters=("Prefer", "Link"),
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
@@ -237,8 +238,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: STREAM_OR_TEXT, 204: STREAM_END},
         (InvalidRequestError, OverloadedError),
         action="read",
-        credentials=TOKEN_OR_TICKET,
-        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
+        credentials=(*TOKEN_OR_TICKET, "link"),
+        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Link"),
     ),
     "followSessions": Operation(
         "Follow several sessions on one stream",
@@ -309,8 +310,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: ResponseSpec("Its parts, in the order of their first report.", response_models.PartList)},
         (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
         action="read",
-        credentials=TOKEN,
-        parameters=("Step",),
+        credentials=TOKEN_OR_LINK,
+        parameters=("Step", "Link"),
     ),
     "listSteps": Operation(
         "List the steps of a workflow; or those learned of a profile, with the right `read` to it",
@@ -346,6 +347,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Let the browser forget the cookie",
         "access",
         {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
+    ),
+    "openLink": Operation(
+        "Let the browser keep the token of a link, for the paths of its session",
+        "access",
+        {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
+        (PathNotFoundError, RateExceededError),
+        credentials=("bearer",),
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
