@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from progress_sse.api.endpoints import (
+    badge,
     cookie,
     events,
     health,
@@ -58,5 +59,6 @@ ROUTES: Final = (
     Route("GET", "/openapi.json", "getDescription", _describe),
     Route("GET", "/", "getPage", pages.page),
     Route("GET", "/s/{session_id}", "getSessionPage", pages.session_page),
+    Route("GET", "/s/{session_id}/badge.svg", "getBadge", badge.show),
     Route("GET", f"{FILES}/{{file}}", "getBrowserFile", None),
 )

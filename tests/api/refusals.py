@@ -200,7 +200,9 @@ def ids() -> Rows:
             ("GET", f"{path}/requests", None),
             ("POST", f"{path}/requests", json_of(kind='"cancel"')),
             ("GET", f"{path}/parts?step=1", None),
+            ("POST", f"{path}/link", None),
             ("GET", f"/s/{session_id}", None),
+            ("GET", f"/s/{session_id}/badge.svg", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
             yield f"{method} {target} {name}", Refusal(method, target, 422, "invalid-session-id", body, headers)
@@ -258,6 +260,8 @@ def paths() -> Rows:
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),
         ("POST", "/livez"),
+        *((method, "/api/progress/s/link") for method in ("GET", "DELETE")),
+        ("POST", "/s/s/badge.svg"),
         ("DELETE", "/"),
     ):
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
@@ -273,6 +277,7 @@ def paths() -> Rows:
             "/canary",
             "/s",
             "/s/",
+            "/s/s/canary.svg",
         ),
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):

@@ -51,7 +51,7 @@ CREDENTIALS: Final[Json] = {
         "type": "apiKey",
         "in": "cookie",
         "name": SECURE_LINK_COOKIE,
-        "description": "A token in the cookie that `POST /api/progress/{session_id}/link` sets, without the prefix where "
+        "description": "A token in the cookie of `POST /api/progress/{session_id}/link`, without the prefix where "
         "there is no TLS; for requests with `link=1` on that session.",
     },
     "ticket": {

@@ -49,6 +49,8 @@ from progress_sse.core.errors import (
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
 from progress_sse.streaming.text_format import TEXT
 
+SVG: Final = "image/svg+xml"
+
 UNCACHED: Final = ("Cache-Control", "Vary")
 """Headers of responses that no cache may give to another client."""
 
@@ -393,6 +395,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "getPage": Operation("Show the page", "pages", {200: PAGE}),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
+    "getBadge": Operation(
+        "Show the badge of a session",
+        "pages",
+        {
+            200: ResponseSpec("The picture.", None, (SVG,), CACHED),
+            304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
+        },
+        action="read",
+        credentials=TOKEN,
+        parameters=("IfNoneMatch",),
+    ),
     "getBrowserFile": Operation(
         "Load a browser file",
         "pages",
