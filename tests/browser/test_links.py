@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,7 +17,10 @@ from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.test_tokens import DENIED, INSECURE, field_of, open_persistent, paste, wire_of
 from tests.browser.traffic import STREAM
+from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import ChaosProxy
+from tests.harness.http1 import HOST, free_port
+from tests.harness.nginx import NginxServer
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
@@ -185,6 +189,7 @@ async def test_a_link_that_expires_says_so(server: Server, worker: Worker, open_
     assert "token" not in shown.page.url
 
 
+@pytest.mark.full
 async def test_a_link_waits_for_a_server_that_is_away(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -230,6 +235,7 @@ async def test_a_link_works_where_readers_need_no_token(open_page: OpenPage, sid
         await expect(late.page.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
+@pytest.mark.full
 async def test_a_browser_writes_the_token_of_a_link_to_no_file_but_its_list_of_addresses(
     server: Server, worker: Worker, tmp_path: Path, sid: str
 ) -> None:
@@ -244,6 +250,33 @@ async def test_a_browser_writes_the_token_of_a_link_to_no_file_but_its_list_of_a
         await shown.page.context.close()
     assert files_with(tmp_path, f"{server.url}/s/{sid}") != set()
     assert files_with(tmp_path, token_of(link)) <= ADDRESSES
+
+
+@pytest.mark.full
+async def test_a_link_works_behind_a_proxy_with_tls(server: Server, worker: Worker, sid: str, tmp_path: Path) -> None:
+    """The browser takes the name that pages without TLS cannot set, also where the proxy hides the name of its host."""
+    port = free_port()
+    certificate, key = tmp_path / "site.pem", tmp_path / "site.key"
+    request = f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout {key} -out {certificate}"
+    await asyncio.to_thread(subprocess.run, request.split(), check=True, capture_output=True)
+    block = f"""server {{
+        listen 80;
+        listen {HOST}:{port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
+        location / {{ proxy_pass http://{HOST}:{server.port}; proxy_http_version 1.1; }}
+    }}"""
+    await worker.start(sid, 1)
+    with NginxServer(tmp_path / "nginx", block):
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            context = await browser.new_context(ignore_https_errors=True)
+            shown = PageDriver(await context.new_page())
+            await shown.page.goto(link_to(f"https://localhost:{port}", sid))
+            await expect(shown.connection).to_have_text("live")
+            [cookie] = await context.cookies()
+            assert (cookie["name"], cookie["secure"]) == ("__Secure-progress_sse_link", True)
+            await browser.close()
 
 
 ADDRESSES = {"History", "History-journal", "Favicons", "Favicons-journal", "Sessions", "ukm_db", "ukm_db-wal"}

@@ -3,7 +3,7 @@ import { element } from "../lib/dom.js";
 const DEADLINE_MS = 10_000;
 
 /**
- * Asks for a token where readers need one. It is pasted into a form and never part of a URL, which browsers keep.
+ * Asks for a token where readers need one. It is pasted into a form, as browsers keep URLs.
  * The server puts it into a cookie that no script can read, and the page does not keep it.
  */
 export class TokenForm {
