@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Locator, Route, async_playwright, expect
@@ -134,6 +135,18 @@ async def test_a_link_and_the_visitors_own_token_stay_apart(
         await expect(shown.bar).to_have_text("14%")
     # In a tab by link, the visitor's own token opens no other session.
     assert await by_link.evaluate(f"fetch('/api/progress/{other}?link=1').then(({{ status }}) => status)") == 401
+
+
+@pytest.mark.full
+async def test_a_link_shows_a_session_of_any_id(server: Server, worker: Worker, open_page: OpenPage) -> None:
+    """Browsers ignore a path of more than 1024 bytes, and then take that of the request."""
+    for session_id in ("\U0001f680" * 128, "a b;c=d'(e)!*~%2e&link=0#x?"):
+        await worker.start(session_id, 1)
+        token = make_token(sessions=[session_id])
+        shown = await open_page(f"{server.url}/s/{quote(session_id, safe='')}#token={token}")
+        await expect(shown.connection).to_have_text("live")
+        [cookie] = (await cookies_of(shown)).values()
+        assert cookie["path"] == f"/api/progress/{quote(session_id, safe=chr(39) + '!()*~')}"
 
 
 @pytest.mark.full
