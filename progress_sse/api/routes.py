@@ -52,6 +52,7 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/requests", "listRequests", requests.list_of_session),
     Route("GET", f"{SESSION_PATH}/events", "followSession", events.events, is_hot=True),
     Route("GET", f"{SESSION_PATH}/parts", "listParts", parts.parts),
+    Route("GET", f"{SESSION_PATH}/steps", "listStepsOfSession", steps.steps_of_session),
     Route("POST", f"{SESSION_PATH}/link", "openLink", cookie.keep_link),
     Route("GET", "/livez", "getLiveness", health.livez),
     Route("GET", "/readyz", "getReadiness", health.readyz),

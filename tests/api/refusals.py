@@ -201,6 +201,7 @@ def ids() -> Rows:
             ("POST", f"{path}/requests", json_of(kind='"cancel"')),
             ("GET", f"{path}/parts?step=1", None),
             ("POST", f"{path}/link", None),
+            ("GET", f"{path}/steps", None),
             ("GET", f"/s/{session_id}", None),
             ("GET", f"/s/{session_id}/badge.svg", None),
         ):
@@ -256,6 +257,7 @@ def paths() -> Rows:
         ("DELETE", REQUESTS),
         ("POST", "/api/progress/s/events"),
         ("POST", "/api/progress/s/parts"),
+        ("PUT", "/api/progress/s/steps"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),

@@ -18,7 +18,13 @@ from tests.harness.tokens import KEY, bearer, make_token
 LINK = "/api/progress/a/link"
 SECURE = "__Secure-progress_sse_link"
 
-READS = ["/api/progress/a", "/api/progress/a/events", "/api/progress/a/requests", "/api/progress/a/parts?step=1"]
+READS = [
+    "/api/progress/a",
+    "/api/progress/a/events",
+    "/api/progress/a/requests",
+    "/api/progress/a/parts?step=1",
+    "/api/progress/a/steps",
+]
 """Every path by which a tab follows the session `a`."""
 
 OTHERS: list[tuple[str, str, Any]] = [
@@ -89,6 +95,16 @@ async def test_a_link_lets_its_visitor_follow_the_session(closed: httpx.AsyncCli
         response = await closed.request(method, by_link(path), json=body, headers=headers)
         assert_problem(response, 401, "unauthorized")
     assert (await closed.get("/api/progress/a", headers=bearer(FULL_TOKEN))).content == before
+
+
+@pytest.mark.protocol("P-26.6")
+async def test_a_link_shows_what_steps_usually_take(closed: httpx.AsyncClient) -> None:
+    """The answer is that of the path that the cookie does not reach."""
+    headers = cookie(make_token(sessions=["a"]))
+    shown = await closed.get(by_link("/api/progress/a/steps"), headers=headers)
+    other = await closed.get("/api/steps?session_id=a", headers=bearer(FULL_TOKEN))
+    assert (shown.status_code, shown.content) == (200, other.content)
+    assert shown.json()["steps"][0]["name"] == "secret of a"
 
 
 @pytest.mark.protocol("P-26.3")

@@ -5,7 +5,7 @@
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, separated by blanks);
  * `base-url` (default: where this file came from); `interval` and `transport` (as for ProgressTracker); `label` (shown
  * in place of the id of a `session`); `lang` (en, ja; default: the surrounding language, or else the browser's);
- * `timeline` (shows it); `profile` (of the sessions, whose earlier runs are then shown behind it). `token`, as for ProgressTracker, is only a property: every script and style could read an
+ * `timeline` (shows it). `token`, as for ProgressTracker, is only a property: every script and style could read an
  * attribute.
  *
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
@@ -26,35 +26,14 @@ import { relayOf } from "./token-relay.js";
 
 /** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
-const PROPERTIES = [
-  "session",
-  "sessions",
-  "baseUrl",
-  "interval",
-  "transport",
-  "label",
-  "timeline",
-  "profile",
-  "token",
-  "onretry",
-];
+const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
 // A server that renders pages can import this file too: it has no HTMLElement.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 export class ProgressSteps extends Base {
-  static observedAttributes = [
-    "session",
-    "sessions",
-    "base-url",
-    "interval",
-    "transport",
-    "label",
-    "lang",
-    "timeline",
-    "profile",
-  ];
+  static observedAttributes = ["session", "sessions", "base-url", "interval", "transport", "label", "lang", "timeline"];
 
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: "open" });
@@ -166,14 +145,6 @@ export class ProgressSteps extends Base {
     this.toggleAttribute("timeline", value);
   }
 
-  get profile() {
-    return this.getAttribute("profile") ?? "";
-  }
-
-  set profile(value) {
-    this.setAttribute("profile", value);
-  }
-
   get token() {
     return this.#token;
   }
@@ -245,7 +216,6 @@ export class ProgressSteps extends Base {
       heading: "p",
       ...(this.label && this.session && { label: this.label }),
       timeline: this.timeline,
-      ...(this.profile && { profile: this.profile }),
       announce: (text) => this.#announcer.say(text, session),
       retry: this.#onretry,
       tracker: {

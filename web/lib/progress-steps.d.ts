@@ -13,8 +13,6 @@ export interface ProgressSteps extends HTMLElement {
   transport: "auto" | "sse" | "poll";
   label: string;
   timeline: boolean;
-  /** The profile of the sessions, so that what earlier runs took is shown. */
-  profile: string;
   /** As for a tracker; null if none is needed. It has no attribute. */
   token: NonNullable<TrackerOptions["token"]> | null;
   onretry: ((sessionId: string, data: Progress) => void) | null;

@@ -29,7 +29,6 @@ import { Timeline } from "./timeline.js";
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
- * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
  *   no button.
@@ -89,7 +88,7 @@ export class SessionView {
     });
     this.#list = new StepList(language, (step) => this.#loadParts(step));
     this.#timeline = new Timeline(language);
-    this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
+    this.#stepTimes = new StepTimes((known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
@@ -253,7 +252,7 @@ export class SessionView {
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
-    const news = this.#news.next(state, { words, isLate: left === "longer" });
+    const news = this.#news.next(state, { words, isLate: typeof left === "string" });
     if (news) this.#announce(news);
     this.#drawn = state;
     this.#options.ondraw?.(data);

@@ -828,9 +828,17 @@ p.headline {
   --tone: var(--quiet);
 }
 
-.timeline-chart .usual {
+.timeline-chart :is(.usual, .expected) {
   --tone: var(--line);
+}
+
+.timeline-chart .usual {
   stroke: none;
+}
+
+.timeline-chart .expected {
+  fill: none;
+  stroke-dasharray: 3 2;
 }
 
 .timeline-legend {
@@ -848,6 +856,11 @@ p.headline {
   border-radius: 0.375rem;
   background: var(--line);
   content: "";
+}
+
+.timeline-legend.expected::before {
+  border: 1px dashed var(--line);
+  background: none;
 }
 
 .timeline-chart .running {
@@ -1007,13 +1020,17 @@ summary {
     --tone: CanvasText !important;
   }
 
-  .timeline-chart .usual {
+  .timeline-chart :is(.usual, .expected) {
     fill: none;
     stroke: GrayText;
   }
 
   .timeline-legend::before {
     border: 1px solid GrayText;
+  }
+
+  .timeline-legend.expected::before {
+    border-style: dashed;
   }
 
   .steps > li::before {

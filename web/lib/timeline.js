@@ -9,13 +9,22 @@ import { usual_ms } from "./usual-times.js";
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
 /** @typedef {import("./usual-times.js").Learned} Learned */
 /**
- * `start` and the lengths are fractions of the axis; `usualLength` and `usually_ms` are NaN where that is not known.
- * @typedef {{step: StartedStep, start: number, length: number, usualLength: number, usually_ms: number}} Span
+ * `start` and the lengths are fractions of the axis. A step is expected to take `expected_ms`, NaN where that is not
+ * known; `isUsual`, if it usually does, by earlier runs.
+ * @typedef {{step: StartedStep, start: number, length: number, expectedLength: number, expected_ms: number, isUsual: boolean}} Span
  */
 
+/**
+ * What the duration behind a bar rests on: earlier runs, or a declaration.
+ * @typedef {"usual" | "expected"} Kind
+ * @typedef {{head: HTMLElement, legend: HTMLElement}} Expectation
+ */
+
+/** @type {readonly Kind[]} */
+const KINDS = ["usual", "expected"];
 const ROW_PX = 24;
 const BAR_PX = 10;
-const USUAL_PX = 18;
+const EXPECTED_PX = 18;
 const AXIS_PX = 20;
 /** On a shorter axis a brief step would look long. */
 const MIN_AXIS_MS = 4000;
@@ -37,17 +46,18 @@ export function spansOf(steps, now_ms, learned = new Map()) {
   const started = steps.flatMap((step) => (step.status === "pending" || !step.started_at ? [] : [step]));
   const times = started.map((step) => {
     const from_ms = Date.parse(step.started_at ?? "");
-    const [to_ms, usually_ms] = [from_ms + elapsed_ms(step, now_ms), usual_ms(step, learned)];
+    const [to_ms, expected_ms] = [from_ms + elapsed_ms(step, now_ms), usual_ms(step, learned)];
     // The axis has room for what is left of a step.
-    const end_ms = step.status === "running" ? Math.max(to_ms, from_ms + (usually_ms || 0)) : to_ms;
-    return { step, from_ms, to_ms, end_ms, usually_ms };
+    const end_ms = step.status === "running" ? Math.max(to_ms, from_ms + (expected_ms || 0)) : to_ms;
+    return { step, from_ms, to_ms, end_ms, expected_ms };
   });
   const begin_ms = Math.min(...times.map(({ from_ms }) => from_ms));
   const axis_ms = Math.max(MIN_AXIS_MS, Math.max(...times.map(({ end_ms }) => end_ms)) - begin_ms);
-  const spans = times.map(({ step, from_ms, to_ms, usually_ms }) => {
+  const spans = times.map(({ step, from_ms, to_ms, expected_ms }) => {
     const length = Math.max(MIN_LENGTH, (to_ms - from_ms) / axis_ms);
     const start = Math.min((from_ms - begin_ms) / axis_ms, 1 - length);
-    return { step, start, length, usualLength: Math.min(1 - start, usually_ms / axis_ms), usually_ms };
+    const expectedLength = Math.min(1 - start, expected_ms / axis_ms);
+    return { step, start, length, expectedLength, expected_ms, isUsual: learned.has(step.name) };
   });
   return { spans, axis_ms };
 }
@@ -57,8 +67,8 @@ export class Timeline {
   #names = make("ol", "timeline-names");
   #chart = makeSvg("svg", { width: "100%" });
   #rows = make("tbody");
-  #usualHead;
-  #legend;
+  /** @type {Record<Kind, Expectation>} */
+  #expectations;
   /** The table's rows, as JSON. */
   #shownRows = "";
 
@@ -68,24 +78,30 @@ export class Timeline {
     this.#names.ariaHidden = "true";
     this.#chart.setAttribute("aria-hidden", "true");
     this.#chart.setAttribute("class", "timeline-chart");
-    this.#usualHead = this.#head("column_usual");
-    this.#legend = make("p", "timeline-legend", language.text("usual"));
-    this.#legend.ariaHidden = "true";
+    this.#expectations = { usual: this.#expectation("usual"), expected: this.#expectation("expected") };
     this.element = make(
       "details",
       "timeline",
       make("summary", "", language.text("timeline")),
       make("div", "timeline-body", this.#names, this.#chart),
-      this.#legend,
+      ...Object.values(this.#expectations).map(({ legend }) => legend),
       make("div", "visually-hidden", this.#table()),
     );
     this.element.open = true;
     this.element.hidden = true;
   }
 
+  /** @param {Kind} kind @returns {Expectation} */
+  #expectation(kind) {
+    const legend = make("p", `timeline-legend ${kind}`, this.#language.text(kind));
+    legend.ariaHidden = "true";
+    return { head: this.#head(`column_${kind}`), legend };
+  }
+
   #table() {
     const keys = /** @type {const} */ (["column_step", "column_state", "column_started", "column_took"]);
-    const heads = [...keys.map((key) => this.#head(key)), this.#usualHead];
+    const expectations = Object.values(this.#expectations).map(({ head }) => head);
+    const heads = [...keys.map((key) => this.#head(key)), ...expectations];
     const caption = make("caption", "", this.#language.text("timeline"));
     return make("table", "", caption, make("thead", "", make("tr", "", ...heads)), this.#rows);
   }
@@ -102,9 +118,11 @@ export class Timeline {
     const { spans, axis_ms } = spansOf(steps, now_ms, learned);
     this.element.hidden = spans.length === 0;
     if (!spans.length) return;
-    const isUsualKnown = spans.some(({ usually_ms }) => !Number.isNaN(usually_ms));
-    this.#usualHead.hidden = !isUsualKnown;
-    this.#legend.hidden = !isUsualKnown;
+    for (const kind of KINDS) {
+      const { head, legend } = this.#expectations[kind];
+      head.hidden = !spans.some((span) => kindOf(span) === kind);
+      legend.hidden = head.hidden;
+    }
     fill(
       this.#names,
       spans.map(({ step }) => make("li", "", isolated(step.name))),
@@ -122,13 +140,13 @@ export class Timeline {
       const label = makeSvg("text", { x, y: height + 15, "text-anchor": anchor }, clock(at * axis_ms));
       return [makeSvg("line", { x1: x, x2: x, y1: 0, y2: height }), label];
     });
-    const usual = spans.flatMap(({ start, usualLength }, row) =>
-      usualLength > 0 ? [rectangle("usual", row, USUAL_PX, start, usualLength)] : [],
+    const expected = spans.flatMap((span, row) =>
+      span.expectedLength > 0 ? [rectangle(kindOf(span) ?? "", row, EXPECTED_PX, span.start, span.expectedLength)] : [],
     );
     const bars = spans.map(({ step, start, length }, row) =>
       rectangle(step.conclusion ?? step.status, row, BAR_PX, start, length),
     );
-    this.#update([...grid, ...usual, ...bars]);
+    this.#update([...grid, ...expected, ...bars]);
   }
 
   /** Changes attributes in place where it can. @param {SVGElement[]} nodes */
@@ -150,12 +168,13 @@ export class Timeline {
 
   /** Without a running step's duration, which would change the table each second. @param {Span[]} spans */
   #showRows(spans) {
-    const rows = spans.map(({ step, usually_ms }) => [
+    const kinds = KINDS.filter((kind) => !this.#expectations[kind].head.hidden);
+    const rows = spans.map(({ step, ...span }) => [
       step.name,
       this.#language.text(`step_${step.conclusion ?? step.status}`),
       this.#language.time(Date.parse(step.started_at ?? "")),
       step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
-      ...(this.#usualHead.hidden ? [] : [Number.isNaN(usually_ms) ? "" : this.#language.duration(usually_ms)]),
+      ...kinds.map((kind) => (kindOf(span) === kind ? this.#language.duration(span.expected_ms) : "")),
     ]);
     const json = JSON.stringify(rows);
     if (json === this.#shownRows) return;
@@ -164,6 +183,12 @@ export class Timeline {
       ...rows.map((cells) => make("tr", "", ...cells.map((cell) => make("td", "", isolated(cell))))),
     );
   }
+}
+
+/** What its expected duration is called. @param {Pick<Span, "expected_ms" | "isUsual">} span @returns {Kind | null} */
+function kindOf({ expected_ms, isUsual }) {
+  if (Number.isNaN(expected_ms)) return null;
+  return isUsual ? "usual" : "expected";
 }
 
 /**

@@ -1142,14 +1142,21 @@
       if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
       return answer.body.parts;
     }
+    /** Of the session. @param {AbortSignal} [signal] */
+    steps(signal) {
+      return this.#definitions(`${this.#url()}/steps`, signal);
+    }
+    /** The server's own steps. @param {AbortSignal} [signal] */
+    serverSteps(signal) {
+      return this.#definitions(`${this.#baseUrl}/api/steps`, signal);
+    }
     /**
-     * @param {string | undefined} profile
+     * @param {string} url
      * @param {AbortSignal} [signal]
      * @returns {Promise<StepDefinition[]>}
      */
-    async steps(profile, signal) {
-      const query = profile === void 0 ? "" : `?profile=${encodeURIComponent(profile)}`;
-      const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
+    async #definitions(url, signal) {
+      const answer = await this.#request(url, {}, signal);
       if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
       return answer.body.steps;
     }
@@ -1400,9 +1407,13 @@
     parts(step, { signal } = {}) {
       return this.#api.parts(step, signal);
     }
-    /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-    steps({ profile, signal } = {}) {
-      return this.#api.steps(profile, signal);
+    /** @param {{signal?: AbortSignal}} [options] */
+    steps({ signal } = {}) {
+      return this.#api.steps(signal);
+    }
+    /** @param {{signal?: AbortSignal}} [options] */
+    serverSteps({ signal } = {}) {
+      return this.#api.serverSteps(signal);
     }
     /** A nonsensical interval would make a timer spin. */
     get #interval_ms() {

@@ -217,9 +217,14 @@ export class ProgressTracker extends EventTarget {
     return this.#api.parts(step, signal);
   }
 
-  /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-  steps({ profile, signal } = {}) {
-    return this.#api.steps(profile, signal);
+  /** @param {{signal?: AbortSignal}} [options] */
+  steps({ signal } = {}) {
+    return this.#api.steps(signal);
+  }
+
+  /** @param {{signal?: AbortSignal}} [options] */
+  serverSteps({ signal } = {}) {
+    return this.#api.serverSteps(signal);
   }
 
   /** A nonsensical interval would make a timer spin. */

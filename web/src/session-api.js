@@ -98,14 +98,23 @@ export class SessionApi {
     return answer.body.parts;
   }
 
+  /** Of the session. @param {AbortSignal} [signal] */
+  steps(signal) {
+    return this.#definitions(`${this.#url()}/steps`, signal);
+  }
+
+  /** The server's own steps. @param {AbortSignal} [signal] */
+  serverSteps(signal) {
+    return this.#definitions(`${this.#baseUrl}/api/steps`, signal);
+  }
+
   /**
-   * @param {string | undefined} profile
+   * @param {string} url
    * @param {AbortSignal} [signal]
    * @returns {Promise<StepDefinition[]>}
    */
-  async steps(profile, signal) {
-    const query = profile === undefined ? "" : `?profile=${encodeURIComponent(profile)}`;
-    const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
+  async #definitions(url, signal) {
+    const answer = await this.#request(url, {}, signal);
     if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
     return answer.body.steps;
   }

@@ -15,6 +15,7 @@ test("each request of a tracker by a link says so", async () => {
   void page.tracker.poll();
   void page.tracker.mayRequest({ signal });
   void page.tracker.parts(2, { signal }).catch(() => {});
+  void page.tracker.steps({ signal }).catch(() => {});
   void page.tracker.request("cancel", { signal }).catch(() => {});
   await page.clock.advance(0);
   const paths = page.requests.map(({ url }) => url).sort();
@@ -23,6 +24,7 @@ test("each request of a tracker by a link says so", async () => {
     `${session}/parts?step=2&link=1`,
     `${session}/requests?link=1`,
     `${session}/requests?link=1`,
+    `${session}/steps?link=1`,
     `${session}?link=1`,
   ]);
   page.tracker.stop();
@@ -42,7 +44,7 @@ for (const isSecure of [true, false]) {
   });
 }
 
-// Shows P-26.6.
+// Shows P-26.7.
 test("tabs by links of several sessions, and by the visitor's own token, share none", async () => {
   const browser = new Browser({ isSecure: false });
   for (const [session, byLink] of [
