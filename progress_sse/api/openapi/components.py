@@ -107,8 +107,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "Link": _parameter(
             "query",
             "link",
-            "`1`: the request is authorized by the cookie of the session's link, and not by the visitor's own.",
-            {"enum": ["1"]},
+            "`1`: the request is authorized by the cookie of the session's link, and not by the visitor's own; any "
+            "other text is ignored.",
+            text,
             "1",
         ),
         "Replace": _parameter(
