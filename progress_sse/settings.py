@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         " with the rights of their visitors: where publishing needs no token, to publish too. `*` is "
         "every origin, but without cookies.",
     )
+    frame_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Origins (`https://wiki.example`), by comma, whose pages may show the pages of this server in a "
+        "frame.",
+    )
     publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Tokens, by comma, one of which a worker must send as `Authorization: Bearer …`."
     )
@@ -208,12 +213,13 @@ class Settings(BaseSettings):
         """Refuse values that no browser sends as an origin, and `null`, which any page can make its browser send."""
         if "*" in origins and len(origins) > 1:
             raise ValueError("* stands for all origins, and so alone")
-        if origins != ("*",) and not all(map(_is_origin, origins)):
-            raise ValueError(
-                "must be scheme://host or scheme://host:port, as browsers send it: in lower case, "
-                "with no path and not the scheme's own port"
-            )
-        return origins
+        return origins if origins == ("*",) else _checked_origins(origins)
+
+    @field_validator("frame_origins")
+    @classmethod
+    def are_frame_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse values that are no origin, which would change the policy of the pages."""
+        return _checked_origins(origins)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -247,6 +253,15 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(map(_is_origin, origins)):
+        raise ValueError(
+            "must be scheme://host or scheme://host:port, as browsers send it: in lower case, "
+            "with no path and not the scheme's own port"
+        )
+    return origins
 
 
 def _is_origin(text: str) -> bool:

@@ -20,8 +20,9 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from progress_sse import create_app
 from progress_sse.client.sync import SyncOptions
-from progress_sse.settings import Settings
+from progress_sse.settings import Settings, load_settings
 from tests.conftest import Serve
 from tests.harness.documents import Block, blocks_of, read_pages
 from tests.harness.nginx import NginxServer
@@ -82,6 +83,8 @@ TUTORIAL_PAGE = the_block(TUTORIAL, "html")
 ELEMENT = the_block(PAGES, "html", "<progress-steps")
 TRACKER = the_block(PAGES, "html", "onComplete")
 EVENT_SOURCE = the_block(PAGES, "html", "new EventSource")
+BADGE = the_block(PAGES, "md")
+FRAME = the_block(PAGES, "html", "<iframe")
 WITH_TOKEN = the_block(SECURE, "html", "token:")
 REPORTER = the_block("docs/how-to/report-over-http.md", "python", "Idempotency-Key")
 JOB = the_block(PYTHON, "python", 'Progress("photos"')
@@ -97,6 +100,8 @@ NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
     *(
+        BADGE,
+        FRAME,
         CRAWL,
         CANCEL,
         RETRY,
@@ -323,6 +328,22 @@ async def test_element_of_the_documents_moves(serve: Serve, chromium: Browser) -
         await worker.create("import-42", steps=[{"name": "Download"}, {"name": "Parse"}])
         await worker.start("import-42", 1)
         await expect(element).to_contain_text("Step 1 of 2: Download")
+
+
+@pytest.mark.parametrize(
+    ("block", "types"),
+    [(BADGE, ["image/svg+xml", "text/html"]), (FRAME, ["text/html"])],
+    ids=["badge", "frame"],
+)
+async def test_addresses_of_the_documents_show_the_session(block: Block, types: list[str]) -> None:
+    """The picture, and the page that it leads to or that a frame shows."""
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
+    async with httpx.AsyncClient(transport=transport) as client:
+        responses = [
+            await client.get(address) for address in re.findall(r"https://progress.example[^\")]+", block.text)
+        ]
+    assert [response.status_code for response in responses] == [200] * len(types)
+    assert [response.headers["content-type"].partition(";")[0] for response in responses] == types
 
 
 async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:

@@ -143,6 +143,19 @@ def test_an_origin_that_no_browser_or_any_page_sends_is_refused(origin: str) -> 
     """It would allow no page or, as `null`, every page that hides its origin."""
     with pytest.raises(ConfigurationError, match=r"^allow_origins: "):
         load_settings(allow_origins=origin)
+    with pytest.raises(ConfigurationError, match=r"^frame_origins: "):
+        load_settings(frame_origins=origin)
+
+
+@pytest.mark.parametrize("origin", ["*", "'none'", "https://a.example; script-src *", "https:"])
+def test_a_frame_origin_adds_nothing_to_the_policy_but_itself(origin: str) -> None:
+    """Nor does it stand for all."""
+    with pytest.raises(ConfigurationError, match=r"^frame_origins: "):
+        load_settings(frame_origins=origin)
+    assert load_settings(frame_origins="https://a.example, http://b.example:81").frame_origins == (
+        "https://a.example",
+        "http://b.example:81",
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104  # to be refused

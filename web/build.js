@@ -40,21 +40,29 @@ async function styles() {
 }
 
 /**
- * A page and its two bundles. A bundle's name has a hash of its content, so that browsers may keep it for ever.
+ * The HTML files of a folder and its two bundles. A bundle's name has a hash of its content, so that browsers may keep
+ * it for ever.
  * @param {string} name
  * @returns {Promise<[string, string][]>}
  */
 async function pageFiles(name) {
-  let html = await readFile(`${name}/index.html`, "utf8");
   /** @type {[string, string][]} */
   const bundles = [];
+  /** @type {[string, string][]} */
+  const names = [];
   for (const type of ["js", "css"]) {
     const content = await bundle(`${name}/${name}.${type}`, { format: "esm" });
     const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
-    html = html.replace(`web/${name}.${type}`, `web/${name}-${hash}.${type}`);
+    names.push([`web/${name}.${type}`, `web/${name}-${hash}.${type}`]);
     bundles.push([`${ASSETS}/${name}-${hash}.${type}`, content]);
   }
-  return [[`${ASSETS}/${name}.html`, html], ...bundles];
+  const files = (await readdir(name)).filter((file) => file.endsWith(".html"));
+  const pages = files.map(async (file) => {
+    let html = await readFile(`${name}/${file}`, "utf8");
+    for (const [source, bundled] of names) html = html.replace(source, bundled);
+    return /** @type {[string, string]} */ ([`${ASSETS}/${file.replace("index", name)}`, html]);
+  });
+  return [...(await Promise.all(pages)), ...bundles];
 }
 
 /** @param {Map<string, string>} files */

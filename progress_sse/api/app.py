@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from progress_sse.api import problems
+from progress_sse.api import error_pages
 from progress_sse.api.endpoints import pages
 from progress_sse.api.endpoints.user_files import UserFiles
 from progress_sse.api.middleware.listed_origins import ListedOriginsMiddleware
@@ -50,9 +50,9 @@ def create_app(
         routes=_routes(service, served_folder(settings)),
         middleware=_middleware(settings, service),
         exception_handlers={
-            ProblemError: partial(problems.answer_problem, service),
-            HTTPException: partial(problems.answer_http_exception, service),
-            Exception: partial(problems.answer_unforeseen, service),
+            ProblemError: partial(error_pages.answer_problem, service),
+            HTTPException: partial(error_pages.answer_http_exception, service),
+            Exception: partial(error_pages.answer_unforeseen, service),
         },
         lifespan=_lifespan,
     )
@@ -77,7 +77,7 @@ def _routes(service: ProgressService, folder: Path | None) -> list[Route | Mount
     ]
     routes.append(Mount(FILES, pages.BrowserFiles()))
     if folder is not None:
-        routes.append(Mount("/", UserFiles(folder)))
+        routes.append(Mount("/", UserFiles(folder, service.settings)))
     return routes
 
 

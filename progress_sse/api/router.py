@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.api import problems
+from progress_sse.api.error_pages import error_response
 from progress_sse.core.errors import (
     MethodNotAllowedError,
     PathNotFoundError,
@@ -87,7 +87,7 @@ class ApiRouter:
                 return
             response = await self._endpoint(path, scope)(self._service, Request(scope, receive))
         except ProblemError as problem:
-            response = problems.problem_response(self._service, problem)
+            response = await error_response(self._service, Request(scope), problem)
         await response(scope, receive, send)
 
     def _endpoint(self, path: str, scope: Scope) -> Endpoint:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from progress_sse.api.endpoints import (
+    badge,
     cookie,
     events,
     health,
@@ -53,11 +54,14 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/events", "followSession", events.events, is_hot=True),
     Route("GET", f"{SESSION_PATH}/parts", "listParts", parts.parts),
     Route("GET", f"{SESSION_PATH}/log", "listLogLines", log.log),
+    Route("GET", f"{SESSION_PATH}/steps", "listStepsOfSession", steps.steps_of_session),
+    Route("POST", f"{SESSION_PATH}/link", "openLink", cookie.keep_link),
     Route("GET", "/livez", "getLiveness", health.livez),
     Route("GET", "/readyz", "getReadiness", health.readyz),
     Route("GET", "/metrics", "getMetrics", metrics.metrics),
     Route("GET", "/openapi.json", "getDescription", _describe),
     Route("GET", "/", "getPage", pages.page),
     Route("GET", "/s/{session_id}", "getSessionPage", pages.session_page),
+    Route("GET", "/s/{session_id}/badge.svg", "getBadge", badge.show),
     Route("GET", f"{FILES}/{{file}}", "getBrowserFile", None),
 )

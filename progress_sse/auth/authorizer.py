@@ -65,5 +65,10 @@ class Authorizer(Protocol):
     async def identify(self, request: Request) -> Authorization:
         """Return if the request's token, in header or cookie, is valid; raises as `check` does."""
 
-    async def identify_bearer(self, request: Request) -> Authorization:
-        """Return if the token in `Authorization` is valid; raises as `check` does."""
+    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
+        """Return if the token in `Authorization` is valid, and allows to read the session; raises as `check` does.
+
+        Args:
+            request: The request.
+            session_id: `None` where every valid token is enough.
+        """

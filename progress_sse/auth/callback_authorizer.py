@@ -40,6 +40,6 @@ class CallbackAuthorizer:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError
 
-    async def identify_bearer(self, request: Request) -> Authorization:
+    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError

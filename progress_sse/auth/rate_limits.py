@@ -133,9 +133,9 @@ class RateLimitedAuthorizer:
         """Return if the request's token is valid; this counts as reading."""
         return await self._counted(request, "read", self._authorizer.identify(request), 1)
 
-    async def identify_bearer(self, request: Request) -> Authorization:
+    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
         """Return if the token in `Authorization` is valid; this counts as reading."""
-        return await self._counted(request, "read", self._authorizer.identify_bearer(request), 1)
+        return await self._counted(request, "read", self._authorizer.identify_bearer(request, session_id), 1)
 
 
 def parse_rate(name: str, rate: str | None) -> list[RateLimitItem]:

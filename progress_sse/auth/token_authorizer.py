@@ -1,18 +1,17 @@
 """Authorization by tokens.
 
-A token comes in a header: as a bearer token, or in the cookie that holds one. For a stream, a ticket may stand for it;
-a ticket allows nothing but reading.
+A token comes in a header: as a bearer token, or in a cookie that holds one. For a stream, a ticket may stand for it;
+a ticket allows nothing but reading. A link's cookie allows to follow one session, and to ask something of its worker.
 A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
 from collections.abc import Callable, Collection
-from typing import Final
-from urllib.parse import unquote
 
 from starlette.requests import Request
 
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.authorizer import UNCONDITIONAL, Authorization
+from progress_sse.auth.cookies import LINK_ACTIONS, is_by_link, link_token, own_token
 from progress_sse.auth.csrf import is_cross_site
 from progress_sse.auth.grants import Action, Grant
 from progress_sse.auth.tickets import Tickets
@@ -20,8 +19,6 @@ from progress_sse.auth.token_verifier import TokenVerifier
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, UnauthorizedError
 from progress_sse.settings import ENV_PREFIX, Settings
 from progress_sse.wire.headers import header_values
-
-COOKIE: Final = "progress_sse"
 
 
 class TokenAuthorizer:
@@ -57,7 +54,7 @@ class TokenAuthorizer:
     ) -> Authorization:
         if action in self._open_to:
             return UNCONDITIONAL
-        token = await self._credential(request, ticket)
+        token = await self._credential(request, ticket, action)
         grant = self._verifier.grant(token)
         if not is_allowed(grant):
             raise ForbiddenError
@@ -68,25 +65,28 @@ class TokenAuthorizer:
         token = await self._credential(request)
         return Authorization(token, self._verifier.grant(token).expires_at)
 
-    async def _credential(self, request: Request, ticket: str = "") -> str:
-        """Return the token in `Authorization`, else that of the ticket, else that in the cookie."""
+    async def _credential(self, request: Request, ticket: str = "", action: Action | None = None) -> str:
+        """Return the token in `Authorization`, else that of the ticket, else that in a cookie."""
         token = _bearer_token(request)
         if token is None and ticket:
             token = await self._tickets.redeem(ticket)
         elif token is None:
-            token = _cookie_token(request)
+            token = _cookie_token(request, action)
             if token is not None and is_cross_site(request, self._allow_origins):
                 raise ForbiddenError("A cookie counts only for requests from this server's own pages.")
         if token is None:
             raise UnauthorizedError
         return token
 
-    async def identify_bearer(self, request: Request) -> Authorization:
-        """Return if the token in `Authorization` is valid."""
+    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
+        """Return if the token in `Authorization` is valid, and allows to read the session if one is given."""
         token = _bearer_token(request)
         if token is None:
             raise UnauthorizedError
-        return Authorization(token, self._verifier.grant(token).expires_at)
+        grant = self._verifier.grant(token)
+        if session_id is not None and not grant.allows("read", session_id):
+            raise ForbiddenError
+        return Authorization(token, grant.expires_at)
 
 
 def make_authorizer(settings: Settings, tickets: Tickets, clock: Clock) -> TokenAuthorizer:
@@ -115,14 +115,8 @@ def _bearer_token(request: Request) -> str | None:
     return None
 
 
-def _cookie_token(request: Request) -> str | None:
-    """Return the value of our cookie; of several, that of the longest path, which comes first [RFC 6265 §5.4].
-
-    Not by ``http.cookies``: our cookie has no quotes, and before Python 3.11.10 unquoting 64 KiB takes four seconds.
-    """
-    for cookies in header_values(request, b"cookie"):
-        for cookie in cookies.split(b";"):
-            name, _, value = cookie.partition(b"=")
-            if name.strip() == COOKIE.encode():
-                return unquote(value.strip().decode("latin-1"), "latin-1")
-    return None
+def _cookie_token(request: Request, action: Action | None) -> str | None:
+    """Return the token in the cookie that the request is to be authorized by."""
+    if not is_by_link(request):
+        return own_token(request)
+    return link_token(request) if action in LINK_ACTIONS else None

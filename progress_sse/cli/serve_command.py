@@ -76,18 +76,18 @@ def _greet(settings: Settings, listener: socket.socket) -> None:
         f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
         f"  read     {_READERS[settings.read]}\n"
         f"{files}"
-        f"\n{_invitation(settings, f'{url}/s/demo')}\n"
+        f"\n{_invitation(settings, url)}\n"
         f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
         """ -d '{"action":"start","step":1}'"""
     )
     sys.stdout.flush()
 
 
-def _invitation(settings: Settings, page: str) -> str:
-    """Return how to open the page; where readers need a token, also how to make one."""
+def _invitation(settings: Settings, url: str) -> str:
+    """Return how to open the page; where readers need a token, by a link."""
     if settings.read == "open":
-        return f"Open {page} and move its bar:"
-    return f"Open {page}, paste there what this prints, and move its bar:\n  progress-sse token make --session demo"
+        return f"Open {url}/s/demo and move its bar:"
+    return f"Open the link that this prints, and move its bar:\n  progress-sse token link --session demo --url {url}"
 
 
 def _publishers(settings: Settings) -> str:

@@ -1,8 +1,9 @@
-"""The commands `progress-sse token secret` and `progress-sse token make`."""
+"""The commands `progress-sse token secret`, `progress-sse token make` and `progress-sse token link`."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, get_args
+from urllib.parse import quote
 
 import click
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ SECRET_BYTES: Final = 32
 
 @click.group()
 def token() -> None:
-    """Make secrets for the settings publish_token and token_key, and tokens for readers."""
+    """Make secrets for the settings publish_token and token_key, and tokens and links for readers."""
 
 
 @token.command()
@@ -31,9 +32,23 @@ def secret() -> None:
     click.echo(secrets.token_urlsafe(SECRET_BYTES))
 
 
+def _key_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name the key."""
+    for name in ("token_algorithm", "token_key"):
+        command = setting_option(name)(command)
+    return command
+
+
+def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say whose a token is, and for how long."""
+    command = click.option(
+        "--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]"
+    )(command)
+    return click.option("--subject", help="The holder of the token.")(command)
+
+
 @token.command()
-@setting_option("token_key")
-@setting_option("token_algorithm")
+@_key_options
 @click.option("--session", "sessions", multiple=True, metavar="ID", help="A session that the token is for.")
 @click.option("--prefix", "prefixes", multiple=True, help="A prefix of the ids of further sessions; '' is all.")
 @click.option(
@@ -44,8 +59,7 @@ def secret() -> None:
     type=click.Choice(get_args(Action)),
     help="An action that it allows; list shows the sessions of each --prefix. [default: read]",
 )
-@click.option("--subject", help="The holder of the token.")
-@click.option("--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]")
+@_holder_options
 def make(
     sessions: Sequence[str],
     prefixes: Sequence[str],
@@ -57,6 +71,36 @@ def make(
     """Print a token, signed with the server's token_key."""
     if not sessions and not prefixes:
         raise click.UsageError("A token is for some --session or --prefix.")
+    click.echo(_signed(sessions, prefixes, actions, subject, expires_s, flags))
+
+
+@token.command()
+@_key_options
+@click.option("--session", "session_id", required=True, metavar="ID", help="The session that the link shows.")
+@click.option("--control", is_flag=True, help="Let its visitor also cancel the job, or try it again.")
+@_holder_options
+@click.option(
+    "--url",
+    envvar=f"{ENV_PREFIX}URL",
+    default="http://127.0.0.1:8000",
+    help=f"The URL of the server, as its visitors see it. [env: {ENV_PREFIX}URL] [default: http://127.0.0.1:8000]",
+)
+def link(session_id: str, control: bool, subject: str | None, expires_s: int, url: str, **flags: str | None) -> None:
+    """Print a link that opens the page of a session without a login, until the token in it expires."""
+    actions = ["read", "control"] if control else ["read"]
+    signed = _signed([session_id], [], actions, subject, expires_s, flags)
+    click.echo(f"{url.rstrip('/')}/s/{quote(session_id, safe='')}#token={signed}")
+
+
+def _signed(
+    sessions: Sequence[str],
+    prefixes: Sequence[str],
+    actions: Sequence[str],
+    subject: str | None,
+    expires_s: int,
+    flags: Mapping[str, str | None],
+) -> str:
+    """Return a token, signed with the key in the settings."""
     now = int(SystemClock().now().timestamp())
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
@@ -69,7 +113,7 @@ def make(
             actions=frozenset(actions),
             expires_at=now + expires_s,
         )
-        click.echo(tokens.make(grant, issued_at=now, subject=subject))
+        return tokens.make(grant, issued_at=now, subject=subject)
     except ValidationError as error:
         raise click.ClickException(first_fault(error)) from error
     except (ConfigurationError, InvalidSessionIdError) as error:

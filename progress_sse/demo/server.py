@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from progress_sse.api.app import create_app
-from progress_sse.api.endpoints.pages import ASSETS, PAGE_HEADERS
+from progress_sse.api.page_files import ASSETS, page_headers
 from progress_sse.auth.csrf import is_cross_site
 from progress_sse.demo.faults import BUFFERING_S, Faults
 from progress_sse.server.sockets import listen
@@ -32,7 +32,8 @@ def make_app(service: ProgressService) -> Starlette:
     faults = Faults(create_app(service.settings, service=service))
 
     async def page(_request: Request) -> Response:
-        return Response((ASSETS / "demo.html").read_text("utf-8"), media_type="text/html", headers=PAGE_HEADERS)
+        html = (ASSETS / "demo.html").read_text("utf-8")
+        return Response(html, media_type="text/html", headers=page_headers(service.settings))
 
     def cut() -> Response:
         faults.cut()

@@ -28,6 +28,11 @@ def text_tag(position: Position | None) -> str:
     return f'W/{entity_tag(position)[:-1]}-text"'
 
 
+def badge_tag(position: Position | None) -> str:
+    """Return the ETag of the session's badge."""
+    return f'{entity_tag(position)[:-1]}-badge"'
+
+
 class Preconditions(NamedTuple):
     """The conditions of a request.
 

@@ -203,7 +203,10 @@ def ids() -> Rows:
             ("POST", f"{path}/requests", json_of(kind='"cancel"')),
             ("GET", f"{path}/parts?step=1", None),
             ("GET", f"{path}/log", None),
+            ("POST", f"{path}/link", None),
+            ("GET", f"{path}/steps", None),
             ("GET", f"/s/{session_id}", None),
+            ("GET", f"/s/{session_id}/badge.svg", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
             yield f"{method} {target} {name}", Refusal(method, target, 422, "invalid-session-id", body, headers)
@@ -258,10 +261,13 @@ def paths() -> Rows:
         ("POST", "/api/progress/s/events"),
         ("POST", "/api/progress/s/parts"),
         ("POST", "/api/progress/s/log"),
+        ("PUT", "/api/progress/s/steps"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),
         ("POST", "/livez"),
+        *((method, "/api/progress/s/link") for method in ("GET", "DELETE")),
+        ("POST", "/s/s/badge.svg"),
         ("DELETE", "/"),
     ):
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
@@ -277,6 +283,7 @@ def paths() -> Rows:
             "/canary",
             "/s",
             "/s/",
+            "/s/s/canary.svg",
         ),
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):

@@ -81,6 +81,7 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
         ("DELETE", "/api/steps/a/learned"),
     ]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
+    requests += [("POST", "/api/progress/a/link")]
     for method, path in requests:
         anonymous = await closed.request(method, path)
         response = await closed.request(method, path, headers=headers)
@@ -116,6 +117,8 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
         ("POST", "/api/progress/{}/update", START),
         ("POST", "/api/progress/{}/requests", {"kind": "cancel"}),
         ("GET", "/api/progress/{}/requests", None),
+        ("POST", "/api/progress/{}/link", None),
+        ("GET", "/api/progress/{}/steps", None),
         ("GET", "/api/requests?session_id=a&session_id={}", None),
         ("GET", "/api/steps?profile={}", None),
         ("GET", "/api/steps?session_id={}", None),

@@ -12,7 +12,7 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse.api.endpoints import pages
-from progress_sse.api.endpoints.pages import ASSETS, LIB
+from progress_sse.api.page_files import ASSETS, LIB
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 from tests.harness.tokens import CLOSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from progress_sse.auth.token_authorizer import COOKIE
+from progress_sse.auth.cookies import COOKIE
 from tests.api.conftest import Connect
 from tests.harness.tokens import PUBLISH_TOKEN, bearer, make_token
 

@@ -64,6 +64,8 @@ class StubbedSession:
             await self._ask(route)
         elif path.startswith("/parts"):
             await route.fulfill(json={"parts": self.parts, "next": None})
+        elif path == "/steps":
+            await route.fulfill(json={"steps": self.learned})
         else:
             await route.fulfill(json=self.state)
 

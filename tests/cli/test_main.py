@@ -93,6 +93,40 @@ def test_a_token_has_the_requested_claims(monkeypatch: pytest.MonkeyPatch) -> No
     assert claims["exp"] - claims["iat"] == 60
 
 
+def test_a_link_opens_the_page_of_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token, which no server sees in the address, allows to read that session, and no more unless it is said."""
+    monkeypatch.setenv("PROGRESS_SSE_TOKEN_KEY", KEY)
+    for options, base, actions, lifetime_s in (
+        ([], "http://127.0.0.1:8000", ["read"], 3600),
+        (["--url", "https://jobs.example/x/", "--control", "--expires-s", "60"], "https://jobs.example/x", None, 60),
+    ):
+        address, _, token = run("token", "link", "--session", "a b?c", *options).output.partition("#token=")
+        assert address == f"{base}/s/a%20b%3Fc"
+        claims = jwt.decode(token.strip(), KEY, algorithms=["HS256"], audience="progress-sse")
+        assert (claims["sessions"], claims["prefixes"]) == (["a b?c"], [])
+        assert sorted(claims["actions"]) == (actions or ["control", "read"])
+        assert claims["exp"] - claims["iat"] == lifetime_s
+    monkeypatch.setenv("PROGRESS_SSE_URL", "https://jobs.example")
+    assert run("token", "link", "--session", "a").output.startswith("https://jobs.example/s/a#token=")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
+        (["--token-key", KEY], "Missing option '--session'"),
+        (["--token-key", KEY, "--session", "a/b"], "session id"),
+        (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+    ],
+)
+def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None:
+    """The refusal shows no key."""
+    result = run("token", "link", *arguments)
+    assert result.exit_code != 0
+    assert sentence in result.output
+    assert KEY not in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from progress_sse.auth.token_authorizer import COOKIE
+from progress_sse.auth.cookies import COOKIE
 from tests.conftest import Serve
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream

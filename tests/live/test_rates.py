@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.auth.token_authorizer import COOKIE
+from progress_sse.auth.cookies import COOKIE
 from tests.conftest import RunRedis, Serve
 from tests.harness.http1 import Connection
 from tests.harness.load_clients import allow_descriptors

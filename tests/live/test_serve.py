@@ -66,12 +66,13 @@ async def test_the_printed_command_works(
         assert (await worker.poll("demo"))["status"] == "running"
 
 
-async def test_the_token_of_the_printed_command_shows_a_session(serve: Serve) -> None:
+async def test_the_link_of_the_printed_command_shows_a_session(serve: Serve) -> None:
     """Where readers need a token, the page alone would show nothing."""
     server = serve(**CLOSED)
     await eventually(lambda: "curl" in server.log(), 10)
-    assert f"Open {server.url}/s/demo, paste" in server.log()
-    token = await output_of("progress-sse token", server.log(), PROGRESS_SSE_TOKEN_KEY=KEY)
+    link = await output_of("progress-sse token", server.log(), PROGRESS_SSE_TOKEN_KEY=KEY)
+    address, _, token = link.partition("#token=")
+    assert address == f"{server.url}/s/demo"
     async with Worker.at(server, token.strip()) as worker:
         assert (await worker.poll("demo"))["status"] == "not_found"
 

@@ -52,6 +52,15 @@
     return URL.canParse?.(folder, base) ? new URL(folder, base).href.slice(0, -1) : baseUrl;
   }
 
+  // src/by-link.js
+  var BY_LINK = "link=1";
+  function fetchByLink(fetch) {
+    return (url, init) => fetch(`${url}${String(url).includes("?") ? "&" : "?"}${BY_LINK}`, init);
+  }
+  function rightsOfLink(sessionId) {
+    return `link ${sessionId}`;
+  }
+
   // src/fold.js
   function fold(data, event) {
     const { session_id, current_step, total_steps, status, steps: _, ...rest } = (
@@ -531,7 +540,8 @@
       for (const id of this.#carried) if (!this.#wanted.has(id)) this.#drop(id);
       if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forgetPosition();
       const [first, ...others] = [...this.#carried].map(encodeURIComponent);
-      const { baseUrl } = this.#settings;
+      const { baseUrl, isByLink } = this.#settings;
+      if (isByLink) return `${baseUrl}/api/progress/${first}/events?heartbeat=event&${BY_LINK}`;
       return others.length ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event` : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
     }
     /** @param {string} id */
@@ -1084,7 +1094,6 @@
   };
   var SessionApi = class {
     #url;
-    #sessionId;
     #baseUrl;
     #fetch;
     #token;
@@ -1093,16 +1102,14 @@
     /**
      * @param {object} setup
      * @param {() => string} setup.url Of the session.
-     * @param {() => string} setup.sessionId
      * @param {string} setup.baseUrl
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("../lib/wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      */
-    constructor({ url, sessionId, baseUrl, fetch, withCredentials, timers, token }) {
+    constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
       this.#url = url;
-      this.#sessionId = sessionId;
       this.#baseUrl = baseUrl;
       this.#fetch = fetch;
       this.#token = token;
@@ -1145,19 +1152,19 @@
     }
     /** Of the session. @param {AbortSignal} [signal] */
     steps(signal) {
-      return this.#definitions(`?session_id=${encodeURIComponent(this.#sessionId())}`, signal);
+      return this.#definitions(`${this.#url()}/steps`, signal);
     }
     /** The server's own steps. @param {AbortSignal} [signal] */
     serverSteps(signal) {
-      return this.#definitions("", signal);
+      return this.#definitions(`${this.#baseUrl}/api/steps`, signal);
     }
     /**
-     * @param {string} query
+     * @param {string} url
      * @param {AbortSignal} [signal]
      * @returns {Promise<StepDefinition[]>}
      */
-    async #definitions(query, signal) {
-      const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
+    async #definitions(url, signal) {
+      const answer = await this.#request(url, {}, signal);
       if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
       return answer.body.steps;
     }
@@ -1301,6 +1308,7 @@
         transport = "auto",
         withCredentials = false,
         token,
+        byLink = false,
         signal,
         EventSource = globalThis.EventSource,
         fetch = browserFetch,
@@ -1318,8 +1326,8 @@
       this.#timers = new Timers(timers);
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-      const access = { url, baseUrl, fetch, withCredentials, timers, token };
-      this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
+      const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
+      this.#api = new SessionApi(access);
       this.#poller = new Poller(access, {
         poll: (stopped) => this.#pollInTurn(stopped),
         interval_ms: () => this.#interval_ms
@@ -1337,6 +1345,7 @@
           isShared,
           token,
           rights: "",
+          isByLink: byLink,
           fetch: ticketFetch
         };
       }
@@ -1431,8 +1440,9 @@
     }
     #follow() {
       if (!this.#settings) return;
-      const { token } = this.#settings;
-      if (token === void 0) this.#followBy(this.#settings);
+      const { token, isByLink } = this.#settings;
+      if (isByLink) this.#followBy({ ...this.#settings, rights: rightsOfLink(this.sessionId) });
+      else if (token === void 0) this.#followBy(this.#settings);
       else void this.#followWithToken(this.#settings, token);
     }
     /** @param {StreamSettings} settings */

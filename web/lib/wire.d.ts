@@ -218,6 +218,11 @@ export interface TrackerOptions {
    * if their tokens grant the same. With a token that is not a JSON Web Token tabs share none, and `auto` polls.
    */
   token?: string | (() => string | Promise<string>) | undefined;
+  /**
+   * Follow by the link that this browser has opened for the session (`/s/nightly#token=…`), and not by the visitor's own
+   * cookie. For pages of the server's own origin, without a `token`. Only trackers of the same session share a stream.
+   */
+  byLink?: boolean | undefined;
   /** Stops the tracker when aborted. */
   signal?: AbortSignal;
   /**

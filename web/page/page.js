@@ -1,9 +1,11 @@
 /*
  * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, and `/` a new one that waits for
  * its worker. A SessionView shows each session; this module adds the title, the icon, the notification, the recent
- * sessions, and the form for a token.
+ * sessions, the visit by a link, and the form for a token.
  */
 
+// biome-ignore assist/source/organizeImports: the first import takes the token out of the address before all others run.
+import { firstToken, takeToken } from "./link-token.js";
 import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
@@ -13,6 +15,7 @@ import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
 import { CommandPanel } from "./command-panel.js";
 import { DocumentHead } from "./document-head.js";
+import { LinkVisit } from "./link-visit.js";
 import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
 import { freshSessionId, sessionsIn } from "./session-url.js";
@@ -55,6 +58,11 @@ function viewOf(id) {
     language,
     heading: ids.length === 1 ? "h1" : "h2",
     timeline: ids.length === 1,
+    tracker: {
+      get byLink() {
+        return visit.isByLink;
+      },
+    },
     announce: (text) => announcer.say(text, id),
     onchange({ data }) {
       refresh();
@@ -65,7 +73,7 @@ function viewOf(id) {
     },
     onmove: refresh,
     ondraw: (data) => commandPanel?.show(data),
-    onstatechange: (state) => state === "denied" && tokenForm.ask(),
+    onstatechange: (state) => state === "denied" && onDenied(),
   });
 }
 
@@ -78,6 +86,11 @@ function refresh() {
 
 function jobs() {
   return language.text(language.plural("jobs", ids.length), { count: ids.length });
+}
+
+function onDenied() {
+  if (tokenForm.isUsed && visit.onDenied()) startAgain();
+  else tokenForm.ask();
 }
 
 function startAgain() {
@@ -101,6 +114,7 @@ if (!ids.length) {
   showRecent();
 }
 
+const visit = new LinkVisit(ids.length === 1 ? (ids[0] ?? null) : null, language.texts);
 const notifier = new Notifier(language, announcer);
 const head = new DocumentHead();
 const views = ids.map(viewOf);
@@ -113,5 +127,15 @@ if (views.length === 1) {
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
 const commandPanel =
   ids[0] && views.length === 1 ? new CommandPanel(panel, { sessionId: ids[0], texts: language.texts }) : null;
-const tokenForm = new TokenForm(language.texts, startAgain);
+const tokenForm = new TokenForm(language.texts, () => {
+  visit.useOwnToken();
+  startAgain();
+});
+let opened = visit.open(firstToken);
+// A link that is opened in this tab while it shows the session loads nothing.
+addEventListener("hashchange", () => {
+  const token = takeToken();
+  if (token) opened = opened.then(() => visit.open(token)).then(startAgain);
+});
+await opened;
 for (const view of views) view.start();

@@ -3,12 +3,12 @@ import { element } from "../lib/dom.js";
 const DEADLINE_MS = 10_000;
 
 /**
- * Asks for a token where readers need one. It is pasted into a form and never part of a URL, which browsers keep.
+ * Asks for a token where readers need one. It is pasted into a form, as browsers keep URLs.
  * The server puts it into a cookie that no script can read, and the page does not keep it.
  */
 export class TokenForm {
   /** The server says in the page whether a token helps after a denial. */
-  #isUsed = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
+  isUsed = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
   #form = element("entrance");
   #field = /** @type {HTMLInputElement} */ (element("entrance-token"));
   #note = element("entrance-note");
@@ -31,7 +31,7 @@ export class TokenForm {
 
   /** Shows the form after a denial, unless it is shown already. */
   ask() {
-    if (this.#isUsed && this.#form.hidden) this.#show(this.#wasAccepted ? this.#texts.token_refused : "");
+    if (this.isUsed && this.#form.hidden) this.#show(this.#wasAccepted ? this.#texts.token_refused : "");
   }
 
   /** @param {string} token */
@@ -41,7 +41,7 @@ export class TokenForm {
       this.#show(this.#texts.token_insecure);
       return;
     }
-    const status = await postToken(token);
+    const status = await postToken("api/cookie", token);
     this.#wasAccepted = status === 204;
     if (!this.#wasAccepted) {
       this.#show([401, 403].includes(status) ? this.#texts.token_refused : this.#texts.token_not_sent);
@@ -59,8 +59,12 @@ export class TokenForm {
   }
 }
 
-/** Returns the response's status; 0 if there was none. @param {string} token */
-async function postToken(token) {
+/**
+ * Returns the response's status; 0 if there was none.
+ * @param {string} path Of the resource that keeps the token in a cookie.
+ * @param {string} token
+ */
+export async function postToken(path, token) {
   // A token consists of characters that a header can contain.
   if (!/^[!-~]+$/.test(token)) return 401;
   const init = {
@@ -68,7 +72,7 @@ async function postToken(token) {
     headers: { Authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(DEADLINE_MS),
   };
-  return fetch("api/cookie", init).then(
+  return fetch(path, init).then(
     ({ status }) => status,
     () => 0,
   );

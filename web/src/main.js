@@ -4,6 +4,7 @@
  * ProgressTracker follows one session of a progress server: by a stream where that works, by polling elsewhere.
  * It draws nothing and needs neither a window nor a document. From the wire to the page, each uses only those above it:
  *   tokens           sends requests with a token;
+ *   by-link          sends requests by the cookie of a link;
  *   Stream           keeps one EventSource connected;
  *   StreamState      holds the state of a stream's sessions;
  *   SharedStream     follows all wanted sessions by one stream;

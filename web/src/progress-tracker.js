@@ -1,4 +1,5 @@
 import { absoluteUrl, baseUrlOfScript } from "./base-url.js";
+import { fetchByLink, rightsOfLink } from "./by-link.js";
 import { fold } from "./fold.js";
 import { Hub } from "./hub.js";
 import { onReturn } from "./page-events.js";
@@ -92,6 +93,7 @@ export class ProgressTracker extends EventTarget {
       transport = "auto",
       withCredentials = false,
       token,
+      byLink = false,
       signal,
       EventSource = globalThis.EventSource,
       fetch = browserFetch,
@@ -111,8 +113,8 @@ export class ProgressTracker extends EventTarget {
 
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-    const access = { url, baseUrl, fetch, withCredentials, timers, token };
-    this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
+    const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
+    this.#api = new SessionApi(access);
     this.#poller = new Poller(access, {
       poll: (stopped) => this.#pollInTurn(stopped),
       interval_ms: () => this.#interval_ms,
@@ -131,6 +133,7 @@ export class ProgressTracker extends EventTarget {
         isShared,
         token,
         rights: "",
+        isByLink: byLink,
         fetch: ticketFetch,
       };
     }
@@ -245,8 +248,9 @@ export class ProgressTracker extends EventTarget {
 
   #follow() {
     if (!this.#settings) return;
-    const { token } = this.#settings;
-    if (token === undefined) this.#followBy(this.#settings);
+    const { token, isByLink } = this.#settings;
+    if (isByLink) this.#followBy({ ...this.#settings, rights: rightsOfLink(this.sessionId) });
+    else if (token === undefined) this.#followBy(this.#settings);
     else void this.#followWithToken(this.#settings, token);
   }
 

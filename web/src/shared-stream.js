@@ -1,3 +1,4 @@
+import { BY_LINK } from "./by-link.js";
 import { HOPELESS, Stream } from "./stream.js";
 import { isFolded } from "./stream-state.js";
 import { Timers } from "./timers.js";
@@ -96,7 +97,8 @@ export class SharedStream {
     // The position may cover sessions whose data is no longer here, and the server would send nothing of those.
     if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forgetPosition();
     const [first, ...others] = [...this.#carried].map(encodeURIComponent);
-    const { baseUrl } = this.#settings;
+    const { baseUrl, isByLink } = this.#settings;
+    if (isByLink) return `${baseUrl}/api/progress/${first}/events?heartbeat=event&${BY_LINK}`;
     return others.length
       ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event`
       : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;

@@ -16,8 +16,10 @@ export interface StreamSettings {
    */
   isShared: boolean;
   token: Token | undefined;
-  /** As `rightsOf` reads them from the token; "" without a token. */
+  /** As `rightsOf` reads them from the token, or those of a session's link; "" without either. */
   rights: string;
+  /** The stream is authorized by the cookie of its session's link, which `/api/events` would not receive. */
+  isByLink: boolean;
   /** Gets tickets for a token; unused without one. */
   fetch: typeof globalThis.fetch;
 }

@@ -20,7 +20,7 @@ test("the steps of a session, and those of the server, are got with the token", 
   const asked = page.tracker.steps();
   await settled();
   const [{ url, init } = assert.fail()] = page.requests;
-  assert.equal(url, "/jobs/api/steps?session_id=a%2Fb%20c");
+  assert.equal(url, "/jobs/api/progress/a%2Fb%20c/steps");
   assert.equal(init.headers.Authorization, "Bearer secret");
   await page.answer(Response.json({ steps: [learned] }));
   assert.deepEqual(await asked, [learned]);
@@ -65,7 +65,7 @@ test("a page asks once for each run what was learned, from when the server uses 
   times.update(next, page.tracker, signal);
   assert.deepEqual(
     page.requests.map(({ url }) => url),
-    ["/api/steps?session_id=job", "/api/steps?session_id=job"],
+    ["/api/progress/job/steps", "/api/progress/job/steps"],
   );
   page.requests[0]?.answer(Response.json({ steps: [] }));
   await settled();

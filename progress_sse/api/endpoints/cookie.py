@@ -1,15 +1,21 @@
-"""A cookie with a token, for the browser's own requests: an EventSource sends no header, but every cookie."""
+"""Cookies with a token, for the browser's own requests: an EventSource sends no header, but every cookie."""
 
 import math
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
 
 from progress_sse.api.replies import UNCACHED, Reply
-from progress_sse.auth.token_authorizer import COOKIE
+from progress_sse.api.request_parts import session_id_of
+from progress_sse.api.router import SESSION_PREFIX
+from progress_sse.auth.cookies import COOKIE, LINK_COOKIE, SECURE_LINK_COOKIE
 from progress_sse.service import ProgressService
 from progress_sse.settings import is_loopback
 from progress_sse.wire.headers import header_value
+
+_UNESCAPED: Final = "!'()*~"
+"""What encodeURIComponent leaves as it is, beside letters, digits and `-_.`."""
 
 
 async def keep(service: ProgressService, request: Request) -> Reply:
@@ -17,20 +23,35 @@ async def keep(service: ProgressService, request: Request) -> Reply:
     token, expires_at = await service.authorizer.identify_bearer(request)
     assert token is not None
     seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
-    return _reply(request, quote(token, safe="", encoding="latin-1"), seconds_left)
+    return _reply(request, COOKIE, token, "/", seconds_left)
 
 
 async def drop(_service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/cookie`: let the browser delete it."""
-    return _reply(request, "", 0)
+    return _reply(request, COOKIE, "", "/", 0)
 
 
-def _reply(request: Request, value: str, max_age_s: int | None) -> Reply:
+async def keep_link(service: ProgressService, request: Request) -> Reply:
+    """`POST /api/progress/{session_id}/link`: keep the token of a link, for the paths of its session alone.
+
+    Without an age the cookie ends with the browser, which so has no reason to write it to a file.
+    """
+    session_id = session_id_of(request)
+    token, _ = await service.authorizer.identify_bearer(request, session_id)
+    assert token is not None
+    name = LINK_COOKIE if _is_on_this_machine(request) else SECURE_LINK_COOKIE
+    # As encodeURIComponent writes it. A browser ignores a path of more than 1024 bytes, and takes that of this request
+    # without its last segment [RFC 6265bis §5.6.4], which is the same.
+    path = f"{SESSION_PREFIX}{quote(session_id, safe=_UNESCAPED)}"
+    return _reply(request, name, token, path, None)
+
+
+def _reply(request: Request, name: str, token: str, path: str, max_age_s: int | None) -> Reply:
     attributes = [
-        f"{COOKIE}={value}",
+        f"{name}={quote(token, safe='', encoding='latin-1')}",
         "HttpOnly",
         "SameSite=Strict",
-        f"Path={quote(request.scope.get('root_path', ''))}/",
+        f"Path={quote(request.scope.get('root_path', ''))}{path}",
     ]
     if max_age_s is not None:
         attributes.append(f"Max-Age={max_age_s}")

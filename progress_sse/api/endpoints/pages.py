@@ -14,30 +14,13 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
 from progress_sse.api.request_parts import session_id_of
 from progress_sse.service import ProgressService
 
-_PACKAGE: Final = Path(__file__).resolve().parents[2]
-_WEB: Final = next(folder for folder in (_PACKAGE / "web", _PACKAGE.parent / "web") if folder.is_dir())
-
-LIB: Final = _WEB / "lib"
-"""The files that pages of users load."""
-
-ASSETS: Final = _WEB / "assets"
-"""The HTML of our pages, and their bundles. Each bundle's name has a hash of its content."""
-
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
 
-REVALIDATED: Final = "no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
-
-PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
-    "form-action 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": REVALIDATED,
-}
 
 FILE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -66,7 +49,7 @@ async def page(service: ProgressService, request: Request) -> Response:
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
         .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
     )
-    return Response(html, media_type="text/html", headers=PAGE_HEADERS)
+    return Response(html, media_type="text/html", headers=page_headers(service.settings))
 
 
 class BrowserFiles(StaticFiles):

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from progress_sse.api.learned import learned_of, learned_of_session
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
-from progress_sse.api.request_parts import id_in_query, profile_in_path, query_of
+from progress_sse.api.request_parts import id_in_query, profile_in_path, query_of, session_id_of
 from progress_sse.api.rights import has_right
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.history import NOTHING_LEARNED, Learned
@@ -27,6 +27,11 @@ async def steps(service: ProgressService, request: Request) -> Reply:
         return await _steps_of_workflow(service, request, workflow)
     await service.authorizer.check(request, "read", profile)
     return json_reply(show_learned(await service.store.learned(profile)))
+
+
+async def steps_of_session(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress/{session_id}/steps`: those of the session, for clients with no right but to its own paths."""
+    return await _steps_of_session(service, request, session_id_of(request))
 
 
 async def forget(service: ProgressService, request: Request) -> Reply:

@@ -8,24 +8,21 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from progress_sse.api.endpoints.pages import REVALIDATED
+from progress_sse.api.page_files import page_headers
+from progress_sse.settings import Settings
 
-HEADERS: Final = {
-    # The scripts of a page are the operator's business; that other sites frame it or move its links is not.
-    "Content-Security-Policy": "object-src 'none'; base-uri 'self'; frame-ancestors 'self'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": REVALIDATED,
-}
+POLICY: Final = "object-src 'none'; base-uri 'self'"
+"""The scripts of a page are the operator's business; that other sites move its links is not."""
 
 
 class UserFiles(StaticFiles):
     """Serves each regular file below a folder under its own name, and lists nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
         """Serve `folder`; links that lead out of it are not followed."""
         super().__init__(directory=folder)
         self._folder = folder.resolve()
+        self._headers = page_headers(settings, POLICY)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a file that may be served: neither its name nor that of a folder begins with a dot."""
@@ -39,7 +36,7 @@ class UserFiles(StaticFiles):
     ) -> Response:
         """Return a file with its headers; browsers ask for it again at each use (304 as a rule)."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(HEADERS)
+        response.headers.update(self._headers)
         return response
 
 

@@ -7,9 +7,10 @@ carry that name in `Host`.
 
 from typing import Final
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.api.problems import problem_response
+from progress_sse.api.error_pages import error_response
 from progress_sse.core.errors import MisdirectedRequestError
 from progress_sse.service import ProgressService
 
@@ -30,7 +31,8 @@ class HostCheckMiddleware:
         """Pass the request on, or respond with 421."""
         if is_public_name(dict(scope["headers"]).get(b"host", b"")):
             refusal = MisdirectedRequestError("Ask by an address or as localhost; or the server needs a publish_token.")
-            await problem_response(self._service, refusal)(scope, receive, send)
+            response = await error_response(self._service, Request(scope), refusal)
+            await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

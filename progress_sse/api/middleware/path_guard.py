@@ -2,9 +2,10 @@
 
 from urllib.parse import unquote_to_bytes
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.api.problems import problem_response
+from progress_sse.api.error_pages import error_response
 from progress_sse.core.errors import InvalidSessionIdError
 from progress_sse.service import ProgressService
 
@@ -25,7 +26,8 @@ class PathGuardMiddleware:
         """Pass the request on, or respond with 422."""
         if scope["type"] == "http" and not _is_plain(scope.get("raw_path") or b""):
             refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
-            await problem_response(self._service, refusal)(scope, receive, send)
+            response = await error_response(self._service, Request(scope), refusal)
+            await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -125,6 +125,14 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "Heartbeat": _parameter(
             "query", "heartbeat", "`event` makes heartbeats events; otherwise they are comments.", text, "event"
         ),
+        "Link": _parameter(
+            "query",
+            "link",
+            "`1`: the request is authorized by the cookie of the session's link, and not by the visitor's own; any "
+            "other text is ignored.",
+            text,
+            "1",
+        ),
         "Replace": _parameter(
             "query", "replace", "Whether to replace a session of that id.", {"type": "boolean", "default": False}, True
         ),

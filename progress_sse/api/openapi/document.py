@@ -21,8 +21,8 @@ from progress_sse.api.openapi.paths import describe_paths
 from progress_sse.api.openapi.references import Json
 from progress_sse.api.openapi.schemas import make_schemas, with_limits
 from progress_sse.api.router import Route
+from progress_sse.auth.cookies import COOKIE, SECURE_LINK_COOKIE
 from progress_sse.auth.grants import Action
-from progress_sse.auth.token_authorizer import COOKIE
 from progress_sse.core.limits import BodyLimits
 from progress_sse.wire import json_text
 
@@ -46,6 +46,13 @@ CREDENTIALS: Final[Json] = {
         "in": "cookie",
         "name": COOKIE,
         "description": "A token in the cookie that `POST /api/cookie` sets; for this server's own pages.",
+    },
+    "link": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SECURE_LINK_COOKIE,
+        "description": "A token in the cookie of `POST /api/progress/{session_id}/link`, without the prefix where "
+        "there is no TLS; for requests with `link=1` on that session.",
     },
     "ticket": {
         "type": "apiKey",

@@ -49,6 +49,8 @@ from progress_sse.core.errors import (
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
 from progress_sse.streaming.text_format import TEXT
 
+SVG: Final = "image/svg+xml"
+
 UNCACHED: Final = ("Cache-Control", "Vary")
 """Headers of responses that no cache may give to another client."""
 
@@ -98,6 +100,7 @@ class Operation(NamedTuple):
 
 
 TOKEN: Final = ("bearer", "cookie")
+TOKEN_OR_LINK: Final = (*TOKEN, "link")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (OutcomeUnknownError, StoreFullError)
 CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
@@ -138,8 +141,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (PreconditionFailedError,),
         action="read",
-        credentials=TOKEN,
-        parameters=(*PRECONDITIONS, "Prefer"),
+        credentials=TOKEN_OR_LINK,
+        parameters=(*PRECONDITIONS, "Prefer", "Link"),
     ),
     "reportUpdate": Operation(
         "Report on a step, or on the session as a whole",
@@ -205,8 +208,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *CONDITIONAL_WRITING,
         ),
         action="control",
-        credentials=TOKEN,
-        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
+        credentials=TOKEN_OR_LINK,
+        parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS, "Link"),
         body=RequestBody,
     ),
     "listRequests": Operation(
@@ -215,8 +218,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
         (SessionNotFoundError,),
         action="read",
-        credentials=TOKEN,
-        parameters=("Prefer",),
+        credentials=TOKEN_OR_LINK,
+        parameters=("Prefer", "Link"),
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
@@ -237,8 +240,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: STREAM_OR_TEXT, 204: STREAM_END},
         (InvalidRequestError, OverloadedError),
         action="read",
-        credentials=TOKEN_OR_TICKET,
-        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log"),
+        credentials=(*TOKEN_OR_TICKET, "link"),
+        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log", "Link"),
     ),
     "followSessions": Operation(
         "Follow several sessions, or a list of them, on one stream",
@@ -312,8 +315,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: ResponseSpec("Its parts, in the order of their first report.", response_models.PartList)},
         (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
         action="read",
-        credentials=TOKEN,
-        parameters=("Step",),
+        credentials=TOKEN_OR_LINK,
+        parameters=("Step", "Link"),
     ),
     "listLogLines": Operation(
         "List lines of the log of a session",
@@ -327,8 +330,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
         action="read",
-        credentials=TOKEN,
-        parameters=("AfterLine", "StepOfLines", "MostLines"),
+        credentials=TOKEN_OR_LINK,
+        parameters=("AfterLine", "StepOfLines", "MostLines", "Link"),
     ),
     "listSteps": Operation(
         "List the steps of a workflow; with the right `read` to it those of a session, or those learned of a profile",
@@ -344,6 +347,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         credentials=TOKEN,
         parameters=("Workflow", "SessionInQuery", "ProfileInQuery"),
         is_open=True,
+    ),
+    "listStepsOfSession": Operation(
+        "List the steps of a session",
+        "sessions",
+        {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", response_models.Steps)},
+        action="read",
+        credentials=TOKEN_OR_LINK,
+        parameters=("Link",),
     ),
     "forgetLearned": Operation(
         "Forget what was learned of a profile, with the right to all sessions",
@@ -364,6 +375,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Let the browser forget the cookie",
         "access",
         {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
+    ),
+    "openLink": Operation(
+        "Let the browser keep the token of a link, for the paths of its session",
+        "access",
+        {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
+        (PathNotFoundError, RateExceededError),
+        credentials=("bearer",),
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
@@ -403,6 +421,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "getPage": Operation("Show the page", "pages", {200: PAGE}),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
+    "getBadge": Operation(
+        "Show the badge of a session",
+        "pages",
+        {
+            200: ResponseSpec("The picture.", None, (SVG,), CACHED),
+            304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
+        },
+        action="read",
+        credentials=TOKEN,
+        parameters=("IfNoneMatch",),
+    ),
     "getBrowserFile": Operation(
         "Load a browser file",
         "pages",

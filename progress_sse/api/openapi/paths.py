@@ -90,7 +90,10 @@ def _responses(operation: Operation, refusals: Iterable[type[ProblemError]]) -> 
     for error in refusals:
         by_status[str(error.status)].append(error)
     for status, errors in by_status.items():
-        responses[status] = _either(responses[status], _refusal(errors)) if status in responses else _refusal(errors)
+        refusal = _refusal(errors)
+        if operation.tag == "pages":
+            refusal["content"]["text/html"] = {"schema": {"type": "string"}}
+        responses[status] = _either(responses[status], refusal) if status in responses else refusal
     return dict(sorted(responses.items()))
 
 

@@ -1,0 +1,52 @@
+"""The cookies that hold a token: the visitor's own, and one for each session that was opened by a link.
+
+A link's cookie is sent to the paths of its session alone, and counts only where a request says that it is by link. So
+no link changes what the visitor's own token lets other tabs do, nor the other way round.
+"""
+
+from typing import Final
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from progress_sse.auth.grants import Action
+from progress_sse.wire.headers import header_values
+
+COOKIE: Final = "progress_sse"
+
+LINK_COOKIE: Final = "progress_sse_link"
+SECURE_LINK_COOKIE: Final = f"__Secure-{LINK_COOKIE}"
+"""Its name with TLS: no page without TLS can set a cookie of this name [RFC 6265bis §4.1.3.1]."""
+
+LINK_ACTIONS: Final[frozenset[Action]] = frozenset({"read", "control"})
+"""What a link may allow: to follow its session, and to ask something of its worker."""
+
+_BY_LINK: Final = b"link=1"
+
+
+def is_by_link(request: Request) -> bool:
+    """Return whether the request is to be authorized by a link's cookie, and not by the visitor's own."""
+    return _BY_LINK in request.scope["query_string"].split(b"&")
+
+
+def own_token(request: Request) -> str | None:
+    """Return the token in the visitor's own cookie."""
+    return _value_of(request, COOKIE)
+
+
+def link_token(request: Request) -> str | None:
+    """Return the token in the link's cookie; the server cannot know whether a proxy in front of it has TLS."""
+    return _value_of(request, SECURE_LINK_COOKIE) or _value_of(request, LINK_COOKIE)
+
+
+def _value_of(request: Request, wanted: str) -> str | None:
+    """Return the value of a cookie; of several, that of the longest path, which comes first [RFC 6265 §5.4].
+
+    Not by ``http.cookies``: our cookies have no quotes, and before Python 3.11.10 unquoting 64 KiB takes four seconds.
+    """
+    for cookies in header_values(request, b"cookie"):
+        for cookie in cookies.split(b";"):
+            name, _, value = cookie.partition(b"=")
+            if name.strip() == wanted.encode():
+                return unquote(value.strip().decode("latin-1"), "latin-1")
+    return None
