@@ -111,6 +111,24 @@ async def test_the_element_folds_too(server: Server, open_page: OpenPage, sid: s
     await expect(shown.page.locator(".steps > li").nth(12)).to_be_focused()
 
 
+async def test_of_many_failures_the_first_are_reported(server: Server, open_page: OpenPage, sid: str) -> None:
+    """A button shows the others, and the copy has them all."""
+    steps = [step(number, "error", error=f"no. {number}") for number in range(1, 31)]
+    state = session(sid, "error", steps)
+    clipboard = ["clipboard-read", "clipboard-write"]
+    shown = (await StubbedSession.open(state, server, open_page, viewport=PHONE, permissions=clipboard)).shown
+    errors = shown.page.locator(".error-text:visible")
+    await expect(errors).to_have_text(["no. 1", "no. 2", "no. 3"])
+    await shown.page.get_by_role("button", name="Show all 30").click()
+    await expect(errors).to_have_count(30)
+    await expect(shown.page.get_by_role("alert")).not_to_contain_text("no. 4")
+    await shown.page.locator(".failure").get_by_role("button", name="Show fewer").click()
+    await expect(errors).to_have_count(3)
+    await shown.page.locator(".failure .copy").click()
+    await expect(shown.page.locator(".failure .copy")).to_have_text("Copied")
+    assert "no. 30" in await shown.evaluate("navigator.clipboard.readText()")
+
+
 async def test_a_long_message_is_cut(server: Server, open_page: OpenPage, sid: str) -> None:
     """A button shows the rest, and stays as it was chosen while the message changes."""
     steps = [step(1, "running", message="a message " * 100), step(2, "success", message="short")]

@@ -647,6 +647,7 @@ p.headline {
   overflow-wrap: anywhere;
   white-space: pre-wrap;
 }
+.other-failures,
 .error-text + .failed-step {
   margin-top: 0.875rem;
 }
