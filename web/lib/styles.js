@@ -277,6 +277,7 @@ summary {
 }
 .head-side {
   display: flex;
+  flex-wrap: wrap;
   align-items: center;
   gap: 0.5rem;
   min-height: 2rem;
