@@ -57,6 +57,19 @@ async def test_sixty_steps_fit_on_a_phone(server: Server, open_page: OpenPage, s
     assert len(await names_shown(shown)) == 4
 
 
+async def test_all_steps_are_on_paper(server: Server, open_page: OpenPage, sid: str) -> None:
+    """Also those that are folded on the screen, with their signs and durations, and without what acts."""
+    shown = (await StubbedSession.open(long_list(sid, "d" * 22 + "r" + "w" * 37), server, open_page)).shown
+    await expect(fold(shown, "22 steps done")).to_be_visible()
+    await shown.page.emulate_media(media="print")
+    assert len(await shown.page.locator(".steps > li").evaluate_all(SHOWN)) == 60
+    for number in (1, 22, 60):
+        for part in (".icon", ".name"):
+            await expect(shown.step(number).locator(part)).to_be_visible()
+    for part in ("fold", "steps-head", "tools"):
+        await expect(shown.part(part).first).to_be_hidden()
+
+
 async def test_a_list_folds_as_it_moves(server: Server, open_page: OpenPage, sid: str) -> None:
     """An open fold stays open while it grows; what has failed is never folded; the focus goes to the line."""
     stubbed = await StubbedSession.open(long_list(sid, "dddr" + "w" * 9), server, open_page)

@@ -895,6 +895,22 @@ p.headline {
 .steps > li:has(> .fold:not([hidden]))::before {
   display: none;
 }
+@media print {
+  .steps > li[hidden] {
+    display: flex !important;
+  }
+  [data-folded] > :not(.fold) {
+    display: block !important;
+  }
+  .steps-head,
+  .more,
+  .steps > li > .fold {
+    display: none !important;
+  }
+  .message[data-cut] {
+    display: block;
+  }
+}
 
 /* styles/parts.css */
 .parts {
