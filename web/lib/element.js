@@ -5,8 +5,8 @@
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, separated by blanks);
  * `base-url` (default: where this file came from); `interval` and `transport` (as for ProgressTracker); `label` (shown
  * in place of the id of a `session`); `lang` (en, ja; default: the surrounding language, or else the browser's);
- * `timeline` (shows it). `token`, as for ProgressTracker, is only a property: every script and style could read an
- * attribute.
+ * `timeline` (shows it); `compact` (closes the steps at first). `token`, as for ProgressTracker, is only a property: every
+ * script and style could read an attribute.
  *
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
  * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). The element shows its children until it has
@@ -26,14 +26,35 @@ import { relayOf } from "./token-relay.js";
 
 /** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
-const PROPERTIES = ["session", "sessions", "baseUrl", "interval", "transport", "label", "timeline", "token", "onretry"];
+const PROPERTIES = [
+  "session",
+  "sessions",
+  "baseUrl",
+  "interval",
+  "transport",
+  "label",
+  "timeline",
+  "compact",
+  "token",
+  "onretry",
+];
 const STATES = ["connecting", "not_found", "pending", "running", "completed", "error"];
 
 // A server that renders pages can import this file too: it has no HTMLElement.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 export class ProgressSteps extends Base {
-  static observedAttributes = ["session", "sessions", "base-url", "interval", "transport", "label", "lang", "timeline"];
+  static observedAttributes = [
+    "session",
+    "sessions",
+    "base-url",
+    "interval",
+    "transport",
+    "label",
+    "lang",
+    "timeline",
+    "compact",
+  ];
 
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: "open" });
@@ -145,6 +166,14 @@ export class ProgressSteps extends Base {
     this.toggleAttribute("timeline", value);
   }
 
+  get compact() {
+    return this.hasAttribute("compact");
+  }
+
+  set compact(value) {
+    this.toggleAttribute("compact", value);
+  }
+
   get token() {
     return this.#token;
   }
@@ -216,6 +245,7 @@ export class ProgressSteps extends Base {
       heading: "p",
       ...(this.label && this.session && { label: this.label }),
       timeline: this.timeline,
+      isCompact: this.compact,
       announce: (text) => this.#announcer.say(text, session),
       retry: this.#onretry,
       tracker: {

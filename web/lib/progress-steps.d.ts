@@ -13,6 +13,8 @@ export interface ProgressSteps extends HTMLElement {
   transport: "auto" | "sse" | "poll";
   label: string;
   timeline: boolean;
+  /** The steps are closed at first. */
+  compact: boolean;
   /** As for a tracker; null if none is needed. It has no attribute. */
   token: NonNullable<TrackerOptions["token"]> | null;
   onretry: ((sessionId: string, data: Progress) => void) | null;

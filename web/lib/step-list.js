@@ -1,24 +1,43 @@
-import { make } from "./dom.js";
+import { focusedIn, make } from "./dom.js";
+import { foldsOf, SHORT } from "./step-folds.js";
 import { StepItem } from "./step-item.js";
+import { StepsHead } from "./steps-head.js";
 
 /** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./step-folds.js").Fold} Fold */
 /** @typedef {import("./wire.js").Part} Part */
 /** @typedef {import("./wire.js").Step} Step */
 
-/** The list of a session's steps. Each item stays the same element from one update to the next. */
+/**
+ * The list of a session's steps. Each item stays the same element from one update to the next. In a long list, runs of
+ * steps that are done or have not begun are folded into one line, which is part of the first item that it stands for.
+ */
 export class StepList {
-  element = make("ol", "steps");
+  element;
+  #list = make("ol", "steps");
   #language;
-  #loadParts;
+  #options;
+  #head;
   /** @type {StepItem[]} */
   #items = [];
+  /** The keys of the folds that are open. @type {Set<string>} */
+  #open = new Set();
+  /** @type {Fold[]} */
+  #folds = [];
+  /** The statuses that the folds were made of. */
+  #statuses = "";
 
-  /** @param {Language} language @param {(step: number) => Promise<Part[]>} loadParts All parts of a step. */
-  constructor(language, loadParts) {
+  /**
+   * @param {Language} language
+   * @param {import("./step-item.js").ItemOptions} options
+   */
+  constructor(language, options) {
     this.#language = language;
-    this.#loadParts = loadParts;
+    this.#options = options;
+    this.#head = new StepsHead(language, this.#list, () => this.#toggleAll());
     // Safari drops the role of a list without markers.
-    this.element.setAttribute("role", "list");
+    this.#list.setAttribute("role", "list");
+    this.element = make("div", "steps-section", this.#head.element, this.#list);
   }
 
   /** @param {Step[]} steps @param {number} now_ms */
@@ -28,12 +47,68 @@ export class StepList {
       const item = this.#items[index] ?? this.#append();
       item.show(step, now_ms);
     }
+    const statuses = steps.map(({ status, elapsed_ms }) => `${status} ${elapsed_ms}`).join();
+    if (statuses === this.#statuses) return;
+    this.#statuses = statuses;
+    this.#list.toggleAttribute("data-long", steps.length > SHORT);
+    this.#folds = foldsOf(steps);
+    this.#showFolds();
+    this.#head.show(steps);
   }
 
   #append() {
-    const item = new StepItem(this.#language, this.#loadParts);
+    const item = new StepItem(this.#language, this.#options);
     this.#items.push(item);
-    this.element.append(item.element);
+    this.#list.append(item.element);
     return item;
+  }
+
+  // The folds
+
+  #showFolds() {
+    const focused = focusedIn(this.#list);
+    for (const [index, item] of this.#items.entries()) this.#showFold(index, item);
+    this.#head.setOpen(this.#folds.length, this.#isOpen);
+    if (focused) this.#keepFocus(focused);
+  }
+
+  /** @param {number} index */
+  #foldAt(index) {
+    return this.#folds.find(({ first, last }) => first <= index && index <= last);
+  }
+
+  /** Nothing that stays is hidden in between: it would lose the focus. @param {number} index @param {StepItem} item */
+  #showFold(index, item) {
+    const fold = this.#foldAt(index);
+    const isOpen = !fold || this.#open.has(fold.key);
+    item.element.hidden = !isOpen && index !== fold.first;
+    if (fold?.first === index) item.fold(fold, isOpen, () => this.#toggle(index));
+    else item.unfold();
+  }
+
+  /** @param {number} first Of the fold. */
+  #toggle(first) {
+    const key = this.#foldAt(first)?.key ?? "";
+    if (!this.#open.delete(key)) this.#open.add(key);
+    this.#showFolds();
+  }
+
+  get #isOpen() {
+    return this.#folds.every(({ key }) => this.#open.has(key));
+  }
+
+  #toggleAll() {
+    const keys = this.#isOpen ? [] : this.#folds.map(({ key }) => key);
+    this.#open = new Set(keys);
+    this.#showFolds();
+  }
+
+  /** What is folded while it has the focus leaves it to the line that stands for it. @param {Element} focused */
+  #keepFocus(focused) {
+    const index = this.#items.findIndex(({ element }) => element.contains(focused));
+    const fold = this.#foldAt(index);
+    if (!fold || this.#open.has(fold.key)) return;
+    const first = this.#items[fold.first];
+    if (focused !== first?.element && !focused.matches(".fold")) first?.focusFold();
   }
 }
