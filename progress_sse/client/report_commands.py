@@ -11,6 +11,7 @@ from progress_sse.client.reports import (
     Create,
     Describe,
     Finish,
+    Log,
     Plan,
     ReportPart,
     SessionReport,
@@ -19,6 +20,7 @@ from progress_sse.client.reports import (
     StepRef,
 )
 from progress_sse.core import commands
+from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
@@ -37,6 +39,7 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
 
     Raises:
         UnknownWorkflowError: No workflow has the name of a creation's.
+        InvalidRequestError: The store does not know the report.
     """
     report = request.report
     attempt_id = None if report.lease is None else report.lease.attempt_id
@@ -56,6 +59,8 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
             return commands.ReportPart(_target(step), part, status, current, total, message, error, **sent)
         case Beat(step):
             return commands.Beat(_target(step), **sent)
+        case Log():
+            raise InvalidRequestError("action: this server keeps no log.")
         case _:
             return _session_command(report, sent)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
@@ -149,9 +149,38 @@ class Acknowledge(_OfAttempt):
     message: str = ""
 
 
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+"""How important a line of the log is."""
+
+
+LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
+
+
+class LogLine(NamedTuple):
+    """A line of the log.
+
+    Attributes:
+        text: Its text, without a line end.
+        level: How important it is.
+        before_ms: How many milliseconds before the last line of the same report it was made.
+    """
+
+    text: str
+    level: LogLevel = "info"
+    before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Log(_OfAttempt):
+    """Add lines to the session's log, of one step or of none."""
+
+    lines: tuple[LogLine, ...]
+    step: StepRef | None = None
+
+
 StepReport: TypeAlias = Start | Advance | Complete | Skip | ReportPart | Beat
 SessionReport: TypeAlias = Finish | Plan | Describe | Acknowledge
-Update: TypeAlias = StepReport | SessionReport
+Update: TypeAlias = StepReport | SessionReport | Log
 Report: TypeAlias = Create | Update
 
 
