@@ -46,7 +46,9 @@ def make_backend(settings: Settings) -> Backend:
     Raises:
         ConfigurationError: There is none for it, or it does not fit the other settings.
     """
-    limits = StorageLimits(settings.history, settings.history_bytes, settings.max_sessions)
+    limits = StorageLimits(
+        settings.history, settings.history_bytes, settings.max_sessions, settings.log_lines, settings.log_bytes
+    )
     url = settings.store
     if settings.has_redis:
         return _redis_backend(settings, limits)

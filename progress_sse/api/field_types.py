@@ -8,11 +8,12 @@ from progress_sse.core import details, requests
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
 from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
+from progress_sse.core.log_lines import MAX_LINES, LogLevel, NewLine
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_session_id
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PARTS
 from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
-from progress_sse.wire.text import IS_TEXT, PLAIN, check_text
+from progress_sse.wire.text import IS_TEXT, PLAIN, Text, check_text
 
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1000
@@ -147,3 +148,36 @@ Links = Annotated[list[LinkSpec], Field(max_length=details.MAX_LINKS)]
 def to_links(specs: list[LinkSpec]) -> tuple[Link, ...]:
     """Return the links that `specs` describe."""
     return tuple(Link(spec.label, spec.url) for spec in specs)
+
+
+class LineSpec(BaseModel):
+    """A line of the log."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    text: Text
+    level: LogLevel = "info"
+    ago_ms: AgoMs | None = Field(
+        None,
+        description="How long before this request it was written; otherwise as its update says.",
+        exclude=True,  # When it was sent is no part of what it says; see `creation_model.canonical`.
+    )
+
+
+def _as_line(value: object) -> object:
+    if isinstance(value, str):
+        return {"text": value}
+    if not isinstance(value, dict | LineSpec):
+        raise ValueError("is neither a text nor an object")
+    return value
+
+
+LineOrText = Annotated[LineSpec, BeforeValidator(_as_line, json_schema_input_type=Text | LineSpec)]
+"""A line, or its text alone."""
+
+Lines = Annotated[list[LineOrText], Field(min_length=1, max_length=MAX_LINES)]
+
+
+def to_lines(specs: list[LineSpec]) -> tuple[NewLine, ...]:
+    """Return the lines that `specs` describe."""
+    return tuple([NewLine(spec.text, spec.level, spec.ago_ms) for spec in specs])

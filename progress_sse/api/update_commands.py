@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from progress_sse.api.field_types import to_links
+from progress_sse.api.field_types import to_lines, to_links
 from progress_sse.api.update_models import UpdateBody
-from progress_sse.core.command_checks import check_conclusion, check_lease
+from progress_sse.core.command_checks import check_conclusion, check_lease, check_lines
 from progress_sse.core.commands import (
     UNCHANGED,
     Acknowledge,
     Advance,
+    AppendLines,
     Beat,
     Complete,
     Condition,
@@ -62,6 +63,8 @@ def command_of(body: UpdateBody, context: UpdateContext) -> Update:
         check_lease(command)
     elif isinstance(command, Complete | Finish):
         check_conclusion(command)
+    elif isinstance(command, AppendLines):
+        check_lines(command)
     return command
 
 
@@ -219,6 +222,19 @@ def _acknowledge(body: UpdateBody, context: UpdateContext) -> Acknowledge:
     )
 
 
+def _append_lines(body: UpdateBody, context: UpdateContext) -> AppendLines:
+    if body.lines is None:
+        raise InvalidRequestError("lines: Field required.")
+    return AppendLines(
+        to_lines(body.lines),
+        None if body.name is None and body.step is None else _target(body),
+        context.run,
+        context.only_if,
+        body.attempt_id,
+        body.ago_ms,
+    )
+
+
 _MAKERS: Final[Mapping[str, Callable[[UpdateBody, UpdateContext], Update]]] = {
     "start": _start,
     "complete": _complete,
@@ -230,4 +246,5 @@ _MAKERS: Final[Mapping[str, Callable[[UpdateBody, UpdateContext], Update]]] = {
     "plan": _plan,
     "describe": _describe,
     "acknowledge": _acknowledge,
+    "log": _append_lines,
 }

@@ -13,6 +13,7 @@ from progress_sse.api.field_types import (
     LabelKey,
     LabelValue,
     LeaseMs,
+    Lines,
     Links,
     LostAfterMs,
     PartName,
@@ -78,6 +79,8 @@ _RULES: Final[dict[str, Any]] = {
         _case("plan", steps={"type": "array"}),
         _case("describe"),
         _ANSWER,
+        _case("log", none=("step", "name"), lines={"type": "array"}),
+        _case("log", on_a_step=True, lines={"type": "array"}),
     ]
 }
 """What an update needs besides its action; all other keys may come along, and are ignored."""
@@ -99,13 +102,14 @@ class UpdateBody(BaseModel):
                 {"action": "skip", "step": 2, "message": "nothing to do"},
                 {"action": "acknowledge", "request": "9f1c", "state": "seen", "message": "after this file"},
                 {"action": "part", "step": 3, "part": "shard-7", "status": "running", "current": 20, "total": 100},
+                {"action": "log", "step": 1, "lines": ["opened", {"text": "row 7 is empty", "level": "warning"}]},
                 {"action": "finish", "success": False, "error": "cancelled by hand", "conclusion": "cancelled"},
             ],
         },
     )
 
     action: Literal[
-        "start", "complete", "progress", "skip", "beat", "part", "finish", "plan", "describe", "acknowledge"
+        "start", "complete", "progress", "skip", "beat", "part", "finish", "plan", "describe", "acknowledge", "log"
     ]
     step: StepNumber | None = Field(None, description="One of the session's steps, the first of which is 1.")
     timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
@@ -142,6 +146,7 @@ class UpdateBody(BaseModel):
     accepts: Accepts | None = Field(None, description="For `describe`: what readers may ask; `null` removes it.")
     request: RequestId | None = Field(None, description="For `acknowledge`: the `id` of the request.")
     state: Acknowledgement | None = Field(None, description="For `acknowledge`: what becomes of the request.")
+    lines: Lines | None = Field(None, description="For `log`: lines, or their texts, which each reader may read.")
 
     @property
     def takes_key(self) -> bool:

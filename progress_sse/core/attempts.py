@@ -1,12 +1,12 @@
 """Whose attempt a step is: a later attempt fences out the earlier ones, however late their words arrive."""
 
-from progress_sse.core.commands import SessionCommand, Start, StepCommand
+from progress_sse.core.commands import AppendLines, SessionCommand, Start, StepCommand
 from progress_sse.core.details import Claim, Details, with_replaced
 from progress_sse.core.errors import AttemptSupersededError, StepRunningError
 from progress_sse.core.model import Session, StepProgress
 
 
-def check_attempt(session: Session, number: int, command: StepCommand) -> None:
+def check_attempt(session: Session, number: int, command: StepCommand | AppendLines) -> None:
     """Refuse a command on a step by an attempt that another one has replaced.
 
     Raises:

@@ -7,6 +7,7 @@ from progress_sse.core import details, requests
 from progress_sse.core.commands import (
     Acknowledge,
     Advance,
+    AppendLines,
     Ask,
     Beat,
     Command,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
     Unchanged,
 )
 from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.log_lines import MAX_LINES, MAX_SPLIT_LINES, LogLevel, NewLine, split_count
 from progress_sse.core.model import MAX_SAFE_INTEGER, StepDefinition, is_session_id, is_text
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, MAX_PARTS, PartStatus
 
@@ -146,6 +148,23 @@ def _is_part_text(value: object) -> bool:
     return is_text(value) and len(str(value)) <= MAX_PART_TEXT_CHARS
 
 
+def _is_target(value: object) -> bool:
+    return value is None or _is_step(value)
+
+
+def _is_lines(value: object) -> bool:
+    return isinstance(value, tuple) and 1 <= len(value) <= MAX_LINES and all(map(_is_line, value))
+
+
+def _is_line(value: object) -> bool:
+    return (
+        isinstance(value, NewLine)
+        and is_text(value.text)
+        and value.level in get_args(LogLevel)
+        and (value.ago_ms is None or _is_ago(value.ago_ms))
+    )
+
+
 def _is_parts_total(value: object) -> bool:
     return value is None or (type(value) is int and 1 <= value <= MAX_PARTS)
 
@@ -209,6 +228,11 @@ _DEMANDS: Final[Mapping[type[Command], tuple[tuple[str, _Demand], ...]]] = {
         ("message", _REQUEST_TEXT),
         *_SENT,
     ),
+    AppendLines: (
+        ("lines", (_is_lines, f"1 to {MAX_LINES} lines of text")),
+        ("step", (_is_target, f"{_STEP[1]}, or None")),
+        *_SENT,
+    ),
     Ask: (
         ("kind", (_is_kind, f"one of {', '.join(get_args(requests.RequestKind))}")),
         ("request_id", _REQUEST_ID),
@@ -233,6 +257,18 @@ def check_command(command: Command) -> None:
         check_lease(command)
     elif isinstance(command, Complete | Finish):
         check_conclusion(command)
+    elif isinstance(command, AppendLines):
+        check_lines(command)
+
+
+def check_lines(command: AppendLines) -> None:
+    """Refuse texts with so many line ends that one update would fill the log.
+
+    Raises:
+        InvalidRequestError: They are more than `MAX_SPLIT_LINES` lines.
+    """
+    if split_count(command.lines) > MAX_SPLIT_LINES:
+        raise InvalidRequestError(f"lines: have more than {MAX_SPLIT_LINES} line ends.")
 
 
 def check_conclusion(command: Complete | Finish) -> None:

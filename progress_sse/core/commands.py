@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.details import Link
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, RequestKind
@@ -194,6 +195,17 @@ class Describe(NamedTuple):
     ago_ms: int = 0
 
 
+class AppendLines(NamedTuple):
+    """Write lines into the log of the session; about one of its steps, or about none."""
+
+    lines: tuple[NewLine, ...]
+    step: Target | None = None
+    run: str | None = None
+    only_if: Condition = anywhere
+    attempt_id: str | None = None
+    ago_ms: int = 0
+
+
 class Acknowledge(NamedTuple):
     """Answer a request of a reader; a `message` of `None` leaves what the worker said of it before."""
 
@@ -237,7 +249,7 @@ class Lose(NamedTuple):
 StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat | ReportPart
 """What workers say of one step."""
 
-SessionCommand: TypeAlias = Finish | Plan | Describe | Acknowledge
+SessionCommand: TypeAlias = Finish | Plan | Describe | Acknowledge | AppendLines
 """What workers say of the session as a whole."""
 
 Update: TypeAlias = StepCommand | SessionCommand

@@ -104,6 +104,7 @@ class Details(NamedTuple):
         time: How far it is by time, and when it will end.
         accepts: What readers may ask of its worker.
         requests: What they asked, the newest first.
+        log: Whether a worker has written lines into its log.
         is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
         creator: The attempt that created it.
         claims: Of each step that was started with an attempt id, whose it is.
@@ -121,6 +122,7 @@ class Details(NamedTuple):
     time: Time | None = None
     accepts: tuple[RequestKind, ...] = ()
     requests: Requests = ()
+    log: bool = False
     is_finished: bool = False
     creator: str | None = None
     claims: Mapping[int, Claim] = MappingProxyType({})

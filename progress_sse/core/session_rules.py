@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from progress_sse.core import request_rules
+from progress_sse.core import log_rules, request_rules
 from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
 from progress_sse.core.command_checks import check_definitions
 from progress_sse.core.commands import (
     UNCHANGED,
     Acknowledge,
+    AppendLines,
     Ask,
     Create,
     Describe,
@@ -75,6 +76,8 @@ def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
     Raises:
         ProblemError: The command cannot be applied.
     """
+    if isinstance(command, AppendLines):
+        return _with_log(session, command, now)
     check_session_attempt(session, command)
     if isinstance(command, Finish):
         return _finished(session, command, now)
@@ -86,6 +89,11 @@ def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
     else:
         details = _described(session.details, command)
     return session if details == session.details else told(session, details, command.ago_ms, moment)
+
+
+def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
+    log_rules.check_lines(session, command)
+    return session if session.details.log else told(session, session.details._replace(log=True), 0, now)
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:

@@ -15,8 +15,9 @@ error       begin complete            StepNotRunningError skip             StepN
 lost        begin complete            advance             skip             hear                report
 =========== ===== =================== =================== ================ =================== ===================
 
-``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), and ``Ask`` and
-``Acknowledge`` (see ``request_rules``), are about the session as a whole and stand beside the table. In no session,
+``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), ``Ask`` and ``Acknowledge``
+(see ``request_rules``), and ``AppendLines`` (see ``log_rules``), are about the session as a whole and stand beside the
+table. In no session,
 `start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
 no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
 
@@ -38,6 +39,7 @@ no step has, are refused before the table is asked. So is an attempt that a late
 * *asked* and *acknowledged* change what a reader asked of the worker, and nothing else. But the server itself honours
   the request to cancel a session of which no step was started: it fails, and no step may be started then
   (``SessionCancelledError``) unless a reader asks to try again. Each command may settle open requests.
+* *lines written* into the log change nothing but, with the first of them, that the session says that it has a log.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
 
@@ -267,20 +269,16 @@ def _row(before: StepProgress | None, command: StepCommand) -> str:
 
 def _named(session: Session, command: StepCommand, name: str) -> tuple[int, Session]:
     """Return the number of the step that a command names, and the session with that step."""
-    numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
-    if isinstance(command, Start):
-        if numbers and not command.append:
-            return numbers[0], session
-        if not session.details.open_ended:
-            raise UnknownStepNameError
-        definition = step_rules.define(name, command.timeout_ms, command.estimated_ms)
-        longer = session_rules.appended(session, (definition,), command.max_total_steps)
-        return longer.progress.total_steps, longer
-    if not numbers:
+    if not isinstance(command, Start):
+        return step_rules.newest_named(session, name), session
+    first = next((number for number, each in enumerate(session.definitions, start=1) if each.name == name), None)
+    if first is not None and not command.append:
+        return first, session
+    if not session.details.open_ended:
         raise UnknownStepNameError
-    steps = session.progress.steps
-    running = [number for number in numbers if number in steps and steps[number].status == "running"]
-    return (running or numbers)[-1], session
+    definition = step_rules.define(name, command.timeout_ms, command.estimated_ms)
+    longer = session_rules.appended(session, (definition,), command.max_total_steps)
+    return longer.progress.total_steps, longer
 
 
 def _details_after(before: Details, number: int, command: Start | Complete) -> Details:

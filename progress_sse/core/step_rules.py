@@ -9,7 +9,7 @@ from typing import Final
 
 from progress_sse.core.attempts import attempt_number
 from progress_sse.core.commands import Advance, Beat, Complete, Skip, Start
-from progress_sse.core.errors import InvalidRequestError, StepHasPartsError, StepStartedError
+from progress_sse.core.errors import InvalidRequestError, StepHasPartsError, StepStartedError, UnknownStepNameError
 from progress_sse.core.model import (
     DEFAULT_TIMEOUT_MS,
     Liveness,
@@ -34,6 +34,20 @@ def time_of(ago_ms: int, now: datetime, earliest: str) -> datetime:
     if not ago_ms:
         return now
     return min(now, max(datetime.fromisoformat(earliest), now - ago_ms * MILLISECOND))
+
+
+def newest_named(session: Session, name: str) -> int:
+    """Return the number of the newest running step of a name, else of the newest one.
+
+    Raises:
+        UnknownStepNameError: The session has no step of that name.
+    """
+    numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
+    if not numbers:
+        raise UnknownStepNameError
+    steps = session.progress.steps
+    running = [number for number in numbers if number in steps and steps[number].status == "running"]
+    return (running or numbers)[-1]
 
 
 def newest_time(session: Session, step: StepProgress | None) -> str:

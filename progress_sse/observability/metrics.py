@@ -45,6 +45,9 @@ HELP: Final[Mapping[str, str]] = {
     "replays": "Readers that came back and got exactly the events that they had missed.",
     "resyncs": "Snapshots in place of missed transitions, by reason: the reader fell `behind`; its position is "
     "`forgotten`; this process missed a notification (`gap`).",
+    "log_lines": "Lines that workers wrote into logs here.",
+    "log_lines_delivered": "Lines of logs delivered to readers, counted once per reader.",
+    "log_gaps": "Readers that did not keep up with a log, and got its newest lines in place of others.",
     "polls": "Polls, by answer.",
     "sessions": "Sessions in the store, by status; in a large store perhaps a moment old.",
     "reader_requests": "Requests of readers to a worker, by kind and by each state that they got to.",
@@ -122,6 +125,8 @@ class _Metrics(Collector):
         yield _histogram("delivery_seconds", hub.counts.delivery_seconds)
         yield _counters("replays", [], {(): hub.counts.replays})
         yield _counters("resyncs", ["reason"], hub.counts.resyncs, get_args(ResyncReason))
+        yield _counters("log_lines_delivered", [], {(): hub.counts.lines})
+        yield _counters("log_gaps", [], {(): hub.counts.line_gaps})
         yield _counters("polls", ["answer"], self._service.polls, get_args(PollResult))
 
     def _store_metrics(self) -> Iterator[Metric]:
@@ -136,6 +141,7 @@ class _Metrics(Collector):
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.commit_seconds)
+        yield _counters("log_lines", [], {(): store.line_count})
         yield _counters("runs_learned", [], {(): store.runs_learned})
 
 

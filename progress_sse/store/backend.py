@@ -12,6 +12,7 @@ from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.leases import Leases
+from progress_sse.store.log_lines import LineAppend, LineListener, StoredLines
 from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
@@ -73,6 +74,34 @@ class Backend(Protocol):
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return every transition after the position; `None` if it is of another epoch, or some are no longer kept."""
+
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines to the log of a session; return once they are durable and every listener of lines was notified.
+
+        Returns:
+            For each unit, the digest of the request that came first with its key, whose lines alone are appended; or
+            `None`. The newest `MAX_LINE_KEYS` keys of a session are known.
+
+        Raises:
+            ConflictError: The session is not at `append.expected`; nothing was changed.
+            StoreFullError: There is no room; nothing was changed.
+            OutcomeUnknownError: The lines may have been appended, or not.
+        """
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session.
+
+        The newest lines are kept, as many as the limits allow.
+        """
+
+    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
+        """Notify `listener` of lines that are appended from now on, by any process, in their order.
+
+        Some may be left out, as the numbers of the next ones show. None is left out in a store of one process.
+        """
+
+    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
+        """Undo `listen_lines`, at once."""
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Notify `listener` of each change that is committed from now on, in order, by any process.

@@ -18,6 +18,7 @@ from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.commands import (
     Acknowledge,
     Advance,
+    AppendLines,
     Ask,
     Beat,
     Command,
@@ -50,6 +51,7 @@ CommandName: TypeAlias = Literal[
     "plan",
     "describe",
     "acknowledge",
+    "log",
     "ask",
     "create",
     "delete",
@@ -67,6 +69,7 @@ COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
     Plan: "plan",
     Describe: "describe",
     Acknowledge: "acknowledge",
+    AppendLines: "log",
     Ask: "ask",
     Create: "create",
     Delete: "delete",

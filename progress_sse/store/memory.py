@@ -11,6 +11,7 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.histories import Histories
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
+from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, LineRing, StoredLines
 from progress_sse.store.types import (
     Change,
     Listener,
@@ -32,6 +33,7 @@ class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
+    lines: LineRing = field(default_factory=LineRing)
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         if change.resets_log:
@@ -98,7 +100,8 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(limits)
         self._histories = Histories()
-        self._listeners = ListenerRegistry()
+        self._listeners = ListenerRegistry[Notification]()
+        self._line_listeners = ListenerRegistry[LineNotification]()
         self.leases = LocalLeases()
 
     async def open(self) -> None:
@@ -110,6 +113,7 @@ class MemoryBackend:
         self._keyrings = _Keyrings(self._limits)
         self._histories = Histories()
         self._listeners.clear()
+        self._line_listeners.clear()
         self.leases = LocalLeases()
 
     async def ping(self) -> None:
@@ -180,6 +184,34 @@ class MemoryBackend:
         if not 0 <= missing <= len(stored.log):
             return None
         return [entry for entry in stored.log if entry.offset > after.offset]
+
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Backend.append_lines`."""
+        stored = self._sessions.get(append.session_id)
+        if stored is None or stored.record.position != append.expected:
+            raise ConflictError
+        ring = stored.lines
+        lines, known = ring.append(append.units, self._limits)
+        if lines:
+            appended = StoredLines(append.expected.epoch, ring.first, ring.last, lines)
+            self._line_listeners.notify(LineNotification(append.session_id, appended))
+        return known
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return kept lines; see `Backend.read_lines`."""
+        stored = self._sessions.get(session_id)
+        if stored is None:
+            return None
+        ring = stored.lines
+        return StoredLines(stored.record.position.epoch, ring.first, ring.last, ring.after(after))
+
+    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
+        """Notify `listener` of the session's lines."""
+        self._line_listeners.add(session_id, listener)
+
+    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
+        """Undo `listen_lines`."""
+        self._line_listeners.remove(session_id, listener)
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Notify `listener` of the session's changes."""

@@ -25,6 +25,8 @@ from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
 from progress_sse.store.idempotency import oldest_counting_use
 from progress_sse.store.learned_cache import LearnedCache
+from progress_sse.store.line_appender import LineAppender
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.session_operations import SessionOperations
 from progress_sse.store.types import Applied, Change, Record
 
@@ -71,7 +73,8 @@ class ProgressStore(SessionOperations):
         self._monitor = BackendMonitor(backend, self._clock)
         self._learned = LearnedCache(backend, self._clock) if learn and store_format != FORMER else None
         self._committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
-        self._queues = CommandQueues(self._committer.commit)
+        self._appender = LineAppender(backend, self._clock, self._committer.commit)
+        self._queues = CommandQueues(self._appender.commit)
         self.commands = self._queues.outcomes
         self.commit_seconds = self._committer.commit_seconds
         self.reader_requests = self._committer.reader_requests
@@ -85,6 +88,11 @@ class ProgressStore(SessionOperations):
     def longest_wait_s(self) -> float:
         """For how many seconds the oldest commit or `ping` that is under way has been waiting."""
         return self._monitor.longest_wait_s
+
+    @property
+    def line_count(self) -> int:
+        """How many lines were appended to logs here."""
+        return self._appender.line_count
 
     @property
     def runs_learned(self) -> int:
@@ -173,6 +181,13 @@ class ProgressStore(SessionOperations):
     async def load(self, session_id: str) -> Record | None:
         """Return the session and its position, or `None`."""
         return await self.backend.load(check_session_id(session_id))
+
+    async def read_lines(self, session_id: str, after: int = 0) -> StoredLines | None:
+        """Return the lines of a session's log with a greater number than `after`, as far as they are kept.
+
+        `None` stands for a session that does not exist.
+        """
+        return await self.backend.read_lines(check_session_id(session_id), after)
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         """Apply one command; with a key that was used on this id, return its first answer and change nothing.

@@ -9,6 +9,7 @@ from progress_sse.core.commands import (
     UNCHANGED,
     Acknowledge,
     Advance,
+    AppendLines,
     Ask,
     Beat,
     Command,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
     Unchanged,
 )
 from progress_sse.core.details import Link
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
@@ -419,6 +421,28 @@ class SessionOperations(ABC):
         """
         command = Acknowledge(request, state, message, attempt_id=attempt_id, ago_ms=ago_ms)
         return _progress(await self._perform(session_id, command))
+
+    async def append_lines(
+        self,
+        session_id: str,
+        lines: Sequence[NewLine],
+        step: Target | None = None,
+        *,
+        attempt_id: str | None = None,
+        ago_ms: int = 0,
+    ) -> None:
+        """Write 1 to 100 lines into the log of the session, about a step or about none.
+
+        All readers of the session may read them. A text with line ends becomes several lines. The first lines change
+        the session, which says from then on that it has a log; later ones do not.
+
+        Raises:
+            SessionNotFoundError: The session does not exist.
+            StepOutOfRangeError: The session has no step of that number.
+            UnknownStepNameError: The session has no step of that name.
+            AttemptSupersededError: A later attempt has replaced this one.
+        """
+        await self._perform(session_id, AppendLines(tuple(lines), step, attempt_id=attempt_id, ago_ms=ago_ms))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.

@@ -233,6 +233,8 @@ class StorageLimits:
         history: Transitions per session, and idempotency keys per session id; the newest are kept. Default 1000.
         history_bytes: Bytes of event data per session; the newest transitions are kept. Default 262144.
         max_sessions: Sessions in total; one more is refused with `StoreFullError`. Default 100000.
+        log_lines: Log lines per session; the newest are kept. Default 1000.
+        log_bytes: Bytes of log lines per session, as JSON; the newest lines are kept. Default 262144.
         orphaned_keys: Idempotency keys of removed sessions, in total. Those of one session are kept until the sessions
             removed after it have left so many. Default 100000.
     """
@@ -240,4 +242,6 @@ class StorageLimits:
     history: int = 1000
     history_bytes: int = 262_144
     max_sessions: int = 100_000
+    log_lines: int = 1000
+    log_bytes: int = 262_144
     orphaned_keys: int = 100_000

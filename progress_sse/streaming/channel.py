@@ -15,6 +15,8 @@ from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.line_batch import LineBatch
+from progress_sse.streaming.line_feed import LineFeed
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Frame, FrameBatch
@@ -33,6 +35,9 @@ class BatchReceiver(Protocol):
     def offer(self, subscription: "Subscription", batch: FrameBatch) -> None:
         """Take a published batch."""
 
+    def offer_lines(self, subscription: "Subscription", batch: LineBatch) -> None:
+        """Take lines of the log."""
+
     def wake(self) -> None:
         """Take notice that the session is completed."""
 
@@ -46,6 +51,35 @@ class Subscription:
 
     subscriber: BatchReceiver
     channel: "Channel"
+    feed: LineFeed | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the session is completed, and all of it was handed over, with the lines if they were asked for."""
+        return self.channel.is_completed and (self.feed is None or self.feed.is_settled)
+
+    def read_lines(self) -> None:
+        """Take the lines of the log, too; to be called once it was added to its channel."""
+        self.feed = self.channel.feed()
+        self.feed.add(self)
+
+    def offer_lines(self, batch: LineBatch) -> None:
+        """Hand over lines; see `line_feed.LineReader`."""
+        self.subscriber.offer_lines(self, batch)
+
+    def wake(self) -> None:
+        """See `line_feed.LineReader`."""
+        self.subscriber.wake()
+
+    def fail(self) -> None:
+        """See `line_feed.LineReader`."""
+        self.subscriber.fail()
+
+    def remove(self) -> None:
+        """Leave the channel, and its log."""
+        del self.channel.subscriptions[self]
+        if self.feed is not None:
+            self.feed.remove(self)
 
 
 class Channel:
@@ -85,6 +119,7 @@ class Channel:
         self._opening: asyncio.Task[None] | None = None
         self.is_open = False
         self._replay_lock = asyncio.Lock()
+        self._feed: LineFeed | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -111,6 +146,15 @@ class Channel:
             self._opening = None  # Its exception would refer to this channel and keep it alive.
         self._backend.unlisten(self.session_id, self.on_notification)
 
+    def feed(self) -> LineFeed:
+        """Return the lines of the session's log, which are followed while there are readers of them."""
+        if self._feed is None:
+            self._feed = LineFeed(self, self._backend, self._counts, self._drop_feed)
+        return self._feed
+
+    def _drop_feed(self) -> None:
+        self._feed = None
+
     async def refresh(self) -> None:
         """Load the session; notifications that arrive meanwhile are newer than the loaded record."""
         before = self._notification_count
@@ -130,7 +174,9 @@ class Channel:
     def on_notification(self, notification: Notification) -> None:
         """Apply a change and publish it."""
         self._notification_count += 1
-        record = notification.record
+        if self._feed is not None:
+            self._feed.flush()  # These lines came before.
+        before, record = self.position.epoch, notification.record
         if record is None:
             if self.record is not None:
                 self._reset_to(None)
@@ -141,6 +187,9 @@ class Channel:
             self._reset_to(record)
         else:
             self._apply(record, notification)
+        if self._feed is not None:
+            is_completed = record is not None and record.status == "completed"
+            self._feed.on_change(is_new_epoch=self.position.epoch != before, is_completed=is_completed)
         for watcher in tuple(self.watchers):
             watcher(self.record)
 

@@ -71,6 +71,7 @@ class StreamRequest(NamedTuple):
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
         is_text: Whether it gets lines of text in place of events; of one session.
+        reads_lines: Whether it gets the lines of the sessions' logs, too.
     """
 
     resume_points: Mapping[str, ResumePoint | None]
@@ -79,6 +80,7 @@ class StreamRequest(NamedTuple):
     expires_at: float | None
     caller: str | None = None
     is_text: bool = False
+    reads_lines: bool = False
 
 
 class StreamRegistry(Protocol):
@@ -131,7 +133,7 @@ class EventStream(asyncio.BaseProtocol):
         self._resume_points = request.resume_points
         self._format = registry.format_of(request)
         self._session_count = len(request.resume_points)
-        self._subscriber = registry.hub.new_subscriber(self._session_count, self._wake)
+        self._subscriber = registry.hub.new_subscriber(self._session_count, self._wake, reads_lines=request.reads_lines)
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None

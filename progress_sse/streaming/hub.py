@@ -66,9 +66,11 @@ class Hub:
         for channel in channels:
             channel.flush()
 
-    def new_subscriber(self, session_count: int, on_wake: Callable[[], None]) -> Subscriber:
+    def new_subscriber(
+        self, session_count: int, on_wake: Callable[[], None], *, reads_lines: bool = False
+    ) -> Subscriber:
         """Return a subscriber without subscriptions; `subscribe` adds one for each session. See `Subscriber`."""
-        return Subscriber(session_count, on_wake, self.counts, self._release)
+        return Subscriber(session_count, on_wake, self.counts, self._release, reads_lines=reads_lines)
 
     def subscribe_nowait(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None) -> bool:
         """Subscribe without a read of the store, and return whether that was possible; see `subscribe`."""

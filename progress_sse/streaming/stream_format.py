@@ -79,7 +79,7 @@ class EventFormat:
             return
         joined: list[bytes] = []
         for subscription, batch in queued:
-            if self._cursor is None or subscription is None:
+            if self._cursor is None or subscription is None or not batch.frames:
                 joined.append(batch.data)
             elif len(batch.frames) == 1 and len(batch.data) > MAX_COPIED_BYTES:
                 joined.append(self._id_field(subscription, batch.frames[0].position))

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from progress_sse.core.model import Position
 from progress_sse.streaming.channel import Channel, Subscription
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.line_batch import LineBatch
 from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 MAX_QUEUED_BYTES: Final = 262_144
 """Bytes of frames that may wait for one subscriber before it counts as lagging; a single larger frame still passes."""
 
+
+MAX_QUEUED_LINE_BYTES: Final = 131_072
+"""The same of lines of the log, which take no room from transitions."""
 
 QueuedBatch: TypeAlias = tuple[Subscription | None, FrameBatch]
 """A batch for a subscriber, and the subscription that it came through; `None` if it belongs to no session."""
@@ -38,9 +42,12 @@ class Subscriber:
         "_is_closed",
         "_is_taking",
         "_lagging",
+        "_lagging_lines",
         "_on_wake",
         "_queue",
         "_queued_bytes",
+        "_queued_line_bytes",
+        "_reads_lines",
         "_release",
         "_session_count",
         "_subscriptions",
@@ -55,6 +62,8 @@ class Subscriber:
         on_wake: Callable[[], None],
         counts: DeliveryCounts,
         release: Callable[[Channel], None],
+        *,
+        reads_lines: bool = False,
     ) -> None:
         """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
 
@@ -64,6 +73,7 @@ class Subscriber:
                 because a write failed. May close the subscriber.
             counts: Counts the times when it falls behind.
             release: Called with the channel of each subscription that is given up.
+            reads_lines: Whether it gets the lines of the sessions' logs, too.
         """
         self.direct: Callable[[bytes], None] | None = None
         self._counts = counts
@@ -74,7 +84,10 @@ class Subscriber:
         self._backlog: list[QueuedBatch] = []
         self._queue: list[QueuedBatch] = []
         self._queued_bytes = 0
+        self._queued_line_bytes = 0
         self._lagging: dict[Subscription, None] = {}
+        self._lagging_lines: dict[Subscription, None] = {}
+        self._reads_lines = reads_lines
         self._is_closed = False
         self._is_taking = False
         # Events taken = events published by its channels - unseen. This avoids a count per delivery.
@@ -97,24 +110,26 @@ class Subscriber:
         return (
             len(self._subscriptions) == self._session_count
             and not self.has_waiting
-            and all(subscription.channel.is_completed for subscription in self._subscriptions)
+            and all(subscription.is_finished for subscription in self._subscriptions)
         )
 
     @property
     def has_waiting(self) -> bool:
         """Whether there is a batch to take."""
-        return bool(self._backlog or self._lagging or self._queue)
+        return bool(self._backlog or self._lagging or self._queue or self._lagging_lines)
 
     @property
     def queued_bytes(self) -> int:
         """How many bytes wait because the subscriber does not keep up."""
-        return self._queued_bytes + sum(len(batch.data) for _, batch in self._backlog)
+        return self._queued_bytes + self._queued_line_bytes + sum(len(batch.data) for _, batch in self._backlog)
 
     def take(self, max_bytes: int) -> list[QueuedBatch]:
         """Return the batches that wait, in order: at most `max_bytes`, unless the first batch is larger."""
         if not self._backlog:
             snapshots = self._take_snapshots() if self._lagging else []
-            self._backlog, self._queue, self._queued_bytes = snapshots + self._queue, [], 0
+            tails = self._take_tails() if self._lagging_lines else []
+            self._backlog, self._queue = [*snapshots, *self._queue, *tails], []
+            self._queued_bytes = self._queued_line_bytes = 0
         count, size = 0, 0
         for _, batch in self._backlog:
             size += len(batch.data)
@@ -136,6 +151,15 @@ class Subscriber:
         self._lagging.clear()
         return snapshots
 
+    def _take_tails(self) -> list[QueuedBatch]:
+        tails: list[QueuedBatch] = []
+        for subscription in self._lagging_lines:
+            tail = subscription.feed.tail() if subscription.feed is not None else None
+            if tail is not None:
+                tails.append((subscription, tail))
+        self._lagging_lines.clear()
+        return tails
+
     def offer(self, subscription: Subscription, batch: FrameBatch) -> None:
         """Hand over a published batch: directly if the subscriber keeps up, else by its queue, if there is room."""
         if self.direct is not None:
@@ -154,12 +178,30 @@ class Subscriber:
         self._queued_bytes += len(batch.data)
 
     def _fall_behind(self, subscription: Subscription, batch: FrameBatch) -> None:
-        dropped, self._queue, self._queued_bytes = self._queue, [], 0
+        dropped, self._queue, self._queued_bytes = _without_lines(self._queue), _lines_of(self._queue), 0
         self._lagging.update(dict.fromkeys(each for each, _ in dropped if each is not None))
         self._lagging[subscription] = None
         self._unseen += len(batch.frames) + _event_count(dropped)
         self._counts.resyncs["behind"] += 1
         logger.debug("a subscriber fell behind by %d batches and gets a snapshot", len(dropped) + 1)
+
+    def offer_lines(self, subscription: Subscription, batch: LineBatch) -> None:
+        """Hand over lines; where there is no room for them, the newest ones later."""
+        if self.direct is not None:
+            self.direct(batch.chunk)
+        elif not self._is_closed and subscription not in self._lagging_lines:
+            if self._queued_line_bytes and self._queued_line_bytes + len(batch.data) > MAX_QUEUED_LINE_BYTES:
+                self._fall_behind_on_lines(subscription)
+            else:
+                self._queue.append((subscription, batch))
+                self._queued_line_bytes += len(batch.data)
+            self.wake()
+
+    def _fall_behind_on_lines(self, subscription: Subscription) -> None:
+        dropped, self._queue, self._queued_line_bytes = _lines_of(self._queue), _without_lines(self._queue), 0
+        self._lagging_lines.update(dict.fromkeys(each for each, _ in dropped if each is not None))
+        self._lagging_lines[subscription] = None
+        self._counts.line_gaps += 1
 
     def send_heartbeat(self, batch: FrameBatch) -> None:
         """Send a heartbeat, unless a batch is waiting: that shows life as well."""
@@ -180,6 +222,8 @@ class Subscriber:
         self._subscriptions.append(subscription)
         if missed.frames:
             self._backlog.append((subscription, missed))
+        if self._reads_lines:
+            subscription.read_lines()
         self.wake()
 
     def wake(self) -> None:
@@ -207,16 +251,25 @@ class Subscriber:
             _do_nothing  # Breaks the reference cycle with the owner, which only the garbage collector would find.
         )
         for subscription in self._subscriptions:
-            del subscription.channel.subscriptions[subscription]
+            subscription.remove()
             self._release(subscription.channel)
         self._subscriptions.clear()
         self._backlog.clear()
         self._lagging.clear()
+        self._lagging_lines.clear()
         self._queue.clear()
 
 
 def _do_nothing() -> None:
     pass
+
+
+def _lines_of(queued: Sequence[QueuedBatch]) -> list[QueuedBatch]:
+    return [each for each in queued if isinstance(each[1], LineBatch)]
+
+
+def _without_lines(queued: Sequence[QueuedBatch]) -> list[QueuedBatch]:
+    return [each for each in queued if not isinstance(each[1], LineBatch)]
 
 
 def _event_count(queued: Sequence[QueuedBatch]) -> int:

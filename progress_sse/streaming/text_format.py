@@ -8,13 +8,16 @@ from typing import Final
 from progress_sse._internal.clock import Clock
 from progress_sse.story.changes import changes
 from progress_sse.story.life_signs import life_sign
+from progress_sse.story.log_lines import log_line
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.reminders import Said, reminders
 from progress_sse.story.session_state import after
 from progress_sse.story.steps import running_steps
+from progress_sse.streaming.line_batch import LineBatch
 from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
 from progress_sse.wire import sse
 from progress_sse.wire.frames import Frame, FrameBatch
+from progress_sse.wire.log_lines_json import decode_line
 
 TEXT: Final = "text/plain"
 
@@ -50,7 +53,9 @@ class TextFormat:
             yield FrameBatch((), data)
 
     def _told(self, batch: FrameBatch) -> bytes:
-        """Return the lines of events; a heartbeat is one already."""
+        """Return the lines of events, and those of the log; a heartbeat is one already."""
+        if isinstance(batch, LineBatch):
+            return _encoded([log_line(decode_line(line.data)) for line in batch.shown.lines])
         return _encoded([line for frame in batch.frames for line in self._lines(frame)]) if batch.frames else batch.data
 
     def _lines(self, frame: Frame) -> Iterator[str]:

@@ -8,7 +8,7 @@ from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link
 from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
-_SHOWN: Final = Details._fields.index("requests") + 1
+_SHOWN: Final = Details._fields.index("log") + 1
 """How many fields readers see: the first ones."""
 
 _NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
@@ -32,6 +32,8 @@ def shown_details(details: Details) -> dict[str, object]:
         shown["accepts"] = details.accepts
     if details.requests:
         shown["requests"] = [show_request(each) for each in details.requests]
+    if details.log:
+        shown["log"] = True
     return shown
 
 

@@ -34,6 +34,8 @@ class ContestedBackend:
         self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
         self.count_by_status = backend.count_by_status
         self.history, self.forget_history = backend.history, backend.forget_history
+        self.append_lines, self.read_lines = backend.append_lines, backend.read_lines
+        self.listen_lines, self.unlisten_lines = backend.listen_lines, backend.unlisten_lines
         self.leases = backend.leases
         self._backend = backend
 

@@ -28,6 +28,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Notification, Record, StorageLimits
 from progress_sse.streaming.channel import Channel, Subscription
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.line_batch import LineBatch
 from progress_sse.wire import json_text
 from progress_sse.wire.frames import FrameBatch
 from tests.core.random_commands import creations, more_updates, plain_updates, plain_wholes, requests
@@ -74,6 +75,9 @@ class Reader:
         self.held = block.json() if block.event == "snapshot" else fold(self.held, block.json())
         self.shown[block.id] = json_text.encode_json(self.held)
         self.events.append(block.event)
+
+    def offer_lines(self, _subscription: Subscription, _batch: LineBatch) -> None:
+        """Do nothing: it reads no log."""
 
     def wake(self) -> None:
         """Do nothing."""

@@ -81,7 +81,8 @@ def _stream(
 ) -> ASGIApp:
     caller = counted_caller(service.settings, request, authorization)
     expires_at = authorization.expires_at
-    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), expires_at, caller, is_text)
+    reads_lines = _parameter(request, "log") == "1"
+    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), expires_at, caller, is_text, reads_lines)
     return service.streams.respond(wanted)
 
 

@@ -6,6 +6,7 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
+from progress_sse.core.log_lines import MAX_READ_LINES
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.wire.prefer import MAX_WAIT_S
@@ -122,6 +123,28 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "query", "step", "Its number.", {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}, 1
         )
         | {"required": True},
+        "Log": _parameter("query", "log", "`1` adds the lines of the log.", text, "1"),
+        "AfterLine": _parameter(
+            "query",
+            "after",
+            "The `next` of the answer or event before: lines with a greater number are listed.",
+            {"type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER, "default": 0},
+            200,
+        ),
+        "StepOfLines": _parameter(
+            "query",
+            "step",
+            "Only lines about the step of this number.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER},
+            1,
+        ),
+        "MostLines": _parameter(
+            "query",
+            "limit",
+            "The largest number of lines; fewer than that are the last ones so far.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_READ_LINES, "default": MAX_READ_LINES},
+            100,
+        ),
         "Workflow": _parameter(
             "query",
             "workflow",

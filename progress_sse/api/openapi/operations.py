@@ -238,7 +238,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (InvalidRequestError, OverloadedError),
         action="read",
         credentials=TOKEN_OR_TICKET,
-        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
+        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log"),
     ),
     "followSessions": Operation(
         "Follow several sessions on one stream",
@@ -247,7 +247,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN_OR_TICKET,
-        parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
+        parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat", "Log"),
     ),
     "createSession": Operation(
         "Create a session",
@@ -311,6 +311,21 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         action="read",
         credentials=TOKEN,
         parameters=("Step",),
+    ),
+    "listLogLines": Operation(
+        "List lines of the log of a session",
+        "sessions",
+        {
+            200: ResponseSpec(
+                "Its lines, in order. Text where `Accept` prefers it.",
+                response_models.LogLines,
+                ("application/json", TEXT),
+            )
+        },
+        (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
+        action="read",
+        credentials=TOKEN,
+        parameters=("AfterLine", "StepOfLines", "MostLines"),
     ),
     "listSteps": Operation(
         "List the steps of a workflow; or those learned of a profile, with the right `read` to it",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
+from progress_sse.core.log_lines import MAX_READ_LINES, LogLevel
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, SessionStatus
 from progress_sse.core.parts import MAX_LISTED_PARTS, MAX_PART_CHARS, MAX_PARTS, PartStatus
 
@@ -174,6 +175,8 @@ class Details(ResponseModel):
     """What readers may ask of its worker."""
     requests: list[Request] | SkipJsonSchema[None] = None
     """What they asked, the newest first; the newest ten are kept."""
+    log: Literal[True] | SkipJsonSchema[None] = None
+    """Its worker has written lines into its log."""
 
 
 class SessionSummary(Details):
@@ -307,6 +310,32 @@ class PartList(ResponseModel):
     parts: Annotated[list[Part], Field(max_length=MAX_PARTS)]
     next: None
     """Always `null`: a page has room for all of them."""
+
+
+class LogLine(ResponseModel):
+    """A line of the log of a session."""
+
+    n: StepNumber
+    """Its number, counted from 1 within the `life`."""
+    at: AwareDatetime
+    """When it was written."""
+    step: StepNumber | None
+    """The step that it is about; `null`: the session."""
+    level: LogLevel
+    text: str
+    """Without line ends."""
+
+
+class LogLines(ResponseModel):
+    """Lines of the log of a session, in order."""
+
+    life: Annotated[str, Field(min_length=1)]
+    """Lines of another life are forgotten: their numbers were counted anew, or some were lost."""
+    lines: Annotated[list[LogLine], Field(max_length=MAX_READ_LINES)]
+    first: StepNumber
+    """The number of the oldest line that is kept; where none is, that of the next line."""
+    next: Natural
+    """The value of `after` for the lines that come then."""
 
 
 class LearnedDuration(ResponseModel):

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, Json, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
 from progress_sse.api.openapi.response_models import (
+    LogLines,
     Natural,
     ResponseModel,
     Session,
@@ -44,6 +45,12 @@ class Beat(ResponseModel):
     now: AwareDatetime
     interval_ms: Natural
     """Milliseconds until the next one."""
+
+
+class LinesOfSession(LogLines):
+    """Lines of the log of one of the sessions of a stream."""
+
+    session_id: SessionId
 
 
 class StreamItem(ResponseModel):
@@ -93,7 +100,17 @@ class HeartbeatItem(StreamItem):
     data: Json[Beat]
 
 
+class LogItem(StreamItem):
+    """Lines of the log, sent with `log=1` only; it has no `id` of its own."""
+
+    event: Literal["log"]
+    id: EventId | SkipJsonSchema[None] = None
+    data: Json[LinesOfSession]
+
+
 class StreamEvent(RootModel[Any]):
     """Any event of a stream."""
 
-    root: Annotated[SnapshotItem | StepItem | SessionItem | EndItem | HeartbeatItem, Field(discriminator="event")]
+    root: Annotated[
+        SnapshotItem | StepItem | SessionItem | EndItem | HeartbeatItem | LogItem, Field(discriminator="event")
+    ]

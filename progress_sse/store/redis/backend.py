@@ -29,6 +29,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
+from progress_sse.store.log_lines import LineAppend, LineListener, StoredLines
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.cluster import ClusterCommandExecutor, ClusterPubSub
@@ -48,6 +49,7 @@ from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
+from progress_sse.store.redis.log_lines import RedisLines
 from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
 from progress_sse.store.redis.pubsub import PubSub, RedisPubSub
 from progress_sse.store.redis.scripts import (
@@ -118,7 +120,7 @@ class RedisBackend:
         self._keyspace: Keyspace
         self._executor: CommandExecutor
         self._pubsub: PubSub
-        seeds, callbacks = cluster_seeds(self._url), (self._followed.on_message, self._followed.catch_up_soon)
+        seeds, callbacks = cluster_seeds(self._url), (self._on_message, self._on_gap)
         if seeds is not None:
             topology = Topology(seeds)
             self._pool, self._publish_command, self._keyspace = None, "SPUBLISH", Keyspace(self._prefix, 0)
@@ -130,7 +132,17 @@ class RedisBackend:
             self._pubsub = RedisPubSub(self._pool, *callbacks)
         self._index = SessionIndex(self._executor, self._keyspace, self._decode)
         self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
+        self._lines = RedisLines(self._executor, self._limits, self._lifetime_ms)
         self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
+
+    def _on_message(self, channel: str, payload: bytes) -> None:
+        (self._lines if self._lines.has(channel) else self._followed).on_message(channel, payload)
+
+    def _on_gap(self, channel: str) -> None:
+        if self._lines.has(channel):
+            self._lines.on_gap(channel)
+        else:
+            self._followed.catch_up_soon(channel)
 
     async def open(self) -> None:
         """Begin to connect. That the server is away or full is no error here; operations fail until it is back."""
@@ -148,6 +160,7 @@ class RedisBackend:
     async def aclose(self) -> None:
         """Close all connections. Committed changes stay."""
         followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
+        self._lines.clear()
         self._set_up()
         await followed.aclose()
         await pubsub.aclose()
@@ -164,7 +177,7 @@ class RedisBackend:
 
     async def _probe(self) -> None:
         keys = self._keyspace.write_probe
-        await self._executor.run(PROBE, keys[:-1], self._publish_command, keys.channel)
+        await self._executor.run(PROBE, keys.of_transitions, self._publish_command, keys.channel)
         stored = int(await self._executor.execute("GET", self._keyspace.format) or 1)
         if stored > FORMAT:
             raise StoreRefusedError(
@@ -198,7 +211,7 @@ class RedisBackend:
         """Read a session, and its transitions after a position, if there is one."""
         known = self._known_state(session_id, keys)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
-        reply = await self._executor.run(READ, keys[:-1], *self._common_arguments(keys, known), *wanted)
+        reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
         return self._decode(decode_read, session_id, reply.value, known.record)
 
     def _common_arguments(self, keys: SessionKeys, known: KnownState) -> Sequence[Argument]:
@@ -235,7 +248,9 @@ class RedisBackend:
             self.leases.sign_arguments(change.signs),
         )
         common = self._common_arguments(keys, self._known_state(change.session_id, keys))
-        reply = await self._executor.run(COMMIT, keys[:-1], *common, *arguments, is_write=True)
+        has_lines = change.record is None or change.is_fresh or change.record.session.details.log
+        touched = keys.of_lines if has_lines else keys.of_transitions
+        reply = await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
         outcome, revision, created_at, keys_left = reply.value
         former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
@@ -322,6 +337,34 @@ class RedisBackend:
         if position is None or position.epoch != after.epoch or len(result.entries) != position.offset - after.offset:
             return None
         return result.entries
+
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Backend.append_lines`."""
+        keys = self._keyspace.of(append.session_id)
+        common = self._common_arguments(keys, self._known_state(append.session_id, keys))
+        return await self._lines.append(keys, common, append)
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return kept lines; see `Backend.read_lines`."""
+        keys = self._keyspace.of(session_id)
+        common = self._common_arguments(keys, self._known_state(session_id, keys))
+        return await self._lines.read(session_id, keys, common, after)
+
+    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
+        """Notify `listener` of the session's lines."""
+        channel = self._keyspace.of(session_id).line_channel
+        self._lines.add(channel, session_id, listener)
+        try:
+            await self._pubsub.subscribe(channel)
+        except BaseException:
+            self.unlisten_lines(session_id, listener)
+            raise
+
+    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
+        """Undo `listen_lines`."""
+        channel = self._keyspace.of(session_id).line_channel
+        if self._lines.remove(channel, listener):
+            self._pubsub.unsubscribe(channel)
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Notify `listener` of the session's changes."""

@@ -6,6 +6,7 @@ No id can reach another session's keys, even one with braces, colons or globs.
 Stored names are never changed: servers of two versions may share one Redis.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from progress_sse.store.types import fingerprint
@@ -21,6 +22,10 @@ class SessionKeys(NamedTuple):
         idempotency_ranks: Sorted set: these keys in the order of their use.
         tombstone: String: of a removed session its last revision, the commits that removed and that created it, and its
             `created_at`; kept for `TOMBSTONE_MS`.
+        lines: Stream: its newest log lines; the id of each is its number. The number of the newest one, and the bytes
+            of all, stand in the state.
+        line_keys: String: the newest appends to its log, and the idempotency keys of these; see ``append_lines.lua``.
+        line_channel: Where its log lines are published.
         channel: Where its changes are published; no key, and all databases of a server share them.
     """
 
@@ -29,7 +34,20 @@ class SessionKeys(NamedTuple):
     idempotency_keys: str
     idempotency_ranks: str
     tombstone: str
+    lines: str
+    line_keys: str
+    line_channel: str
     channel: str
+
+    @property
+    def of_transitions(self) -> Sequence[str]:
+        """The keys of a script that knows no log lines."""
+        return self[:5]
+
+    @property
+    def of_lines(self) -> Sequence[str]:
+        """The keys of a script that knows all of the session."""
+        return self[:7]
 
 
 class ProfileKeys(NamedTuple):
@@ -86,7 +104,9 @@ class Keyspace:
     def of_fingerprint(self, tag: str) -> SessionKeys:
         """Return the keys of the session whose id has this fingerprint."""
         base = f"{self._prefix}:{{{tag}}}"
-        return SessionKeys(f"{base}:s", f"{base}:l", f"{base}:k", f"{base}:r", f"{base}:t", f"{base}:{self._database}")
+        channel = f"{base}:{self._database}"
+        state, log, keys, ranks, tombstone, lines, line_keys = (f"{base}:{name}" for name in "slkrtnj")
+        return SessionKeys(state, log, keys, ranks, tombstone, lines, line_keys, f"{channel}:n", channel)
 
 
 def index_entry(created_at: str, session_id: str) -> str:

@@ -124,7 +124,7 @@ class RedisLeases:
         keys = self._keyspace.of(session_id)
         reply = await self._executor.run(
             RENEW,
-            [keys.state, keys.log],
+            [keys.state, keys.log, keys.lines, keys.line_keys],
             position.epoch,
             position.offset,
             self._lifetime_ms,

@@ -17,10 +17,12 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.store.backend import commit_all
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
+from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import histories, queries
+from progress_sse.store.sqlite import histories, log_lines, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
+from progress_sse.store.sqlite.log_lines import LineWrite
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
@@ -66,7 +68,8 @@ class SqliteBackend:
         self._reader: SqliteReader
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
-        self._listeners = ListenerRegistry()
+        self._listeners = ListenerRegistry[Notification]()
+        self._line_listeners = ListenerRegistry[LineNotification]()
         self.leases = LocalLeases()
         self._purge_timer: asyncio.TimerHandle | None
         self._resolve_timer: asyncio.TimerHandle | None
@@ -93,6 +96,7 @@ class SqliteBackend:
             finally:  # Even if this is cancelled; else the file would stay in use.
                 await self._writer.aclose()
                 self._listeners.clear()
+                self._line_listeners.clear()
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""
@@ -136,8 +140,10 @@ class SqliteBackend:
                 self._update_cache(notification.session_id, notification.record)
                 self._listeners.notify(notification)
             for write, error in results:
-                if write.encoded is not None:
-                    self._publish(write.encoded.change, error)
+                if isinstance(write.encoded, LineWrite):
+                    self._publish_lines(write.encoded, error)
+                elif write.change is not None:
+                    self._publish(write.change, error)
         finally:
             for write, error in results:
                 _resolve(write.done, error)
@@ -167,6 +173,10 @@ class SqliteBackend:
         self._listeners.notify(to_notification(change))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()
+
+    def _publish_lines(self, written: LineWrite, error: Exception | None) -> None:
+        if error is None and written.appended is not None:
+            self._line_listeners.notify(LineNotification(written.append.session_id, written.appended))
 
     def _schedule_purge(self) -> None:
         # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.
@@ -219,6 +229,26 @@ class SqliteBackend:
         """Return the transitions after the position; see `Backend.replay`."""
         self._check_open()
         return await self._reader.read(queries.replay, session_id, after)
+
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Backend.append_lines`."""
+        self._check_open()
+        wanted = LineWrite(append)
+        await self._writer.submit(wanted)
+        return wanted.known
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return kept lines; see `Backend.read_lines`."""
+        self._check_open()
+        return await self._reader.read(log_lines.load, session_id, after)
+
+    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
+        """Notify `listener` of the session's lines."""
+        self._line_listeners.add(session_id, listener)
+
+    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
+        """Undo `listen_lines`."""
+        self._line_listeners.remove(session_id, listener)
 
     async def listen(self, session_id: str, listener: Listener) -> None:
         """Notify `listener` of the session's changes."""

@@ -16,11 +16,12 @@ from typing import Final, TypeAlias
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreRefusedError
 from progress_sse.store.health import UNREADABLE, HealthLog
-from progress_sse.store.sqlite import mutations, queries, schema
+from progress_sse.store.sqlite import log_lines, mutations, queries, schema
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_applied, not_committed, primary_code
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
-from progress_sse.store.types import Notification, StorageLimits
+from progress_sse.store.sqlite.log_lines import LineWrite
+from progress_sse.store.types import Change, Notification, StorageLimits
 
 MAX_GROUP: Final = 100
 """Changes in one commit: even if each of them deletes a full session, its log stays below 64 MB."""
@@ -31,17 +32,22 @@ _MAX_PAGES: Final = 2**32 - 2
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change that waits to be committed.
+    """A change, or lines, that wait to be committed.
 
     Attributes:
-        encoded: The change; `None` only tries whether one could be committed.
+        encoded: What to write; `None` only tries whether a change could be committed.
         done: Resolved by the receiver of the results.
         overdue_at: Monotonic time after which it fails while another process has the file locked.
     """
 
-    encoded: EncodedChange | None
+    encoded: EncodedChange | LineWrite | None
     done: asyncio.Future[None]
     overdue_at: float
+
+    @property
+    def change(self) -> Change | None:
+        """The change, if it is one."""
+        return self.encoded.change if isinstance(self.encoded, EncodedChange) else None
 
 
 WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
@@ -108,8 +114,8 @@ class SqliteWriter:
         await self._loop.run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def submit(self, encoded: EncodedChange | None) -> asyncio.Future[None]:
-        """Accept a change; the receiver of the results resolves the future."""
+    def submit(self, encoded: EncodedChange | LineWrite | None) -> asyncio.Future[None]:
+        """Accept a change, or lines; the receiver of the results resolves the future."""
         write = Write(encoded, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
         self._waiting.append(write)
         if not self._is_scheduled:
@@ -254,12 +260,21 @@ class SqliteWriter:
         if write.encoded is None:
             connection.execute(f"PRAGMA user_version = {schema.VERSION}")
             return None
+        if isinstance(write.encoded, LineWrite):
+            return self._append_lines(connection, write.encoded)
         has_room = self._session_count < self._limits.max_sessions
         try:
             self._session_count += mutations.write(
                 connection, self._rows, write.encoded, self._limits, has_room=has_room
             )
         except (ConflictError, StoreFullError) as refusal:
+            return refusal
+        return None
+
+    def _append_lines(self, connection: sqlite3.Connection, wanted: LineWrite) -> Exception | None:
+        try:
+            log_lines.write(connection, self._rows, wanted, self._limits)
+        except ConflictError as refusal:
             return refusal
         return None
 
@@ -291,12 +306,12 @@ class SqliteWriter:
 
 
 def _removes(write: Write) -> bool:
-    return write.encoded is not None and write.encoded.change.record is None
+    return write.change is not None and write.change.record is None
 
 
 def _in_doubt(results: WriteResults) -> set[str]:
     return {
-        write.encoded.change.session_id
+        write.change.session_id
         for write, error in results
-        if write.encoded is not None and isinstance(error, OutcomeUnknownError)
+        if write.change is not None and isinstance(error, OutcomeUnknownError)
     }

@@ -79,6 +79,15 @@ SIGN_SEEN: Final = 3
 IN_DOUBT: Final = -1
 """Outcome: the session is at another position; whether an earlier attempt applied the commit is unknown."""
 
+APPEND_LINES: Final = Script.load("session.lua", "append_lines.lua")
+"""Appends log lines, if the session is at the expected position, once however often it is sent.
+
+A session whose newest line is older than one that the caller has seen has gone back in time, and is rebound.
+"""
+
+READ_LINES: Final = Script.load("session.lua", "read_lines.lua")
+"""Returns the log lines after a number, with the epoch of their session."""
+
 KEEP_ORPHANED_KEYS: Final = Script.load("keep_orphaned_keys.lua")
 """Counts the idempotency keys of a removed session, and returns the ids whose keys have to go for them."""
 

@@ -101,7 +101,7 @@ if is_fresh then
     redis.call('HSET', state, 'n', n)  -- If this is refused, the session that would be replaced is still whole.
 end
 if is_removal or is_fresh then
-    redis.call('DEL', state)
+    redis.call('DEL', state, KEYS[6], KEYS[7])
 end
 if is_removal or is_fresh or resets_log then
     redis.call('DEL', log)
@@ -156,6 +156,10 @@ if #keys > 0 then
 end
 redis.call('PEXPIRE', state, lifetime_ms)
 redis.call('PEXPIRE', log, lifetime_ms)
+if KEYS[6] then
+    redis.call('PEXPIRE', KEYS[6], lifetime_ms)  -- The log lines, of a session that has any.
+    redis.call('PEXPIRE', KEYS[7], lifetime_ms)
+end
 if message ~= '' then
     publish(revision, previous, message)
 end

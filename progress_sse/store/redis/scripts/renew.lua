@@ -1,6 +1,6 @@
 -- Notes signs of life, if the session is at the expected position; returns 1 if it is.
 
-local state, log = KEYS[1], KEYS[2]
+local state = KEYS[1]
 local current = redis.call('HMGET', state, 'epoch', 'n')
 if current[1] ~= ARGV[1] or current[2] ~= ARGV[2] then
     return 0
@@ -10,6 +10,7 @@ for i = 4, #ARGV do
     signs[#signs + 1] = ARGV[i]
 end
 note_signs(state, signs)
-redis.call('PEXPIRE', state, ARGV[3])
-redis.call('PEXPIRE', log, ARGV[3])
+for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, ARGV[3])
+end
 return 1

@@ -1,0 +1,172 @@
+"""Appending lines to the logs of sessions, beside the commits of their transitions.
+
+The first line of a session is a transition: from then on the session says that it has a log. All others go to the
+backend as they are, if the session is still where they were decided on. So they are fenced like any report, and cost
+neither a transition nor an event of those who do not read the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import groupby, zip_longest
+from typing import Final
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.clock import Clock
+from progress_sse.core import state_machine
+from progress_sse.core.commands import AppendLines
+from progress_sse.core.errors import (
+    ConflictError,
+    KeyReusedError,
+    PreconditionFailedError,
+    ProblemError,
+    StoreUnavailableError,
+)
+from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.log_lines import split_count
+from progress_sse.core.log_rules import dated_lines
+from progress_sse.store.backend import Backend
+from progress_sse.store.batch_committer import MAX_ATTEMPTS, PAUSES_S
+from progress_sse.store.command_queue import QueuedCommand
+from progress_sse.store.log_lines import LineAppend, LineKey, LineUnit
+from progress_sse.store.types import Applied, Record, fingerprint
+from progress_sse.wire.log_lines_json import encode_line
+
+MAX_APPENDED_LINES: Final = 1000
+"""Lines that are appended at once, unless one request has more: a flood into one session must not delay the others."""
+
+Answers = Sequence[Applied | Exception]
+
+
+class LineAppender:
+    """Commits batches of commands, of which some bring lines.
+
+    Attributes:
+        line_count: How many lines were appended here.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock,
+        commit: Callable[[str, Sequence[QueuedCommand]], Awaitable[Answers]],
+    ) -> None:
+        """Append to `backend`, and commit all other commands by `commit`."""
+        self.line_count = 0
+        self._backend = backend
+        self._clock = clock
+        self._commit_transitions = commit
+
+    async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
+        """Apply the commands in their order, and return the answer to each.
+
+        If the store fails, so do all commands from there on: none is applied after one that was not.
+
+        Raises:
+            StoreUnavailableError: The backend failed at the first commands, or each attempt met a conflict.
+            OutcomeUnknownError: They may have been applied, or not.
+            StoreFullError: There is no room for them.
+        """
+        if not any(isinstance(queued.command, AppendLines) for queued in batch):
+            return await self._commit_transitions(session_id, batch)
+        answers: list[Applied | Exception] = []
+        for run in _runs(batch):
+            try:
+                if isinstance(run[0].command, AppendLines):
+                    answers += await self._append(session_id, run)
+                else:
+                    answers += await self._commit_transitions(session_id, run)
+            except Exception as error:
+                if not answers:
+                    raise
+                return [*answers, *[error] * (len(batch) - len(answers))]
+        return answers
+
+    async def _append(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
+        stored = self._backend.cached_record(session_id)
+        backoff = Backoff(*PAUSES_S)
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt > 1:
+                await asyncio.sleep(backoff.next_s())
+            is_current = stored is None or attempt > 0
+            if is_current:
+                stored = await self._backend.load(session_id)
+            answers = await self._try(session_id, batch, stored, is_current=is_current)
+            if answers is not None:
+                return answers
+        raise StoreUnavailableError("Other processes keep changing this session.")
+
+    async def _try(
+        self, session_id: str, batch: Sequence[QueuedCommand], stored: Record | None, *, is_current: bool
+    ) -> Answers | None:
+        """Make one attempt; return `None` if the session is, or may be, in another state than `stored`."""
+        opened: Answers = ()
+        if stored is not None and not stored.session.details.log:
+            opened = await self._commit_transitions(session_id, [QueuedCommand(each.command, None) for each in batch])
+            stored = next((each.record for each in reversed(opened) if isinstance(each, Applied)), stored)
+        decided = [self._decide(session_id, stored, queued, answer) for queued, answer in zip_longest(batch, opened)]
+        units = [each for each in decided if isinstance(each, LineUnit)]
+        if len(units) < len(batch) and not (is_current or opened):
+            return None
+        known: Sequence[str | None] = ()
+        if units and stored is not None:
+            try:
+                known = await self._backend.append_lines(LineAppend(session_id, stored.position, units))
+            except ConflictError:
+                return None
+        results = iter(zip(units, known, strict=True))
+        return [self._answer(*next(results), stored) if isinstance(each, LineUnit) else each for each in decided]
+
+    def _decide(
+        self, session_id: str, stored: Record | None, queued: QueuedCommand, opened: Applied | Exception | None
+    ) -> LineUnit | Exception:
+        """Return the lines of a command, or the error that refuses it.
+
+        Args:
+            session_id: The session that the command is for.
+            stored: The session.
+            queued: The command.
+            opened: The answer to the command, if it came before the session had a log; it was checked then.
+        """
+        command, now = queued.command, self._clock.now()
+        assert isinstance(command, AppendLines)
+        if isinstance(opened, Exception):
+            return opened
+        try:
+            state_machine.apply(session_id, stored.session if stored else None, command, now)
+            assert stored is not None
+            if opened is None and not command.only_if(stored.position):
+                raise PreconditionFailedError
+            lines = dated_lines(stored.session, command, now)
+        except ProblemError as refusal:
+            return refusal.with_traceback(None)  # It would refer to the frame that collects the answers.
+        return LineUnit(tuple(map(encode_line, lines)), _line_key(session_id, queued.key))
+
+    def _answer(self, unit: LineUnit, known: str | None, stored: Record | None) -> Applied | Exception:
+        if known is None:
+            self.line_count += len(unit.lines)
+        elif unit.key is not None and unit.key.digest != known:
+            return KeyReusedError()
+        return Applied("updated", stored)
+
+
+def _line_key(session_id: str, key: IdempotencyKey | None) -> LineKey | None:
+    if key is None:
+        return None
+    return LineKey(fingerprint(f"{session_id}/{key.key}"), fingerprint(f"{key.key} {key.digest}"))
+
+
+def _runs(batch: Sequence[QueuedCommand]) -> Iterator[Sequence[QueuedCommand]]:
+    """Yield the commands in runs of transitions and of lines; a run of lines has at most `MAX_APPENDED_LINES`."""
+    for has_lines, group in groupby(batch, lambda queued: isinstance(queued.command, AppendLines)):
+        if not has_lines:
+            yield list(group)
+            continue
+        run, count = list[QueuedCommand](), 0
+        for queued in group:
+            assert isinstance(queued.command, AppendLines)
+            count += split_count(queued.command.lines)
+            if run and count > MAX_APPENDED_LINES:
+                yield run
+                run, count = [], split_count(queued.command.lines)
+            run.append(queued)
+        yield run

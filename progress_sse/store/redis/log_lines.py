@@ -1,0 +1,141 @@
+"""Log lines in Redis: beside their session, in its slot, and published on a channel of their own."""
+
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from progress_sse.core.errors import ConflictError, OutcomeUnknownError
+from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
+from progress_sse.store.redis.codec import Argument
+from progress_sse.store.redis.keys import SessionKeys
+from progress_sse.store.redis.messages import MAX_BYTES
+from progress_sse.store.redis.pipeline import CommandExecutor
+from progress_sse.store.redis.scripts import APPEND_LINES, APPLIED, APPLIED_BEFORE, IN_DOUBT, READ_LINES
+from progress_sse.store.types import StorageLimits
+from progress_sse.wire.log_lines_json import NumberedLine
+
+logger = logging.getLogger(__name__)
+
+MAX_SEEN: Final = 10_000
+"""Sessions of which this process remembers the newest line that it has seen."""
+
+_TOKEN_BYTES: Final = 12
+
+
+class RedisLines:
+    """The log lines of all sessions, and the listeners to them in this process."""
+
+    def __init__(self, executor: CommandExecutor, limits: StorageLimits, lifetime_ms: int) -> None:
+        """Keep as many lines as `limits` allow, for `lifetime_ms` milliseconds after the last change."""
+        self._executor = executor
+        self._limits = limits
+        self._lifetime_ms = lifetime_ms
+        self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._listeners: dict[str, tuple[str, list[LineListener]]] = {}
+
+    async def append(self, keys: SessionKeys, common: Sequence[Argument], append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Backend.append_lines`. `common` are the first arguments of each script of a session."""
+        seen = self._seen.get(append.session_id, ("", 0))
+        arguments = [
+            secrets.token_hex(_TOKEN_BYTES),
+            *append.expected,
+            *seen,
+            self._limits.log_lines,
+            self._limits.log_bytes,
+            MAX_BYTES,
+            self._lifetime_ms,
+            keys.line_channel,
+            *_unit_arguments(append),
+        ]
+        reply = await self._executor.run(APPEND_LINES, keys.of_lines, *common, *arguments, is_write=True)
+        outcome, last, first, known = reply.value
+        if outcome not in (APPLIED, APPLIED_BEFORE):
+            raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
+        digests = [digest.decode() or None for digest in known]
+        if outcome == APPLIED:
+            lines = [
+                line for unit, digest in zip(append.units, digests, strict=True) if not digest for line in unit.lines
+            ]
+            numbered = [NumberedLine(n, data) for n, data in enumerate(lines, last - len(lines) + 1)]
+            stored = StoredLines(append.expected.epoch, first, last, numbered)
+            self._note(append.session_id, stored)
+            if lines:
+                self._notify(keys.line_channel, stored)
+        return digests
+
+    async def read(
+        self, session_id: str, keys: SessionKeys, common: Sequence[Argument], after: int
+    ) -> StoredLines | None:
+        """Return lines; see `Backend.read_lines`."""
+        seen = self._seen.get(session_id, ("", 0))
+        reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
+        epoch, last, first, entries = reply.value
+        if not epoch:
+            return None
+        lines = [NumberedLine(int(name.partition(b"-")[0]), data) for name, (_, data) in entries]
+        stored = StoredLines(epoch.decode(), first, last, lines)
+        self._note(session_id, stored)
+        return stored
+
+    def _note(self, session_id: str, stored: StoredLines) -> None:
+        """Remember the newest line: if the store has fewer one day, it has gone back in time."""
+        self._seen[session_id] = stored.epoch, stored.last
+        self._seen.move_to_end(session_id)
+        if len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+
+    def add(self, channel: str, session_id: str, listener: LineListener) -> None:
+        """Notify `listener` of the lines that are published on a channel."""
+        self._listeners.setdefault(channel, (session_id, []))[1].append(listener)
+
+    def remove(self, channel: str, listener: LineListener) -> bool:
+        """Remove `listener`, and return whether it was the last one; one that was not added is no error."""
+        _, listeners = self._listeners.get(channel, ("", []))
+        if listener not in listeners:
+            return False
+        listeners.remove(listener)
+        if not listeners:
+            del self._listeners[channel]
+        return not listeners
+
+    def clear(self) -> None:
+        """Remove all listeners."""
+        self._listeners.clear()
+
+    def has(self, channel: str) -> bool:
+        """Return whether there are listeners to lines on a channel."""
+        return channel in self._listeners
+
+    def on_message(self, channel: str, payload: bytes) -> None:
+        """Notify the listeners of lines that a process has published."""
+        try:
+            self._notify(channel, _decode_message(payload))
+        except Exception:  # Other programs may publish anything there.
+            logger.exception("A message from Redis could not be decoded")
+            self.on_gap(channel)
+
+    def on_gap(self, channel: str) -> None:
+        """Let the listeners read what they may have missed."""
+        self._notify(channel, None)
+
+    def _notify(self, channel: str, stored: StoredLines | None) -> None:
+        session_id, listeners = self._listeners.get(channel, ("", []))
+        for listener in tuple(listeners):
+            listener(LineNotification(session_id, stored))
+
+
+def _unit_arguments(append: LineAppend) -> Iterator[Argument]:
+    yield len(append.units)
+    for unit in append.units:
+        yield from unit.key or ("", "")
+        yield len(unit.lines)
+        yield from unit.lines
+
+
+def _decode_message(payload: bytes) -> StoredLines:
+    header, *data = payload.split(b"\n")
+    epoch, first, last = header.decode().split(" ")
+    lines = [NumberedLine(n, each) for n, each in enumerate(data, int(last) - len(data) + 1)]
+    return StoredLines(epoch, int(first), int(last), lines)

@@ -1,0 +1,16 @@
+
+-- Returns the epoch, the numbers of the newest line and of the oldest one that is kept, and the lines after a number.
+
+local lines = KEYS[6]
+local after, seen_epoch, seen_last = ARGV[8], ARGV[9], tonumber(ARGV[10])
+
+local epoch, n, revision = load_current()
+if epoch == '' then
+    return {'', 0, 1, {}}
+end
+local last = tonumber(redis.call('HGET', state, 'lines_last') or 0)
+if epoch == seen_epoch and last < seen_last then
+    epoch = rebind_epoch(n, revision, replication_id())
+end
+local first = last - redis.call('XLEN', lines) + 1
+return {epoch, last, first, redis.call('XRANGE', lines, integer(tonumber(after) + 1), '+')}

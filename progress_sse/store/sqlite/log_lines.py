@@ -1,0 +1,98 @@
+"""The statements that append and read log lines; their tables are in ``line_tables``.
+
+They run on a connection in a transaction, as those of ``mutations`` and ``queries`` do.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from progress_sse.core.errors import ConflictError
+from progress_sse.core.model import Position
+from progress_sse.store.log_lines import LineAppend, StoredLines, admit_units
+from progress_sse.store.sqlite.mutations import SessionRows
+from progress_sse.store.types import StorageLimits
+from progress_sse.wire.log_lines_json import NumberedLine
+
+
+@dataclass(slots=True)
+class LineWrite:
+    """Lines to append, and what came of it.
+
+    Attributes:
+        append: The lines.
+        known: What `admit_units` knew of their keys, once they are written.
+        appended: The lines that were appended, once they are written; `None` if none was.
+    """
+
+    append: LineAppend
+    known: Sequence[str | None] = ()
+    appended: StoredLines | None = field(default=None)
+
+
+@dataclass(slots=True)
+class _Ring:
+    """The columns of a row of `line_rings`."""
+
+    last: int = 0
+    lines_kept: int = 0
+    bytes_kept: int = 0
+    keys: str = ""
+
+
+def write(connection: sqlite3.Connection, rows: SessionRows, wanted: LineWrite, limits: StorageLimits) -> None:
+    """Append lines, and trim the log to its newest ones.
+
+    Raises:
+        ConflictError: The session is not at the position that was expected; nothing was written.
+    """
+    append = wanted.append
+    row = rows.find(connection, append.session_id)
+    if row is None or Position(row.epoch, row.offset) != append.expected:
+        raise ConflictError
+    ring = _find_ring(connection, row.life)
+    data, wanted.known, ring.keys = admit_units(append.units, ring.keys)
+    if not data:
+        return
+    lines = [NumberedLine(n, each) for n, each in enumerate(data, ring.last + 1)]
+    connection.executemany("INSERT INTO lines VALUES (?, ?, ?)", [(row.life, *line) for line in lines])
+    ring.last += len(lines)
+    ring.lines_kept += len(lines)
+    ring.bytes_kept += sum(map(len, data))
+    _trim(connection, row.life, ring, limits)
+    connection.execute(
+        "REPLACE INTO line_rings VALUES (?, ?, ?, ?, ?)",
+        (row.life, ring.last, ring.lines_kept, ring.bytes_kept, ring.keys),
+    )
+    wanted.appended = StoredLines(row.epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)
+
+
+def _find_ring(connection: sqlite3.Connection, life: int) -> _Ring:
+    row = connection.execute(
+        "SELECT last, lines_kept, bytes_kept, keys FROM line_rings WHERE life = ?", (life,)
+    ).fetchone()
+    return _Ring(*row) if row else _Ring()
+
+
+def _trim(connection: sqlite3.Connection, life: int, ring: _Ring, limits: StorageLimits) -> None:
+    if ring.lines_kept <= limits.log_lines and ring.bytes_kept <= limits.log_bytes:
+        return
+    last = 0
+    oldest = connection.execute("SELECT n, length(data) FROM lines WHERE life = ? ORDER BY n", (life,))
+    while ring.lines_kept > limits.log_lines or ring.bytes_kept > limits.log_bytes:
+        last, size = oldest.fetchone()
+        ring.lines_kept -= 1
+        ring.bytes_kept -= size
+    oldest.close()
+    connection.execute("DELETE FROM lines WHERE life = ? AND n <= ?", (life, last))
+
+
+def load(connection: sqlite3.Connection, session_id: str, after: int) -> StoredLines | None:
+    """Return the kept lines after a number; see `Backend.read_lines`."""
+    stored = connection.execute("SELECT life, epoch FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    if stored is None:
+        return None
+    life, epoch = stored
+    ring = _find_ring(connection, life)
+    rows = connection.execute("SELECT n, data FROM lines WHERE life = ? AND n > ? ORDER BY n", (life, after))
+    return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, [NumberedLine(*row) for row in rows])

@@ -1,0 +1,279 @@
+"""The log of one session, as its readers in this process get it.
+
+Lines come in two ways: the backend notifies of those that are appended, and a read of the store brings those that are
+not known, at the beginning and wherever the numbers show a gap. A reader gets the newest lines first, and then what
+comes, in its place among the transitions: a feed and its channel hand over what they have before the other one goes on.
+
+A flood is bounded. Lines that come soon after others wait a moment, so that one event tells them; and a reader that
+does not take them gets the newest lines again (see ``subscriber``).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.eager_task import run_eagerly
+from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.model import Position
+from progress_sse.store.backend import Backend
+from progress_sse.store.log_lines import LineNotification, StoredLines
+from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.line_batch import LineBatch
+from progress_sse.wire.log_lines_json import LinesShown, NumberedLine
+
+logger = logging.getLogger(__name__)
+
+MAX_TAIL_LINES: Final = 200
+MAX_TAIL_BYTES: Final = 32_768
+"""Lines, and bytes of them, that a reader gets first."""
+
+INTERVAL_S: Final = 0.05
+"""Seconds between two events, at least, unless a transition comes between the lines."""
+
+MAX_UNSENT_BYTES: Final = 65_536
+"""Bytes of lines that wait for that time."""
+
+READ_DELAY_S: Final = (0.1, 2.0)
+"""Seconds, at most, between attempts to read while the store is away: after the first failure, and after any."""
+
+MAX_READS: Final = 10
+"""Attempts after which the end of a stream no longer waits for lines that cannot be read."""
+
+
+class LineReader(Protocol):
+    """A reader of the log."""
+
+    def offer_lines(self, batch: LineBatch) -> None:
+        """Take lines."""
+
+    def wake(self) -> None:
+        """Take notice that there may be nothing more to come."""
+
+    def fail(self) -> None:
+        """Give up after an error of one of these calls, in whose `except` block it is called."""
+
+
+class FollowedLog(Protocol):
+    """The session whose log this is, as its channel knows it."""
+
+    session_id: str
+    position: Position
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the session is completed, and its readers have been handed all of it."""
+
+    def flush(self) -> None:
+        """Hand over the transitions that were published."""
+
+
+class LineFeed:
+    """The lines of one session, for the readers that asked for them."""
+
+    def __init__(
+        self,
+        channel: FollowedLog,
+        backend: Backend,
+        counts: DeliveryCounts,
+        on_unused: Callable[[], None],
+    ) -> None:
+        """Know no line yet.
+
+        Args:
+            channel: The session.
+            backend: Where the lines are.
+            counts: Counts the lines that are delivered.
+            on_unused: Called once there is no reader any more.
+        """
+        self._channel = channel
+        self._backend = backend
+        self._counts = counts
+        self._on_unused = on_unused
+        self._readers: dict[LineReader, bool] = {}
+        self._epoch = ""
+        self._first = 1
+        self._last = 0
+        self._tail: deque[NumberedLine] = deque()
+        self._tail_bytes = 0
+        self._unsent: list[NumberedLine] = []
+        self._unsent_bytes = 0
+        self._sent_at = -INTERVAL_S
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_listening = False
+        self._has_read = False
+        self._must_read = False
+        self._is_reading = False
+        self._reading: asyncio.Task[None] | None = None
+        self._settled_at: Position | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the readers of a session that is completed were handed all lines that came before that."""
+        return self._settled_at == self._channel.position
+
+    def add(self, reader: LineReader) -> None:
+        """Add a reader, which gets the newest lines first."""
+        self.flush()
+        self._readers[reader] = is_current = self._has_read and not self._is_reading
+        if is_current:
+            self._offer([reader], self.tail())
+        elif not self._is_reading:
+            self._read_soon()
+
+    def remove(self, reader: LineReader) -> None:
+        """Remove a reader; with the last one, the feed ends."""
+        self._readers.pop(reader, None)
+        if not self._readers:
+            self.close()
+            self._on_unused()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._backend.unlisten_lines(self._channel.session_id, self._on_lines)
+        self._is_listening = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def tail(self) -> LineBatch | None:
+        """Return the newest lines as an event; `None` if there are none."""
+        self.flush()  # Lines that are part of it must not follow it.
+        return self._batch(tuple(self._tail)) if self._tail else None
+
+    def on_change(self, *, is_new_epoch: bool, is_completed: bool) -> None:
+        """Read what is not known, now that the session is in another epoch, or is completed."""
+        if is_new_epoch or (is_completed and not self.is_settled):
+            self._read_soon()
+
+    def _on_lines(self, notification: LineNotification) -> None:
+        stored = notification.stored
+        if stored is None or stored.epoch != self._epoch or self._has_gap_before(stored):
+            self._read_soon()
+        else:
+            self._take(stored)
+
+    def _has_gap_before(self, stored: StoredLines) -> bool:
+        return stored.last > self._last and not (stored.lines and stored.lines[0].n <= self._last + 1)
+
+    def _take(self, stored: StoredLines) -> None:
+        """Publish the lines that are new."""
+        lines = [line for line in stored.lines if line.n > self._last]
+        if not lines:
+            return
+        self._channel.flush()
+        self._first, self._last = stored.first, lines[-1].n
+        self._keep(lines)
+        self._unsent += lines
+        self._unsent_bytes += sum(len(line.data) for line in lines)
+        loop = asyncio.get_running_loop()
+        wait_s = self._sent_at + INTERVAL_S - loop.time()
+        if wait_s <= 0 or self._unsent_bytes > MAX_UNSENT_BYTES or self._channel.is_completed:
+            self.flush()
+        elif self._timer is None:
+            self._timer = loop.call_later(wait_s, self.flush)
+
+    def _keep(self, lines: Iterable[NumberedLine]) -> None:
+        for line in lines:
+            self._tail.append(line)
+            self._tail_bytes += len(line.data)
+        while len(self._tail) > MAX_TAIL_LINES or (self._tail_bytes > MAX_TAIL_BYTES and len(self._tail) > 1):
+            self._tail_bytes -= len(self._tail.popleft().data)
+
+    def flush(self) -> None:
+        """Hand the lines that wait to the readers, as one event."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._unsent:
+            return
+        lines, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        self._sent_at = asyncio.get_running_loop().time()
+        self._offer([reader for reader, has_tail in self._readers.items() if has_tail], self._batch(lines))
+
+    def _batch(self, lines: Sequence[NumberedLine]) -> LineBatch:
+        return LineBatch(self._channel.session_id, LinesShown(self._epoch, lines, self._first, lines[-1].n))
+
+    def _offer(self, readers: Sequence[LineReader], batch: LineBatch | None) -> None:
+        if batch is None:
+            return
+        self._counts.lines += len(batch.shown.lines) * len(readers)
+        for reader in readers:
+            try:
+                reader.offer_lines(batch)
+            except Exception:  # noqa: BLE001  # an error of one reader must not affect the others
+                reader.fail()
+
+    def _read_soon(self) -> None:
+        self._must_read = True
+        if not self._is_reading:
+            self._is_reading = True
+            self._reading = run_eagerly(self._read())
+
+    async def _read(self) -> None:
+        """Read until nothing is missing."""
+        try:
+            backoff, failures = Backoff(*READ_DELAY_S), 0
+            while self._must_read:
+                self._must_read = False
+                position = self._channel.position
+                try:
+                    self._on_read(await self._read_once())
+                except StoreUnavailableError:
+                    self._must_read = True
+                    failures += 1
+                    if failures >= MAX_READS:
+                        self._settle(position)  # The end of a stream does not wait for ever.
+                    await asyncio.sleep(backoff.next_s())
+                else:
+                    self._settle(position)
+        except Exception:
+            logger.exception("the log of a session could not be read")
+            self._settle(self._channel.position)
+        finally:
+            self._is_reading = False
+            self._reading = None
+
+    async def _read_once(self) -> StoredLines | None:
+        session_id = self._channel.session_id
+        if not self._is_listening:
+            await self._backend.listen_lines(session_id, self._on_lines)
+            self._is_listening = True
+        known = self._last
+        stored = await self._backend.read_lines(session_id, known)
+        if known and stored is not None and stored.epoch != self._epoch:
+            stored = await self._backend.read_lines(session_id, 0)
+        return stored
+
+    def _on_read(self, stored: StoredLines | None) -> None:
+        self._has_read = True
+        if stored is None or stored.epoch != self._epoch:
+            self.flush()
+            self._begin(stored)
+        else:
+            self._take(stored)
+            self.flush()
+        late = [reader for reader, has_tail in self._readers.items() if not has_tail]
+        self._readers = dict.fromkeys(self._readers, True)
+        self._offer(late, self.tail())
+
+    def _begin(self, stored: StoredLines | None) -> None:
+        """Begin with the lines of another life; `None` stands for a session that does not exist."""
+        self._epoch, self._first, self._last = (stored.epoch, stored.first, stored.last) if stored else ("", 1, 0)
+        self._tail.clear()
+        self._tail_bytes = 0
+        self._keep(stored.lines if stored else ())
+        self._readers = dict.fromkeys(self._readers, False)
+
+    def _settle(self, position: Position) -> None:
+        self._settled_at = position
+        for reader in tuple(self._readers):
+            try:
+                reader.wake()
+            except Exception:  # noqa: BLE001  # an error of one reader must not affect the others
+                reader.fail()
