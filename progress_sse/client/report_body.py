@@ -52,8 +52,13 @@ def _log(log: Log, ago_ms: int) -> dict[str, Any]:
     return {"action": "log", **step, "lines": [_line(each, ago_ms) for each in log.lines], **attempt}
 
 
+def line_age_ms(line: LogLine, ago_ms: int) -> int:
+    """Return how many milliseconds ago a line was made, whose report was made so many milliseconds ago."""
+    return min(ago_ms + line.before_ms, MAX_AGE_MS)
+
+
 def _line(line: LogLine, ago_ms: int) -> dict[str, Any]:
-    age_ms = min(ago_ms + line.before_ms, MAX_AGE_MS)
+    age_ms = line_age_ms(line, ago_ms)
     return {"text": line.text, "level": line.level, **({"ago_ms": age_ms} if age_ms else {})}
 
 

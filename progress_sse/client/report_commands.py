@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from progress_sse.client.exchange import ReportRequest
+from progress_sse.client.report_body import line_age_ms
 from progress_sse.client.reports import (
     Acknowledge,
     Advance,
@@ -20,7 +21,7 @@ from progress_sse.client.reports import (
     StepRef,
 )
 from progress_sse.core import commands
-from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
@@ -39,7 +40,6 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
 
     Raises:
         UnknownWorkflowError: No workflow has the name of a creation's.
-        InvalidRequestError: The store does not know the report.
     """
     report = request.report
     attempt_id = None if report.lease is None else report.lease.attempt_id
@@ -60,7 +60,7 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
         case Beat(step):
             return commands.Beat(_target(step), **sent)
         case Log():
-            raise InvalidRequestError("action: this server keeps no log.")
+            return _lines(report, sent)
         case _:
             return _session_command(report, sent)
 
@@ -75,6 +75,11 @@ def _session_command(report: SessionReport, sent: _Sent) -> commands.Command:
             return commands.Describe(title, labels, links, accepts, **sent)
         case Acknowledge(request, state, message):
             return commands.Acknowledge(request, state, message or None, **sent)
+
+
+def _lines(log: Log, sent: _Sent) -> commands.AppendLines:
+    lines = tuple(NewLine(line.text, line.level, line_age_ms(line, sent["ago_ms"])) for line in log.lines)
+    return commands.AppendLines(lines, None if log.step is None else _target(log.step), **sent)
 
 
 def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> commands.Create:

@@ -9,6 +9,7 @@ from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
 from progress_sse.core.commands import UNCHANGED, Unchanged
 from progress_sse.core.details import Link
+from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition, is_text
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, RequestKind
@@ -147,10 +148,6 @@ class Acknowledge(_OfAttempt):
     request: str
     state: Acknowledgement
     message: str = ""
-
-
-LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
-"""How important a line of the log is."""
 
 
 LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
