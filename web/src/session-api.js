@@ -1,3 +1,4 @@
+import { PAGE_LINES } from "./log-follower.js";
 import { Timers } from "./timers.js";
 import { fetchWithToken } from "./tokens.js";
 
@@ -96,6 +97,17 @@ export class SessionApi {
     const answer = await this.#request(`${this.#url()}/parts?step=${step}`, {}, signal);
     if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
     return answer.body.parts;
+  }
+
+  /**
+   * @param {number} after The number of the newest known line.
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<import("./log-follower.js").LogPage>}
+   */
+  async log(after, signal) {
+    const answer = await this.#request(`${this.#url()}/log?after=${after}&limit=${PAGE_LINES}`, {}, signal);
+    if (!Array.isArray(answer.body?.lines)) throw new RequestError(answer);
+    return answer.body;
   }
 
   /**
