@@ -1,6 +1,6 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, lib/styles.js, and the pages in assets/ with their
- * bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
+ * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, lib/styles.js, and the pages in
+ * assets/ with their bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { build } from "esbuild";
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
 const TRACKER = "lib/tracker.js";
+const SHEET = "lib/progress.css";
 const STYLES = "lib/styles.js";
 const ASSETS = "assets";
 
@@ -32,9 +33,13 @@ function tracker() {
   return bundle("src/main.js", { format: "iife", banner });
 }
 
-/** The style sheet as a module. */
-async function styles() {
-  const css = await readFile("lib/progress.css", "utf8");
+/** The style sheet. */
+async function sheet() {
+  return `/* Written by build.js from the files in styles/. */\n${await bundle("styles/index.css", {})}`;
+}
+
+/** The style sheet as a module. @param {string} css */
+function styles(css) {
   const text = css.replace(/[\\`]|\$\{/g, "\\$&");
   return `/* Written by build.js from progress.css. */\nexport const CSS = \`${text}\`;\n`;
 }
@@ -79,10 +84,12 @@ function fail(name) {
 }
 
 const isCheck = process.argv.includes("--check");
+const css = await sheet();
 /** @type {[string, string][]} */
 const modules = [
   [TRACKER, await tracker()],
-  [STYLES, await styles()],
+  [SHEET, css],
+  [STYLES, styles(css)],
 ];
 // The pages' bundles contain the files that are there, which --check compares first.
 if (!isCheck) for (const [name, content] of modules) await writeFile(name, content);

@@ -2,7 +2,7 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { fill, make, nodesOf } from "./dom.js";
+import { make } from "./dom.js";
 import { conclusionOf, headlineOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
@@ -10,6 +10,8 @@ import { OverallBar } from "./overall-bar.js";
 import { SessionControls } from "./session-controls.js";
 import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
+import { SessionHeadline } from "./session-headline.js";
+import { SessionLinks } from "./session-links.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
@@ -29,6 +31,9 @@ import { Timeline } from "./timeline.js";
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
+ * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
+ * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
+ * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
  * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
@@ -49,6 +54,7 @@ export class SessionView {
   #language;
   #head;
   #headline;
+  #links;
   #facts;
   #bar;
   #controls;
@@ -71,13 +77,13 @@ export class SessionView {
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
-    const { language, label } = options;
+    const { language, label, tools, hasSigns = false, isCompact = false } = options;
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#head = new SessionHead(language, this.element, { sessionId, label });
-    this.#headline = make(options.heading, "headline", language.text("connecting"));
-    this.#headline.tabIndex = -1;
+    this.#head = new SessionHead(language, this.element, { sessionId, label, tools });
+    this.#headline = new SessionHeadline(language, options.heading);
+    this.#links = new SessionLinks(language);
     this.#facts = new SessionFacts(language, this.element);
     this.#bar = new OverallBar(this.#barName());
     this.#controls = new SessionControls(language, {
@@ -87,13 +93,14 @@ export class SessionView {
       onChange: () => this.#drawSoon(),
       onFocusLost: () => this.#headline.focus(),
     });
-    this.#list = new StepList(language, (step) => this.#loadParts(step));
+    this.#list = new StepList(language, { loadParts: (step) => this.#loadParts(step), hasSigns });
     this.#timeline = new Timeline(language);
     this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
+    this.element.toggleAttribute("data-compact", isCompact);
     this.element.append(this.#head.element, this.#card());
   }
 
@@ -144,10 +151,18 @@ export class SessionView {
 
   #card() {
     const { element, note } = this.#facts;
-    const report = [this.#bar.element, note, ...this.#controls.elements, this.#list.element];
-    const card = make("section", "card", this.#headline, element, ...report);
+    const [request, failure] = this.#controls.elements;
+    const state = make("div", "state", ...this.#headline.elements, request);
+    const report = [this.#links.element, this.#bar.element, note, failure, this.#steps()];
+    const card = make("section", "card", state, element, ...report);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
+  }
+
+  #steps() {
+    if (!this.#options.isCompact) return this.#list.element;
+    const summary = make("summary", "", this.#language.text("steps"));
+    return make("details", "steps-details", summary, this.#list.element);
   }
 
   #barName() {
@@ -201,7 +216,7 @@ export class SessionView {
     if (state === "denied" && this.data?.status === "completed") return;
     this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
+    if (state === "denied" && !this.#sessionState) this.#headline.say({ key: "denied", values: {} });
     if (state === "finished") this.#nextRun.start();
     if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);
@@ -242,9 +257,9 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
-    const { key, values } = this.#headlineOf(state);
-    fill(this.#headline, nodesOf(this.#language, key, values));
-    this.#head.show(data);
+    this.#headline.show(this.#headlineOf(state), state);
+    this.#head.show(state, now_ms);
+    this.#links.show(data);
     const left = timeLeft(state, now_ms);
     const words = timeWords(left, now_ms, this.#language);
     this.#facts.show(state, now_ms, words, isSettled);

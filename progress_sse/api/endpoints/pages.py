@@ -60,11 +60,13 @@ async def page(service: ProgressService, request: Request) -> Response:
     authorizer = service.authorizer
     publish = "open" if authorizer.is_open_to("publish") else "token"
     read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
+    dev = "on" if service.settings.dev else "off"
     template = await asyncio.to_thread((ASSETS / "page.html").read_text, "utf-8")
     html = (
         template.replace('<base href="/">', f'<base href="{prefix}/">')
         .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
         .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
+        .replace('name="progress-dev" content="off"', f'name="progress-dev" content="{dev}"')
     )
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
