@@ -12,6 +12,7 @@ import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
 import { SessionHeadline } from "./session-headline.js";
 import { SessionLinks } from "./session-links.js";
+import { SessionLog } from "./session-log.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepList } from "./step-list.js";
@@ -59,6 +60,7 @@ export class SessionView {
   #bar;
   #controls;
   #list;
+  #log;
   #timeline;
   #stepTimes;
   #news;
@@ -94,6 +96,12 @@ export class SessionView {
       onFocusLost: () => this.#headline.focus(),
     });
     this.#list = new StepList(language, { loadParts: (step) => this.#loadParts(step), hasSigns });
+    this.#log = new SessionLog(language, {
+      sessionId,
+      announce: options.announce,
+      attach: (step, panel) => this.#list.attach(step, panel),
+      onChange: () => this.#drawSoon(),
+    });
     this.#timeline = new Timeline(language);
     this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
@@ -129,6 +137,7 @@ export class SessionView {
     });
     this.#tracker = tracker;
     this.#controls.start(tracker, signal);
+    this.#log.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -136,6 +145,11 @@ export class SessionView {
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticker));
     void tracker.start();
+  }
+
+  /** Opens the log, or closes it. */
+  toggleLog() {
+    this.#log.toggle();
   }
 
   /** Leaves only the element behind. */
@@ -154,7 +168,7 @@ export class SessionView {
     const [request, failure] = this.#controls.elements;
     const state = make("div", "state", ...this.#headline.elements, request);
     const report = [this.#links.element, this.#bar.element, note, failure, this.#steps()];
-    const card = make("section", "card", state, element, ...report);
+    const card = make("section", "card", state, element, ...report, this.#log.element);
     if (this.#options.timeline) card.append(this.#timeline.element);
     return card;
   }
@@ -267,6 +281,7 @@ export class SessionView {
     this.#bar.show(state, isSettled ? now_ms : state.verified_ms);
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
+    this.#log.show(data);
     if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
     const news = this.#news.next(state, { words, isLate: left === "longer" });
     if (news) this.#announce(news);

@@ -88,6 +88,10 @@ function jobs() {
   return language.text(language.plural("jobs", ids.length), { count: ids.length });
 }
 
+function toggleLogs() {
+  for (const view of views) view.toggleLog();
+}
+
 function startAgain() {
   // A screen reader does not announce that the form has gone.
   announcer.say(language.text("connecting"));
@@ -117,6 +121,7 @@ const shortcuts = new Shortcuts([
   { key: "j", text: "keys_next", run: () => moveToStep(1) },
   { key: "k", text: "keys_previous", run: () => moveToStep(-1) },
   { key: "f", text: "keys_failed", run: moveToFailed },
+  { key: "l", text: "keys_log", run: () => toggleLogs() },
   { key: "c", text: "keys_link", run: () => void copyLink.copy() },
   { key: "?", text: "keys_help", run: () => help.open() },
 ]);
