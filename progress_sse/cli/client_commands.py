@@ -54,6 +54,11 @@ def log_to_stderr(level: int) -> None:
     help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
     "Beside a terminal the command alone gets them.",
 )
+@click.option(
+    "--log",
+    is_flag=True,
+    help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
+)
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:

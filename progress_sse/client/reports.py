@@ -160,11 +160,13 @@ class LogLine(NamedTuple):
         text: Its text, without a line end.
         level: How important it is.
         before_ms: How many milliseconds before the last line of the same report it was made.
+        left_out: How many lines it stands for; 0: it is a line itself.
     """
 
     text: str
     level: LogLevel = "info"
     before_ms: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

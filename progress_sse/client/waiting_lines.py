@@ -54,14 +54,12 @@ class WaitingLine(NamedTuple):
         made_at: When the job made it.
         step: The step that it is of; `None` is the session.
         lease: The attempt that it is of.
-        left_out: How many lines it stands for; 0: it is a line itself.
     """
 
     line: LogLine
     made_at: float
     step: StepRef | None = None
     lease: Lease | None = None
-    left_out: int = 0
 
 
 class _Second:
@@ -137,8 +135,9 @@ class WaitingLines:
         except IndexError:
             burst = _Burst(self._second, line)
             self._open.append(burst)
-        burst.lines.add(1)
-        burst.kept.append(line)
+        burst.lines.add(_count(line.line))
+        if not line.line.left_out:
+            burst.kept.append(line)
 
     def settle(self) -> None:
         """End a burst before the second is over: what follows must not be thought a part of it."""
@@ -149,7 +148,7 @@ class WaitingLines:
                 burst.second.last_lines.add(len(kept))
                 left_out = burst.lines.value - len(kept)
                 if left_out > 0:
-                    self._append(_mark(left_out, burst.first))
+                    self._append(burst.first._replace(line=_mark(left_out)))
                 for line in kept:
                     self._append(line)
 
@@ -158,7 +157,7 @@ class WaitingLines:
         self._waiting.append((next(self._numbers), line))
         with suppress(IndexError):  # The sender has just taken them.
             while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
-                self._left_out.add(_count(self._pop()))
+                self._left_out.add(_count(self._pop().line))
 
     def _pop(self) -> WaitingLine:
         _, line = self._waiting.popleft()
@@ -233,7 +232,7 @@ class WaitingLines:
         with suppress(IndexError):  # Another thread leaves some out.
             if left_out and self._waiting[0][0] < before:
                 self._left_out.add(-left_out)
-                together.append(_mark(left_out, self._waiting[0][1]))
+                together.append(self._waiting[0][1]._replace(line=_mark(left_out)))
             while len(together) < MAX_BATCH_LINES and self._may_join(together, room, before):
                 together.append(self._pop())
         return _operation(together) if together else None
@@ -256,14 +255,14 @@ class WaitingLines:
         self._pause.succeed()
 
 
-def _count(line: WaitingLine) -> int:
+def _count(line: LogLine) -> int:
     return line.left_out or 1
 
 
-def _mark(left_out: int, beside: WaitingLine) -> WaitingLine:
-    """Return the line that stands for lines that were left out beside this one."""
+def _mark(left_out: int) -> LogLine:
+    """Return the line that stands for so many that were left out."""
     lines = "1 line was" if left_out == 1 else f"{left_out} lines were"
-    return beside._replace(line=LogLine(f"… {lines} left out here", "warning"), left_out=left_out)
+    return LogLine(f"… {lines} left out here", "warning", left_out=left_out)
 
 
 def _operation(together: Sequence[WaitingLine]) -> Operation:
@@ -281,7 +280,7 @@ def _size_bytes(line: LogLine) -> int:
 
 
 def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
-    """Return the lines of a text, in a form that the server accepts.
+    """Return the lines of a text, in a form that the server accepts; of more than a second may have, those that stay.
 
     Raises:
         TypeError: It cannot be shown as text.
@@ -290,4 +289,12 @@ def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
     if level not in LOG_LEVELS:
         raise ValueError(f"the level of a log line is one of {', '.join(LOG_LEVELS)}, not {level!r}")
     whole = text if isinstance(text, str) else fit_text(text)
-    return tuple(LogLine(fit_text(final_state(each)), level) for each in whole.removesuffix("\n").split("\n"))
+    lines = whole.removesuffix("\n").split("\n")
+    left_out = len(lines) - FIRST_LINES - LAST_LINES
+    if left_out <= 0:
+        return _lines(lines, level)
+    return (*_lines(lines[:FIRST_LINES], level), _mark(left_out), *_lines(lines[-LAST_LINES:], level))
+
+
+def _lines(texts: Sequence[str], level: LogLevel) -> tuple[LogLine, ...]:
+    return tuple(LogLine(fit_text(final_state(each)), level) for each in texts)

@@ -159,6 +159,18 @@ def test_a_flood_of_one_line_too_many_says_that_one_is_left_out() -> None:
     assert texts(bench.deliver())[FIRST_LINES] == "… 1 line was left out here"
 
 
+def test_a_long_text_is_thinned_as_its_lines_are() -> None:
+    """It is never split as a whole, and the number of lines that are left out is right."""
+    bench = Bench()
+    bench.outbox.put_log(lines("one before"), 0)
+    bench.outbox.put_log(Log(log_lines("\n".join(map(str, range(100_000))), "info")), 0)
+    sent = texts(bench.deliver())
+    assert sent[:2] == ["one before", "0"]
+    assert sent[100:102] == ["… 99801 lines were left out here", "99900"]
+    assert sent[-1] == "99999"
+    assert len(sent) == 201
+
+
 def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
     """The lines before it precede it, and those after it follow it; together they are 200 still."""
     bench = BatchBench()
