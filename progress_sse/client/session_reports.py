@@ -21,7 +21,6 @@ from progress_sse.client.reports import (
     Describe,
     Finish,
     Log,
-    LogLevel,
     Plan,
     SessionReport,
     Skip,
@@ -34,6 +33,7 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition
 
 

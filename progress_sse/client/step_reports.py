@@ -13,7 +13,6 @@ from progress_sse.client.reports import (
     Conclusion,
     Latest,
     Log,
-    LogLevel,
     LogLine,
     ReportPart,
     Start,
@@ -26,6 +25,7 @@ from progress_sse.client.reports import (
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
 from progress_sse.client.waiting_lines import log_lines
+from progress_sse.core.log_lines import LogLevel
 
 
 class StepReports:

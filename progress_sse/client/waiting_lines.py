@@ -25,7 +25,8 @@ from progress_sse.client.count import Count
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.lease import Lease
 from progress_sse.client.operation import Operation
-from progress_sse.client.reports import LOG_LEVELS, Log, LogLevel, LogLine, StepRef, fit_text
+from progress_sse.client.reports import LOG_LEVELS, Log, LogLine, StepRef, fit_text
+from progress_sse.core.log_lines import LogLevel
 from progress_sse.story.plain_text import final_state
 
 FIRST_LINES: Final = 100

@@ -322,12 +322,14 @@ def test_the_output_of_a_command_becomes_lines_of_the_log(server: Server) -> Non
     assert poll(server, "logged")["steps"][0]["error"] == "exit status 3\nred\nno end"
 
 
+@pytest.mark.full
 def test_without_log_nothing_of_the_output_is_kept(server: Server) -> None:
     """It may have secrets, which all readers would read."""
     assert run("unlogged", "echo secret", server)[0] == 0
     assert "log" not in poll(server, "unlogged")
 
 
+@pytest.mark.full
 def test_a_flood_of_output_is_thinned_and_does_not_hold_up_the_command(server: Server) -> None:
     """The first and the last lines are there, and how many are not; all of it passes through."""
     status, out, _ = run("flood", "seq 200000", server, "--log")
@@ -339,6 +341,7 @@ def test_a_flood_of_output_is_thinned_and_does_not_hold_up_the_command(server: S
     assert left_out + sum("…" not in text for text in lines) == 200_000
 
 
+@pytest.mark.full
 def test_a_logged_command_whose_output_nothing_takes_ends(server: Server) -> None:
     """As it would without us: by SIGPIPE, after which its step has failed."""
     with start("run", "--session", "headed", "--log", "--", "yes", url=server.url) as process:
