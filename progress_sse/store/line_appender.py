@@ -6,14 +6,14 @@ neither a transition nor an event of those who do not read the log.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 from typing import Final
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import AppendLines
+from progress_sse.core.commands import AppendLines, Beat, Command
 from progress_sse.core.errors import (
     ConflictError,
     KeyReusedError,
@@ -23,7 +23,8 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import split_count
-from progress_sse.core.log_rules import dated_lines
+from progress_sse.core.log_rules import check_lines, dated_lines
+from progress_sse.core.model import Session
 from progress_sse.store.backend import Backend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS, PAUSES_S
 from progress_sse.store.command_queue import QueuedCommand
@@ -109,12 +110,24 @@ class LineAppender:
             return None
         known: Sequence[str | None] = ()
         if units and stored is not None:
+            accepted = [queued for queued, each in zip(batch, decided, strict=True) if isinstance(each, LineUnit)]
+            stored = await self._give_signs(session_id, stored, accepted)
             try:
                 known = await self._backend.append_lines(LineAppend(session_id, stored.position, units))
             except ConflictError:
                 return None
         results = iter(zip(units, known, strict=True))
         return [self._answer(*next(results), stored) if isinstance(each, LineUnit) else each for each in decided]
+
+    async def _give_signs(self, session_id: str, stored: Record, accepted: Iterable[QueuedCommand]) -> Record:
+        """Count lines about a step whose worker holds a lease as signs of life, as any report; return the session."""
+        signs = {
+            sign.step: sign for queued in accepted if (sign := _sign_of(stored.session, queued.command)) is not None
+        }
+        if not signs:
+            return stored
+        heard = await self._commit_transitions(session_id, [QueuedCommand(sign, None) for sign in signs.values()])
+        return next((each.record for each in reversed(heard) if isinstance(each, Applied) and each.record), stored)
 
     def _decide(
         self, session_id: str, stored: Record | None, queued: QueuedCommand, opened: Applied | Exception | None
@@ -147,6 +160,20 @@ class LineAppender:
         elif unit.key is not None and unit.key.digest != known:
             return KeyReusedError()
         return Applied("updated", stored)
+
+
+def _sign_of(session: Session, command: Command) -> Beat | None:
+    """Return the sign of life that lines are, if a lease of their attempt waits for one."""
+    if not isinstance(command, AppendLines) or command.attempt_id is None:
+        return None
+    number = check_lines(session, command)
+    claim = None if number is None else session.details.claims.get(number)
+    if number is None or claim is None or claim.lease_ms is None:
+        return None
+    step = session.progress.steps[number]
+    if step.status != "running" and step.conclusion != "lost":
+        return None
+    return Beat(number, command.run, attempt_id=command.attempt_id, ago_ms=command.ago_ms)
 
 
 def _line_key(session_id: str, key: IdempotencyKey | None) -> LineKey | None:

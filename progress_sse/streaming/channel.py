@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core import state_machine
-from progress_sse.core.model import Position
+from progress_sse.core.model import Position, is_over
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
@@ -55,8 +55,13 @@ class Subscription:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the session is completed, and all of it was handed over, with the lines if they were asked for."""
-        return self.channel.is_completed and (self.feed is None or self.feed.is_settled)
+        """Whether the session is completed, and all of it was handed over."""
+        return self.channel.is_completed and self.has_all_lines
+
+    @property
+    def has_all_lines(self) -> bool:
+        """Whether the lines that came before the session was over were handed over, if they were asked for."""
+        return self.feed is None or self.feed.is_settled
 
     def read_lines(self) -> None:
         """Take the lines of the log, too; to be called once it was added to its channel."""
@@ -126,6 +131,11 @@ class Channel:
         """Whether the session is completed, as far as is known, and its subscribers have been handed all of it."""
         return not self._unsent and self.record is not None and self.record.status == "completed"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the session is left to do: it is completed, or in error with no step running."""
+        return self.record is not None and is_over(self.record.status, self.record.session.progress.steps)
+
     async def open(self) -> None:
         """Listen, then load the session. Concurrent calls wait for the same load, unless it needs no wait."""
         if not self.is_open and self._opening is None:
@@ -188,8 +198,7 @@ class Channel:
         else:
             self._apply(record, notification)
         if self._feed is not None:
-            is_completed = record is not None and record.status == "completed"
-            self._feed.on_change(is_new_epoch=self.position.epoch != before, is_completed=is_completed)
+            self._feed.on_change(is_new_epoch=self.position.epoch != before)
         for watcher in tuple(self.watchers):
             watcher(self.record)
 

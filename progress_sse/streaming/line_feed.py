@@ -63,8 +63,8 @@ class FollowedLog(Protocol):
     position: Position
 
     @property
-    def is_completed(self) -> bool:
-        """Whether the session is completed, and its readers have been handed all of it."""
+    def is_over(self) -> bool:
+        """Whether nothing of the session is left to do."""
 
     def flush(self) -> None:
         """Hand over the transitions that were published."""
@@ -111,7 +111,7 @@ class LineFeed:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the readers of a session that is completed were handed all lines that came before that."""
+        """Whether the readers of a session that is over were handed all lines that came before that."""
         return self._settled_at == self._channel.position
 
     def add(self, reader: LineReader) -> None:
@@ -146,9 +146,9 @@ class LineFeed:
         self.flush()  # Lines that are part of it must not follow it.
         return self._batch(tuple(self._tail)) if self._tail else None
 
-    def on_change(self, *, is_new_epoch: bool, is_completed: bool) -> None:
-        """Read what is not known, now that the session is in another epoch, or is completed."""
-        if is_new_epoch or (is_completed and not self.is_settled):
+    def on_change(self, *, is_new_epoch: bool) -> None:
+        """Read what is not known, if the session is in another epoch, or over."""
+        if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 
     def _on_lines(self, notification: LineNotification) -> None:
@@ -173,7 +173,7 @@ class LineFeed:
         self._unsent_bytes += sum(len(line.data) for line in lines)
         loop = asyncio.get_running_loop()
         wait_s = self._sent_at + INTERVAL_S - loop.time()
-        if wait_s <= 0 or self._unsent_bytes > MAX_UNSENT_BYTES or self._channel.is_completed:
+        if wait_s <= 0 or self._unsent_bytes > MAX_UNSENT_BYTES or self._channel.is_over:
             self.flush()
         elif self._timer is None:
             self._timer = loop.call_later(wait_s, self.flush)
@@ -252,6 +252,7 @@ class LineFeed:
 
     def _on_read(self, stored: StoredLines | None) -> None:
         self._has_read = True
+        self._channel.flush()
         if stored is None or stored.epoch != self._epoch:
             self.flush()
             self._begin(stored)

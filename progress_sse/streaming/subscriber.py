@@ -114,6 +114,11 @@ class Subscriber:
         )
 
     @property
+    def has_all_lines(self) -> bool:
+        """Whether the lines that came before its sessions were over were handed to it, if it asked for them."""
+        return all(subscription.has_all_lines for subscription in self._subscriptions)
+
+    @property
     def has_waiting(self) -> bool:
         """Whether there is a batch to take."""
         return bool(self._backlog or self._lagging or self._queue or self._lagging_lines)

@@ -77,7 +77,7 @@ class TextFormat:
 
     def is_finished(self, subscriber: Subscriber) -> bool:
         """Return whether the session is over: it is completed, or it has failed and none of its steps runs."""
-        if self._session is None or subscriber.has_waiting:
+        if self._session is None or subscriber.has_waiting or not subscriber.has_all_lines:
             return False
         state = self._session.state
         return state["status"] == "completed" or (state["status"] == "error" and not running_steps(state))

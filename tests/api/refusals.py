@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.api.detail_refusals import actions, attempts, descriptions, names, parts, unknown_keys
+from tests.api.log_refusals import line_queries, lines
 from tests.api.refusal import (
     BODIES,
     CANARY,
@@ -200,6 +201,7 @@ def ids() -> Rows:
             ("GET", f"{path}/requests", None),
             ("POST", f"{path}/requests", json_of(kind='"cancel"')),
             ("GET", f"{path}/parts?step=1", None),
+            ("GET", f"{path}/log", None),
             ("GET", f"/s/{session_id}", None),
         ):
             headers = tuple(JSON.items()) if body is not None else ()
@@ -254,6 +256,7 @@ def paths() -> Rows:
         ("DELETE", REQUESTS),
         ("POST", "/api/progress/s/events"),
         ("POST", "/api/progress/s/parts"),
+        ("POST", "/api/progress/s/log"),
         ("PUT", "/api/progress"),
         ("POST", "/api/events"),
         ("DELETE", "/api/steps"),
@@ -321,6 +324,7 @@ REFUSALS = {
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
         *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles),
+        *(lines, line_queries),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -105,6 +105,8 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
         ("GET", "/api/progress/{}", None),
         ("GET", "/api/progress/{}/events", None),
         ("GET", "/api/progress/{}/parts?step=1", None),
+        ("GET", "/api/progress/{}/log", None),
+        ("POST", "/api/progress/{}/update", {"action": "log", "lines": ["a"]}),
         ("GET", "/api/progress/{}/events?last_event_id=x-1", None),
         ("GET", "/api/events?session_id=a&session_id={}", None),
         ("POST", "/api/progress/{}/update", START),

@@ -57,6 +57,8 @@ def test_a_request_of_the_first_part_has_the_digest_that_it_always_had(body: dic
         {"estimated_ms": 5},
         {"lease_ms": 1000, "attempt_id": "a"},
         {"links": []},
+        {"lines": ["a"]},
+        {"lines": [{"text": "a", "level": "error"}]},
         {"parts_total": None},
         {"parts_total": 3},
         {"labels": {"a": "b"}},
@@ -74,6 +76,8 @@ def test_keys_of_the_second_part_are_part_of_a_request(more: dict[str, Any]) -> 
 def test_the_time_that_has_passed_is_no_part_of_a_request(ago_ms: int) -> None:
     """It is another one each time that the request is sent."""
     assert digest(START | {"ago_ms": ago_ms}) == digest(START)
+    line = {"action": "log", "lines": [{"text": "a", "ago_ms": ago_ms}], "ago_ms": ago_ms}
+    assert digest(line) == digest({"action": "log", "lines": ["a"]})
     attempted = START | {"attempt_id": "a"}
     assert digest(attempted | {"ago_ms": ago_ms}) == digest(attempted)
 

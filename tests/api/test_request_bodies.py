@@ -91,6 +91,14 @@ links: st.SearchStrategy[Any] = st.lists(link_specs, max_size=2) | st.sampled_fr
 accepts: st.SearchStrategy[Any] = st.lists(
     st.sampled_from(["cancel", "retry", "stop", 1]), max_size=3
 ) | st.sampled_from([None, {}, "cancel"])
+lines: st.SearchStrategy[Any] = st.lists(
+    texts
+    | st.fixed_dictionaries(
+        {"text": texts},
+        optional={"level": st.sampled_from(["debug", "info", "warning", "error", "Info", None]), "ago_ms": times_ago},
+    ),
+    max_size=3,
+) | st.sampled_from([["a"] * 100, ["a"] * 101, [{}], [["a"]], {}, None, "a"])
 step_specs = st.fixed_dictionaries(
     {}, optional={"name": texts, "timeout_ms": numbers, "estimated_ms": numbers, "x": anything}
 )
@@ -119,6 +127,8 @@ updates = with_some(
             {"action": "describe"},
             {"action": "acknowledge", "request": "r", "state": "seen"},
             {"action": "acknowledge"},
+            {"action": "log", "lines": ["a"]},
+            {"action": "log"},
         ]
     ),
     {
@@ -143,6 +153,7 @@ updates = with_some(
         "labels": labels,
         "accepts": accepts,
         "request": request_ids,
+        "lines": lines,
         "state": st.sampled_from(["seen", "honoured", "declined", "asked", "too_late", "", None, 1]),
         "x": anything,
     },

@@ -42,6 +42,9 @@ async def store_secret(worker: Worker) -> None:
         answer = await worker.update(SESSION, key, action="complete", step=1, message=SECRET * size)
         assert answer.status_code == 200
         await worker.complete(SESSION, 1, success=False, error=SECRET * size)
+        lines = [SECRET, {"text": SECRET * size, "level": "error"}]
+        answer = await worker.update(SESSION, f"{SECRET}-lines-{size}", action="log", step=1, lines=lines)
+        assert answer.status_code == 200
 
 
 async def repeat_update(worker: Worker) -> None:

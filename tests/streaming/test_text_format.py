@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from progress_sse.core.log_lines import NewLine
 from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
 from tests.streaming.client import Client
@@ -14,10 +15,11 @@ from tests.streaming.service import Service
 BOTH = pytest.mark.parametrize("directly", [True, False], ids=["directly", "by ASGI"])
 
 
-async def lines_of(service: Service, session_id: str, *, directly: bool) -> Client:
+async def lines_of(service: Service, session_id: str, *, directly: bool, reads_lines: bool = False) -> Client:
     """Return a client that has received its first line."""
     client = Client()
-    response = service.streams.respond(StreamRequest({session_id: None}, False, False, None, is_text=True))
+    request = StreamRequest({session_id: None}, False, False, None, is_text=True, reads_lines=reads_lines)
+    response = service.streams.respond(request)
     scope = {"type": "http", "method": "GET", "extensions": extensions(client) if directly else {}}
 
     async def answer() -> None:
@@ -113,3 +115,25 @@ async def test_lines_of_a_job_cannot_act_on_a_terminal(directly: bool) -> None:
     assert "fake" in text
     assert not [char for char in text if not (char.isprintable() or char == "\n")]
     assert not [line for line in said(client) if line.startswith("fake")]
+
+
+@pytest.mark.protocol("P-24.18")
+@BOTH
+async def test_lines_of_the_log_come_among_the_changes(directly: bool) -> None:
+    """Only where they are asked for, and all of them before the session is over."""
+    service = Service()
+    store = service.store
+    await store.create_session("a", 1, title="Import")
+    await store.append_lines("a", [NewLine("before", "warning")])
+    plain = await lines_of(service, "a", directly=directly)
+    client = await lines_of(service, "a", directly=directly, reads_lines=True)
+    await store.start_step("a", 1)
+    await store.append_lines("a", [NewLine("\x1b[1mwithin"), NewLine("and")], 1)
+    await store.complete_step("a", 1)
+    await client.end()
+    await plain.end()
+    told = [line for line in said(client) if " UTC" in line]
+    assert [line.partition(" UTC ")[2] for line in told] == ["WARNING before", "[1] within", "[1] and"]
+    started = next(each for each in said(client) if "started" in each)
+    assert said(client).index(told[1]) == said(client).index(started) + 1
+    assert said(plain) == [line for line in said(client) if line not in told]

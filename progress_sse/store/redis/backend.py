@@ -348,7 +348,7 @@ class RedisBackend:
         """Return kept lines; see `Backend.read_lines`."""
         keys = self._keyspace.of(session_id)
         common = self._common_arguments(keys, self._known_state(session_id, keys))
-        return await self._lines.read(session_id, keys, common, after)
+        return await self._lines.read(keys, common, after)
 
     async def listen_lines(self, session_id: str, listener: LineListener) -> None:
         """Notify `listener` of the session's lines."""

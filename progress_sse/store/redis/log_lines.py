@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
@@ -24,6 +25,16 @@ MAX_SEEN: Final = 10_000
 _TOKEN_BYTES: Final = 12
 
 
+@dataclass(slots=True)
+class _FollowedLog:
+    """A log that has listeners here, and the newest line that they were told of."""
+
+    session_id: str
+    listeners: list[LineListener] = field(default_factory=list)
+    epoch: str = ""
+    last: int = 0
+
+
 class RedisLines:
     """The log lines of all sessions, and the listeners to them in this process."""
 
@@ -32,12 +43,13 @@ class RedisLines:
         self._executor = executor
         self._limits = limits
         self._lifetime_ms = lifetime_ms
+        # By the names of their keys, which tell nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
-        self._listeners: dict[str, tuple[str, list[LineListener]]] = {}
+        self._followed: dict[str, _FollowedLog] = {}
 
     async def append(self, keys: SessionKeys, common: Sequence[Argument], append: LineAppend) -> Sequence[str | None]:
         """Append lines; see `Backend.append_lines`. `common` are the first arguments of each script of a session."""
-        seen = self._seen.get(append.session_id, ("", 0))
+        seen = self._seen.get(keys.lines, ("", 0))
         arguments = [
             secrets.token_hex(_TOKEN_BYTES),
             *append.expected,
@@ -60,53 +72,52 @@ class RedisLines:
             ]
             numbered = [NumberedLine(n, data) for n, data in enumerate(lines, last - len(lines) + 1)]
             stored = StoredLines(append.expected.epoch, first, last, numbered)
-            self._note(append.session_id, stored)
+            self._note(keys, stored)
             if lines:
                 self._notify(keys.line_channel, stored)
         return digests
 
-    async def read(
-        self, session_id: str, keys: SessionKeys, common: Sequence[Argument], after: int
-    ) -> StoredLines | None:
+    async def read(self, keys: SessionKeys, common: Sequence[Argument], after: int) -> StoredLines | None:
         """Return lines; see `Backend.read_lines`."""
-        seen = self._seen.get(session_id, ("", 0))
+        seen = self._seen.get(keys.lines, ("", 0))
         reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
         epoch, last, first, entries = reply.value
         if not epoch:
             return None
         lines = [NumberedLine(int(name.partition(b"-")[0]), data) for name, (_, data) in entries]
         stored = StoredLines(epoch.decode(), first, last, lines)
-        self._note(session_id, stored)
+        self._note(keys, stored)
         return stored
 
-    def _note(self, session_id: str, stored: StoredLines) -> None:
+    def _note(self, keys: SessionKeys, stored: StoredLines) -> None:
         """Remember the newest line: if the store has fewer one day, it has gone back in time."""
-        self._seen[session_id] = stored.epoch, stored.last
-        self._seen.move_to_end(session_id)
+        self._seen[keys.lines] = stored.epoch, stored.last
+        self._seen.move_to_end(keys.lines)
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
 
     def add(self, channel: str, session_id: str, listener: LineListener) -> None:
         """Notify `listener` of the lines that are published on a channel."""
-        self._listeners.setdefault(channel, (session_id, []))[1].append(listener)
+        self._followed.setdefault(channel, _FollowedLog(session_id)).listeners.append(listener)
 
     def remove(self, channel: str, listener: LineListener) -> bool:
         """Remove `listener`, and return whether it was the last one; one that was not added is no error."""
-        _, listeners = self._listeners.get(channel, ("", []))
-        if listener not in listeners:
+        log = self._followed.get(channel)
+        if log is None or listener not in log.listeners:
             return False
-        listeners.remove(listener)
-        if not listeners:
-            del self._listeners[channel]
-        return not listeners
+        log.listeners.remove(listener)
+        if log.listeners:
+            return False
+        del self._followed[channel]
+        return True
 
     def clear(self) -> None:
         """Remove all listeners."""
-        self._listeners.clear()
+        self._followed.clear()
 
     def has(self, channel: str) -> bool:
         """Return whether there are listeners to lines on a channel."""
-        return channel in self._listeners
+        return channel in self._followed
 
     def on_message(self, channel: str, payload: bytes) -> None:
         """Notify the listeners of lines that a process has published."""
@@ -121,9 +132,15 @@ class RedisLines:
         self._notify(channel, None)
 
     def _notify(self, channel: str, stored: StoredLines | None) -> None:
-        session_id, listeners = self._listeners.get(channel, ("", []))
-        for listener in tuple(listeners):
-            listener(LineNotification(session_id, stored))
+        log = self._followed.get(channel)
+        if log is None:
+            return
+        if stored is not None:
+            if stored.epoch == log.epoch and stored.last <= log.last:
+                return  # An echo of our own append.
+            log.epoch, log.last = stored.epoch, stored.last
+        for listener in tuple(log.listeners):
+            listener(LineNotification(log.session_id, stored))
 
 
 def _unit_arguments(append: LineAppend) -> Iterator[Argument]:

@@ -18,11 +18,12 @@ from progress_sse.core.errors import KeyReusedError
 from progress_sse.core.history import Cell, Lesson
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
+from progress_sse.store.log_lines import LineAppend, LineUnit
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
-from tests.store.changes import created
+from tests.store.changes import after, created
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import assert_refused, execute, make_store, opened, sqlite_rows
 
@@ -85,21 +86,28 @@ class TestUpgrade:
         ]
         assert indexes[0] == indexes[1]
 
-    @pytest.mark.parametrize("version", [3, 4])
+    @pytest.mark.parametrize("version", [3, 4, 5])
     async def test_a_later_format_gets_the_tables_that_it_lacks(self, path: Path, version: int) -> None:
-        """Those of what runs teach. Format 3 holds no details, either; both keep what they have."""
+        """Those of log lines, and of what runs teach. Format 3 holds no details, either; all keep what they have."""
         await make_store(path)
         rows = sqlite_rows(path, "SELECT * FROM steps")
-        execute(path, "DROP TABLE cells", "DROP TABLE profiles", f"PRAGMA user_version = {version}")
-        lesson = Lesson("nightly", (Cell(1, "Load", 2),))
+        lacking = schema.TABLES[schema.VERSION] - schema.TABLES[version]
+        assert {"lines", "line_rings"} <= lacking
+        execute(path, *(f"DROP TABLE {name}" for name in lacking), f"PRAGMA user_version = {version}")
+        lesson, change = Lesson("nightly", (Cell(1, "Load", 2),)), created()
+        append = LineAppend("s", after(change).position, [LineUnit([b"a"])])
         async with opened(path) as backend:
             assert len(await backend.list_summaries(None, 100, None)) == 20
             assert await backend.history("nightly") == {}
-            await backend.commit(created()._replace(lesson=lesson))
-        assert sqlite_rows(path, "PRAGMA user_version") == [(5,)]
+            await backend.commit(change._replace(lesson=lesson))
+            await backend.append_lines(append)
+        assert sqlite_rows(path, "PRAGMA user_version") == [(schema.VERSION,)]
         assert sqlite_rows(path, "SELECT * FROM steps") == rows
         async with opened(path) as backend:
             assert await backend.history("nightly") == {Cell(1, "Load", 2): 1}
+            stored = await backend.read_lines("s", 0)
+            assert stored is not None
+            assert [line.data for line in stored.lines] == [b"a"]
 
     @pytest.mark.processes
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ if find(tokens, token, TOKEN_CHARS) then
     end
     return {APPLIED_BEFORE, last, last - kept + 1, known}
 end
-if epoch ~= expected_epoch then
+if epoch == '' or epoch ~= expected_epoch then
     return {IN_DOUBT, last, last - kept + 1, known}
 end
 if epoch == seen_epoch and last < seen_last then

@@ -1,0 +1,271 @@
+"""The log lines of a session: numbered, trimmed, told to listeners and dropped alike on every backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from progress_sse.core.errors import ConflictError
+from progress_sse.core.model import Position
+from progress_sse.store.backend import Backend
+from progress_sse.store.log_lines import (
+    MAX_LINE_KEYS,
+    LineAppend,
+    LineKey,
+    LineNotification,
+    LineUnit,
+    StoredLines,
+    find_digest,
+    with_key,
+)
+from progress_sse.store.types import fingerprint
+from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, removed
+from tests.store.conftest import OpenBackend
+
+AT_START = Position("first", 0)
+
+
+def line_key(name: str, digest: str = "") -> LineKey:
+    return LineKey(fingerprint(name), fingerprint(digest))
+
+
+async def append(
+    backend: Backend, *texts: str, expected: Position = AT_START, key: LineKey | None = None
+) -> Sequence[str | None]:
+    """Append the texts as lines to the session `s`, as one request."""
+    unit = LineUnit([text.encode() for text in texts], key)
+    return await backend.append_lines(LineAppend("s", expected, [unit]))
+
+
+async def stored(backend: Backend, after: int = 0) -> StoredLines:
+    lines = await backend.read_lines("s", after)
+    assert lines is not None
+    return lines
+
+
+async def texts(backend: Backend, after: int = 0) -> dict[int, str]:
+    """The kept lines by their numbers."""
+    return {line.n: line.data.decode() for line in (await stored(backend, after)).lines}
+
+
+class TestAppend:
+    """`append_lines` and `read_lines`."""
+
+    async def test_lines_are_numbered_from_one(self, backend: Backend) -> None:
+        """Whatever they contain, over several appends, from any number on."""
+        await apply(backend, created())
+        assert await stored(backend) == StoredLines("first", 1, 0, [])
+        assert await append(backend, "a", HOSTILE_TEXT) == [None]
+        await append(backend, "c")
+        assert await texts(backend) == {1: "a", 2: HOSTILE_TEXT, 3: "c"}
+        assert await texts(backend, 2) == {3: "c"}
+        assert await texts(backend, 9) == {}
+        assert (await stored(backend))[:3] == ("first", 1, 3)
+
+    async def test_a_session_that_moved_refuses_them(self, backend: Backend) -> None:
+        """So does one of another epoch, and one that does not exist."""
+        for position in (AT_START, Position("", 0)):
+            with pytest.raises(ConflictError):
+                await append(backend, "a", expected=position)
+        assert await backend.read_lines("s", 0) is None
+        record = await apply(backend, created(), moved(after(created()), 1))
+        for position in (AT_START, Position("first", 2), Position("other", 1)):
+            with pytest.raises(ConflictError):
+                await append(backend, "a", expected=position)
+        await append(backend, "b", expected=record.position)
+        assert await texts(backend) == {1: "b"}
+
+    async def test_they_change_no_session(self, backend: Backend) -> None:
+        """Neither its record nor its history; no listener to changes is notified."""
+        record = await apply(backend, created())
+        notifications: list[object] = []
+        await backend.listen("s", notifications.append)
+        await append(backend, "a")
+        assert await backend.load("s") == record
+        assert await backend.replay("s", AT_START) == []
+        assert notifications == []
+
+    async def test_transitions_leave_them_alone(self, backend: Backend) -> None:
+        """Also one that resets the log of transitions."""
+        record = await apply(backend, created())
+        await append(backend, "a")
+        change = moved(record, 1)
+        await backend.commit(change._replace(resets_log=True, entries=(), steps=frozenset({1})))
+        await append(backend, "b", expected=after(change).position)
+        assert await texts(backend) == {1: "a", 2: "b"}
+
+    async def test_a_durable_backend_keeps_them(self, backend: Backend) -> None:
+        """With their numbers, and the keys of their requests."""
+        record = await apply(backend, created())
+        await append(backend, "a", "b", key=line_key("k"))
+        await backend.aclose()
+        await backend.open()
+        if await backend.load("s") != record:  # Memory is lost with its process.
+            return
+        assert await texts(backend) == {1: "a", 2: "b"}
+        assert await append(backend, "a", "b", key=line_key("k")) == [fingerprint("")]
+        await append(backend, "c")
+        assert await texts(backend) == {1: "a", 2: "b", 3: "c"}
+
+    async def test_concurrent_appends_lose_none(self, backend: Backend) -> None:
+        """Each keeps the order of its lines, and no number is used twice."""
+        await apply(backend, created())
+        await asyncio.gather(*(append(backend, f"{n} a", f"{n} b") for n in range(20)))
+        kept = list((await texts(backend)).values())
+        assert len(kept) == 40
+        assert [each[:-2] for each in kept[::2]] == [each[:-2] for each in kept[1::2]]
+        assert {each[-1] for each in kept[::2]} == {"a"}
+
+
+@pytest.mark.protocol("P-24.5")
+class TestLimits:
+    """The ring keeps exactly the newest lines that fit."""
+
+    async def test_so_many_lines(self, open_backend: OpenBackend) -> None:
+        """One by one, and several at once; numbers go on."""
+        backend = await open_backend(log_lines=5)
+        await apply(backend, created())
+        for n in range(1, 8):
+            await append(backend, str(n))
+        assert await texts(backend) == {n: str(n) for n in range(3, 8)}
+        await append(backend, *map(str, range(8, 100)))
+        assert await texts(backend) == {n: str(n) for n in range(95, 100)}
+        assert (await stored(backend))[:3] == ("first", 95, 99)
+
+    async def test_so_many_bytes(self, open_backend: OpenBackend) -> None:
+        """Of UTF-8; a line that exceeds them alone empties the log, and the next one is kept."""
+        backend = await open_backend(log_bytes=30)
+        await apply(backend, created())
+        for _ in range(7):
+            await append(backend, "日" * 3)
+        assert list(await texts(backend)) == [5, 6, 7]
+        await append(backend, "a" * 12)
+        assert list(await texts(backend)) == [6, 7, 8]
+        await append(backend, "b" * 31)
+        assert (await stored(backend))[:] == ("first", 10, 9, [])
+        await append(backend, "c")
+        assert await texts(backend) == {10: "c"}
+
+    async def test_no_lines_at_all(self, open_backend: OpenBackend) -> None:
+        """They are counted, and none is kept."""
+        backend = await open_backend(log_lines=0)
+        await apply(backend, created())
+        await append(backend, "a", "b")
+        await append(backend, "c")
+        assert await stored(backend) == StoredLines("first", 4, 3, [])
+
+
+class TestKeys:
+    """A request that is sent again under its key brings nothing more."""
+
+    async def test_the_lines_of_a_known_key_are_left_out(self, backend: Backend) -> None:
+        """In one append as in several; the caller learns the digest of the first request."""
+        await apply(backend, created())
+        units = [LineUnit([b"a"], line_key("k")), LineUnit([b"b"], line_key("k", "other")), LineUnit([b"c"])]
+        assert await backend.append_lines(LineAppend("s", AT_START, units)) == [None, fingerprint(""), None]
+        assert await backend.append_lines(LineAppend("s", AT_START, units[:1])) == [fingerprint("")]
+        assert await texts(backend) == {1: "a", 2: "c"}
+
+    async def test_the_newest_keys_are_remembered(self, backend: Backend) -> None:
+        """As many as the protocol promises."""
+        await apply(backend, created())
+        for n in range(MAX_LINE_KEYS + 1):
+            await append(backend, str(n), key=line_key(str(n)))
+        assert await append(backend, "1", key=line_key("1")) == [fingerprint("")]
+        assert await append(backend, "0", key=line_key("0")) == [None]
+
+    def test_a_key_is_found_in_its_place_alone(self) -> None:
+        """And not across two keys, nor as a digest."""
+        keys = with_key(with_key("", line_key("a")), line_key("b"))
+        assert find_digest(keys, fingerprint("b")) == fingerprint("")
+        assert find_digest(keys, fingerprint("")) is None
+        assert find_digest(keys, keys[16:48]) is None
+
+
+@pytest.mark.protocol("P-24.5", "P-24.6")
+class TestLife:
+    """Lines live as long as their session."""
+
+    async def test_a_replaced_session_leaves_none(self, backend: Backend) -> None:
+        """Its successor begins with the first number; keys of its lines are forgotten."""
+        record = await apply(backend, created())
+        await append(backend, "a", "b", key=line_key("k"))
+        await backend.commit(created(epoch="second", expected=record.position))
+        assert await stored(backend) == StoredLines("second", 1, 0, [])
+        assert await append(backend, "c", expected=Position("second", 0), key=line_key("k")) == [None]
+        assert await texts(backend) == {1: "c"}
+
+    @pytest.mark.parametrize("ends", ["removed", "expired"])
+    async def test_a_removed_session_leaves_none(self, backend: Backend, ends: str) -> None:
+        """Nor one that the clean-up removed."""
+        record = await apply(backend, created())
+        await append(backend, "a", key=line_key("k"))
+        if ends == "removed":
+            await backend.commit(removed(record))
+        else:
+            assert await backend.expire("9", lambda _summary: True) == 1
+        assert await backend.read_lines("s", 0) is None
+        await apply(backend, created(epoch="second"))
+        assert await stored(backend) == StoredLines("second", 1, 0, [])
+
+
+class TestListeners:
+    """`listen_lines`."""
+
+    @pytest.fixture
+    async def told(self, backend: Backend) -> list[LineNotification]:
+        """What a listener to the lines of `s` was told."""
+        told: list[LineNotification] = []
+        await apply(backend, created())
+        await backend.listen_lines("s", told.append)
+        return told
+
+    @staticmethod
+    def lines_of(told: list[LineNotification]) -> dict[int, str]:
+        """The lines that a listener was told; it may be told some again."""
+        return {line.n: line.data.decode() for each in told if each.stored for line in each.stored.lines}
+
+    async def test_a_listener_is_told_before_the_worker(self, backend: Backend, told: list[LineNotification]) -> None:
+        """All lines, with their numbers."""
+        await append(backend, "a", "b")
+        assert self.lines_of(told) == {1: "a", 2: "b"}
+        assert told[0] == LineNotification("s", StoredLines("first", 1, 2, (await stored(backend)).lines))
+        await append(backend, "c")
+        assert self.lines_of(told) == {1: "a", 2: "b", 3: "c"}
+
+    async def test_lines_come_among_the_transitions(self, backend: Backend, told: list[LineNotification]) -> None:
+        """In the order in which they were accepted."""
+        order: list[str] = []
+        await backend.listen("s", lambda _notification: order.append("transition"))
+        await backend.listen_lines("s", lambda _notification: order.append("lines"))
+        record = await backend.load("s")
+        assert record is not None
+        await append(backend, "a")
+        first = moved(record, 1)
+        await backend.commit(first)
+        await append(backend, "b", expected=after(first).position)
+        await backend.commit(moved(after(first), 1))
+        assert [each for n, each in enumerate(order) if n == 0 or each != order[n - 1]] == ["lines", "transition"] * 2
+        assert self.lines_of(told) == {1: "a", 2: "b"}
+
+    async def test_lines_that_were_not_appended_are_not_told(
+        self, backend: Backend, told: list[LineNotification]
+    ) -> None:
+        """Of a refused append, and of a request that came before."""
+        await append(backend, "a", key=line_key("k"))
+        with pytest.raises(ConflictError):
+            await append(backend, "b", expected=Position("first", 1))
+        await append(backend, "a", key=line_key("k"))
+        await append(backend, "c")
+        assert self.lines_of(told) == {1: "a", 2: "c"}
+
+    async def test_a_listener_that_left_is_told_nothing(self, backend: Backend, told: list[LineNotification]) -> None:
+        """Another one still is."""
+        others: list[LineNotification] = []
+        await backend.listen_lines("s", others.append)
+        backend.unlisten_lines("s", told.append)
+        await append(backend, "a")
+        assert told == []
+        assert self.lines_of(others) == {1: "a"}

@@ -1,0 +1,198 @@
+"""Log lines in Redis: beside their session, appended once, and told from a store that went back in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
+from progress_sse.core.model import Position
+from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit
+from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.redis.messages import MAX_BYTES
+from progress_sse.store.redis.scripts import APPEND_LINES
+from tests.harness.redis import KeyDump, RedisServer
+from tests.harness.serving import eventually
+from tests.store.changes import after, apply, created, moved
+from tests.store.contract.test_log_lines import append, line_key, stored, texts
+from tests.store.redis.conftest import Open
+from tests.store.redis.lost_replies import LostReplies
+
+DEADLINE_S = 20
+
+
+@pytest.fixture
+async def here(server: RedisServer, connect: Open) -> RedisBackend:
+    """A process that works on the session."""
+    backend = await connect(server)
+    await apply(backend, created())
+    return backend
+
+
+@pytest.fixture
+async def there(here: RedisBackend, server: RedisServer, connect: Open) -> RedisBackend:
+    """Another process."""
+    return await connect(server)
+
+
+@pytest.fixture
+def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
+    """Dump the keys of this test."""
+    with server.client() as client:
+        yield lambda: KeyDump(client, str(tmp_path))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_lines_whose_reply_was_lost_are_appended_once(
+    here: RedisBackend, there: RedisBackend, lost_replies: LostReplies, times: int
+) -> None:
+    """Also where others append meanwhile; the listeners here get them."""
+    told: list[LineNotification] = []
+    await here.listen_lines("s", told.append)
+    lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=APPEND_LINES)
+    assert await append(here, "a1", "a2", key=line_key("k")) in ([None], [line_key("k").digest])
+    assert await texts(here) == {1: "a1", 2: "a2", 3: "b"}
+    await eventually(lambda: {line.n for each in told if each.stored for line in each.stored.lines} >= {1, 2}, 20)
+
+
+async def test_lines_in_doubt_do_not_reach_another_session(
+    here: RedisBackend, there: RedisBackend, lost_replies: LostReplies
+) -> None:
+    """The session was replaced before they could be sent again: whether they were appended is unknown."""
+    replacement = created(epoch="second", expected=Position("first", 0))
+    lost_replies.lose(meanwhile=lambda: there.commit(replacement), of=APPEND_LINES)
+    with pytest.raises(OutcomeUnknownError):
+        await append(here, "a")
+    assert await texts(here) == {}
+
+
+async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) -> None:
+    """Of few lines by the lines, of many by where they end; and of nothing that it did itself twice."""
+    told: list[LineNotification] = []
+    await there.listen_lines("s", told.append)
+    await append(here, "a", "b")
+    await eventually(lambda: len(told) == 1, DEADLINE_S)
+    assert told[0].stored is not None
+    assert told[0].stored == await there.read_lines("s", 0)
+    await append(there, "c")
+    await append(here, *["x" * 1000] * (MAX_BYTES // 1000 + 1))
+    await eventually(lambda: len(told) == 3, DEADLINE_S)
+    assert told[1].stored is not None
+    assert [line.data for line in told[1].stored.lines] == [b"c"]
+    assert told[2].stored is not None
+    assert (told[2].stored.lines, told[2].stored.last) == ([], 3 + MAX_BYTES // 1000 + 1)
+
+
+async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
+    """They read the log in its place."""
+    told: list[LineNotification] = []
+    await here.listen_lines("s", told.append)
+    with server.client() as client:
+        client.publish(here._keyspace.of("s").line_channel, "nonsense")  # noqa: SLF001 - the channel is known to no other
+        await eventually(lambda: told == [LineNotification("s", None)], DEADLINE_S)
+
+
+@pytest.mark.guarantee(20)
+@pytest.mark.parametrize("notices", ["append", "read"])
+async def test_a_rollback_of_lines_alone_begins_another_life(
+    here: RedisBackend, take_dump: Callable[[], KeyDump], notices: str
+) -> None:
+    """The numbers alone show it, as no transition is missing; none of a lost line is used again in that life."""
+    record = await here.load("s")
+    assert record is not None
+    await append(here, "a")
+    dump = take_dump()
+    await append(here, "lost")
+    dump.restore()
+    if notices == "append":
+        with pytest.raises(ConflictError):
+            await append(here, "b")
+    found = await stored(here)
+    assert found.epoch != "first"
+    assert [line.data for line in found.lines] == [b"a"]
+    again = await here.load("s")
+    assert again is not None
+    assert (again.session, again.position) == (record.session, Position(found.epoch, 0))
+    await append(here, "b", expected=again.position)
+    assert await texts(here) == {1: "a", 2: "b"}
+
+
+@pytest.mark.guarantee(20)
+async def test_a_rollback_of_the_session_keeps_the_lines_under_another_life(
+    here: RedisBackend, take_dump: Callable[[], KeyDump]
+) -> None:
+    """Their numbers go on."""
+    await append(here, "a")
+    dump = take_dump()
+    lost = await apply(here, moved(after(created()), 1))
+    await append(here, "lost", expected=lost.position)
+    dump.restore()
+    with pytest.raises(ConflictError):
+        await append(here, "b", expected=lost.position)
+    again = await here.load("s")
+    assert again is not None
+    assert again.position.epoch != "first"
+    await append(here, "b", expected=again.position)
+    assert await texts(here) == {1: "a", 2: "b"}
+    assert (await stored(here)).epoch == again.position.epoch
+
+
+async def test_lines_expire_with_their_session(here: RedisBackend, server: RedisServer, tmp_path: Path) -> None:
+    """Each change of the session, each sign of life, and each line prolongs both."""
+    keys = here._keyspace.of("s")  # noqa: SLF001 - tests of expiry need the names
+    names = (keys.state, keys.lines, keys.line_keys)
+    log = after(created()).session.details._replace(log=True)
+
+    def lifetimes_ms() -> list[int]:
+        return [client.pttl(name) for name in names]
+
+    with server.client() as client:
+        await append(here, "a", key=line_key("k"))
+        assert min(lifetimes_ms()) > 3_000_000
+        for name in names:
+            client.pexpire(name, 100_000)
+        await append(here, "b")
+        assert min(lifetimes_ms()) > 3_000_000
+        for name in names:
+            client.pexpire(name, 100_000)
+        change = moved(after(created()), 1)
+        assert change.record is not None
+        session = change.record.session
+        session = session._replace(progress=session.progress._replace(details=log))
+        change.record.session = session
+        await here.commit(change._replace(has_new_details=True))
+        assert min(lifetimes_ms()) > 3_000_000
+        assert {key for key in client.keys(f"{tmp_path}:*") if client.pttl(key) < 0}.isdisjoint(map(str.encode, names))
+
+
+async def test_lines_of_a_session_that_an_earlier_version_removed_are_dropped(
+    here: RedisBackend, there: RedisBackend, server: RedisServer
+) -> None:
+    """It does not know them, and leaves them."""
+    await append(here, "a", "b", key=line_key("k"))
+    with server.client() as client:
+        client.hdel(here._keyspace.of("s").state, "lines_last", "lines_bytes")  # noqa: SLF001 - as a new session has none
+        await append(there, "c", key=line_key("k"))
+    assert await texts(there) == {1: "c"}
+
+
+@pytest.mark.parametrize("name", ["lines", "line_keys"])
+async def test_a_foreign_value_in_their_place_changes_nothing(
+    here: RedisBackend, server: RedisServer, name: str
+) -> None:
+    """Lines fail then, and transitions go on."""
+    keys: Keyspace = here._keyspace  # noqa: SLF001 - as above
+    with server.client() as client:
+        client.hset(getattr(keys.of("s"), name), "foreign", "value")
+        with pytest.raises(StoreUnavailableError):
+            await append(here, "a")
+        assert client.hget(keys.of("s").state, "lines_last") is None
+        record = await apply(here, moved(after(created()), 1))
+        assert await here.load("s") == record
+        client.delete(getattr(keys.of("s"), name))
+    unit = LineUnit([b"a"])
+    await here.append_lines(LineAppend("s", record.position, [unit]))
+    assert await texts(here) == {1: "a"}
