@@ -6,20 +6,15 @@ import { make } from "./dom.js";
 import { conclusionOf, headlineOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
-import { OverallBar } from "./overall-bar.js";
+import { SessionCard } from "./session-card.js";
 import { SessionControls } from "./session-controls.js";
-import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
-import { SessionHeadline } from "./session-headline.js";
-import { SessionLinks } from "./session-links.js";
 import { SessionLog } from "./session-log.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
-import { StepList } from "./step-list.js";
 import { StepTimes } from "./step-times.js";
 import { timeLeft } from "./time-left.js";
 import { timeWords } from "./time-words.js";
-import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
@@ -54,14 +49,9 @@ export class SessionView {
   #options;
   #language;
   #head;
-  #headline;
-  #links;
-  #facts;
-  #bar;
   #controls;
-  #list;
   #log;
-  #timeline;
+  #card;
   #stepTimes;
   #news;
   /** Aborted when the view stops. */
@@ -84,32 +74,36 @@ export class SessionView {
     this.#options = options;
     this.#language = language;
     this.#head = new SessionHead(language, this.element, { sessionId, label, tools });
-    this.#headline = new SessionHeadline(language, options.heading);
-    this.#links = new SessionLinks(language);
-    this.#facts = new SessionFacts(language, this.element);
-    this.#bar = new OverallBar(this.#barName());
     this.#controls = new SessionControls(language, {
       announce: options.announce,
       jobName: () => label ?? this.data?.title ?? sessionId,
       retry: () => this.#ownRetry(),
       onChange: () => this.#drawSoon(),
-      onFocusLost: () => this.#headline.focus(),
+      onFocusLost: () => this.#card.headline.focus(),
     });
-    this.#list = new StepList(language, { loadParts: (step) => this.#loadParts(step), hasSigns });
     this.#log = new SessionLog(language, {
       sessionId,
       announce: options.announce,
-      attach: (step, panel) => this.#list.attach(step, panel),
+      attach: (step, panel) => this.#card.attach(step, panel),
       onChange: () => this.#drawSoon(),
     });
-    this.#timeline = new Timeline(language);
+    this.#card = new SessionCard(language, this.element, {
+      heading: options.heading,
+      barName: this.#barName(),
+      hasTimeline: options.timeline,
+      isCompact,
+      hasSigns,
+      loadParts: (step) => this.#loadParts(step),
+      controls: this.#controls,
+      log: this.#log,
+    });
     this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
     this.element.toggleAttribute("data-compact", isCompact);
-    this.element.append(this.#head.element, this.#card());
+    this.element.append(this.#head.element, this.#card.element);
   }
 
   get data() {
@@ -163,22 +157,6 @@ export class SessionView {
 
   // Building the element
 
-  #card() {
-    const { element, note } = this.#facts;
-    const [request, failure] = this.#controls.elements;
-    const state = make("div", "state", ...this.#headline.elements, request);
-    const report = [this.#links.element, this.#bar.element, note, failure, this.#steps()];
-    const card = make("section", "card", state, element, ...report, this.#log.element);
-    if (this.#options.timeline) card.append(this.#timeline.element);
-    return card;
-  }
-
-  #steps() {
-    if (!this.#options.isCompact) return this.#list.element;
-    const summary = make("summary", "", this.#language.text("steps"));
-    return make("details", "steps-details", summary, this.#list.element);
-  }
-
   #barName() {
     const { label } = this.#options;
     if (label !== undefined) return label;
@@ -230,7 +208,7 @@ export class SessionView {
     if (state === "denied" && this.data?.status === "completed") return;
     this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#sessionState) this.#headline.say({ key: "denied", values: {} });
+    if (state === "denied" && !this.#sessionState) this.#card.headline.say({ key: "denied", values: {} });
     if (state === "finished") this.#nextRun.start();
     if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);
@@ -271,18 +249,11 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
-    this.#headline.show(this.#headlineOf(state), state);
     this.#head.show(state, now_ms);
-    this.#links.show(data);
     const left = timeLeft(state, now_ms);
     const words = timeWords(left, now_ms, this.#language);
-    this.#facts.show(state, now_ms, words, isSettled);
-    // Without a connection the bar stays where it is.
-    this.#bar.show(state, isSettled ? now_ms : state.verified_ms);
-    this.#controls.show(data);
-    this.#list.show(data.steps, now_ms);
-    this.#log.show(data);
-    if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
+    const sentence = this.#headlineOf(state);
+    this.#card.show(state, now_ms, { sentence, timeLeft: words, isConnected: isSettled });
     const news = this.#news.next(state, { words, isLate: left === "longer" });
     if (news) this.#announce(news);
     this.#drawn = state;

@@ -42,6 +42,10 @@ export const CSS = `/* Written by build.js from the files in styles/. */
 ::after {
   box-sizing: border-box;
 }
+.session {
+  container-type: inline-size;
+  contain-intrinsic-inline-size: 34rem;
+}
 body,
 .session {
   color: var(--text);
@@ -201,6 +205,18 @@ summary {
 }
 .head:not([data-titled]) .job-line {
   grid-area: 1 / 1;
+}
+@container (max-width: 34rem) {
+  .head {
+    row-gap: 0.25rem;
+  }
+  .head-side {
+    grid-area: 1 / 1 / 2 / -1;
+    justify-content: space-between;
+  }
+  .head:not([data-titled]) .job-line {
+    grid-area: 2 / 1 / 3 / -1;
+  }
 }
 .title {
   font-size: 1.25rem;
@@ -642,7 +658,7 @@ p.headline {
 
 /* styles/steps.css */
 .steps-section {
-  margin-top: 1.25rem;
+  margin-top: 1rem;
 }
 .steps-section:has(> .steps:empty) {
   display: none;
@@ -657,16 +673,13 @@ p.headline {
   display: flex;
   flex-wrap: wrap;
   gap: 0 0.625rem;
-  padding-bottom: 0.5rem;
+  padding-block: 0.25rem;
   scroll-margin-block: 4rem;
-}
-.steps > li:last-child {
-  padding-bottom: 0;
 }
 .steps > li:not(:last-child)::before {
   position: absolute;
-  top: 1.5rem;
-  bottom: 0;
+  top: 1.75rem;
+  bottom: -0.25rem;
   left: calc(0.625rem - 1px);
   width: 2px;
   border-radius: 1px;
@@ -847,7 +860,7 @@ p.headline {
   align-items: center;
   gap: 0.5rem;
   min-height: 2rem;
-  margin-bottom: 0.375rem;
+  margin-bottom: 0.25rem;
   padding: 0.25rem 0.625rem 0.25rem 0.125rem;
   border-color: transparent;
   background: color-mix(in srgb, var(--track) 55%, var(--card));
@@ -1229,23 +1242,40 @@ p.headline {
 .sessions:has(> [data-compact]) {
   gap: 0.75rem;
 }
-[data-compact] > .head {
-  margin-bottom: 0.25rem;
+.session[data-compact],
+:host .session[data-compact] {
+  padding: 0.75rem 1rem;
+  border: 1px solid var(--line);
+  border-radius: var(--radius);
+  background: var(--card);
+  box-shadow: none;
 }
-[data-compact] .title {
+[data-compact] > .head {
+  margin: 0 0 0.375rem;
+}
+[data-compact] .head-side {
+  min-height: 0;
+}
+[data-compact] :is(.title, .session-id) {
   font-size: 1rem;
 }
+[data-compact][data-compact] .session-id {
+  font-size: inherit;
+}
 [data-compact] > .card {
-  padding: 0.75rem 1rem;
-}
-:host [data-compact] {
-  padding: 0.75rem 1rem;
-}
-:host [data-compact] > .card {
   padding: 0;
+  border: 0;
+  box-shadow: none;
 }
 [data-compact] .headline {
   font-size: 1rem;
+}
+[data-compact] .state-icon {
+  padding-top: 0.0625rem;
+}
+[data-compact] .state-icon > .drawing {
+  width: 1.25rem;
+  height: 1.25rem;
 }
 [data-compact] .facts {
   margin-top: 0;
@@ -1258,6 +1288,22 @@ p.headline {
 [data-compact] .fill {
   font-size: 0.75rem;
   line-height: 1.25rem;
+}
+[data-compact] .links {
+  margin-top: 0.25rem;
+}
+[data-compact] .link {
+  padding: 0.125rem 0.625rem;
+}
+[data-compact]:not([data-status=completed], [data-status=error]) .link {
+  padding: 0;
+}
+[data-compact] .failure:not(:has(> .alert:empty)) {
+  margin-top: 0.625rem;
+  padding: 0.5rem 0.75rem;
+}
+[data-compact] .error-text {
+  max-height: 5rem;
 }
 [data-compact] .steps-section {
   margin-top: 0.5rem;
