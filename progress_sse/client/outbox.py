@@ -260,15 +260,17 @@ class Outbox:
         if answer.is_success:
             self.server.takes_log = True
             self._waiting.lines.go_on()
+            self._running.note(sent.report, now)
         elif self._is_lost(answer):
             return [sent]
         elif answer.is_retryable and not self._is_final(sent, answer, now):
             self._waiting.lines.pause(answer, now)
             return [sent]
-        elif self.server.takes_log is None and is_unknown_action(answer):
+        elif self.server.takes_log is not True and is_unknown_action(answer):
+            if self.server.takes_log is None:
+                self._events.append(LinesRefused(str(answer), is_final=True))
             self.server.takes_log = False
             self._waiting.lines.drop_all()
-            self._events.append(LinesRefused(str(answer), is_final=True))
         elif answer.is_superseded and isinstance(sent.report, Log):
             self._superseded.add(sent.report)
         else:

@@ -249,9 +249,10 @@ def test_a_server_that_keeps_no_log_is_asked_once() -> None:
     other.outbox.server = bench.outbox.server
     write(other, "waits")
     write(bench, "a", "b")
+    write(bench, "in the same request", step=1)
     bench.put(Start(1))
     requests = bench.together()
-    bench.answer(requests, UNKNOWN_ACTION, OK)
+    bench.answer(requests, UNKNOWN_ACTION, UNKNOWN_ACTION, OK)
     write(bench, "c")
     assert bench.outbox.is_empty
     assert bench.outbox.lost == 0
@@ -343,6 +344,22 @@ def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
     write(bench, "b")
     assert bench.outbox.is_empty
     assert bench.outbox.lost == 0
+
+
+def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
+    """So a job that logs gives no others; one of another step, or of none, says nothing of it."""
+    bench, lease = Bench(), Lease(30_000)
+    bench.put(Start(1, lease=lease))
+    bench.deliver()
+    due_at = bench.outbox.beat_at()
+    bench.clock.advance(5)
+    write(bench, "of none")
+    write(bench, "of another", step=2, lease=lease)
+    bench.deliver()
+    assert bench.outbox.beat_at() == due_at
+    write(bench, "alive", step=1, lease=lease)
+    bench.deliver()
+    assert bench.outbox.beat_at() >= due_at + 5
 
 
 def test_the_sender_is_woken_once_for_many_lines() -> None:
