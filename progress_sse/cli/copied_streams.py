@@ -6,6 +6,7 @@ A command must notice nothing of that: where nothing takes its output any more, 
 import contextlib
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import FileIO
@@ -13,6 +14,8 @@ from typing import Final, Protocol
 
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.story.plain_text import plain
+
+assert sys.platform == "linux", "the command checks it"
 
 MAX_TAIL_BYTES: Final = 4096
 """Bytes of the end of stderr that a failed step shows."""

@@ -16,14 +16,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from progress_sse.cli.copied_streams import LoggedLines, Tail, copied, write
 from progress_sse.client.config import ATTEMPT
 from progress_sse.client.sync import Progress
 from progress_sse.core.requests import RequestKind
 
 assert sys.platform == "linux", "the command checks it"
 
-from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402  # which exists on Linux alone
+from progress_sse.cli.copied_streams import LoggedLines, Tail, copied, write  # noqa: E402  # which exist on Linux alone
+from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402
 
 PASSED_ON: Final = (
     signal.SIGHUP,
