@@ -57,7 +57,7 @@ class LineAppender:
         self._clock = clock
         self._commit_transitions = commit
 
-    async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
+    def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Awaitable[Answers]:
         """Apply the commands in their order, and return the answer to each.
 
         If the store fails, so do all commands from there on: none is applied after one that was not.
@@ -67,8 +67,12 @@ class LineAppender:
             OutcomeUnknownError: They may have been applied, or not.
             StoreFullError: There is no room for them.
         """
-        if not any(isinstance(queued.command, AppendLines) for queued in batch):
-            return await self._commit_transitions(session_id, batch)
+        for queued in batch:
+            if isinstance(queued.command, AppendLines):
+                return self._commit_runs(session_id, batch)
+        return self._commit_transitions(session_id, batch)
+
+    async def _commit_runs(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
         answers: list[Applied | Exception] = []
         for run in _runs(batch):
             try:
