@@ -16,6 +16,8 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 
+PHONE = {"width": 360, "height": 760}
+
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 NO_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
@@ -209,6 +211,14 @@ async def test_the_timeline_has_details(server: Server, open_page: OpenPage, sid
     await expect(readout).to_have_text(details)
     await shown.page.keyboard.press("End")
     await expect(readout).to_have_text(re.compile(r"^Part 3: running, since \d\d:\d\d:\d\d, running for 5 min"))
+
+
+async def test_a_finger_gets_the_details_of_the_timeline(server: Server, open_page: OpenPage, sid: str) -> None:
+    """They stay while the finger is away."""
+    state = every_state(sid)["running"]
+    shown = (await StubbedSession.open(state, server, open_page, has_touch=True, viewport=PHONE)).shown
+    await shown.part("timeline-chart").tap(position={"x": 20, "y": 36})
+    await expect(shown.part("timeline-readout")).to_have_text(re.compile("^Part 2: done, "))
 
 
 async def test_several_jobs_are_compact(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

@@ -208,7 +208,7 @@ export class SessionView {
     if (state === "denied" && this.data?.status === "completed") return;
     this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#sessionState) this.#card.headline.say({ key: "denied", values: {} });
+    if (state === "denied" && !this.#sessionState) this.#card.headline.deny();
     if (state === "finished") this.#nextRun.start();
     if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);

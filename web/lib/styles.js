@@ -1434,6 +1434,9 @@ p.headline {
   .timeline-chart line {
     stroke: GrayText;
   }
+  .icon-inverse {
+    stroke: Canvas;
+  }
 }
 
 /* styles/index.css */
