@@ -205,6 +205,7 @@ async def test_lines_that_are_not_kept_are_counted(
     await expect(panel.get_by_role("status")).to_have_text("0 lines found")
 
 
+@pytest.mark.guarantee("O")
 @pytest.mark.full
 async def test_each_line_is_shown_once_across_reconnects(
     server: Server, worker: Worker, proxy: ChaosProxy, open_page: OpenPage, sid: str

@@ -119,6 +119,7 @@ async def test_what_the_server_does_not_know_is_lost_and_logged_once(
     assert "was refused: 422" in line
 
 
+@pytest.mark.guarantee(73)
 async def test_lines_are_offered_once_and_cost_nothing(
     server: Server, shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -71,6 +71,7 @@ async def test_lines_come_before_the_end_of_their_stream(serve: Serve, shell: Sh
     assert shown(lines) == EXPECTED
 
 
+@pytest.mark.guarantee("O", 45)
 @pytest.mark.full
 async def test_each_line_counts_once_over_a_connection_that_flaps(serve: Serve, shell: Shell) -> None:
     """Answers are lost or cut after the server has taken their lines."""
@@ -85,6 +86,7 @@ async def test_each_line_counts_once_over_a_connection_that_flaps(serve: Serve, 
     assert progress.lost == 0
 
 
+@pytest.mark.guarantee(72)
 @pytest.mark.full
 async def test_lines_keep_their_times_through_an_outage(serve: Serve, shell: Shell) -> None:
     """The server learns how long ago each was written, whatever the outage took."""

@@ -82,6 +82,7 @@ async def test_a_line_begins_the_session(shell: Shell) -> None:
     assert [type(report) for report in fake.reports] == [Create, Log]
 
 
+@pytest.mark.guarantee(73)
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
 async def test_a_refused_line_never_harms_the_job(
     shell: Shell, on_error: OnError, caplog: pytest.LogCaptureFixture

@@ -136,6 +136,7 @@ def test_advances_and_lines_do_not_wait_for_each_other() -> None:
     assert alone.deliver() == [lines("a", step=1), Advance(1, 5)]
 
 
+@pytest.mark.guarantee(71)
 def test_a_flood_is_thinned_to_200_lines_a_second_and_says_so() -> None:
     """The first and the last lines of the second are kept: the end of a burst tells most."""
     bench = BatchBench()
@@ -194,6 +195,7 @@ def test_a_wait_of_the_job_ends_a_burst() -> None:
     assert bench.clock.monotonic() < 1
 
 
+@pytest.mark.guarantee(72)
 @pytest.mark.parametrize(("text", "count"), [("x", MAX_LINES), ("x" * 8192, MAX_CHARS // 8192)])
 def test_lines_wait_for_a_server_that_is_away_within_a_bound(text: str, count: int) -> None:
     """The newest ones stay: 1000 lines, and 262144 characters; a line says how many are missing before them."""
@@ -286,6 +288,7 @@ def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
     assert together(bench) == [lines("c", step=1)]
 
 
+@pytest.mark.guarantee(73)
 @pytest.mark.parametrize("answer", [TOO_FAST, ReportAnswer(500)])
 def test_reports_go_on_while_the_server_takes_no_lines(answer: ReportAnswer) -> None:
     """Not even the end waits for them then; they are sent again after a pause, before newer ones, with their key."""

@@ -329,6 +329,7 @@ def test_without_log_nothing_of_the_output_is_kept(server: Server) -> None:
     assert "log" not in poll(server, "unlogged")
 
 
+@pytest.mark.guarantee(71)
 @pytest.mark.full
 def test_a_flood_of_output_is_thinned_and_does_not_hold_up_the_command(server: Server) -> None:
     """The first and the last lines are there, and how many are not; all of it passes through."""
@@ -341,6 +342,7 @@ def test_a_flood_of_output_is_thinned_and_does_not_hold_up_the_command(server: S
     assert left_out + sum("…" not in text for text in lines) == 200_000
 
 
+@pytest.mark.guarantee(74)
 @pytest.mark.full
 def test_a_logged_command_whose_output_nothing_takes_ends(server: Server) -> None:
     """As it would without us: by SIGPIPE, after which its step has failed."""
