@@ -304,3 +304,19 @@ async def test_without_an_open_panel_the_stream_brings_no_lines(
         await open_log(log_of(shown, 2))
     async with shown.page.expect_request(lambda request: "/events" in request.url and "log=1" not in request.url):
         await log_of(shown, 2).locator("summary").click()
+
+
+async def test_the_key_opens_the_logs_of_several_sessions(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """Their steps are closed at first, and their logs with them."""
+    ids = [f"{sid}-1", f"{sid}-2"]
+    for each in ids:
+        await running(worker, each)
+        await write(worker, each, f"of {each}", step=2)
+    shown = await open_page(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}")
+    await expect(shown.part("headline")).to_have_text(["Step 2 of 3: Parse"] * 2)
+    await expect(shown.page.locator(".card > .log").first).to_be_hidden()
+    await shown.page.keyboard.press("l")
+    await expect(shown.page.locator(".log-text")).to_have_text([f"of {each}" for each in ids])
+    await expect(shown.page.locator(".log-text").first).to_be_visible()

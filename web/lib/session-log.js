@@ -84,6 +84,8 @@ export class SessionLog {
     }
     const shown = [...this.#panels.values()].filter(({ element }) => !element.hidden);
     const panel = shown.at(-1) ?? this.#own;
+    const steps = this.element.parentElement?.querySelector("details.steps-details");
+    steps?.setAttribute("open", "");
     panel.isOpen = true;
     panel.element.querySelector("summary")?.focus();
   }

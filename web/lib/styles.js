@@ -991,6 +991,9 @@ p.headline {
 .card > .log {
   margin-top: 1rem;
 }
+.steps-details:not([open]) ~ .log {
+  display: none;
+}
 .log-summary {
   color: var(--quiet);
   font-weight: 600;
