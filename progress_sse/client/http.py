@@ -152,7 +152,8 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close its connections."""
-        self._client.close()
+        with sending():
+            self._client.close()
 
 
 class HttpRequestWait:
@@ -202,7 +203,8 @@ class HttpRequestWait:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        with sending():
+            self._client.close()
 
 
 class AsyncHttpTransport:
@@ -245,4 +247,5 @@ class AsyncHttpTransport:
 
     async def aclose(self) -> None:
         """Close its connections."""
-        await self._client.aclose()
+        with sending():
+            await self._client.aclose()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from progress_sse import Progress
+from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import LogHandler, StepHandler
 from progress_sse.client.reports import Advance, Log, LogLine
 from progress_sse.client.testing import Recorder
@@ -96,13 +96,18 @@ def test_messages_and_lines_go_together(recorder: Recorder, root: logging.Logger
 
 
 async def test_sending_lines_writes_none(root: logging.Logger) -> None:
-    """Otherwise records of the HTTP libraries would be reported, logged and reported again, without end."""
+    """Otherwise records of the HTTP libraries would be reported, logged and reported again, without end.
+
+    That holds for the end of a connection, too.
+    """
     async with FakeServer() as server:
         server.may_answer.set()
         progress = Progress("a", url=server.url)
         root.addHandler(LogHandler(logging.DEBUG, progress))
+        async with AsyncProgress("b", url=server.url) as other:
+            other.step(1).complete()
         logging.getLogger("job").info("one")
         assert await asyncio.to_thread(progress.flush)
         assert await asyncio.to_thread(progress.flush)
-    lines = [json.loads(seen.body)["lines"] for seen in server.seen if seen.request.startswith("POST")]
-    assert [line["text"] for batch in lines for line in batch] == ["one"]
+    bodies = [json.loads(seen.body) for seen in server.seen if seen.request.startswith("POST")]
+    assert [line["text"] for body in bodies for line in body.get("lines", ())] == ["one"]
