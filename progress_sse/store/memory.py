@@ -33,7 +33,7 @@ class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
-    lines: LineRing = field(default_factory=LineRing)
+    lines: LineRing | None = None
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         if change.resets_log:
@@ -190,6 +190,8 @@ class MemoryBackend:
         stored = self._sessions.get(append.session_id)
         if stored is None or stored.record.position != append.expected:
             raise ConflictError
+        if stored.lines is None:
+            stored.lines = LineRing()
         ring = stored.lines
         lines, known = ring.append(append.units, self._limits)
         if lines:
@@ -202,7 +204,7 @@ class MemoryBackend:
         stored = self._sessions.get(session_id)
         if stored is None:
             return None
-        ring = stored.lines
+        ring = stored.lines or LineRing()
         return StoredLines(stored.record.position.epoch, ring.first, ring.last, ring.after(after))
 
     async def listen_lines(self, session_id: str, listener: LineListener) -> None:

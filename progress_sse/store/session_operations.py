@@ -425,13 +425,13 @@ class SessionOperations(ABC):
     async def append_lines(
         self,
         session_id: str,
-        lines: Sequence[NewLine],
+        lines: Sequence[NewLine | str],
         step: Target | None = None,
         *,
         attempt_id: str | None = None,
         ago_ms: int = 0,
     ) -> None:
-        """Write 1 to 100 lines into the log of the session, about a step or about none.
+        """Write 1 to 100 lines into the log of the session, about a step or about none; a text is a line of level info.
 
         All readers of the session may read them. A text with line ends becomes several lines. The first lines change
         the session, which says from then on that it has a log; later ones do not.
@@ -442,7 +442,8 @@ class SessionOperations(ABC):
             UnknownStepNameError: The session has no step of that name.
             AttemptSupersededError: A later attempt has replaced this one.
         """
-        await self._perform(session_id, AppendLines(tuple(lines), step, attempt_id=attempt_id, ago_ms=ago_ms))
+        written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
+        await self._perform(session_id, AppendLines(written, step, attempt_id=attempt_id, ago_ms=ago_ms))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.

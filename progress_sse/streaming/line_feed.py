@@ -98,6 +98,7 @@ class LineFeed:
         self._last = 0
         self._tail: deque[NumberedLine] = deque()
         self._tail_bytes = 0
+        self._tail_batch: LineBatch | None = None
         self._unsent: list[NumberedLine] = []
         self._unsent_bytes = 0
         self._sent_at = -INTERVAL_S
@@ -117,8 +118,8 @@ class LineFeed:
     def add(self, reader: LineReader) -> None:
         """Add a reader, which gets the newest lines first."""
         self.flush()
-        self._readers[reader] = is_current = self._has_read and not self._is_reading
-        if is_current:
+        self._readers[reader] = self._has_read
+        if self._has_read:
             self._offer([reader], self.tail())
         elif not self._is_reading:
             self._read_soon()
@@ -142,12 +143,16 @@ class LineFeed:
             self._reading = None
 
     def tail(self) -> LineBatch | None:
-        """Return the newest lines as an event; `None` if there are none."""
+        """Return the newest lines as an event; `None` if there are none. Readers share the bytes."""
         self.flush()  # Lines that are part of it must not follow it.
-        return self._batch(tuple(self._tail)) if self._tail else None
+        if self._tail_batch is None and self._tail:
+            self._tail_batch = self._batch(tuple(self._tail))
+        return self._tail_batch
 
     def on_change(self, *, is_new_epoch: bool) -> None:
         """Read what is not known, if the session is in another epoch, or over."""
+        if is_new_epoch:
+            self._has_read = False  # A reader that comes meanwhile gets no line of the life before.
         if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 
@@ -179,6 +184,7 @@ class LineFeed:
             self._timer = loop.call_later(wait_s, self.flush)
 
     def _keep(self, lines: Iterable[NumberedLine]) -> None:
+        self._tail_batch = None
         for line in lines:
             self._tail.append(line)
             self._tail_bytes += len(line.data)

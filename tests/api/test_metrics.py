@@ -108,6 +108,21 @@ async def test_runs_that_teach_are_counted(client: httpx.AsyncClient) -> None:
     assert not [name for name in shown if SECRET_ID in name]
 
 
+async def test_log_lines_are_counted(client: httpx.AsyncClient) -> None:
+    """Those that were appended, each once; lines of a request that came before do not count."""
+    path = f"/api/progress/{SECRET_ID}"
+    await client.post(f"{path}/update", json=START)
+    for _ in range(2):
+        body = {"action": "log", "lines": [SECRET_ID, "two\nthree"]}
+        response = await client.post(f"{path}/update", json=body, headers={"idempotency-key": "k"})
+        assert response.status_code == 200
+    shown = await metrics_of(client)
+    assert shown["progress_sse_log_lines_total"] == 3
+    assert shown['progress_sse_commands_total{action="log",outcome="accepted"}'] == 2
+    assert shown["progress_sse_log_lines_delivered_total"] == shown["progress_sse_log_gaps_total"] == 0
+    assert not [name for name in shown if SECRET_ID in name]
+
+
 async def test_refusals_are_counted_in_every_part(client: httpx.AsyncClient) -> None:
     """In the middleware, in the router, and for unforeseen exceptions; the path is not a label."""
     for path in ("/no/such/path", "/api/no-such-path", "/s/a%2Fb", "/api/progress/a%00b"):

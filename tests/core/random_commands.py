@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from progress_sse.core.commands import (
     Acknowledge,
     Advance,
+    AppendLines,
     Ask,
     Beat,
     Command,
@@ -25,6 +26,7 @@ from progress_sse.core.commands import (
     StepName,
 )
 from progress_sse.core.details import Link
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from tests.core.samples import DEFINITIONS
 
@@ -90,6 +92,7 @@ more_updates = st.one_of(
     made(Plan, definitions=planned, **sent),
     made(Describe, title=st.sampled_from([None, "t", "u"]), labels=st.none() | labels, **sent),
     made(Describe, links=links, accepts=st.none() | accepts, **sent),
+    made(AppendLines, lines=st.just((NewLine("l"),)), step=st.none() | targets),
 )
 request_ids = st.sampled_from("abc")
 requests = st.one_of(

@@ -21,10 +21,12 @@ from progress_sse.core.errors import (
     StepStartedError,
     UnknownStepNameError,
 )
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepAdvance, StepDefinition
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
+from progress_sse.wire.log_lines_json import decode_line
 from tests.clock import START, ManualClock
 
 PARSE = StepName("Parse")
@@ -201,3 +203,23 @@ async def test_a_reader_asks_and_the_worker_answers(store: ProgressStore) -> Non
         await store.ask("s", "stop")  # type: ignore[arg-type]
     with pytest.raises(SessionNotFoundError):
         await store.ask("none", "cancel")
+
+
+async def test_lines_are_written_into_the_log(store: ProgressStore) -> None:
+    """As texts, or with what there is to say of them; only the first ones change the session."""
+    await store.start_step("s", 1)
+    await store.append_lines("s", ["a\nb", NewLine("c", "error", 1000)], 1, ago_ms=500)
+    before = await store.load("s")
+    await store.append_lines("s", ["d"], attempt_id=None)
+    assert await store.load("s") == before
+    stored = await store.read_lines("s", after=1)
+    assert stored is not None
+    lines = [decode_line(line.data) for line in stored.lines]
+    assert [(line.step, line.level, line.text) for line in lines] == [
+        (1, "info", "b"),
+        (1, "error", "c"),
+        (None, "info", "d"),
+    ]
+    assert await store.read_lines("t") is None
+    with pytest.raises(UnknownStepNameError):
+        await store.append_lines("s", ["a"], PARSE)

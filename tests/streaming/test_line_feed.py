@@ -264,6 +264,23 @@ class TestGaps:
             labels = reader.take(), other.take()
         assert labels == (["1 2"], ["1 2"]) or sorted(reader.lines) == sorted(other.lines) == [1, 2]
 
+    async def test_a_reader_that_comes_during_a_read_gets_what_is_known(
+        self, store: ProgressStore, hub: Hub, backend: LogBackend
+    ) -> None:
+        """At once, and the rest when it is there."""
+        reader, other = LogReader(hub, "s"), LogReader(hub, "s")
+        await reader.subscribe()
+        with backend.silence():
+            await write(store, "b")
+        backend.gate.clear()
+        backend.tell(None)
+        assert await other.subscribe() == ["snapshot@1", "1"]
+        backend.gate.set()
+        for each in (reader, other):
+            while 2 not in each.lines:
+                await each.read()
+            assert each.lines == {1: "first", 2: "b"}
+
     async def test_a_store_that_is_away_delays_no_transition(
         self, store: ProgressStore, hub: Hub, backend: LogBackend
     ) -> None:
@@ -303,6 +320,22 @@ class TestAnotherLife:
         await channel.refresh()
         assert reader.take() == ["snapshot@1", "1"]
         assert reader.lives[-1] == "next"
+
+    async def test_a_reader_that_comes_meanwhile_gets_none_of_the_life_before(
+        self, store: ProgressStore, hub: Hub, backend: LogBackend
+    ) -> None:
+        """The log of the new session is still to be read."""
+        reader, late = LogReader(hub, "s"), LogReader(hub, "s")
+        await reader.subscribe()
+        backend.gate.clear()
+        await store.create_session("s", 2)
+        assert await late.subscribe() == ["snapshot@0"]
+        backend.gate.set()
+        await write(store, "b")
+        while 1 not in late.lines:
+            await late.read()
+        assert late.lines == {1: "b"}
+        assert len(late.lives) == 1
 
     async def test_a_deleted_session(self, store: ProgressStore, hub: Hub) -> None:
         """It has no lines, and those of its successor come."""
@@ -351,6 +384,20 @@ class TestTheEnd:
         await write(store, "after the end")
         assert reader.take() == ["2"]
         assert reader.subscriber.is_finished
+
+    async def test_lines_after_it_do_not_wait(
+        self, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a stream whose other session goes on: it may end with the next event."""
+        monkeypatch.setattr(line_feed, "INTERVAL_S", 3600.0)
+        await store.create_session("t", 1)
+        reader = LogReader(hub, "s", "t")
+        for session_id in ("s", "t"):
+            await reader.subscribe(session_id)
+        await store.finish_session("s")
+        for n in (2, 3, 4):
+            await write(store, "late")
+            assert reader.take()[-1] == str(n)
 
     async def test_lines_that_cannot_be_read_hold_it_up_for_a_while(
         self, store: ProgressStore, hub: Hub, backend: LogBackend

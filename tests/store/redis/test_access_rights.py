@@ -12,10 +12,12 @@ import pytest
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
+from progress_sse.store.log_lines import LineNotification
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.contract.test_log_lines import append, line_key, texts
 from tests.store.learning import PROFILE, teach
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
@@ -43,12 +45,17 @@ async def test_the_documented_rights_suffice(
         client.execute_command("ACL", "SETUSER", "u", *rights)
         backend = await connect(server, user="u:PASSWORD", database=1, history=1, orphaned_keys=1)
         other = await connect(server, user="u:PASSWORD", database=1, history=1)
+        told: list[LineNotification] = []
+        await other.listen_lines("s", told.append)
         follower = await Follower.of(other)
         await backend.ping()
         record = await apply(backend, created(keys=[key("k")]))
         for change in (moved(record, 1, keys=[key("l")]), moved(after(moved(record, 1)), 2, 3, keys=[key("m")])):
             record = await apply(backend, change)
             await follower.until_at(record)
+        for text in ("a", "b"):
+            await append(backend, text, expected=record.position, key=line_key(text))
+        assert list(await texts(backend)) == [1, 2]
         await teach(backend, "t", Cell(1, "Load", 2))
         await backend.forget_history(PROFILE, [Cell(1, "Load", 2)])
         await backend.forget_history(PROFILE)
@@ -66,6 +73,8 @@ async def test_the_documented_rights_suffice(
         await backend.put("ticket", b"1", 30)
         assert await backend.take("ticket") == b"1"
         await follower.until_at(None)
+        assert len(told) == 2
+        other.unlisten_lines("s", told.append)
         other.unlisten("s", follower.on_notification)
         await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
         await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
