@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import FileIO
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.story.plain_text import plain
@@ -86,31 +86,44 @@ class LoggedLines:
             self._log(begun.decode(errors="replace"))
 
 
-@contextlib.contextmanager
-def copied(descriptor: int, notes: Sequence[Note], *, is_vital: bool = False) -> Iterator[int]:
-    """Yield a descriptor for a stream of a command; until the end of the block it is copied to ours, and noted.
+class CopiedStream(NamedTuple):
+    """A stream of a command.
 
-    It is our own one if there is no room for a thread. Then nothing is noted.
-
-    Args:
+    Attributes:
         descriptor: Our own stream, to which it is copied.
         notes: Take note of it.
         is_vital: Whether the command is to be told when nothing takes the stream any more.
     """
-    with _pipe() as (source, target), _pipe() as (ended, at_end):
-        copy = _Copy(descriptor, notes, is_vital=is_vital)
-        copier = threading.Thread(target=copy.run, args=(source, ended.fileno()), daemon=True)
+
+    descriptor: int
+    notes: Sequence[Note]
+    is_vital: bool = False
+
+
+@contextlib.contextmanager
+def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
+    """Yield what the command gets in place of our own streams; until the end of the block they are copied and noted.
+
+    It gets our own ones if there is no room for a thread. Then nothing is noted.
+    """
+    with contextlib.ExitStack() as pipes:
+        pairs = [pipes.enter_context(_pipe()) for _ in streams]
+        ended, at_end = pipes.enter_context(_pipe())
+        copier = _Copier([(source, each) for (source, _), each in zip(pairs, streams, strict=True)], ended.fileno())
+        thread = threading.Thread(target=copier.run, daemon=True)
         is_started = False
         with SuppressReportingErrors():
-            copier.start()
+            thread.start()
             is_started = True
         try:
-            yield target.fileno() if is_started else descriptor
+            numbers = zip((each.descriptor for each in streams), (target.fileno() for _, target in pairs), strict=True)
+            yield {own: target if is_started else own for own, target in numbers}
         finally:
-            target.close()
+            for _, target in pairs:
+                target.close()
             at_end.close()
             if is_started:
-                copier.join()
+                thread.join()
 
 
 @contextlib.contextmanager
@@ -121,30 +134,38 @@ def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
         yield source, target
 
 
-class _Copy:
-    """Copies one stream."""
+class _Copier:
+    """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
 
-    def __init__(self, descriptor: int, notes: Sequence[Note], *, is_vital: bool) -> None:
-        self._descriptor = descriptor
-        self._notes = notes
-        self._is_vital = is_vital
+    def __init__(self, streams: Sequence[tuple[FileIO, CopiedStream]], ended: int) -> None:
+        self._open = list(streams)
+        self._streams = [stream for _, stream in streams]
+        self._ended = ended
 
-    def run(self, source: FileIO, ended: int) -> None:
-        """Copy until the command has ended and the pipe is empty.
+    def run(self) -> None:
+        """Copy until the command has ended and the pipes are empty.
 
-        A process that the command leaves behind may hold the pipe for ever, so that its end may never come.
+        A process that the command leaves behind may hold a pipe for ever, so that its end may never come.
         """
-        while source.fileno() in _ready({source.fileno(): select.POLLIN, ended: select.POLLIN}):
-            chunk = os.read(source.fileno(), _CHUNK_BYTES)
-            if not chunk:
+        while self._open:
+            ready = _ready({**{source.fileno(): select.POLLIN for source, _ in self._open}, self._ended: select.POLLIN})
+            if ready == {self._ended}:
                 break
-            for note in self._notes:
-                note.add(chunk)
-            if not write(self._descriptor, chunk) and self._is_vital:
-                source.close()
-                break
-        for note in self._notes:
-            note.end()
+            self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
+        for stream in self._streams:
+            for note in stream.notes:
+                note.end()
+
+
+def _copy(source: FileIO, stream: CopiedStream) -> bool:
+    """Copy what has come, and return whether there may be more."""
+    chunk = os.read(source.fileno(), _CHUNK_BYTES)
+    for note in stream.notes if chunk else ():
+        note.add(chunk)
+    if not write(stream.descriptor, chunk) and stream.is_vital:
+        source.close()
+        return False
+    return bool(chunk)
 
 
 def write(descriptor: int, data: bytes) -> bool:

@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +22,13 @@ from progress_sse.core.requests import RequestKind
 
 assert sys.platform == "linux", "the command checks it"
 
-from progress_sse.cli.copied_streams import LoggedLines, Tail, copied, write  # noqa: E402  # which exist on Linux alone
+from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Linux alone
+    CopiedStream,
+    LoggedLines,
+    Tail,
+    copied,
+    write,
+)
 from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402
 
 PASSED_ON: Final = (
@@ -154,16 +160,12 @@ class CommandOutput:
         self.tail = Tail()
         self._log = log
 
-    @contextlib.contextmanager
-    def streams(self) -> Iterator[dict[int, int]]:
-        """Yield the descriptors that the command gets in place of our own ones."""
+    def streams(self) -> contextlib.AbstractContextManager[dict[int, int]]:
+        """Return a block that yields the descriptors that the command gets in place of our own ones."""
         if self._log is None:
-            with copied(_STDERR, [self.tail]) as stderr:
-                yield {_STDERR: stderr}
-            return
-        notes = LoggedLines(self._log), LoggedLines(self._log)
-        with copied(_STDOUT, notes[:1], is_vital=True) as stdout, copied(_STDERR, [self.tail, notes[1]]) as stderr:
-            yield {_STDOUT: stdout, _STDERR: stderr}
+            return copied(CopiedStream(_STDERR, [self.tail]))
+        stdout = CopiedStream(_STDOUT, [LoggedLines(self._log)], is_vital=True)
+        return copied(stdout, CopiedStream(_STDERR, [self.tail, LoggedLines(self._log)]))
 
 
 def _execute(

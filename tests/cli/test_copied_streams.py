@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from progress_sse.cli.copied_streams import MAX_LINE_BYTES, LoggedLines, copied
+from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
 
 
 def logged(*chunks: bytes) -> list[str]:
@@ -40,7 +40,8 @@ def test_output_is_passed_on_at_once_and_noted() -> None:
     """What is written without a line end, too."""
     read_end, write_end = os.pipe()
     calls: list[str] = []
-    with copied(write_end, [LoggedLines(calls.append)]) as descriptor:
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append)])) as targets:
+        descriptor = targets[write_end]
         os.write(descriptor, b"name? ")
         assert os.read(read_end, 100) == b"name? "
         os.write(descriptor, b"x\n")
@@ -60,9 +61,28 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
     """Otherwise `yes | head` would never end; what was written until then is noted."""
     read_end, write_end = os.pipe()
     calls: list[str] = []
-    with copied(write_end, [LoggedLines(calls.append)], is_vital=True) as descriptor:
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append)], is_vital=True)) as targets:
         os.close(read_end)
         with pytest.raises(BrokenPipeError):
-            write_for_ever(descriptor)
+            write_for_ever(targets[write_end])
     assert calls[0].startswith("y")
     os.close(write_end)
+
+
+def test_streams_mix_as_the_command_has_written_them() -> None:
+    """What it writes to stdout and then to stderr comes in this order."""
+    read_end, write_end = os.pipe()
+    second_end = os.dup(write_end)
+    calls: list[str] = []
+    notes = [LoggedLines(calls.append)]
+    with copied(CopiedStream(write_end, notes), CopiedStream(second_end, notes)) as targets:
+        for _ in range(200):
+            os.write(targets[write_end], b"a\n")
+            os.write(targets[second_end], b"b\n")
+            came = b""
+            while len(came) < 4:
+                came += os.read(read_end, 4)
+            assert came == b"a\nb\n"
+    assert calls == ["a", "b"] * 200
+    for descriptor in (read_end, write_end, second_end):
+        os.close(descriptor)
