@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunRedis, Serve
+from tests.harness.metrics import parse_metrics
+from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import Server, Worker, eventually
+from tests.harness.serving import Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 from tests.live.log_reader import LogReader, kept_lines, write_lines
 
@@ -154,3 +156,52 @@ async def test_lines_that_one_server_took_reach_the_readers_of_another(
             await asyncio.wait_for(asyncio.gather(*following), DEADLINE_S)
             for reader in readers:
                 assert reader.lines == dict(enumerate(written, start=1))
+
+
+@pytest.mark.full
+@serve_only  # Each host has buffers of its own; the rules are tested in process.
+async def test_a_reader_that_takes_nothing_for_a_while_loses_no_transition(serve: Serve) -> None:
+    """A flood of lines costs it lines alone, and costs another reader none; memory stays bounded."""
+    server = serve(store="memory://", **ROOM)
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        target = events_path("s") + "?log=1"
+        async with (
+            await RawStream.open(server.port, target, rcvbuf=4096) as slow,
+            await RawStream.open(server.port, target) as quick,
+        ):
+            for stream in (slow, quick):
+                await stream.next_event()
+            slow.pause()
+            before = server.memory_bytes()
+            for n in range(100):
+                await write_lines(worker.client, "s", f"{n}: first", *["x" * 1000] * 99)
+                await worker.progress("s", 1, n)
+            grown = server.memory_bytes() - before
+            await quick.wait_until(lambda stream: stream.events[-1].event == "step" and lines_of(stream)[-1] == 10_000)
+            slow.resume()
+            await slow.wait_until(lambda stream: transitions_of(stream)[-1] == 102 and lines_of(stream)[-1] == 10_000)
+            assert lines_of(quick) == list(range(1, 10_001))
+            for stream in (slow, quick):
+                assert transitions_of(stream) == list(range(1, 103))
+            assert len(set(lines_of(slow))) < 10_000
+            assert set(range(9_801, 10_001)) >= set(lines_of(slow)[-20:])
+        shown = await metrics_of(worker)
+        assert shown["progress_sse_log_gaps_total"] >= 1
+        assert shown['progress_sse_resyncs_total{reason="behind"}'] == 0
+        assert grown < 60_000_000  # 10 MB of lines are kept, as objects.
+
+
+def lines_of(stream: RawStream) -> list[int]:
+    """The numbers of the lines that a stream brought."""
+    return [line["n"] for event in stream.events if event.event == "log" for line in event.json()["lines"]]
+
+
+def transitions_of(stream: RawStream) -> list[int]:
+    """The offsets of the transitions, and of the first snapshot."""
+    return [event.position.offset for event in stream.events if event.event != "log"]
+
+
+async def metrics_of(worker: Worker) -> dict[str, float]:
+    """The metrics of the server."""
+    return parse_metrics((await worker.client.get("/metrics")).text)

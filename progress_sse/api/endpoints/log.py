@@ -29,12 +29,11 @@ async def log(service: ProgressService, request: Request) -> Reply:
     after = _number_of(request, "after", 0, MAX_SAFE_INTEGER)
     step = _number_of(request, "step", 1, MAX_SAFE_INTEGER)
     limit = _number_of(request, "limit", 1, MAX_READ_LINES) or MAX_READ_LINES
-    record = await service.store.load(session_id)
     stored = await service.store.read_lines(session_id, after or 0)
-    if record is None or stored is None:
+    if stored is None:
         raise SessionNotFoundError
-    if step is not None and step > record.session.progress.total_steps:
-        raise StepOutOfRangeError(f"step must lie between 1 and {record.session.progress.total_steps}.")
+    if step is not None:
+        await _check_step(service, session_id, step)
     shown = _shown(stored, after or 0, step, limit)
     if not accepts_text(request):
         return Reply(200, {"content-type": JSON, **_HEADERS}, encode_lines(shown))
@@ -42,10 +41,18 @@ async def log(service: ProgressService, request: Request) -> Reply:
     return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **_HEADERS}, text.encode())
 
 
+async def _check_step(service: ProgressService, session_id: str, step: int) -> None:
+    progress = await service.store.get_session(session_id)
+    if progress is None:
+        raise SessionNotFoundError
+    if step > progress.total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
+
+
 def _shown(stored: StoredLines, after: int, step: int | None, limit: int) -> LinesShown:
     of_step = (line for line in stored.lines if step is None or json.loads(b"{" + line.data)["step"] == step)
     lines = list(islice(of_step, limit))
-    following = lines[-1].n if len(lines) == limit else max(stored.last, 0)
+    following = lines[-1].n if len(lines) == limit else stored.last
     return LinesShown(stored.epoch, lines, stored.first, following)
 
 
