@@ -93,6 +93,7 @@ CANCEL = the_block(PYTHON, "python", 'accepts=["cancel"]')
 RETRY = the_block(PYTHON, "python", 'accepts=["retry"]')
 PARTS = the_block(PYTHON, "python", "parts_total")
 LEARNED = the_block(PYTHON, "python", "profile=")
+LOGGED = the_block(PYTHON, "python", "step.log(")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
@@ -107,6 +108,7 @@ RUN = [
         RETRY,
         PARTS,
         LEARNED,
+        LOGGED,
         TOKENS,
         APPLICATION,
         STEPS_FILE,
@@ -480,6 +482,22 @@ def test_python_jobs_that_take_requests_or_have_parts_complete(
     accepted = {CANCEL.text: ["cancel"], RETRY.text: ["retry"]}
     assert session.get("accepts", []) == accepted.get(block.text, [])
     assert session["steps"][0].get("parts", {}).get("success") == (8 if block is PARTS else None)
+
+
+def test_python_job_writes_a_log(serve: Serve, tmp_path: Path) -> None:
+    """It runs unchanged, and the log has what the page says of it."""
+    server = serve()
+    program = tmp_path / "job.py"
+    program.write_text(LOGGED.text, "utf-8")
+    subprocess.run(
+        [sys.executable, program], env={**os.environ, "PROGRESS_SSE_URL": server.url}, check=True, timeout=60
+    )
+    lines = httpx.get(f"{server.url}/api/progress/ledger/log").json()["lines"]
+    assert [(line["step"], line["level"], line["text"]) for line in lines] == [
+        (1, "info", "3 files found"),
+        (1, "warning", "may.csv has no rows"),
+        (2, "info", "booked 1240 entries"),
+    ]
 
 
 def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> None:

@@ -1,19 +1,41 @@
-"""A logging handler that makes each record the message of the running step.
+"""Logging handlers that report the records of a job.
 
 ::
 
-    logging.getLogger("importer").addHandler(StepHandler(logging.INFO))
+    logging.getLogger("importer").addHandler(LogHandler(logging.INFO))
+
+`LogHandler` adds each record to the log of the session. `StepHandler` makes the latest one the message of the running
+step. Both can be used together.
 """
 
 import logging
+from typing import Final
 
 from progress_sse.client.errors import REPORTING_ERRORS
-from progress_sse.client.handle import running_step
+from progress_sse.client.handle import Reporter, active, running_step
+from progress_sse.client.own_requests import is_sending
+from progress_sse.core.log_lines import LogLevel
 
-__all__ = ["StepHandler"]
+__all__ = ["LogHandler", "StepHandler"]
 
 
-class StepHandler(logging.Handler):
+class _RecordHandler(logging.Handler):
+    """Formats the records of the job; those of our own client are not reported, as each report would cause another."""
+
+    def _text(self, record: logging.LogRecord) -> str | None:
+        """Return the formatted record; `None` if it is not to be reported."""
+        if record.name.startswith("progress_sse.") or is_sending():
+            return None
+        try:
+            return self.format(record)
+        except TimeoutError:  # A time limit of the job.
+            raise
+        except REPORTING_ERRORS:  # The arguments do not fit the format; every handler reports that so.
+            self.handleError(record)
+            return None
+
+
+class StepHandler(_RecordHandler):
     """Reports the latest record of a step as its message, ten times a second at most.
 
     Records outside of steps, in threads without a step, and of our own client are not reported.
@@ -26,13 +48,44 @@ class StepHandler(logging.Handler):
             ReportError: Only where the step's progress was made with ``on_error="raise"``.
         """
         step = running_step()
-        if step is None or record.name.startswith("progress_sse."):
-            return
-        try:
-            message = self.format(record)
-        except TimeoutError:  # A time limit of the job.
-            raise
-        except REPORTING_ERRORS:  # The arguments do not fit the format; every handler reports that so.
-            self.handleError(record)
-            return
-        step.advance(0, message=message)
+        message = None if step is None else self._text(record)
+        if step is not None and message is not None:
+            step.advance(0, message=message)
+
+
+class LogHandler(_RecordHandler):
+    """Adds records to the log of the session, each line of a record as a line of its own.
+
+    A record is of the step in whose block it is logged. All readers of the session read it. Records of our own client
+    are not reported. See `Reporter.log` for what becomes of a flood.
+    """
+
+    def __init__(self, level: int | str = logging.NOTSET, progress: Reporter | None = None) -> None:
+        """Take records of this level, or more important ones.
+
+        Args:
+            level: The level.
+            progress: Whose log they are added to. `None`: that of the `Progress` in whose block they are logged, so
+                that those outside of blocks, and in threads that a block has started, are not reported.
+        """
+        super().__init__(level)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add the formatted record."""
+        progress = self._progress or active()
+        text = None if progress is None else self._text(record)
+        if progress is not None and text is not None:
+            progress.log(text, _level_of(record.levelno))
+
+
+_LEVELS: Final[tuple[tuple[int, LogLevel], ...]] = (
+    (logging.ERROR, "error"),
+    (logging.WARNING, "warning"),
+    (logging.INFO, "info"),
+)
+
+
+def _level_of(number: int) -> LogLevel:
+    """Return the level of a line for that of a record, whose numbers are any."""
+    return next((level for lowest, level in _LEVELS if number >= lowest), "debug")

@@ -54,6 +54,11 @@ def log_to_stderr(level: int) -> None:
     help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
     "Beside a terminal the command alone gets them.",
 )
+@click.option(
+    "--log",
+    is_flag=True,
+    help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
+)
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:
@@ -141,8 +146,9 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
     help="Drawn live on a terminal, a line for each change, the whole state as a line of JSON, or nothing. "
     "[default: tty on a terminal, else plain]",
 )
+@click.option("--log", "has_log", is_flag=True, help="Print the lines of its log, too, as they come.")
 @server_options
-def watch(session_id: str, output: "Output", url: str | None, token: str | None) -> None:
+def watch(session_id: str, output: "Output", url: str | None, token: str | None, has_log: bool) -> None:
     """Follow a session live until it is completed or has failed.
 
     The exit status is 0 for completed, 1 for failed, cancelled or lost, 2 for a wrong use of this command, and 3 if the
@@ -151,6 +157,6 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None)
     from progress_sse.cli.watch import watch as watch_session
 
     try:
-        sys.exit(watch_session(session_id, output, url, token))
+        sys.exit(watch_session(session_id, output, url, token, has_log=has_log))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error

@@ -1,6 +1,7 @@
 """How `progress-sse watch` shows a session: as lines, as JSON, or not at all; ``terminal`` draws it live."""
 
 import json
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +10,9 @@ import click
 from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.changes import changes
+from progress_sse.story.log_lines import log_texts
 from progress_sse.story.reminders import Said, reminders
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes
@@ -20,6 +23,9 @@ class Display:
 
     def show(self, state: SessionState) -> None:
         """Take in a new state of the session."""
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Take in lines of the session's log, and how many before them are not kept."""
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         """Take in how updates arrive."""
@@ -64,6 +70,11 @@ class JsonDisplay(_LineDisplay):
         """Print it."""
         click.echo(json.dumps(state, separators=(",", ":")))
 
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Print each, under the key `log`."""
+        for line in lines:
+            click.echo(json.dumps({"log": line._asdict()}, separators=(",", ":")))
+
 
 class PlainDisplay(_LineDisplay):
     """Prints a line for each change, and for a long silence."""
@@ -80,6 +91,11 @@ class PlainDisplay(_LineDisplay):
         after = self._observation.show(state)
         for line in changes(before, after, self._observation.now_s, self._server_url):
             click.echo(line)
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Print each, with the time of day here."""
+        for text in log_texts(lines, missed):
+            click.echo(text)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         """Take it in; see `_LineDisplay`."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
+from progress_sse.cli.log_reader import LogReader
 from progress_sse.cli.observer import Connection, Observer
 from progress_sse.cli.responses import UnexpectedResponseError, check
 from progress_sse.cli.usual_times import UsualTimesRequest
@@ -70,8 +71,10 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
 
-async def follow(address: Address, session_id: str, observer: Observer) -> SessionState:
+async def follow(address: Address, session_id: str, observer: Observer, *, has_log: bool = False) -> SessionState:
     """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
+
+    With `has_log` the observer is shown its log, too.
 
     Raises:
         NotAllowedError: The server does not let this client read the session.
@@ -82,19 +85,22 @@ async def follow(address: Address, session_id: str, observer: Observer) -> Sessi
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise ConfigurationError(f"Cannot connect to a server: {error}") from error
     async with client:
-        return await Follower(client, session_id, observer).run()
+        return await Follower(client, session_id, observer, has_log=has_log).run()
 
 
 class Follower:
     """Follows one session by both means; see the module."""
 
-    def __init__(self, client: httpx.AsyncClient, session_id: str, observer: Observer) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, session_id: str, observer: Observer, *, has_log: bool = False
+    ) -> None:
         """Prepare to follow over a client whose `base_url` is the server."""
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._observer = observer
         self._usual_times = UsualTimesRequest(client, session_id, observer.set_usual_times)
+        self._log = LogReader(client, self._path, observer.show_lines) if has_log else None
         self._connection: Connection | None = None
         self._state: SessionState | None = None
         self._position = ""
@@ -110,9 +116,14 @@ class Follower:
 
     async def run(self) -> SessionState:
         """Follow; see `follow`."""
-        tasks = [self._loop.create_task(self._guard(each)) for each in (self._stream(), self._poll(), self._tick())]
+        runners = [self._stream(), self._poll(), self._tick(), *([self._log.run()] if self._log else [])]
+        tasks = [self._loop.create_task(self._guard(each)) for each in runners]
         try:
-            return await self._over
+            state = await self._over
+            if self._log is not None:
+                tasks.pop().cancel()
+                await self._log.finish()
+            return state
         finally:
             self._await_event(None)
             self._usual_times.cancel()
@@ -165,8 +176,9 @@ class Follower:
 
     async def _read(self, decoder: StreamDecoder) -> None:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
+        params = {"heartbeat": "event", **({"log": "1"} if self._log else {})}
         request = self._client.build_request(
-            "GET", f"{self._path}/events", params={"heartbeat": "event"}, headers=headers, timeout=STREAM_TIMEOUT
+            "GET", f"{self._path}/events", params=params, headers=headers, timeout=STREAM_TIMEOUT
         )
         async with asyncio.timeout(HEAD_S):
             response = await self._client.send(request, stream=True)
@@ -217,6 +229,8 @@ class Follower:
             raise ValueError("no id of an event")
         if event.event == "heartbeat":
             self._take_heartbeat(parsed(event.data))
+        if event.event == "log" and self._log is not None:
+            self._log.add(parsed(event.data))
         if event.event == "snapshot":
             return checked(parsed(event.data), self._session_id)
         if event.event in ("step", "session"):
@@ -259,6 +273,8 @@ class Follower:
                 pause_s = max(pause_s, error.retry_after_s)
             if self._polls.is_set():  # No event has come meanwhile.
                 self._set_connection(connection, reason)
+                if self._log is not None:
+                    self._log.look()
             await asyncio.sleep(pause_s)
 
     async def _ask(self) -> None:

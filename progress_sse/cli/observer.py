@@ -1,7 +1,9 @@
 """What a follower of a session tells a display."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes
 
@@ -14,6 +16,9 @@ class Observer(Protocol):
 
     def show(self, state: SessionState) -> None:
         """Take in a new state of the session."""
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Take in lines of the session's log, and how many before them are not kept."""
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         """Take in how updates arrive, and the reason if the stream does not bring them."""

@@ -1,35 +1,35 @@
 """`progress-sse run`: runs a command as a step.
 
 The command runs as if there were no reporting. It has our stdin and stdout. Its stderr is copied to ours at once, and
-the end of it is kept for the step's error. The command gets the signals that come to this process. Its exit status
-becomes ours, also where reports fail. With `--cancel` a reader may stop it (``stop_command``). `Progress` makes the
-reports, and waits for nothing until the command has ended.
+the end of it is kept for the step's error. With `--log` its stdout is copied, too, and each line of both is one of the
+session's log. The command gets the signals that come to this process. Its exit status becomes ours, also where reports
+fail. With `--cancel` a reader may stop it (``stop_command``). `Progress` makes the reports, and waits for nothing until
+the command has ended.
 """
 
 import contextlib
 import errno
 import os
-import select
 import signal
 import sys
-import threading
-from collections.abc import Collection, Iterator, Mapping
-from io import FileIO
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 from progress_sse.client.config import ATTEMPT
-from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.sync import Progress
 from progress_sse.core.requests import RequestKind
-from progress_sse.story.plain_text import plain
 
 assert sys.platform == "linux", "the command checks it"
 
-from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402  # which exists on Linux alone
-
-MAX_TAIL_BYTES: Final = 4096
-"""Bytes of the end of stderr that a failed step shows."""
+from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Linux alone
+    CopiedStream,
+    LoggedLines,
+    Tail,
+    copied,
+    write,
+)
+from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402
 
 PASSED_ON: Final = (
     signal.SIGHUP,
@@ -49,15 +49,15 @@ shells have them [POSIX XCU §2.8.2]."""
 _SI_KERNEL: Final = 128
 """`si_code` of a signal that the terminal sent [sigaction(2)]."""
 
+_STDOUT: Final = 1
 _STDERR: Final = 2
-
-_CHUNK_BYTES: Final = 65_536
 
 
 class Target(NamedTuple):
     """The step that the command is; `None` leaves a field to the environment, as `Progress` does.
 
-    With `cancel` readers may stop it. A session that begins afresh is learned from under its `profile`.
+    With `cancel` readers may stop it. A session that begins afresh is learned from under its `profile`. With `log` the
+    command's output becomes lines of the log.
     """
 
     session_id: str | None
@@ -67,6 +67,7 @@ class Target(NamedTuple):
     token: str | None
     cancel: bool = False
     profile: str | None = None
+    log: bool = False
 
 
 class RunOutcome(NamedTuple):
@@ -74,29 +75,6 @@ class RunOutcome(NamedTuple):
 
     status: int
     error: str
-
-
-class Tail:
-    """The last bytes of a text that is added piece by piece."""
-
-    def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
-        """Begin with nothing, and keep `max_bytes`."""
-        self._max_bytes = max_bytes
-        self._kept = b""
-        self._is_cut = False
-
-    def add(self, chunk: bytes) -> None:
-        """Take in the next piece."""
-        kept = self._kept + chunk
-        self._is_cut = self._is_cut or len(kept) > self._max_bytes
-        self._kept = kept[-self._max_bytes :]
-
-    def text(self) -> str:
-        """Return them as plain text, from the beginning of a line if there is one."""
-        kept = self._kept
-        if self._is_cut and b"\n" in kept[:-1]:
-            kept = kept.partition(b"\n")[2]
-        return plain(kept.decode(errors="replace"))
 
 
 def run(command: tuple[str, ...], target: Target) -> int:
@@ -117,7 +95,8 @@ def run(command: tuple[str, ...], target: Target) -> int:
     if target.cancel:
         progress.on_request(stop.ask)
     step.start()
-    outcome = _execute(command, _environment(target, progress), mask, stop)
+    output = CommandOutput(step.log if target.log else None)
+    outcome = _execute(command, _environment(target, progress), mask, stop, output)
     if stop.cancellation is not None:
         (step if target.step is not None else progress).fail(stop.cancellation)
     elif outcome.status == 0:
@@ -173,25 +152,49 @@ def _environment(target: Target, progress: Progress) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
+class CommandOutput:
+    """What becomes of the output of a command."""
+
+    def __init__(self, log: Callable[[str], None] | None) -> None:
+        """Keep the end of stderr; and log all lines of both streams if there is a function for that."""
+        self.tail = Tail()
+        self._log = log
+
+    def streams(self) -> contextlib.AbstractContextManager[dict[int, int]]:
+        """Return a block that yields the descriptors that the command gets in place of our own ones."""
+        if self._log is None:
+            return copied(CopiedStream(_STDERR, [self.tail]))
+        stdout = CopiedStream(_STDOUT, [LoggedLines(self._log)], is_vital=True)
+        return copied(stdout, CopiedStream(_STDERR, [self.tail, LoggedLines(self._log)]))
+
+
 def _execute(
-    command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stop: CommandStop
+    command: tuple[str, ...],
+    environment: Mapping[str, str],
+    mask: Collection[int],
+    stop: CommandStop,
+    output: CommandOutput,
 ) -> RunOutcome:
-    tail = Tail()
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with _copied_stderr(tail) as stderr:
+    with output.streams() as streams:
         try:
-            pid = _spawn(command, environment, mask, stderr, has_group=stop.has_group)
+            pid = _spawn(command, environment, mask, streams, has_group=stop.has_group)
         except OSError as error:
             text = f"cannot run {_shown(command)}: {error.strerror}"
-            _write(os.fsencode(f"progress-sse: {text}\n"))
+            write(_STDERR, os.fsencode(f"progress-sse: {text}\n"))
             return RunOutcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
         status = _wait(pid, stop)
-    return RunOutcome(status, f"{_describe(status)}\n{tail.text()}".rstrip())
+    return RunOutcome(status, f"{_describe(status)}\n{output.tail.text()}".rstrip())
 
 
 def _spawn(
-    command: tuple[str, ...], environment: Mapping[str, str], mask: Collection[int], stderr: int, *, has_group: bool
+    command: tuple[str, ...],
+    environment: Mapping[str, str],
+    mask: Collection[int],
+    streams: Mapping[int, int],
+    *,
+    has_group: bool,
 ) -> int:
     """Start a command, and return its process id.
 
@@ -205,40 +208,11 @@ def _spawn(
         command[0],
         command,
         environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, stderr, _STDERR)],
+        file_actions=[(os.POSIX_SPAWN_DUP2, source, descriptor) for descriptor, source in streams.items()],
         setsigmask=mask,
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them.
         **group,
     )
-
-
-@contextlib.contextmanager
-def _copied_stderr(tail: Tail) -> Iterator[int]:
-    """Yield a descriptor for the command's stderr; until the end of the block, it is copied to ours and to `tail`.
-
-    It is our own stderr if there is no room for a thread. Then no end of it is kept.
-    """
-    with _pipe() as (source, target), _pipe() as (ended, at_end):
-        copier = threading.Thread(target=_pass_on, args=(source.fileno(), ended.fileno(), tail), daemon=True)
-        is_started = False
-        with SuppressReportingErrors():
-            copier.start()
-            is_started = True
-        try:
-            yield target.fileno() if is_started else _STDERR
-        finally:
-            target.close()
-            at_end.close()
-            if is_started:
-                copier.join()
-
-
-@contextlib.contextmanager
-def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
-    """Yield the ends of a pipe, to read from and to write to, and close them."""
-    read_end, write_end = os.pipe()
-    with FileIO(read_end) as source, FileIO(write_end, "w") as target:
-        yield source, target
 
 
 def _wait(pid: int, stop: CommandStop) -> int:
@@ -277,34 +251,3 @@ def _describe(status: int) -> str:
     if number not in signal.valid_signals():
         return f"exit status {status}"
     return f"exit status {status} ({signal.strsignal(number) or f'signal {number}'})"
-
-
-def _pass_on(source: int, ended: int, tail: Tail) -> None:
-    """Copy the command's stderr to ours, until the command has ended and the pipe is empty.
-
-    A process that the command leaves behind may hold the pipe for ever, so that the end of the pipe may never come.
-    """
-    while source in _ready({source: select.POLLIN, ended: select.POLLIN}):
-        chunk = os.read(source, _CHUNK_BYTES)
-        if not chunk:
-            return
-        tail.add(chunk)
-        _write(chunk)
-
-
-def _write(data: bytes) -> None:
-    """Write to stderr, and ignore errors: the command must not end because of them."""
-    with contextlib.suppress(OSError):
-        while data:
-            try:
-                data = data[os.write(_STDERR, data) :]
-            except BlockingIOError:  # Another process has made it non-blocking; the command would wait, too.
-                _ready({_STDERR: select.POLLOUT})
-
-
-def _ready(awaited: Mapping[int, int]) -> set[int]:
-    """Wait for descriptors, each for its event, and return those that are ready; `select` takes none beyond 1023."""
-    poll = select.poll()
-    for descriptor, event in awaited.items():
-        poll.register(descriptor, event)
-    return {descriptor for descriptor, _ in poll.poll()}

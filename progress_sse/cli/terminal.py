@@ -1,6 +1,6 @@
 """A session on a terminal, drawn by rich four times a second, as times advance between changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,10 +15,12 @@ from progress_sse.cli.follower import POLL_S
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.step_rows import step_rows
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.failures import failures
 from progress_sse.story.headline import conclusion, headline, title
 from progress_sse.story.life_signs import LifeSign
 from progress_sse.story.links import links
+from progress_sse.story.log_lines import log_texts
 from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
@@ -65,6 +67,11 @@ class Terminal(Display):
     def show(self, state: SessionState) -> None:
         """Draw it the next time."""
         self._observation.show(state)
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Print them above the drawing, so that they stay."""
+        for text in log_texts(lines, missed):
+            self._live.console.print(Text(text), soft_wrap=True)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         """Draw it the next time."""

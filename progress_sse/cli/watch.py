@@ -30,8 +30,10 @@ TERMINATED: Final = 143
 """Exit statuses; the last two are 128 and the signal's number."""
 
 
-def watch(session_id: str, output: Output, url: str | None, token: str | None) -> int:
+def watch(session_id: str, output: Output, url: str | None, token: str | None, *, has_log: bool = False) -> int:
     """Show a session until it is completed or has failed, and return the exit status.
+
+    With `has_log` its log is shown, too.
 
     Raises:
         ConfigurationError: No server is named, or the URL or the session id is not valid.
@@ -46,7 +48,7 @@ def watch(session_id: str, output: Output, url: str | None, token: str | None) -
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         with _display(output, session_id, address.url) as display:
-            state = asyncio.run(follow(address, session_id, display))
+            state = asyncio.run(follow(address, session_id, display, has_log=has_log))
     except KeyboardInterrupt:
         return INTERRUPTED
     except NotAllowedError as error:

@@ -16,6 +16,7 @@ from progress_sse.client.reports import (
     Create,
     Describe,
     Finish,
+    Log,
     Plan,
     ReportPart,
     Skip,
@@ -84,7 +85,7 @@ class CreatedRun:
                 self._finish = report
             case Describe():
                 self._description = _merged(self.creation, self._description, report)
-            case Beat() | Acknowledge():
+            case Beat() | Acknowledge() | Log():
                 pass
 
     def _start(self, start: Start) -> None:

@@ -34,10 +34,11 @@ from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
-from progress_sse.client.reports import Create, StepRef, describe_error, is_normal_exit
+from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
+from progress_sse.core.log_lines import LogLevel
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
@@ -138,6 +139,22 @@ class Reporter(SessionReports):
         if step is not None and step.reporter is self:
             step.advance(count, message=message)
 
+    def log(self, text: object, level: LogLevel = "info") -> None:
+        """Add a text to the log of the session; inside a step's block as `step.log()` does.
+
+        All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
+        reports, and none that is refused or left out counts as lost.
+
+        Args:
+            text: The text.
+            level: How important it is.
+        """
+        step = running_step()
+        if step is not None and step.reporter is self:
+            step.log(text, level)
+        else:
+            self.put_log(lambda: self._logged(text, level))
+
     def check(self) -> None:
         """Raise `Cancelled` if a reader has asked to cancel the job; inside a step's block as `step.check()` does."""
         step = running_step()
@@ -166,6 +183,14 @@ class Reporter(SessionReports):
     def _put(self, prepare: Prepare) -> None:
         self._begin_attempt()
         self._sink.put(prepare)
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Queue the lines that `prepare` reads, and keep errors of that from the job."""
+        self._guard(lambda: self._put_log(prepare))
+
+    def _put_log(self, prepare: Callable[[], Log]) -> None:
+        self._begin_attempt()
+        self._sink.put_log(prepare)
 
     def _guard(self, report: Callable[[], None]) -> None:
         try:

@@ -9,9 +9,8 @@ import encodings.idna  # noqa: F401  # see above
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeVar
@@ -29,6 +28,7 @@ from progress_sse.client.codec import (
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loading import loading
+from progress_sse.client.own_requests import is_sending, sending
 
 A = TypeVar("A")
 
@@ -47,25 +47,14 @@ MAX_ANSWER_BYTES: Final = 4 * 2**20
 ANSWER_S: Final = 30.0
 """Seconds that the body of an answer may take."""
 
-_is_reporting: Final = ContextVar("_is_reporting", default=False)
-
 
 def _is_not_ours(_record: logging.LogRecord) -> bool:
-    return not _is_reporting.get()
+    return not is_sending()
 
 
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
 logging.getLogger(httpx.__name__).addFilter(_is_not_ours)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    token = _is_reporting.set(True)
-    try:
-        yield
-    finally:
-        _is_reporting.reset(token)
 
 
 def authorization(token: str | None) -> dict[str, str]:
@@ -152,7 +141,7 @@ class HttpTransport:
         content = Content()
         try:
             with (
-                _quietly(),
+                sending(),
                 self._client.stream(method, path, content=body, headers={**self._headers, **headers}) as response,
             ):
                 for chunk in response.iter_raw():
@@ -163,7 +152,8 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close its connections."""
-        self._client.close()
+        with sending():
+            self._client.close()
 
 
 class HttpRequestWait:
@@ -182,7 +172,7 @@ class HttpRequestWait:
         content = Content(wait_s=wait_s)
         try:
             with (
-                _quietly(),
+                sending(),
                 self._client.stream(
                     method,
                     path,
@@ -213,7 +203,8 @@ class HttpRequestWait:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        with sending():
+            self._client.close()
 
 
 class AsyncHttpTransport:
@@ -240,7 +231,7 @@ class AsyncHttpTransport:
         method, path, body, headers = message
         content = Content(wait_s=wait_s)
         try:
-            with _quietly():
+            with sending():
                 async with self._client.stream(
                     method,
                     path,
@@ -256,4 +247,5 @@ class AsyncHttpTransport:
 
     async def aclose(self) -> None:
         """Close its connections."""
-        await self._client.aclose()
+        with sending():
+            await self._client.aclose()

@@ -25,21 +25,23 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
 * **Signs of life** of running steps go beside the reports, where none of the step has been sent for a third of the
   lease. One waits only for commands of its own step, and for a creation or the end of the session. They are dropped
   while the server is away, and never retried.
+* **Log lines are no reports**: none counts as lost, and none delays or harms a report. Those that the server refuses
+  are dropped, and those that it does not take for now wait by themselves. A server that keeps no log is asked once.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
 
 Outages and losses come out as events, for the callers to log or raise. No I/O, clock, lock or logging goes in here.
 
-Any thread may `put`, and read `is_empty`, `has_events` and `lost`, also a signal handler or a finaliser during another
-`put`. Each of these touches shared state by single calls into C only, so there is no lock for which a job could wait.
-All other methods belong to the one thread or task that sends.
+Any thread may `put` and `put_log`, and read `is_empty`, `has_events` and `lost`, also a signal handler or a finaliser
+during another `put`. Each of these touches shared state by single calls into C only, so there is no lock for which a
+job could wait. All other methods belong to the one thread or task that sends.
 """
 
 import math
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -49,13 +51,15 @@ from progress_sse.client.count import Count
 from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
+from progress_sse.client.operation import Operation
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
-from progress_sse.client.outbox_events import Disconnected, Event, Recreated, ReportDropped
-from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, reduced
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
+from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, is_unknown_action, reduced
 from progress_sse.client.reports import (
     Create,
     Finish,
     Latest,
+    Log,
     Queueable,
     Report,
     ReportPart,
@@ -66,7 +70,8 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
-from progress_sse.client.waiting_reports import Operation, WaitingReports
+from progress_sse.client.waiting_lines import WaitingLine
+from progress_sse.client.waiting_reports import WaitingReports
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
@@ -109,7 +114,7 @@ class Outbox:
         self._chance = chance
         # Shared with the threads that put.
         self._tells_age = tells_age
-        self._waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age)
+        self._waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age, chance=chance)
         self._lost = Count()
         self._events: deque[Event] = deque()
         self._outage = Outage()
@@ -130,9 +135,9 @@ class Outbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all reports were sent or dropped."""
+        """Whether all reports and log lines were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is being sent.
-        return len(self._waiting) == 0 and not self._is_sending
+        return len(self._waiting) == 0 and self._waiting.lines.is_empty and not self._is_sending
 
     @property
     def has_events(self) -> bool:
@@ -159,6 +164,16 @@ class Outbox:
         elif len(self._waiting) > MAX_WAITING:
             self._drop_oldest()
 
+    def put_log(self, log: Log, now: float) -> bool:
+        """Queue lines, which the job makes now; return whether the sender is to look at them."""
+        if self._has_given_up or self.server.takes_log is False or log in self._superseded:
+            return False
+        self._waiting.begin()
+        lines = [self._waiting.lines.put(WaitingLine(each, now, log.step, log.lease)) for each in log.lines]
+        if self._has_given_up:  # Meanwhile.
+            self._waiting.lines.drop_all()
+        return any(lines)
+
     def next(self, now: float, *, alone: bool = True) -> list[ReportRequest]:
         """Return the requests to send now; `take` or `refuse` must follow before the next call.
 
@@ -166,12 +181,14 @@ class Outbox:
             now: The time.
             alone: Whether to return at most one.
         """
+        if self.server.takes_log is False:
+            self._waiting.lines.drop_all()
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
         taken = self._waiting.take_next(1 if alone else self._batch_size, now)
         self._sending = [self._fit(each) for each in taken if each.report not in self._superseded]
-        self._lost.add(len(taken) - len(self._sending))
+        self._lost.add(_reports_among(taken) - _reports_among(self._sending))
         self._is_sending = bool(self._sending)
         return [
             ReportRequest(self.session_id, each.report, each.key, self._run_of(each.report), self._age_ms(each, now))
@@ -202,22 +219,15 @@ class Outbox:
         failures: list[ReportAnswer] = []
         restarted: set[StepRef | None] = set()
         for operation, answer in zip(sent, answers, strict=True):
-            if operation.step in restarted or (restarted and isinstance(operation.report, Finish)):
-                # It came before the start that it follows.
+            if _follows(operation, restarted):
                 again.append(in_place(operation))
-                continue
-            if answer.is_retryable and not self._is_final(operation, answer, now):
+            elif self._is_failure(operation, answer, now):
                 again.append(operation)
                 failures.append(answer)
-                continue
-            self._end_outage(now)
-            if answer.is_success:
-                self._note(operation, answer, now)
-            elif (instead := self._instead(operation, answer)) is not None:
-                again.append(instead)
-                restarted |= set() if instead is operation else {operation.step}
             else:
-                self._refuse(operation, answer)
+                instead = self._settle(operation, answer, now)
+                again += instead
+                restarted |= {operation.step for each in instead if each is not operation}
         if any(map(self._is_lost, answers)):
             self._create_again(next(filter(self._is_lost, answers)), now)
         self._put_back(again)
@@ -225,6 +235,47 @@ class Outbox:
             self._pause(failures[0], now)
         elif all(answer.is_success for answer in answers):
             self._batch_size = min(2 * self._batch_size, MAX_BATCH)
+
+    def _is_failure(self, sent: Operation, answer: ReportAnswer, now: float) -> bool:
+        """Whether all reports of the session wait before this one is sent again; for lines they do not."""
+        if isinstance(sent.report, Log):
+            return answer.is_outage
+        return answer.is_retryable and not self._is_final(sent, answer, now)
+
+    def _settle(self, sent: Operation, answer: ReportAnswer, now: float) -> list[Operation]:
+        """Apply the answer to a report; return what to send in its place, perhaps the same."""
+        self._end_outage(now)
+        if isinstance(sent.report, Log):
+            return self._lines_to_repeat(sent, answer, now)
+        if answer.is_success:
+            self._note(sent, answer, now)
+        elif (instead := self._instead(sent, answer)) is not None:
+            return [instead]
+        else:
+            self._refuse(sent, answer)
+        return []
+
+    def _lines_to_repeat(self, sent: Operation, answer: ReportAnswer, now: float) -> list[Operation]:
+        """Apply the answer to log lines, and return them if they are to be sent again."""
+        if answer.is_success:
+            self.server.takes_log = True
+            self._waiting.lines.go_on()
+            self._running.note(sent.report, now)
+        elif self._is_lost(answer):
+            return [sent]
+        elif answer.is_retryable and not self._is_final(sent, answer, now):
+            self._waiting.lines.pause(answer, now)
+            return [sent]
+        elif self.server.takes_log is not True and is_unknown_action(answer):
+            if self.server.takes_log is None:
+                self._events.append(LinesRefused(str(answer), is_final=True))
+            self.server.takes_log = False
+            self._waiting.lines.drop_all()
+        elif answer.is_superseded and isinstance(sent.report, Log):
+            self._superseded.add(sent.report)
+        else:
+            self._events.append(LinesRefused(str(answer)))
+        return []
 
     def _instead(self, refused: Operation, answer: ReportAnswer) -> Operation | None:
         """Return what to send after the refusal of a report, perhaps the same; `None` if there is nothing."""
@@ -265,10 +316,11 @@ class Outbox:
         """Drop all unsent and later reports, as there is no time left; called from any thread."""
         self._has_given_up = True
         sending, self._sending, self._is_sending = self._sending, [], False
-        self._lost.add(sum(each.is_from_job for each in sending) + self._waiting.drop_all())
+        self._lost.add(_reports_among(sending) + self._waiting.drop_all())
 
     def retry_now(self, now: float) -> None:
         """End the pauses that the server has not asked for, since this may be the last attempt."""
+        self._waiting.lines.hurry()
         self._own.retry_now(now)
         self.server.retry_now(now)
 
@@ -476,6 +528,15 @@ class Outbox:
         ended = self._outage.end(now, self.lost)
         if ended is not None:
             self._events.append(ended)
+
+
+def _follows(operation: Operation, restarted: Collection[StepRef | None]) -> bool:
+    """Whether a report has come before the start of its step, which is sent again."""
+    return operation.step in restarted or (bool(restarted) and isinstance(operation.report, Finish))
+
+
+def _reports_among(operations: Sequence[Operation]) -> int:
+    return sum(each.is_from_job and not isinstance(each.report, Log) for each in operations)
 
 
 def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:

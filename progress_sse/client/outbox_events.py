@@ -33,4 +33,12 @@ class Recreated:
     """The server had lost the session, and it was created again."""
 
 
-Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated
+@dataclass(frozen=True, slots=True)
+class LinesRefused:
+    """The server has refused lines of the log; with `is_final` it takes none at all."""
+
+    reason: str
+    is_final: bool = False
+
+
+Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated | LinesRefused

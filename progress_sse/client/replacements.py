@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from progress_sse.client.exchange import ReportAnswer
+from progress_sse.client.operation import Operation
 from progress_sse.client.reports import Acknowledge, Create, Describe, Report, Start
-from progress_sse.client.waiting_reports import Operation
 
 _FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422
@@ -24,6 +24,11 @@ def is_courtesy(report: Report) -> bool:
 def is_refused_append(report: Report, answer: ReportAnswer) -> bool:
     """Return whether a step was to be appended to a session whose steps are fixed."""
     return isinstance(report, Start) and report.append and answer.problem == "unknown-step-name"
+
+
+def is_unknown_action(answer: ReportAnswer) -> bool:
+    """Return whether the server refused a report as it does not know its action."""
+    return answer.problem == "invalid-request" and answer.detail.startswith("action")
 
 
 def in_place(operation: Operation) -> Operation:

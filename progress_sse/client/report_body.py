@@ -7,6 +7,7 @@ only where a job uses them.
 from collections.abc import Iterable
 from typing import Any
 
+from progress_sse.client.operation import MAX_AGE_MS
 from progress_sse.client.reports import (
     Acknowledge,
     Advance,
@@ -15,6 +16,8 @@ from progress_sse.client.reports import (
     Create,
     Describe,
     Finish,
+    Log,
+    LogLine,
     Plan,
     Report,
     ReportPart,
@@ -22,7 +25,7 @@ from progress_sse.client.reports import (
     Skip,
     Start,
     StepRef,
-    Update,
+    StepReport,
 )
 from progress_sse.core.commands import Unchanged
 from progress_sse.core.details import Link
@@ -31,6 +34,8 @@ from progress_sse.core.model import StepDefinition
 
 def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
     """Return the body of a report that was made so many milliseconds ago."""
+    if isinstance(report, Log):
+        return _log(report, ago_ms)
     body = _creation(report) if isinstance(report, Create) else _update(report)
     if report.lease is not None:
         body["attempt_id"] = report.lease.attempt_id
@@ -39,6 +44,22 @@ def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
     if ago_ms:
         body["ago_ms"] = ago_ms
     return body
+
+
+def _log(log: Log, ago_ms: int) -> dict[str, Any]:
+    step = {} if log.step is None else _step(log.step)
+    attempt = {} if log.lease is None else {"attempt_id": log.lease.attempt_id}
+    return {"action": "log", **step, "lines": [_line(each, ago_ms) for each in log.lines], **attempt}
+
+
+def line_age_ms(line: LogLine, ago_ms: int) -> int:
+    """Return how many milliseconds ago a line was made, whose report was made so many milliseconds ago."""
+    return min(ago_ms + line.before_ms, MAX_AGE_MS)
+
+
+def _line(line: LogLine, ago_ms: int) -> dict[str, Any]:
+    age_ms = line_age_ms(line, ago_ms)
+    return {"text": line.text, "level": line.level, **({"ago_ms": age_ms} if age_ms else {})}
 
 
 def _creation(report: Create) -> dict[str, Any]:
@@ -60,7 +81,7 @@ def _creation(report: Create) -> dict[str, Any]:
     return body
 
 
-def _update(report: Update) -> dict[str, Any]:
+def _update(report: StepReport | SessionReport) -> dict[str, Any]:
     match report:
         case Start():
             appended = {"append": True} if report.append else {}

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from progress_sse.client.exchange import ReportRequest
+from progress_sse.client.report_body import line_age_ms
 from progress_sse.client.reports import (
     Acknowledge,
     Advance,
@@ -11,6 +12,7 @@ from progress_sse.client.reports import (
     Create,
     Describe,
     Finish,
+    Log,
     Plan,
     ReportPart,
     SessionReport,
@@ -19,6 +21,7 @@ from progress_sse.client.reports import (
     StepRef,
 )
 from progress_sse.core import commands
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
@@ -56,6 +59,8 @@ def to_command(request: ReportRequest, store: ProgressStore) -> commands.Command
             return commands.ReportPart(_target(step), part, status, current, total, message, error, **sent)
         case Beat(step):
             return commands.Beat(_target(step), **sent)
+        case Log():
+            return _lines(report, sent)
         case _:
             return _session_command(report, sent)
 
@@ -70,6 +75,11 @@ def _session_command(report: SessionReport, sent: _Sent) -> commands.Command:
             return commands.Describe(title, labels, links, accepts, **sent)
         case Acknowledge(request, state, message):
             return commands.Acknowledge(request, state, message or None, **sent)
+
+
+def _lines(log: Log, sent: _Sent) -> commands.AppendLines:
+    lines = tuple(NewLine(line.text, line.level, line_age_ms(line, sent["ago_ms"])) for line in log.lines)
+    return commands.AppendLines(lines, None if log.step is None else _target(log.step), **sent)
 
 
 def _creation(report: Create, workflows: Workflows, attempt_id: str | None) -> commands.Create:

@@ -24,8 +24,8 @@ from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
-from progress_sse.client.outbox_events import Disconnected, Event, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Acknowledge, Create, Queueable
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, Recreated, ReportDropped
+from progress_sse.client.reports import Acknowledge, Create, Log, Queueable
 from progress_sse.core.requests import Acknowledgement
 
 _logger: Final = logging.getLogger("progress_sse.client")
@@ -113,6 +113,9 @@ class ReportSink(Protocol):
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates; never blocks."""
 
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Queue the lines that `prepare` reads; never blocks."""
+
     def raise_error(self) -> None:
         """Raise the error since the last call, if the job has asked for errors."""
 
@@ -127,6 +130,9 @@ class NullSink:
         """Do nothing."""
 
     def put(self, prepare: Prepare) -> None:
+        """Do nothing."""
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
         """Do nothing."""
 
     def raise_error(self) -> None:
@@ -209,6 +215,11 @@ class ReportQueue:
         """Queue the report that `prepare` creates."""
         self._outbox.put(prepare()(), time.monotonic())
         self.sender.wake(self)
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Queue the lines that `prepare` reads."""
+        if self._outbox.put_log(prepare(), time.monotonic()):
+            self.sender.wake(self)
 
     @property
     def is_listening(self) -> bool:
@@ -368,6 +379,10 @@ class ReportQueue:
                     log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Recreated():
                     self._warn("recreated", "the server had lost %s: it was created again", where)
+                case LinesRefused(reason, is_final=True):
+                    log(logging.INFO, "log lines of %s are not sent, as the server keeps none: %s", where, reason)
+                case LinesRefused(reason):
+                    self._warn("lines", "log lines of %s were refused: %s", where, reason)
                 case ReportDropped(error):
                     if self._raises and not self._errors:
                         self._errors.append(error)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
 from progress_sse.core.commands import UNCHANGED, Unchanged
 from progress_sse.core.details import Link
+from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition, is_text
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, RequestKind
@@ -149,9 +150,36 @@ class Acknowledge(_OfAttempt):
     message: str = ""
 
 
+LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
+
+
+class LogLine(NamedTuple):
+    """A line of the log.
+
+    Attributes:
+        text: Its text, without a line end.
+        level: How important it is.
+        before_ms: How many milliseconds before the last line of the same report it was made.
+        left_out: How many lines it stands for; 0: it is a line itself.
+    """
+
+    text: str
+    level: LogLevel = "info"
+    before_ms: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Log(_OfAttempt):
+    """Add lines to the session's log, of one step or of none."""
+
+    lines: tuple[LogLine, ...]
+    step: StepRef | None = None
+
+
 StepReport: TypeAlias = Start | Advance | Complete | Skip | ReportPart | Beat
 SessionReport: TypeAlias = Finish | Plan | Describe | Acknowledge
-Update: TypeAlias = StepReport | SessionReport
+Update: TypeAlias = StepReport | SessionReport | Log
 Report: TypeAlias = Create | Update
 
 

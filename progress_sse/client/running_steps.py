@@ -5,7 +5,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Advance, Beat, Complete, Finish, Report, ReportPart, Skip, Start, StepRef
+from progress_sse.client.reports import Advance, Beat, Complete, Finish, Log, Report, ReportPart, Skip, Start, StepRef
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class RunningSteps:
                     self._steps[step].heard_at = now
                 elif report.lease is not None:  # It was started before a fork.
                     self._start(step, report.lease, now)
-            case ReportPart(step) if step in self._steps:
+            case ReportPart(step) | Log(step=step) if step in self._steps:
                 self._steps[step].heard_at = now
             case Complete(step) | Skip(step):
                 self.forget(step)

@@ -20,6 +20,7 @@ from progress_sse.client.reports import (
     Create,
     Describe,
     Finish,
+    Log,
     Plan,
     SessionReport,
     Skip,
@@ -30,7 +31,9 @@ from progress_sse.client.reports import (
     is_normal_exit,
     step_ref,
 )
+from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition
 
 
@@ -56,6 +59,10 @@ class SessionReports(ABC):
     @abstractmethod
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
+
+    @abstractmethod
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Queue the lines that `prepare` reads, and keep errors of that from the job."""
 
     def skip(self, number: StepRef, message: str = "") -> None:
         """Count a step as done that is not needed: one that was never started, or has failed."""
@@ -157,6 +164,10 @@ class SessionReports(ABC):
 
     def _breaking_off(self, step: StepRef, error: BaseException) -> Callable[[], Complete]:
         return partial(self._broken_off, step, error_text(error), conclusion_of(error))
+
+    def _logged(self, text: object, level: LogLevel) -> Log:
+        is_known = self._creation is not None
+        return Log(log_lines(text, level), lease=self.lease if is_known else self.own_steps.session_lease(self.lease))
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 

@@ -12,6 +12,8 @@ from progress_sse.client.reports import (
     Complete,
     Conclusion,
     Latest,
+    Log,
+    LogLine,
     ReportPart,
     Start,
     StepRef,
@@ -22,6 +24,8 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
+from progress_sse.client.waiting_lines import log_lines
+from progress_sse.core.log_lines import LogLevel
 
 
 class StepReports:
@@ -119,6 +123,18 @@ class StepReports:
             )
         )
 
+    def log(self, text: object, level: LogLevel = "info") -> None:
+        """Add a text to the log of the session, as of this step; from any thread.
+
+        All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
+        reports, and none that is refused or left out counts as lost.
+
+        Args:
+            text: The text.
+            level: How important it is.
+        """
+        self.reporter.put_log(lambda: self._logged(step_ref(self.number), log_lines(text, level)))
+
     def complete(self, message: str | None = None) -> None:
         """Report success. Leaving the block does that."""
         self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message)))
@@ -162,6 +178,9 @@ class StepReports:
         self._latest.step = step
         self._latest.lease = self._lease_of(step)
         return self._latest
+
+    def _logged(self, step: StepRef, lines: tuple[LogLine, ...]) -> Log:
+        return Log(lines, step, lease=self._lease_of(step))
 
     def _completed(
         self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None

@@ -1,6 +1,6 @@
 """The attempts at steps that a later attempt has replaced. Pure."""
 
-from progress_sse.client.reports import Latest, Queueable, StepRef, StepReport
+from progress_sse.client.reports import Latest, Log, Queueable, StepRef, StepReport
 
 
 class SupersededAttempts:
@@ -8,17 +8,17 @@ class SupersededAttempts:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._attempts: dict[tuple[StepRef, str], None] = {}
+        self._attempts: dict[tuple[StepRef | None, str], None] = {}
 
-    def add(self, report: StepReport) -> None:
-        """Record that a later attempt has the step of a report."""
+    def add(self, report: StepReport | Log) -> None:
+        """Record that a later attempt has the step of a report, or where lines are of none, the session."""
         assert report.lease is not None
         report.lease.attempt.is_superseded = True
         self._attempts[report.step, report.lease.attempt_id] = None
 
     def __contains__(self, report: Queueable) -> bool:
         """Return whether a report is of such an attempt."""
-        if not self._attempts or report.lease is None or not isinstance(report, StepReport | Latest):
+        if not self._attempts or report.lease is None or not isinstance(report, StepReport | Latest | Log):
             return False
         return (report.step, report.lease.attempt_id) in self._attempts
 

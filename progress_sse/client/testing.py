@@ -32,6 +32,8 @@ from progress_sse.client.reports import (
     Describe,
     Finish,
     Latest,
+    Log,
+    LogLine,
     Plan,
     Queueable,
     Report,
@@ -48,6 +50,8 @@ __all__ = [
     "Create",
     "Describe",
     "Finish",
+    "Log",
+    "LogLine",
     "Plan",
     "Recorder",
     "Report",
@@ -134,6 +138,11 @@ class _Recording(NullSink):
         """Record a report."""
         self._waiting.append(prepare())
         self.begin()
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Record lines."""
+        lines = prepare()
+        self.put(lambda: lambda: lines)
 
     def learn(self, asked: AskedRequest) -> None:
         """Tell the job what is asked."""

@@ -3,6 +3,8 @@
 * **The creation** precedes everything, whichever thread reports first.
 * **Commands** (start, complete, and all others but advances) are queued, and sent in order; none is merged into
   another.
+* **Log lines** (``waiting_lines``) go with the commands that were made after them, and before each of those. Where they
+  are too many for one request, only the reports that may end the session wait for them.
 * **Advances** wait one per step, or one per part of a step. A newer one replaces an older one, or the progress is read
   only when it is sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its
   start. If its step has meanwhile ended or restarted, it is not sent, since no page would show it.
@@ -12,79 +14,53 @@ of these touches shared state by single calls into C only. All other methods bel
 sends, except that any thread may drop reports.
 """
 
+import itertools
 import math
-import uuid
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
+from progress_sse._internal.backoff import chance_of_system
+from progress_sse.client.operation import Operation
 from progress_sse.client.reports import (
     Advance,
+    Complete,
     Create,
     Finish,
     Lane,
     Latest,
+    Log,
     Queueable,
-    Report,
     ReportPart,
+    Skip,
     StepRef,
     StepReport,
 )
+from progress_sse.client.waiting_lines import RequestRoom, WaitingLines
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
-
-MAX_AGE_MS: Final = 86_400_000
-"""The longest time since a report was made that a server is told."""
-
-
-@dataclass(slots=True)
-class Operation:
-    """A report to send.
-
-    Attributes:
-        report: The report.
-        key: Its idempotency key.
-        made_at: When the job made it; `None` if the server is not told.
-        failing_since: When it first failed by an answer that it may have caused; `None` before.
-    """
-
-    report: Report
-    key: str = field(default_factory=lambda: str(uuid.uuid4()))
-    made_at: float | None = None
-    failing_since: float | None = None
-
-    @property
-    def is_from_job(self) -> bool:
-        """Whether the job made the report; a creation after a loss is the client's own."""
-        return not isinstance(self.report, Create) or self.report.replace
-
-    @property
-    def step(self) -> StepRef | None:
-        """The step that the report is about, if it is about one."""
-        return self.report.step if isinstance(self.report, StepReport) else None
-
-    @property
-    def lane(self) -> Lane | None:
-        """The step or the part that the report is about, if it is about one."""
-        return (self.report.step, self.report.part) if isinstance(self.report, ReportPart) else self.step
-
-    def age_ms(self, now: float) -> int:
-        """Return how many milliseconds ago the job made it."""
-        return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGE_MS)
 
 
 class WaitingReports:
     """The reports that wait to be sent; see the module."""
 
-    def __init__(self, creation: Operation | None = None, *, tells_age: bool = False) -> None:
+    def __init__(
+        self,
+        creation: Operation | None = None,
+        *,
+        tells_age: bool = False,
+        chance: Callable[[], float] = chance_of_system,
+    ) -> None:
         """Begin with only the `creation`, which precedes the first report.
 
         `tells_age` says whether the server is told how long ago each report was made.
         """
         self._tells_age = tells_age
+        self._chance = chance
+        self._numbers = itertools.count(1)
+        self.lines = WaitingLines(self._numbers, chance)
         self._creation = self._first_creation = creation
         self._has_begun = False
         self._commands: deque[Operation] = deque()
@@ -123,7 +99,9 @@ class WaitingReports:
             else:
                 self._advances[report.step] = report
         else:
-            self._commands.append(Operation(report, made_at=now if self._tells_age else None))
+            self.lines.settle()
+            made_at = now if self._tells_age else None
+            self._commands.append(Operation(report, made_at=made_at, number=next(self._numbers)))
             if isinstance(report, ReportPart):
                 self._advances.pop((report.step, report.part), None)
             elif isinstance(report, StepReport):
@@ -140,24 +118,41 @@ class WaitingReports:
     def next_at(self) -> float:
         """Return when the next report may be sent; infinity if none waits."""
         if len(self) == 0:
-            return math.inf
+            return self.lines.next_at()
         if self.command_count > 0:
             return -math.inf
-        return min((self._paced.get(lane, -math.inf) for lane in list(self._advances)), default=math.inf)
+        return min((self.lines.next_at(), *self._next_advances()))
+
+    def _next_advances(self) -> list[float]:
+        return [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
 
     def take_next(self, most: int, now: float) -> list[Operation]:
-        """Take out the reports to send together now: at most so many commands, or else an advance."""
-        return self._take_commands(most) or self._take_advance(now)
+        """Take out the reports to send together now: at most so many commands, or else an advance; and log lines."""
+        commands = self._take_commands(max(1, most), now)
+        if commands:
+            return commands
+        is_turn_of_lines = most <= 1 and self.lines.next_at() <= now  # They are rarer than advances.
+        advance = [] if is_turn_of_lines else self._take_advance(now)
+        if len(advance) == max(1, most) or self.lines.next_at() > now:
+            return advance
+        return advance + self.lines.take(max(1, most) - len(advance), RequestRoom(), now)
 
-    def _take_commands(self, most: int) -> list[Operation]:
+    def _take_commands(self, most: int, now: float) -> list[Operation]:
         # A creation goes alone, since its request has another form.
         if self._creation:
             creation, self._creation = self._creation, None
             return [creation]
         taken: list[Operation] = []
+        room = RequestRoom()
         with suppress(IndexError):  # Another thread may drop some; see `drop_oldest`.
-            while len(taken) < max(1, most):
-                taken.append(self._commands.popleft())
+            while len(taken) < most:
+                command = self._commands.popleft()
+                waits = isinstance(command.report, Complete | Finish | ReportPart | Skip)
+                taken += self.lines.take(most - len(taken) - (not waits), room, now, command.number)
+                if len(taken) == most or (waits and self.lines.are_due(command.number, now)):
+                    self._commands.appendleft(command)
+                    break
+                taken.append(command)
         for operation in taken:
             self._paced.pop(operation.lane, None)
         return taken
@@ -182,6 +177,8 @@ class WaitingReports:
                 self._creation = operation
             elif isinstance(operation.report, Advance):
                 self._put_back_advance(operation)
+            elif isinstance(operation.report, Log):
+                self.lines.put_back(operation)
             else:
                 self._commands.appendleft(operation)
 
@@ -218,6 +215,7 @@ class WaitingReports:
 
     def drop_all(self) -> int:
         """Drop all reports, and return how many of them the job made."""
+        self.lines.drop_all()
         creation, self._creation = self._creation, None
         count = int(self._has_begun and creation is not None and creation.is_from_job)
         count += self.drop_advances()
@@ -237,4 +235,4 @@ class WaitingReports:
         creation = self._first_creation
         if creation is not None and not self._has_begun:
             creation = Operation(creation.report)
-        return WaitingReports(creation, tells_age=self._tells_age)
+        return WaitingReports(creation, tells_age=self._tells_age, chance=self._chance)

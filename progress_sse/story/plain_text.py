@@ -12,7 +12,7 @@ _UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202
 
 def plain(text: str) -> str:
     """Return the text as a terminal would show it in the end, in lines, without colours."""
-    return _UNFIT.sub("", "\n".join(map(_left_of, _ESCAPES.sub("", text).split("\n"))))
+    return _UNFIT.sub("", "\n".join(map(final_state, _ESCAPES.sub("", text).split("\n"))))
 
 
 def one_line(text: str) -> str:
@@ -20,6 +20,6 @@ def one_line(text: str) -> str:
     return " ".join(plain(text).split("\n"))
 
 
-def _left_of(line: str) -> str:
+def final_state(line: str) -> str:
     """Return the final state of a line on a terminal: a progress bar overwrites its earlier states."""
     return line.rstrip("\r").rpartition("\r")[2]

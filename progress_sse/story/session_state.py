@@ -90,7 +90,8 @@ def _or_null(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or fits(value)
 
 
-def _is_time(value: Any) -> bool:
+def is_time(value: Any) -> bool:
+    """Return whether the value is a time stamp that every system can write in its own time zone."""
     try:
         time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -171,8 +172,8 @@ _STEP: Final = {
 _STEP_DETAILS: Final = {"estimated_ms": _is_count}
 _NO_STEP: Final = {"step": 0, "name": "", "status": "pending", "elapsed_ms": 0, "timeout_ms": None}
 _STARTED: Final = {
-    "started_at": _is_time,
-    "completed_at": _or_null(_is_time),
+    "started_at": is_time,
+    "completed_at": _or_null(is_time),
     "message": is_text,
     "error": is_text,
 }
@@ -183,9 +184,9 @@ _STARTED_DETAILS: Final = {
     "parts": _are_parts,
 }
 _TIME: Final = {"percentage": _is_count, "finish_at": _or_null(_is_end), "basis": is_text}
-_END: Final = {"p50": _is_time, "p90": _is_time}
+_END: Final = {"p50": is_time, "p90": is_time}
 _PROGRESS: Final = {"current": _is_count, "total": _or_null(_is_count)}
-_LIVENESS: Final = {"state": is_text, "since": _is_time}
+_LIVENESS: Final = {"state": is_text, "since": is_time}
 _PARTS: Final = {
     "total": _or_null(_is_count),
     "running": _is_count,

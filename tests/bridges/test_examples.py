@@ -33,6 +33,8 @@ def test_bars_and_records_are_shown(serve: Serve, tmp_path: Path) -> None:
     shown = session(server, "photos")
     assert shown["status"] == "completed"
     assert [step["message"] for step in shown["steps"]] == ["8000 photos found", "Resizing", "Publishing"]
+    log = httpx.get(server.url + session_path("photos", "log")).json()
+    assert [(line["step"], line["text"]) for line in log["lines"]] == [(1, "8000 photos found")]
 
 
 def test_a_queue_without_a_bridge_needs_a_block_only(recorder: Recorder) -> None:

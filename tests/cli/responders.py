@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from progress_sse.cli.follower import Follower
 from progress_sse.cli.observer import Connection
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes
 
@@ -35,6 +36,12 @@ class Recorder:
         self.connections: list[Connection] = []
         self.ticks = 0
         self.usual: list[UsualTimes] = []
+        self.lines: list[str] = []
+        self.missed: list[int] = []
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        self.lines += [line.text for line in lines]
+        self.missed.append(missed)
 
     def show(self, state: SessionState) -> None:
         self.states.append(state)

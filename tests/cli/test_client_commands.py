@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from progress_sse.cli.copied_streams import Tail
 from progress_sse.cli.main import main
-from progress_sse.cli.run_command import Tail
 from progress_sse.story.plain_text import plain
 
 

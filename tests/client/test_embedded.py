@@ -36,6 +36,7 @@ from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Record, StorageLimits
+from progress_sse.wire.log_lines_json import decode_line
 from tests.client.shells import Shell
 from tests.harness.serving import eventually
 
@@ -318,3 +319,22 @@ async def test_a_job_that_was_cancelled_before_it_began_is_told_so(shell: Shell,
     session = await store.get_session("a")
     assert session is not None
     assert session.current_step == 0
+
+
+async def test_lines_go_to_the_log_of_the_store(shell: Shell, store: ProgressStore) -> None:
+    """In order, and of their steps; an age is that of each line."""
+
+    def write(progress: Reporter) -> None:
+        progress.log("before")
+        with progress.step(1) as step:
+            step.log("one\ntwo", level="error")
+
+    await shell.run(write, shell.progress("a", steps=["One"], transport=transport(shell, store)))
+    stored = await store.read_lines("a")
+    assert stored is not None
+    lines = [decode_line(line.data) for line in stored.lines]
+    assert [(line.step, line.level, line.text) for line in lines] == [
+        (None, "info", "before"),
+        (1, "error", "one"),
+        (1, "error", "two"),
+    ]

@@ -117,3 +117,26 @@ async def test_what_the_server_does_not_know_is_lost_and_logged_once(
     assert progress.lost == 5, "the skip, both reports by name, the description and the end"
     [line] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "was refused: 422" in line
+
+
+@pytest.mark.guarantee(73)
+async def test_lines_are_offered_once_and_cost_nothing(
+    server: Server, shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server keeps no log; the job reports as before, and nothing counts as lost."""
+    caplog.set_level(logging.INFO, "progress_sse.client")
+    progress = shell.progress("nightly", steps=["One", "Two"], url=server.url)
+
+    def work(progress: Reporter) -> None:
+        for number in (1, 2):
+            with progress.step(number) as step:
+                step.log("a line")
+
+    await shell.run(work, progress)
+    assert await shell.flush(progress, 20)
+    await shell.close(progress)
+    assert await steps(server) == [("One", "success"), ("Two", "success")]
+    assert progress.lost == 0
+    told = [record.getMessage() for record in caplog.records if "log lines" in record.getMessage()]
+    assert len(told) == 1
+    assert "as the server keeps none" in told[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from progress_sse.cli.follower import follow
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes
 from tests.conftest import Serve
@@ -55,6 +56,12 @@ class Recorder:
         self.states: list[SessionState] = []
         self.connections: list[Connection] = []
         self.ahead_s: list[float] = []
+        self.lines: list[str] = []
+        self.missed = 0
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        self.lines += [line.text for line in lines]
+        self.missed += missed
 
     def show(self, state: SessionState) -> None:
         self.states.append(state)
@@ -77,10 +84,12 @@ class Recorder:
 
 
 @contextlib.asynccontextmanager
-async def followed(port: int, token: str | None = None) -> AsyncIterator[tuple[Recorder, asyncio.Task[SessionState]]]:
+async def followed(
+    port: int, token: str | None = None, *, has_log: bool = False
+) -> AsyncIterator[tuple[Recorder, asyncio.Task[SessionState]]]:
     """Follow the session `s` at a port; return the record, and the task that ends with it."""
     recorder = Recorder()
-    task = asyncio.create_task(follow(Address(f"http://{HOST}:{port}", token), "s", recorder))
+    task = asyncio.create_task(follow(Address(f"http://{HOST}:{port}", token), "s", recorder, has_log=has_log))
     try:
         yield recorder, task
     finally:
@@ -130,6 +139,37 @@ async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkey
         await asyncio.wait_for(task, WAIT_S)
     shown = [(at, state["steps"][at - 1]["status"]) for state in recorder.states if (at := state["current_step"])]
     assert shown == [(n, status) for n in range(1, count + 1) for status in ("running", "success")]
+
+
+@pytest.mark.full
+@pytest.mark.guarantee("O")
+@pytest.mark.parametrize("answer", [b"", FULL, BAD_GATEWAY])
+async def test_every_line_of_the_log_is_shown_once(
+    serve: Serve, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over streams that break and a server that is killed, by events or by polls, up to the end of the session."""
+    monkeypatch.setattr(following, "FIRST_EVENT_S", 0.1)
+    server = serve(store="sqlite", retry_ms=10)
+    modes: list[Mode] = [Cut(2000), Reset(900), Answer("/events", answer), Cut(400), Pass()]
+    async with (
+        Worker.at(server) as worker,
+        ChaosProxy(server.port, modes * 3) as proxy,
+        followed(proxy.port, has_log=True) as (recorder, task),
+    ):
+        await worker.create("s", total_steps=1)
+        await worker.start("s", 1)
+        for batch in range(12):
+            lines = [f"{batch}.{number}" for number in range(50)]
+            assert (await worker.update("s", action="log", step=1, lines=lines)).status_code == 200
+            await until(lambda batch=batch: f"{batch}.0" in recorder.lines)  # type: ignore[misc]
+            proxy.cut()
+            if batch == 6:
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+        await worker.complete("s", 1)
+        await asyncio.wait_for(task, WAIT_S)
+    assert recorder.lines == [f"{batch}.{number}" for batch in range(12) for number in range(50)]
+    assert recorder.missed == 0
 
 
 @pytest.mark.protocol("P-8.12", "P-8.14")

@@ -18,6 +18,7 @@ import { Timeline } from "./timeline.js";
  * @property {boolean} hasSigns See `ItemOptions`.
  * @property {import("./step-item.js").ItemOptions["loadParts"]} loadParts
  * @property {import("./session-controls.js").SessionControls} controls
+ * @property {import("./session-log.js").SessionLog} log
  */
 
 /** What a session's state is, in all its parts; above them stands the session's head. */
@@ -28,17 +29,19 @@ export class SessionCard {
   #bar;
   #controls;
   #list;
+  #log;
   /** @type {Timeline | null} */
   #timeline;
 
   /** @param {Language} language @param {HTMLElement} root Of the session. @param {CardOptions} options */
   constructor(language, root, options) {
-    const { controls, loadParts, hasSigns } = options;
+    const { controls, loadParts, log, hasSigns } = options;
     this.headline = new SessionHeadline(language, options.heading);
     this.#links = new SessionLinks(language);
     this.#facts = new SessionFacts(language, root);
     this.#bar = new OverallBar(options.barName);
     this.#controls = controls;
+    this.#log = log;
     this.#list = new StepList(language, { loadParts, hasSigns });
     this.#timeline = options.hasTimeline ? new Timeline(language) : null;
     const [request, failure] = controls.elements;
@@ -52,8 +55,14 @@ export class SessionCard {
       this.#facts.note,
       failure,
       steps,
+      log.element,
     ];
     this.element = make("section", "card", ...parts, ...(this.#timeline ? [this.#timeline.element] : []));
+  }
+
+  /** Puts something under a step. @param {number} step @param {HTMLElement} element */
+  attach(step, element) {
+    this.#list.attach(step, element);
   }
 
   /**
@@ -73,6 +82,7 @@ export class SessionCard {
     this.#bar.show(state, isConnected ? now_ms : verified_ms);
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
+    this.#log.show(data);
     this.#timeline?.show(data.steps, now_ms, known.learned);
   }
 }

@@ -9,6 +9,7 @@ import { NextRunWatch } from "./next-run-watch.js";
 import { SessionCard } from "./session-card.js";
 import { SessionControls } from "./session-controls.js";
 import { SessionHead } from "./session-head.js";
+import { SessionLog } from "./session-log.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepTimes } from "./step-times.js";
@@ -49,6 +50,7 @@ export class SessionView {
   #language;
   #head;
   #controls;
+  #log;
   #card;
   #stepTimes;
   #news;
@@ -79,6 +81,12 @@ export class SessionView {
       onChange: () => this.#drawSoon(),
       onFocusLost: () => this.#card.headline.focus(),
     });
+    this.#log = new SessionLog(language, {
+      sessionId,
+      announce: options.announce,
+      attach: (step, panel) => this.#card.attach(step, panel),
+      onChange: () => this.#drawSoon(),
+    });
     this.#card = new SessionCard(language, this.element, {
       heading: options.heading,
       barName: this.#barName(),
@@ -87,6 +95,7 @@ export class SessionView {
       hasSigns,
       loadParts: (step) => this.#loadParts(step),
       controls: this.#controls,
+      log: this.#log,
     });
     this.#stepTimes = new StepTimes((known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
@@ -122,6 +131,7 @@ export class SessionView {
     });
     this.#tracker = tracker;
     this.#controls.start(tracker, signal);
+    this.#log.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -131,6 +141,11 @@ export class SessionView {
     void tracker.start();
     // Without a stream the tracker polls by itself. With one, the state that is here already comes a round trip sooner.
     if (this.#options.isPreloaded && "EventSource" in globalThis) void tracker.poll();
+  }
+
+  /** Opens the log, or closes it. */
+  toggleLog() {
+    this.#log.toggle();
   }
 
   /** Leaves only the element behind. */

@@ -73,6 +73,11 @@ export class StepItem {
     if (isChanged || step.status === "running") this.#showTimes(step, now_ms);
   }
 
+  /** @param {HTMLElement} element */
+  attach(element) {
+    this.#about.append(element);
+  }
+
   /** @param {Step} step */
   #showState(step) {
     const { conclusion = "", liveness, parts, attempt = 1 } = step.status === "pending" ? {} : step;

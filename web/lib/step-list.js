@@ -56,6 +56,11 @@ export class StepList {
     this.#head.show(steps);
   }
 
+  /** Puts something under a step. @param {number} step @param {HTMLElement} element */
+  attach(step, element) {
+    this.#items[step - 1]?.attach(element);
+  }
+
   #append() {
     const item = new StepItem(this.#language, this.#options);
     this.#items.push(item);

@@ -992,6 +992,174 @@ p.headline {
   font-weight: 600;
 }
 
+/* styles/log.css */
+.log {
+  --ansi-black: var(--quiet);
+  --ansi-red: var(--bad);
+  --ansi-green: var(--good);
+  --ansi-yellow: var(--warn);
+  --ansi-blue: light-dark(#1d56c9, #7fb0ff);
+  --ansi-magenta: light-dark(#9226a8, #e29bf0);
+  --ansi-cyan: light-dark(#0f6675, #5ad4e6);
+  --ansi-white: var(--text);
+  position: relative;
+  margin-top: 0.375rem;
+  font-size: 0.8125rem;
+}
+.card > .log {
+  margin-top: 1rem;
+}
+.steps-details:not([open]) ~ .log {
+  display: none;
+}
+.log-summary {
+  color: var(--quiet);
+  font-weight: 600;
+}
+.log-count {
+  font-weight: 400;
+}
+.log-tools {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.375rem 0.5rem;
+  align-items: center;
+  margin-top: 0.375rem;
+}
+.log-search {
+  flex: 1 1 8rem;
+  min-width: 0;
+  max-width: 16rem;
+  padding: 0.25rem 0.5rem;
+  border: 1px solid color-mix(in srgb, var(--quiet) 60%, var(--card));
+  border-radius: 0.5rem;
+  background: var(--card);
+  color: var(--text);
+  font: inherit;
+}
+.log-search::placeholder {
+  color: var(--quiet);
+  opacity: 1;
+}
+.log-search:focus-visible {
+  outline: 2px solid var(--accent);
+  outline-offset: 1px;
+}
+.log-found,
+.log-empty {
+  color: var(--quiet);
+}
+.log-found:empty {
+  position: absolute;
+}
+.log-empty {
+  margin-top: 0.375rem;
+}
+.log-rows {
+  max-height: 20rem;
+  margin-top: 0.375rem;
+  padding: 0.5rem 0;
+  overflow: auto;
+  overscroll-behavior: contain;
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  background: var(--code);
+  font: 0.75rem / 1.55 var(--mono);
+  scrollbar-width: thin;
+}
+.log-rows:focus-visible {
+  outline: 2px solid var(--accent);
+  outline-offset: 1px;
+}
+.log-line,
+.log-gap {
+  padding: 0 0.75rem;
+  contain: content;
+  overflow-wrap: anywhere;
+  white-space: pre-wrap;
+}
+.log-gap {
+  color: var(--quiet);
+  font-style: italic;
+}
+.log-line:hover {
+  background: color-mix(in srgb, var(--quiet) 10%, transparent);
+}
+.log-line[data-level=warning] {
+  box-shadow: inset 3px 0 var(--warn);
+}
+.log-line[data-level=error] {
+  background: color-mix(in srgb, var(--bad) 9%, transparent);
+  box-shadow: inset 3px 0 var(--bad);
+}
+.log-time {
+  color: var(--quiet);
+  user-select: none;
+}
+.log-level {
+  color: var(--quiet);
+  font-weight: 650;
+}
+[data-level=warning] > .log-level {
+  color: var(--warn);
+}
+[data-level=error] > .log-level {
+  color: var(--bad);
+}
+[data-level=debug] > .log-text {
+  color: var(--quiet);
+}
+.log-text {
+  unicode-bidi: isolate;
+}
+.log-text mark {
+  border-radius: 2px;
+  background: light-dark(#ffe08a, #6b5200);
+  color: light-dark(#18202c, #ffffff);
+}
+.log-end {
+  position: absolute;
+  right: 1rem;
+  bottom: 0.75rem;
+  box-shadow: var(--shadow);
+}
+.ansi-black {
+  color: var(--ansi-black);
+}
+.ansi-red {
+  color: var(--ansi-red);
+}
+.ansi-green {
+  color: var(--ansi-green);
+}
+.ansi-yellow {
+  color: var(--ansi-yellow);
+}
+.ansi-blue {
+  color: var(--ansi-blue);
+}
+.ansi-magenta {
+  color: var(--ansi-magenta);
+}
+.ansi-cyan {
+  color: var(--ansi-cyan);
+}
+.ansi-white {
+  color: var(--ansi-white);
+}
+.ansi-bold {
+  font-weight: 700;
+}
+.ansi-dim {
+  color: var(--quiet);
+}
+.ansi-italic {
+  font-style: italic;
+}
+.ansi-underline {
+  text-decoration: underline;
+}
+
 /* styles/timeline.css */
 .timeline {
   margin-top: 1.25rem;

@@ -304,7 +304,7 @@
       for (
         const type of
         /** @type {const} */
-        ["snapshot", "step", "session", "heartbeat", "end"]
+        ["snapshot", "step", "session", "heartbeat", "log", "end"]
       ) {
         source.addEventListener(type, (event) => {
           if (this.#isCurrent(source)) this.#receive(type, event);
@@ -345,7 +345,7 @@
       try {
         const data = JSON.parse(event.data);
         if (type === "heartbeat") this.#takeHeartbeat(data);
-        else this.#position = event.lastEventId;
+        else if (type !== "log") this.#position = event.lastEventId;
         this.#giveUpAfter(this.#patience_ms);
         this.#timers.set("quiet", this.#interval_ms + LATE_MS, () => this.#reportLate());
         const failure = this.#isLate ? HOPELESS : void 0;
@@ -483,6 +483,8 @@
     #wanted = /* @__PURE__ */ new Set();
     /** The sessions that the stream has, and those that it will be reopened with. @type {Set<string>} */
     #carried = /* @__PURE__ */ new Set();
+    /** Whether the stream brings the logs of its sessions, too. */
+    #hasLog = false;
     /** @type {Stream | null} */
     #stream = null;
     /**
@@ -496,9 +498,11 @@
       this.#onEvent = onEvent;
       this.#timers = new Timers(settings.timers);
     }
-    /** @param {string[]} sessions All that are wanted from now on. */
-    follow(sessions) {
+    /** @param {Wanted} wanted All that is wanted from now on. */
+    follow({ sessions, hasLog }) {
       this.#wanted = new Set(sessions);
+      const isOther = hasLog !== this.#hasLog;
+      this.#hasLog = hasLog;
       const kept = [...this.#carried].filter((id) => this.#wanted.has(id));
       if (!kept.length) this.#giveUp();
       const { data } = this.#state;
@@ -507,7 +511,7 @@
       const polled = joining.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
       for (const id of joining) this.#carried.add(id);
       if (this.#stream?.isWaiting) polled.push(...joining);
-      else if (joining.length) this.#openSoon();
+      else if (joining.length || isOther && this.#stream) this.#openSoon();
       if (polled.length) this.#publish({ type: "failure", sessions: polled, failure: HOPELESS });
     }
     /** Ends the wait of a stream that waits before it connects again. */
@@ -541,8 +545,9 @@
       if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forgetPosition();
       const [first, ...others] = [...this.#carried].map(encodeURIComponent);
       const { baseUrl, isByLink } = this.#settings;
-      if (isByLink) return `${baseUrl}/api/progress/${first}/events?heartbeat=event&${BY_LINK}`;
-      return others.length ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event` : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
+      const query = `heartbeat=event${this.#hasLog ? "&log=1" : ""}`;
+      if (isByLink) return `${baseUrl}/api/progress/${first}/events?${query}&${BY_LINK}`;
+      return others.length ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&${query}` : `${baseUrl}/api/progress/${first}/events?${query}`;
     }
     /** @param {string} id */
     #drop(id) {
@@ -560,7 +565,7 @@
       if (event.type === "end") {
         if (!sessions.every((id) => known.get(id)?.status === "completed")) return;
         this.#giveUp();
-        this.#timers.set("again", CATCH_UP_MS, () => this.follow([...this.#wanted]));
+        this.#timers.set("again", CATCH_UP_MS, () => this.follow({ sessions: [...this.#wanted], hasLog: this.#hasLog }));
       } else if (isFolded(event.type) && !known.has(event.data.session.session_id)) {
         this.restart();
       } else {
@@ -575,7 +580,7 @@
   };
 
   // src/tab-coordinator.js
-  var GROUP = "progress-sse 4";
+  var GROUP = "progress-sse 5";
   var ELECTION_MS = 200;
   var HANDOVER_MS = 100;
   var PING_MS = 3e3;
@@ -600,9 +605,9 @@
     #name;
     /** @type {BroadcastChannel | null} */
     #channel = null;
-    /** @type {string[]} */
-    #sessions = [];
-    /** The sessions of the other tabs. @type {Map<string, string[]>} */
+    /** @type {Wanted} */
+    #wanted = { sessions: [], hasLog: false };
+    /** What the other tabs want. @type {Map<string, Wanted>} */
     #others = /* @__PURE__ */ new Map();
     /** How often the stream has changed hands, as far as this tab knows. */
     #term = 0;
@@ -626,16 +631,17 @@
       this.#timers = new Timers(settings.timers);
       this.#name = [GROUP, settings.baseUrl, settings.withCredentials && "with credentials", settings.rights].filter(Boolean).join(" ");
     }
-    /** @param {string[]} sessions All that are wanted in this tab from now on. */
-    follow(sessions) {
+    /** @param {Wanted} wanted All that is wanted in this tab from now on. */
+    follow(wanted) {
+      const { sessions } = this.#wanted;
       if (!this.#stream) {
-        for (const id of sessions) if (!this.#sessions.includes(id)) this.#state.forget(id);
+        for (const id of wanted.sessions) if (!sessions.includes(id)) this.#state.forget(id);
       }
-      this.#sessions = sessions;
+      this.#wanted = wanted;
       if (this.#channel) this.#announce();
       else this.#join();
       if (!this.#timers.isSet("silence")) this.#timers.set("silence", QUIET_MS, () => this.#reportSilence());
-      this.#stream?.follow(this.#allSessions());
+      this.#stream?.follow(this.#wantedByAll());
     }
     /** Ends the wait of a stream that waits before it connects again, and asks whether the holder is still there. */
     retryNow() {
@@ -672,9 +678,9 @@
     #post(message) {
       this.#channel?.postMessage({ ...message, tab: this.#id, term: this.#term });
     }
-    /** Says which sessions this tab follows. The holder answers, and forgets tabs that have been silent for long. */
+    /** Says what this tab follows. The holder answers, and forgets tabs that have been silent for long. */
     #announce() {
-      this.#post({ kind: "follow", sessions: this.#sessions });
+      this.#post({ kind: "follow", wanted: this.#wanted });
       this.#timers.set("announce", ANNOUNCE_MS, () => this.#announce());
     }
     /** @param {number} [unanswered] */
@@ -692,11 +698,14 @@
     }
     /** Tells trackers that no stream works for their session yet, so that they poll. */
     #reportSilence() {
-      const sessions = this.#sessions.filter((id) => !this.#state.live.has(id));
+      const sessions = this.#wanted.sessions.filter((id) => !this.#state.live.has(id));
       this.#listener.onEvent({ type: "failure", sessions, failure: HOPELESS });
     }
-    #allSessions() {
-      return [...new Set([this.#sessions, ...this.#others.values()].flat())];
+    /** @returns {Wanted} */
+    #wantedByAll() {
+      const all = [this.#wanted, ...this.#others.values()];
+      const sessions = [...new Set(all.flatMap((each) => each.sessions))];
+      return { sessions, hasLog: all.some(({ hasLog }) => hasLog) };
     }
     // Becoming the holder
     #requestStream() {
@@ -737,14 +746,14 @@
       this.#term += 1;
       this.#holder = this.#id;
       this.#state.live.clear();
-      const sessions = this.#allSessions();
-      for (const id of [...this.#state.data.keys()]) if (!sessions.includes(id)) this.#state.forget(id);
+      const wanted = this.#wantedByAll();
+      for (const id of [...this.#state.data.keys()]) if (!wanted.sessions.includes(id)) this.#state.forget(id);
       this.#stream = new SharedStream(this.#settings, this.#state, (event) => {
         this.#post({ kind: "event", event });
         this.#listener.onEvent(event);
       });
       this.#postHold(this.#state);
-      this.#stream.follow(sessions);
+      this.#stream.follow(wanted);
     }
     #release() {
       this.#timers.clear("take");
@@ -765,14 +774,14 @@
       if (message.kind === "retry") this.#stream?.retryNow();
       if (message.kind === "restart") this.#stream?.restart();
     }
-    /** @param {{tab: string, sessions: string[]}} message */
-    #onFollow({ tab, sessions }) {
-      const isKnown = JSON.stringify(this.#others.get(tab)) === JSON.stringify(sessions);
-      this.#others.set(tab, sessions);
+    /** @param {{tab: string, wanted: Wanted}} message */
+    #onFollow({ tab, wanted }) {
+      const isKnown = JSON.stringify(this.#others.get(tab)?.sessions) === JSON.stringify(wanted.sessions);
+      this.#others.set(tab, wanted);
       this.#timers.set(`tab ${tab}`, TAB_EXPIRY_MS, () => this.#forgetTab(tab));
       if (!this.#stream) return;
       this.#postHold(isKnown ? void 0 : this.#state);
-      this.#stream.follow(this.#allSessions());
+      this.#stream.follow(this.#wantedByAll());
     }
     /** @param {string} tab */
     #onGone(tab) {
@@ -783,7 +792,7 @@
     /** @param {string} tab */
     #forgetTab(tab) {
       this.#others.delete(tab);
-      this.#stream?.follow(this.#allSessions());
+      this.#stream?.follow(this.#wantedByAll());
     }
     /** @param {{tab: string, term: number, state?: StreamState, ahead_ms: number}} message */
     #onHold({ tab, term, state, ahead_ms }) {
@@ -860,6 +869,10 @@
       if (this.#listeners.size) this.#request();
       else this.#end();
     }
+    /** A listener wants the log from now on, or no longer. */
+    changeWanted() {
+      if (this.#listeners.size) this.#request();
+    }
     restart() {
       this.#source.restart();
     }
@@ -883,7 +896,9 @@
       else this.#source.retryNow();
     }
     #request() {
-      if (!this.#isAway) this.#source.follow([...this.#listeners.keys()]);
+      if (this.#isAway) return;
+      const hasLog = [...this.#listeners.values()].some((each) => [...each].some(({ wantsLog }) => wantsLog));
+      this.#source.follow({ sessions: [...this.#listeners.keys()], hasLog });
     }
     /**
      * Hands over the data that is known already, if it is kept up to date.
@@ -910,9 +925,16 @@
     #isListening(id, listener) {
       return this.#listeners.get(id)?.has(listener) ?? false;
     }
+    /** @param {import("./log-follower.js").LogPage & {session_id: string}} page */
+    #handOnLog(page) {
+      for (const listener of [...this.#listeners.get(page.session_id) ?? []]) {
+        if (listener.wantsLog) listener.onLog(page);
+      }
+    }
     /** @param {SharedEvent} event */
     #receive(event) {
       if (event.type === "heartbeat") serverClock.add(Date.parse(event.data.now) - Date.now());
+      if (event.type === "log") this.#handOnLog(event.data);
       const changed = changedSession(event);
       const isCaughtUp = event.type === "heartbeat" && !event.isFirst;
       const since_ms = event.type === "snapshot" && event.since_ms || 0;
@@ -921,6 +943,97 @@
         const notification = { data, since_ms, isChange: isFolded(event.type), failure: event.failure };
         for (const listener of [...this.#listeners.get(id) ?? []]) this.#notify(id, listener, notification);
       }
+    }
+  };
+
+  // src/log-follower.js
+  var PAGE_LINES = 1e3;
+  var RETRY_MS = 2e3;
+  var LogFollower = class {
+    #load;
+    #onLines;
+    #timers;
+    #life = "";
+    /** The number of the newest line that was handed on. */
+    #last = 0;
+    #isLoading = false;
+    /** Something came while lines were being loaded. */
+    #isBehind = false;
+    #isStopped = false;
+    /**
+     * @param {object} setup
+     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer.
+     * @param {(update: LogUpdate) => void} setup.onLines
+     * @param {import("../lib/wire.js").Timers} setup.timers
+     */
+    constructor({ load, onLines, timers }) {
+      this.#load = load;
+      this.#onLines = onLines;
+      this.#timers = new Timers(timers);
+    }
+    stop() {
+      this.#isStopped = true;
+      this.#timers.clearAll();
+    }
+    /** The session has no log, or no longer has it. */
+    forget() {
+      if (!this.#life) return;
+      this.#life = "";
+      this.#last = 0;
+      this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+    }
+    /** @param {LogPage} page From a stream. */
+    add(page) {
+      const { life, lines, first } = page;
+      const [next] = lines.filter(({ n }) => n > this.#last);
+      const follows = next !== void 0 && (next.n === this.#last + 1 || next.n === first);
+      if (life !== this.#life || this.#isLoading || next && !follows) void this.sync();
+      else this.#handOn(page);
+    }
+    /** Loads what may be missing. Never rejects. */
+    async sync() {
+      this.#isBehind = true;
+      if (this.#isLoading || this.#isStopped) return;
+      this.#isLoading = true;
+      this.#timers.clear("again");
+      try {
+        while (this.#isBehind && !this.#isStopped) {
+          this.#isBehind = false;
+          this.#take(await this.#load(this.#last));
+        }
+      } catch {
+        if (!this.#isStopped) this.#timers.set("again", RETRY_MS, () => void this.sync());
+      } finally {
+        this.#isLoading = false;
+      }
+    }
+    /** @param {LogPage} page As it was loaded. */
+    #take(page) {
+      if (this.#isStopped) return;
+      const isOther = page.life !== this.#life;
+      if (isOther && this.#last > 0) {
+        this.#begin(page.life);
+        this.#isBehind = true;
+        return;
+      }
+      if (isOther) this.#begin(page.life);
+      this.#handOn(page);
+      if (page.lines.length >= PAGE_LINES) this.#isBehind = true;
+    }
+    /** @param {string} life */
+    #begin(life) {
+      this.#life = life;
+      this.#last = 0;
+      this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+    }
+    /** @param {LogPage} page */
+    #handOn({ life, lines }) {
+      const added = lines.filter(({ n }) => n > this.#last);
+      const [next] = added;
+      if (!next) return;
+      const missed = next.n - this.#last - 1;
+      this.#last = added.at(-1)?.n ?? this.#last;
+      this.#onLines({ life, isNew: false, lines: added, missed });
     }
   };
 
@@ -1159,6 +1272,16 @@
       return this.#definitions(`${this.#baseUrl}/api/steps`, signal);
     }
     /**
+     * @param {number} after The number of the newest known line.
+     * @param {AbortSignal} [signal]
+     * @returns {Promise<import("./log-follower.js").LogPage>}
+     */
+    async log(after, signal) {
+      const answer = await this.#request(`${this.#url()}/log?after=${after}&limit=${PAGE_LINES}`, {}, signal);
+      if (!Array.isArray(answer.body?.lines)) throw new RequestError(answer);
+      return answer.body;
+    }
+    /**
      * @param {string} url
      * @param {AbortSignal} [signal]
      * @returns {Promise<StepDefinition[]>}
@@ -1269,6 +1392,7 @@
     #stopOnError;
     #signal;
     #timers;
+    #pageTimers;
     #poller;
     #api;
     /** Null if the tracker does not stream. @type {StreamSettings | null} */
@@ -1282,8 +1406,14 @@
     #listener = {
       onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
       onAlive: () => this.#goLive(),
-      onFailure: (failure) => this.#onFailure(failure)
+      onFailure: (failure) => this.#onFailure(failure),
+      onLog: (page) => {
+        for (const log of this.#logs) log.add(page);
+      },
+      wantsLog: false
     };
+    /** Those who follow the log. @type {Set<LogFollower>} */
+    #logs = /* @__PURE__ */ new Set();
     /** Aborted when the tracker stops; each run has its own. */
     #stopping = new AbortController();
     #firstUpdate = Promise.resolve();
@@ -1324,6 +1454,7 @@
       this.#transport = transport;
       this.#signal = signal;
       this.#timers = new Timers(timers);
+      this.#pageTimers = timers;
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
@@ -1415,6 +1546,30 @@
     parts(step, { signal } = {}) {
       return this.#api.parts(step, signal);
     }
+    /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
+    followLog(onLines, { signal } = {}) {
+      if (signal?.aborted) return;
+      const load = (after) => this.#api.log(after, signal);
+      const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
+      this.#logs.add(log);
+      signal?.addEventListener("abort", () => {
+        log.stop();
+        this.#logs.delete(log);
+        this.#wantLog();
+      });
+      this.#wantLog();
+      if (this.#data?.log) void log.sync();
+    }
+    #wantLog() {
+      const wantsLog = this.#logs.size > 0;
+      if (this.#listener.wantsLog === wantsLog) return;
+      this.#listener.wantsLog = wantsLog;
+      this.#hub?.changeWanted();
+    }
+    /** Between the polls of a page without a stream, and at the end of one, lines may have come. */
+    #syncLogs() {
+      for (const log of this.#logs) if (this.#data?.log) void log.sync();
+    }
     /** @param {{signal?: AbortSignal}} [options] */
     steps({ signal } = {}) {
       return this.#api.steps(signal);
@@ -1500,7 +1655,9 @@
     async #pollInTurn(signal) {
       const { outcome } = await this.#pollOnce(signal);
       const isAnswered = outcome === "applied" || outcome === "unchanged";
-      if (!signal.aborted) this.#enter(isAnswered ? "polling" : "reconnecting");
+      if (signal.aborted) return;
+      if (isAnswered) this.#syncLogs();
+      this.#enter(isAnswered ? "polling" : "reconnecting");
     }
     /**
      * @param {AbortSignal} signal
@@ -1578,8 +1735,10 @@
     /** @param {Progress} data */
     #apply(data) {
       const { signal } = this.#stopping;
-      const before = this.#data?.status;
+      const { status: before, log: hadLog } = this.#data ?? {};
       this.#data = data;
+      if (!data.log) for (const log of this.#logs) log.forget();
+      else if (!hadLog || data.status !== before) this.#syncLogs();
       this.#update(data);
       if (signal.aborted || data.status === before) return;
       if (data.status === "completed") this.#finish("onComplete", data);

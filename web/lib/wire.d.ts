@@ -105,6 +105,32 @@ export interface SessionDetails {
   log?: true;
 }
 
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** A line of a session's log. */
+export interface LogLine {
+  /** Counted from 1 within the `life` of the log. */
+  n: number;
+  /** When it was written. */
+  at: string;
+  /** The step that it is of; null is the session. */
+  step: number | null;
+  level: LogLevel;
+  /** Without line ends; it may have any other character, those of terminals included. */
+  text: string;
+}
+
+/** Lines of a session's log, of which each comes once, in order. */
+export interface LogUpdate {
+  /** The log begins anew with another one; "" without a log. */
+  life: string;
+  /** All lines before are to be forgotten; none come along. */
+  isNew: boolean;
+  lines: LogLine[];
+  /** How many lines before the first of these are not kept any more. */
+  missed: number;
+}
+
 /** How far a session is by time, and when it will end. */
 export interface SessionTime {
   /** Whole percent; 100 only once the session is `completed`. */
@@ -278,6 +304,12 @@ export interface ProgressTracker extends EventTarget {
   mayRequest(options?: { signal?: AbortSignal }): Promise<boolean>;
   /** All parts of a step, in the order of their first reports. Rejects with a `RequestError`. */
   parts(step: number, options?: { signal?: AbortSignal }): Promise<Part[]>;
+  /**
+   * Follows the log of the session until `signal` is aborted: first all lines that are kept, then each as it comes. It
+   * comes by the stream while that works, and else with the polls; after the end of the session all lines are there. The
+   * server sends no lines to pages that do not ask for them.
+   */
+  followLog(onLines: (update: LogUpdate) => void, options?: { signal?: AbortSignal }): void;
   /** The session's steps, and what was learned of them from earlier runs. Rejects with a `RequestError`. */
   steps(options?: { signal?: AbortSignal }): Promise<StepDefinition[]>;
   /** The steps of sessions that bring none of their own. Rejects with a `RequestError`. */

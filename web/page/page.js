@@ -101,6 +101,10 @@ function onDenied() {
   else tokenForm.ask();
 }
 
+function toggleLogs() {
+  for (const view of views) view.toggleLog();
+}
+
 function startAgain() {
   // A screen reader does not announce that the form has gone.
   announcer.say(language.text("connecting"));
@@ -131,6 +135,7 @@ const shortcuts = new Shortcuts([
   { key: "j", text: "keys_next", run: () => moveToStep(1) },
   { key: "k", text: "keys_previous", run: () => moveToStep(-1) },
   { key: "f", text: "keys_failed", run: moveToFailed },
+  { key: "l", text: "keys_log", run: () => toggleLogs() },
   { key: "c", text: "keys_link", run: () => void copyLink.copy() },
   { key: "?", text: "keys_help", run: () => help.open() },
 ]);

@@ -72,6 +72,11 @@ export class Hub {
     else this.#end();
   }
 
+  /** A listener wants the log from now on, or no longer. */
+  changeWanted() {
+    if (this.#listeners.size) this.#request();
+  }
+
   restart() {
     this.#source.restart();
   }
@@ -100,7 +105,9 @@ export class Hub {
   }
 
   #request() {
-    if (!this.#isAway) this.#source.follow([...this.#listeners.keys()]);
+    if (this.#isAway) return;
+    const hasLog = [...this.#listeners.values()].some((each) => [...each].some(({ wantsLog }) => wantsLog));
+    this.#source.follow({ sessions: [...this.#listeners.keys()], hasLog });
   }
 
   /**
@@ -131,9 +138,17 @@ export class Hub {
     return this.#listeners.get(id)?.has(listener) ?? false;
   }
 
+  /** @param {import("./log-follower.js").LogPage & {session_id: string}} page */
+  #handOnLog(page) {
+    for (const listener of [...(this.#listeners.get(page.session_id) ?? [])]) {
+      if (listener.wantsLog) listener.onLog(page);
+    }
+  }
+
   /** @param {SharedEvent} event */
   #receive(event) {
     if (event.type === "heartbeat") serverClock.add(Date.parse(event.data.now) - Date.now());
+    if (event.type === "log") this.#handOnLog(event.data);
     const changed = changedSession(event);
     const isCaughtUp = event.type === "heartbeat" && !event.isFirst;
     const since_ms = (event.type === "snapshot" && event.since_ms) || 0;

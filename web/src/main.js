@@ -10,7 +10,8 @@
  *   SharedStream     follows all wanted sessions by one stream;
  *   TabCoordinator   does the same once for all tabs: one of them holds the SharedStream, the others listen to it;
  *   Hub              is shared by the trackers of a page: a TabCoordinator, or a SharedStream alone;
- *   SessionApi       asks the worker, and gets a step's parts and what steps usually take;
+ *   LogFollower      hands on each line of a session's log once, in order;
+ *   SessionApi       asks the worker, and gets a step's parts, lines of the log, and what steps usually take;
  *   Poller           polls once or at intervals, and knows nothing of streams;
  *   ProgressTracker  chooses between stream and polls, never lets the page go back, and calls its callbacks.
  */

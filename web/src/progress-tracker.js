@@ -2,6 +2,7 @@ import { absoluteUrl, baseUrlOfScript } from "./base-url.js";
 import { fetchByLink, rightsOfLink } from "./by-link.js";
 import { fold } from "./fold.js";
 import { Hub } from "./hub.js";
+import { LogFollower } from "./log-follower.js";
 import { onReturn } from "./page-events.js";
 import { Poller } from "./poller.js";
 import { serverClock } from "./server-clock.js";
@@ -54,6 +55,7 @@ export class ProgressTracker extends EventTarget {
   #stopOnError;
   #signal;
   #timers;
+  #pageTimers;
   #poller;
   #api;
   /** Null if the tracker does not stream. @type {StreamSettings | null} */
@@ -68,7 +70,13 @@ export class ProgressTracker extends EventTarget {
     onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
     onAlive: () => this.#goLive(),
     onFailure: (failure) => this.#onFailure(failure),
+    onLog: (page) => {
+      for (const log of this.#logs) log.add(page);
+    },
+    wantsLog: false,
   };
+  /** Those who follow the log. @type {Set<LogFollower>} */
+  #logs = new Set();
   /** Aborted when the tracker stops; each run has its own. */
   #stopping = new AbortController();
   #firstUpdate = Promise.resolve();
@@ -109,6 +117,7 @@ export class ProgressTracker extends EventTarget {
     this.#transport = transport;
     this.#signal = signal;
     this.#timers = new Timers(timers);
+    this.#pageTimers = timers;
     this.#finished = this.#promiseFinish();
 
     // Pages may set `sessionId` before they start.
@@ -217,6 +226,33 @@ export class ProgressTracker extends EventTarget {
     return this.#api.parts(step, signal);
   }
 
+  /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
+  followLog(onLines, { signal } = {}) {
+    if (signal?.aborted) return;
+    const load = (/** @type {number} */ after) => this.#api.log(after, signal);
+    const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
+    this.#logs.add(log);
+    signal?.addEventListener("abort", () => {
+      log.stop();
+      this.#logs.delete(log);
+      this.#wantLog();
+    });
+    this.#wantLog();
+    if (this.#data?.log) void log.sync();
+  }
+
+  #wantLog() {
+    const wantsLog = this.#logs.size > 0;
+    if (this.#listener.wantsLog === wantsLog) return;
+    this.#listener.wantsLog = wantsLog;
+    this.#hub?.changeWanted();
+  }
+
+  /** Between the polls of a page without a stream, and at the end of one, lines may have come. */
+  #syncLogs() {
+    for (const log of this.#logs) if (this.#data?.log) void log.sync();
+  }
+
   /** @param {{signal?: AbortSignal}} [options] */
   steps({ signal } = {}) {
     return this.#api.steps(signal);
@@ -317,7 +353,9 @@ export class ProgressTracker extends EventTarget {
   async #pollInTurn(signal) {
     const { outcome } = await this.#pollOnce(signal);
     const isAnswered = outcome === "applied" || outcome === "unchanged";
-    if (!signal.aborted) this.#enter(isAnswered ? "polling" : "reconnecting");
+    if (signal.aborted) return;
+    if (isAnswered) this.#syncLogs();
+    this.#enter(isAnswered ? "polling" : "reconnecting");
   }
 
   /**
@@ -407,8 +445,10 @@ export class ProgressTracker extends EventTarget {
   /** @param {Progress} data */
   #apply(data) {
     const { signal } = this.#stopping;
-    const before = this.#data?.status;
+    const { status: before, log: hadLog } = this.#data ?? {};
     this.#data = data;
+    if (!data.log) for (const log of this.#logs) log.forget();
+    else if (!hadLog || data.status !== before) this.#syncLogs();
     this.#update(data);
     if (signal.aborted || data.status === before) return;
     if (data.status === "completed") this.#finish("onComplete", data);

@@ -1,3 +1,4 @@
+import { PAGE_LINES } from "./log-follower.js";
 import { Timers } from "./timers.js";
 import { fetchWithToken } from "./tokens.js";
 
@@ -106,6 +107,17 @@ export class SessionApi {
   /** The server's own steps. @param {AbortSignal} [signal] */
   serverSteps(signal) {
     return this.#definitions(`${this.#baseUrl}/api/steps`, signal);
+  }
+
+  /**
+   * @param {number} after The number of the newest known line.
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<import("./log-follower.js").LogPage>}
+   */
+  async log(after, signal) {
+    const answer = await this.#request(`${this.#url()}/log?after=${after}&limit=${PAGE_LINES}`, {}, signal);
+    if (!Array.isArray(answer.body?.lines)) throw new RequestError(answer);
+    return answer.body;
   }
 
   /**

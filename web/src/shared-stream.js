@@ -7,6 +7,7 @@ import { Timers } from "./timers.js";
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 /** @typedef {import("./types.js").StreamEvent} StreamEvent */
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
+/** @typedef {import("./types.js").Wanted} Wanted */
 
 /**
  * The server's `max_sessions_per_stream`. Further sessions are polled, since a second stream would take another of the
@@ -31,6 +32,8 @@ export class SharedStream {
   #wanted = new Set();
   /** The sessions that the stream has, and those that it will be reopened with. @type {Set<string>} */
   #carried = new Set();
+  /** Whether the stream brings the logs of its sessions, too. */
+  #hasLog = false;
   /** @type {Stream | null} */
   #stream = null;
 
@@ -46,9 +49,11 @@ export class SharedStream {
     this.#timers = new Timers(settings.timers);
   }
 
-  /** @param {string[]} sessions All that are wanted from now on. */
-  follow(sessions) {
+  /** @param {Wanted} wanted All that is wanted from now on. */
+  follow({ sessions, hasLog }) {
     this.#wanted = new Set(sessions);
+    const isOther = hasLog !== this.#hasLog;
+    this.#hasLog = hasLog;
     const kept = [...this.#carried].filter((id) => this.#wanted.has(id));
     if (!kept.length) this.#giveUp();
     const { data } = this.#state;
@@ -58,7 +63,7 @@ export class SharedStream {
     const polled = joining.splice(Math.max(0, SESSIONS_PER_STREAM - kept.length));
     for (const id of joining) this.#carried.add(id);
     if (this.#stream?.isWaiting) polled.push(...joining);
-    else if (joining.length) this.#openSoon();
+    else if (joining.length || (isOther && this.#stream)) this.#openSoon();
     if (polled.length) this.#publish({ type: "failure", sessions: polled, failure: HOPELESS });
   }
 
@@ -98,10 +103,11 @@ export class SharedStream {
     if (![...this.#carried].every((id) => data.has(id))) this.#stream?.forgetPosition();
     const [first, ...others] = [...this.#carried].map(encodeURIComponent);
     const { baseUrl, isByLink } = this.#settings;
-    if (isByLink) return `${baseUrl}/api/progress/${first}/events?heartbeat=event&${BY_LINK}`;
+    const query = `heartbeat=event${this.#hasLog ? "&log=1" : ""}`;
+    if (isByLink) return `${baseUrl}/api/progress/${first}/events?${query}&${BY_LINK}`;
     return others.length
-      ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&heartbeat=event`
-      : `${baseUrl}/api/progress/${first}/events?heartbeat=event`;
+      ? `${baseUrl}/api/events?session_id=${[first, ...others].join("&session_id=")}&${query}`
+      : `${baseUrl}/api/progress/${first}/events?${query}`;
   }
 
   /** @param {string} id */
@@ -123,7 +129,7 @@ export class SharedStream {
       if (!sessions.every((id) => known.get(id)?.status === "completed")) return;
       this.#giveUp();
       // A tracker that still follows has not shown the end: a poll was ahead of it, or behind.
-      this.#timers.set("again", CATCH_UP_MS, () => this.follow([...this.#wanted]));
+      this.#timers.set("again", CATCH_UP_MS, () => this.follow({ sessions: [...this.#wanted], hasLog: this.#hasLog }));
     } else if (isFolded(event.type) && !known.has(event.data.session.session_id)) {
       this.restart();
     } else {

@@ -156,7 +156,7 @@ export class Stream {
 
   /** @param {EventSourceLike} source @param {boolean} hasTicket */
   #listenTo(source, hasTicket) {
-    for (const type of /** @type {const} */ (["snapshot", "step", "session", "heartbeat", "end"])) {
+    for (const type of /** @type {const} */ (["snapshot", "step", "session", "heartbeat", "log", "end"])) {
       source.addEventListener(type, (event) => {
         if (this.#isCurrent(source)) this.#receive(type, event);
       });
@@ -199,7 +199,7 @@ export class Stream {
     try {
       const data = JSON.parse(event.data);
       if (type === "heartbeat") this.#takeHeartbeat(data);
-      else this.#position = event.lastEventId;
+      else if (type !== "log") this.#position = event.lastEventId; // Lines have no id.
       this.#giveUpAfter(this.#patience_ms);
       this.#timers.set("quiet", this.#interval_ms + LATE_MS, () => this.#reportLate());
       const failure = this.#isLate ? HOPELESS : undefined;

@@ -6,9 +6,10 @@ import { Timers } from "./timers.js";
 /** @typedef {import("./stream-state.js").StreamState} StreamState */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
+/** @typedef {import("./types.js").Wanted} Wanted */
 
 /** Begins the name of the lock and of the channel. Its number changes with the messages: versions do not mix. */
-const GROUP = "progress-sse 4";
+const GROUP = "progress-sse 5";
 /** Without Web Locks, a tab waits this long for a holder's answer before it takes the stream. */
 const ELECTION_MS = 200;
 const HANDOVER_MS = 100;
@@ -46,9 +47,9 @@ export class TabCoordinator {
   #name;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  /** @type {string[]} */
-  #sessions = [];
-  /** The sessions of the other tabs. @type {Map<string, string[]>} */
+  /** @type {Wanted} */
+  #wanted = { sessions: [], hasLog: false };
+  /** What the other tabs want. @type {Map<string, Wanted>} */
   #others = new Map();
   /** How often the stream has changed hands, as far as this tab knows. */
   #term = 0;
@@ -76,15 +77,16 @@ export class TabCoordinator {
       .join(" ");
   }
 
-  /** @param {string[]} sessions All that are wanted in this tab from now on. */
-  follow(sessions) {
+  /** @param {Wanted} wanted All that is wanted in this tab from now on. */
+  follow(wanted) {
+    const { sessions } = this.#wanted;
     // The data of a session that this tab did not follow may be old. The holder answers with the current data.
-    if (!this.#stream) for (const id of sessions) if (!this.#sessions.includes(id)) this.#state.forget(id);
-    this.#sessions = sessions;
+    if (!this.#stream) for (const id of wanted.sessions) if (!sessions.includes(id)) this.#state.forget(id);
+    this.#wanted = wanted;
     if (this.#channel) this.#announce();
     else this.#join();
     if (!this.#timers.isSet("silence")) this.#timers.set("silence", QUIET_MS, () => this.#reportSilence());
-    this.#stream?.follow(this.#allSessions());
+    this.#stream?.follow(this.#wantedByAll());
   }
 
   /** Ends the wait of a stream that waits before it connects again, and asks whether the holder is still there. */
@@ -127,9 +129,9 @@ export class TabCoordinator {
     this.#channel?.postMessage({ ...message, tab: this.#id, term: this.#term });
   }
 
-  /** Says which sessions this tab follows. The holder answers, and forgets tabs that have been silent for long. */
+  /** Says what this tab follows. The holder answers, and forgets tabs that have been silent for long. */
   #announce() {
-    this.#post({ kind: "follow", sessions: this.#sessions });
+    this.#post({ kind: "follow", wanted: this.#wanted });
     this.#timers.set("announce", ANNOUNCE_MS, () => this.#announce());
   }
 
@@ -150,12 +152,15 @@ export class TabCoordinator {
 
   /** Tells trackers that no stream works for their session yet, so that they poll. */
   #reportSilence() {
-    const sessions = this.#sessions.filter((id) => !this.#state.live.has(id));
+    const sessions = this.#wanted.sessions.filter((id) => !this.#state.live.has(id));
     this.#listener.onEvent({ type: "failure", sessions, failure: HOPELESS });
   }
 
-  #allSessions() {
-    return [...new Set([this.#sessions, ...this.#others.values()].flat())];
+  /** @returns {Wanted} */
+  #wantedByAll() {
+    const all = [this.#wanted, ...this.#others.values()];
+    const sessions = [...new Set(all.flatMap((each) => each.sessions))];
+    return { sessions, hasLog: all.some(({ hasLog }) => hasLog) };
   }
 
   // Becoming the holder
@@ -206,14 +211,14 @@ export class TabCoordinator {
     this.#holder = this.#id;
     this.#state.live.clear();
     // The data of a session without a tracker is not kept up to date, and a tracker may follow it again.
-    const sessions = this.#allSessions();
-    for (const id of [...this.#state.data.keys()]) if (!sessions.includes(id)) this.#state.forget(id);
+    const wanted = this.#wantedByAll();
+    for (const id of [...this.#state.data.keys()]) if (!wanted.sessions.includes(id)) this.#state.forget(id);
     this.#stream = new SharedStream(this.#settings, this.#state, (event) => {
       this.#post({ kind: "event", event });
       this.#listener.onEvent(event);
     });
     this.#postHold(this.#state);
-    this.#stream.follow(sessions);
+    this.#stream.follow(wanted);
   }
 
   #release() {
@@ -239,14 +244,14 @@ export class TabCoordinator {
     if (message.kind === "restart") this.#stream?.restart();
   }
 
-  /** @param {{tab: string, sessions: string[]}} message */
-  #onFollow({ tab, sessions }) {
-    const isKnown = JSON.stringify(this.#others.get(tab)) === JSON.stringify(sessions);
-    this.#others.set(tab, sessions);
+  /** @param {{tab: string, wanted: Wanted}} message */
+  #onFollow({ tab, wanted }) {
+    const isKnown = JSON.stringify(this.#others.get(tab)?.sessions) === JSON.stringify(wanted.sessions);
+    this.#others.set(tab, wanted);
     this.#timers.set(`tab ${tab}`, TAB_EXPIRY_MS, () => this.#forgetTab(tab));
     if (!this.#stream) return;
     this.#postHold(isKnown ? undefined : this.#state);
-    this.#stream.follow(this.#allSessions());
+    this.#stream.follow(this.#wantedByAll());
   }
 
   /** @param {string} tab */
@@ -259,7 +264,7 @@ export class TabCoordinator {
   /** @param {string} tab */
   #forgetTab(tab) {
     this.#others.delete(tab);
-    this.#stream?.follow(this.#allSessions());
+    this.#stream?.follow(this.#wantedByAll());
   }
 
   /** @param {{tab: string, term: number, state?: StreamState, ahead_ms: number}} message */

@@ -1,6 +1,13 @@
 // Shapes that the tracker's modules share. Declarations only.
 
 import type { Progress, Timers, TrackerOptions } from "../lib/wire.js";
+import type { LogPage } from "./log-follower.js";
+
+/** What a page follows: sessions, and whether their logs, too. */
+export interface Wanted {
+  sessions: string[];
+  hasLog: boolean;
+}
 
 export type Token = NonNullable<TrackerOptions["token"]>;
 
@@ -33,7 +40,7 @@ export interface Failure {
 
 /** An event of a stream, a failure of it, or both (an event that was held back). */
 export interface StreamEvent {
-  type: "snapshot" | "step" | "session" | "heartbeat" | "end" | "failure";
+  type: "snapshot" | "step" | "session" | "heartbeat" | "log" | "end" | "failure";
   /** Of the event. */
   data?: any;
   failure?: Failure | undefined;
@@ -60,4 +67,7 @@ export interface SessionListener {
   /** The stream works. */
   onAlive: () => void;
   onFailure: (failure: Failure) => void;
+  /** Whether it is to be given the lines of the session's log. */
+  wantsLog: boolean;
+  onLog: (page: LogPage) => void;
 }

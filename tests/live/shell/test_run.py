@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.harness.http1 import HOST, free_port
@@ -294,3 +295,60 @@ def test_the_loss_of_reports_to_an_absent_server_is_shown() -> None:
     status, out, err = finish(process)
     assert (status, out) == (5, b"")
     assert err.count(b"progress-sse: the process ends before all reports on 'lost' were sent\n") == 1
+
+
+def log_of(server: Server, session_id: str) -> list[tuple[int | None, str]]:
+    """The step and the text of each line of a session's log."""
+    log = httpx.get(f"{server.url}/api/progress/{session_id}/log").json()
+    return [(line["step"], line["text"]) for line in log["lines"]]
+
+
+def test_the_output_of_a_command_becomes_lines_of_the_log(server: Server) -> None:
+    """It passes through byte for byte as before; the lines are there when the step has ended."""
+    script = r"cat; printf 'a\nb 1%%\rb 2%%\n'; printf '\033[31mred\033[0m\nno end' >&2; exit 3"
+    status, out, err = run("logged", script, server, "--log", stdin=b"in\0\xff\n")
+    assert (status, out, err) == (3, b"in\0\xff\na\nb 1%\rb 2%\n", b"\x1b[31mred\x1b[0m\nno end")
+    lines = log_of(server, "logged")
+    unfit = "in\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+    assert [line for line in lines if "red" not in line[1] and "end" not in line[1]] == [
+        (1, unfit),
+        (1, "a"),
+        (1, "b 2%"),
+    ]
+    assert [line for line in lines if line not in ((1, unfit), (1, "a"), (1, "b 2%"))] == [
+        (1, "\x1b[31mred\x1b[0m"),
+        (1, "no end"),
+    ]
+    assert poll(server, "logged")["steps"][0]["error"] == "exit status 3\nred\nno end"
+
+
+@pytest.mark.full
+def test_without_log_nothing_of_the_output_is_kept(server: Server) -> None:
+    """It may have secrets, which all readers would read."""
+    assert run("unlogged", "echo secret", server)[0] == 0
+    assert "log" not in poll(server, "unlogged")
+
+
+@pytest.mark.guarantee(71)
+@pytest.mark.full
+def test_a_flood_of_output_is_thinned_and_does_not_hold_up_the_command(server: Server) -> None:
+    """The first and the last lines are there, and how many are not; all of it passes through."""
+    status, out, _ = run("flood", "seq 200000", server, "--log")
+    assert (status, out.count(b"\n")) == (0, 200_000)
+    lines = [text for _, text in log_of(server, "flood")]
+    assert lines[0] == "1"
+    assert lines[-1] == "200000"
+    left_out = sum(int(found[1]) for text in lines if (found := re.match(r"… (\d+) lines? w", text)))
+    assert left_out + sum("…" not in text for text in lines) == 200_000
+
+
+@pytest.mark.guarantee(74)
+@pytest.mark.full
+def test_a_logged_command_whose_output_nothing_takes_ends(server: Server) -> None:
+    """As it would without us: by SIGPIPE, after which its step has failed."""
+    with start("run", "--session", "headed", "--log", "--", "yes", url=server.url) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(2) == b"y\n"
+        process.stdout.close()
+        assert process.wait(WAIT_S) == 128 + signal.SIGPIPE
+    assert poll(server, "headed")["steps"][0]["status"] == "error"

@@ -211,3 +211,17 @@ def test_watching_on_a_terminal_that_cannot_be_drawn_on_prints_lines(server: Ser
     seen = watch_on_a_terminal(server, "dumb", "dumb", *FAILURE)
     assert "\x1b" not in seen
     assert " 50%  2/2 原稿生成: started\r\n" in seen
+
+
+@pytest.mark.full
+def test_watching_shows_the_log(server: Server) -> None:
+    """Among the changes, in plain text or as JSON; without `--log` there is none."""
+    lines = ["first", {"text": "\x1b[31mhot\x1b[0m", "level": "warning"}]
+    report(server, "logged", SUCCESS[0], {"action": "log", "step": 1, "lines": lines}, *SUCCESS[1:])
+    status, out, _ = watch(server, "logged", "--output", "plain", "--log")
+    assert status == 0
+    assert [line[20:] for line in out.splitlines() if "[1] " in line] == ["[1] first", "[1] WARNING hot"]
+    out = watch(server, "logged", "--output", "json", "--log")[1]
+    told = [json.loads(line)["log"] for line in out.splitlines() if '"log":{' in line]
+    assert [line["text"] for line in told] == ["first", "\x1b[31mhot\x1b[0m"]
+    assert "first" not in watch(server, "logged", "--output", "plain")[1]

@@ -1,0 +1,188 @@
+"""Copies what a command writes to our own standard streams, at once, and takes note of it.
+
+A command must notice nothing of that: where nothing takes its output any more, it is told, as by a pipe of its own.
+"""
+
+import contextlib
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import FileIO
+from typing import Final, NamedTuple, Protocol
+
+from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.story.plain_text import plain
+
+assert sys.platform == "linux", "the command checks it"
+
+MAX_TAIL_BYTES: Final = 4096
+"""Bytes of the end of stderr that a failed step shows."""
+
+MAX_LINE_BYTES: Final = 65_536
+"""Bytes of a line that is not complete yet; a longer one becomes several."""
+
+_CHUNK_BYTES: Final = 65_536
+
+
+class Note(Protocol):
+    """Takes note of what a command writes."""
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next piece."""
+
+    def end(self) -> None:
+        """Note that there is no more."""
+
+
+class Tail:
+    """The last bytes of a text that is added piece by piece."""
+
+    def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
+        """Begin with nothing, and keep `max_bytes`."""
+        self._max_bytes = max_bytes
+        self._kept = b""
+        self._is_cut = False
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next piece."""
+        kept = self._kept + chunk
+        self._is_cut = self._is_cut or len(kept) > self._max_bytes
+        self._kept = kept[-self._max_bytes :]
+
+    def end(self) -> None:
+        """Do nothing."""
+
+    def text(self) -> str:
+        """Return them as plain text, from the beginning of a line if there is one."""
+        kept = self._kept
+        if self._is_cut and b"\n" in kept[:-1]:
+            kept = kept.partition(b"\n")[2]
+        return plain(kept.decode(errors="replace"))
+
+
+class LoggedLines:
+    """Logs each line of a text that is added piece by piece, once the line is complete."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        """Log by a function, which takes several lines at once."""
+        self._log = log
+        self._begun = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next piece."""
+        complete, line_end, begun = (self._begun + chunk).rpartition(b"\n")
+        self._begun = begun
+        if line_end:
+            self._log(complete.decode(errors="replace"))
+        if len(self._begun) >= MAX_LINE_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        """Log what is left, a line without an end."""
+        begun, self._begun = self._begun, b""
+        if begun:
+            self._log(begun.decode(errors="replace"))
+
+
+class CopiedStream(NamedTuple):
+    """A stream of a command.
+
+    Attributes:
+        descriptor: Our own stream, to which it is copied.
+        notes: Take note of it.
+        is_vital: Whether the command is to be told when nothing takes the stream any more.
+    """
+
+    descriptor: int
+    notes: Sequence[Note]
+    is_vital: bool = False
+
+
+@contextlib.contextmanager
+def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
+    """Yield what the command gets in place of our own streams; until the end of the block they are copied and noted.
+
+    It gets our own ones if there is no room for a thread. Then nothing is noted.
+    """
+    with contextlib.ExitStack() as pipes:
+        pairs = [pipes.enter_context(_pipe()) for _ in streams]
+        ended, at_end = pipes.enter_context(_pipe())
+        copier = _Copier([(source, each) for (source, _), each in zip(pairs, streams, strict=True)], ended.fileno())
+        thread = threading.Thread(target=copier.run, daemon=True)
+        is_started = False
+        with SuppressReportingErrors():
+            thread.start()
+            is_started = True
+        try:
+            numbers = zip((each.descriptor for each in streams), (target.fileno() for _, target in pairs), strict=True)
+            yield {own: target if is_started else own for own, target in numbers}
+        finally:
+            for _, target in pairs:
+                target.close()
+            at_end.close()
+            if is_started:
+                thread.join()
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+    """Yield the ends of a pipe, to read from and to write to, and close them."""
+    read_end, write_end = os.pipe()
+    with FileIO(read_end) as source, FileIO(write_end, "w") as target:
+        yield source, target
+
+
+class _Copier:
+    """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
+
+    def __init__(self, streams: Sequence[tuple[FileIO, CopiedStream]], ended: int) -> None:
+        self._open = list(streams)
+        self._streams = [stream for _, stream in streams]
+        self._ended = ended
+
+    def run(self) -> None:
+        """Copy until the command has ended and the pipes are empty.
+
+        A process that the command leaves behind may hold a pipe for ever, so that its end may never come.
+        """
+        while self._open:
+            ready = _ready({**{source.fileno(): select.POLLIN for source, _ in self._open}, self._ended: select.POLLIN})
+            if ready == {self._ended}:
+                break
+            self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
+        for stream in self._streams:
+            for note in stream.notes:
+                note.end()
+
+
+def _copy(source: FileIO, stream: CopiedStream) -> bool:
+    """Copy what has come, and return whether there may be more."""
+    chunk = os.read(source.fileno(), _CHUNK_BYTES)
+    for note in stream.notes if chunk else ():
+        note.add(chunk)
+    if not write(stream.descriptor, chunk) and stream.is_vital:
+        source.close()
+        return False
+    return bool(chunk)
+
+
+def write(descriptor: int, data: bytes) -> bool:
+    """Write all of it, and return whether that was possible: the command must not end because of errors in here."""
+    with contextlib.suppress(OSError):
+        while data:
+            try:
+                data = data[os.write(descriptor, data) :]
+            except BlockingIOError:  # Another process has made it non-blocking; the command would wait, too.
+                _ready({descriptor: select.POLLOUT})
+        return True
+    return False
+
+
+def _ready(awaited: Mapping[int, int]) -> set[int]:
+    """Wait for descriptors, each for its event, and return those that are ready; `select` takes none beyond 1023."""
+    poll = select.poll()
+    for descriptor, event in awaited.items():
+        poll.register(descriptor, event)
+    return {descriptor for descriptor, _ in poll.poll()}

@@ -1,0 +1,135 @@
+"""Reads the log of a session: each line once, in order, whatever a stream repeats or leaves out.
+
+A stream begins with the newest lines each time, and repeats those that are known. Lines between the known ones and
+these are asked for.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, get_args
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, check
+from progress_sse.client.http import Content
+from progress_sse.core.log_lines import MAX_READ_LINES, LogLevel, LogLine
+from progress_sse.story.session_state import is_time, parsed
+
+RETRY_S: Final = 2.0
+"""Seconds until lines are asked for again that could not be read."""
+
+LAST_LINES_S: Final = 5.0
+"""Seconds that the last lines of a session may take."""
+
+ShowLines = Callable[[Sequence[LogLine], int], None]
+"""Takes lines that follow the former ones, and how many before them are not kept."""
+
+
+class _Page(NamedTuple):
+    """A part of a log, as an answer or an event has it."""
+
+    life: str
+    lines: list[tuple[int, LogLine]]
+    first: int
+
+
+class LogReader:
+    """Reads the log of one session; see the module."""
+
+    def __init__(self, client: httpx.AsyncClient, path: str, show: ShowLines) -> None:
+        """Ask for lines at the `path` of the session, and hand them to a function."""
+        self._client = client
+        self._path = f"{path}/log"
+        self._show = show
+        self._life = ""
+        self._last = 0
+        self._is_due = asyncio.Event()
+
+    def add(self, data: Any) -> None:
+        """Take in the data of an event of the stream.
+
+        Raises:
+            ValueError, LookupError, TypeError: It is not that of a progress server.
+        """
+        page = _page(data)
+        added = [(number, line) for number, line in page.lines if number > self._last]
+        follows = not added or added[0][0] in (self._last + 1, page.first)
+        if page.life == self._life and follows:
+            self._take(added)
+        else:
+            self.look()
+
+    def look(self) -> None:
+        """Ask soon for lines that may have come."""
+        self._is_due.set()
+
+    async def run(self) -> None:
+        """Ask for lines whenever some may be missing."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            try:
+                await self._ask()
+            except (httpx.HTTPError, UnexpectedResponseError, NotAllowedError):
+                await asyncio.sleep(RETRY_S)
+                self.look()
+
+    async def finish(self) -> None:
+        """Ask for the lines that came before the end of the session."""
+        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError, TimeoutError):
+            async with asyncio.timeout(LAST_LINES_S):
+                await self._ask()
+
+    async def _ask(self) -> None:
+        count = math.inf
+        while count >= MAX_READ_LINES:
+            page = await self._read()
+            if page.life != self._life:
+                is_other, self._life, self._last = self._last > 0, page.life, 0
+                if is_other:  # The number that was asked for says nothing about these lines.
+                    page = await self._read()
+            count = len(page.lines)
+            self._take([(number, line) for number, line in page.lines if number > self._last])
+
+    async def _read(self) -> _Page:
+        content = Content()
+        async with self._client.stream("GET", self._path, params={"after": self._last}) as response:
+            async for chunk in response.aiter_raw():
+                content.add(chunk)
+        if response.status_code == httpx.codes.NOT_FOUND:  # There is no such session, or the server keeps no log.
+            return _Page("", [], 1)
+        check(response, "application/json")
+        try:
+            return _page(parsed(bytes(content)))
+        except (ValueError, LookupError, TypeError) as error:
+            raise UnexpectedResponseError("the answer is not that of a progress server") from error
+
+    def _take(self, added: Sequence[tuple[int, LogLine]]) -> None:
+        if added:
+            missed = added[0][0] - self._last - 1
+            self._last = added[-1][0]
+            self._show([line for _, line in added], missed)
+
+
+def _page(data: Any) -> _Page:
+    lines = [(_number(each["n"]), _line(each)) for each in data["lines"]]
+    numbers = [number for number, _ in lines]
+    if not isinstance(data["life"], str) or numbers != sorted(set(numbers)):
+        raise ValueError("no part of a log")
+    return _Page(data["life"], lines, _number(data["first"]))
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError("no number of a line")
+    return value
+
+
+def _line(data: Any) -> LogLine:
+    at, step, level, text = data["at"], data["step"], data["level"], data["text"]
+    if not isinstance(text, str) or level not in get_args(LogLevel) or not isinstance(step, int | None):
+        raise ValueError("no line of a log")
+    if not is_time(at):
+        raise ValueError("no time of a line")
+    return LogLine(at, step, level, text)

@@ -1,0 +1,113 @@
+"""Records of the job as lines of the session's log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from progress_sse import AsyncProgress, Progress
+from progress_sse.bridges.logging import LogHandler, StepHandler
+from progress_sse.client.reports import Advance, Log, LogLine
+from progress_sse.client.testing import Recorder
+from tests.client.fake import FakeServer
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, which takes every record and has its handlers again afterwards."""
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    logger.setLevel(logging.DEBUG)
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+def logs(recorder: Recorder) -> list[Log]:
+    """The lines that were reported."""
+    return [report for _, report in recorder.reports if isinstance(report, Log)]
+
+
+def test_records_are_lines_of_the_step_in_whose_block_they_are_logged(
+    recorder: Recorder, root: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Levels are those of the log; a record that cannot be formatted is handled by logging."""
+    root.addHandler(handler := LogHandler(logging.DEBUG))
+    job = logging.getLogger("job")
+    job.info("before any block")
+    with Progress("a") as progress:
+        job.critical("out of memory")
+        with progress.step("Read"):
+            job.debug("3 files")
+            job.log(25, "between two levels")
+            job.warning("file\nis empty")
+            logging.getLogger("progress_sse.client").error("of us, not of the job")
+            handler.handle(logging.LogRecord("job", logging.INFO, "job.py", 1, "%d", ("three",), None))
+    assert "--- Logging error ---" in capsys.readouterr().err
+    assert logs(recorder) == [
+        Log((LogLine("out of memory", "error"),)),
+        Log((LogLine("3 files", "debug"),), "Read"),
+        Log((LogLine("between two levels", "info"),), "Read"),
+        Log((LogLine("file", "warning"), LogLine("is empty", "warning")), "Read"),
+    ]
+
+
+def test_a_traceback_is_lines(recorder: Recorder, root: logging.Logger) -> None:
+    """Each of its lines is one."""
+    root.addHandler(LogHandler())
+    with Progress("a"):
+        try:
+            raise OSError("no room")
+        except OSError:
+            logging.getLogger("job").exception("cannot write")
+    [log] = logs(recorder)
+    texts = [line.text for line in log.lines]
+    assert texts[:2] == ["cannot write", "Traceback (most recent call last):"]
+    assert texts[-1] == "OSError: no room"
+    assert {line.level for line in log.lines} == {"error"}
+
+
+def test_a_handler_of_a_progress_takes_records_of_all_threads(recorder: Recorder, root: logging.Logger) -> None:
+    """One without has no block in a new thread, and takes none there."""
+    progress = Progress("a")
+    root.addHandler(LogHandler(logging.INFO, progress))
+    root.addHandler(LogHandler(logging.INFO))
+    thread = threading.Thread(target=lambda: logging.getLogger("job").info("from a thread"))
+    thread.start()
+    thread.join()
+    assert logs(recorder) == [Log((LogLine("from a thread"),))]
+
+
+def test_messages_and_lines_go_together(recorder: Recorder, root: logging.Logger) -> None:
+    """The step shows the latest record, and the log has all."""
+    root.addHandler(LogHandler(logging.INFO))
+    root.addHandler(StepHandler(logging.INFO))
+    with Progress("a") as progress, progress.step(1):
+        logging.getLogger("job").info("one")
+        logging.getLogger("job").info("two")
+    messages = [report.message for _, report in recorder.reports if isinstance(report, Advance)]
+    assert messages == ["one", "two"]
+    assert [log.lines[0].text for log in logs(recorder)] == ["one", "two"]
+
+
+async def test_sending_lines_writes_none(root: logging.Logger) -> None:
+    """Otherwise records of the HTTP libraries would be reported, logged and reported again, without end.
+
+    That holds for the end of a connection, too.
+    """
+    async with FakeServer() as server:
+        server.may_answer.set()
+        progress = Progress("a", url=server.url)
+        root.addHandler(LogHandler(logging.DEBUG, progress))
+        async with AsyncProgress("b", url=server.url) as other:
+            other.step(1).complete()
+        logging.getLogger("job").info("one")
+        assert await asyncio.to_thread(progress.flush)
+        assert await asyncio.to_thread(progress.flush)
+    bodies = [json.loads(seen.body) for seen in server.seen if seen.request.startswith("POST")]
+    assert [line["text"] for body in bodies for line in body.get("lines", ())] == ["one"]

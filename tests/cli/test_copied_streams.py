@@ -1,0 +1,88 @@
+"""What is noted of a command's output, and that the command is told when nothing takes it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
+
+
+def logged(*chunks: bytes) -> list[str]:
+    """What is logged of a text in these pieces."""
+    calls: list[str] = []
+    lines = LoggedLines(calls.append)
+    for chunk in chunks:
+        lines.add(chunk)
+    lines.end()
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("chunks", "calls"),
+    [
+        ([b"one\ntwo\n"], ["one\ntwo"]),
+        ([b"o", b"ne\ntw", b"o"], ["one", "two"]),
+        ([b"\xe5\x8e", b"\x9f\n"], ["\u539f"]),
+        ([b"\xff\n"], ["\N{REPLACEMENT CHARACTER}"]),
+        ([b"\n\n"], ["\n"]),
+        ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * MAX_LINE_BYTES, "y"]),
+        ([], []),
+    ],
+)
+def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], calls: list[str]) -> None:
+    """One without an end is logged at the end of the text, or once it is too long; characters stay whole."""
+    assert logged(*chunks) == calls
+
+
+def test_output_is_passed_on_at_once_and_noted() -> None:
+    """What is written without a line end, too."""
+    read_end, write_end = os.pipe()
+    calls: list[str] = []
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append)])) as targets:
+        descriptor = targets[write_end]
+        os.write(descriptor, b"name? ")
+        assert os.read(read_end, 100) == b"name? "
+        os.write(descriptor, b"x\n")
+        assert os.read(read_end, 100) == b"x\n"
+    assert calls == ["name? x"]
+    os.close(read_end)
+    os.close(write_end)
+
+
+def write_for_ever(descriptor: int) -> None:
+    """Do what `yes` does."""
+    while True:
+        os.write(descriptor, b"y\n")
+
+
+def test_a_command_is_told_that_nothing_takes_its_output() -> None:
+    """Otherwise `yes | head` would never end; what was written until then is noted."""
+    read_end, write_end = os.pipe()
+    calls: list[str] = []
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append)], is_vital=True)) as targets:
+        os.close(read_end)
+        with pytest.raises(BrokenPipeError):
+            write_for_ever(targets[write_end])
+    assert calls[0].startswith("y")
+    os.close(write_end)
+
+
+def test_streams_mix_as_the_command_has_written_them() -> None:
+    """What it writes to stdout and then to stderr comes in this order."""
+    read_end, write_end = os.pipe()
+    second_end = os.dup(write_end)
+    calls: list[str] = []
+    notes = [LoggedLines(calls.append)]
+    with copied(CopiedStream(write_end, notes), CopiedStream(second_end, notes)) as targets:
+        for _ in range(200):
+            os.write(targets[write_end], b"a\n")
+            os.write(targets[second_end], b"b\n")
+            came = b""
+            while len(came) < 4:
+                came += os.read(read_end, 4)
+            assert came == b"a\nb\n"
+    assert calls == ["a", "b"] * 200
+    for descriptor in (read_end, write_end, second_end):
+        os.close(descriptor)

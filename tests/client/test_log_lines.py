@@ -1,0 +1,407 @@
+"""The lines of a session's log: their order among the reports, their bounds, and refusals, on a manual clock."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.lease import Lease
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected
+from progress_sse.client.report_body import report_body
+from progress_sse.client.reports import (
+    Advance,
+    Complete,
+    Create,
+    Finish,
+    Log,
+    LogLine,
+    Report,
+    Start,
+    StepRef,
+)
+from progress_sse.client.waiting_lines import FIRST_LINES, MAX_CHARS, MAX_LINES, log_lines
+from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
+from tests.client.test_batches import BatchBench
+
+UNKNOWN_ACTION = ReportAnswer(422, "invalid-request", "action: Input should be 'start' or 'complete'.")
+REFUSED = ReportAnswer(422, "invalid-request", "lines.0: String should have at most 100 characters.")
+TOO_FAST = ReportAnswer(429, "rate-limited", "Too many requests.", retry_after_s=5)
+SUPERSEDED = ReportAnswer(409, "attempt-superseded", "A later attempt has the step.")
+
+
+def lines(*texts: str, step: StepRef | None = None) -> Log:
+    """The report of lines."""
+    return Log(tuple(map(LogLine, texts)), step)
+
+
+def write(bench: Bench, *texts: str, step: StepRef | None = None, lease: Lease | None = None) -> None:
+    """Let the job write lines, one after the other."""
+    for text in texts:
+        bench.outbox.put_log(Log((LogLine(text),), step, lease=lease), bench.clock.monotonic())
+
+
+def texts(sent: list[Report]) -> list[str]:
+    """The texts of all lines among these reports."""
+    return [line.text for report in sent if isinstance(report, Log) for line in report.lines]
+
+
+def together(bench: BatchBench) -> list[Report]:
+    """Send what is due in one request, with success."""
+    bench.wait()
+    requests = bench.together()
+    bench.answer(requests, *[OK] * len(requests))
+    return [request.report for request in requests]
+
+
+def test_lines_go_in_one_report_until_the_step_changes() -> None:
+    """A report has at most 100 of them, of one step or of none."""
+    bench = BatchBench()
+    write(bench, "a", "b")
+    write(bench, "c", step=1)
+    write(bench, "d", "e", step="Parse")
+    assert together(bench) == [lines("a", "b"), lines("c", step=1), lines("d", "e", step="Parse")]
+    assert bench.outbox.is_empty
+    for second in range(3):
+        bench.clock.advance(1)
+        write(bench, *(f"{second}.{number}" for number in range(90)))
+    assert [len(report.lines) for report in together(bench) if isinstance(report, Log)] == [100, 100, 70]
+
+
+def test_lines_go_five_times_a_second_and_the_first_one_at_once() -> None:
+    """A job that writes a hundred lines a second sends five requests."""
+    bench, requests = BatchBench(), 0
+    for _ in range(100):
+        write(bench, "x")
+        if bench.outbox.wake_at() <= bench.clock.monotonic():
+            requests += bool(together(bench))
+        bench.clock.advance(0.01)
+    assert 4 <= requests <= 6
+
+
+def test_lines_share_the_request_of_the_reports_that_follow_them() -> None:
+    """So they delay none, and none overtakes them; the creation goes alone, before all."""
+    bench = BatchBench()
+    write(bench, "before all")
+    bench.put(CREATE, Start(1))
+    write(bench, "inside", step=1)
+    bench.put(Complete(1), Start(2))
+    write(bench, "after")
+    assert together(bench) == [CREATE]
+    assert together(bench) == [
+        lines("before all"),
+        Start(1),
+        lines("inside", step=1),
+        Complete(1),
+        Start(2),
+    ]
+    assert together(bench) == [lines("after")]
+
+
+def test_where_requests_take_one_report_only_the_end_waits_for_lines() -> None:
+    """A start goes before the lines; what may end the session goes after them, since nothing is shown after that."""
+    bench = Bench()
+    write(bench, "a", step=1)
+    bench.put(Start(1), Finish())
+    assert bench.deliver() == [Start(1), lines("a", step=1), Finish()]
+
+
+def test_too_many_lines_for_one_request_hold_back_the_end_alone() -> None:
+    """A thousand lines of a server that was away need several requests, of 64 KiB each."""
+    bench = BatchBench()
+    for _ in range(8):
+        write(bench, *["x" * 300] * 100)
+        bench.clock.advance(1)
+    bench.put(Start(2), Complete(2))
+    first = together(bench)
+    assert Start(2) in first
+    assert Complete(2) not in first
+    rest: list[Report] = []
+    while not bench.outbox.is_empty:
+        rest += together(bench)
+    assert rest[-1] == Complete(2)
+    assert len(texts(first)) + len(texts(rest)) == 800
+
+
+def test_advances_and_lines_do_not_wait_for_each_other() -> None:
+    """They go in one request; where that takes one report, they take turns."""
+    bench = BatchBench()
+    bench.put(Advance(1, 5))
+    write(bench, "a", step=1)
+    assert together(bench) == [Advance(1, 5), lines("a", step=1)]
+    alone = Bench()
+    alone.put(Advance(1, 5))
+    write(alone, "a", step=1)
+    assert alone.deliver() == [lines("a", step=1), Advance(1, 5)]
+
+
+@pytest.mark.guarantee(71)
+def test_a_flood_is_thinned_to_200_lines_a_second_and_says_so() -> None:
+    """The first and the last lines of the second are kept: the end of a burst tells most."""
+    bench = BatchBench()
+    write(bench, *map(str, range(1000)), step=3)
+    sent: list[Report] = []
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    assert bench.clock.monotonic() == pytest.approx(1)
+    kept = [*map(str, range(100)), "… 800 lines left out here", *map(str, range(900, 1000))]
+    assert [text.replace(" were", "") for text in texts(sent)] == kept
+    assert {report.step for report in sent if isinstance(report, Log)} == {3}
+
+
+def test_a_flood_of_one_line_too_many_says_that_one_is_left_out() -> None:
+    """Up to 200 lines of a second all stay."""
+    bench = Bench()
+    write(bench, *map(str, range(200)))
+    assert texts(bench.deliver()) == [*map(str, range(200))]
+    bench.clock.advance(2)
+    write(bench, *map(str, range(201)))
+    assert texts(bench.deliver())[FIRST_LINES] == "… 1 line was left out here"
+
+
+def test_a_long_text_is_thinned_as_its_lines_are() -> None:
+    """It is never split as a whole, and the number of lines that are left out is right."""
+    bench = Bench()
+    bench.outbox.put_log(lines("one before"), 0)
+    bench.outbox.put_log(Log(log_lines("\n".join(map(str, range(100_000))), "info")), 0)
+    sent = texts(bench.deliver())
+    assert sent[:2] == ["one before", "0"]
+    assert sent[100:102] == ["… 99801 lines were left out here", "99900"]
+    assert sent[-1] == "99999"
+    assert len(sent) == 201
+
+
+def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
+    """The lines before it precede it, and those after it follow it; together they are 200 still."""
+    bench = BatchBench()
+    write(bench, *["before"] * 130, step=1)
+    bench.put(Complete(1))
+    write(bench, *["after"] * 500, step=2)
+    sent: list[Report] = []
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    [end] = [index for index, report in enumerate(sent) if report == Complete(1)]
+    assert texts(sent[:end]) == ["before"] * 130
+    assert texts(sent[end:]) == ["… 430 lines were left out here", *["after"] * 70]
+
+
+def test_a_wait_of_the_job_ends_a_burst() -> None:
+    """`flush` need not wait for the end of the second."""
+    bench = Bench()
+    write(bench, *map(str, range(250)))
+    bench.outbox.retry_now(bench.clock.monotonic())
+    assert len(texts(bench.deliver())) == 201
+    assert bench.clock.monotonic() < 1
+
+
+@pytest.mark.guarantee(72)
+@pytest.mark.parametrize(("text", "count"), [("x", MAX_LINES), ("x" * 8192, MAX_CHARS // 8192)])
+def test_lines_wait_for_a_server_that_is_away_within_a_bound(text: str, count: int) -> None:
+    """The newest ones stay: 1000 lines, and 262144 characters; a line says how many are missing before them."""
+    bench = BatchBench()
+    write(bench, "lost?")
+    requests = bench.together()
+    bench.answer(requests, NO_ANSWER)
+    for _ in range(60):
+        write(bench, *[text] * 90)
+        bench.clock.advance(1)
+    bench.wait()
+    sent: list[Report] = []
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    assert texts(sent) == ["lost?", f"… {90 * 60 - count} lines were left out here", *[text] * count]
+    assert bench.outbox.lost == 0
+
+
+def test_each_line_says_how_long_ago_it_was_written() -> None:
+    """Also after an outage, and again with each attempt; the lines under a key are the same ones."""
+    bench = BatchBench()
+    write(bench, "a")
+    bench.clock.advance(3)
+    write(bench, "b")
+    [first] = bench.together()
+    bench.answer([first], NO_ANSWER)
+    bench.clock.advance(60)
+    [again] = bench.together()
+    assert (again.key, again.report) == (first.key, first.report)
+    assert [ages(first), ages(again)] == [[3000, 0], [63_000, 60_000]]
+
+
+def ages(request: ReportRequest) -> list[int]:
+    """The age that each line of a request has."""
+    return [line.get("ago_ms", 0) for line in report_body(request.report, request.ago_ms)["lines"]]
+
+
+def test_the_body_names_step_level_and_attempt() -> None:
+    """Without a step there is none; the age of a line stands in for that of the update."""
+    log = Log((LogLine("hot", "warning", before_ms=5),), "Melt", lease=Lease(30_000, None, "a1"))
+    assert report_body(log, 20) == {
+        "action": "log",
+        "name": "Melt",
+        "lines": [{"text": "hot", "level": "warning", "ago_ms": 25}],
+        "attempt_id": "a1",
+    }
+    assert report_body(lines("x")) == {"action": "log", "lines": [{"text": "x", "level": "info"}]}
+
+
+def test_a_server_that_keeps_no_log_is_asked_once() -> None:
+    """The refused lines harm no report, and later ones are dropped at once, in all sessions there."""
+    bench, other = BatchBench(), Bench()
+    other.outbox.server = bench.outbox.server
+    write(other, "waits")
+    write(bench, "a", "b")
+    write(bench, "in the same request", step=1)
+    bench.put(Start(1))
+    requests = bench.together()
+    bench.answer(requests, UNKNOWN_ACTION, UNKNOWN_ACTION, OK)
+    write(bench, "c")
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 0
+    assert bench.outbox.events() == [LinesRefused(str(UNKNOWN_ACTION), is_final=True)]
+    assert other.next() is None
+    assert other.outbox.is_empty
+
+
+def test_refused_lines_are_dropped_and_later_ones_are_sent() -> None:
+    """A server that has taken lines before keeps a log, whatever it refuses."""
+    bench = BatchBench()
+    write(bench, "a")
+    assert together(bench) == [lines("a")]
+    for answer in (UNKNOWN_ACTION, REFUSED, SUPERSEDED):
+        write(bench, "b", step=1, lease=Lease(30_000))
+        bench.wait()
+        bench.answer(bench.together(), answer)
+    assert bench.outbox.events() == [LinesRefused(str(UNKNOWN_ACTION)), LinesRefused(str(REFUSED))]
+    write(bench, "c")
+    assert together(bench) == [lines("c")]
+    assert bench.outbox.lost == 0
+
+
+def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
+    """Those of other steps and attempts go on."""
+    bench, former = BatchBench(), Lease(30_000)
+    write(bench, "a", step=1, lease=former)
+    bench.answer(bench.together(), SUPERSEDED)
+    write(bench, "b", step=1, lease=former)
+    write(bench, "c", step=1, lease=Lease(30_000))
+    assert together(bench) == [lines("c", step=1)]
+
+
+@pytest.mark.guarantee(73)
+@pytest.mark.parametrize("answer", [TOO_FAST, ReportAnswer(500)])
+def test_reports_go_on_while_the_server_takes_no_lines(answer: ReportAnswer) -> None:
+    """Not even the end waits for them then; they are sent again after a pause, before newer ones, with their key."""
+    bench = BatchBench()
+    write(bench, "a")
+    [first] = bench.together()
+    bench.answer([first], answer)
+    write(bench, "b")
+    bench.put(Start(1), Finish())
+    assert together(bench) == [Start(1), Finish()]
+    assert bench.wait() >= (answer.retry_after_s or 0.1)
+    again, newer = bench.together()
+    assert again.key == first.key
+    assert newer.report == lines("b")
+
+
+def test_lines_that_make_the_server_fail_are_given_up() -> None:
+    """After a minute of answers 500; later lines are sent then."""
+    bench = BatchBench()
+    write(bench, "poison")
+    asked: list[Event] = []
+    while not (asked := bench.outbox.events()):
+        bench.wait()
+        bench.answer(bench.together(), ReportAnswer(500))
+    assert bench.clock.monotonic() == pytest.approx(60, abs=11)
+    assert [type(event) for event in asked] == [LinesRefused]
+    write(bench, "good")
+    assert together(bench) == [lines("good")]
+
+
+def test_an_outage_that_lines_meet_is_that_of_the_session() -> None:
+    """It is told, and its end, as that of a report is; nothing is lost by it."""
+    bench = Bench()
+    write(bench, "a")
+    bench.send(NO_ANSWER)
+    bench.wait()
+    assert bench.send() == lines("a")
+    assert [type(event) for event in bench.outbox.events()] == [Disconnected, Reconnected]
+    assert bench.outbox.lost == 0
+
+
+def test_lines_go_to_the_session_that_is_created_again() -> None:
+    """They name the run like all reports."""
+    bench = created(Start(1))
+    write(bench, "a", step=1)
+    assert bench.send(NOT_FOUND) == lines("a", step=1)
+    assert bench.deliver() == [Create(CREATE.steps, replace=False), Start(1), lines("a", step=1)]
+
+
+def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
+    """The parent sends its own."""
+    bench = Bench()
+    write(bench, "a")
+    assert bench.outbox.renewed().is_empty
+    bench.outbox.give_up()
+    write(bench, "b")
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 0
+
+
+def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
+    """So a job that logs gives no others; one of another step, or of none, says nothing of it."""
+    bench, lease = Bench(), Lease(30_000)
+    bench.put(Start(1, lease=lease))
+    bench.deliver()
+    due_at = bench.outbox.beat_at()
+    bench.clock.advance(5)
+    write(bench, "of none")
+    write(bench, "of another", step=2, lease=lease)
+    bench.deliver()
+    assert bench.outbox.beat_at() == due_at
+    write(bench, "alive", step=1, lease=lease)
+    bench.deliver()
+    assert bench.outbox.beat_at() >= due_at + 5
+
+
+def test_the_sender_is_woken_once_for_many_lines() -> None:
+    """Waking costs the job more than a line does; after the lines are taken the next one wakes it again."""
+    bench = BatchBench()
+    woken = [bench.outbox.put_log(lines("x"), 0) for _ in range(500)]
+    assert woken == [True] + [False] * 499
+    together(bench)
+    assert bench.outbox.put_log(lines("y"), 0)
+
+
+def test_threads_may_write_at_once() -> None:
+    """No line is lost, and those of one thread keep their order."""
+    bench = BatchBench()
+    bench.outbox.put(Create())
+    threads = [
+        threading.Thread(target=lambda name=name: write(bench, *(f"{name} {n}" for n in range(10))))
+        for name in "abcdefgh"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sent = texts(bench.deliver())
+    for name in "abcdefgh":
+        assert [text for text in sent if text.startswith(name)] == [f"{name} {n}" for n in range(10)]
+
+
+def test_a_text_becomes_lines_that_the_server_accepts() -> None:
+    """A line is what a terminal shows of it in the end; colours stay, and what cannot be stored does not."""
+    made = log_lines("one\n\n50%\r100%\r\n\x1b[31mred\x1b[0m\0\ud800\n" + "x" * 9000 + "\n", "error")
+    assert [line.text for line in made] == [
+        "one",
+        "",
+        "100%",
+        "\x1b[31mred\x1b[0m\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}",
+        "x" * 8191 + "…",
+    ]
+    assert {line.level for line in made} == {"error"}
+    assert [line.text for line in log_lines(["a", 1], "debug")] == ["['a', 1]"]
+    with pytest.raises(ValueError, match="debug, info, warning, error"):
+        log_lines("x", "loud")  # type: ignore[arg-type]  # as a user may
