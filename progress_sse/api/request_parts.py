@@ -55,17 +55,17 @@ def profile_in_path(request: Request) -> str:
     return check_session_id(request.path_params["profile"])
 
 
-def profile_in_query(request: Request) -> str | None:
-    """Return the profile in the query, if there is one.
+def id_in_query(request: Request, name: str) -> str | None:
+    """Return the session id in the query, or the profile, which has its form; `None` where there is none.
 
     Raises:
         InvalidRequestError: There are several.
         InvalidSessionIdError: It has not the form of a session id.
     """
-    profiles = _values_of(request, "profile")
-    if len(profiles) > 1:
-        raise InvalidRequestError("profile must be given once.")
-    return check_session_id(profiles[0]) if profiles else None
+    ids = _values_of(request, name)
+    if len(ids) > 1:
+        raise InvalidRequestError(f"{name} must be given once.")
+    return check_session_id(ids[0]) if ids else None
 
 
 def _values_of(request: Request, name: str) -> list[str]:

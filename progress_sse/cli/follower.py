@@ -18,6 +18,7 @@ from progress_sse._internal.http_library import httpx
 from progress_sse.cli.log_reader import LogReader
 from progress_sse.cli.observer import Connection, Observer
 from progress_sse.cli.responses import UnexpectedResponseError, check
+from progress_sse.cli.usual_times import UsualTimesRequest
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.client.http import Content, client_options
@@ -98,6 +99,7 @@ class Follower:
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._observer = observer
+        self._usual_times = UsualTimesRequest(client, session_id, observer.set_usual_times)
         self._log = LogReader(client, self._path, observer.show_lines) if has_log else None
         self._connection: Connection | None = None
         self._state: SessionState | None = None
@@ -124,6 +126,7 @@ class Follower:
             return state
         finally:
             self._await_event(None)
+            self._usual_times.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -295,6 +298,7 @@ class Follower:
     def _set_state(self, state: SessionState) -> None:
         if state != self._state:
             self._state = state
+            self._usual_times.update(state)
             self._observer.show(state)
         if is_over(state) and not self._over.done():
             self._over.set_result(state)

@@ -16,6 +16,7 @@ from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
@@ -71,6 +72,9 @@ class Recorder:
 
     def set_clock(self, ahead_s: float) -> None:
         self.ahead_s.append(ahead_s)
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        pass
 
     def tick(self) -> None:
         pass

@@ -1197,6 +1197,7 @@
   };
   var SessionApi = class {
     #url;
+    #sessionId;
     #baseUrl;
     #fetch;
     #token;
@@ -1205,14 +1206,16 @@
     /**
      * @param {object} setup
      * @param {() => string} setup.url Of the session.
+     * @param {() => string} setup.sessionId
      * @param {string} setup.baseUrl
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("../lib/wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      */
-    constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
+    constructor({ url, sessionId, baseUrl, fetch, withCredentials, timers, token }) {
       this.#url = url;
+      this.#sessionId = sessionId;
       this.#baseUrl = baseUrl;
       this.#fetch = fetch;
       this.#token = token;
@@ -1253,6 +1256,14 @@
       if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
       return answer.body.parts;
     }
+    /** Of the session. @param {AbortSignal} [signal] */
+    steps(signal) {
+      return this.#definitions(`?session_id=${encodeURIComponent(this.#sessionId())}`, signal);
+    }
+    /** The server's own steps. @param {AbortSignal} [signal] */
+    serverSteps(signal) {
+      return this.#definitions("", signal);
+    }
     /**
      * @param {number} after The number of the newest known line.
      * @param {AbortSignal} [signal]
@@ -1264,12 +1275,11 @@
       return answer.body;
     }
     /**
-     * @param {string | undefined} profile
+     * @param {string} query
      * @param {AbortSignal} [signal]
      * @returns {Promise<StepDefinition[]>}
      */
-    async steps(profile, signal) {
-      const query = profile === void 0 ? "" : `?profile=${encodeURIComponent(profile)}`;
+    async #definitions(query, signal) {
       const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
       if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
       return answer.body.steps;
@@ -1440,7 +1450,7 @@
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       const access = { url, baseUrl, fetch, withCredentials, timers, token };
-      this.#api = new SessionApi(access);
+      this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
       this.#poller = new Poller(access, {
         poll: (stopped) => this.#pollInTurn(stopped),
         interval_ms: () => this.#interval_ms
@@ -1551,9 +1561,13 @@
     #syncLogs() {
       for (const log of this.#logs) if (this.#data?.log) void log.sync();
     }
-    /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-    steps({ profile, signal } = {}) {
-      return this.#api.steps(profile, signal);
+    /** @param {{signal?: AbortSignal}} [options] */
+    steps({ signal } = {}) {
+      return this.#api.steps(signal);
+    }
+    /** @param {{signal?: AbortSignal}} [options] */
+    serverSteps({ signal } = {}) {
+      return this.#api.serverSteps(signal);
     }
     /** A nonsensical interval would make a timer spin. */
     get #interval_ms() {

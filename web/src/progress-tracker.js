@@ -121,7 +121,7 @@ export class ProgressTracker extends EventTarget {
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
     const access = { url, baseUrl, fetch, withCredentials, timers, token };
-    this.#api = new SessionApi(access);
+    this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
     this.#poller = new Poller(access, {
       poll: (stopped) => this.#pollInTurn(stopped),
       interval_ms: () => this.#interval_ms,
@@ -250,9 +250,14 @@ export class ProgressTracker extends EventTarget {
     for (const log of this.#logs) if (this.#data?.log) void log.sync();
   }
 
-  /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-  steps({ profile, signal } = {}) {
-    return this.#api.steps(profile, signal);
+  /** @param {{signal?: AbortSignal}} [options] */
+  steps({ signal } = {}) {
+    return this.#api.steps(signal);
+  }
+
+  /** @param {{signal?: AbortSignal}} [options] */
+  serverSteps({ signal } = {}) {
+    return this.#api.serverSteps(signal);
   }
 
   /** A nonsensical interval would make a timer spin. */
