@@ -247,7 +247,7 @@ async def test_past_the_estimate_there_is_no_number(
     await expect(shown.part("time-left")).to_have_text("taking longer than expected")
     await worker.complete(sid, 1)
     await worker.start(sid, 2)
-    await expect(shown.part("time-left")).to_have_text("about 30 sec left")
+    await expect(shown.part("time-left")).to_have_text("about 30 s left")
     await worker.complete(sid, 2)
     await expect(shown.headline).to_have_text(COMPLETED)
     await expect(shown.part("time-left")).to_be_empty()

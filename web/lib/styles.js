@@ -1247,15 +1247,15 @@ p.headline {
 .timeline-legends {
   display: flex;
   flex-wrap: wrap;
+  gap: 0 1rem;
   justify-content: flex-end;
-  gap: 0.25rem 1rem;
-  color: var(--quiet);
-  font-size: 0.75rem;
 }
 .timeline-legend {
   display: flex;
   align-items: center;
   gap: 0.5rem;
+  color: var(--quiet);
+  font-size: 0.75rem;
 }
 .timeline-legend::before {
   width: 1.75rem;
@@ -1264,14 +1264,14 @@ p.headline {
   background: var(--line);
   content: "";
 }
-.timeline-legend.expected::before {
-  border: 1px dashed var(--line);
-  background: none;
-}
 .timeline-chart .running {
   --tone: var(--accent);
   fill-opacity: 0.5;
   animation: pulse 1.6s ease-in-out infinite;
+}
+.timeline-legend.expected::before {
+  border: 1px dashed var(--line);
+  background: none;
 }
 
 /* styles/compact.css */

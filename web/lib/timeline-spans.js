@@ -10,13 +10,8 @@ import { usual_ms } from "./usual-times.js";
  * known; `isUsual`, if it usually does, by earlier runs.
  * @typedef {{step: StartedStep, start: number, length: number, expectedLength: number, expected_ms: number, isUsual: boolean}} Span
  */
-/**
- * What the duration behind a bar rests on: earlier runs, or a declaration.
- * @typedef {"usual" | "expected"} Kind
- */
 
-/** @type {readonly Kind[]} */
-export const KINDS = ["usual", "expected"];
+/** What the duration behind a bar rests on: earlier runs, or a declaration. @typedef {"usual" | "expected"} Kind */
 
 /** On a shorter axis a brief step would look long. */
 const MIN_AXIS_MS = 4000;

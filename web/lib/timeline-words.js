@@ -13,16 +13,16 @@ const SECOND_MS = 1000;
  * @param {Language} language
  * @param {number} [now_ms] Without it a running step has no duration, which would change each second.
  */
-export function spanWords({ step, ...expectation }, language, now_ms) {
+export function spanWords({ step, ...span }, language, now_ms) {
   const isRunning = step.status === "running";
   const took_ms = isRunning && now_ms === undefined ? 0 : elapsed_ms(step, now_ms ?? 0);
   const { attempt = 1 } = step;
-  const kind = kindOf(expectation);
+  const kind = kindOf(span);
   return language.joined([
     language.text(`step_${step.conclusion ?? step.status}`),
     timesOf(step, language),
     ...(took_ms < SECOND_MS ? [] : [language.text(isRunning ? "running_for" : "took", durationOf(took_ms))]),
-    ...(kind ? [language.text(`timeline_${kind}`, durationOf(expectation.expected_ms))] : []),
+    ...(kind ? [language.text(`timeline_${kind}`, durationOf(span.expected_ms))] : []),
     ...(attempt > 1 ? [language.text("attempt", { attempt })] : []),
   ]);
 }

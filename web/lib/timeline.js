@@ -2,7 +2,7 @@
 import { isolated, make, nodesOf } from "./dom.js";
 import { TimelineChart } from "./timeline-chart.js";
 import { TimelineRows } from "./timeline-rows.js";
-import { KINDS, kindOf, spansOf } from "./timeline-spans.js";
+import { kindOf, spansOf } from "./timeline-spans.js";
 import { spanWords } from "./timeline-words.js";
 
 /** @typedef {import("./wire.js").Step} Step */
@@ -11,6 +11,8 @@ import { spanWords } from "./timeline-words.js";
 /** @typedef {import("./usual-times.js").Learned} Learned */
 /** @typedef {{head: HTMLElement, legend: HTMLElement}} Expectation */
 
+/** @type {readonly Kind[]} */
+const KINDS = ["usual", "expected"];
 /** A longer timeline is closed at first: it would be most of the page. */
 const OPEN_UP_TO = 12;
 
@@ -33,6 +35,7 @@ export class Timeline {
       this.#draw(),
     );
     this.#expectations = { usual: this.#expectation("usual"), expected: this.#expectation("expected") };
+    const legends = Object.values(this.#expectations).map(({ legend }) => legend);
     const body = make("div", "timeline-body", this.#rows.names, this.#chart.element);
     this.#rows.watch(body);
     this.element = make(
@@ -40,7 +43,7 @@ export class Timeline {
       "timeline",
       make("summary", "", language.text("timeline")),
       body,
-      make("div", "timeline-foot", this.#rows.readout, this.#legends()),
+      make("div", "timeline-foot", this.#rows.readout, make("div", "timeline-legends", ...legends)),
       make("div", "visually-hidden", this.#table()),
     );
     this.element.hidden = true;
@@ -49,21 +52,15 @@ export class Timeline {
 
   /** @param {Kind} kind @returns {Expectation} */
   #expectation(kind) {
-    return {
-      head: this.#head(`column_${kind}`),
-      legend: make("span", `timeline-legend ${kind}`, this.#language.text(kind)),
-    };
-  }
-
-  #legends() {
-    const legends = make("p", "timeline-legends", ...KINDS.map((kind) => this.#expectations[kind].legend));
-    legends.ariaHidden = "true";
-    return legends;
+    const legend = make("p", `timeline-legend ${kind}`, this.#language.text(kind));
+    legend.ariaHidden = "true";
+    return { head: this.#head(`column_${kind}`), legend };
   }
 
   #table() {
     const keys = /** @type {const} */ (["column_step", "column_state", "column_started", "column_took"]);
-    const heads = [...keys.map((key) => this.#head(key)), ...KINDS.map((kind) => this.#expectations[kind].head)];
+    const expectations = Object.values(this.#expectations).map(({ head }) => head);
+    const heads = [...keys.map((key) => this.#head(key)), ...expectations];
     const caption = make("caption", "", this.#language.text("timeline"));
     return make("table", "", caption, make("thead", "", make("tr", "", ...heads)), this.#cells);
   }

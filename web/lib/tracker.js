@@ -962,7 +962,8 @@
     #isStopped = false;
     /**
      * @param {object} setup
-     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer.
+     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
+     *   `RequestError` does, with the status of the answer.
      * @param {(update: LogUpdate) => void} setup.onLines
      * @param {import("../lib/wire.js").Timers} setup.timers
      */
@@ -1001,8 +1002,8 @@
           this.#isBehind = false;
           this.#take(await this.#load(this.#last));
         }
-      } catch {
-        if (!this.#isStopped) this.#timers.set("again", RETRY_MS, () => void this.sync());
+      } catch (error) {
+        if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
       } finally {
         this.#isLoading = false;
       }
@@ -1036,6 +1037,13 @@
       this.#onLines({ life, isNew: false, lines: added, missed });
     }
   };
+  function isRefusal(error) {
+    const { status = 0 } = (
+      /** @type {{status?: number}} */
+      error
+    );
+    return status >= 400 && status < 500 && status !== 429;
+  }
 
   // src/poller.js
   var DEADLINE_MS = 5e3;

@@ -30,7 +30,8 @@ export class LogFollower {
 
   /**
    * @param {object} setup
-   * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer.
+   * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
+   *   `RequestError` does, with the status of the answer.
    * @param {(update: LogUpdate) => void} setup.onLines
    * @param {import("../lib/wire.js").Timers} setup.timers
    */
@@ -74,8 +75,8 @@ export class LogFollower {
         this.#isBehind = false;
         this.#take(await this.#load(this.#last));
       }
-    } catch {
-      if (!this.#isStopped) this.#timers.set("again", RETRY_MS, () => void this.sync());
+    } catch (error) {
+      if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
     } finally {
       this.#isLoading = false;
     }
@@ -112,4 +113,10 @@ export class LogFollower {
     this.#last = added.at(-1)?.n ?? this.#last;
     this.#onLines({ life, isNew: false, lines: added, missed });
   }
+}
+
+/** Whether the server would answer the same again, until the session changes. @param {unknown} error */
+function isRefusal(error) {
+  const { status = 0 } = /** @type {{status?: number}} */ (error);
+  return status >= 400 && status < 500 && status !== 429;
 }

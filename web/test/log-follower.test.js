@@ -20,6 +20,8 @@ class Server {
   last = 0;
   kept = 5000;
   isAway = false;
+  /** The status of a refusal; 0 is none. */
+  refusal = 0;
   /** The values of `after` that were asked for. @type {number[]} */
   asked = [];
 
@@ -31,6 +33,7 @@ class Server {
   async load(after) {
     this.asked.push(after);
     if (this.isAway) throw new Error("away");
+    if (this.refusal) throw Object.assign(new Error("refused"), { status: this.refusal });
     return this.page(
       Math.max(after + 1, this.first),
       Math.min(this.last, Math.max(after, this.first - 1) + PAGE_LINES),
@@ -149,6 +152,25 @@ test("a log that cannot be loaded is asked for again, until nothing wants it", a
   await follower.sync();
   follower.add({ ...server.page(3, 4), life: "c" });
   assert.deepEqual(server.asked, [0, 0, 0, 2]);
+});
+
+test("a refusal is not asked for again before something changes", async () => {
+  const { server, clock, follower, shown } = followed();
+  server.last = 2;
+  for (const [code, timers] of /** @type {[number, number][]} */ ([
+    [403, 0],
+    [404, 0],
+    [429, 1],
+    [503, 1],
+  ])) {
+    server.refusal = code;
+    await follower.sync();
+    assert.equal(clock.timers.size, timers, String(code));
+  }
+  server.refusal = 0;
+  await follower.sync();
+  assert.deepEqual(shown, [1, 2]);
+  assert.equal(clock.timers.size, 0);
 });
 
 test("a session without a log any more shows none", async () => {

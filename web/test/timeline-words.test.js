@@ -12,8 +12,9 @@ const at = (/** @type {number} */ ms) => new Date(START_MS + ms).toISOString();
 /** @param {object} [step] @param {number} [expected_ms] @param {boolean} [isUsual] */
 function span(step = {}, expected_ms = NaN, isUsual = true) {
   const done = { status: "success", started_at: at(0), completed_at: at(65_000), elapsed_ms: 65_000, ...step };
-  const all = { step: done, expected_ms, isUsual };
-  return /** @type {import("../lib/timeline-spans.js").Span} */ (/** @type {unknown} */ (all));
+  return /** @type {import("../lib/timeline-spans.js").Span} */ (
+    /** @type {unknown} */ ({ step: done, expected_ms, isUsual })
+  );
 }
 
 for (const [words, given, now_ms] of /** @type {[string, ReturnType<typeof span>, number | undefined][]} */ ([
