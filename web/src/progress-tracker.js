@@ -1,4 +1,5 @@
 import { absoluteUrl, baseUrlOfScript } from "./base-url.js";
+import { browserFetch } from "./browser-fetch.js";
 import { fold } from "./fold.js";
 import { Hub } from "./hub.js";
 import { onReturn } from "./page-events.js";
@@ -22,10 +23,6 @@ import { rightsOf, tokenText } from "./tokens.js";
 
 const DEFAULT_INTERVAL_MS = 2000;
 const REPLACED_STATES = 10;
-
-// A browser's fetch insists on its own `this`.
-/** @type {typeof globalThis.fetch} */
-const browserFetch = (...request) => globalThis.fetch(...request);
 
 /** Chooses between stream and polls, and calls the page's callbacks. wire.d.ts documents what is public. */
 export class ProgressTracker extends EventTarget {
@@ -111,7 +108,7 @@ export class ProgressTracker extends EventTarget {
 
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
-    const access = { url, baseUrl, fetch, withCredentials, timers, token };
+    const access = { url, array: /** @type {const} */ ("steps"), baseUrl, fetch, withCredentials, timers, token };
     this.#api = new SessionApi(access);
     this.#poller = new Poller(access, {
       poll: (stopped) => this.#pollInTurn(stopped),
@@ -131,6 +128,7 @@ export class ProgressTracker extends EventTarget {
         isShared,
         token,
         rights: "",
+        query: null,
         fetch: ticketFetch,
       };
     }

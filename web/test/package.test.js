@@ -13,7 +13,7 @@ import * as index from "../lib/index.js";
 test("index.js exports what the package's types declare", () => {
   /** @type {typeof import("../lib/types.js")} */
   const declared = index; // checked by tsc
-  assert.deepEqual(Object.keys(declared).sort(), ["ProgressTracker", "checkTimeout"]);
+  assert.deepEqual(Object.keys(declared).sort(), ["ProgressListTracker", "ProgressTracker", "checkTimeout"]);
 });
 
 test("each export has its files", async () => {

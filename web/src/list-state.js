@@ -1,0 +1,101 @@
+/** @typedef {import("../lib/wire.js").ListedSession} ListedSession */
+/** @typedef {import("../lib/wire.js").SessionList} SessionList */
+/** @typedef {import("./types.js").SharedEvent} SharedEvent */
+
+/** More than a page shows, or a reader reads. */
+export const MAX_LISTED = 1000;
+
+/**
+ * The state of a stream of a list. The list is kept as a stream of sessions keeps a session, under its query in place of
+ * an id.
+ */
+export class ListState {
+  /** By query. @type {Map<string, SessionList>} */
+  data = new Map();
+  /** Events of lists have no ids. */
+  position = "";
+  /** The queries whose stream works. @type {Set<string>} */
+  live = new Set();
+  /** Sessions that were removed since the last `list`: an answer that began before may still have them. */
+  #removed = new Set();
+
+  /** @param {SharedEvent} event */
+  apply(event) {
+    for (const query of event.sessions) {
+      if (event.failure) this.live.delete(query);
+      else this.live.add(query);
+    }
+    const query = this.changed(event);
+    if (query !== undefined) this.#change(query, event);
+  }
+
+  /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
+  changed({ type, sessions }) {
+    return ["list", "session", "removed"].includes(type) ? sessions[0] : undefined;
+  }
+
+  /** @param {string} query @param {SharedEvent} event */
+  #change(query, { type, data }) {
+    if (type === "list") {
+      this.#removed.clear();
+      this.data.set(query, { sessions: data.sessions, more: data.more });
+      return;
+    }
+    const list = this.data.get(query);
+    if (!list) return; // It begins with a `list`.
+    if (type === "removed") {
+      this.#removed.add(data.session_id);
+      this.data.set(query, without(list, data.session_id));
+    } else {
+      this.#removed.delete(data.session.session_id);
+      this.data.set(query, withSession(list, data.session));
+    }
+  }
+
+  /**
+   * Adds the older sessions that a request brought; what events have brought is newer.
+   * @param {string} query
+   * @param {SessionList} answer
+   */
+  extend(query, { sessions, more }) {
+    const list = this.data.get(query);
+    if (!list) return;
+    const known = new Set(list.sessions.map(({ session_id }) => session_id));
+    const others = sessions.filter(({ session_id }) => !known.has(session_id) && !this.#removed.has(session_id));
+    this.data.set(query, limited({ sessions: [...list.sessions, ...others].sort(byAge), more }));
+  }
+
+  /** @param {string} query */
+  forget(query) {
+    this.data.delete(query);
+    this.live.delete(query);
+  }
+}
+
+/** @param {SessionList} list @param {string} id @returns {SessionList} */
+function without({ sessions, more }, id) {
+  return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
+}
+
+/** @param {SessionList} list @param {ListedSession} changed @returns {SessionList} */
+function withSession({ sessions, more }, changed) {
+  const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
+  if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
+    return { sessions: sessions.map((each, place) => (place === index ? changed : each)), more };
+  }
+  const others = sessions.filter((_, place) => place !== index);
+  const older = others.findIndex((other) => byAge(changed, other) < 0);
+  const place = older < 0 ? others.length : older;
+  return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+}
+
+/** Newest first, as the server has them. @param {ListedSession} a @param {ListedSession} b */
+function byAge(a, b) {
+  const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
+  return left < right ? 1 : left > right ? -1 : 0;
+}
+
+/** @param {SessionList} list @returns {SessionList} */
+function limited({ sessions, more }) {
+  return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
+}
