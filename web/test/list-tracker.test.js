@@ -4,7 +4,7 @@ import test, { afterEach, mock } from "node:test";
 import { ProgressListTracker } from "../lib/index.js";
 import { fetchInto } from "./fakes/fetch.js";
 import { listed } from "./fakes/listed.js";
-import { FakeEventSource, jitter, ManualClock, settled, status } from "./fakes.js";
+import { Browser, FakeEventSource, jitter, ManualClock, settled, status } from "./fakes.js";
 
 /** @typedef {import("../lib/wire.js").ListTrackerOptions} ListTrackerOptions */
 /** @typedef {import("../lib/wire.js").SessionList} SessionList */
@@ -180,4 +180,27 @@ test("stop leaves nothing behind", async () => {
   assert.equal(shown.clock.timers.size, 0);
   assert.equal(shown.stream.readyState, 2);
   assert.equal(shown.tracker.state, "stopped");
+});
+
+test("tabs that follow the same list share its stream, which passes on with the list", async () => {
+  const browser = new Browser();
+  const tabs = [browser.tab(), browser.tab()];
+  /** @type {(import("../lib/wire.js").ProgressListTracker)[]} */
+  const trackers = tabs.map((tab) => new tab.scope.ProgressListTracker({ prefix: "a" }));
+  const ids = () => trackers.map(({ data }) => data?.sessions.map(({ session_id }) => session_id).join());
+  for (const tracker of trackers) {
+    tracker.start();
+    await browser.clock.advance(500);
+  }
+  browser.stream.send("list", { sessions: [listed(1)], more: false });
+  await settled();
+  browser.stream.send("session", { session: listed(2) });
+  await settled();
+  assert.deepEqual(ids(), ["s1,s2", "s1,s2"]);
+  trackers[0]?.stop();
+  await browser.clock.advance(500);
+  browser.stream.send("list", { sessions: [listed(2)], more: false });
+  await settled();
+  assert.equal(ids()[1], "s2");
+  assert.equal(browser.requests.length, 0);
 });
