@@ -1,5 +1,5 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, lib/styles.js, and the pages in assets/ with their
+ * Writes the committed files that browsers load: lib/tracker.js, the style sheets of the elements, and the pages in assets/ with their
  * bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
  */
 import { createHash } from "node:crypto";
@@ -9,7 +9,11 @@ import { build } from "esbuild";
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
 const TRACKER = "lib/tracker.js";
-const STYLES = "lib/styles.js";
+/** Style sheets that travel as modules: the name of the sheet, and of its constant. */
+const STYLES = /** @type {const} */ ([
+  ["progress.css", "styles.js", "CSS"],
+  ["list.css", "list-styles.js", "LIST_CSS"],
+]);
 const ASSETS = "assets";
 
 /** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
@@ -32,11 +36,15 @@ function tracker() {
   return bundle("src/main.js", { format: "iife", banner });
 }
 
-/** The style sheet as a module. */
-async function styles() {
-  const css = await readFile("lib/progress.css", "utf8");
+/**
+ * A style sheet as a module.
+ * @param {typeof STYLES[number]} sheet
+ * @returns {Promise<[string, string]>}
+ */
+async function styles([source, target, name]) {
+  const css = await readFile(`lib/${source}`, "utf8");
   const text = css.replace(/[\\`]|\$\{/g, "\\$&");
-  return `/* Written by build.js from progress.css. */\nexport const CSS = \`${text}\`;\n`;
+  return [`lib/${target}`, `/* Written by build.js from ${source}. */\nexport const ${name} = \`${text}\`;\n`];
 }
 
 /**
@@ -80,12 +88,9 @@ function fail(name) {
 
 const isCheck = process.argv.includes("--check");
 /** @type {[string, string][]} */
-const modules = [
-  [TRACKER, await tracker()],
-  [STYLES, await styles()],
-];
+const modules = [[TRACKER, await tracker()], ...(await Promise.all(STYLES.map(styles)))];
 // The pages' bundles contain the files that are there, which --check compares first.
 if (!isCheck) for (const [name, content] of modules) await writeFile(name, content);
-const pages = await Promise.all([pageFiles("page"), pageFiles("demo")]);
+const pages = await Promise.all([pageFiles("page"), pageFiles("home"), pageFiles("demo")]);
 const files = new Map([...modules, ...pages.flat()]);
 await (isCheck ? check(files) : write(files));

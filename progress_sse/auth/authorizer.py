@@ -64,3 +64,6 @@ class Authorizer(Protocol):
 
     async def identify_bearer(self, request: Request) -> Authorization:
         """Return if the token in `Authorization` is valid; raises as `check` does."""
+
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right."""

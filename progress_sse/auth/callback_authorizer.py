@@ -39,3 +39,11 @@ class CallbackAuthorizer:
     async def identify_bearer(self, request: Request) -> Authorization:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError
+
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return all prefixes or none: the function knows no prefixes."""
+        try:
+            await self.check(request, "list", None)
+        except ForbiddenError:
+            return ()
+        return ("",)

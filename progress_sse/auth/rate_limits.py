@@ -112,6 +112,10 @@ class RateLimitedAuthorizer:
             request, action, self._authorizer.check(request, action, *session_ids, ticket=ticket), count
         )
 
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return the prefixes of the sessions that the request may list, which counts as no request."""
+        return await self._authorizer.listable_prefixes(request)
+
     async def _counted(
         self, request: Request, action: Action, checked: Awaitable[Authorization], count: int
     ) -> Authorization:

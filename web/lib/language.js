@@ -63,7 +63,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"counted" | "counted_open" | "jobs"} key
+   * @param {"counted" | "counted_open" | "jobs" | "listed"} key
    * @param {number} count
    * @returns {TextKey}
    */

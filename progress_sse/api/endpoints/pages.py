@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import os
 from functools import lru_cache
 from html import escape
@@ -14,7 +15,8 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from progress_sse.api.request_parts import session_id_of
+from progress_sse.api.request_parts import query_of, session_id_of
+from progress_sse.api.rights import listable_prefixes
 from progress_sse.service import ProgressService
 
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ ASSETS: Final = _WEB / "assets"
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
 
 REVALIDATED: Final = "no-cache"
+PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 PAGE_HEADERS: Final = {
@@ -51,21 +54,37 @@ GZIP: Final = {"content-encoding": "gzip"}
 async def session_page(service: ProgressService, request: Request) -> Response:
     """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid."""
     session_id_of(request)
-    return await page(service, request)
+    return await _page(service, request)
 
 
-async def page(service: ProgressService, request: Request) -> Response:
-    """`GET /`: the page. Its script takes the session from the URL, or generates an id."""
-    prefix = escape(request.scope.get("root_path", ""), quote=True)
+async def home_page(service: ProgressService, request: Request) -> Response:
+    """`GET /`: the list of the sessions that the visitor may list; with a query of `session_id`s, the page of those."""
+    if "session_id" in query_of(request):
+        return await _page(service, request)
     authorizer = service.authorizer
-    publish = "open" if authorizer.is_open_to("publish") else "token"
+    prefixes = json.dumps(await listable_prefixes(service, request))
+    tokens = "taken" if authorizer.takes_tokens and not authorizer.is_open_to("list") else "none"
+    response = await _html("home.html", request, service, tokens=tokens, list=prefixes)
+    response.headers["Cache-Control"] = PRIVATE
+    return response
+
+
+async def _page(service: ProgressService, request: Request) -> Response:
+    authorizer = service.authorizer
     read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
-    template = await asyncio.to_thread((ASSETS / "page.html").read_text, "utf-8")
-    html = (
-        template.replace('<base href="/">', f'<base href="{prefix}/">')
-        .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
-        .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
-    )
+    return await _html("page.html", request, service, read=read)
+
+
+async def _html(name: str, request: Request, service: ProgressService, **facts: str) -> Response:
+    """Return a page with facts for its script, each in a `<meta>` of its name."""
+    facts["publish"] = "open" if service.authorizer.is_open_to("publish") else "token"
+    root = escape(request.scope.get("root_path", ""), quote=True)
+    html = await asyncio.to_thread((ASSETS / name).read_text, "utf-8")
+    html = html.replace('<base href="/">', f'<base href="{root}/">')
+    for fact, content in facts.items():
+        meta = f'<meta name="progress-{fact}" content="'
+        before, _, after = html.partition(meta)
+        html = before + meta + escape(content, quote=True) + after[after.index('"') :]
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
 

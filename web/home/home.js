@@ -1,0 +1,57 @@
+/*
+ * The home page: a live list of the sessions that its visitor may list. A visitor who may list none gets a field for an
+ * id, and the sessions that this browser has shown.
+ */
+import { element, make, translatePage } from "../lib/dom.js";
+import { ProgressTracker } from "../lib/index.js";
+import { Language } from "../lib/language.js";
+import { filterIn } from "../lib/list-filter.js";
+import { languageFor } from "../lib/texts.js";
+import { RecentSessions } from "../page/recent-sessions.js";
+import { TokenForm } from "../page/token-form.js";
+import { JobList } from "./job-list.js";
+import { pageOf } from "./session-page.js";
+import { showStart } from "./start-panel.js";
+
+const language = new Language(languageFor(navigator.languages));
+
+/** What the server has written into the page. @param {string} name */
+function said(name) {
+  return document.querySelector(`meta[name="progress-${name}"]`)?.getAttribute("content") ?? "";
+}
+
+/** @param {string} id */
+function sessionLink(id) {
+  const link = make("a", "", make("bdi", "", id));
+  link.href = pageOf(id);
+  return make("li", "", link);
+}
+
+function showOtherWays() {
+  element("open").hidden = false;
+  element("open").addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.assign(pageOf(/** @type {HTMLInputElement} */ (element("open-id")).value.trim()));
+  });
+  const recent = new RecentSessions(() => localStorage).list();
+  element("recent").hidden = recent.length === 0;
+  element("recent-list").replaceChildren(...recent.map(sessionLink));
+  if (said("tokens") === "taken") new TokenForm(language.texts, () => location.reload(), true).ask();
+}
+
+// index.js cannot derive the server's address from a bundle's.
+ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
+
+translatePage(language.tag, language.texts);
+/** @type {string[]} */
+const prefixes = JSON.parse(said("list"));
+// A server whose own application decides cannot name all prefixes that a visitor may list.
+const mayList = prefixes.length > 0 || filterIn(location.search).prefix !== "";
+const panel = /** @type {HTMLDetailsElement} */ (element("start"));
+showStart(panel, { texts: language.texts, prefix: prefixes[0] ?? "", needsToken: said("publish") === "token" });
+if (mayList) {
+  new JobList(language, prefixes, { onEmpty: () => (panel.open = true), onDenied: showOtherWays }).start();
+} else {
+  document.title = language.text("list_title");
+  showOtherWays();
+}
