@@ -15,6 +15,8 @@ import { ListTable } from "./list-table.js";
 /** @typedef {import("./wire.js").SessionList} SessionList */
 /** @typedef {import("./wire.js").TrackerState} TrackerState */
 
+/** Changes that come faster are shown together. */
+const PACE_MS = 100;
 /** A list of more sessions is not shown; the server's answers have no more either. */
 const MAX_LISTED = 1000;
 
@@ -57,6 +59,9 @@ export class LiveList {
   /** @type {SessionList | null} */
   #list = null;
   #isExtended = false;
+  /** Set while a change was shown a moment ago. @type {ReturnType<typeof setTimeout> | undefined} */
+  #pause;
+  #isChanged = false;
 
   /** @param {ListOptions} options */
   constructor(options) {
@@ -104,6 +109,8 @@ export class LiveList {
     this.#tracker?.stop();
     this.#tracker = null;
     this.#query = "";
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
     this.#table.stop();
     this.badge.stop();
     this.#announcer.stop();
@@ -152,7 +159,16 @@ export class LiveList {
       this.#isStatusAsked = true;
       this.#follow();
     }
-    this.#news.add(list.sessions);
+    this.#isChanged = true;
+    if (this.#pause === undefined) this.#showChange();
+  }
+
+  #showChange() {
+    this.#pause = undefined;
+    if (!this.#isChanged || !this.#list) return;
+    this.#isChanged = false;
+    this.#pause = setTimeout(() => this.#showChange(), PACE_MS);
+    this.#news.add(this.#list.sessions);
     if (this.#news.text) this.#announcer.say(this.#news.text);
     this.#show();
   }
