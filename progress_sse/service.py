@@ -133,7 +133,7 @@ class ProgressService:
         watcher = LeaseWatcher(self.store, self.clock)
         self.verdicts = watcher.verdicts
         runs = {"heartbeat": self._heartbeat.run(), "clean-up": self._clean_up(), "leases": watcher.run()}
-        if not self.authorizer.is_open_to("read"):
+        if not (self.authorizer.is_open_to("read") and self.authorizer.is_open_to("list")):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]
         self.is_running = True

@@ -20,3 +20,8 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait([ended], timeout=AGAIN_S)
+
+
+def has_failed(task: asyncio.Task[None]) -> bool:
+    """Return whether a task has ended with an error, or was cancelled."""
+    return task.done() and (task.cancelled() or task.exception() is not None)

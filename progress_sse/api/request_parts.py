@@ -1,6 +1,6 @@
 """The parts of a request that several endpoints read: session id, query, conditions."""
 
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -11,7 +11,8 @@ from progress_sse.auth.authorizer import Authorization
 from progress_sse.auth.caller_identity import caller_of
 from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import check_session_id
+from progress_sse.core.model import SessionStatus, check_session_id
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
 from progress_sse.settings import Settings
 from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values
@@ -20,6 +21,7 @@ from progress_sse.wire.preconditions import UNCONDITIONAL, Preconditions
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
 
+_FILTERS: Final = frozenset({"prefix", "label", "status"})
 _RUN: Final = RUN.encode()
 _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
@@ -62,10 +64,41 @@ def profile_in_query(request: Request) -> str | None:
         InvalidRequestError: There are several.
         InvalidSessionIdError: It has not the form of a session id.
     """
-    profiles = _values_of(request, "profile")
-    if len(profiles) > 1:
-        raise InvalidRequestError("profile must be given once.")
-    return check_session_id(profiles[0]) if profiles else None
+    profile = _single_value_of(request, "profile")
+    return None if profile is None else check_session_id(profile)
+
+
+def filters_sessions(request: Request) -> bool:
+    """Return whether the query has a parameter of a list of sessions, even an empty one."""
+    return bool(request.scope["query_string"]) and not _FILTERS.isdisjoint(query_of(request).keys())
+
+
+def session_filter_of(request: Request) -> SessionFilter:
+    """Return the list of sessions that the query asks for.
+
+    Raises:
+        InvalidRequestError: There are several prefixes or states, or one of these or of the labels is none.
+        InvalidSessionIdError: No session id begins with the prefix.
+    """
+    if not request.scope["query_string"]:
+        return ALL_SESSIONS
+    prefix, status = _single_value_of(request, "prefix"), _single_value_of(request, "status")
+    labels = parse_labels(_values_of(request, "label"))
+    return SessionFilter(check_prefix(prefix or ""), labels, None if status is None else _status(status))
+
+
+def _status(text: str) -> SessionStatus:
+    for status in get_args(SessionStatus):
+        if status == text:
+            return status  # type: ignore[no-any-return]  # get_args loses the type
+    raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
+
+
+def _single_value_of(request: Request, name: str) -> str | None:
+    values = _values_of(request, name)
+    if len(values) > 1:
+        raise InvalidRequestError(f"{name} must be given once.")
+    return values[0] if values else None
 
 
 def _values_of(request: Request, name: str) -> list[str]:

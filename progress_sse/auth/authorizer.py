@@ -59,6 +59,9 @@ class Authorizer(Protocol):
             ForbiddenError: Its token does not allow this.
         """
 
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the request may list the sessions whose ids begin with the prefix; raises as `check` does."""
+
     async def identify(self, request: Request) -> Authorization:
         """Return if the request's token, in header or cookie, is valid; raises as `check` does."""
 

@@ -32,6 +32,10 @@ class CallbackAuthorizer:
                 raise ForbiddenError
         return UNCONDITIONAL
 
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the function allows to list sessions; it finds the prefix in the query of the request."""
+        return await self.check(request, "list", None)
+
     async def identify(self, request: Request) -> Authorization:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError
@@ -43,7 +47,7 @@ class CallbackAuthorizer:
     async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
         """Return all prefixes or none: the function knows no prefixes."""
         try:
-            await self.check(request, "list", None)
+            await self.check_list(request, "")
         except ForbiddenError:
             return ()
         return ("",)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from progress_sse.wire.text import Text
 
 Action: TypeAlias = Literal["read", "publish", "list", "control"]
-"""To follow a session; to create, change and delete it; to list all sessions; to ask something of its worker."""
+"""To follow a session; to create, change and delete it; to list sessions; to ask something of its worker."""
 
 
 class Grant(BaseModel):
@@ -43,6 +43,10 @@ class Grant(BaseModel):
         if session_id is None:
             return "" in self.prefixes
         return session_id in self.sessions or session_id.startswith(self.prefixes)
+
+    def allows_list(self, prefix: str) -> bool:
+        """Return whether it allows to list the sessions whose ids begin with the prefix, which it must all cover."""
+        return "list" in self.actions and prefix.startswith(self.prefixes)
 
     def has_expired(self, now: float) -> bool:
         """Return whether it has expired at `now`, in seconds since 1970."""

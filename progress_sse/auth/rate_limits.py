@@ -116,6 +116,10 @@ class RateLimitedAuthorizer:
         """Return the prefixes of the sessions that the request may list, which counts as no request."""
         return await self._authorizer.listable_prefixes(request)
 
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the request may list these sessions; see `check`."""
+        return await self._counted(request, "list", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
+
     async def _counted(
         self, request: Request, action: Action, checked: Awaitable[Authorization], count: int
     ) -> Authorization:

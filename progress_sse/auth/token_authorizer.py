@@ -5,7 +5,7 @@ a ticket allows nothing but reading.
 A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.authorizer import UNCONDITIONAL, Authorization
 from progress_sse.auth.csrf import is_cross_site
-from progress_sse.auth.grants import Action
+from progress_sse.auth.grants import Action, Grant
 from progress_sse.auth.tickets import Tickets
 from progress_sse.auth.token_verifier import TokenVerifier
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, UnauthorizedError
@@ -46,11 +46,20 @@ class TokenAuthorizer:
         self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
     ) -> Authorization:
         """Return if the request may do the action on every one of the sessions; see `Authorizer.check`."""
+        return await self._check(request, action, ticket, lambda grant: grant.allows(action, *session_ids))
+
+    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
+        """Return if the request may list the sessions whose ids begin with the prefix."""
+        return await self._check(request, "list", ticket, lambda grant: grant.allows_list(prefix))
+
+    async def _check(
+        self, request: Request, action: Action, ticket: str, is_allowed: Callable[[Grant], bool]
+    ) -> Authorization:
         if action in self._open_to:
             return UNCONDITIONAL
         token = await self._credential(request, ticket)
         grant = self._verifier.grant(token)
-        if not grant.allows(action, *session_ids):
+        if not is_allowed(grant):
             raise ForbiddenError
         return Authorization(token, grant.expires_at)
 

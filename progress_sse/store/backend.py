@@ -11,8 +11,18 @@ from typing import Protocol
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.leases import Leases
-from progress_sse.store.types import Change, Listener, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
+from progress_sse.store.types import (
+    Change,
+    ChangesListener,
+    Listener,
+    LogEntry,
+    PageCursor,
+    Record,
+    RememberedKey,
+    SessionSummary,
+)
 
 
 class Backend(Protocol):
@@ -86,10 +96,30 @@ class Backend(Protocol):
     def unlisten(self, session_id: str, listener: Listener) -> None:
         """Undo `listen`, at once."""
 
+    async def listen_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of each change of any session that is committed from now on, by any process.
+
+        A change that it is notified of, `load_summaries` shows. It may miss that a session is gone which no process
+        removed: see `forgets_silently`.
+        """
+
+    def unlisten_to_all(self, listener: ChangesListener) -> None:
+        """Undo `listen_to_all`, at once."""
+
+    @property
+    def forgets_silently(self) -> bool:
+        """Whether sessions may expire, or go back to an earlier state, without a notification of a change."""
+
     async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
-        """Return up to `limit` sessions after `after`, newest `created_at` first, then greatest id first."""
+        """Return up to `limit` sessions of a list after `after`, newest `created_at` first, then greatest id first.
+
+        The cost grows with the sessions that are returned, rather than with those that are stored.
+        """
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return those of the sessions that there are, by their ids."""
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are; it may be slow, and read each of them."""

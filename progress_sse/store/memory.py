@@ -1,18 +1,21 @@
 """Sessions in the memory of one process, lost when it ends."""
 
-import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.histories import Histories
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
+from progress_sse.store.memory_index import MemoryIndex
 from progress_sse.store.types import (
     Change,
+    ChangesListener,
     Listener,
     LogEntry,
     Notification,
@@ -92,10 +95,13 @@ class _Keyrings:
 class MemoryBackend:
     """Keeps sessions in a dictionary; no method waits."""
 
+    forgets_silently = False
+
     def __init__(self, limits: StorageLimits) -> None:
         """Start empty, and keep as much as `limits` allow."""
         self._limits = limits
         self._sessions: dict[str, _StoredSession] = {}
+        self._index = MemoryIndex()
         self._keyrings = _Keyrings(limits)
         self._histories = Histories()
         self._listeners = ListenerRegistry()
@@ -107,6 +113,7 @@ class MemoryBackend:
     async def aclose(self) -> None:
         """Forget everything."""
         self._sessions.clear()
+        self._index = MemoryIndex()
         self._keyrings = _Keyrings(self._limits)
         self._histories = Histories()
         self._listeners.clear()
@@ -134,10 +141,12 @@ class MemoryBackend:
                 raise ConflictError
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
+        before = stored.record.session.progress if stored else None
         if change.record is None:
             self._sessions.pop(change.session_id, None)
         else:
             self._store(stored, change, change.record)
+        self._index.update(before, change.record.session.progress if change.record else None)
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
@@ -189,15 +198,25 @@ class MemoryBackend:
         """Undo `listen`."""
         self._listeners.remove(session_id, listener)
 
+    async def listen_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of the changes of all sessions."""
+        self._listeners.add_to_all(listener)
+
+    def unlisten_to_all(self, listener: ChangesListener) -> None:
+        """Undo `listen_to_all`."""
+        self._listeners.remove_from_all(listener)
+
     async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        matching = (stored for stored in self._sessions.values() if status is None or stored.record.status == status)
-        behind = (
-            stored for stored in matching if after is None or _creation(stored) < (after.created_at, after.session_id)
-        )
-        return [_summary(stored.record) for stored in heapq.nlargest(limit, behind, key=_creation)]
+        found = (self._sessions[session_id].record for session_id in self._index.find(wanted, limit, after))
+        return [_summary(record) for record in islice((each for each in found if _is_of(wanted, each)), limit)]
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Backend.load_summaries`."""
+        stored = ((session_id, self._sessions.get(session_id)) for session_id in session_ids)
+        return {session_id: _summary(each.record) for session_id, each in stored if each is not None}
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
@@ -205,18 +224,18 @@ class MemoryBackend:
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""
-        old = [stored.record for stored in self._sessions.values() if _creation(stored)[0] < created_before]
+        old = [self._sessions[session_id].record for session_id in self._index.created_before(created_before)]
         removed = [record.session.progress.session_id for record in old if should_remove(_summary(record))]
         for session_id in removed:
-            del self._sessions[session_id]
+            self._index.update(self._sessions.pop(session_id).record.session.progress, None)
             self._keyrings.orphan(session_id)
             self._listeners.notify(Notification(session_id, None))
         return len(removed)
 
 
-def _creation(stored: _StoredSession) -> tuple[str, str]:
-    progress = stored.record.session.progress
-    return progress.created_at, progress.session_id
+def _is_of(wanted: SessionFilter, record: Record) -> bool:
+    progress = record.session.progress
+    return wanted.matches(progress.session_id, progress.status, progress.details.labels)
 
 
 def _summary(record: Record) -> SessionSummary:

@@ -1,7 +1,7 @@
 """The types that the store, the backends and the hub exchange: sessions at a position, changes and notifications."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
@@ -9,8 +9,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.parts_changes import PartsChange
-from progress_sse.wire import session_json
+from progress_sse.wire import list_json, session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
 """The effect of a command that was applied."""
@@ -206,6 +207,22 @@ Listener: TypeAlias = Callable[[Notification], None]
 """Called in the event loop, after the change is durable and before its worker is answered; must not block or raise."""
 
 
+class ChangedSession(NamedTuple):
+    """That a session has changed, for those who follow a list: they read it when they show it.
+
+    Attributes:
+        session_id: The session.
+        status: Its status after the change; `None` if it was removed.
+    """
+
+    session_id: str
+    status: SessionStatus | None
+
+
+ChangesListener: TypeAlias = Callable[[ChangedSession | None], None]
+"""Called as a `Listener` is, with a change of any session; `None`: changes may have been missed, of any session."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session as the list shows it; `listed` is its JSON there."""
@@ -215,6 +232,22 @@ class SessionSummary:
     created_at: str
     updated_at: str
     listed: bytes
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels, read from `listed`."""
+        return list_json.labels_of(self.listed)
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """Its place: a list has the greatest first."""
+        return self.created_at, self.session_id
+
+    def is_of(self, wanted: SessionFilter) -> bool:
+        """Return whether it belongs to a list."""
+        if not wanted.labels:
+            return wanted.matches(self.session_id, self.status, {})
+        return wanted.matches(self.session_id, self.status, self.labels)
 
 
 @dataclass(frozen=True, slots=True)

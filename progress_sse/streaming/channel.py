@@ -2,12 +2,10 @@
 
 import asyncio
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core import state_machine
@@ -15,6 +13,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.publisher import Publisher
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Frame, FrameBatch
@@ -27,33 +26,11 @@ Watcher: TypeAlias = Callable[[Record | None], None]
 """Takes a session after a change; `None` stands for one that does not exist."""
 
 
-class BatchReceiver(Protocol):
-    """A receiver of a channel's batches."""
-
-    def offer(self, subscription: "Subscription", batch: FrameBatch) -> None:
-        """Take a published batch."""
-
-    def wake(self) -> None:
-        """Take notice that the session is completed."""
-
-    def fail(self) -> None:
-        """Give up after an error of one of these calls, in whose `except` block it is called."""
-
-
-@dataclass(eq=False, slots=True)
-class Subscription:
-    """One subscriber's place in a channel."""
-
-    subscriber: BatchReceiver
-    channel: "Channel"
-
-
-class Channel:
+class Channel(Publisher):
     """One session, as the subscribers in this process see it.
 
     Attributes:
         is_open: Whether it listens and has loaded the session, or has found that there is none.
-        published: How many events were published while there were subscriptions.
     """
 
     def __init__(
@@ -61,25 +38,17 @@ class Channel:
         session_id: str,
         backend: Backend,
         counts: DeliveryCounts,
-        flush_soon: Callable[["Channel"], None],
+        flush_soon: Callable[[Publisher], None],
         retry_ms: int,
     ) -> None:
         """Start without the session's record; `open` loads it."""
-        self.session_id = session_id
-        self._counts = counts
-        self._flush_soon = flush_soon
+        super().__init__(session_id, _absent_position(session_id), counts, flush_soon)
         self.record: Record | None = None
-        self.position = self._absent_position()
-        self.subscriptions: dict[Subscription, None] = {}
         self.watchers: dict[Watcher, None] = {}
-        self.use_count = 0
         self._backend = backend
         self._retry_ms = retry_ms
         self._tail: deque[Frame] = deque()
         self._tail_bytes = 0
-        self._unsent: list[Frame] = []
-        self._published_at = 0.0
-        self.published = 0
         self._snapshot: FrameBatch | None = None
         self._notification_count = 0
         self._opening: asyncio.Task[None] | None = None
@@ -160,46 +129,15 @@ class Channel:
             self._keep(frame)
             self._publish(frame)
 
-    def _publish(self, frame: Frame) -> None:
-        if self.subscriptions:
-            if not self._unsent:
-                self._published_at = time.monotonic()
-                self._flush_soon(self)
-            self._unsent.append(frame)
-
-    def flush(self) -> None:
-        """Hand the frames published since the last flush to every subscriber, as one batch."""
-        if self._unsent:
-            batch, self._unsent = FrameBatch(self._unsent), []
-            is_completed = self.is_completed
-            self.published += len(batch.frames)
-            self._counts.deliveries += len(batch.frames) * len(self.subscriptions)
-            for subscription in tuple(self.subscriptions):  # A finished subscriber removes its subscription.
-                try:
-                    subscription.subscriber.offer(subscription, batch)
-                    if is_completed:
-                        subscription.subscriber.wake()
-                except Exception:  # noqa: BLE001  # an error of one subscriber must not affect the others
-                    subscription.subscriber.fail()
-            self._counts.delivery_seconds.add(time.monotonic() - self._published_at)
-
-    def add(self, subscription: Subscription) -> None:
-        """Add a subscription that has every frame so far; frames still to be flushed must not reach it again."""
-        self.flush()
-        self.subscriptions[subscription] = None
-
     def _keep(self, frame: Frame) -> None:
         self._tail.append(frame)
         self._tail_bytes += len(frame.data)
         while self._tail_bytes > MAX_TAIL_BYTES:
             self._tail_bytes -= len(self._tail.popleft().data)
 
-    def _absent_position(self) -> Position:
-        return Position.absent(self.session_id, secrets.token_hex(4))
-
     def _reset_to(self, record: Record | None) -> None:
         self.record, self._snapshot = record, None
-        self.position = record.position if record else self._absent_position()
+        self.position = record.position if record else _absent_position(self.session_id)
         self._forget_tail()
         if self.subscriptions:
             self._publish(*self.snapshot().frames)
@@ -268,6 +206,10 @@ class Channel:
         replayed = [self._transition(entry) for entry in entries if entry.offset <= self.position.offset]
         newest = self.since(Position(position.epoch, position.offset + len(replayed)))
         return None if newest is None else replayed + newest
+
+
+def _absent_position(session_id: str) -> Position:
+    return Position.absent(session_id, secrets.token_hex(4))
 
 
 def _as_created(record: Record) -> Record:

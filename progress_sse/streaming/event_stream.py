@@ -18,8 +18,8 @@ The first of these to happen closes the stream, and closing releases everything 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final, Literal, NamedTuple, ParamSpec, Protocol, TypeAlias
 
 from sse_starlette import EventSourceResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,13 +28,17 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.stream_format import StreamFormat
+from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import VARY_WITH_ACCEPT
+
+P = ParamSpec("P")
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +75,7 @@ class StreamRequest(NamedTuple):
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
         is_text: Whether it gets lines of text in place of events; of one session.
+        wanted: The list that it follows in place of sessions; `None` if it follows sessions.
     """
 
     resume_points: Mapping[str, ResumePoint | None]
@@ -79,6 +84,7 @@ class StreamRequest(NamedTuple):
     expires_at: float | None
     caller: str | None = None
     is_text: bool = False
+    wanted: SessionFilter | None = None
 
 
 class StreamRegistry(Protocol):
@@ -131,12 +137,18 @@ class EventStream(asyncio.BaseProtocol):
         self._resume_points = request.resume_points
         self._format = registry.format_of(request)
         self._session_count = len(request.resume_points)
-        self._subscriber = registry.hub.new_subscriber(self._session_count, self._wake)
+        self._wanted = request.wanted
+        self._subscriber = self._new_subscriber(registry.hub)
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None
         self._final_frame = b""
         self._subscribing: asyncio.Task[None] | None = None
+
+    def _new_subscriber(self, hub: Hub) -> Subscriber:
+        if self._wanted is not None:
+            return hub.lists.new_subscriber(self._wake)
+        return hub.new_subscriber(self._session_count, self._wake)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start the stream under our own server; run it to its end under any other."""
@@ -213,6 +225,10 @@ class EventStream(asyncio.BaseProtocol):
         first = self._format.first()
         if first is not None:
             self._subscriber.send_first(first)
+        if self._wanted is not None:
+            work = self._repeat(self._registry.hub.lists.subscribe, self._subscriber, self._wanted)
+            self._subscribing = run_eagerly(work)
+            return
         rest = self._subscribe_nowait()
         if rest:
             self._subscribing = run_eagerly(self._subscribe_all(rest))
@@ -229,26 +245,26 @@ class EventStream(asyncio.BaseProtocol):
 
     async def _subscribe_all(self, resume_points: Mapping[str, ResumePoint | None]) -> None:
         """Subscribe to these sessions concurrently: one that fails or takes long does not delay the others."""
-        subscribing = [self._subscribe(session_id, resume_point) for session_id, resume_point in resume_points.items()]
+        hub, subscriber = self._registry.hub, self._subscriber
+        subscribing = [self._repeat(hub.subscribe, subscriber, *each) for each in resume_points.items()]
         if len(subscribing) == 1:  # The usual case, which saves a task for each of thousands of streams.
             await subscribing[0]
         else:
             await asyncio.gather(*subscribing)
 
-    async def _subscribe(self, session_id: str, resume_point: ResumePoint | None) -> None:
+    async def _repeat(self, subscribe: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Subscribe, as often as it takes while the store is away."""
         backoff = Backoff(*SUBSCRIBE_DELAY_S)
-        while not await self._try_subscribe(session_id, resume_point):
-            await self._registry.clock.sleep(backoff.next_s())
-
-    async def _try_subscribe(self, session_id: str, resume_point: ResumePoint | None) -> bool:
-        try:
-            await self._registry.hub.subscribe(self._subscriber, session_id, resume_point)
-        except StoreUnavailableError:
-            return False
-        except Exception:
-            logger.exception("a stream could not subscribe to its session")
-            self.end("failed", REFUSED_RETRY_MS)
-        return True
+        while True:
+            try:
+                await subscribe(*args, **kwargs)
+            except StoreUnavailableError:
+                await self._registry.clock.sleep(backoff.next_s())
+                continue
+            except Exception:
+                logger.exception("a stream could not subscribe")
+                self.end("failed", REFUSED_RETRY_MS)
+            return
 
     @property
     def queued_bytes(self) -> int:

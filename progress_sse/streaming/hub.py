@@ -23,8 +23,10 @@ from contextlib import asynccontextmanager
 
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import Record
-from progress_sse.streaming.channel import Channel, Subscription, Watcher
+from progress_sse.streaming.channel import Channel, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.lists import Lists
+from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire.frames import FrameBatch
@@ -35,6 +37,7 @@ class Hub:
 
     Attributes:
         counts: The counts of its deliveries.
+        lists: The lists of sessions that are followed in this process.
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
@@ -43,7 +46,8 @@ class Hub:
         self._backend = backend
         self._retry_ms = retry_ms
         self._channels: dict[str, Channel] = {}
-        self._to_flush: list[Channel] = []
+        self._to_flush: list[Publisher] = []
+        self.lists = Lists(backend, self.counts, self._flush_soon, retry_ms)
 
     @property
     def channel_count(self) -> int:
@@ -55,7 +59,7 @@ class Hub:
         """How many subscriptions there are: one per subscriber and session."""
         return sum(len(channel.subscriptions) for channel in self._channels.values())
 
-    def _flush_soon(self, channel: Channel) -> None:
+    def _flush_soon(self, channel: Publisher) -> None:
         """Flush the channel at the end of this turn of the event loop, together with all others."""
         if not self._to_flush:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -151,9 +155,8 @@ class Hub:
         channel.use_count += 1
         return channel
 
-    def _release(self, channel: Channel) -> None:
+    def _release(self, released: Publisher) -> None:
         """Give up one use of a channel; the last one closes it."""
-        channel.use_count -= 1
-        if channel.use_count == 0:
-            del self._channels[channel.session_id]
-            channel.close()
+        released.use_count -= 1
+        if released.use_count == 0:
+            self._channels.pop(released.session_id).close()

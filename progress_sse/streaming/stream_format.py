@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from progress_sse.core.model import Position
-from progress_sse.streaming.channel import Subscription
 from progress_sse.streaming.heartbeat import COMMENT, Heartbeat
+from progress_sse.streaming.publisher import Subscription
 from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
 from progress_sse.wire import json_text, sse
 from progress_sse.wire.cursor import StreamCursor, end_id

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from progress_sse.core.model import Position
-from progress_sse.streaming.channel import Channel, Subscription
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Subscriber:
         session_count: int,
         on_wake: Callable[[], None],
         counts: DeliveryCounts,
-        release: Callable[[Channel], None],
+        release: Callable[[Publisher], None],
     ) -> None:
         """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
 

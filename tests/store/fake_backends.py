@@ -32,6 +32,8 @@ class ContestedBackend:
         self.cached_record, self.find_idempotency_key = backend.cached_record, backend.find_idempotency_key
         self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
         self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
+        self.listen_to_all, self.unlisten_to_all = backend.listen_to_all, backend.unlisten_to_all
+        self.load_summaries, self.forgets_silently = backend.load_summaries, backend.forgets_silently
         self.count_by_status = backend.count_by_status
         self.history, self.forget_history = backend.history, backend.forget_history
         self.leases = backend.leases

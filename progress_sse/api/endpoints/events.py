@@ -12,9 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from progress_sse.api.request_parts import accepts_text_stream, counted_caller, query_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import (
+    accepts_text_stream,
+    counted_caller,
+    filters_sessions,
+    query_of,
+    session_filter_of,
+    session_id_of,
+    session_ids_of,
+)
 from progress_sse.auth.authorizer import Authorization
-from progress_sse.core.errors import RateExceededError, StoreUnavailableError
+from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
@@ -58,7 +66,9 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
 
 @_with_delayed_retry
 async def combined_events(service: ProgressService, request: Request) -> ASGIApp:
-    """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream."""
+    """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream; with a filter, a list of them."""
+    if filters_sessions(request):
+        return await _list_events(service, request)
     session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
     last_event_id = _last_event_id(request)
@@ -68,6 +78,26 @@ async def combined_events(service: ProgressService, request: Request) -> ASGIApp
             return _end_of_stream()
     resume_points = {session_id: _resume_point(last_event_id, session_id) for session_id in session_ids}
     return _stream(service, request, resume_points, authorization, is_combined=True)
+
+
+async def _list_events(service: ProgressService, request: Request) -> ASGIApp:
+    """`GET /api/events?prefix=a`: the sessions that the query asks for."""
+    if "session_id" in query_of(request):
+        raise InvalidRequestError("session_id does not go with prefix, label and status.")
+    wanted = session_filter_of(request)
+    ticket = _parameter(request, "ticket")
+    authorization = await service.authorizer.check_list(request, wanted.prefix, ticket=ticket)
+    caller = counted_caller(service.settings, request, authorization)
+    return service.streams.respond(
+        StreamRequest(
+            {},
+            is_combined=False,
+            heartbeat_events=_wants_events(request),
+            expires_at=authorization.expires_at,
+            caller=caller,
+            wanted=wanted,
+        )
+    )
 
 
 def _stream(

@@ -1,9 +1,8 @@
 """Sessions as a whole: create, delete, list."""
 
 import base64
-import json
 import secrets
-from typing import Final, get_args
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,14 +12,14 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_parts import preconditions_of, query_of, session_id_of
+from progress_sse.api.request_parts import preconditions_of, query_of, session_filter_of, session_id_of
 from progress_sse.api.rights import has_right
 from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import SessionStatus
 from progress_sse.core.workflows import profile_of
 from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
+from progress_sse.wire import list_json
 
 SESSION_ID_BYTES: Final = 16
 
@@ -60,13 +59,14 @@ async def delete(service: ProgressService, request: Request) -> Reply:
 
 
 async def list_sessions(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/progress`: a page of sessions, newest first, for operators."""
-    await service.authorizer.check(request, "list", None)
+    """`GET /api/progress`: a page of the sessions that the query asks for, newest first."""
+    wanted = session_filter_of(request)
+    await service.authorizer.check_list(request, wanted.prefix)
     limit = _limit(request)
-    summaries = await service.store.backend.list_summaries(_status(request), limit + 1, _after(request))
+    summaries = await service.store.backend.list_summaries(wanted, limit + 1, _after(request))
     shown = summaries[:limit]
-    more = _cursor_text(shown[-1]) if len(summaries) > limit else None
-    body = b'{"sessions":[%b],"next":%b}' % (b",".join(summary.listed for summary in shown), json.dumps(more).encode())
+    after = _cursor_text(shown[-1]) if len(summaries) > limit else None
+    body = list_json.encode_page([summary.listed for summary in shown], after)
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
 
 
@@ -93,16 +93,6 @@ def _wants_replacement(request: Request) -> bool:
     if wanted not in ("true", "false"):
         raise InvalidRequestError("replace must be true or false.")
     return wanted == "true"
-
-
-def _status(request: Request) -> SessionStatus | None:
-    wanted = query_of(request).get("status")
-    for status in get_args(SessionStatus):
-        if status == wanted:
-            return status  # type: ignore[no-any-return]  # get_args loses the type
-    if wanted is not None:
-        raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
-    return None
 
 
 def _limit(request: Request) -> int:

@@ -7,7 +7,8 @@
 * A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
 * ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
   order.
-* All sessions are found through one ``session_index``.
+* All sessions are found through one ``session_index``, which ``index_pages`` reads and ``index_repair`` completes.
+  ``list_changes`` hears of the changes of all of them.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
 
@@ -27,7 +28,8 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.history import Cell, History
-from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.model import Position, SessionProgress, SessionStatus
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.backend import commit_all
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
@@ -46,8 +48,13 @@ from progress_sse.store.redis.connection import RedisConnection
 from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.histories import RedisHistories
+from progress_sse.store.redis.index_pages import IndexPages
+from progress_sse.store.redis.index_repair import IndexRepair
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
+from progress_sse.store.redis.list_changes import ListChanges
+from progress_sse.store.redis.list_messages import encode_change
+from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
 from progress_sse.store.redis.pubsub import PubSub, RedisPubSub
 from progress_sse.store.redis.scripts import (
@@ -62,10 +69,12 @@ from progress_sse.store.redis.scripts import (
     SIGN_SEEN,
 )
 from progress_sse.store.redis.session_index import PAGE_SIZE, SessionIndex
+from progress_sse.store.redis.summaries import RedisSummaries
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close_pool, cluster_seeds, connection_pool, database
 from progress_sse.store.types import (
     Change,
+    ChangesListener,
     Listener,
     LogEntry,
     PageCursor,
@@ -87,6 +96,8 @@ FORMAT: Final = 2
 
 class RedisBackend:
     """Keeps sessions in one Redis, which other processes and other programs may use at the same time."""
+
+    forgets_silently = True
 
     def __init__(
         self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float, store_format: int = FORMAT
@@ -118,17 +129,24 @@ class RedisBackend:
         self._keyspace: Keyspace
         self._executor: CommandExecutor
         self._pubsub: PubSub
-        seeds, callbacks = cluster_seeds(self._url), (self._followed.on_message, self._followed.catch_up_soon)
+        seeds, callbacks = cluster_seeds(self._url), (self._on_message, self._on_gap)
         if seeds is not None:
             topology = Topology(seeds)
+            self._is_cluster = True
             self._pool, self._publish_command, self._keyspace = None, "SPUBLISH", Keyspace(self._prefix, 0)
             self._executor, self._pubsub = ClusterCommandExecutor(topology), ClusterPubSub(topology, *callbacks)
         else:
+            self._is_cluster = False
             self._pool, self._publish_command = connection_pool(self._url), "PUBLISH"
             self._keyspace = Keyspace(self._prefix, database(self._pool))
             self._executor = RedisCommandExecutor(RedisConnection(self._pool))
             self._pubsub = RedisPubSub(self._pool, *callbacks)
-        self._index = SessionIndex(self._executor, self._keyspace, self._decode)
+        self._list_changes = ListChanges(self._keyspace)
+        parts = self._executor, self._keyspace
+        self._summaries = RedisSummaries(*parts, self._decode)
+        self._index = SessionIndex(*parts, self._summaries)
+        self._repair = IndexRepair(*parts, self._summaries)
+        self._pages = IndexPages(*parts, self._decode, self._summaries, self._repair)
         self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
         self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
 
@@ -148,7 +166,9 @@ class RedisBackend:
     async def aclose(self) -> None:
         """Close all connections. Committed changes stay."""
         followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
+        repair = self._repair
         self._set_up()
+        await repair.aclose()
         await followed.aclose()
         await pubsub.aclose()
         await executor.aclose()
@@ -220,7 +240,9 @@ class RedisBackend:
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
         keys = self._keyspace.of(change.session_id)
-        entry = await self._reserve_index_entry(change)
+        known = self._known_state(change.session_id, keys)
+        before = _progress_at(known.record, change.expected)
+        entry = await self._enter_index(change, before)
         if change.signs:
             await self.leases.prepare(change.signs[0].monotonic)
             await self.leases.announce(change.session_id, change.signs)
@@ -233,8 +255,9 @@ class RedisBackend:
             self._lifetime_ms,
             self.leases.demand_arguments(change.silence),
             self.leases.sign_arguments(change.signs),
+            "" if self._is_cluster else self._keyspace.list_channel(change.session_id),
         )
-        common = self._common_arguments(keys, self._known_state(change.session_id, keys))
+        common = self._common_arguments(keys, known)
         reply = await self._executor.run(COMMIT, keys[:-1], *common, *arguments, is_write=True)
         outcome, revision, created_at, keys_left = reply.value
         former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
@@ -242,28 +265,46 @@ class RedisBackend:
             raise SignSeenError
         if outcome not in (APPLIED, APPLIED_BEFORE):
             if entry is not None and entry != former_entry:
-                await self._index.remove(entry)
+                await self._index.remove(entry, self._index.sets_of(_progress_of(change)))
             raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
         if change.record is None or outcome == APPLIED_BEFORE:  # Other processes may have changed the session since.
             self._cache.drop(change.session_id)
         else:
             self._cache.put(change.session_id, change.record, int(revision))
-        if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
-            await self._index.remove(former_entry)
+        await self._leave_index(change, before, entry, former_entry)
         if change.is_visible:
+            self._tell_cluster(change)
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == APPLIED else None)
         await self._watch_leases(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
         await self._histories.on_commit(change)
 
-    async def _reserve_index_entry(self, change: Change) -> str | None:
-        """Enter a session that the change creates into the index, and return its entry there."""
+    async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
+        """Enter a session into the index where it will be found, and return its entry if the change creates it."""
         if change.record is None or not change.is_fresh:
+            await self._index.prepare(change, before)
             return None
-        entry = index_entry(change.record.session.progress.created_at, change.session_id)
-        await self._index.reserve(entry, self._limits.max_sessions if change.expected is None else None)
-        return entry
+        progress = change.record.session.progress
+        most = self._limits.max_sessions if change.expected is None else None
+        await self._index.reserve(progress, change.record.position.offset, most)
+        return index_entry(progress.created_at, change.session_id)
+
+    async def _leave_index(
+        self, change: Change, before: SessionProgress | None, entry: str | None, former_entry: str | None
+    ) -> None:
+        """Remove what the index has of the session before a change, as far as that is over."""
+        if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
+            await self._index.remove(former_entry, self._index.sets_of(before) | {self._keyspace.unfinished})
+        elif entry is None:
+            await self._index.settle(change, before)
+
+    def _tell_cluster(self, change: Change) -> None:
+        """Tell those who follow lists of a change, where its script cannot, as their channel is at another node."""
+        if self._is_cluster:
+            command = "SPUBLISH", self._keyspace.list_channel(change.session_id), encode_change(change)
+            told = self._executor.submit(PendingCommand(None, (), command, is_write=False))
+            told.add_done_callback(_retrieve_exception)
 
     async def _watch_leases(self, change: Change) -> None:
         """Enter the check of first signs again, or remove that of a session that is gone."""
@@ -348,17 +389,41 @@ class RedisBackend:
         value: bytes | None = await self._executor.execute("GETDEL", self._keyspace.ticket(name))
         return value
 
+    async def listen_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of the changes of all sessions."""
+        await self._list_changes.add(listener, self._pubsub)
+
+    def unlisten_to_all(self, listener: ChangesListener) -> None:
+        """Undo `listen_to_all`."""
+        self._list_changes.remove(listener, self._pubsub)
+
+    def _on_message(self, channel: str, payload: bytes) -> None:
+        if self._list_changes.takes(channel):
+            self._list_changes.on_message(payload)
+        else:
+            self._followed.on_message(channel, payload)
+
+    def _on_gap(self, channel: str) -> None:
+        if self._list_changes.takes(channel):
+            self._list_changes.on_gap()
+        else:
+            self._followed.catch_up_soon(channel)
+
     async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        return await self._index.list_summaries(status, limit, after)
+        return await self._pages.list_summaries(wanted, limit, after)
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Backend.load_summaries`."""
+        return await self._summaries.load(session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are, counted page by page: no process keeps a count."""
         counts: Counter[SessionStatus] = Counter()
         after = None
-        while page := await self.list_summaries(None, PAGE_SIZE, after):
+        while page := await self.list_summaries(ALL_SESSIONS, PAGE_SIZE, after):
             counts.update(summary.status for summary in page)
             after = PageCursor(page[-1].created_at, page[-1].session_id)
         return counts
@@ -376,4 +441,20 @@ class RedisBackend:
             ]
             removed += await commit_all(self, removals, is_damage)
             page = await self._index.page_before(created_before, page.next_start)
+        await self._index.clean_sets(created_before)
         return removed
+
+
+def _progress_of(change: Change) -> SessionProgress | None:
+    return None if change.record is None else change.record.session.progress
+
+
+def _progress_at(record: Record | None, expected: Position | None) -> SessionProgress | None:
+    """Return the session that a change expects, if the record is of that position."""
+    return record.session.progress if record is not None and record.position == expected else None
+
+
+def _retrieve_exception(told: "asyncio.Future[CommandReply]") -> None:
+    """Keep asyncio from logging that a message could not be sent: lists are looked at from time to time, too."""
+    if not told.cancelled():
+        told.exception()

@@ -7,6 +7,7 @@ from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.redis.list_messages import encode_change
 from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
 from progress_sse.store.types import (
@@ -74,6 +75,7 @@ def commit_arguments(
     lifetime_ms: int,
     silence: Sequence[Argument] = ("", "", ""),
     signs: Sequence[Argument] = (),
+    list_channel: str = "",
 ) -> list[Argument]:
     """Return the arguments of the script `COMMIT` that follow those of all scripts of a session.
 
@@ -84,6 +86,7 @@ def commit_arguments(
         lifetime_ms: Milliseconds after which the session expires.
         silence: What `change.silence` demands; see `RedisLeases.demand_arguments`.
         signs: The arguments of `change.signs`; see `RedisLeases.sign_arguments`.
+        list_channel: Where those who follow lists learn of it; empty if the script cannot publish there.
     """
     expected = change.expected or Position("", 0)
     is_fresh = change.record is not None and change.is_fresh
@@ -99,6 +102,8 @@ def commit_arguments(
         KEY_LIFETIME_MS,
         TOMBSTONE_MS,
         encode_message(change),
+        list_channel,
+        encode_change(change),
         *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in entry),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),

@@ -6,9 +6,16 @@ No id can reach another session's keys, even one with braces, colons or globs.
 Stored names are never changed: servers of two versions may share one Redis.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+from progress_sse.core.session_filter import Label
 from progress_sse.store.types import fingerprint
+
+LIST_CHANNELS: Final = 16
+"""How many channels share the changes of all sessions: in a cluster they are at several nodes."""
+
+_OFFSET_DIGITS: Final = 16
 
 
 class SessionKeys(NamedTuple):
@@ -53,6 +60,14 @@ class Keyspace:
         self._database = database
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
+        self._index_slot = f"{prefix}:{{{self.index}}}"
+        """The beginning of keys in the slot of the index; a user may be allowed keys with the prefix alone."""
+        self.ids = f"{self._index_slot}:i"
+        """Sorted set of all sessions, ordered by their ids; see `id_entry`."""
+        self.unfinished = f"{self._index_slot}:u"
+        """Sorted set of the sessions that are not completed, and perhaps of others; see `set_member`."""
+        self.sets = f"{self._index_slot}:b"
+        """Sorted set: the keys of all such sets that are not empty."""
         self.write_probe = self.of_fingerprint("touchstone")
         """Keys and a channel of no session, on which `ping` tries out its rights."""
         self.lease_clock = f"{prefix}:{{leases}}:c"
@@ -65,6 +80,20 @@ class Keyspace:
         """Sorted set: the fingerprint of each profile that was taught, and when it was taught last."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
+
+    def labelled(self, label: Label) -> str:
+        """Return the key of the sorted set of the sessions with a label, and perhaps of others; see `set_member`."""
+        return f"{self._index_slot}:b:{fingerprint(':'.join(label))}"
+
+    @property
+    def list_channels(self) -> Sequence[str]:
+        """The channels on which the changes of all sessions are published, for those who follow lists."""
+        return [f"{self._prefix}:{{lists-{number}}}:{self._database}" for number in range(LIST_CHANNELS)]
+
+    def list_channel(self, session_id: str) -> str:
+        """Return the one of `list_channels` for a session."""
+        number = int(fingerprint(session_id)[:4], 16) % LIST_CHANNELS
+        return f"{self._prefix}:{{lists-{number}}}:{self._database}"
 
     def ticket(self, name: str) -> str:
         """Return the key of a value that is kept for a short time; see `auth.tickets.OneTimeStore`."""
@@ -98,3 +127,29 @@ def split_index_entry(entry: bytes) -> tuple[str, str]:
     """Return the time stamp and the id that `index_entry` joined."""
     created_at, _, session_id = entry.decode().partition(" ")
     return created_at, session_id
+
+
+def id_entry(created_at: str, session_id: str) -> str:
+    """Return a session's name among all ids: its bytes sort by the id; no id has a zero."""
+    return f"{session_id}\0{created_at}"
+
+
+def split_id_entry(entry: bytes) -> tuple[str, str]:
+    """Return the time stamp and the id that `id_entry` joined."""
+    session_id, _, created_at = entry.decode().partition("\0")
+    return created_at, session_id
+
+
+def set_member(created_at: str, session_id: str, offset: int) -> str:
+    """Return a session's name in a set: its bytes sort as in the index.
+
+    It names the offset with which the session entered the set. So one process can remove an entry that is over while
+    another one enters the session again.
+    """
+    return f"{index_entry(created_at, session_id)}\0{offset:0{_OFFSET_DIGITS}}"
+
+
+def split_set_member(member: bytes) -> tuple[str, str, int]:
+    """Return the time stamp, the id and the offset that `set_member` joined."""
+    entry, _, offset = member.partition(b"\0")
+    return *split_index_entry(entry), int(offset)

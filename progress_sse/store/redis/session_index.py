@@ -3,24 +3,34 @@
 A session is entered before it is created, and its entry is removed after the session. An entry without a session is
 *stray*: a process ended in between, or the session's keys have expired. Stray entries are passed over, and removed once
 they are old. No command scans all keys.
+
+All sessions are in the order of their creation, and in that of their ids. The sessions of a label, and those that are
+not completed, are also in a *set* of their own. A session enters a set before the change that makes it belong there,
+and leaves it after the one that ends that. So a set may hold more sessions than belong to it, and never less.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from progress_sse.core import state_machine
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
-from progress_sse.core.model import Position, SessionStatus
-from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.codec import SUMMARY_FIELDS, Argument, decode_summary
-from progress_sse.store.redis.errors import is_damage
-from progress_sse.store.redis.keys import Keyspace, index_entry, split_index_entry
+from progress_sse.core.model import Position, SessionProgress
+from progress_sse.store.redis.codec import Argument
+from progress_sse.store.redis.keys import (
+    Keyspace,
+    id_entry,
+    index_entry,
+    set_member,
+    split_index_entry,
+    split_set_member,
+)
 from progress_sse.store.redis.pipeline import CommandExecutor
-from progress_sse.store.redis.scripts import RESERVE_INDEX_ENTRY
-from progress_sse.store.types import PageCursor, SessionSummary
+from progress_sse.store.redis.scripts import ENTER_SETS, LEAVE_SETS, RESERVE_INDEX_ENTRY
+from progress_sse.store.redis.summaries import RedisSummaries
+from progress_sse.store.types import Change, SessionSummary
 
 logger = logging.getLogger(__name__)
 
@@ -39,47 +49,72 @@ class IndexPage(NamedTuple):
 
 
 class SessionIndex:
-    """All sessions of a store, in the order of their creation."""
+    """All sessions of a store, in the order of their creation and of their ids, and the sets of some."""
 
-    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder) -> None:
+    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, summaries: RedisSummaries) -> None:
         """Read and write the index by `executor`."""
         self._executor = executor
         self._keyspace = keyspace
-        self._decode = decode
+        self._summaries = summaries
 
-    async def reserve(self, entry: str, max_sessions: int | None) -> None:
+    def sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
+        """Return the keys of the sets that a session belongs to."""
+        if progress is None:
+            return frozenset()
+        labelled = frozenset(map(self._keyspace.labelled, progress.details.labels.items()))
+        return labelled if progress.status == "completed" else labelled | {self._keyspace.unfinished}
+
+    async def reserve(self, progress: SessionProgress, offset: int, max_sessions: int | None) -> None:
         """Enter a session that is about to be created; `None` sets no limit.
 
         Raises:
             StoreFullError: There are `max_sessions` already.
         """
         limit: Argument = "" if max_sessions is None else max_sessions
-        if not (await self._executor.run(RESERVE_INDEX_ENTRY, [self._keyspace.index], entry, limit)).value:
+        entry = progress.created_at, progress.session_id
+        arguments = index_entry(*entry), id_entry(*entry), limit, set_member(*entry, offset)
+        if not (await self._executor.run(RESERVE_INDEX_ENTRY, self._keys(self.sets_of(progress)), *arguments)).value:
             raise StoreFullError
 
-    async def remove(self, *entries: str | bytes) -> None:
+    async def prepare(self, change: Change, before: SessionProgress | None) -> None:
+        """Enter a session that is about to change into the sets that it then belongs to.
+
+        Args:
+            change: The change, which creates no session.
+            before: The session before it; `None` if that is not known.
+        """
+        if change.record is None or _is_alike(before, change.record.session.progress):
+            return
+        progress, offset = change.record.session.progress, change.record.position.offset
+        sets = self.sets_of(progress) - self.sets_of(before)
+        if sets:
+            member = set_member(progress.created_at, progress.session_id, offset)
+            await self._executor.run(ENTER_SETS, [self._keyspace.sets, *sets], member)
+
+    async def settle(self, change: Change, before: SessionProgress | None) -> None:
+        """Remove a session that has changed from the sets that it no longer belongs to; see `prepare`."""
+        if change.record is None or before is None or _is_alike(before, change.record.session.progress):
+            return
+        progress, offset = change.record.session.progress, change.record.position.offset
+        sets = self.sets_of(before) - self.sets_of(progress)
+        if sets:
+            entry = progress.created_at, progress.session_id
+            await self._leave("", "", f"{index_entry(*entry)}\0", set_member(*entry, offset + 1), sets)
+
+    async def remove(self, entry: str, sets: Collection[str]) -> None:
+        """Remove the entry of a session that is gone, from sets that it may be in, too."""
+        created_at, session_id = split_index_entry(entry.encode())
+        await self._leave(entry, id_entry(created_at, session_id), f"{entry}\0", f"{entry}\1", sets)
+
+    async def _leave(self, entry: str, by_id: str, first: str, end: str, sets: Iterable[str]) -> None:
         """Remove entries; the next clean-up finds those that cannot be removed now."""
         try:
-            await self._executor.execute("ZREM", self._keyspace.index, *entries)
+            await self._executor.run(LEAVE_SETS, self._keys(sets), entry, by_id, first, end)
         except StoreUnavailableError:
-            logger.info("%d entries of the index stay until the next clean-up", len(entries))
+            logger.info("an entry of the index stays until the next clean-up")
 
-    async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
-    ) -> Sequence[SessionSummary]:
-        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        summaries: list[SessionSummary] = []
-        start: str | bytes = f"({index_entry(after.created_at, after.session_id)}" if after else "+"
-        while len(summaries) < limit:
-            entries = await self._executor.execute(
-                "ZRANGE", self._keyspace.index, start, "-", "BYLEX", "REV", "LIMIT", 0, max(limit, PAGE_SIZE)
-            )
-            if not entries:
-                break
-            found = await self._find_all(entries)
-            summaries += (each for each, _ in filter(None, found.values()) if status in (None, each.status))
-            start = b"(" + entries[-1]
-        return summaries[:limit]
+    def _keys(self, sets: Iterable[str]) -> list[str]:
+        return [self._keyspace.index, self._keyspace.ids, self._keyspace.sets, *sets]
 
     async def page_before(self, created_before: str, start: bytes = b"-") -> IndexPage | None:
         """Return sessions that were created before the time stamp, oldest first, and remove stray entries among them.
@@ -96,29 +131,54 @@ class SessionIndex:
         )
         if not entries:
             return None
-        found = await self._find_all(entries)
-        await self._remove_stray([entry for entry, each in found.items() if each is None])
+        found = await self._summaries.find(entries)
+        stray = [entry for entry, each in found.items() if each is None and _is_old(entry)]
+        await asyncio.gather(*(self.remove(entry.decode(), [self._keyspace.unfinished]) for entry in stray))
         return IndexPage(list(filter(None, found.values())), b"(" + entries[-1])
 
-    async def _remove_stray(self, entries: Sequence[bytes]) -> None:
-        limit = state_machine.timestamp(datetime.now(UTC) - _STRAY_AGE)
-        stray = [entry for entry in entries if split_index_entry(entry)[0] < limit]
-        if stray:
-            await self.remove(*stray)
+    async def clean_sets(self, created_before: str) -> None:
+        """Remove sessions from sets that they do not belong to, among those created before the time stamp."""
+        start = b"-"
+        while keys := await self._executor.execute(
+            "ZRANGE", self._keyspace.sets, start, "+", "BYLEX", "LIMIT", 0, PAGE_SIZE
+        ):
+            await asyncio.gather(*(self._clean_set(key.decode(), created_before) for key in keys))
+            start = b"(" + keys[-1]
 
-    async def _find_all(self, entries: Sequence[bytes]) -> Mapping[bytes, tuple[SessionSummary, Position] | None]:
-        """Return the session of each entry that is not damaged; `None` if the entry is stray."""
-        found: dict[bytes, tuple[SessionSummary, Position] | None] = {}
-        outcomes = await asyncio.gather(*map(self._find, entries), return_exceptions=True)
-        for entry, outcome in zip(entries, outcomes, strict=True):
-            if not isinstance(outcome, BaseException):
-                found[entry] = outcome
-            elif not is_damage(outcome):
-                raise outcome
-        return found
+    async def _clean_set(self, key: str, created_before: str) -> None:
+        start = b"-"
+        while members := await self._executor.execute(
+            "ZRANGE", key, start, f"({created_before}", "BYLEX", "LIMIT", 0, PAGE_SIZE
+        ):
+            found = await self._summaries.find(list({entry_of(member) for member in members}))
+            for member in members:
+                if self._is_over(key, member, found.get(entry_of(member), False)):
+                    await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
+            start = b"(" + members[-1]
 
-    async def _find(self, entry: bytes) -> tuple[SessionSummary, Position] | None:
-        created_at, session_id = self._decode(split_index_entry, entry)
-        fields = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *SUMMARY_FIELDS)
-        found = self._decode(decode_summary, session_id, fields)
-        return found if found is not None and found[0].created_at == created_at else None
+    def _is_over(self, key: str, member: bytes, found: tuple[SessionSummary, Position] | Literal[False] | None) -> bool:
+        """Return whether a session is gone or has left a set since it entered; not if that cannot be read."""
+        if found is None:
+            return _is_old(member)
+        if not found or found[1].offset < split_set_member(member)[2]:  # The change may be under way.
+            return False
+        summary = found[0]
+        if key == self._keyspace.unfinished:
+            return summary.status == "completed"
+        return key not in map(self._keyspace.labelled, summary.labels.items())
+
+
+def _is_alike(before: SessionProgress | None, after: SessionProgress) -> bool:
+    """Return whether a session is in the same sets as before, as nearly all changes leave it."""
+    if before is None or before.details.labels != after.details.labels:
+        return False
+    return (before.status == "completed") == (after.status == "completed")
+
+
+def entry_of(member: bytes) -> bytes:
+    """Return the entry in the index of a member of a set, or of the index."""
+    return member.partition(b"\0")[0]
+
+
+def _is_old(entry: bytes) -> bool:
+    return split_index_entry(entry)[0] < state_machine.timestamp(datetime.now(UTC) - _STRAY_AGE)

@@ -14,17 +14,19 @@ from typing import Final
 from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import commit_all
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ListenerRegistry
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import histories, queries
+from progress_sse.store.sqlite import histories, list_queries, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
     Change,
+    ChangesListener,
     Listener,
     LogEntry,
     Notification,
@@ -48,6 +50,8 @@ PURGE_DELAY_S: Final = 2.0
 
 class SqliteBackend:
     """Keeps sessions in a SQLite database, which only one process may use at a time."""
+
+    forgets_silently = False
 
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
         """Name the file; it is created by `open` if there is none.
@@ -228,12 +232,25 @@ class SqliteBackend:
         """Undo `listen`."""
         self._listeners.remove(session_id, listener)
 
+    async def listen_to_all(self, listener: ChangesListener) -> None:
+        """Notify `listener` of the changes of all sessions."""
+        self._listeners.add_to_all(listener)
+
+    def unlisten_to_all(self, listener: ChangesListener) -> None:
+        """Undo `listen_to_all`."""
+        self._listeners.remove_from_all(listener)
+
     async def list_summaries(
-        self, status: SessionStatus | None, limit: int, after: PageCursor | None
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         self._check_open()
-        return await self._reader.read(queries.list_summaries, status, limit, after)
+        return await self._reader.read(list_queries.list_summaries, wanted, limit, after)
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Backend.load_summaries`."""
+        self._check_open()
+        return await self._reader.read(list_queries.load_summaries, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""

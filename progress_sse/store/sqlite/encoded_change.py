@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.sqlite import label_index
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
 from progress_sse.wire import details_json, session_json
@@ -20,6 +21,7 @@ class EncodedChange:
         header: Columns of the session's row: offset, status, current step, time of the update, list entry.
         definitions: The step definitions, of a new epoch or where they changed; else empty.
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
+        labels: The labels as ``label_index`` has them; `None` where they are as before.
         stale: Keyrings to delete, unless a key of theirs was used again.
         used_before: The time stamp before which their last use was.
         forgotten: A profile, and the cells of it to forget; `None` in their place is all of it.
@@ -29,6 +31,7 @@ class EncodedChange:
     header: tuple[int, str, int, str, bytes] | None = None
     definitions: bytes = b""
     steps: tuple[tuple[int, bytes], ...] = ()
+    labels: frozenset[str] | None = None
     stale: Sequence[int] = ()
     used_before: str = ""
     forgotten: tuple[str, Collection[Cell] | None] | None = None
@@ -52,12 +55,15 @@ class EncodedChange:
         session, progress = record.session, record.session.progress
         is_new = change.is_fresh or change.expected is None
         steps, summary = encode_steps(change, record)
+        labels = None
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
             steps[DETAILS] = details_json.encode_details(session.details)
+            labels = label_index.texts_of(session.details.labels)
         listed = session_json.encode_listed(session, summary)
         return cls(
             change,
             (record.position.offset, progress.status, progress.current_step, progress.updated_at, listed),
             session_json.encode_definitions(session.definitions) if is_new or change.has_new_definitions else b"",
             tuple(steps.items()),
+            labels,
         )

@@ -11,7 +11,7 @@ from typing import Final
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
-from progress_sse.store.sqlite import histories
+from progress_sse.store.sqlite import histories, label_index
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
@@ -22,13 +22,15 @@ MAX_ROWS: Final = 10_000
 
 @dataclass(slots=True)
 class _SessionRow:
-    """The columns of a row of `sessions` that the next change needs."""
+    """The columns of a row of `sessions` that the next change needs, and the session's labels, once they are known."""
 
     epoch: str
     offset: int
     life: int
+    status: str = ""
     log_rows: int = 0
     log_bytes: int = 0
+    labels: frozenset[str] | None = None
 
 
 class SessionRows:
@@ -46,7 +48,7 @@ class SessionRows:
         row = self._rows.get(session_id)
         if row is None:
             stored = connection.execute(
-                "SELECT epoch, n, life, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
+                "SELECT epoch, n, life, status, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
             ).fetchone()
             row = _SessionRow(*stored) if stored else None
         return row
@@ -118,7 +120,7 @@ def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, reco
     )
     assert cursor.lastrowid is not None
     connection.execute("INSERT INTO definitions VALUES (?, ?)", (cursor.lastrowid, encoded.definitions))
-    return _SessionRow(epoch, 0, cursor.lastrowid)
+    return _SessionRow(epoch, 0, cursor.lastrowid, labels=frozenset())
 
 
 def _update_session(
@@ -136,14 +138,26 @@ def _update_session(
         row.log_rows = row.log_bytes = 0
     _append_to_log(connection, row, encoded.change.entries, limits)
     assert encoded.header is not None
-    row.offset = encoded.header[0]
+    row.offset, status, *header = encoded.header
     updated = connection.execute(
-        "UPDATE sessions SET n = ?, status = ?, current_step = ?, updated_at = ?, listed = ?,"
+        "UPDATE sessions SET n = ?, current_step = ?, updated_at = ?, listed = ?,"
         " log_rows = ?, log_bytes = ? WHERE life = ? AND session_id = ?",
-        (*encoded.header, row.log_rows, row.log_bytes, row.life, encoded.change.session_id),
+        (row.offset, *header, row.log_rows, row.log_bytes, row.life, encoded.change.session_id),
     )
     if updated.rowcount != 1:
         raise sqlite3.IntegrityError("another program has removed a session")
+    if status != row.status:  # Else its index would be written with each change.
+        connection.execute("UPDATE sessions SET status = ? WHERE life = ?", (status, row.life))
+        row.status = status
+    if encoded.labels is not None:
+        _update_labels(connection, row, encoded.labels)
+
+
+def _update_labels(connection: sqlite3.Connection, row: _SessionRow, labels: frozenset[str]) -> None:
+    before = label_index.load(connection, row.life) if row.labels is None else row.labels
+    label_index.remove(connection, row.life, before - labels)
+    label_index.add(connection, row.life, labels - before)
+    row.labels = labels
 
 
 def _append_to_log(

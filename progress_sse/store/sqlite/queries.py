@@ -96,20 +96,6 @@ def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> 
     return entries if len(entries) == stored[1] - after.offset else None
 
 
-def list_summaries(
-    connection: sqlite3.Connection, status: SessionStatus | None, limit: int, after: PageCursor | None
-) -> Sequence[SessionSummary]:
-    """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-    behind = (after.created_at, after.session_id) if after else ("~", "")  # "~" sorts after every time stamp
-    rows = connection.execute(
-        "SELECT session_id, status, created_at, updated_at, listed FROM sessions"
-        " WHERE (created_at, session_id) < (?, ?) AND status = ifnull(?, status)"
-        " ORDER BY created_at DESC, session_id DESC LIMIT ?",
-        (*behind, status, limit),
-    )
-    return [SessionSummary(*row) for row in rows]
-
-
 def list_created_before(
     connection: sqlite3.Connection, created_before: str, limit: int, after: PageCursor | None
 ) -> Sequence[tuple[SessionSummary, Position]]:

@@ -12,17 +12,20 @@ the rows of `keys` that refer to it hold a text that a client sent.
 
 A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
 Format 4 has neither.
+
+Format 5 has no index of labels and status; see ``label_index``.
 """
 
 import sqlite3
 from typing import Final
 
+from progress_sse.store.sqlite import label_index
 from progress_sse.store.types import fingerprint, new_epoch
 
 APPLICATION_ID: Final = 0x50534531
 """Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
 
-VERSION: Final = 5
+VERSION: Final = 6
 """The format of the store, which `user_version` in the file says."""
 
 DETAILS: Final = 0
@@ -80,7 +83,7 @@ _HISTORY_TABLES: Final = (
 )
 
 SCHEMA: Final = (
-    # `updated_at` and `status` have no index, since every transition would have to write it.
+    # `updated_at` has no index, since every transition would have to write it.
     """
     CREATE TABLE sessions (
         life INTEGER PRIMARY KEY,
@@ -124,6 +127,7 @@ SCHEMA: Final = (
     """,
     *_KEY_TABLES,
     *_HISTORY_TABLES,
+    *label_index.TABLES,
 )
 
 _UPGRADE_OF_2: Final = (
@@ -140,10 +144,14 @@ _UPGRADE_OF_2: Final = (
 
 _TABLES_OF_2: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
 _TABLES_OF_4: Final = _TABLES_OF_2 | {"keyrings"}
-_TABLES: Final = _TABLES_OF_4 | {"profiles", "cells"}
+_TABLES_OF_5: Final = _TABLES_OF_4 | {"profiles", "cells"}
+_TABLES: Final = _TABLES_OF_5 | {"labels"}
 
-TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES_OF_4, 4: _TABLES_OF_4, VERSION: _TABLES}
+TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES_OF_4, 4: _TABLES_OF_4, 5: _TABLES_OF_5, VERSION: _TABLES}
 """The tables of each format that can be used; see `upgrade`."""
+
+_UPGRADES: Final = ((2, _UPGRADE_OF_2), (4, _HISTORY_TABLES), (5, label_index.TABLES))
+"""Statements for stores of up to each format."""
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -165,8 +173,10 @@ def upgrade(connection: sqlite3.Connection) -> None:
     connection.create_function("fingerprint", 1, fingerprint)
     connection.execute("PRAGMA secure_delete = ON")  # Format 2 held keys in plain text.
     connection.execute("BEGIN IMMEDIATE")
-    for statement in (*(_UPGRADE_OF_2 if version == 2 else ()), *_HISTORY_TABLES):
-        connection.execute(statement)
+    for newest, statements in _UPGRADES:
+        for statement in statements if version <= newest else ():
+            connection.execute(statement)
+    label_index.fill(connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

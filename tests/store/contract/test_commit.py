@@ -8,6 +8,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import Notification
 from tests.store.changes import T0, after, apply, created, key, moved, removed
@@ -179,4 +180,4 @@ class TestLimit:
         changes = [created(f"s{number}") for number in range(20)]
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(StoreFullError) == 15
-        assert len(await backend.list_summaries(None, 100, None)) == 5
+        assert len(await backend.list_summaries(ALL_SESSIONS, 100, None)) == 5

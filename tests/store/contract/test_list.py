@@ -9,6 +9,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import SessionStatus
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import Notification, PageCursor, SessionSummary
 from tests.store.changes import T0, after, apply, created, key, moved, removed
@@ -32,14 +33,14 @@ class TestListSummaries:
 
     async def test_the_list_is_empty_at_first(self, backend: Backend) -> None:
         """Without sessions there are no summaries."""
-        assert await backend.list_summaries(None, 10, None) == []
+        assert await backend.list_summaries(ALL_SESSIONS, 10, None) == []
 
     async def test_a_summary_shows_the_session_as_it_is(self, backend: Backend) -> None:
         """It follows each transition."""
         record = await apply(backend, created("日本語"))
         change = moved(record, 2, status="error")
         await backend.commit(change)
-        (summary,) = await backend.list_summaries(None, 10, None)
+        (summary,) = await backend.list_summaries(ALL_SESSIONS, 10, None)
         assert (summary.session_id, summary.status, summary.created_at, summary.updated_at) == (
             "日本語",
             "error",
@@ -62,14 +63,14 @@ class TestListSummaries:
         for created_at, session_id in made:
             await backend.commit(created(session_id, created_at=created_at))
         order = ["c", "a", "😀", "\uff5a", "b", "B"]
-        assert [summary.session_id for summary in await pages(backend, None, limit)] == order
+        assert [summary.session_id for summary in await pages(backend, ALL_SESSIONS, limit)] == order
 
     async def test_a_page_continues_after_a_removed_session(self, backend: Backend) -> None:
         """A cursor names a place, not a session that must still exist."""
         for session_id in "abcd":
             await backend.commit(created(session_id))
         await backend.commit(removed(after(created("c"))))
-        summaries = await backend.list_summaries(None, 10, PageCursor(T0, "c"))
+        summaries = await backend.list_summaries(ALL_SESSIONS, 10, PageCursor(T0, "c"))
         assert [summary.session_id for summary in summaries] == ["b", "a"]
 
     async def test_the_list_can_show_one_status_only(self, backend: Backend) -> None:
@@ -79,15 +80,15 @@ class TestListSummaries:
             record = await apply(backend, created(f"s{number:02}"))
             await backend.commit(moved(record, 1, status=statuses[number % 4]))
         for number, status in enumerate(statuses):
-            summaries = await pages(backend, status, 2)
+            summaries = await pages(backend, SessionFilter(status=status), 2)
             assert [summary.session_id for summary in summaries] == [f"s{number + n:02}" for n in (8, 4, 0)]
 
 
-async def pages(backend: Backend, status: SessionStatus | None, limit: int) -> Sequence[SessionSummary]:
+async def pages(backend: Backend, wanted: SessionFilter, limit: int) -> Sequence[SessionSummary]:
     """Read the list to its end, page by page."""
     summaries: list[SessionSummary] = []
     cursor = None
-    while page := await backend.list_summaries(status, limit, cursor):
+    while page := await backend.list_summaries(wanted, limit, cursor):
         assert len(page) <= limit
         summaries += page
         cursor = PageCursor(page[-1].created_at, page[-1].session_id)
@@ -125,7 +126,7 @@ class TestExpire:
         """There are more than fit into one transaction, and every third one is kept."""
         await asyncio.gather(*(backend.commit(created(f"s{number:03}")) for number in range(250)))
         assert await backend.expire("3", lambda summary: int(summary.session_id[1:]) % 3 != 0) == 166
-        left = await backend.list_summaries(None, 1000, None)
+        left = await backend.list_summaries(ALL_SESSIONS, 1000, None)
         assert sorted(summary.session_id for summary in left) == [f"s{number:03}" for number in range(0, 250, 3)]
 
     async def test_expire_does_not_undo_a_concurrent_change(self, backend: Backend) -> None:

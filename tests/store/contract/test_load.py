@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from progress_sse.core.model import Position, StepAdvance, StepDefinition, StepProgress
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import session_json
@@ -80,7 +81,7 @@ async def test_ids_are_opaque(backend: Backend) -> None:
     for number, session_id in enumerate(TRICKY_IDS):
         record = await apply(backend, created(session_id, f"e{number}", keys=[key(session_id)]))
         records[session_id] = await apply(backend, moved(record, 1, message=session_id))
-    assert {summary.session_id for summary in await backend.list_summaries(None, 1000, None)} == set(TRICKY_IDS)
+    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 1000, None)} == set(TRICKY_IDS)
     for session_id in TRICKY_IDS:
         for each, record in records.items():
             assert await backend.load(each) == record

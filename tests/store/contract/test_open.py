@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Notification, Record
@@ -61,7 +62,7 @@ async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
         assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
         kept[session_id] = after(change)
         assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
-    assert {summary.session_id for summary in await backend.list_summaries(None, 100, None)} == set(kept)
+    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 100, None)} == set(kept)
     await backend.aclose()
     if isinstance(backend, MemoryBackend):
         kept.clear()

@@ -12,6 +12,7 @@ import pytest
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -57,7 +58,7 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "k") is None
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
-        assert len(await backend.list_summaries(None, 9, None)) == 1
+        assert len(await backend.list_summaries(ALL_SESSIONS, 9, None)) == 1
         assert await backend.expire("3", lambda _summary: True) == 1
         assert await backend.find_idempotency_key("s", "m") == key("m")
         await apply(backend, created("t", keys=[key("k")]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import ConflictError, RateExceededError
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.settings import load_settings
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.cluster import ClusterPubSub
@@ -63,7 +64,7 @@ async def test_sessions_on_all_nodes_are_served_and_followed(cluster: RedisClust
     await asyncio.gather(*(apply(here, *each) for each in changes))
     expected = [after(change) for _, change in changes]
     await eventually(lambda: [got[-1].record for got in notifications.values() if got] == expected, DEADLINE_S)
-    assert {summary.session_id for summary in await there.list_summaries(None, 100, None)} == set(SESSIONS)
+    assert {summary.session_id for summary in await there.list_summaries(ALL_SESSIONS, 100, None)} == set(SESSIONS)
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
     for name in SESSIONS:
         await here.put(name, name.encode(), 30)

@@ -6,6 +6,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -50,7 +51,7 @@ async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
             client.delete(key)
             client.rpush(key, foreign)
         client.zadd(keyspace.index, {b"\xff": 0})
-    assert {summary.session_id for summary in await backend.list_summaries(None, 10, None)} == {"log", "other"}
+    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)} == {"log", "other"}
     assert await backend.expire("9999", lambda _: True) == 1
     assert await backend.load("other") is None
 

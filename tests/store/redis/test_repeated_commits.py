@@ -9,6 +9,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.progress_store import ProgressStore
 from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
@@ -63,7 +64,7 @@ async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
     later = T0.replace("2026", "2027")
     lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
     await backend.commit(removed(after(created())))
-    assert [summary.created_at for summary in await backend.list_summaries(None, 9, None)] == [later]
+    assert [summary.created_at for summary in await backend.list_summaries(ALL_SESSIONS, 9, None)] == [later]
     with server.client() as client:
         assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 

@@ -8,6 +8,7 @@ import pytest
 
 from progress_sse.core.commands import Advance
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from tests.conftest import RunRedis
@@ -63,7 +64,7 @@ async def test_no_command_scans_all_keys(run_redis: RunRedis, connect: Open) -> 
     server = run_redis()
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1))
-    await backend.list_summaries(None, 10, None)
+    await backend.list_summaries(ALL_SESSIONS, 10, None)
     await backend.commit(moved(record, 2))
     assert await backend.expire("3", lambda _summary: True) == 1
     with server.client() as client:

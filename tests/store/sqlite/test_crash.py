@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.wire import session_json
 from tests.store.changes import created
@@ -43,7 +44,7 @@ class TestKill:
         command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "teach", str(path)]
         read_until_killed(command, 200, acknowledged)
         async with opened(path) as backend:
-            sessions = await backend.list_summaries(None, 100_000, None)
+            sessions = await backend.list_summaries(ALL_SESSIONS, 100_000, None)
             history = await backend.history("nightly")
         assert {summary.session_id for summary in sessions} >= acknowledged.keys()
         assert set(history.values()) == {len(sessions)}

@@ -18,6 +18,7 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store import health
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.types import Notification
@@ -197,7 +198,7 @@ class TestFailure:
                 "SELECT life, epoch": lambda: backend.load("s2"),
                 "SELECT name": lambda: backend.find_idempotency_key("s1", "k"),
                 "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
-                "SELECT session_id": lambda: backend.list_summaries(None, 10, None),
+                "SELECT session_id": lambda: backend.list_summaries(ALL_SESSIONS, 10, None),
             }
             for statement, read in reads.items():
                 faults.fail(statement, sqlite3.SQLITE_IOERR_READ)

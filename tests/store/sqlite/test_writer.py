@@ -12,6 +12,7 @@ import pytest
 from progress_sse._internal.eager_task import run_eagerly
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.sqlite.writer import MAX_GROUP
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
@@ -40,7 +41,7 @@ class TestLockedFile:
                     await backend.ping()
                 assert await backend.load("s") == record
                 assert await backend.replay("s", Position("first", 0)) == []
-                assert len(await backend.list_summaries(None, 10, None)) == 2
+                assert len(await backend.list_summaries(ALL_SESSIONS, 10, None)) == 2
             await backend.ping()
             await backend.commit(change)
             assert await backend.load("s") == after(change)
@@ -156,7 +157,7 @@ class TestGroups:
             async def read() -> None:
                 while True:
                     await backend.replay("s1", Position("first", 0))
-                    await backend.list_summaries(None, 10, None)
+                    await backend.list_summaries(ALL_SESSIONS, 10, None)
 
             reading = asyncio.ensure_future(read())
             await asyncio.gather(*(work(f"s{number}") for number in range(10)))

@@ -88,6 +88,18 @@ FORGET_KEYS: Final = Script.load("forget_keys.lua")
 RESERVE_INDEX_ENTRY: Final = Script.load("reserve_index_entry.lua")
 """Enters a session that is about to be created into the index, and returns 1; 0 if the index is full."""
 
+ENTER_SETS: Final = Script.load("enter_sets.lua")
+"""Enters a session into sets of the index, before the change with which it belongs there."""
+
+LEAVE_SETS: Final = Script.load("leave_sets.lua")
+"""Removes a session from sets of the index, and from the index."""
+
+PLAN_LIST: Final = Script.load("plan_list.lua")
+"""Returns how many sessions the parts of the index have."""
+
+MISSING_IDS: Final = Script.load("missing_ids.lua")
+"""Returns which sessions on a page of the index are not among the ids, or removes ids that are not in the index."""
+
 TICK: Final = Script.load("tick.lua")
 """Moves the lease clock on, and returns its time, since when it moves, its owner, and the sessions to check."""
 

@@ -20,7 +20,7 @@ local token, expected_epoch, expected_n, is_fresh, resets_log = take(), take(), 
 local sign, silent_since, believable_until = take(), tonumber(take()), tonumber(take())
 local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
-local message = take()
+local message, list_channel, list_message = take(), take(), take()
 local fields, entries, keys, signs = take_list(), take_list(), take_list(), take_list()
 local is_removal = #fields == 0
 
@@ -79,6 +79,13 @@ if message ~= '' then
     revision = revision_after(previous)
 end
 
+local function publish_all()
+    publish(revision, previous, message)
+    if list_channel ~= '' then
+        redis.call(publish_command, list_channel, list_message)
+    end
+end
+
 local function remember_keys()
     for i = 1, #keys, 3 do
         redis.call('HSET', idempotency_keys, keys[i], keys[i + 2])
@@ -112,7 +119,7 @@ if is_removal then
     if #keys > 0 then
         remember_keys()
     end
-    publish(revision, previous, message)
+    publish_all()
     return {APPLIED, revision, created_at, redis.call('HLEN', idempotency_keys)}
 end
 
@@ -157,6 +164,6 @@ end
 redis.call('PEXPIRE', state, lifetime_ms)
 redis.call('PEXPIRE', log, lifetime_ms)
 if message ~= '' then
-    publish(revision, previous, message)
+    publish_all()
 end
 return {APPLIED, revision, created_at, keys_left}

@@ -1,0 +1,124 @@
+"""The statements that read lists of sessions, at a cost that grows with what they find.
+
+The sessions of a list are looked for in the smallest set that has them all: those of a label, of a status, of a prefix,
+or all sessions. All but those of a prefix are read in the order of the list, until there are enough.
+"""
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from progress_sse.core.session_filter import SessionFilter, end_of_prefix
+from progress_sse.store.sqlite import label_index
+from progress_sse.store.types import PageCursor, SessionSummary
+
+_COLUMNS: Final = "sessions.session_id, sessions.status, sessions.created_at, sessions.updated_at, sessions.listed"
+"""As `SessionSummary` has them."""
+
+MAX_COUNTED: Final = 10_000
+"""Rows up to which the size of a set is counted; the larger ones count as equal."""
+
+_AFTER_ALL: Final = PageCursor("~", "")
+"""It sorts after every time stamp."""
+
+
+class _Rows(NamedTuple):
+    """Rows of a table or index, in the order of a list.
+
+    Attributes:
+        table: The table or index.
+        columns: The prefix of the columns that the order is by.
+        condition: What the rows have in common.
+        values: The values in the condition.
+        size: How many they are, up to `MAX_COUNTED`.
+    """
+
+    table: str
+    columns: str
+    condition: str
+    values: tuple[str, ...]
+    size: int
+
+
+def list_summaries(
+    connection: sqlite3.Connection, wanted: SessionFilter, limit: int, after: PageCursor | None
+) -> Sequence[SessionSummary]:
+    """Return a page of a list; see `Backend.list_summaries`."""
+    conditions, values = _conditions(wanted)
+    end = after or _AFTER_ALL
+    fewest = min(_sets(connection, wanted), key=lambda rows: rows.size)
+    prefix_rows = _with_prefix(connection, wanted.prefix) if wanted.prefix else None
+    if prefix_rows is not None and prefix_rows.size**2 <= limit * fewest.size:
+        rows = prefix_rows
+        # The plus signs keep SQLite from another index, which it would read to the end.
+        order = "+sessions.created_at", "+sessions.session_id"
+    else:
+        rows = fewest
+        order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM {rows.table} WHERE {rows.condition}"  # noqa: S608  # of constants of this module
+        f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?",
+        (*rows.values, end.created_at, end.session_id, *values, limit),
+    )
+    return [SessionSummary(*row) for row in found]
+
+
+def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
+    """Return what each session of a list has to meet, as SQL, and its values."""
+    conditions, values = "", []
+    if wanted.prefix:
+        conditions += " AND +sessions.session_id >= ?"
+        values.append(wanted.prefix)
+        end = end_of_prefix(wanted.prefix)
+        if end is not None:
+            conditions += " AND +sessions.session_id < ?"
+            values.append(end)
+    if wanted.status is not None:
+        conditions += " AND +sessions.status = ?"
+        values.append(wanted.status)
+    for label in wanted.labels:
+        conditions += (
+            " AND EXISTS (SELECT 1 FROM labels AS other WHERE other.label = ?"
+            " AND other.created_at = sessions.created_at AND other.session_id = sessions.session_id)"
+        )
+        values.append(label_index.text_of(label))
+    return conditions, values
+
+
+def _sets(connection: sqlite3.Connection, wanted: SessionFilter) -> Sequence[_Rows]:
+    """Return the sets in which all sessions of a list are, in its order."""
+    sets = [_Rows("sessions INDEXED BY sessions_by_creation", "sessions", "true", (), MAX_COUNTED + 1)]
+    if wanted.status is not None:
+        table = "sessions INDEXED BY sessions_by_status"
+        sets.append(_counted(connection, table, "sessions", "sessions.status = ?", (wanted.status,)))
+    for label in wanted.labels:
+        table, values = "labels CROSS JOIN sessions USING (life)", (label_index.text_of(label),)
+        rows = _counted(connection, "labels", "labels", "labels.label = ?", values)
+        sets.append(rows._replace(table=table))
+    return sets
+
+
+def _with_prefix(connection: sqlite3.Connection, prefix: str) -> _Rows:
+    end = end_of_prefix(prefix)
+    condition = "sessions.session_id >= ?" + (" AND sessions.session_id < ?" if end is not None else "")
+    return _counted(connection, "sessions", "sessions", condition, (prefix,) if end is None else (prefix, end))
+
+
+def _counted(
+    connection: sqlite3.Connection, table: str, columns: str, condition: str, values: tuple[str, ...]
+) -> _Rows:
+    (size,) = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT {MAX_COUNTED})",  # noqa: S608  # likewise
+        values,
+    ).fetchone()
+    return _Rows(table, columns, condition, values, size)
+
+
+def load_summaries(connection: sqlite3.Connection, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+    """Return those of the sessions that there are."""
+    marks = ", ".join("?" * len(session_ids))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM sessions WHERE session_id IN ({marks})",  # noqa: S608  # likewise
+        tuple(session_ids),
+    )
+    return {row[0]: SessionSummary(*row) for row in rows}

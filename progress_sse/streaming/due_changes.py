@@ -1,0 +1,79 @@
+"""When the changes of sessions are told to those who follow lists. Pure: the time is handed in.
+
+Of one session at most four changes a second are told. That a session has ended, or is gone, is told at once.
+"""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from progress_sse.core.model import SessionStatus
+from progress_sse.store.types import ChangedSession
+
+INTERVAL_S: Final = 0.25
+"""Seconds between two changes of one session that are told."""
+
+_ENDED: Final[frozenset[SessionStatus | None]] = frozenset({None, "completed", "error"})
+
+
+class _Told(NamedTuple):
+    at: float
+    status: SessionStatus | None
+
+
+class DueChanges:
+    """The sessions that changed and are still to be told, and when."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to tell."""
+        self._at_once: dict[str, None] = {}
+        self._later: set[str] = set()
+        self._due: list[tuple[float, str]] = []
+        """A heap of when those of `_later` are due; the ones that were told in between are passed over."""
+        self._told: OrderedDict[str, _Told] = OrderedDict()
+
+    def add(self, change: ChangedSession, now: float) -> None:
+        """Take note of a change."""
+        session_id, status = change
+        self._forget_told(now)
+        told = self._told.get(session_id)
+        is_end = status in _ENDED and (told is None or told.status != status)
+        if told is None or is_end:
+            self.add_now([session_id])
+        elif session_id not in self._at_once and session_id not in self._later:
+            self._later.add(session_id)
+            heapq.heappush(self._due, (told.at + INTERVAL_S, session_id))
+
+    def add_now(self, session_ids: Iterable[str]) -> None:
+        """Have sessions told at once, as something of them may have been missed."""
+        for session_id in session_ids:
+            self._later.discard(session_id)
+            self._at_once[session_id] = None
+
+    def take(self, now: float, most: int) -> Sequence[str]:
+        """Return sessions that are due, and forget that they are."""
+        while self._due and self._due[0][0] <= now:
+            _, session_id = heapq.heappop(self._due)
+            if session_id in self._later:
+                self.add_now([session_id])
+        taken = list(islice(self._at_once, most))
+        for session_id in taken:
+            del self._at_once[session_id]
+        return taken
+
+    def note_told(self, session_id: str, status: SessionStatus | None, now: float) -> None:
+        """Take note that a session was told."""
+        self._told.pop(session_id, None)
+        self._told[session_id] = _Told(now, status)
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until the next session is due; `None` if there is none."""
+        if self._at_once:
+            return 0.0
+        return max(0.0, self._due[0][0] - now) if self._due else None
+
+    def _forget_told(self, now: float) -> None:
+        while self._told and next(iter(self._told.values())).at <= now - INTERVAL_S:
+            self._told.popitem(last=False)

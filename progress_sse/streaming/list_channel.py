@@ -1,0 +1,121 @@
+"""One list of sessions that has subscribers in this process."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.cancel_tasks import has_failed
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import Position
+from progress_sse.core.session_filter import SessionFilter
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import SessionSummary
+from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.list_window import WINDOW, ListEvent, ListWindow
+from progress_sse.streaming.publisher import Publisher
+from progress_sse.wire import sse
+from progress_sse.wire.frames import Frame, FrameBatch
+
+RELOAD_PAUSES_S: Final = (0.25, 2.0)
+"""Seconds, at most, between two readings of a list: after the first, and after any."""
+
+_NOWHERE: Final = Position("", 0)
+"""The position of all events of a list, which have no ids."""
+
+
+class ListChannel(Publisher):
+    """A list, as the subscribers in this process see it."""
+
+    is_completed = False
+
+    def __init__(
+        self,
+        wanted: SessionFilter,
+        backend: Backend,
+        counts: DeliveryCounts,
+        flush_soon: Callable[[Publisher], None],
+        retry_ms: int,
+        read_soon: Callable[[Iterable[str]], None],
+    ) -> None:
+        """Begin with an empty list; `open` reads it.
+
+        Args:
+            wanted: The list.
+            backend: Where it is read.
+            counts: Counts its deliveries.
+            flush_soon: Sees to it that `flush` is called.
+            retry_ms: Milliseconds after which a client comes back.
+            read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
+        """
+        super().__init__("", _NOWHERE, counts, flush_soon)
+        self.wanted = wanted
+        self._backend = backend
+        self._retry_ms = retry_ms
+        self._read_soon = read_soon
+        self._window = ListWindow(wanted)
+        self._snapshot: FrameBatch | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._reloading: asyncio.Task[None] | None = None
+        self._reloads_again = False
+        self._changed_meanwhile: dict[str, None] | None = None
+
+    async def open(self) -> None:
+        """Read the list. Concurrent calls wait for the same reading, and the next one repeats a failed one."""
+        if self._opening is None or has_failed(self._opening):
+            self._opening = asyncio.get_running_loop().create_task(self._load())
+        await asyncio.shield(self._opening)
+
+    def close(self) -> None:
+        """Stop reading."""
+        for task in (self._opening, self._reloading):
+            if task is not None:
+                task.cancel()
+        self._opening = self._reloading = None
+
+    def reload_soon(self) -> None:
+        """Read the list again, as changes of it may have been missed."""
+        self._reloads_again = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+
+    async def _reload(self) -> None:
+        backoff = Backoff(*RELOAD_PAUSES_S)
+        while self._reloads_again:
+            self._reloads_again = False
+            try:
+                await self._load()
+            except ProblemError:
+                self._reloads_again = True
+            await asyncio.sleep(backoff.next_s())
+
+    async def _load(self) -> None:
+        """Read the list. What changes meanwhile is read once more: it may be older or newer than the list."""
+        self._changed_meanwhile = self._changed_meanwhile or {}
+        summaries = await self._backend.list_summaries(self.wanted, WINDOW + 1, None)
+        for event in self._window.reset(summaries):
+            self._tell(event)
+        self._snapshot = None
+        self._read_soon((*self._changed_meanwhile, *self._window.older))
+        self._changed_meanwhile = None
+
+    def apply(self, session_id: str, summary: SessionSummary | None) -> None:
+        """Take a session as it was read just now; `None` if there is none."""
+        if self._changed_meanwhile is not None:
+            self._changed_meanwhile[session_id] = None
+        event = self._window.apply(session_id, summary)
+        if event is not None:
+            self._tell(event)
+        if self._window.is_short:
+            self.reload_soon()
+
+    def _tell(self, event: ListEvent) -> None:
+        self._snapshot = None
+        self._publish(Frame(_NOWHERE, sse.encode_event(event.name, event.data), 0))
+
+    def snapshot(self) -> FrameBatch:
+        """Return the list as an event."""
+        if self._snapshot is None:
+            event = sse.encode_event("list", self._window.encode(), retry_ms=self._retry_ms)
+            self._snapshot = FrameBatch([Frame(_NOWHERE, event, 0)])
+        return self._snapshot

@@ -1,0 +1,136 @@
+"""What those who follow a list have been told of it: a fold of the sessions as they are read. Pure.
+
+The window is the newest sessions of the list. Of older ones, changes are told too. Of those, the ones that were told
+last are remembered, so that their end can be told.
+"""
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from progress_sse.core.session_filter import SessionFilter
+from progress_sse.store.types import SessionSummary
+from progress_sse.wire import list_json
+
+WINDOW: Final = 100
+"""Sessions that a `list` event has."""
+
+MAX_OLDER: Final = 1000
+"""Older sessions that are remembered."""
+
+_ORDER: Final = attrgetter("order")
+
+
+class ListEvent(NamedTuple):
+    """An event to tell: its name and data."""
+
+    name: str
+    data: bytes
+
+
+class ListWindow:
+    """The newest sessions of a list, and which older ones were told.
+
+    Attributes:
+        wanted: The list.
+        has_more: Whether there are older sessions than those of the window.
+        is_short: Whether a session of the window has gone, so that the next older one belongs there.
+    """
+
+    def __init__(self, wanted: SessionFilter) -> None:
+        """Begin with no sessions."""
+        self.wanted = wanted
+        self.has_more = False
+        self.is_short = False
+        self._newest: list[SessionSummary] = []
+        """Oldest first."""
+        self._entries: dict[str, SessionSummary] = {}
+        self._older: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def older(self) -> Sequence[str]:
+        """The sessions beyond the window that were told."""
+        return tuple(self._older)
+
+    def encode(self) -> bytes:
+        """Return the data of a `list` event."""
+        return list_json.encode_list([each.listed for each in reversed(self._newest)], has_more=self.has_more)
+
+    def apply(self, session_id: str, summary: SessionSummary | None) -> ListEvent | None:
+        """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
+        if summary is None or not summary.is_of(self.wanted):
+            return self._remove(session_id)
+        if self._entries.get(session_id) == summary:
+            return None
+        self._put(summary)
+        return _session_event(summary)
+
+    def reset(self, summaries: Sequence[SessionSummary]) -> list[ListEvent]:
+        """Take the newest sessions as they were read, one more than the window has, and return what tells the news."""
+        former, self._newest, self._entries = self._entries, [], {}
+        self.has_more, self.is_short = len(summaries) > WINDOW, False
+        for each in summaries[:WINDOW]:
+            self._older.pop(each.session_id, None)
+            self._insert(each)
+        events = [_session_event(each) for each in reversed(self._newest) if former.get(each.session_id) != each]
+        return events + [_gone_event(each) for each in self._gone(former)]
+
+    def _gone(self, former: dict[str, SessionSummary]) -> list[str]:
+        gone = [session_id for session_id, each in former.items() if session_id not in self._entries]
+        if not self.has_more:
+            gone += self._older
+            self._older.clear()
+            return gone
+        older = [each for each in gone if former[each].order < self._newest[0].order]
+        for session_id in older:
+            self._remember_older(session_id)
+        return [each for each in gone if each not in self._older]
+
+    def _remove(self, session_id: str) -> ListEvent | None:
+        if session_id in self._entries:
+            self._take_out(session_id)
+            self.is_short |= self.has_more
+        elif session_id in self._older:
+            del self._older[session_id]
+        else:
+            return None
+        return _gone_event(session_id)
+
+    def _put(self, summary: SessionSummary) -> None:
+        if summary.session_id in self._entries:
+            was = self._entries[summary.session_id]
+            self._take_out(summary.session_id)
+            self.is_short |= self.has_more and summary.order < was.order
+        self._older.pop(summary.session_id, None)
+        if self.has_more and (not self._newest or summary.order < self._newest[0].order):
+            self._remember_older(summary.session_id)
+            return
+        self._insert(summary)
+        if len(self._newest) > WINDOW:
+            self.has_more = True
+            oldest = self._newest[0].session_id
+            self._take_out(oldest)
+            self._remember_older(oldest)
+
+    def _insert(self, summary: SessionSummary) -> None:
+        insort(self._newest, summary, key=_ORDER)
+        self._entries[summary.session_id] = summary
+
+    def _take_out(self, session_id: str) -> None:
+        order = self._entries.pop(session_id).order
+        del self._newest[bisect_left(self._newest, order, key=_ORDER)]
+
+    def _remember_older(self, session_id: str) -> None:
+        self._older[session_id] = None
+        if len(self._older) > MAX_OLDER:
+            self._older.popitem(last=False)
+
+
+def _session_event(summary: SessionSummary) -> ListEvent:
+    return ListEvent("session", list_json.encode_listed_session(summary.listed))
+
+
+def _gone_event(session_id: str) -> ListEvent:
+    return ListEvent("removed", list_json.encode_removed(session_id))

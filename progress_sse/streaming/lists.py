@@ -1,0 +1,200 @@
+"""The lists of sessions that are followed in this process, each kept up to date from the changes of all sessions.
+
+A change says little more than which session it is of: the session is read when it is told. So a session that changes
+often is read four times a second (``due_changes``), once for all lists that it may belong to, and what is told is never
+older than the change. A process in which no list is followed hears of no changes.
+"""
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from progress_sse._internal.backoff import Backoff
+from progress_sse._internal.cancel_tasks import has_failed
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.session_filter import SessionFilter
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import ChangedSession
+from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.due_changes import DueChanges
+from progress_sse.streaming.list_channel import ListChannel
+from progress_sse.streaming.publisher import Publisher, Subscription
+from progress_sse.streaming.subscriber import Subscriber
+
+logger = logging.getLogger(__name__)
+
+READ_AT_ONCE: Final = 200
+"""Sessions that are read together."""
+
+RETRY_S: Final = (0.1, 2.0)
+"""Seconds, at most, between attempts to read while the store is away: after the first failure, and after any."""
+
+CHECK_INTERVAL_S: Final = 2.0
+"""Seconds between two looks at lists of a store that may forget sessions without a word."""
+
+CHECKED_AT_ONCE: Final = 20
+"""Lists that are looked at in turn."""
+
+
+class Lists:
+    """The lists that have subscribers in this process."""
+
+    def __init__(
+        self, backend: Backend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
+    ) -> None:
+        """Read from `backend`; see `ListChannel` for the rest."""
+        self._backend = backend
+        self._counts = counts
+        self._flush_soon = flush_soon
+        self._retry_ms = retry_ms
+        self._channels: dict[SessionFilter, ListChannel] = {}
+        self._by_prefix: defaultdict[str, dict[ListChannel, None]] = defaultdict(dict)
+        self._lengths: Counter[int] = Counter()
+        """How many lists have a prefix of each length: there are few lengths, and there may be many prefixes."""
+        self._due = DueChanges()
+        self._is_woken = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
+
+    @property
+    def count(self) -> int:
+        """How many lists are followed."""
+        return len(self._channels)
+
+    @property
+    def subscription_count(self) -> int:
+        """How many subscribers they have together."""
+        return sum(len(channel.subscriptions) for channel in self._channels.values())
+
+    def new_subscriber(self, on_wake: Callable[[], None]) -> Subscriber:
+        """Return a subscriber of one list, without a subscription; `subscribe` adds it. See `Subscriber`."""
+        return Subscriber(1, on_wake, self._counts, self._release)
+
+    async def subscribe(self, subscriber: Subscriber, wanted: SessionFilter) -> None:
+        """Subscribe to a list: first a `list` event, then every change.
+
+        Raises:
+            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
+        """
+        channel = self._acquire(wanted)
+        try:
+            await self._listen()
+            await channel.open()
+        except BaseException:
+            self._release(channel)
+            raise
+        if subscriber.is_closed:
+            self._release(channel)
+        else:
+            subscriber.add(Subscription(subscriber, channel), channel.snapshot())
+
+    def _acquire(self, wanted: SessionFilter) -> ListChannel:
+        channel = self._channels.get(wanted)
+        if channel is None:
+            channel = self._channels[wanted] = ListChannel(
+                wanted, self._backend, self._counts, self._flush_soon, self._retry_ms, self._read_soon
+            )
+            self._by_prefix[wanted.prefix][channel] = None
+            self._lengths[len(wanted.prefix)] += 1
+        channel.use_count += 1
+        return channel
+
+    def _release(self, released: Publisher) -> None:
+        """Give up one use of a list; the last one closes it."""
+        released.use_count -= 1
+        if released.use_count:
+            return
+        assert isinstance(released, ListChannel)
+        released.close()
+        wanted = released.wanted
+        del self._channels[wanted], self._by_prefix[wanted.prefix][released]
+        if not self._by_prefix[wanted.prefix]:
+            del self._by_prefix[wanted.prefix]
+        self._lengths[len(wanted.prefix)] -= 1
+        if not self._lengths[len(wanted.prefix)]:
+            del self._lengths[len(wanted.prefix)]
+        if not self._channels:
+            self._stop()
+
+    async def _listen(self) -> None:
+        """Hear of all changes from now on. Concurrent calls wait for the same attempt."""
+        if self._listening is None or has_failed(self._listening):
+            self._listening = asyncio.get_running_loop().create_task(self._backend.listen_to_all(self._on_change))
+        await asyncio.shield(self._listening)
+        if not self._running:
+            runs = [self._run()] + ([self._check_in_turn()] if self._backend.forgets_silently else [])
+            self._running = [asyncio.get_running_loop().create_task(run) for run in runs]
+
+    def _stop(self) -> None:
+        for task in (self._listening, *self._running):
+            if task is not None:
+                task.cancel()
+        self._listening, self._running, self._due, self._is_woken = None, [], DueChanges(), asyncio.Event()
+        self._backend.unlisten_to_all(self._on_change)
+
+    def _on_change(self, change: ChangedSession | None) -> None:
+        if change is None:
+            for channel in self._channels.values():
+                channel.reload_soon()
+        elif any(self._channels_of(change.session_id)):
+            self._due.add(change, _now())
+            self._is_woken.set()
+
+    def _read_soon(self, session_ids: Iterable[str]) -> None:
+        self._due.add_now(session_ids)
+        self._is_woken.set()
+
+    async def _run(self) -> None:
+        """Read the sessions that are due, and tell each to the lists that it may belong to."""
+        backoff = Backoff(*RETRY_S)
+        while True:
+            wait_s = self._due.wait_s(_now())
+            if wait_s != 0:
+                await self._sleep(wait_s)
+                continue
+            session_ids = self._due.take(_now(), READ_AT_ONCE)
+            try:
+                await self._read(session_ids)
+                backoff.reset()
+            except Exception as error:
+                if not isinstance(error, ProblemError):
+                    logger.exception("sessions of lists could not be read")
+                self._due.add_now(session_ids)
+                await asyncio.sleep(backoff.next_s())
+
+    async def _sleep(self, wait_s: float | None) -> None:
+        self._is_woken.clear()
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._is_woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _read(self, session_ids: Iterable[str]) -> None:
+        ids = list(session_ids)
+        summaries = await self._backend.load_summaries(ids)
+        now = _now()
+        for session_id in ids:
+            summary = summaries.get(session_id)
+            self._due.note_told(session_id, None if summary is None else summary.status, now)
+            for channel in self._channels_of(session_id):
+                channel.apply(session_id, summary)
+
+    def _channels_of(self, session_id: str) -> Iterator[ListChannel]:
+        for length in self._lengths:
+            if length <= len(session_id):
+                yield from self._by_prefix.get(session_id[:length], ())
+
+    async def _check_in_turn(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL_S)
+            for wanted, channel in list(islice(self._channels.items(), CHECKED_AT_ONCE)):
+                self._channels[wanted] = self._channels.pop(wanted)  # To the end: the next ones are others.
+                channel.reload_soon()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
