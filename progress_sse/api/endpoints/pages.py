@@ -59,7 +59,7 @@ async def session_page(service: ProgressService, request: Request) -> Response:
 
 async def home_page(service: ProgressService, request: Request) -> Response:
     """`GET /`: the list of the sessions that the visitor may list; with a query of `session_id`s, the page of those."""
-    if "session_id" in query_of(request):
+    if any(query_of(request).getlist("session_id")):
         return await _page(service, request)
     authorizer = service.authorizer
     prefixes = json.dumps(await listable_prefixes(service, request))
