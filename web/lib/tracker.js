@@ -64,8 +64,8 @@
     position = "";
     /** The queries whose stream works. @type {Set<string>} */
     live = /* @__PURE__ */ new Set();
-    /** Sessions that were removed since the last `list`: an answer that began before may still have them. */
-    #removed = /* @__PURE__ */ new Set();
+    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+    #since = /* @__PURE__ */ new Map();
     /** @param {SharedEvent} event */
     apply(event) {
       for (const query2 of event.sessions) {
@@ -82,31 +82,36 @@
     /** @param {string} query @param {SharedEvent} event */
     #change(query, { type, data }) {
       if (type === "list") {
-        this.#removed.clear();
         this.data.set(query, { sessions: data.sessions, more: data.more });
         return;
       }
       const list = this.data.get(query);
       if (!list) return;
       if (type === "removed") {
-        this.#removed.add(data.session_id);
+        this.#since.set(data.session_id, "removed");
         this.data.set(query, without(list, data.session_id));
       } else {
-        this.#removed.delete(data.session.session_id);
+        this.#since.set(data.session.session_id, "session");
         this.data.set(query, withSession(list, data.session));
       }
     }
+    /** More sessions are requested from now on. */
+    beginExtending() {
+      this.#since.clear();
+    }
     /**
-     * Adds the older sessions that a request brought; what events have brought is newer.
+     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+     * stream does not tell the end of an old session that it has never told.
      * @param {string} query
      * @param {SessionList} answer
      */
     extend(query, { sessions, more }) {
       const list = this.data.get(query);
       if (!list) return;
-      const known = new Set(list.sessions.map(({ session_id }) => session_id));
-      const others = sessions.filter(({ session_id }) => !known.has(session_id) && !this.#removed.has(session_id));
-      this.data.set(query, limited({ sessions: [...list.sessions, ...others].sort(byAge), more }));
+      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
+      this.data.set(query, limited({ sessions: merged, more }));
     }
     /** @param {string} query */
     forget(query) {
@@ -126,6 +131,10 @@
     const older = others.findIndex((other) => byAge(changed, other) < 0);
     const place = older < 0 ? others.length : older;
     return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+  }
+  function keptObjects(sessions, before) {
+    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
+    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
   }
   function byAge(a, b) {
     const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
@@ -985,6 +994,10 @@
     restart() {
       this.#source.restart();
     }
+    /** More of a list is requested from now on; `extend` takes it. */
+    beginExtending() {
+      if (this.#state instanceof ListState) this.#state.beginExtending();
+    }
     /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
     extend(query, list) {
       if (!(this.#state instanceof ListState)) return;
@@ -1765,6 +1778,7 @@
 
   // src/progress-list-tracker.js
   var DEFAULT_INTERVAL_MS2 = 3e3;
+  var EXTENDED_EVERY_MS = 3e4;
   var FIRST_LISTED = 100;
   var ProgressListTracker = class extends EventTarget {
     /** @type {TrackerState} */
@@ -1785,8 +1799,8 @@
     #limit = FIRST_LISTED;
     /** Aborted when the tracker stops; each run has its own. */
     #stopping = new AbortController();
-    /** Set while the older sessions are requested. @type {AbortController | null} */
-    #extending = null;
+    /** The older sessions are being requested. */
+    #isExtending = false;
     /** @type {import("./types.js").SessionListener<SessionList>} */
     #listener = {
       onData: (data) => this.#receive(data),
@@ -1885,22 +1899,22 @@
     /** @param {SessionList} data */
     #receive(data) {
       if (data === this.#data) return;
+      const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
       this.#show(data);
-      const isShort = data.more && data.sessions.length < this.#limit;
-      if (isShort && this.#limit > FIRST_LISTED && !this.#extending) void this.#extend();
+      const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
+      if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
     }
     /** Adds the sessions that are older than those of the stream. */
     async #extend() {
-      const extending = new AbortController();
-      this.#extending = extending;
+      if (this.#isExtending) return;
+      this.#isExtending = true;
       const { signal } = this.#stopping;
-      const stop = () => extending.abort();
-      signal.addEventListener("abort", stop);
-      const answer = await this.#poller.request("", extending.signal);
-      signal.removeEventListener("abort", stop);
-      this.#extending = null;
-      if (signal.aborted || answer.outcome !== "answered") return;
-      this.#hub?.extend(this.#query, listOf(answer.data));
+      this.#hub?.beginExtending();
+      const answer = await this.#poller.request("", signal);
+      this.#isExtending = false;
+      if (signal.aborted) return;
+      this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+      if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
     }
     /** @param {Failure} failure */
     #onFailure({ isHopeless, isRefused }) {

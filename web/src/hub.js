@@ -86,6 +86,11 @@ export class Hub {
     this.#source.restart();
   }
 
+  /** More of a list is requested from now on; `extend` takes it. */
+  beginExtending() {
+    if (this.#state instanceof ListState) this.#state.beginExtending();
+  }
+
   /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
   extend(query, list) {
     if (!(this.#state instanceof ListState)) return;

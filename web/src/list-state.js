@@ -16,8 +16,8 @@ export class ListState {
   position = "";
   /** The queries whose stream works. @type {Set<string>} */
   live = new Set();
-  /** Sessions that were removed since the last `list`: an answer that began before may still have them. */
-  #removed = new Set();
+  /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+  #since = new Map();
 
   /** @param {SharedEvent} event */
   apply(event) {
@@ -37,32 +37,38 @@ export class ListState {
   /** @param {string} query @param {SharedEvent} event */
   #change(query, { type, data }) {
     if (type === "list") {
-      this.#removed.clear();
       this.data.set(query, { sessions: data.sessions, more: data.more });
       return;
     }
     const list = this.data.get(query);
     if (!list) return; // It begins with a `list`.
     if (type === "removed") {
-      this.#removed.add(data.session_id);
+      this.#since.set(data.session_id, "removed");
       this.data.set(query, without(list, data.session_id));
     } else {
-      this.#removed.delete(data.session.session_id);
+      this.#since.set(data.session.session_id, "session");
       this.data.set(query, withSession(list, data.session));
     }
   }
 
+  /** More sessions are requested from now on. */
+  beginExtending() {
+    this.#since.clear();
+  }
+
   /**
-   * Adds the older sessions that a request brought; what events have brought is newer.
+   * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+   * stream does not tell the end of an old session that it has never told.
    * @param {string} query
    * @param {SessionList} answer
    */
   extend(query, { sessions, more }) {
     const list = this.data.get(query);
     if (!list) return;
-    const known = new Set(list.sessions.map(({ session_id }) => session_id));
-    const others = sessions.filter(({ session_id }) => !known.has(session_id) && !this.#removed.has(session_id));
-    this.data.set(query, limited({ sessions: [...list.sessions, ...others].sort(byAge), more }));
+    const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+    const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+    const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
+    this.data.set(query, limited({ sessions: merged, more }));
   }
 
   /** @param {string} query */
@@ -87,6 +93,16 @@ function withSession({ sessions, more }, changed) {
   const older = others.findIndex((other) => byAge(changed, other) < 0);
   const place = older < 0 ? others.length : older;
   return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+}
+
+/**
+ * The same sessions, as the same objects where nothing has changed, so that their rows are not drawn again.
+ * @param {ListedSession[]} sessions
+ * @param {readonly ListedSession[]} before
+ */
+function keptObjects(sessions, before) {
+  const known = new Map(before.map((session) => [JSON.stringify(session), session]));
+  return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
 }
 
 /** Newest first, as the server has them. @param {ListedSession} a @param {ListedSession} b */

@@ -19,6 +19,8 @@ import { rightsOf, tokenText } from "./tokens.js";
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
 
 const DEFAULT_INTERVAL_MS = 3000;
+/** A longer list than that of the stream is requested again at this interval. */
+const EXTENDED_EVERY_MS = 30_000;
 /** As many as the stream begins with. */
 const FIRST_LISTED = 100;
 
@@ -42,8 +44,8 @@ export class ProgressListTracker extends EventTarget {
   #limit = FIRST_LISTED;
   /** Aborted when the tracker stops; each run has its own. */
   #stopping = new AbortController();
-  /** Set while the older sessions are requested. @type {AbortController | null} */
-  #extending = null;
+  /** The older sessions are being requested. */
+  #isExtending = false;
   /** @type {import("./types.js").SessionListener<SessionList>} */
   #listener = {
     onData: (data) => this.#receive(data),
@@ -153,23 +155,24 @@ export class ProgressListTracker extends EventTarget {
   /** @param {SessionList} data */
   #receive(data) {
     if (data === this.#data) return;
+    // A new `list` has taken the place of a longer one.
+    const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
     this.#show(data);
-    const isShort = data.more && data.sessions.length < this.#limit;
-    if (isShort && this.#limit > FIRST_LISTED && !this.#extending) void this.#extend();
+    const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
+    if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
   }
 
   /** Adds the sessions that are older than those of the stream. */
   async #extend() {
-    const extending = new AbortController();
-    this.#extending = extending;
+    if (this.#isExtending) return;
+    this.#isExtending = true;
     const { signal } = this.#stopping;
-    const stop = () => extending.abort();
-    signal.addEventListener("abort", stop);
-    const answer = await this.#poller.request("", extending.signal);
-    signal.removeEventListener("abort", stop);
-    this.#extending = null;
-    if (signal.aborted || answer.outcome !== "answered") return;
-    this.#hub?.extend(this.#query, listOf(answer.data));
+    this.#hub?.beginExtending();
+    const answer = await this.#poller.request("", signal);
+    this.#isExtending = false;
+    if (signal.aborted) return;
+    this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+    if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
   }
 
   /** @param {Failure} failure */

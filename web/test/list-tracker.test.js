@@ -134,6 +134,32 @@ test("older sessions come on request, and events count more than the answer", as
   assert.deepEqual(shown.ids, ["s1", "s4"]);
 });
 
+test("a longer list is requested again, since the stream does not tell each end", async () => {
+  jitter(0);
+  const shown = await ListPage.live([1], true);
+  shown.stream.send("heartbeat", { now: new Date().toISOString(), interval_ms: 600_000 });
+  shown.tracker.showMore();
+  await shown.answer(page([1, 2, 3]));
+  const [before] = shown.tracker.data?.sessions.slice(1) ?? [];
+  await shown.clock.advance(29_000);
+  assert.equal(shown.requests.length, 1);
+  await shown.clock.advance(1000);
+  assert.equal(shown.requests.length, 2);
+  shown.stream.send("session", { session: listed(9) });
+  await shown.answer(page([1, 2]));
+  assert.deepEqual(shown.ids, ["s1", "s2", "s9"]);
+  assert.equal(shown.tracker.data?.sessions[1], before, "what has not changed is the same object");
+});
+
+test("a failed request for more is not repeated by each event", async () => {
+  const shown = await ListPage.live([1], true);
+  shown.tracker.showMore();
+  await shown.answer(status(503));
+  shown.stream.send("session", { session: listed(0) });
+  shown.stream.send("session", { session: listed(2) });
+  assert.equal(shown.requests.length, 1);
+});
+
 test("a list has a thousand sessions at most", async () => {
   const ages = Array.from({ length: 1000 }, (_, index) => index + 1);
   const shown = await ListPage.live(ages);
