@@ -25,9 +25,10 @@ test("each export has its files", async () => {
   assert.ok(files.length > 6);
 });
 
-test("a server that renders pages can import the element", async () => {
+test("a server that renders pages can import the elements", async () => {
   assert.equal(globalThis.customElements, undefined);
   await assert.doesNotReject(import("progress-sse/progress-steps"));
+  await assert.doesNotReject(import("progress-sse/progress-list"));
 });
 
 const options = { token: () => assert.fail("a server follows nothing") };
