@@ -193,6 +193,12 @@ class Settings(BaseSettings):
         description="Let every client that reaches the server publish: by an address that is not loopback, by any "
         "name.",
     )
+    dev: bool | None = Field(
+        None,
+        description="Whether the page of a session that moves shows the commands that move it. By default "
+        "`progress-sse serve` does so where its address is loopback and publishing needs no token. The page of a "
+        "session that does not exist always shows them.",
+    )
     workers: int = Field(
         1,
         ge=1,

@@ -1,6 +1,7 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, the style sheets of the elements, and the pages in assets/ with their
- * bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
+ * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, the style sheets as modules, and the
+ * pages in assets/ with their bundles. With --check it writes nothing, and fails if a file differs from the output of its
+ * modules.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,11 +10,10 @@ import { build } from "esbuild";
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 const TARGET = "es2022";
 const TRACKER = "lib/tracker.js";
-/** Style sheets that travel as modules: the name of the sheet, and of its constant. */
-const STYLES = /** @type {const} */ ([
-  ["progress.css", "styles.js", "CSS"],
-  ["list.css", "list-styles.js", "LIST_CSS"],
-]);
+const SHEET = "lib/progress.css";
+const STYLES = "lib/styles.js";
+const LIST_SHEET = "lib/list.css";
+const LIST_STYLES = "lib/list-styles.js";
 const ASSETS = "assets";
 
 /** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
@@ -29,22 +29,26 @@ async function bundle(entry, options) {
   return outputFiles?.[0]?.text ?? "";
 }
 
-/** The plain script: it has no exports, and puts two names on the page. */
+/** The plain script: it has no exports, and puts three names on the page. */
 function tracker() {
   // tsc checks the modules, and not the bundle.
   const banner = { js: "/* Written by build.js from the modules in src/. */\n// @ts-nocheck" };
   return bundle("src/main.js", { format: "iife", banner });
 }
 
+/** The style sheet. */
+async function sheet() {
+  return `/* Written by build.js from the files in styles/. */\n${await bundle("styles/index.css", {})}`;
+}
+
 /**
  * A style sheet as a module.
- * @param {typeof STYLES[number]} sheet
- * @returns {Promise<[string, string]>}
+ * @param {string} css
+ * @param {{name: string, source: string}} names Of the constant, and of the sheet.
  */
-async function styles([source, target, name]) {
-  const css = await readFile(`lib/${source}`, "utf8");
+function styles(css, { name, source }) {
   const text = css.replace(/[\\`]|\$\{/g, "\\$&");
-  return [`lib/${target}`, `/* Written by build.js from ${source}. */\nexport const ${name} = \`${text}\`;\n`];
+  return `/* Written by build.js from ${source}. */\nexport const ${name} = \`${text}\`;\n`;
 }
 
 /**
@@ -87,8 +91,14 @@ function fail(name) {
 }
 
 const isCheck = process.argv.includes("--check");
+const css = await sheet();
 /** @type {[string, string][]} */
-const modules = [[TRACKER, await tracker()], ...(await Promise.all(STYLES.map(styles)))];
+const modules = [
+  [TRACKER, await tracker()],
+  [SHEET, css],
+  [STYLES, styles(css, { name: "CSS", source: "progress.css" })],
+  [LIST_STYLES, styles(await readFile(LIST_SHEET, "utf8"), { name: "LIST_CSS", source: "list.css" })],
+];
 // The pages' bundles contain the files that are there, which --check compares first.
 if (!isCheck) for (const [name, content] of modules) await writeFile(name, content);
 const pages = await Promise.all([pageFiles("page"), pageFiles("home"), pageFiles("demo")]);

@@ -30,8 +30,8 @@ def _values(name: str) -> str:
     choices = [each for each in get_args(field.annotation) if isinstance(each, str)]
     if choices:
         return ", ".join(map(code, choices))
-    if field.annotation is bool:
-        return f"a flag, or {code('--no-' + name.replace('_', '-'))}" if field.default else "a flag"
+    if field.annotation in (bool, bool | None):
+        return "a flag" if field.default is False else f"a flag, or {code('--no-' + name.replace('_', '-'))}"
     kinds = {int: "whole number", float: "number"}
     kind = next((kinds[each] for each in (field.annotation, *get_args(field.annotation)) if each in kinds), "")
     signs = {"gt": ">", "ge": "≥", "le": "≤"}

@@ -36,7 +36,10 @@ def serve(**flags: str | bool | None) -> None:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
         logs.configure(settings.log_level, settings.log_format, sys.stderr)
         settings = settings.model_copy(
-            update={"max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit())}
+            update={
+                "max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit()),
+                "dev": _is_for_developers(settings),
+            }
         )
         _run(settings)
     except ConfigurationError as error:
@@ -60,6 +63,11 @@ def _run(settings: Settings) -> None:
             uvloop.run(Supervisor(settings, listener, greet).run())
         else:
             uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet, hot_routes=hot_routes))
+
+
+def _is_for_developers(settings: Settings) -> bool:
+    """Return whether those who see a page also develop the job: others cannot reach it, or so the operator says."""
+    return settings.is_loopback and not _publishers(settings) if settings.dev is None else settings.dev
 
 
 def _greet(settings: Settings, listener: socket.socket) -> None:

@@ -18,8 +18,8 @@ def setting_option(name: str) -> Callable[[Any], Any]:
     default = "none" if field.default in (None, ()) else field.default
     explained = (field.description or "").replace("`", "")
     help_text = f"{explained} [default: {default}; env: {ENV_PREFIX}{name.upper()}]"
-    if field.annotation is bool:
-        flag += f"/--no-{flag.removeprefix('--')}" if field.default else ""
+    if field.annotation in (bool, bool | None):
+        flag += "" if field.default is False else f"/--no-{flag.removeprefix('--')}"
         return click.option(flag, name, is_flag=True, default=None, help=help_text)
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     metavar = "|".join(choices) or _METAVARS.get(str(field.annotation), "TEXT")

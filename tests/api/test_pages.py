@@ -88,6 +88,15 @@ async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect)
     assert '<meta name="progress-publish" content="open">' in html
 
 
+@pytest.mark.parametrize(("dev", "content"), [(True, "on"), (False, "off"), (None, "off")])
+async def test_the_page_knows_whether_its_visitors_develop_jobs(
+    connect: Connect, dev: bool | None, content: str
+) -> None:
+    """An application that embeds the server shows its pages to users, unless it says otherwise."""
+    async with connect(dev=dev) as client:
+        assert f'<meta name="progress-dev" content="{content}">' in (await client.get("/s/x")).text
+
+
 async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
     """The server would not accept one."""
     transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))

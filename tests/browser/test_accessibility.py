@@ -126,7 +126,7 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
         await expect(shown.part("headline")).to_have_text(HEADLINES["running"][locale == "ja-JP"])
         await shown.page.clock.fast_forward(34_000)
         await expect(shown.part("note")).to_have_text(
-            re.compile(r"^no update for [3-5]\d sec$|^[3-5]\d 秒間、更新がありません$")
+            re.compile(r"^no update for [3-5]\d s$|^[3-5]\d 秒間、更新がありません$")
         )
         assert await axe_violations(shown) == [], scheme
 

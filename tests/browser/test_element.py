@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -64,7 +65,8 @@ async def test_element_shows_a_session_from_before_it_starts(worker: Worker, emb
     await worker.start(sid, 1)
     await worker.complete(sid, 1, message="12 件")
     await expect(shown.part("percent")).to_have_text("14%")
-    await expect(shown.part("steps").locator("li").first).to_contain_text("✅ 原稿生成")
+    await expect(shown.part("steps").locator("li").first).to_have_text(re.compile(r"^ 原稿生成 \d+\.\d s12 件$"))
+    await expect(shown.part("icon").first).to_have_accessible_name("done")
     await expect(shown.progressbar).to_have_accessible_name("Import")
     await expect(shown.part("session-id")).to_have_text("Import")
     await is_in_state(shown, "running")
@@ -333,7 +335,7 @@ async def test_texts_of_workers_are_text_in_the_element(
         assert await shown.part("steps").locator(f".{name}").all_text_contents() == MARKUP
     assert await shown.part("error-text").all_text_contents() == MARKUP[-1:]
     assert await shown.page.locator(".failed-step bdi").all_text_contents() == ["5", MARKUP[-1]]
-    assert await shown.part("timeline-names").locator("li").all_text_contents() == MARKUP
+    assert await shown.part("timeline-names").locator("li > bdi").all_text_contents() == MARKUP
     foreign = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
     assert await element_of(shown).evaluate(foreign) == 0
     holders = shown.page.locator(".name, .message, .alert bdi, .timeline-names bdi, td bdi")

@@ -58,7 +58,7 @@ async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage
 async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
     """The page says that workers need a token, and does not contain it."""
     server = serve(publish_token="s3cret")
-    shown = await open_by_hand(server.url, open_page)
+    shown = await open_page(page_of(server, "by-hand"))
     await expect(shown.page.locator(".token-hint")).to_be_visible()
     start = await shown.offered("start")
     assert '-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' in start

@@ -40,6 +40,26 @@ def test_a_flag_that_is_on_can_be_turned_off(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "is_dev"),
+    [
+        ([], True),
+        (["--no-dev"], False),
+        (["--publish-token", "t"], False),
+        (["--publish-token", "t", "--dev"], True),
+        (["--host", "0.0.0.0", "--insecure"], False),  # noqa: S104  # nothing is served
+    ],
+)
+def test_the_commands_are_shown_to_those_who_develop(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], is_dev: bool
+) -> None:
+    """By default they are those who alone can reach the server, and publish without a token."""
+    served: list[Settings] = []
+    monkeypatch.setattr(serve_command, "_run", served.append)
+    assert run("serve", *arguments).exit_code == 0
+    assert [settings.dev for settings in served] == [is_dev]
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--workers", "2", "--store", "memory://"], "memory is a store of one process, so --workers must be 1."),

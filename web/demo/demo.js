@@ -53,7 +53,11 @@ function ownSession() {
 function offerCommands() {
   const steps = labelled("yours");
   const sessionId = ownSession();
-  const panel = new CommandPanel(/** @type {HTMLDetailsElement} */ (element("drive")), { sessionId, texts });
+  const panel = new CommandPanel(/** @type {HTMLDetailsElement} */ (element("drive")), {
+    sessionId,
+    texts,
+    isForDevelopers: true,
+  });
   steps.addEventListener("progress-update", (event) => {
     panel.show(event.detail.data);
   });

@@ -7,11 +7,14 @@ import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
 import { filterIn } from "../lib/list-filter.js";
 import { languageFor } from "../lib/texts.js";
+import { HelpDialog } from "../page/help-dialog.js";
 import { RecentSessions } from "../page/recent-sessions.js";
+import { Shortcuts } from "../page/shortcuts.js";
+import { themeSwitch } from "../page/theme-switch.js";
 import { TokenForm } from "../page/token-form.js";
 import { JobList } from "./job-list.js";
 import { pageOf } from "./session-page.js";
-import { showStart } from "./start-panel.js";
+import { fillStartPanel } from "./start-panel.js";
 
 const language = new Language(languageFor(navigator.languages));
 
@@ -39,6 +42,11 @@ function showOtherWays() {
   if (said("tokens") === "taken") new TokenForm(language.texts, () => location.reload(), true).ask();
 }
 
+function offerStart() {
+  panel.hidden = false;
+  panel.open = true;
+}
+
 // index.js cannot derive the server's address from a bundle's.
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
@@ -48,10 +56,25 @@ const prefixes = JSON.parse(said("list"));
 // A server whose own application decides cannot name all prefixes that a visitor may list.
 const mayList = prefixes.length > 0 || filterIn(location.search).prefix !== "";
 const panel = /** @type {HTMLDetailsElement} */ (element("start"));
-showStart(panel, { texts: language.texts, prefix: prefixes[0] ?? "", needsToken: said("publish") === "token" });
+fillStartPanel(panel, { texts: language.texts, prefix: prefixes[0] ?? "", needsToken: said("publish") === "token" });
+panel.hidden = said("dev") !== "on";
+const help = new HelpDialog(language);
+/** @type {import("../page/shortcuts.js").Shortcut[]} */
+const keys = [{ key: "?", text: "keys_help", run: () => help.open() }];
 if (mayList) {
-  new JobList(language, prefixes, { onEmpty: () => (panel.open = true), onDenied: showOtherWays }).start();
+  const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
+  keys.unshift(
+    { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },
+    { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1) },
+    { key: "/", text: "keys_search", run: () => list.search() },
+  );
+  list.start();
 } else {
   document.title = language.text("list_title");
   showOtherWays();
 }
+const shortcuts = new Shortcuts(keys);
+help.list(shortcuts);
+addEventListener("keydown", (event) => shortcuts.press(event));
+element("home-title").append(make("div", "tools", themeSwitch(language.texts), help.button));
+element("home").append(help.element);

@@ -47,14 +47,22 @@ export class JobList {
     element("list-tools").addEventListener("submit", (event) => event.preventDefault());
     this.#searchIds.addEventListener("click", () => this.#choose({ prefix: this.#list.filter.text, text: "" }));
     addEventListener("popstate", () => this.#comeBack());
-    document.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
   start() {
-    document.querySelector(".home-head")?.append(this.#list.badge.element);
+    element("home-title").append(this.#list.badge.element);
     element("list").append(this.#list.element);
     this.#showTools();
     this.#list.start();
+  }
+
+  search() {
+    this.#search.focus();
+  }
+
+  /** @param {1 | -1} by */
+  moveFocus(by) {
+    this.#list.moveFocus(by);
   }
 
   #end() {
@@ -134,14 +142,5 @@ export class JobList {
     this.#searchIds.hidden = !text;
     if (text)
       setText(this.#searchIds.firstElementChild ?? this.#searchIds, this.#language.text("list_search_ids", { text }));
-  }
-
-  /** @param {KeyboardEvent} event */
-  #onKey(event) {
-    if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey) return;
-    const { target } = event;
-    if (target instanceof Element && target.matches("input, select, textarea, [contenteditable]")) return;
-    event.preventDefault();
-    this.#search.focus();
   }
 }

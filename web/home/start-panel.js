@@ -12,7 +12,7 @@ const FIRST_JOB = "my-job";
  * @param {HTMLDetailsElement} panel
  * @param {{texts: Texts, prefix: string, needsToken: boolean}} options The prefix begins the ids of this visitor's jobs.
  */
-export function showStart(panel, { texts, prefix, needsToken }) {
+export function fillStartPanel(panel, { texts, prefix, needsToken }) {
   const id = prefix + FIRST_JOB;
   const url = document.baseURI.replace(/\/$/, "");
   const run = `progress-sse run --url ${quoted(url)} --session ${quoted(id)} -- sleep 20`;
@@ -31,7 +31,6 @@ export function showStart(panel, { texts, prefix, needsToken }) {
     make("p", "quiet by-hand", byHand, " ", texts.start_by_hand_hint),
     status,
   );
-  panel.hidden = false;
 }
 
 /** @param {string} name @param {string} text @param {Texts} texts @param {HTMLElement} status */

@@ -1,5 +1,5 @@
 /* One language: its texts with values filled in, and its numbers, plurals and durations. No DOM. */
-import { durationFormat } from "./durations.js";
+import { unitsOf } from "./durations.js";
 import { partsOf, TEXTS } from "./texts.js";
 
 /** @typedef {import("./texts.js").TextKey} TextKey */
@@ -28,11 +28,9 @@ export class Language {
     this.texts = TEXTS[tag];
     this.#numbers = new Intl.NumberFormat(tag);
     this.#plurals = new Intl.PluralRules(tag);
-    this.#times = new Intl.DateTimeFormat(tag, { timeStyle: "medium" });
+    this.#times = new Intl.DateTimeFormat(tag, { ...HOURS, second: "2-digit" });
     this.#hours = new Intl.DateTimeFormat(tag, HOURS);
     this.#days = new Intl.DateTimeFormat(tag, { month: "short", day: "numeric", ...HOURS });
-    /** In whole seconds, in words: "2 min, 13 sec". */
-    this.duration = durationFormat(tag);
   }
 
   /**
@@ -63,7 +61,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"counted" | "counted_open" | "jobs" | "listed"} key
+   * @param {"counted" | "counted_open" | "jobs" | "listed" | "fold_done" | "fold_waiting"} key
    * @param {number} count
    * @returns {TextKey}
    */
@@ -74,6 +72,13 @@ export class Language {
   /** @param {number} value */
   number(value) {
     return this.#numbers.format(value);
+  }
+
+  /** In words, cut to its two largest units: "34 s", "2 min 13 s", "1 h 2 min". @param {number} ms */
+  duration(ms) {
+    return unitsOf(ms)
+      .map(([unit, count]) => this.text(unit, { count }))
+      .join(" ");
   }
 
   /** How far something is, in units of its own. @param {{current: number, total: number | null}} progress */

@@ -7,8 +7,6 @@ import { timeWords } from "./time-words.js";
 
 /** 100 % comes only with the end. */
 const MOST_BEFORE_THE_END = 99;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 /** How it looks: its status, or what ended it. @param {ListedSession} session */
 export function lookOf({ status, conclusion }) {
@@ -61,7 +59,7 @@ export function stepWords({ status, current_step, total_steps }, language) {
 export function durationWords(session, now_ms, language) {
   const begin_ms = created_ms(session);
   const took = (/** @type {TextKey} */ key, /** @type {number} */ end_ms) =>
-    language.text(key, { duration: { duration_ms: rounded(end_ms - begin_ms) } });
+    language.text(key, { duration: { duration_ms: end_ms - begin_ms } });
   if (session.status === "completed") return took("list_took", Date.parse(session.updated_at));
   if (session.status === "error") return took("list_ended", Date.parse(session.updated_at));
   if (session.status === "pending") return "";
@@ -74,9 +72,4 @@ function left({ time }, now_ms) {
   const [p50_ms, p90_ms] = [Date.parse(time.finish_at.p50) - now_ms, Date.parse(time.finish_at.p90) - now_ms];
   if (p90_ms < 0) return "longer";
   return { p50_ms: Math.max(0, p50_ms), p90_ms };
-}
-
-/** Seconds say nothing beside hours. @param {number} ms */
-function rounded(ms) {
-  return ms < HOUR_MS ? ms : Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 }

@@ -1,7 +1,7 @@
 import { isolated, make, setText } from "./dom.js";
+import { icon, iconOf } from "./icons.js";
 import { fitLinks } from "./links.js";
 import { created_ms, durationWords, lookOf, nameOf, percentageAt, stepWords } from "./list-entry.js";
-import { listIcon } from "./list-icons.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./texts.js").TextKey} TextKey */
@@ -64,10 +64,6 @@ export class ListRow {
     return this.#session;
   }
 
-  focus() {
-    this.#link.focus();
-  }
-
   /** @param {ListedSession} session @param {number} now_ms */
   show(session, now_ms) {
     const before = this.#session;
@@ -99,7 +95,7 @@ export class ListRow {
     const look = lookOf(session);
     this.element.dataset.look = look;
     setText(this.#word, this.#language.text(/** @type {TextKey} */ (`list_${look}`)));
-    this.#state.replaceChildren(listIcon(look), this.#word);
+    this.#state.replaceChildren(icon(iconOf(session.status, session)), this.#word);
   }
 
   /** @param {ListedSession} session @param {ListedSession | null} before */

@@ -80,19 +80,12 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   font-weight: 600;
 }
 
-.list-icon {
-  flex: none;
+/* Many would turn at once. */
+
+.list-state > .drawing {
   width: 1.125rem;
   height: 1.125rem;
-  fill: none;
-  stroke: currentcolor;
-  stroke-width: 1.5;
-  stroke-linecap: round;
-  stroke-linejoin: round;
-}
-
-.list-icon-faint {
-  opacity: 0.25;
+  animation: none;
 }
 
 [data-look="running"] > .list-state {

@@ -82,6 +82,13 @@ export class ListTable {
     if (this.#late.size) this.#drawSoon();
   }
 
+  /** Moves the focus to the next session, or the previous one; to the first, if it is nowhere in the list. @param {1 | -1} by */
+  moveFocus(by) {
+    const row = focusedIn(this.#body)?.closest("tr");
+    const place = row && (by > 0 ? row.nextElementSibling : row.previousElementSibling);
+    linkIn(row ? place : this.#body.firstElementChild)?.focus();
+  }
+
   #draw() {
     const end_ms = performance.now() + BUDGET_MS;
     const isDone = this.#drawRows(end_ms) && this.#drawTimes(end_ms);

@@ -116,6 +116,11 @@ export class LiveList {
     this.#announcer.stop();
   }
 
+  /** @param {1 | -1} by */
+  moveFocus(by) {
+    this.#table.moveFocus(by);
+  }
+
   /** @param {Filter} filter Chosen by the visitor. */
   choose(filter) {
     this.filter = filter;

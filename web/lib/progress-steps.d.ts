@@ -13,6 +13,8 @@ export interface ProgressSteps extends HTMLElement {
   transport: "auto" | "sse" | "poll";
   label: string;
   timeline: boolean;
+  /** The steps are closed at first. */
+  compact: boolean;
   /** The profile of the sessions, so that what earlier runs took is shown. */
   profile: string;
   /** As for a tracker; null if none is needed. It has no attribute. */

@@ -35,7 +35,7 @@ export class SessionControls {
     this.#requests = new SessionRequests(options.onChange);
     this.#row = new RequestRow(language, this.#requests, options.jobName);
     this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
-    this.elements = [this.#row.element, this.#failure.element];
+    this.elements = /** @type {const} */ ([this.#row.element, this.#failure.element]);
   }
 
   /** @param {import("./wire.js").ProgressTracker} tracker @param {AbortSignal} signal Stops them. */

@@ -1,5 +1,6 @@
-import { fill, make, nodesOf, setText, show } from "./dom.js";
+import { fill, make, nodesOf, setText } from "./dom.js";
 import { retryOf } from "./headline.js";
+import { icon } from "./icons.js";
 import { lifeSignOf } from "./life-signs.js";
 import { doneSteps, runningSteps } from "./steps.js";
 
@@ -16,7 +17,9 @@ export class SessionFacts {
   #counted = make("span", "counted");
   #timeLeft = make("span", "time-left");
   element = make("p", "facts", this.#counted, " ", this.#timeLeft);
-  note = make("p", "note");
+  #noteIcon = make("span", "note-icon");
+  #noteText = make("span", "note-text");
+  note = make("p", "note", this.#noteIcon, this.#noteText);
 
   /**
    * @param {Language} language
@@ -41,8 +44,16 @@ export class SessionFacts {
     this.#root.toggleAttribute("data-silent", sign?.kind === "silent" || sign?.kind === "stalled");
     this.#root.toggleAttribute("data-quiet", sign?.kind === "quiet");
     const retry = retryOf(state);
-    if (sign) show(this.note, this.#signNodes(sign, state, now_ms));
-    else show(this.note, retry ? nodesOf(this.#language, retry.key, retry.values) : []);
+    if (sign) this.#showNote(sign.kind === "quiet" ? "alive" : "stalled", this.#signNodes(sign, state, now_ms));
+    else if (retry) this.#showNote("again", nodesOf(this.#language, retry.key, retry.values));
+    else this.note.hidden = true;
+  }
+
+  /** @param {import("./icons.js").IconName} name @param {Node[]} nodes */
+  #showNote(name, nodes) {
+    fill(this.#noteIcon, [icon(name)]);
+    fill(this.#noteText, nodes);
+    this.note.hidden = false;
   }
 
   /** @param {SessionState} state */

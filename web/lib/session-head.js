@@ -1,49 +1,75 @@
 import { ConnectionBadge } from "./connection-badge.js";
-import { isolated, make, show } from "./dom.js";
-import { fitLinks } from "./links.js";
+import { isolated, make, nodesOf, show } from "./dom.js";
+import { startedAt_ms, took_ms } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
-/** @typedef {import("./wire.js").SessionDetails} SessionDetails */
+/** @typedef {import("./session-state.js").SessionState} SessionState */
+/** @typedef {import("./wire.js").Progress} Progress */
 
-/** The name of a session, its links, and its connection. */
+/** Which session this is: its name, its times and labels; and its connection, beside the tools of the page. */
 export class SessionHead {
   badge;
+  #language;
   #label;
   #title = make("p", "title");
-  #links = make("ul", "links");
+  #job;
+  #times = make("p", "times");
+  #labels = make("ul", "labels");
 
   /**
    * @param {Language} language
    * @param {HTMLElement} root Of the session.
-   * @param {{sessionId: string, label: string | undefined}} name A label stands in place of the id and of any title.
+   * @param {object} options
+   * @param {string} options.sessionId
+   * @param {string | undefined} options.label It stands in place of the id and of any title.
+   * @param {HTMLElement | undefined} options.tools What the page offers beside the badge.
    */
-  constructor(language, root, { sessionId, label }) {
+  constructor(language, root, { sessionId, label, tools }) {
+    this.#language = language;
     this.#label = label;
     this.badge = new ConnectionBadge(language, root);
     const id = isolated(label ?? sessionId, "session-id");
-    const job = make("p", "job", ...(label === undefined ? [language.text("session"), " ", id] : [id]));
-    this.#title.hidden = true;
-    this.#links.hidden = true;
-    this.#links.ariaLabel = language.text("links");
+    const word = make("span", "session-word", `${language.text("session")} `);
+    this.#job = make("p", "job", ...(label === undefined ? [word, id] : [id]));
+    this.#labels.ariaLabel = language.text("labels");
     // Safari drops the role of a list without markers.
-    this.#links.setAttribute("role", "list");
-    const about = make("div", "about-job", this.#title, job, this.#links);
-    this.element = make("header", "head", about, this.badge.element);
+    this.#labels.setAttribute("role", "list");
+    for (const part of [this.#title, this.#times, this.#labels]) part.hidden = true;
+    const about = make("div", "about-job", this.#title, make("div", "job-line", this.#job, this.#times), this.#labels);
+    this.element = make(
+      "header",
+      "head",
+      about,
+      make("div", "head-side", this.badge.element, ...(tools ? [tools] : [])),
+    );
   }
 
-  /** @param {SessionDetails} details */
-  show(details) {
-    const title = this.#label === undefined ? (details.title ?? "") : "";
+  /** @param {SessionState} state @param {number} now_ms */
+  show({ data, isDeleted }, now_ms) {
+    const title = this.#label === undefined ? (data.title ?? "") : "";
     show(this.#title, title ? [isolated(title)] : []);
-    show(this.#links, fitLinks(details).map(linkItem));
+    this.element.toggleAttribute("data-titled", title !== "");
+    show(this.#times, isDeleted ? [] : this.#timeNodes(data, now_ms));
+    const labels = Object.entries(data.labels ?? {});
+    show(
+      this.#labels,
+      labels.map(([name, value]) => make("li", "label", ...nodesOf(this.#language, "label", { name, value }))),
+    );
   }
-}
 
-/** @param {{label: string, url: string}} link */
-function linkItem({ label, url }) {
-  const link = make("a", "link", isolated(label || url));
-  link.href = url;
-  link.target = "_blank";
-  link.rel = "noopener noreferrer nofollow";
-  return make("li", "", link);
+  /** @param {Progress} data @param {number} now_ms */
+  #timeNodes(data, now_ms) {
+    const started_ms = startedAt_ms(data);
+    if (Number.isNaN(started_ms)) return [];
+    const time = this.#language.moment(started_ms, now_ms);
+    const duration_ms = data.status === "running" ? Math.max(0, now_ms - started_ms) : took_ms(data);
+    const key = data.status === "running" ? "running_for" : "took";
+    return [
+      make("span", "started", ...nodesOf(this.#language, "started", { time })),
+      // The headline of a completed session says what it took.
+      ...(data.status === "completed" || duration_ms < 1000
+        ? []
+        : [make("span", "total", ...nodesOf(this.#language, key, { duration: { duration_ms } }))]),
+    ];
+  }
 }

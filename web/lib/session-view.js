@@ -2,21 +2,18 @@
  * Shows one session, in the page or in the shadow root of <progress-steps>. It follows the session by its own tracker,
  * and writes to the document once a frame, however fast updates arrive.
  */
-import { fill, make, nodesOf } from "./dom.js";
+import { make } from "./dom.js";
 import { conclusionOf, headlineOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
 import { NextRunWatch } from "./next-run-watch.js";
-import { OverallBar } from "./overall-bar.js";
+import { SessionCard } from "./session-card.js";
 import { SessionControls } from "./session-controls.js";
-import { SessionFacts } from "./session-facts.js";
 import { SessionHead } from "./session-head.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
-import { StepList } from "./step-list.js";
 import { StepTimes } from "./step-times.js";
 import { timeLeft } from "./time-left.js";
 import { timeWords } from "./time-words.js";
-import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
@@ -29,6 +26,9 @@ import { Timeline } from "./timeline.js";
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline
+ * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
+ * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
+ * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
  * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
@@ -48,12 +48,8 @@ export class SessionView {
   #options;
   #language;
   #head;
-  #headline;
-  #facts;
-  #bar;
   #controls;
-  #list;
-  #timeline;
+  #card;
   #stepTimes;
   #news;
   /** Aborted when the view stops. */
@@ -71,30 +67,34 @@ export class SessionView {
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
-    const { language, label } = options;
+    const { language, label, tools, hasSigns = false, isCompact = false } = options;
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#head = new SessionHead(language, this.element, { sessionId, label });
-    this.#headline = make(options.heading, "headline", language.text("connecting"));
-    this.#headline.tabIndex = -1;
-    this.#facts = new SessionFacts(language, this.element);
-    this.#bar = new OverallBar(this.#barName());
+    this.#head = new SessionHead(language, this.element, { sessionId, label, tools });
     this.#controls = new SessionControls(language, {
       announce: options.announce,
       jobName: () => label ?? this.data?.title ?? sessionId,
       retry: () => this.#ownRetry(),
       onChange: () => this.#drawSoon(),
-      onFocusLost: () => this.#headline.focus(),
+      onFocusLost: () => this.#card.headline.focus(),
     });
-    this.#list = new StepList(language, (step) => this.#loadParts(step));
-    this.#timeline = new Timeline(language);
+    this.#card = new SessionCard(language, this.element, {
+      heading: options.heading,
+      barName: this.#barName(),
+      hasTimeline: options.timeline,
+      isCompact,
+      hasSigns,
+      loadParts: (step) => this.#loadParts(step),
+      controls: this.#controls,
+    });
     this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
-    this.element.append(this.#head.element, this.#card());
+    this.element.toggleAttribute("data-compact", isCompact);
+    this.element.append(this.#head.element, this.#card.element);
   }
 
   get data() {
@@ -141,14 +141,6 @@ export class SessionView {
   }
 
   // Building the element
-
-  #card() {
-    const { element, note } = this.#facts;
-    const report = [this.#bar.element, note, ...this.#controls.elements, this.#list.element];
-    const card = make("section", "card", this.#headline, element, ...report);
-    if (this.#options.timeline) card.append(this.#timeline.element);
-    return card;
-  }
 
   #barName() {
     const { label } = this.#options;
@@ -201,7 +193,7 @@ export class SessionView {
     if (state === "denied" && this.data?.status === "completed") return;
     this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#sessionState) fill(this.#headline, nodesOf(this.#language, "denied"));
+    if (state === "denied" && !this.#sessionState) this.#card.headline.say({ key: "denied", values: {} });
     if (state === "finished") this.#nextRun.start();
     if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);
@@ -242,17 +234,11 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
-    const { key, values } = this.#headlineOf(state);
-    fill(this.#headline, nodesOf(this.#language, key, values));
-    this.#head.show(data);
+    this.#head.show(state, now_ms);
     const left = timeLeft(state, now_ms);
     const words = timeWords(left, now_ms, this.#language);
-    this.#facts.show(state, now_ms, words, isSettled);
-    // Without a connection the bar stays where it is.
-    this.#bar.show(state, isSettled ? now_ms : state.verified_ms);
-    this.#controls.show(data);
-    this.#list.show(data.steps, now_ms);
-    if (this.#options.timeline) this.#timeline.show(data.steps, now_ms, state.known.learned);
+    const sentence = this.#headlineOf(state);
+    this.#card.show(state, now_ms, { sentence, timeLeft: words, isConnected: isSettled });
     const news = this.#news.next(state, { words, isLate: left === "longer" });
     if (news) this.#announce(news);
     this.#drawn = state;

@@ -1,44 +1,66 @@
 import { isolated, make, setText } from "./dom.js";
 import { clock } from "./durations.js";
+import { icon, iconOf } from "./icons.js";
 import { checkTimeout } from "./index.js";
+import { LongText } from "./long-text.js";
 import { PartsView } from "./parts-view.js";
+import { StepFold } from "./step-fold.js";
 import { elapsed_ms } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Part} Part */
 /** @typedef {import("./wire.js").Parts} Parts */
 /** @typedef {import("./wire.js").Step} Step */
+/** @typedef {import("./step-folds.js").Fold} Fold */
+/**
+ * @typedef {object} ItemOptions
+ * @property {(step: number) => Promise<Part[]>} loadParts All parts of a step.
+ * @property {boolean} hasSigns Whether the text has a sign of the status and parentheses around the duration, which
+ *   scripts read in the page's list. Nothing of that is drawn.
+ */
 
-const ICONS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
+const SIGNS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
+const MINUTE_MS = 60_000;
 
 /** One step of the list. */
 export class StepItem {
   element = make("li");
   #language;
-  #icon = make("span", "icon");
+  #sign = make("span", "sign");
+  #icon = make("span", "icon", this.#sign);
+  /** @type {import("./icons.js").IconName | null} */
+  #iconName = null;
   #name = isolated("", "name");
-  #elapsed = make("span", "elapsed");
+  #before = make("span", "sign");
+  #duration = make("span", "duration");
+  #after = make("span", "sign");
+  #elapsed = make("span", "elapsed", this.#before, this.#duration, this.#after);
+  #attempt = make("span", "attempt");
   #outcome = make("span", "outcome");
   #limit = make("span", "limit");
-  #message = isolated("", "message");
+  #message;
   #gauge = make("span", "gauge", make("span", "gauge-fill"));
   #count = make("span", "count");
   #inside = make("p", "inside", this.#gauge, this.#count);
   #about;
-  #loadParts;
+  #options;
+  /** Made for a step at which a fold begins. @type {StepFold | null} */
+  #fold = null;
   /** Made for a step that has parts. @type {PartsView | null} */
   #parts = null;
   /** The step that is shown, as JSON. */
   #shown = "";
 
-  /** @param {Language} language @param {(step: number) => Promise<Part[]>} loadParts */
-  constructor(language, loadParts) {
+  /** @param {Language} language @param {ItemOptions} options */
+  constructor(language, options) {
     this.#language = language;
-    this.#loadParts = loadParts;
+    this.#options = options;
+    this.#message = new LongText(language.texts, "message");
+    this.element.tabIndex = -1; // Scripts bring the focus here.
     this.#icon.setAttribute("role", "img");
     this.#gauge.ariaHidden = "true";
-    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#limit);
-    this.#about = make("div", "about", line, this.#message, this.#inside);
+    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#attempt, this.#limit);
+    this.#about = make("div", "about", line, this.#message.text, this.#inside);
     this.element.append(this.#icon, " ", this.#about);
   }
 
@@ -53,27 +75,38 @@ export class StepItem {
 
   /** @param {Step} step */
   #showState(step) {
-    const { conclusion = "", liveness, parts } = step.status === "pending" ? {} : step;
+    const { conclusion = "", liveness, parts, attempt = 1 } = step.status === "pending" ? {} : step;
+    const isStalled = liveness?.state === "stalled";
     this.element.dataset.status = step.status;
     this.element.dataset.conclusion = conclusion;
-    this.element.toggleAttribute("data-stalled", liveness?.state === "stalled");
+    this.element.toggleAttribute("data-stalled", isStalled);
+    this.element.style.setProperty("--number", String(step.step));
     this.element.part.value = `step step-${step.status}${conclusion && ` step-${conclusion}`}`;
     setText(this.#outcome, conclusion && ` ${this.#language.text(`step_${conclusion}`)}`);
     if (step.status === "running") this.element.setAttribute("aria-current", "step");
     else this.element.removeAttribute("aria-current");
-    setText(this.#icon, ICONS[step.status]);
-    this.#icon.setAttribute("aria-label", this.#language.text(`step_${step.status}`));
+    this.#showIcon(iconOf(step.status, { conclusion, isStalled }), step);
+    setText(this.#attempt, attempt > 1 ? ` ${this.#language.text("attempt", { attempt })}` : "");
     setText(this.#name, step.name);
-    setText(this.#message, step.status === "pending" ? "" : step.message);
+    this.#message.show(step.status === "pending" ? "" : step.message);
     // The parts count what the step's own progress would count.
     this.#showInside(step.status === "running" && typeof parts?.total !== "number" ? step.progress : undefined);
     this.#showParts(step.step, parts);
   }
 
+  /** A drawing that moves must stay the same element. @param {import("./icons.js").IconName} name @param {Step} step */
+  #showIcon(name, step) {
+    this.#icon.setAttribute("aria-label", this.#language.text(`step_${step.status}`));
+    if (this.#options.hasSigns) setText(this.#sign, SIGNS[step.status]);
+    if (name === this.#iconName) return;
+    this.#iconName = name;
+    this.#icon.replaceChildren(this.#sign, icon(name));
+  }
+
   /** @param {number} number Of the step. @param {Parts | undefined} parts */
   #showParts(number, parts) {
     if (parts && !this.#parts) {
-      this.#parts = new PartsView(this.#language, () => this.#loadParts(number));
+      this.#parts = new PartsView(this.#language, () => this.#options.loadParts(number));
       this.#about.append(this.#parts.element);
     }
     this.#parts?.show(parts);
@@ -98,7 +131,11 @@ export class StepItem {
   /** @param {Step} step @param {number} now_ms */
   #showTimes(step, now_ms) {
     const isOver = checkTimeout(step);
-    setText(this.#elapsed, this.#elapsedText(step, now_ms));
+    const text = this.#elapsedText(step, now_ms);
+    const isMarked = this.#options.hasSigns && text !== "";
+    setText(this.#before, isMarked ? "(" : "");
+    setText(this.#duration, text);
+    setText(this.#after, isMarked ? ")" : "");
     setText(this.#limit, isOver ? ` ${this.#language.text("over_limit", { limit: clock(step.timeout_ms ?? 0) })}` : "");
     this.element.toggleAttribute("data-over-limit", isOver);
   }
@@ -106,8 +143,34 @@ export class StepItem {
   /** @param {Step} step @param {number} now_ms */
   #elapsedText(step, now_ms) {
     if (step.status === "pending" || step.conclusion === "skipped") return "";
-    const seconds = elapsed_ms(step, now_ms) / 1000;
-    const digits = step.status === "running" ? String(Math.floor(seconds)) : seconds.toFixed(1);
-    return this.#language.text("elapsed", { seconds: digits });
+    const ms = elapsed_ms(step, now_ms);
+    if (ms >= MINUTE_MS) return this.#language.duration(ms);
+    const count = step.status === "running" ? String(Math.floor(ms / 1000)) : (Math.floor(ms / 100) / 10).toFixed(1);
+    return this.#options.hasSigns ? `${count}s` : this.#language.text("unit_s", { count });
+  }
+
+  // The fold that begins here
+
+  /** @param {Fold} fold @param {boolean} isOpen @param {() => void} onToggle */
+  fold(fold, isOpen, onToggle) {
+    if (this.#fold?.element.dataset.kind !== fold.kind) {
+      this.#fold?.element.remove();
+      this.#fold = new StepFold(this.#language, fold.kind, onToggle);
+      this.element.prepend(this.#fold.element);
+    }
+    this.#fold.element.hidden = false;
+    this.#fold.show(fold, isOpen);
+    this.element.toggleAttribute("data-folded", !isOpen);
+  }
+
+  /** Shows the step, and no fold. */
+  unfold() {
+    this.element.hidden = false;
+    this.element.removeAttribute("data-folded");
+    if (this.#fold) this.#fold.element.hidden = true;
+  }
+
+  focusFold() {
+    this.#fold?.element.focus();
   }
 }

@@ -1,24 +1,43 @@
-import { make } from "./dom.js";
+import { focusedIn, make } from "./dom.js";
+import { foldsOf, SHORT } from "./step-folds.js";
 import { StepItem } from "./step-item.js";
+import { StepsHead } from "./steps-head.js";
 
 /** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./step-folds.js").Fold} Fold */
 /** @typedef {import("./wire.js").Part} Part */
 /** @typedef {import("./wire.js").Step} Step */
 
-/** The list of a session's steps. Each item stays the same element from one update to the next. */
+/**
+ * The list of a session's steps. Each item stays the same element from one update to the next. In a long list, runs of
+ * steps that are done or have not begun are folded into one line, which is part of the first item that it stands for.
+ */
 export class StepList {
-  element = make("ol", "steps");
+  element;
+  #list = make("ol", "steps");
   #language;
-  #loadParts;
+  #options;
+  #head;
   /** @type {StepItem[]} */
   #items = [];
+  /** The keys of the folds that are open. @type {Set<string>} */
+  #open = new Set();
+  /** @type {Fold[]} */
+  #folds = [];
+  /** The statuses that the folds were made of. */
+  #statuses = "";
 
-  /** @param {Language} language @param {(step: number) => Promise<Part[]>} loadParts All parts of a step. */
-  constructor(language, loadParts) {
+  /**
+   * @param {Language} language
+   * @param {import("./step-item.js").ItemOptions} options
+   */
+  constructor(language, options) {
     this.#language = language;
-    this.#loadParts = loadParts;
+    this.#options = options;
+    this.#head = new StepsHead(language, this.#list, () => this.#toggleAll());
     // Safari drops the role of a list without markers.
-    this.element.setAttribute("role", "list");
+    this.#list.setAttribute("role", "list");
+    this.element = make("div", "steps-section", this.#head.element, this.#list);
   }
 
   /** @param {Step[]} steps @param {number} now_ms */
@@ -28,12 +47,61 @@ export class StepList {
       const item = this.#items[index] ?? this.#append();
       item.show(step, now_ms);
     }
+    const statuses = steps.map(({ status, elapsed_ms }) => `${status} ${elapsed_ms}`).join();
+    if (statuses === this.#statuses) return;
+    this.#statuses = statuses;
+    this.#list.toggleAttribute("data-long", steps.length > SHORT);
+    this.#folds = foldsOf(steps);
+    this.#showFolds();
+    this.#head.show(steps);
   }
 
   #append() {
-    const item = new StepItem(this.#language, this.#loadParts);
+    const item = new StepItem(this.#language, this.#options);
     this.#items.push(item);
-    this.element.append(item.element);
+    this.#list.append(item.element);
     return item;
+  }
+
+  // The folds
+
+  #showFolds() {
+    const focused = this.#items.findIndex(({ element }) => focusedIn(element));
+    for (const item of this.#items) item.unfold();
+    for (const fold of this.#folds) this.#showFold(fold);
+    this.#head.setOpen(this.#folds.length, this.#isOpen);
+    if (focused >= 0) this.#keepFocus(focused);
+  }
+
+  /** @param {Fold} fold */
+  #showFold(fold) {
+    const isOpen = this.#open.has(fold.key);
+    const items = this.#items.slice(fold.first, fold.last + 1);
+    for (const item of items.slice(1)) item.element.hidden = !isOpen;
+    items[0]?.fold(fold, isOpen, () => this.#toggle(fold.first));
+  }
+
+  /** @param {number} first Of the fold. */
+  #toggle(first) {
+    const key = this.#folds.find((fold) => fold.first === first)?.key ?? "";
+    if (!this.#open.delete(key)) this.#open.add(key);
+    this.#showFolds();
+  }
+
+  get #isOpen() {
+    return this.#folds.every(({ key }) => this.#open.has(key));
+  }
+
+  #toggleAll() {
+    const keys = this.#isOpen ? [] : this.#folds.map(({ key }) => key);
+    this.#open = new Set(keys);
+    this.#showFolds();
+  }
+
+  /** A step that is folded while it has the focus leaves it to its line. @param {number} index */
+  #keepFocus(index) {
+    const fold = this.#folds.find(({ first, last }) => first <= index && index <= last);
+    const item = this.#items[index];
+    if (item && fold && !this.#open.has(fold.key) && !focusedIn(item.element)) this.#items[fold.first]?.focusFold();
   }
 }

@@ -16,11 +16,16 @@ export function elapsed_ms(step, now_ms) {
 }
 
 /** From the first start to the last end. @param {Pick<Progress, "steps">} data */
-export function took_ms({ steps }) {
-  const started = steps.flatMap((step) => (step.status === "pending" ? [] : [step]));
-  const starts = started.map((step) => Date.parse(step.started_at ?? "")).filter(Number.isFinite);
-  const ends = started.map((step) => Date.parse(step.completed_at ?? "")).filter(Number.isFinite);
-  return starts.length ? Math.max(0, Math.max(...ends) - Math.min(...starts)) : 0;
+export function took_ms(data) {
+  const start_ms = startedAt_ms(data);
+  const ends = data.steps.map((step) => (step.status === "pending" ? NaN : Date.parse(step.completed_at ?? "")));
+  return Number.isNaN(start_ms) ? 0 : Math.max(0, Math.max(...ends.filter(Number.isFinite)) - start_ms);
+}
+
+/** When the first step started. @param {Pick<Progress, "steps">} data @returns {number} NaN: none has. */
+export function startedAt_ms({ steps }) {
+  const starts = steps.map((step) => Date.parse(startedAt(step) ?? "")).filter(Number.isFinite);
+  return starts.length ? Math.min(...starts) : NaN;
 }
 
 /** @param {Pick<Progress, "steps">} data */

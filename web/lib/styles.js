@@ -1,8 +1,6 @@
 /* Written by build.js from progress.css. */
-export const CSS = `/*
- * Styles the page, and <progress-steps> in its shadow root: both show the same sessions. Colours are custom properties,
- * which an embedding page may set on the element. The inherited color-scheme decides between light and dark.
- */
+export const CSS = `/* Written by build.js from the files in styles/. */
+/* styles/base.css */
 :root,
 :host {
   --ground: light-dark(#f5f6f9, #0d1117);
@@ -22,47 +20,49 @@ export const CSS = `/*
   --bad-fill: #c01f2e;
   --off-fill: #5b6474;
   --bad-ground: light-dark(#fdf2f2, #29181c);
-  --radius: 1rem;
-  --mono: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK JP", monospace;
-  --shadow:
-    0 1px 2px light-dark(rgb(24 32 44 / 5%), rgb(0 0 0 / 40%)),
-    0 16px 40px -20px light-dark(rgb(24 32 44 / 20%), rgb(0 0 0 / 70%));
+  --radius: 0.875rem;
+  --mono:
+    ui-monospace,
+    "SF Mono",
+    Menlo,
+    Consolas,
+    "DejaVu Sans Mono",
+    "Noto Sans Mono CJK JP",
+    monospace;
+  --shadow: 0 1px 2px light-dark(rgb(24 32 44 / 5%), rgb(0 0 0 / 40%)), 0 16px 40px -20px light-dark(rgb(24 32 44 / 20%), rgb(0 0 0 / 70%));
 }
-
 :host {
   display: block;
 }
-
 :host([hidden]) {
   display: none;
 }
-
 *,
 ::before,
 ::after {
   box-sizing: border-box;
 }
-
+.session {
+  container-type: inline-size;
+  contain-intrinsic-inline-size: 34rem;
+}
 body,
 .session {
   color: var(--text);
   font-size: 1rem;
   line-height: 1.5;
   font-variant-numeric: tabular-nums;
-  word-break: auto-phrase; /* Japanese has no blanks to break lines at */
+  word-break: auto-phrase;
 }
-
 p,
 h1,
 h2,
 pre {
   margin: 0;
 }
-
 [hidden] {
   display: none !important;
 }
-
 .visually-hidden {
   position: absolute;
   width: 1px;
@@ -71,85 +71,216 @@ pre {
   clip-path: inset(50%);
   white-space: nowrap;
 }
-
 .quiet {
   color: var(--quiet);
   font-size: 0.9375rem;
 }
-
-/* In an embedding page the whole session is the card, since the page's background is not known. */
-
 .card,
 :host .session {
-  padding: clamp(1.125rem, 4vw, 2rem);
+  padding: clamp(1rem, 3.5vw, 1.75rem);
   border: 1px solid var(--line);
   border-radius: var(--radius);
   background: var(--card);
   box-shadow: var(--shadow);
 }
-
 :host .card {
   padding: 0;
   border: 0;
   box-shadow: none;
 }
-
-:host .head {
-  margin: 0 0 0.25rem;
-}
-
 .sessions {
   display: grid;
   grid-template-columns: minmax(0, 1fr);
   gap: 1.5rem;
 }
-
-/* The session's name and its connection. */
-
-.head {
-  display: flex;
-  align-items: center;
-  justify-content: space-between;
-  gap: 0.75rem;
-  min-height: 2.625rem; /* of two lines: a longer word in the badge may wrap */
-  margin: 0 0.25rem 0.5rem;
+.title,
+.links,
+.labels,
+.job,
+.headline,
+.failed-step,
+.request-text,
+.dialog-question,
+.name,
+.message {
+  overflow: clip;
+  overflow-clip-margin: 0.25em;
 }
-
-.about-job {
-  min-width: 0;
-}
-
-.title {
+summary {
   font-weight: 650;
-  overflow-wrap: anywhere;
+  cursor: pointer;
 }
-
-.links {
-  display: flex;
-  flex-wrap: wrap;
-  gap: 0.125rem 1rem;
-  margin: 0;
-  padding: 0;
-  font-size: 0.875rem;
-  list-style: none;
-  overflow-wrap: anywhere;
+.button {
+  padding: 0.25rem 0.75rem;
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  background: var(--card);
+  color: inherit;
+  font: inherit;
+  font-size: 0.8125rem;
+  font-weight: 600;
+  cursor: pointer;
 }
-
-.link {
+.button:hover:enabled {
+  border-color: var(--accent);
   color: var(--accent);
 }
-
-.job {
+.button:disabled,
+.button[aria-disabled=true] {
   color: var(--quiet);
-  font-size: 0.875rem;
-  overflow-wrap: anywhere;
+  cursor: default;
+}
+:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list, .timeline-names li, .steps > li):focus-visible {
+  border-radius: 0.375rem;
+  outline: 2px solid var(--accent);
+  outline-offset: 2px;
 }
 
+/* styles/icons.css */
+.drawing {
+  flex: none;
+  width: 1rem;
+  height: 1rem;
+  fill: none;
+  stroke: currentcolor;
+  stroke-width: 1.5;
+  stroke-linecap: round;
+  stroke-linejoin: round;
+}
+.icon-solid {
+  fill: currentcolor;
+  stroke: none;
+}
+.icon-faint {
+  opacity: 0.3;
+}
+.icon-inverse {
+  stroke: var(--card);
+  stroke-width: 1.75;
+}
+:is(.state-icon, .icon, .fold-icon) {
+  color: var(--quiet);
+}
+:is(.state-icon, .icon, .fold-icon):has(.drawing-success) {
+  color: var(--good);
+}
+:is(.state-icon, .icon):has(.drawing-error, .drawing-lost) {
+  color: var(--bad);
+}
+:is(.state-icon, .icon):has(.drawing-running) {
+  color: var(--accent);
+}
+:is(.state-icon, .icon):has(.drawing-stalled) {
+  color: var(--warn);
+}
+.drawing-running {
+  animation: turn 1.1s linear infinite;
+}
+.state-icon > .drawing {
+  display: block;
+  width: 1.625rem;
+  height: 1.625rem;
+}
+
+/* styles/head.css */
+.head {
+  display: grid;
+  grid-template-columns: minmax(0, 1fr) auto;
+  align-items: start;
+  gap: 0 1rem;
+  margin: 0 0.25rem 0.75rem;
+}
+:host .head {
+  margin-inline: 0;
+}
+.about-job {
+  display: contents;
+}
+.head-side {
+  grid-area: 1 / 2;
+}
+.job-line,
+.labels {
+  grid-column: 1 / -1;
+}
+.head:not([data-titled]) .job-line {
+  grid-area: 1 / 1;
+}
+@container (max-width: 34rem) {
+  .head {
+    row-gap: 0.25rem;
+  }
+  .head-side {
+    grid-area: 1 / 1 / 2 / -1;
+    justify-content: space-between;
+  }
+  .head:not([data-titled]) .job-line {
+    grid-area: 2 / 1 / 3 / -1;
+  }
+}
+.title {
+  font-size: 1.25rem;
+  font-weight: 700;
+  letter-spacing: -0.01em;
+  line-height: 1.3;
+  overflow-wrap: anywhere;
+}
+.job-line {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 0.75rem;
+  color: var(--quiet);
+  font-size: 0.875rem;
+}
+.job {
+  min-width: 0;
+  overflow-wrap: anywhere;
+}
 .session-id {
   color: var(--text);
   font-weight: 600;
 }
-
+.head:not([data-titled]) .session-id {
+  font-size: 1.0625rem;
+  font-weight: 700;
+}
+[data-titled] .session-id {
+  color: inherit;
+  font-weight: 500;
+}
+.times {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0 0.75rem;
+}
+.times > span:not(:first-child)::before {
+  margin-inline-end: 0.75rem;
+  content: "·" / "";
+}
+.labels {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.25rem;
+  margin: 0.375rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+.label {
+  max-width: 100%;
+  padding: 0.0625rem 0.5rem;
+  border: 1px solid var(--line);
+  border-radius: 1rem;
+  color: var(--quiet);
+  font-size: 0.75rem;
+  overflow-wrap: anywhere;
+}
+.head-side {
+  display: flex;
+  align-items: center;
+  gap: 0.5rem;
+  min-height: 2rem;
+}
 .connection {
   --tone: var(--quiet);
   display: flex;
@@ -165,9 +296,6 @@ pre {
   font-weight: 600;
   white-space: nowrap;
 }
-
-/* The shape says the same as the colour: a dot is live, a turning ring connects, a ring waits, a crossed one is shut. */
-
 .connection::before {
   width: 0.625rem;
   height: 0.625rem;
@@ -175,40 +303,37 @@ pre {
   border-radius: 50%;
   content: "";
 }
-
-[data-connection="live"] .connection {
+[data-connection=live] .connection {
   --tone: var(--good);
 }
-
-[data-connection="live"] .connection::before {
+[data-connection=live] .connection::before {
   background: var(--tone);
   animation: breathe 2.4s ease-in-out infinite;
 }
-
-[data-connection="reconnecting"] .connection {
+[data-connection=reconnecting] .connection {
   --tone: var(--warn);
 }
-
-:is([data-connection="reconnecting"], [data-connection="connecting"]) .connection::before {
+:is([data-connection=reconnecting], [data-connection=connecting]) .connection::before {
   border-right-color: transparent;
   animation: turn 1s linear infinite;
 }
-
-[data-connection="polling"] .connection {
+[data-connection=polling] .connection {
   --tone: var(--accent);
 }
-
-:is([data-connection="offline"], [data-connection="denied"]) .connection {
+:is([data-connection=offline], [data-connection=denied]) .connection {
   --tone: var(--bad);
 }
-
-:is([data-connection="offline"], [data-connection="denied"]) .connection::before {
+:is([data-connection=offline], [data-connection=denied]) .connection::before {
   width: 0.75rem;
   height: 0.75rem;
-  background: linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
+  background:
+    linear-gradient(
+      45deg,
+      transparent 42%,
+      var(--tone) 42% 58%,
+      transparent 58%);
 }
-
-[data-connection="finished"] .connection::before {
+[data-connection=finished] .connection::before {
   width: 0.375rem;
   height: 0.6875rem;
   margin: -0.1875rem 0.125rem 0;
@@ -217,50 +342,52 @@ pre {
   transform: rotate(45deg);
 }
 
-/* Combining marks piled up in a worker's text must not cover the text beside it. */
-
-.title,
-.links,
-.job,
-.headline,
-.failed-step,
-.request-text,
-.dialog-question,
-.line,
-.message {
-  overflow: clip;
-  overflow-clip-margin: 0.25em;
+/* styles/state.css */
+.state {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: start;
+  gap: 0.375rem 0.625rem;
 }
-
-/* The bar. */
-
+.state-icon {
+  flex: none;
+  padding-top: calc((1.3em - 1.625rem) / 2);
+  font-size: clamp(1.25rem, 5vw, 1.5rem);
+}
+.headline {
+  flex: 1 1 9rem;
+}
 .headline,
 .jobs {
-  font-size: clamp(1.25rem, 5vw, 1.625rem);
+  min-width: 0;
+  font-size: clamp(1.25rem, 5vw, 1.5rem);
   font-weight: 650;
   letter-spacing: -0.012em;
   line-height: 1.3;
   overflow-wrap: anywhere;
 }
-
 h2.headline,
 p.headline {
   font-size: 1.125rem;
   letter-spacing: 0;
 }
-
-[data-status="completed"] .headline {
+.state:has(> :is(h2, p)) > .state-icon {
+  padding-top: calc((1.3em - 1.375rem) / 2);
+  font-size: 1.125rem;
+}
+.state:has(> :is(h2, p)) > .state-icon > .drawing {
+  width: 1.375rem;
+  height: 1.375rem;
+}
+[data-status=completed] .headline {
   color: var(--good);
 }
-
-[data-status="error"] .headline {
+[data-status=error] .headline {
   color: var(--bad);
 }
-
-:is([data-status="error"][data-conclusion="cancelled"], [data-status="deleted"]) .headline {
+:is([data-status=error][data-conclusion=cancelled], [data-status=deleted]) .headline {
   color: var(--quiet);
 }
-
 .facts {
   display: flex;
   flex-wrap: wrap;
@@ -271,7 +398,62 @@ p.headline {
   color: var(--quiet);
   font-size: 0.9375rem;
 }
+.note {
+  display: flex;
+  gap: 0.5rem;
+  margin-top: 0.625rem;
+  color: var(--quiet);
+  font-size: 0.875rem;
+}
+.note-icon > .drawing {
+  display: block;
+  margin-top: 0.1875rem;
+}
+[data-silent] .note {
+  color: var(--warn);
+  font-weight: 600;
+}
+.links {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.25rem 1rem;
+  margin: 0.375rem 0 0;
+  padding: 0;
+  font-size: 0.875rem;
+  list-style: none;
+  overflow-wrap: anywhere;
+}
+.link {
+  color: var(--accent);
+}
+.link > .drawing {
+  width: 0.75rem;
+  height: 0.75rem;
+  margin-inline-start: 0.25rem;
+  vertical-align: -0.0625rem;
+}
+:is([data-status=completed], [data-status=error]) .links {
+  gap: 0.5rem;
+  margin-top: 0.75rem;
+}
+:is([data-status=completed], [data-status=error]) .link {
+  display: inline-block;
+  padding: 0.375rem 0.875rem;
+  border: 1px solid var(--accent);
+  border-radius: 0.5rem;
+  font-weight: 600;
+  text-decoration: none;
+}
+:is([data-status=completed], [data-status=error]) .link:hover {
+  text-decoration: underline;
+}
+[data-status=completed] li:first-child > .link {
+  border-color: var(--fill);
+  background: var(--fill);
+  color: #fff;
+}
 
+/* styles/bar.css */
 .bar {
   position: relative;
   isolation: isolate;
@@ -282,30 +464,27 @@ p.headline {
   background: var(--track);
   box-shadow: inset 0 0 0 1px var(--line);
 }
-
 .fill {
   position: relative;
   height: 100%;
   border-radius: inherit;
-  background: linear-gradient(90deg, var(--fill), var(--fill-end));
+  background:
+    linear-gradient(
+      90deg,
+      var(--fill),
+      var(--fill-end));
   color: #fff;
   font-size: 0.8125rem;
   font-weight: 650;
   line-height: 1.625rem;
-
   --behind-percent: var(--fill-end);
 }
-
 [data-moving] .fill {
   transition: width 300ms ease-out;
 }
-
-/* Between two updates the bar moves by time, with each tick of the page. */
-
 [data-moving] .bar[data-timed] .fill {
   transition: width 1s linear;
 }
-
 .segment-end {
   position: absolute;
   inset-block: 0;
@@ -313,131 +492,102 @@ p.headline {
   margin-left: -1px;
   background: light-dark(var(--card), var(--line));
 }
-
-/* It hides the ends of segments behind it. */
-
 .percent {
   position: absolute;
   right: 0.5rem;
   z-index: 1;
   padding-inline: 0.25rem;
-  background: linear-gradient(90deg, transparent, var(--behind-percent) 0.25rem calc(100% - 0.25rem), transparent);
+  background:
+    linear-gradient(
+      90deg,
+      transparent,
+      var(--behind-percent) 0.25rem calc(100% - 0.25rem),
+      transparent);
 }
-
 [data-narrow] .percent {
   right: auto;
   left: calc(100% + 0.375rem);
   color: var(--text);
-
   --behind-percent: var(--track);
 }
-
-[data-status="running"] .fill::after {
+[data-status=running] .fill::after {
   position: absolute;
   inset: 0;
   border-radius: inherit;
-  background: linear-gradient(90deg, transparent, rgb(255 255 255 / 24%), transparent) -80% 0 / 40% 100% no-repeat;
+  background:
+    linear-gradient(
+      90deg,
+      transparent,
+      rgb(255 255 255 / 24%),
+      transparent) -80% 0 / 40% 100% no-repeat;
   animation: sheen 2.4s ease-in-out infinite;
   content: "";
 }
-
-[data-status="completed"] .fill {
+[data-status=completed] .fill {
   background: var(--good-fill);
-
   --behind-percent: var(--good-fill);
 }
-
-[data-status="error"] .fill {
-  background: repeating-linear-gradient(-45deg, var(--bad-fill) 0 0.75rem, #a91524 0.75rem 1.5rem);
-
+[data-status=error] .fill {
+  background:
+    repeating-linear-gradient(
+      -45deg,
+      var(--bad-fill) 0 0.75rem,
+      #a91524 0.75rem 1.5rem);
   --behind-percent: var(--bad-fill);
 }
-
-[data-status="error"][data-conclusion="cancelled"] .fill {
-  background: repeating-linear-gradient(-45deg, var(--off-fill) 0 0.75rem, #687182 0.75rem 1.5rem);
-
+[data-status=error][data-conclusion=cancelled] .fill {
+  background:
+    repeating-linear-gradient(
+      -45deg,
+      var(--off-fill) 0 0.75rem,
+      #687182 0.75rem 1.5rem);
   --behind-percent: var(--off-fill);
 }
-
-:is([data-connection="reconnecting"], [data-connection="offline"], [data-silent]):not([data-status="completed"]) .fill {
+:is([data-connection=reconnecting], [data-connection=offline], [data-silent]):not([data-status=completed]) .fill {
   filter: saturate(0.35);
 }
-
-:is([data-status="not_found"], [data-status="connecting"]) .percent {
+:is([data-status=not_found], [data-status=connecting]) .percent {
   background: none;
 }
-
-:is([data-status="not_found"], [data-status="connecting"]) .bar {
-  background: linear-gradient(
+:is([data-status=not_found], [data-status=connecting]) .bar {
+  background:
+    linear-gradient(
       90deg,
       transparent 30%,
       color-mix(in srgb, var(--accent) 22%, transparent) 50%,
-      transparent 70%
-    )
-    var(--track);
+      transparent 70%) var(--track);
   background-size: 300% 100%;
   animation: drift 3s linear infinite;
 }
 
-.note {
-  margin-top: 0.625rem;
-  color: var(--quiet);
-  font-size: 0.875rem;
-}
-
-.note::before {
-  margin-inline-end: 0.5rem;
-  content: "↺" / "";
-}
-
-[data-quiet] .note::before {
-  content: "♡" / "";
-}
-
-[data-silent] .note {
-  color: var(--warn);
-  font-weight: 600;
-}
-
-[data-silent] .note::before {
-  content: "⚠" / "";
-}
-
-/* What is asked of the worker, in place of the button: a broken outline waits for it, a filled one has reached it. */
-
+/* styles/request.css */
 .request {
   display: flex;
   flex-wrap: wrap;
   align-items: center;
   gap: 0.375rem 0.75rem;
-  min-height: 2rem;
-  margin-top: 0.75rem;
+  max-width: 100%;
 }
-
 .request-text {
   color: var(--quiet);
   font-size: 0.8125rem;
   font-weight: 600;
   overflow-wrap: anywhere;
 }
-
-.request:is([data-look="asked"], [data-look="seen"]) .request-text {
+.request:is([data-look=asked], [data-look=seen]) .request-text {
   padding: 0.25rem 0.75rem;
   border: 1px dashed var(--accent);
   border-radius: 0.5rem;
   color: var(--accent);
 }
-
-.request[data-look="seen"] .request-text {
+.request[data-look=seen] .request-text {
   border: 1px solid var(--fill);
   background: var(--fill);
   color: #fff;
 }
-
 .request [data-unknown] {
   visibility: hidden;
 }
-
 .dialog {
   width: min(26rem, calc(100vw - 2rem));
   padding: 1.25rem;
@@ -447,38 +597,32 @@ p.headline {
   color: var(--text);
   box-shadow: var(--shadow);
 }
-
 .dialog::backdrop {
   background: rgb(0 0 0 / 45%);
 }
-
 .dialog-question {
   margin-bottom: 0.25rem;
   font-size: 1.125rem;
   font-weight: 650;
   overflow-wrap: anywhere;
 }
-
 .dialog .actions {
   flex-wrap: wrap;
   justify-content: flex-end;
   margin-top: 1.125rem;
 }
-
 .button.confirm {
   border-color: var(--bad-fill);
   background: var(--bad-fill);
   color: #fff;
 }
-
 .button.confirm:hover:enabled {
   border-color: #a91524;
   background: #a91524;
   color: #fff;
 }
 
-/* The failure report. */
-
+/* styles/failure.css */
 .failure:not(:has(> .alert:empty)) {
   margin-top: 1.125rem;
   padding: 0.875rem 1rem;
@@ -487,17 +631,14 @@ p.headline {
   border-radius: 0.625rem;
   background: var(--bad-ground);
 }
-
-[data-status="error"][data-conclusion="cancelled"] .failure:not(:has(> .alert:empty)) {
+[data-status=error][data-conclusion=cancelled] .failure:not(:has(> .alert:empty)) {
   border-color: var(--line);
   background: none;
 }
-
 .failed-step {
   font-weight: 650;
   overflow-wrap: anywhere;
 }
-
 .error-text {
   margin-top: 0.375rem;
   max-height: 16rem;
@@ -506,140 +647,158 @@ p.headline {
   overflow-wrap: anywhere;
   white-space: pre-wrap;
 }
-
 .error-text + .failed-step {
   margin-top: 0.875rem;
 }
-
 .actions {
   display: flex;
   gap: 0.5rem;
   margin-top: 0.75rem;
 }
 
-/* The steps, on a vertical line. */
-
+/* styles/steps.css */
+.steps-section {
+  margin-top: 1rem;
+}
+.steps-section:has(> .steps:empty) {
+  display: none;
+}
 .steps {
-  margin: 1.375rem 0 0;
+  margin: 0;
   padding: 0;
   list-style: none;
 }
-
-.steps:empty {
-  display: none;
-}
-
 .steps > li {
   position: relative;
   display: flex;
-  gap: 0.75rem;
-  padding-bottom: 0.75rem;
+  flex-wrap: wrap;
+  gap: 0 0.625rem;
+  padding-block: 0.25rem;
+  scroll-margin-block: 4rem;
 }
-
-.steps > li:last-child {
-  padding-bottom: 0;
-}
-
 .steps > li:not(:last-child)::before {
   position: absolute;
-  top: 2rem;
-  bottom: 0;
-  left: calc(1rem - 1px);
+  top: 1.75rem;
+  bottom: -0.25rem;
+  left: calc(0.625rem - 1px);
   width: 2px;
   border-radius: 1px;
   background: var(--line);
   content: "";
 }
-
-.steps > [data-status="success"]:not(:last-child)::before {
-  background: color-mix(in srgb, var(--good) 50%, var(--line));
+.steps > [data-status=success]:not(:last-child)::before {
+  background: color-mix(in srgb, var(--good) 45%, var(--line));
 }
-
 .icon {
   flex: none;
-  width: 2rem;
-  height: 2rem;
-  font-size: 1.125rem;
-  line-height: 2rem;
-  text-align: center;
+  width: 1.25rem;
+  height: 1.5rem;
 }
-
-[data-status="pending"] > .icon {
-  filter: grayscale(1);
-  opacity: 0.5;
+.icon > .drawing {
+  display: block;
+  width: 1.25rem;
+  height: 1.25rem;
+  margin-top: 0.125rem;
 }
-
-[data-status="running"] > .icon {
-  animation: pulse 1.6s ease-in-out infinite;
+.sign {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
 }
-
-:is([data-conclusion="skipped"], [data-conclusion="cancelled"], [data-stalled]) > .icon {
-  filter: grayscale(1);
+[data-status=pending] > .icon {
+  opacity: 0.7;
 }
-
-[data-conclusion="skipped"] > .about .name {
-  color: var(--quiet);
-  text-decoration: line-through;
-}
-
 .about {
   flex: 1;
   min-width: 0;
-  padding-top: 0.25rem;
 }
-
 .line {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 0.75rem;
+}
+.name {
+  flex: 1 1 0;
+  min-width: min(100%, 5.5rem);
   overflow-wrap: anywhere;
 }
-
-[data-status="pending"] > .about .name {
+[data-long] > li .name::before {
+  counter-reset: number var(--number);
+  margin-inline-end: 0.5rem;
+  color: var(--quiet);
+  font-size: 0.875rem;
+  font-weight: 400;
+  content: counter(number) / "";
+}
+[data-status=pending] > .about .name,
+[data-conclusion=skipped] > .about .name {
   color: var(--quiet);
 }
-
-[data-status="running"] > .about .name {
+[data-status=running] > .about .name {
   font-weight: 650;
 }
-
-.elapsed {
-  color: var(--quiet);
-  font-size: 0.875rem;
-  white-space: nowrap;
-}
-
-.outcome {
-  color: var(--quiet);
-  font-size: 0.875rem;
+[data-status=error] > .about .name {
   font-weight: 600;
 }
-
-[data-conclusion="lost"] > .about .outcome {
+:is(.elapsed, .outcome, .attempt, .limit) {
+  flex: none;
+  color: var(--quiet);
+  font-size: 0.875rem;
+}
+:is(.outcome, .attempt, .limit):empty,
+.elapsed:not(:has(.duration:not(:empty))) {
+  display: none;
+}
+.elapsed {
+  order: 1;
+  margin-inline-start: auto;
+  white-space: nowrap;
+}
+.outcome {
+  font-weight: 600;
+}
+[data-conclusion=lost] > .about .outcome {
   color: var(--bad);
 }
-
 .limit,
 [data-over-limit] .elapsed {
   color: var(--warn);
-  font-size: 0.875rem;
   font-weight: 600;
 }
-
 .message {
   display: block;
+  max-width: 44rem;
   color: var(--quiet);
   font-size: 0.875rem;
   overflow-wrap: anywhere;
   white-space: pre-line;
 }
-
+.message:empty {
+  display: none;
+}
+.message[data-cut] {
+  display: -webkit-box;
+  overflow: hidden;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 3;
+}
+.more {
+  padding: 0;
+  border: 0;
+  background: none;
+  color: var(--accent);
+}
 .inside {
   display: flex;
   align-items: center;
   gap: 0.75rem;
-  margin-top: 0.25rem;
+  margin-top: 0.125rem;
   color: var(--quiet);
   font-size: 0.8125rem;
 }
-
 .gauge {
   --tone: var(--accent);
   flex: 1;
@@ -650,43 +809,97 @@ p.headline {
   background: var(--track);
   box-shadow: inset 0 0 0 1px var(--line);
 }
-
 .gauge-fill {
   display: block;
   height: 100%;
   border-radius: inherit;
   background: var(--tone);
 }
-
 [data-moving] .gauge-fill {
   transition: width 300ms ease-out;
 }
-
-/* Stripes show that the end is unknown even without animation. */
-
 [data-endless] .gauge-fill {
   background:
-    linear-gradient(-45deg, var(--tone) 25%, transparent 25% 50%, var(--tone) 50% 75%, transparent 75%) 0 0 / 0.75rem
-    0.75rem;
+    linear-gradient(
+      -45deg,
+      var(--tone) 25%,
+      transparent 25% 50%,
+      var(--tone) 50% 75%,
+      transparent 75%) 0 0 / 0.75rem 0.75rem;
   animation: pass 1.2s linear infinite;
 }
-
 [data-over-limit] .gauge {
   --tone: var(--warn);
 }
-
 .count {
   white-space: nowrap;
 }
+.steps-head {
+  position: sticky;
+  top: 0;
+  z-index: 2;
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.5rem;
+  justify-content: flex-end;
+  margin-bottom: 0.25rem;
+  padding-block: 0.375rem;
+  background: var(--card);
+}
+.steps-head > .jump {
+  border-color: var(--accent);
+  color: var(--accent);
+}
+[data-status=error] .steps-head > .jump {
+  border-color: var(--bad);
+  color: var(--bad);
+}
+.fold {
+  display: flex;
+  flex: 1 0 100%;
+  align-items: center;
+  gap: 0.5rem;
+  min-height: 2rem;
+  margin-bottom: 0.25rem;
+  padding: 0.25rem 0.625rem 0.25rem 0.125rem;
+  border-color: transparent;
+  background: color-mix(in srgb, var(--track) 55%, var(--card));
+  color: var(--quiet);
+  text-align: start;
+}
+.fold-icon > .drawing {
+  display: block;
+}
+.fold > .drawing-chevron {
+  order: 1;
+  width: 0.875rem;
+  height: 0.875rem;
+}
+.fold[aria-expanded=true] > .drawing-chevron {
+  transform: rotate(90deg);
+}
+.fold-text {
+  flex: 1;
+}
+.fold-took {
+  font-weight: 400;
+}
+[data-folded] > :not(.fold) {
+  display: none !important;
+}
+.steps > [data-folded] > .fold {
+  margin-bottom: 0;
+}
+.steps > li:has(> .fold:not([hidden]))::before {
+  display: none;
+}
 
-/* The parts of a step. Done is full, failed is crossed, running is half full, and waiting is empty. */
-
+/* styles/parts.css */
 .parts {
   margin-top: 0.25rem;
   color: var(--quiet);
   font-size: 0.8125rem;
 }
-
 .cells {
   display: flex;
   flex-wrap: wrap;
@@ -695,7 +908,6 @@ p.headline {
   padding: 0;
   list-style: none;
 }
-
 .cells > li {
   --tone: color-mix(in srgb, var(--quiet) 65%, var(--card));
   position: relative;
@@ -704,35 +916,41 @@ p.headline {
   border: 1px solid var(--tone);
   border-radius: 2px;
 }
-
 .cells > li:focus-visible {
   outline: 2px solid var(--accent);
   outline-offset: 2px;
 }
-
 .cells[data-many] > li {
   width: 0.5625rem;
   height: 0.5625rem;
 }
-
-.cells > [data-status="success"] {
+.cells > [data-status=success] {
   --tone: var(--good);
   background: var(--tone);
 }
-
-.cells > [data-status="running"] {
+.cells > [data-status=running] {
   --tone: var(--accent);
-  background: linear-gradient(to top right, var(--tone) 50%, transparent 50%);
+  background:
+    linear-gradient(
+      to top right,
+      var(--tone) 50%,
+      transparent 50%);
 }
-
-.cells > [data-status="error"] {
+.cells > [data-status=error] {
   --tone: var(--bad);
   border-width: 2px;
   background:
-    linear-gradient(45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%),
-    linear-gradient(-45deg, transparent 42%, var(--tone) 42% 58%, transparent 58%);
+    linear-gradient(
+      45deg,
+      transparent 42%,
+      var(--tone) 42% 58%,
+      transparent 58%),
+    linear-gradient(
+      -45deg,
+      transparent 42%,
+      var(--tone) 42% 58%,
+      transparent 58%);
 }
-
 .part-readout {
   margin-top: 0.25rem;
   min-height: 1.5em;
@@ -740,11 +958,9 @@ p.headline {
   text-overflow: ellipsis;
   white-space: nowrap;
 }
-
 .parts-details > summary {
   font-weight: 600;
 }
-
 .parts-list {
   max-height: 15rem;
   margin: 0.25rem 0 0.5rem;
@@ -753,32 +969,27 @@ p.headline {
   list-style: none;
   overflow-wrap: anywhere;
 }
-
-.parts-list > [data-status="error"] {
+.parts-list > [data-status=error] {
   color: var(--bad);
   font-weight: 600;
 }
 
-/* The timeline. */
-
+/* styles/timeline.css */
 .timeline {
-  margin-top: 1.375rem;
-  padding-top: 1.125rem;
+  margin-top: 1.25rem;
+  padding-top: 0.875rem;
   border-top: 1px solid var(--line);
 }
-
 .timeline > summary {
   color: var(--quiet);
   font-size: 0.875rem;
 }
-
 .timeline-body {
   display: grid;
   grid-template-columns: fit-content(32%) minmax(0, 1fr);
   gap: 0.875rem;
   margin-top: 0.625rem;
 }
-
 .timeline-names {
   min-width: 0;
   margin: 0;
@@ -788,51 +999,59 @@ p.headline {
   line-height: 24px;
   list-style: none;
 }
-
 .timeline-names li {
+  position: relative;
   height: 24px;
   overflow: hidden;
   text-overflow: ellipsis;
   white-space: nowrap;
 }
-
 .timeline-chart {
   display: block;
   overflow: visible;
 }
-
 .timeline-chart line {
   stroke: var(--line);
 }
-
 .timeline-chart text {
   fill: var(--quiet);
   font-size: 0.75rem;
 }
-
-/* A filled bar is done, a hollow one has failed, a half-filled one runs. */
-
 .timeline-chart rect {
   --tone: color-mix(in srgb, var(--good) 80%, var(--card));
   fill: var(--tone);
   stroke: var(--tone);
   stroke-width: 2;
 }
-
 .timeline-chart :is(.error, .lost, .cancelled) {
   --tone: var(--bad);
   fill: none;
 }
-
 .timeline-chart :is(.skipped, .cancelled) {
   --tone: var(--quiet);
 }
-
+.timeline-chart .pointed {
+  filter: drop-shadow(0 0 3px var(--accent));
+}
 .timeline-chart .usual {
   --tone: var(--line);
   stroke: none;
 }
-
+.timeline-foot {
+  display: grid;
+  align-items: center;
+  min-height: 1.25rem;
+  margin-block: 0.25rem -0.5rem;
+}
+.timeline-foot > * {
+  grid-area: 1 / 1;
+}
+.timeline-readout {
+  z-index: 1;
+  background: var(--card);
+  font-size: 0.8125rem;
+  overflow-wrap: anywhere;
+}
 .timeline-legend {
   display: flex;
   align-items: center;
@@ -841,7 +1060,6 @@ p.headline {
   color: var(--quiet);
   font-size: 0.75rem;
 }
-
 .timeline-legend::before {
   width: 1.75rem;
   height: 0.75rem;
@@ -849,87 +1067,127 @@ p.headline {
   background: var(--line);
   content: "";
 }
-
 .timeline-chart .running {
   --tone: var(--accent);
   fill-opacity: 0.5;
   animation: pulse 1.6s ease-in-out infinite;
 }
 
-summary {
-  font-weight: 650;
-  cursor: pointer;
+/* styles/compact.css */
+.sessions:has(> [data-compact]) {
+  gap: 0.75rem;
 }
-
-.button {
-  padding: 0.25rem 0.75rem;
+.session[data-compact],
+:host .session[data-compact] {
+  padding: 0.75rem 1rem;
   border: 1px solid var(--line);
-  border-radius: 0.5rem;
+  border-radius: var(--radius);
   background: var(--card);
-  color: inherit;
-  font: inherit;
-  font-size: 0.8125rem;
-  font-weight: 600;
-  cursor: pointer;
+  box-shadow: none;
 }
-
-.button:hover:enabled {
-  border-color: var(--accent);
-  color: var(--accent);
+[data-compact] > .head {
+  margin: 0 0 0.375rem;
 }
-
-.button:disabled,
-.button[aria-disabled="true"] {
+[data-compact] .head-side {
+  min-height: 0;
+}
+[data-compact] :is(.title, .session-id) {
+  font-size: 1rem;
+}
+[data-compact][data-compact] .session-id {
+  font-size: inherit;
+}
+[data-compact] > .card {
+  padding: 0;
+  border: 0;
+  box-shadow: none;
+}
+[data-compact] .headline {
+  font-size: 1rem;
+}
+[data-compact] .state-icon {
+  padding-top: 0.0625rem;
+}
+[data-compact] .state-icon > .drawing {
+  width: 1.25rem;
+  height: 1.25rem;
+}
+[data-compact] .facts {
+  margin-top: 0;
+  font-size: 0.875rem;
+}
+[data-compact] .bar {
+  height: 1.25rem;
+  margin-top: 0.375rem;
+}
+[data-compact] .fill {
+  font-size: 0.75rem;
+  line-height: 1.25rem;
+}
+[data-compact] .links {
+  margin-top: 0.25rem;
+}
+[data-compact] .link {
+  padding: 0.125rem 0.625rem;
+}
+[data-compact]:not([data-status=completed], [data-status=error]) .link {
+  padding: 0;
+}
+[data-compact] .failure:not(:has(> .alert:empty)) {
+  margin-top: 0.625rem;
+  padding: 0.5rem 0.75rem;
+}
+[data-compact] .error-text {
+  max-height: 5rem;
+}
+[data-compact] .steps-section {
+  margin-top: 0.5rem;
+}
+.steps-details {
+  margin-top: 0.5rem;
+}
+.steps-details > summary {
   color: var(--quiet);
-  cursor: default;
+  font-size: 0.8125rem;
+}
+.steps-details:has(.steps:empty) {
+  display: none;
 }
 
-:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list):focus-visible {
-  border-radius: 0.375rem;
-  outline: 2px solid var(--accent);
-  outline-offset: 2px;
-}
-
+/* styles/motion.css */
 @keyframes breathe {
   50% {
     box-shadow: 0 0 0 4px color-mix(in srgb, var(--tone) 25%, transparent);
   }
 }
-
 @keyframes turn {
   to {
     transform: rotate(1turn);
   }
 }
-
 @keyframes pulse {
   50% {
     opacity: 0.5;
   }
 }
-
 @keyframes sheen {
   to {
     background-position: 180% 0;
   }
 }
-
 @keyframes drift {
   from {
     background-position: 100% 0;
   }
-
   to {
     background-position: -50% 0;
   }
 }
-
 @keyframes pass {
   to {
     background-position: 0.75rem 0;
   }
 }
-
 @media (prefers-reduced-motion: reduce) {
   *,
   ::before,
@@ -938,94 +1196,80 @@ summary {
     animation: none !important;
   }
 }
-
-/* A session whose worker is silent must not look alive. */
-
-:is([data-connection="reconnecting"], [data-connection="offline"], [data-connection="denied"], [data-silent]) .card {
+:is([data-connection=reconnecting], [data-connection=offline], [data-connection=denied], [data-silent]) .card {
   *,
   .fill::after {
     animation: none !important;
   }
 }
 
-/* Forced colours remove backgrounds. Bars and badges keep theirs, and their shapes. */
-
+/* styles/forced-colors.css */
 @media (forced-colors: active) {
   .bar,
   .gauge {
     border: 1px solid CanvasText;
   }
-
   .fill,
   .gauge-fill,
   .connection::before {
     forced-color-adjust: none;
   }
-
   .fill {
     background: Highlight !important;
     color: HighlightText;
     filter: none !important;
-
     --behind-percent: Highlight !important;
   }
-
-  [data-status="error"] .fill {
-    background: repeating-linear-gradient(-45deg, Highlight 0 0.75rem, Canvas 0.75rem 1.5rem) !important;
+  [data-status=error] .fill {
+    background:
+      repeating-linear-gradient(
+        -45deg,
+        Highlight 0 0.75rem,
+        Canvas 0.75rem 1.5rem) !important;
   }
-
-  [data-status="error"] .percent {
+  [data-status=error] .percent {
     padding-inline: 0.375rem;
     background: Highlight;
   }
-
   [data-narrow] .percent {
     background: none;
     color: CanvasText;
   }
-
   .gauge {
     --tone: Highlight !important;
   }
-
-  .request[data-look="seen"] .request-text {
+  .request[data-look=seen] .request-text {
     border-width: 3px;
   }
-
   .cells > li {
     --tone: CanvasText !important;
     forced-color-adjust: none;
   }
-
   .segment-end {
     background: CanvasText;
     forced-color-adjust: none;
   }
-
   .connection,
   .timeline-chart rect {
     --tone: CanvasText !important;
   }
-
   .timeline-chart .usual {
     fill: none;
     stroke: GrayText;
   }
-
   .timeline-legend::before {
     border: 1px solid GrayText;
   }
-
   .steps > li::before {
     background: CanvasText !important;
   }
-
   .timeline-chart text {
     fill: CanvasText;
   }
-
   .timeline-chart line {
     stroke: GrayText;
   }
 }
+
+/* styles/index.css */
 `;

@@ -15,6 +15,7 @@ export class CommandPanel {
   #texts;
   #url;
   #needsToken;
+  #isForDevelopers;
   #offered = "";
   #isShown = false;
   /** @type {CommandTab[]} */
@@ -22,12 +23,16 @@ export class CommandPanel {
 
   /**
    * @param {HTMLDetailsElement} panel
-   * @param {{sessionId: string, texts: Texts}} options
+   * @param {object} options
+   * @param {string} options.sessionId
+   * @param {Texts} options.texts
+   * @param {boolean} options.isForDevelopers Others see the panel only while there is no session.
    */
-  constructor(panel, { sessionId, texts }) {
+  constructor(panel, { sessionId, texts, isForDevelopers }) {
     const publish = document.querySelector('meta[name="progress-publish"]');
     this.#panel = panel;
     this.#texts = texts;
+    this.#isForDevelopers = isForDevelopers;
     this.#url = updateUrl(document.baseURI, sessionId);
     this.#needsToken = publish?.getAttribute("content") === "token";
     const status = make("p", "visually-hidden");
@@ -40,8 +45,9 @@ export class CommandPanel {
 
   /** @param {Progress} data */
   show(data) {
-    this.#panel.hidden = data.status === "completed";
-    if (!this.#isShown) this.#panel.open = data.status === "not_found";
+    const isEmpty = data.status === "not_found";
+    this.#panel.hidden = data.status === "completed" || !(this.#isForDevelopers || isEmpty);
+    if (!this.#isShown) this.#panel.open = isEmpty;
     this.#isShown = true;
     const update = nextUpdate(data);
     const title = this.#texts[update.action].replace("{step}", String(update.step));

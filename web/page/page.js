@@ -11,10 +11,15 @@ import { combined } from "../lib/page-title.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
 import { CommandPanel } from "./command-panel.js";
+import { CopyLink } from "./copy-link.js";
 import { DocumentHead } from "./document-head.js";
+import { HelpDialog } from "./help-dialog.js";
 import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
 import { sessionsIn } from "./session-url.js";
+import { Shortcuts } from "./shortcuts.js";
+import { moveToFailed, moveToStep } from "./step-keys.js";
+import { themeSwitch } from "./theme-switch.js";
 import { TokenForm } from "./token-form.js";
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
@@ -41,6 +46,9 @@ function viewOf(id) {
     language,
     heading: ids.length === 1 ? "h1" : "h2",
     timeline: ids.length === 1,
+    isCompact: ids.length > 1,
+    hasSigns: true,
+    ...(ids.length === 1 && { tools }),
     announce: (text) => announcer.say(text, id),
     onchange({ data }) {
       refresh();
@@ -83,15 +91,31 @@ const ids = sessionsIn(location, document.baseURI);
 
 const notifier = new Notifier(language, announcer);
 const head = new DocumentHead();
+const copyLink = new CopyLink(language.texts, (text) => announcer.say(text));
+const help = new HelpDialog(language);
+const shortcuts = new Shortcuts([
+  { key: "j", text: "keys_next", run: () => moveToStep(1) },
+  { key: "k", text: "keys_previous", run: () => moveToStep(-1) },
+  { key: "f", text: "keys_failed", run: moveToFailed },
+  { key: "c", text: "keys_link", run: () => void copyLink.copy() },
+  { key: "?", text: "keys_help", run: () => help.open() },
+]);
+help.list(shortcuts);
+addEventListener("keydown", (event) => shortcuts.press(event));
+const tools = make("div", "tools", copyLink.element, themeSwitch(language.texts), help.button);
 const views = ids.map(viewOf);
-if (views.length > 1) element("sessions").append(make("h1", "jobs", jobs()));
+if (views.length > 1) element("sessions").append(make("div", "head", make("h1", "jobs", jobs()), tools));
 element("sessions").append(...views.map((view) => view.element));
+element("page").append(help.element);
 if (views.length === 1) {
   for (const [part, id] of Object.entries(IDS)) document.querySelector(`.${part}`)?.setAttribute("id", id);
 }
 
 const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
+const isForDevelopers = document.querySelector('meta[name="progress-dev"]')?.getAttribute("content") === "on";
 const commandPanel =
-  ids[0] && views.length === 1 ? new CommandPanel(panel, { sessionId: ids[0], texts: language.texts }) : null;
+  ids[0] && views.length === 1
+    ? new CommandPanel(panel, { sessionId: ids[0], texts: language.texts, isForDevelopers })
+    : null;
 const tokenForm = new TokenForm(language.texts, startAgain);
 for (const view of views) view.start();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { spansOf } from "../lib/timeline.js";
+import { spansOf } from "../lib/timeline-spans.js";
 
 const T0 = Date.parse("2026-01-01T00:00:00+00:00");
 /**

@@ -78,6 +78,7 @@ async def _page(service: ProgressService, request: Request) -> Response:
 async def _html(name: str, request: Request, service: ProgressService, **facts: str) -> Response:
     """Return a page with facts for its script, each in a `<meta>` of its name."""
     facts["publish"] = "open" if service.authorizer.is_open_to("publish") else "token"
+    facts["dev"] = "on" if service.settings.dev else "off"
     root = escape(request.scope.get("root_path", ""), quote=True)
     html = await asyncio.to_thread((ASSETS / name).read_text, "utf-8")
     html = html.replace('<base href="/">', f'<base href="{root}/">')

@@ -1,0 +1,83 @@
+import { make } from "./dom.js";
+import { OverallBar } from "./overall-bar.js";
+import { SessionFacts } from "./session-facts.js";
+import { SessionHeadline } from "./session-headline.js";
+import { SessionLinks } from "./session-links.js";
+import { StepList } from "./step-list.js";
+import { Timeline } from "./timeline.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./session-state.js").SessionState} SessionState */
+
+/**
+ * @typedef {object} CardOptions
+ * @property {"h1" | "h2" | "p"} heading The tag of the headline.
+ * @property {string} barName The bar's name, for screen readers.
+ * @property {boolean} hasTimeline
+ * @property {boolean} isCompact The steps are closed at first.
+ * @property {boolean} hasSigns See `ItemOptions`.
+ * @property {import("./step-item.js").ItemOptions["loadParts"]} loadParts
+ * @property {import("./session-controls.js").SessionControls} controls
+ */
+
+/** What a session's state is, in all its parts; above them stands the session's head. */
+export class SessionCard {
+  headline;
+  #links;
+  #facts;
+  #bar;
+  #controls;
+  #list;
+  /** @type {Timeline | null} */
+  #timeline;
+
+  /** @param {Language} language @param {HTMLElement} root Of the session. @param {CardOptions} options */
+  constructor(language, root, options) {
+    const { controls, loadParts, hasSigns } = options;
+    this.headline = new SessionHeadline(language, options.heading);
+    this.#links = new SessionLinks(language);
+    this.#facts = new SessionFacts(language, root);
+    this.#bar = new OverallBar(options.barName);
+    this.#controls = controls;
+    this.#list = new StepList(language, { loadParts, hasSigns });
+    this.#timeline = options.hasTimeline ? new Timeline(language) : null;
+    const [request, failure] = controls.elements;
+    const state = make("div", "state", ...this.headline.elements, request);
+    const steps = options.isCompact ? closed(language.text("steps"), this.#list.element) : this.#list.element;
+    const parts = [
+      state,
+      this.#facts.element,
+      this.#links.element,
+      this.#bar.element,
+      this.#facts.note,
+      failure,
+      steps,
+    ];
+    this.element = make("section", "card", ...parts, ...(this.#timeline ? [this.#timeline.element] : []));
+  }
+
+  /**
+   * @param {SessionState} state
+   * @param {number} now_ms
+   * @param {object} told
+   * @param {import("./headline.js").Sentence} told.sentence The headline.
+   * @param {string} told.timeLeft In words.
+   * @param {boolean} told.isConnected
+   */
+  show(state, now_ms, { sentence, timeLeft, isConnected }) {
+    const { data, known, verified_ms } = state;
+    this.headline.show(sentence, state);
+    this.#links.show(data);
+    this.#facts.show(state, now_ms, timeLeft, isConnected);
+    // Without a connection the bar stays where it is.
+    this.#bar.show(state, isConnected ? now_ms : verified_ms);
+    this.#controls.show(data);
+    this.#list.show(data.steps, now_ms);
+    this.#timeline?.show(data.steps, now_ms, known.learned);
+  }
+}
+
+/** @param {string} summary @param {HTMLElement} steps */
+function closed(summary, steps) {
+  return make("details", "steps-details", make("summary", "", summary), steps);
+}

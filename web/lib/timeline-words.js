@@ -1,0 +1,37 @@
+/* What is known of one step of a timeline, in words. No DOM. */
+import { elapsed_ms } from "./steps.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./timeline-spans.js").Span} Span */
+
+const SECOND_MS = 1000;
+
+/**
+ * "done, 14:03:05–14:04:10, took 1 min 5 s, usually 50 s, attempt 2".
+ * @param {Span} span
+ * @param {Language} language
+ * @param {number} [now_ms] Without it a running step has no duration, which would change each second.
+ */
+export function spanWords({ step, usually_ms }, language, now_ms) {
+  const isRunning = step.status === "running";
+  const took_ms = isRunning && now_ms === undefined ? 0 : elapsed_ms(step, now_ms ?? 0);
+  const { attempt = 1 } = step;
+  return language.joined([
+    language.text(`step_${step.conclusion ?? step.status}`),
+    timesOf(step, language),
+    ...(took_ms < SECOND_MS ? [] : [language.text(isRunning ? "running_for" : "took", durationOf(took_ms))]),
+    ...(Number.isNaN(usually_ms) ? [] : [language.text("timeline_usual", durationOf(usually_ms))]),
+    ...(attempt > 1 ? [language.text("attempt", { attempt })] : []),
+  ]);
+}
+
+/** @param {Span["step"]} step @param {Language} language */
+function timesOf({ started_at, completed_at }, language) {
+  const from = language.time(Date.parse(started_at ?? ""));
+  const to = completed_at ? language.time(Date.parse(completed_at)) : "";
+  if (!to) return language.text("timeline_since", { from });
+  return from === to ? from : language.text("timeline_span", { from, to });
+}
+
+/** @param {number} duration_ms @returns {import("./language.js").Values} */
+const durationOf = (duration_ms) => ({ duration: { duration_ms } });
