@@ -17,11 +17,10 @@ def list_of(value: Any) -> SessionList:
 
     Raises:
         ValueError: It is neither.
-        LookupError: As above.
-        TypeError: As above.
     """
-    sessions = value["sessions"]
-    more = value["next"] is not None if "next" in value else value["more"]
+    if not isinstance(value, dict):
+        raise ValueError("not a list of sessions")
+    sessions, more = value.get("sessions"), value["next"] is not None if "next" in value else value.get("more")
     if not isinstance(sessions, list) or not all(map(is_listed, sessions)) or not isinstance(more, bool):
         raise ValueError("not a list of sessions")
     return {"sessions": sessions, "more": more}
