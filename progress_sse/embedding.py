@@ -6,16 +6,17 @@ host only has to mount `ProgressHub.app`; everything else is optional.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
 from progress_sse.api.app import create_app
 from progress_sse.auth.authorizer import Authorize
 from progress_sse.core.events import Event
-from progress_sse.core.model import Position, check_session_id
+from progress_sse.core.model import Position, SessionStatus, check_session_id
+from progress_sse.core.session_filter import SessionFilter, check_prefix
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
@@ -95,16 +96,55 @@ class ProgressHub:
         """
         check_session_id(session_id)
         await self._service.start_if_needed()
-        is_woken, hub = asyncio.Event(), self._service.streams.hub
-        subscriber = hub.new_subscriber(1, is_woken.set)
+        hub = self._service.streams.hub
+        events = self._events(
+            lambda on_wake: hub.new_subscriber(1, on_wake),
+            lambda subscriber: hub.subscribe(subscriber, session_id, resume_from(Position.parse(last_event_id))),
+        )
+        async with aclosing(events):
+            async for name, position, data in events:
+                yield Event(name, str(position), data)
+
+    async def subscribe_to_list(
+        self, *, prefix: str = "", labels: Mapping[str, str] | None = None, status: SessionStatus | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Follow a list of sessions as a browser does: a `list` first, then each `session` and `removed`, without ids.
+
+        An iteration that does not keep up gets a `list` in place of the events it missed. It ends when the hub closes.
+
+        Args:
+            prefix: Only sessions whose id begins with it.
+            labels: Only sessions that have all of these.
+            status: Only sessions of that status.
+
+        Raises:
+            InvalidSessionIdError: No session id begins with the prefix.
+            StoreRefusedError: The store cannot be used as it is.
+            StoreUnavailableError: The store does not answer when the iteration starts.
+        """
+        wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), status)
+        await self._service.start_if_needed()
+        lists = self._service.streams.hub.lists
+        events = self._events(lists.new_subscriber, lambda subscriber: lists.subscribe(subscriber, wanted))
+        async with aclosing(events):
+            async for name, _, data in events:
+                yield Event(name, "", data)
+
+    async def _events(
+        self,
+        new_subscriber: Callable[[Callable[[], None]], Subscriber],
+        subscribe: Callable[[Subscriber], Awaitable[None]],
+    ) -> AsyncGenerator[tuple[str, Position, Any], None]:
+        is_woken = asyncio.Event()
+        subscriber = new_subscriber(is_woken.set)
         self._subscribers[subscriber] = is_woken
         try:
-            await hub.subscribe(subscriber, session_id, resume_from(Position.parse(last_event_id)))
+            await subscribe(subscriber)
             while not subscriber.is_closed:
                 for _, batch in subscriber.take(MAX_TAKEN_BYTES):
                     for frame in batch.frames:
                         name, data = sse.decode_event(frame.data)
-                        yield Event(name, str(frame.position), json.loads(data))
+                        yield name, frame.position, json.loads(data)
                 if subscriber.is_finished:
                     return
                 await is_woken.wait()

@@ -117,8 +117,8 @@ class RateLimitedAuthorizer:
         return await self._authorizer.listable_prefixes(request)
 
     async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
-        """Return if the request may list these sessions; see `check`."""
-        return await self._counted(request, "list", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
+        """Return if the request may list these sessions, which counts as reading; see `check`."""
+        return await self._counted(request, "read", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
 
     async def _counted(
         self, request: Request, action: Action, checked: Awaitable[Authorization], count: int

@@ -42,7 +42,7 @@ def secret() -> None:
     multiple=True,
     default=["read"],
     type=click.Choice(get_args(Action)),
-    help="An action that it allows; list, which shows all sessions, needs --prefix ''. [default: read]",
+    help="An action that it allows; list shows the sessions of each --prefix. [default: read]",
 )
 @click.option("--subject", help="The holder of the token.")
 @click.option("--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]")

@@ -34,6 +34,8 @@ HELP: Final[Mapping[str, str]] = {
     "streams": "Open streams.",
     "subscribers": "Readers, each counted for each session that it follows.",
     "followed_sessions": "Sessions that have readers in this process.",
+    "list_readers": "Readers that follow lists of sessions.",
+    "followed_lists": "Different lists that have readers in this process.",
     "queued_bytes": "Bytes that wait for readers that do not keep up.",
     "streams_ended": "Streams that have ended, by reason: the session is `completed`; the reader has left (`gone`), or "
     "took nothing for `send_timeout_s` (`stuck`); the server stops (`drained`); the token has `expired`; or `failed`.",
@@ -114,6 +116,8 @@ class _Metrics(Collector):
         yield _gauge("streams", len(streams))
         yield _gauge("subscribers", hub.subscription_count)
         yield _gauge("followed_sessions", hub.channel_count)
+        yield _gauge("list_readers", hub.lists.subscription_count)
+        yield _gauge("followed_lists", hub.lists.count)
         yield _gauge("queued_bytes", streams.queued_bytes)
         yield _counters("streams_ended", ["reason"], streams.ended, get_args(EndReason))
         yield _gauge("waiting_requests", len(streams.waits))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.api.detail_refusals import actions, attempts, descriptions, names, parts, unknown_keys
+from tests.api.list_refusals import lists
 from tests.api.refusal import (
     BODIES,
     CANARY,
@@ -320,7 +321,7 @@ REFUSALS = {
     part.__name__: named(part())
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
-        *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles),
+        *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles, lists),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -63,7 +63,11 @@ class RawStream(asyncio.Protocol):
         """Connect, send the request, and return at once; `request` replaces the bytes to send."""
         loop = asyncio.get_running_loop()
         sock = unconnected_socket(rcvbuf)
-        await loop.sock_connect(sock, (HOST, port))
+        try:
+            await loop.sock_connect(sock, (HOST, port))
+        except BaseException:
+            sock.close()
+            raise
         transport, stream = await loop.create_connection(cls, sock=sock)
         extra = [("Last-Event-ID", last_event_id)] if last_event_id is not None else []
         accept = [("Accept", "text/event-stream")]

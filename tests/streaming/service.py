@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from progress_sse._internal.clock import SystemClock
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
@@ -40,10 +41,18 @@ class Service:
         )
         self.tasks: list[asyncio.Task[None]] = []
 
-    def connect(self, client: Client, *session_ids: str, directly: bool, method: str = "GET") -> asyncio.Task[None]:
+    def connect(
+        self,
+        client: Client,
+        *session_ids: str,
+        directly: bool,
+        method: str = "GET",
+        wanted: SessionFilter | None = None,
+    ) -> asyncio.Task[None]:
         """Begin the response to a client, directly or by ASGI."""
         resume_points: dict[str, ResumePoint | None] = dict.fromkeys(session_ids)
-        response = self.streams.respond(StreamRequest(resume_points, len(resume_points) > 1, False, None))
+        request = StreamRequest(resume_points, len(resume_points) > 1, False, None, wanted=wanted)
+        response = self.streams.respond(request)
         scope = {"type": "http", "method": method, "extensions": extensions(client) if directly else {}}
         self.tasks.append(asyncio.create_task(_answer(response, scope, client)))
         return self.tasks[-1]

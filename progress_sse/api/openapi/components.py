@@ -6,6 +6,7 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
+from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.wire.prefer import MAX_WAIT_S
@@ -39,6 +40,13 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
     """Return the parameters in paths, queries and headers."""
     session_id = ref("schemas", "SessionId")
     text = {"type": "string"}
+    session_ids = _parameter(
+        "query",
+        "session_id",
+        "A session; given once for each.",
+        {"type": "array", "items": session_id, "minItems": 1, "maxItems": max_sessions_per_stream},
+        ["nightly", "weekly"],
+    )
     key_pattern = "^[!-~]([ -~]*[!-~])?$"
     return {
         "SessionId": _parameter("path", "session_id", "The session; any text without `/`.", session_id, "nightly"),
@@ -46,14 +54,19 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "path", "profile", "The profile; it has the form of a session id.", session_id, "nightly"
         ),
         "File": _parameter("path", "file", "Its name.", text, "tracker.js"),
-        "SessionIds": _parameter(
+        "SessionIds": session_ids | {"required": True},
+        "SessionIdsUnlessList": session_ids
+        | {"description": "A session; given once for each. Or `prefix`, `label` or `status` in its place, for a list."},
+        "Prefix": _parameter(
+            "query", "prefix", "Only sessions whose id begins with it.", text | {"maxLength": 128}, "nightly-"
+        ),
+        "Labels": _parameter(
             "query",
-            "session_id",
-            "A session; given once for each.",
-            {"type": "array", "items": session_id, "minItems": 1, "maxItems": max_sessions_per_stream},
-            ["nightly", "weekly"],
-        )
-        | {"required": True},
+            "label",
+            "Only sessions with this label, as `key:value`; given several times, all must hold.",
+            {"type": "array", "items": {"type": "string", "pattern": "^[^:]{1,64}:"}, "maxItems": MAX_LABELS},
+            ["customer:acme"],
+        ),
         "IdempotencyKey": _parameter(
             "header",
             "Idempotency-Key",

@@ -241,13 +241,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat"),
     ),
     "followSessions": Operation(
-        "Follow several sessions on one stream",
+        "Follow several sessions, or a list of them, on one stream",
         "streams",
         {200: STREAM, 204: STREAM_END},
         (InvalidRequestError, InvalidSessionIdError),
         action="read",
         credentials=TOKEN_OR_TICKET,
-        parameters=("SessionIds", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
+        parameters=(
+            *("SessionIdsUnlessList", "Prefix", "Labels", "Status", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
+        ),
     ),
     "createSession": Operation(
         "Create a session",
@@ -295,13 +297,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=PRECONDITIONS,
     ),
     "listSessions": Operation(
-        "List all sessions, newest first",
+        "List sessions, newest first",
         "sessions",
         {200: ResponseSpec("A page of sessions.", response_models.SessionList)},
-        (InvalidRequestError,),
+        (InvalidRequestError, InvalidSessionIdError),
         action="list",
         credentials=TOKEN,
-        parameters=("Status", "Limit", "After"),
+        parameters=("Prefix", "Labels", "Status", "Limit", "After"),
     ),
     "listParts": Operation(
         "List all parts of a step",

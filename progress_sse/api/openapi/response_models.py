@@ -190,7 +190,7 @@ class SessionSummary(Details):
 
 
 class ListedSession(SessionSummary):
-    """A session in the list of all, which does not show what readers asked."""
+    """A session in a list, which does not show what readers asked."""
 
     created_at: AwareDatetime
     updated_at: AwareDatetime
@@ -294,7 +294,7 @@ class Session(Details):
 
 
 class SessionList(ResponseModel):
-    """A page of the list of all sessions, newest first."""
+    """A page of a list of sessions, newest first."""
 
     sessions: list[ListedSession]
     next: str | None

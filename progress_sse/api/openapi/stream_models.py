@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, Json, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
 from progress_sse.api.openapi.response_models import (
+    ListedSession,
     Natural,
     ResponseModel,
     Session,
@@ -30,6 +31,26 @@ class Change(ResponseModel):
     """One change of a session, of none of its steps and not of its status; all its keys replace those of before."""
 
     session: SessionSummary
+
+
+class ListedChange(ResponseModel):
+    """A session that has come into a list or has changed there."""
+
+    session: ListedSession
+
+
+class NewestSessions(ResponseModel):
+    """The newest sessions of a list."""
+
+    sessions: list[ListedSession]
+    more: bool
+    """Whether there are older ones."""
+
+
+class RemovedSession(ResponseModel):
+    """A session that is gone, or no longer belongs to a list."""
+
+    session_id: SessionId
 
 
 class Ending(ResponseModel):
@@ -70,11 +91,25 @@ class StepItem(StreamItem):
 
 
 class SessionItem(StreamItem):
-    """One change of the session without its steps."""
+    """One change of the session without its steps; on a stream of a list, without an `id`, any change of a session."""
 
     event: Literal["session"]
-    id: EventId
-    data: Json[Change]
+    id: EventId | SkipJsonSchema[None] = None
+    data: Json[ListedChange | Change]
+
+
+class ListItem(StreamItem):
+    """A list: first on its stream, and in place of changes that a slow client missed."""
+
+    event: Literal["list"]
+    data: Json[NewestSessions]
+
+
+class RemovedItem(StreamItem):
+    """The end of a session in a list."""
+
+    event: Literal["removed"]
+    data: Json[RemovedSession]
 
 
 class EndItem(StreamItem):
@@ -96,4 +131,7 @@ class HeartbeatItem(StreamItem):
 class StreamEvent(RootModel[Any]):
     """Any event of a stream."""
 
-    root: Annotated[SnapshotItem | StepItem | SessionItem | EndItem | HeartbeatItem, Field(discriminator="event")]
+    root: Annotated[
+        SnapshotItem | StepItem | SessionItem | ListItem | RemovedItem | EndItem | HeartbeatItem,
+        Field(discriminator="event"),
+    ]

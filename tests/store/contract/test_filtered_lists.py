@@ -1,0 +1,201 @@
+"""How every backend finds the sessions of a list, whatever has happened to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pytest
+
+from progress_sse.core.model import SessionStatus
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import Change, ChangedSession, PageCursor, Record
+from progress_sse.wire import session_json
+from tests.harness.serving import eventually
+from tests.store.changes import T0, after, apply, created, moved, removed
+
+DEADLINE_S: Final = 30
+
+STATUSES: Final[Sequence[SessionStatus]] = ("pending", "running", "completed", "error")
+
+
+def labelled(change: Change, labels: Mapping[str, str]) -> Change:
+    """The change of a session that then has these labels."""
+    record = after(change)
+    details = record.session.progress.details._replace(labels=labels)
+    session = record.session._replace(progress=record.session.progress._replace(details=details))
+    entries = tuple(
+        entry._replace(data=session_json.encode_transition(session, entry.step)) for entry in change.entries
+    )
+    return change._replace(
+        record=Record(session, record.position), entries=entries, has_new_details=not change.is_fresh
+    )
+
+
+def wanted(prefix: str = "", status: SessionStatus | None = None, **labels: str) -> SessionFilter:
+    return SessionFilter(prefix, frozenset(labels.items()), status)
+
+
+async def ids(backend: Backend, wanted: SessionFilter, limit: int = 1000) -> list[str]:
+    return [summary.session_id for summary in await backend.list_summaries(wanted, limit, None)]
+
+
+async def test_ids_are_found_by_their_beginning(backend: Backend) -> None:
+    """By code points, and with no regard to what a pattern would mean."""
+    for session_id in ("a", "a%", "a*b", "ab", "aB", "a\U0010ffff", "a\U0010ffffz", "b", "日本", "日", "[a", "a b"):
+        await backend.commit(created(session_id))
+    assert await ids(backend, wanted("a")) == ["a\U0010ffffz", "a\U0010ffff", "ab", "aB", "a*b", "a%", "a b", "a"]
+    assert await ids(backend, wanted("a\U0010ffff")) == ["a\U0010ffffz", "a\U0010ffff"]
+    assert await ids(backend, wanted("a*")) == ["a*b"]
+    assert await ids(backend, wanted("日")) == ["日本", "日"]
+    assert await ids(backend, wanted("nothing")) == []
+
+
+async def test_sessions_are_found_by_their_labels(backend: Backend) -> None:
+    """All must hold; a key with another value is another label."""
+    for number in range(6):
+        labels = {"customer": "acme" if number % 2 else "b:c", "kind": str(number % 3)}
+        await backend.commit(labelled(created(f"s{number}"), labels))
+    await backend.commit(created("bare"))
+    assert await ids(backend, wanted(customer="acme")) == ["s5", "s3", "s1"]
+    assert await ids(backend, wanted(customer="b:c", kind="0")) == ["s0"]
+    assert await ids(backend, wanted(customer="b", kind="0")) == []
+    assert await ids(backend, wanted("s3", customer="acme")) == ["s3"]
+
+
+@pytest.mark.guarantee("P")
+async def test_a_list_follows_what_becomes_of_a_session(backend: Backend) -> None:
+    """It is labelled anew, moves on, is replaced, removed, and created again."""
+    record = await apply(backend, labelled(created("s"), {"a": "1", "b": "2"}))
+    record = await apply(backend, labelled(moved(record, 1), {"b": "2", "c": "3"}))
+    assert await ids(backend, wanted(a="1")) == []
+    assert await ids(backend, wanted("s", "running", b="2", c="3")) == ["s"]
+    record = await apply(backend, moved(record, 2, status="completed"))
+    assert [await ids(backend, wanted(status=each)) for each in STATUSES] == [[], [], ["s"], []]
+    record = await apply(backend, moved(record, 2, status="running"))
+    assert [await ids(backend, wanted(status=each)) for each in STATUSES] == [[], ["s"], [], []]
+    later = T0.replace("2026", "2027")
+    replacement = created("s", "second", expected=record.position, created_at=later)
+    record = await apply(backend, labelled(replacement, {"a": "1"}))
+    assert await ids(backend, wanted(b="2")) == []
+    assert [await ids(backend, wanted(a="1")), await ids(backend, wanted("s"))] == [["s"], ["s"]]
+    await backend.commit(removed(record))
+    assert [await ids(backend, each) for each in (wanted("s"), wanted(a="1"), wanted(status="pending"))] == [[], [], []]
+    await backend.commit(created("s", "third"))
+    assert [await ids(backend, wanted("s")), await ids(backend, wanted(a="1"))] == [["s"], []]
+
+
+async def test_a_label_that_comes_back_is_found(backend: Backend) -> None:
+    """However often it goes and comes."""
+    record = await apply(backend, labelled(created("s"), {"a": "1"}))
+    for number in range(1, 4):
+        record = await apply(backend, labelled(moved(record, number), {}))
+        assert await ids(backend, wanted(a="1")) == []
+        record = await apply(backend, labelled(moved(record, number), {"a": "1"}))
+        assert await ids(backend, wanted(a="1")) == ["s"]
+
+
+async def test_expired_sessions_are_in_no_list(backend: Backend) -> None:
+    """The clean-up leaves nothing of them in any index."""
+    for number in range(4):
+        await backend.commit(labelled(created(f"s{number}"), {"a": "1"}))
+    assert await backend.expire("3", lambda summary: summary.session_id in {"s0", "s2"}) == 2
+    for each in (wanted("s"), wanted(a="1"), wanted(status="pending"), ALL_SESSIONS):
+        assert await ids(backend, each) == ["s3", "s1"]
+
+
+async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: Backend) -> None:
+    """After random changes, for each kind of list, and for pages of any size."""
+    sessions = await _changed_at_random(backend, random.Random(7))
+    for prefix in ("", "a", "ab", "b1"):
+        for labels in ({}, {"k": "0"}, {"k": "1", "l": "0"}):
+            for status in (None, *STATUSES):
+                each = wanted(prefix, status, **labels)
+                expected = _expected(sessions, each)
+                for limit in (1, 7, 1000):
+                    assert await _pages(backend, each, limit) == expected, (each, limit)
+
+
+async def _changed_at_random(backend: Backend, chance: random.Random) -> dict[str, Record]:
+    sessions: dict[str, Record] = {}
+    names = [prefix + str(number) for prefix in ("a", "ab", "b") for number in range(8)]
+    for turn in range(150):
+        name = chance.choice(names)
+        record, labels = sessions.get(name), {"k": str(chance.randrange(2)), "l": str(chance.randrange(2))}
+        if record is None or chance.random() < 0.15:
+            expected = None if record is None else record.position
+            created_at = f"2026-01-02T03:04:{turn % 60:02}.{turn:06}+00:00"
+            change = labelled(created(name, f"e{turn}", expected=expected, created_at=created_at), labels)
+        elif chance.random() < 0.15:
+            await backend.commit(removed(sessions.pop(name)))
+            continue
+        else:
+            change = labelled(moved(record, chance.randint(1, 3), status=chance.choice(STATUSES)), labels)
+        sessions[name] = await apply(backend, change)
+    return sessions
+
+
+def _expected(sessions: Mapping[str, Record], each: SessionFilter) -> list[str]:
+    progresses = [record.session.progress for record in sessions.values()]
+    matching = [
+        (progress.created_at, progress.session_id)
+        for progress in progresses
+        if each.matches(progress.session_id, progress.status, progress.details.labels)
+    ]
+    return [session_id for _, session_id in sorted(matching, reverse=True)]
+
+
+async def _pages(backend: Backend, each: SessionFilter, limit: int) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    while page := await backend.list_summaries(each, limit, cursor):
+        found += [summary.session_id for summary in page]
+        cursor = PageCursor(page[-1].created_at, page[-1].session_id)
+        assert len(found) < 1000
+    return found
+
+
+async def test_summaries_are_loaded_by_id(backend: Backend) -> None:
+    """Those of sessions that there are, as lists have them."""
+    for session_id in ("a", "日本", "c"):
+        await backend.commit(created(session_id))
+    listed = {summary.session_id: summary for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)}
+    assert await backend.load_summaries(["日本", "nothing", "a"]) == {each: listed[each] for each in ("日本", "a")}
+    assert await backend.load_summaries([]) == {}
+
+
+async def test_a_listener_to_all_hears_of_each_session(backend: Backend) -> None:
+    """Of each change that readers see, until it is taken back; the state is there by then."""
+    heard: list[ChangedSession | None] = []
+    await backend.listen_to_all(heard.append)
+    record = await apply(backend, created("a"))
+    await backend.commit(created("b"))
+    record = await apply(backend, moved(record, 1, 2), moved(after(moved(record, 1, 2)), 3, status="completed"))
+    await backend.commit(removed(record))
+    await eventually(lambda: ChangedSession("a", None) in heard, DEADLINE_S)
+    backend.unlisten_to_all(heard.append)
+    await backend.commit(created("a", "second"))
+    statuses = [each.status for each in heard if each is not None and each.session_id == "a"]
+    assert statuses == ["pending", "running", "completed", None]
+    assert ChangedSession("b", "pending") in heard
+
+
+async def test_a_listener_to_all_finds_what_it_heard_of(backend: Backend) -> None:
+    """A session that it hears of can be read at once, as it is after the change, or after a later one."""
+    seen: list[SessionStatus | None] = []
+    waiting: asyncio.Queue[ChangedSession | None] = asyncio.Queue()
+    await backend.listen_to_all(waiting.put_nowait)
+    record = await apply(backend, created("s"))
+    await backend.commit(moved(record, 1))
+    await backend.commit(removed(after(moved(record, 1))))
+    while not seen or seen[-1] is not None:
+        change = await asyncio.wait_for(waiting.get(), DEADLINE_S)
+        assert change is not None
+        found = (await backend.load_summaries([change.session_id])).get(change.session_id)
+        seen.append(None if found is None else found.status)
+        order = ["pending", "running", None]
+        assert order.index(seen[-1]) >= order.index(change.status)
+    backend.unlisten_to_all(waiting.put_nowait)

@@ -1,0 +1,146 @@
+"""What those who follow a list have been told of it, compared with the list itself."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from progress_sse.core.session_filter import SessionFilter
+from progress_sse.store.types import SessionSummary
+from progress_sse.streaming.list_window import MAX_OLDER, WINDOW, ListEvent, ListWindow
+from tests.harness.list_fold import ListFold
+
+WANTED = SessionFilter("a")
+
+
+def summary(session_id: str, created_at: int = 0, version: int = 0) -> SessionSummary:
+    time = f"2026-01-01T{created_at:06}"
+    listed = {"session_id": session_id, "created_at": time, "version": version}
+    return SessionSummary(session_id, "running", time, time, json.dumps(listed).encode())
+
+
+class Reader:
+    """A window over sessions that change, and a reader of its events."""
+
+    def __init__(self, sessions: Iterable[SessionSummary] = ()) -> None:
+        self.sessions = {each.session_id: each for each in sessions}
+        self.window = ListWindow(WANTED)
+        self.fold = ListFold()
+        self.reset()
+        self.begin()
+
+    @property
+    def listed(self) -> list[SessionSummary]:
+        found = (each for each in self.sessions.values() if each.is_of(WANTED))
+        return sorted(found, key=lambda each: each.order, reverse=True)
+
+    def begin(self) -> None:
+        """Get a new list, as a reader that came back."""
+        self.fold.apply_text("list", self.window.encode().decode())
+
+    def reset(self) -> None:
+        """Read the list."""
+        self.take(self.window.reset(self.listed[: WINDOW + 1]))
+
+    def take(self, events: Iterable[ListEvent]) -> None:
+        for event in events:
+            if self.fold.lists:
+                self.fold.apply_text(event.name, event.data.decode())
+
+    def change(self, session_id: str, now: SessionSummary | None) -> list[str]:
+        """Change a session, and return the names of the events that tell it."""
+        self.sessions.pop(session_id, None)
+        if now is not None:
+            self.sessions[session_id] = now
+        event = self.window.apply(session_id, now)
+        events = [] if event is None else [event]
+        self.take(events)
+        return [each.name for each in events]
+
+    def check(self) -> None:
+        """The newest sessions that the reader knows are the list's."""
+        assert self.fold.newest == [json.loads(each.listed) for each in self.listed[:WINDOW]]
+
+
+def test_a_session_comes_changes_and_goes() -> None:
+    """Each is one event; what changes nothing, and what belongs to no list, is none."""
+    reader = Reader()
+    assert reader.change("a", summary("a")) == ["session"]
+    assert reader.change("a", summary("a")) == []
+    assert reader.change("a", summary("a", version=1)) == ["session"]
+    assert reader.change("b", summary("b")) == []
+    assert reader.change("b", None) == []
+    assert reader.change("a", None) == ["removed"]
+    assert reader.change("a", None) == []
+    reader.check()
+
+
+def test_a_session_that_no_longer_belongs_is_removed() -> None:
+    """As one that is gone."""
+    window = ListWindow(SessionFilter(status="running"))
+    window.apply("a", summary("a"))
+    other = SessionSummary("a", "error", "", "", b"{}")
+    assert window.apply("a", other) == ListEvent("removed", b'{"session_id":"a"}')
+    assert window.apply("a", other) is None
+
+
+def test_a_window_holds_the_newest() -> None:
+    """Those that a newer one pushes out are still told, and so is their end."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW))
+    assert not reader.window.has_more
+    reader.change("a-new", summary("a-new", 999))
+    assert reader.window.has_more
+    assert reader.window.older == ("a000",)
+    assert reader.change("a000", summary("a000", 0, version=1)) == ["session"]
+    assert reader.change("a000", None) == ["removed"]
+    assert not reader.window.is_short
+    reader.check()
+
+
+def test_a_gap_in_the_window_is_filled_from_the_list() -> None:
+    """The next older session belongs there, and no event can tell it until the list is read."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))
+    assert reader.change("a100", None) == ["removed"]
+    assert reader.window.is_short
+    assert reader.change("a001", summary("a001", 1, version=1)) == ["session"]
+    reader.reset()
+    assert not reader.window.is_short
+    reader.check()
+
+
+def test_older_sessions_are_forgotten_at_last() -> None:
+    """A window stays small, however many sessions it told of."""
+    reader = Reader(summary(f"a{number:05}", number) for number in range(2000))
+    for number in range(1500):
+        reader.change(f"a{number:05}", summary(f"a{number:05}", number, version=1))
+    assert len(reader.window.older) == MAX_OLDER
+    reader.check()
+
+
+@pytest.mark.protocol("P-25.14")
+@pytest.mark.parametrize("seed", range(20))
+def test_a_reader_ends_in_what_the_list_says(seed: int) -> None:
+    """Over random changes, some of which the window misses until it reads the list again."""
+    chance = random.Random(seed)
+    reader = Reader(summary(f"a{number}", chance.randrange(1000)) for number in range(chance.choice([0, 99, 101, 300])))
+    for turn in range(400):
+        session_id = f"{chance.choice('aaaab')}{chance.randrange(250)}"
+        now = None if chance.random() < 0.4 else summary(session_id, chance.randrange(1000), turn)
+        if chance.random() < 0.9:
+            reader.change(session_id, now)
+        else:  # Missed.
+            reader.sessions.pop(session_id, None)
+            reader.sessions |= {} if now is None else {session_id: now}
+        if chance.random() < 0.05:
+            reader.begin()
+    reader.reset()
+    for session_id in reader.window.older:
+        reader.change(session_id, reader.sessions.get(session_id))
+    if reader.window.is_short:
+        reader.reset()
+    reader.check()
+    for session_id, entry in reader.fold.entries.items():
+        assert entry == json.loads(reader.sessions[session_id].listed)
