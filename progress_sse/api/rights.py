@@ -27,9 +27,15 @@ async def has_right(service: ProgressService, request: Request, action: Action, 
 
 
 async def listable_prefixes(service: ProgressService, request: Request) -> tuple[str, ...]:
-    """Return the prefixes of the sessions that the request may list; none where that cannot be decided."""
+    """Return the prefixes of the sessions that the request may list; none where that cannot be decided.
+
+    Raises:
+        RateExceededError: The caller is over a rate.
+    """
     try:
         return await service.authorizer.listable_prefixes(request)
+    except RateExceededError:
+        raise
     except Exception:
         logger.info("which sessions a request may list could not be decided", exc_info=True)
         return ()

@@ -113,7 +113,8 @@ class RateLimitedAuthorizer:
         )
 
     async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """Return the prefixes of the sessions that the request may list, which counts as no request."""
+        """Return the prefixes of the sessions that the request may list, which counts as reading from its address."""
+        await self._rate_limiter.count("read", address_of(request))
         return await self._authorizer.listable_prefixes(request)
 
     async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:

@@ -57,6 +57,24 @@ async def test_a_visitor_sees_the_sessions_of_the_own_prefix(
     await expect(shown.page.get_by_text("You are not allowed to list these jobs")).to_be_visible()
     await expect(shown.page.locator("#open-id")).to_be_visible()
     await expect(names_of(shown)).to_have_count(0)
+    await shown.page.get_by_role("button", name="Show all").click()
+    await expect(names_of(shown)).to_have_text(["alice-2", "alice-1"])
+
+
+async def test_a_visitor_who_comes_from_another_site_sees_the_list(
+    server: Server, worker: Worker, open_page: OpenPage
+) -> None:
+    """The browser sends no cookie with that visit, and the page asks once more."""
+    await worker.start("dora-1", 1)
+    shown = await open_page(server.url)
+    await enter(shown, make_token(prefixes=["dora-"], actions=LISTING))
+    await expect(names_of(shown)).to_have_text(["dora-1"])
+    elsewhere = server.url.replace("127.0.0.1", "localhost") + "/elsewhere"
+    await shown.go(elsewhere, f'<!doctype html><title>elsewhere</title><a href="{server.url}/">jobs</a>')
+    async with shown.page.expect_response(f"{server.url}/") as visit:
+        await shown.page.get_by_role("link").click()
+    assert "dora-" not in await (await visit.value).text()
+    await expect(names_of(shown)).to_have_text(["dora-1"])
 
 
 async def test_a_visitor_of_several_prefixes_chooses_one(server: Server, worker: Worker, open_page: OpenPage) -> None:

@@ -13,15 +13,11 @@ import { Shortcuts } from "../page/shortcuts.js";
 import { themeSwitch } from "../page/theme-switch.js";
 import { TokenForm } from "../page/token-form.js";
 import { JobList } from "./job-list.js";
+import { factOf, listablePrefixes } from "./page-facts.js";
 import { pageOf } from "./session-page.js";
 import { fillStartPanel } from "./start-panel.js";
 
 const language = new Language(languageFor(navigator.languages));
-
-/** What the server has written into the page. @param {string} name */
-function said(name) {
-  return document.querySelector(`meta[name="progress-${name}"]`)?.getAttribute("content") ?? "";
-}
 
 /** @param {string} id */
 function sessionLink(id) {
@@ -31,6 +27,7 @@ function sessionLink(id) {
 }
 
 function showOtherWays() {
+  if (!element("open").hidden) return;
   element("open").hidden = false;
   element("open").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -39,7 +36,7 @@ function showOtherWays() {
   const recent = new RecentSessions(() => localStorage).list();
   element("recent").hidden = recent.length === 0;
   element("recent-list").replaceChildren(...recent.map(sessionLink));
-  if (said("tokens") === "taken") new TokenForm(language.texts, () => location.reload(), true).ask();
+  if (factOf("tokens") === "taken") new TokenForm(language.texts, () => location.reload(), true).ask();
 }
 
 function offerStart() {
@@ -47,34 +44,40 @@ function offerStart() {
   panel.open = true;
 }
 
+/** @param {string[]} prefixes */
+function show(prefixes) {
+  fillStartPanel(panel, {
+    texts: language.texts,
+    prefix: prefixes[0] ?? "",
+    needsToken: factOf("publish") === "token",
+  });
+  /** @type {import("../page/shortcuts.js").Shortcut[]} */
+  const keys = [{ key: "?", text: "keys_help", run: () => help.open() }];
+  // A server whose own application decides cannot name all prefixes that a visitor may list.
+  if (prefixes.length || filterIn(location.search).prefix) {
+    const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
+    keys.unshift(
+      { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },
+      { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1) },
+      { key: "/", text: "keys_search", run: () => list.search() },
+    );
+    list.start();
+  } else {
+    showOtherWays();
+  }
+  const shortcuts = new Shortcuts(keys);
+  help.list(shortcuts);
+  addEventListener("keydown", (event) => shortcuts.press(event));
+}
+
 // index.js cannot derive the server's address from a bundle's.
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language.tag, language.texts);
-/** @type {string[]} */
-const prefixes = JSON.parse(said("list"));
-// A server whose own application decides cannot name all prefixes that a visitor may list.
-const mayList = prefixes.length > 0 || filterIn(location.search).prefix !== "";
-const panel = /** @type {HTMLDetailsElement} */ (element("start"));
-fillStartPanel(panel, { texts: language.texts, prefix: prefixes[0] ?? "", needsToken: said("publish") === "token" });
-panel.hidden = said("dev") !== "on";
+document.title = language.text("list_title");
 const help = new HelpDialog(language);
-/** @type {import("../page/shortcuts.js").Shortcut[]} */
-const keys = [{ key: "?", text: "keys_help", run: () => help.open() }];
-if (mayList) {
-  const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
-  keys.unshift(
-    { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },
-    { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1) },
-    { key: "/", text: "keys_search", run: () => list.search() },
-  );
-  list.start();
-} else {
-  document.title = language.text("list_title");
-  showOtherWays();
-}
-const shortcuts = new Shortcuts(keys);
-help.list(shortcuts);
-addEventListener("keydown", (event) => shortcuts.press(event));
 element("home-title").append(make("div", "tools", themeSwitch(language.texts), help.button));
 element("home").append(help.element);
+const panel = /** @type {HTMLDetailsElement} */ (element("start"));
+panel.hidden = factOf("dev") !== "on";
+void listablePrefixes().then(show);

@@ -202,15 +202,20 @@ export class LiveList {
       return;
     }
     if (this.#empty.querySelector(".list-clear")) return;
+    this.#empty.replaceChildren(make("p", "", this.#language.text("list_no_match")), this.#clearButton());
+  }
+
+  #clearButton() {
     const clear = makeButton("list-clear", this.#language.text("list_clear"));
     clear.addEventListener("click", () => this.choose(NO_FILTER));
-    this.#empty.replaceChildren(make("p", "", this.#language.text("list_no_match")), clear);
+    return clear;
   }
 
   #showDenied() {
     for (const part of [this.#table.element, this.#foot]) part.hidden = true;
     this.#empty.hidden = false;
-    this.#empty.replaceChildren(this.#language.text("list_denied"));
+    const denied = make("p", "", this.#language.text("list_denied"));
+    this.#empty.replaceChildren(denied, ...(this.#isFiltered ? [this.#clearButton()] : []));
   }
 
   /** @param {SessionList} list */
