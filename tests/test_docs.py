@@ -38,6 +38,7 @@ README = "README.md"
 TUTORIAL = "docs/tutorial/first-job.md"
 NAMES = "docs/how-to/name-the-steps.md"
 PAGES = "docs/how-to/show-progress.md"
+LISTS = "docs/how-to/list-jobs.md"
 PYTHON = "docs/how-to/report-from-python.md"
 SECURE = "docs/how-to/secure.md"
 
@@ -80,6 +81,7 @@ MOUNTED = the_block(README, "python", "ProgressHub()")
 TUTORIAL_JOB = the_block(TUTORIAL, "python")
 TUTORIAL_PAGE = the_block(TUTORIAL, "html")
 ELEMENT = the_block(PAGES, "html", "<progress-steps")
+LIST = the_block(LISTS, "html")
 TRACKER = the_block(PAGES, "html", "onComplete")
 EVENT_SOURCE = the_block(PAGES, "html", "new EventSource")
 WITH_TOKEN = the_block(SECURE, "html", "token:")
@@ -97,6 +99,7 @@ NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
     *(
+        LIST,
         CRAWL,
         CANCEL,
         RETRY,
@@ -323,6 +326,17 @@ async def test_element_of_the_documents_moves(serve: Serve, chromium: Browser) -
         await worker.create("import-42", steps=[{"name": "Download"}, {"name": "Parse"}])
         await worker.start("import-42", 1)
         await expect(element).to_contain_text("Step 1 of 2: Download")
+
+
+async def test_list_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
+    """It shows its children until there is a session of its filter."""
+    server = serve()
+    async with await chromium.new_page() as page, Worker.at(server) as worker:
+        await go_to_block(page, server, LIST)
+        element = page.locator("progress-list")
+        await expect(element).to_contain_text("no jobs yet")
+        await worker.create("alice-1", total_steps=2, labels={"team": "web"})
+        await expect(element).to_contain_text("alice-1")
 
 
 async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:

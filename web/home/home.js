@@ -5,7 +5,7 @@
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
-import { filterIn } from "../lib/list-filter.js";
+import { filterOf } from "../lib/list-filter.js";
 import { languageFor } from "../lib/texts.js";
 import { HelpDialog } from "../page/help-dialog.js";
 import { RecentSessions } from "../page/recent-sessions.js";
@@ -54,7 +54,7 @@ function show(prefixes) {
   /** @type {import("../page/shortcuts.js").Shortcut[]} */
   const keys = [{ key: "?", text: "keys_help", run: () => help.open() }];
   // A server whose own application decides cannot name all prefixes that a visitor may list.
-  if (prefixes.length || filterIn(location.search).prefix) {
+  if (prefixes.length || filterOf(location.search).prefix) {
     const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
     keys.unshift(
       { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },

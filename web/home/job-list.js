@@ -1,5 +1,5 @@
 import { element, make, makeButton, setText } from "../lib/dom.js";
-import { filterIn, STATUSES, searchOf } from "../lib/list-filter.js";
+import { filterOf, STATUSES, searchOf } from "../lib/list-filter.js";
 import { LiveList } from "../lib/live-list.js";
 import { pageOf } from "./session-page.js";
 
@@ -32,7 +32,7 @@ export class JobList {
     this.#list = new LiveList({
       language,
       fixed: { prefix: prefixes[0] ?? "" },
-      filter: filterIn(location.search),
+      filter: filterOf(location.search),
       hrefOf: ({ session_id }) => pageOf(session_id),
       root: element("home"),
       region: element("milestone"),
@@ -95,13 +95,13 @@ export class JobList {
 
   /** What was chosen is a step back in the browser's history; what is being typed is none. @param {Filter} filter */
   #remember(filter) {
-    const isTyping = filter.text !== filterIn(location.search).text && filter.text !== "";
+    const isTyping = filter.text !== filterOf(location.search).text && filter.text !== "";
     history[isTyping ? "replaceState" : "pushState"](null, "", location.pathname + searchOf(filter));
     this.#showTools();
   }
 
   #comeBack() {
-    this.#list.filter = filterIn(location.search);
+    this.#list.filter = filterOf(location.search);
     this.#showTools();
   }
 

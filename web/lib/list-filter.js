@@ -61,7 +61,7 @@ export function countsOf(sessions, filter) {
  * @param {string} search
  * @returns {Filter}
  */
-export function filterIn(search) {
+export function filterOf(search) {
   const query = new URLSearchParams(search);
   return {
     prefix: query.get("prefix") ?? "",
@@ -77,7 +77,7 @@ export function labelsIn(texts) {
   return Object.fromEntries(pairs.flatMap(([, key, value]) => (key && value !== undefined ? [[key, value]] : [])));
 }
 
-/** The reverse of `filterIn`: "" without any filter. @param {Filter} filter */
+/** The reverse of `filterOf`: "" without any filter. @param {Filter} filter */
 export function searchOf({ prefix, labels, status, text }) {
   const query = new URLSearchParams();
   if (prefix) query.set("prefix", prefix);

@@ -1,7 +1,7 @@
 /* Which sessions of a list are shown, and the filter in an address. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { countsOf, filterIn, labelsIn, matches, NO_FILTER, searchOf } from "../lib/list-filter.js";
+import { countsOf, filterOf, labelsIn, matches, NO_FILTER, searchOf } from "../lib/list-filter.js";
 import { listed } from "./fakes/listed.js";
 
 const session = listed(1, { title: "Nightly Import", labels: { team: "web", url: "a:b" }, status: "error" });
@@ -32,13 +32,13 @@ test("an address keeps a filter", () => {
     status: /** @type {const} */ ("error"),
     text: "50 %",
   };
-  assert.deepEqual(filterIn(searchOf(filter)), filter);
+  assert.deepEqual(filterOf(searchOf(filter)), filter);
   assert.equal(searchOf(NO_FILTER), "");
-  assert.deepEqual(filterIn(""), NO_FILTER);
+  assert.deepEqual(filterOf(""), NO_FILTER);
 });
 
 test("what makes no sense in an address is left out", () => {
-  assert.deepEqual(filterIn("?status=not_found&label=team&label=:x&other=1"), NO_FILTER);
+  assert.deepEqual(filterOf("?status=not_found&label=team&label=:x&other=1"), NO_FILTER);
 });
 
 test("a label has its key before the first colon", () => {
