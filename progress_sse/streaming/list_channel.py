@@ -1,6 +1,7 @@
 """One list of sessions that has subscribers in this process."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -10,15 +11,20 @@ from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import SessionSummary
+from progress_sse.store.types import ChangedSession, SessionSummary
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_window import WINDOW, ListEvent, ListWindow
 from progress_sse.streaming.publisher import Publisher
 from progress_sse.wire import sse
 from progress_sse.wire.frames import Frame, FrameBatch
 
+logger = logging.getLogger(__name__)
+
 RELOAD_PAUSES_S: Final = (0.25, 2.0)
 """Seconds, at most, between two readings of a list: after the first, and after any."""
+
+OLDER_AT_ONCE: Final = 20
+"""Older sessions that are looked at each time a list is read; after a gap, all are."""
 
 _NOWHERE: Final = Position("", 0)
 """The position of all events of a list, which have no ids."""
@@ -37,6 +43,7 @@ class ListChannel(Publisher):
         flush_soon: Callable[[Publisher], None],
         retry_ms: int,
         read_soon: Callable[[Iterable[str]], None],
+        on_change: Callable[[ChangedSession], None],
     ) -> None:
         """Begin with an empty list; `open` reads it.
 
@@ -47,17 +54,21 @@ class ListChannel(Publisher):
             flush_soon: Sees to it that `flush` is called.
             retry_ms: Milliseconds after which a client comes back.
             read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
+            on_change: Does the same, as soon as one more change of a session may be told.
         """
         super().__init__("", _NOWHERE, counts, flush_soon)
         self.wanted = wanted
         self._backend = backend
         self._retry_ms = retry_ms
         self._read_soon = read_soon
+        self._on_change = on_change
         self._window = ListWindow(wanted)
         self._snapshot: FrameBatch | None = None
         self._opening: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
         self._reloads_again = False
+        self._may_miss_any = False
+        self._loading = asyncio.Lock()
         self._changed_meanwhile: dict[str, None] | None = None
 
     async def open(self) -> None:
@@ -73,8 +84,13 @@ class ListChannel(Publisher):
                 task.cancel()
         self._opening = self._reloading = None
 
+    def on_gap(self) -> None:
+        """Take note that changes of any session may have been missed."""
+        self._may_miss_any = True
+        self.reload_soon()
+
     def reload_soon(self) -> None:
-        """Read the list again, as changes of it may have been missed."""
+        """Read the list again, and some of the older sessions that were told."""
         self._reloads_again = True
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.get_running_loop().create_task(self._reload())
@@ -85,19 +101,31 @@ class ListChannel(Publisher):
             self._reloads_again = False
             try:
                 await self._load()
-            except ProblemError:
+            except Exception as error:
+                if not isinstance(error, ProblemError):
+                    logger.exception("a list could not be read")
                 self._reloads_again = True
             await asyncio.sleep(backoff.next_s())
 
     async def _load(self) -> None:
         """Read the list. What changes meanwhile is read once more: it may be older or newer than the list."""
-        self._changed_meanwhile = self._changed_meanwhile or {}
-        summaries = await self._backend.list_summaries(self.wanted, WINDOW + 1, None)
-        for event in self._window.reset(summaries):
+        async with self._loading:
+            may_miss_any, self._may_miss_any = self._may_miss_any, False
+            meanwhile = self._changed_meanwhile = {}
+            try:
+                summaries = await self._backend.list_summaries(self.wanted, WINDOW + 1, None)
+            except BaseException:
+                self._may_miss_any |= may_miss_any
+                raise
+            finally:
+                self._changed_meanwhile = None
+        news, self._snapshot = self._window.reset(summaries), None
+        for event in news.events:
             self._tell(event)
-        self._snapshot = None
-        self._read_soon((*self._changed_meanwhile, *self._window.older))
-        self._changed_meanwhile = None
+        for summary in news.changed:
+            self._on_change(ChangedSession(summary.session_id, summary.status))
+        older = self._window.older if may_miss_any else self._window.next_older(OLDER_AT_ONCE)
+        self._read_soon((*meanwhile, *older))
 
     def apply(self, session_id: str, summary: SessionSummary | None) -> None:
         """Take a session as it was read just now; `None` if there is none."""

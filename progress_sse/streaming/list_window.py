@@ -30,6 +30,18 @@ class ListEvent(NamedTuple):
     data: bytes
 
 
+class Reset(NamedTuple):
+    """What is new in a list that was read.
+
+    Attributes:
+        events: What tells which sessions have come and gone.
+        changed: Those that changed; they stay as they were told, for `apply` to tell.
+    """
+
+    events: Sequence[ListEvent]
+    changed: Sequence[SessionSummary]
+
+
 class ListWindow:
     """The newest sessions of a list, and which older ones were told.
 
@@ -48,11 +60,19 @@ class ListWindow:
         """Oldest first."""
         self._entries: dict[str, SessionSummary] = {}
         self._older: OrderedDict[str, None] = OrderedDict()
+        self._next_older = 0
 
     @property
     def older(self) -> Sequence[str]:
         """The sessions beyond the window that were told."""
         return tuple(self._older)
+
+    def next_older(self, most: int) -> Sequence[str]:
+        """Return some of the sessions beyond the window, the next ones each time."""
+        older = self.older
+        begin = self._next_older if self._next_older < len(older) else 0
+        self._next_older = begin + most
+        return older[begin : begin + most]
 
     def encode(self) -> bytes:
         """Return the data of a `list` event."""
@@ -67,15 +87,21 @@ class ListWindow:
         self._put(summary)
         return _session_event(summary)
 
-    def reset(self, summaries: Sequence[SessionSummary]) -> list[ListEvent]:
-        """Take the newest sessions as they were read, one more than the window has, and return what tells the news."""
+    def reset(self, summaries: Sequence[SessionSummary]) -> Reset:
+        """Take the newest sessions as they were read, one more than the window has."""
         former, self._newest, self._entries = self._entries, [], {}
         self.has_more, self.is_short = len(summaries) > WINDOW, False
+        changed, events = [], []
         for each in summaries[:WINDOW]:
-            self._older.pop(each.session_id, None)
-            self._insert(each)
-        events = [_session_event(each) for each in reversed(self._newest) if former.get(each.session_id) != each]
-        return events + [_gone_event(each) for each in self._gone(former)]
+            was = former.get(each.session_id)
+            if was is not None and was.order == each.order:
+                self._insert(was)
+                changed += [each] if was != each else []
+            else:
+                self._older.pop(each.session_id, None)
+                self._insert(each)
+                events.append(_session_event(each))
+        return Reset(events + [_gone_event(each) for each in self._gone(former)], changed)
 
     def _gone(self, former: dict[str, SessionSummary]) -> list[str]:
         gone = [session_id for session_id, each in former.items() if session_id not in self._entries]

@@ -95,7 +95,7 @@ class Lists:
         channel = self._channels.get(wanted)
         if channel is None:
             channel = self._channels[wanted] = ListChannel(
-                wanted, self._backend, self._counts, self._flush_soon, self._retry_ms, self._read_soon
+                wanted, self._backend, self._counts, self._flush_soon, self._retry_ms, self._read_soon, self._on_change
             )
             self._by_prefix[wanted.prefix][channel] = None
             self._lengths[len(wanted.prefix)] += 1
@@ -138,7 +138,7 @@ class Lists:
     def _on_change(self, change: ChangedSession | None) -> None:
         if change is None:
             for channel in self._channels.values():
-                channel.reload_soon()
+                channel.on_gap()
         elif any(self._channels_of(change.session_id)):
             self._due.add(change, _now())
             self._is_woken.set()

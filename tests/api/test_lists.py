@@ -100,7 +100,7 @@ RIGHTS = [
 ]
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 @pytest.mark.protocol("P-25.2")
 @pytest.mark.parametrize(("claims", "prefix", "is_allowed"), RIGHTS)
 async def test_a_token_lists_what_its_prefixes_cover(

@@ -14,7 +14,7 @@ from tests.live.list_check import ListCheck
 pytestmark = [serve_only, pytest.mark.full]
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 @pytest.mark.protocol("P-25.14")
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 async def test_a_list_stream_ends_in_what_the_list_says(serve: Serve, store: str) -> None:
@@ -22,7 +22,7 @@ async def test_a_list_stream_ends_in_what_the_list_says(serve: Serve, store: str
     await ListCheck([serve(store=store)]).run(800)
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 async def test_a_list_stream_survives_kills(serve: Serve) -> None:
     """The server is killed again and again, and its file has what it had, in every index."""
     server = serve(store="sqlite")

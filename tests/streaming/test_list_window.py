@@ -43,7 +43,10 @@ class Reader:
 
     def reset(self) -> None:
         """Read the list."""
-        self.take(self.window.reset(self.listed[: WINDOW + 1]))
+        news = self.window.reset(self.listed[: WINDOW + 1])
+        self.take(news.events)
+        for each in news.changed:
+            self.change(each.session_id, each)
 
     def take(self, events: Iterable[ListEvent]) -> None:
         for event in events:
@@ -109,6 +112,25 @@ def test_a_gap_in_the_window_is_filled_from_the_list() -> None:
     reader.reset()
     assert not reader.window.is_short
     reader.check()
+
+
+def test_a_change_that_a_reset_finds_is_told_by_the_next_look() -> None:
+    """So that no session is told too often; until then new readers get it as the others have it."""
+    reader = Reader([summary("a"), summary("ab")])
+    news = reader.window.reset([summary("ab"), summary("a", version=1)])
+    assert news == ([], [summary("a", version=1)])
+    assert b'"version": 1' not in reader.window.encode()
+    assert reader.change("a", summary("a", version=1)) == ["session"]
+    assert reader.window.reset([summary("ab"), summary("a", version=1)]) == ([], [])
+
+
+def test_older_sessions_are_looked_at_in_turn() -> None:
+    """Some each time, and then again from the first."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))
+    for number in range(5):
+        reader.change(f"a{number:03}", summary(f"a{number:03}", number, version=1))
+    looked = [reader.window.next_older(2) for _ in range(4)]
+    assert looked == [("a000", "a001"), ("a002", "a003"), ("a004",), ("a000", "a001")]
 
 
 def test_older_sessions_are_forgotten_at_last() -> None:

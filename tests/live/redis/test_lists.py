@@ -19,13 +19,13 @@ from tests.live.redis.servers import Join
 pytestmark = [serve_only, pytest.mark.full]
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 async def test_a_list_stream_ends_in_what_the_list_says(pair: list[Server]) -> None:
     """Readers move between two servers that both take changes."""
     await ListCheck(pair).run(800)
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 async def test_a_list_stream_survives_a_redis_and_a_server_that_are_killed(run_redis: RunRedis, join: Join) -> None:
     """Redis keeps what it acknowledges; a server may die between its commit and what it does to the index."""
     redis = run_redis("always")
@@ -45,7 +45,7 @@ async def test_a_list_stream_survives_a_redis_and_a_server_that_are_killed(run_r
     assert times >= 2
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 async def test_a_list_stream_ends_in_what_a_cluster_lists(
     join: Join, kind: Kind, redis_clusters: Callable[[Kind], RedisCluster]
 ) -> None:

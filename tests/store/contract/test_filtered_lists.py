@@ -66,7 +66,7 @@ async def test_sessions_are_found_by_their_labels(backend: Backend) -> None:
     assert await ids(backend, wanted("s3", customer="acme")) == ["s3"]
 
 
-@pytest.mark.guarantee("P")
+@pytest.mark.guarantee("O")
 async def test_a_list_follows_what_becomes_of_a_session(backend: Backend) -> None:
     """It is labelled anew, moves on, is replaced, removed, and created again."""
     record = await apply(backend, labelled(created("s"), {"a": "1", "b": "2"}))

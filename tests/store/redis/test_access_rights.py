@@ -17,6 +17,7 @@ from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.contract.test_filtered_lists import labelled, wanted
 from tests.store.learning import PROFILE, teach
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
@@ -59,6 +60,14 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
         assert len(await backend.list_summaries(ALL_SESSIONS, 9, None)) == 1
+        for each in (wanted("s"), wanted(status="running"), wanted(a="1")):
+            assert len(await backend.list_summaries(each, 9, None)) == (0 if each.labels else 1)
+        await backend.commit(labelled(moved(record, 1), {"a": "1"}))
+        heard: list[object] = []
+        await other.listen_to_all(heard.append)
+        record = await apply(backend, labelled(moved(after(labelled(moved(record, 1), {"a": "1"})), 1), {}))
+        await eventually(lambda: bool(heard), DEADLINE_S)
+        other.unlisten_to_all(heard.append)
         assert await backend.expire("3", lambda _summary: True) == 1
         assert await backend.find_idempotency_key("s", "m") == key("m")
         await apply(backend, created("t", keys=[key("k")]))

@@ -23,7 +23,8 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
-from tests.store.changes import created
+from tests.store.changes import created, moved
+from tests.store.contract.test_filtered_lists import ids, labelled, wanted
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import assert_refused, execute, make_store, opened, sqlite_rows
 
@@ -104,6 +105,21 @@ class TestUpgrade:
         assert sqlite_rows(path, "SELECT * FROM steps") == rows
         async with opened(path) as backend:
             assert await backend.history("nightly") == {Cell(1, "Load", 2): 1}
+
+    async def test_sessions_of_a_later_format_are_found_by_their_labels(self, path: Path) -> None:
+        """Format 5 has no index: the sessions are entered into it when the file is opened."""
+        async with opened(path) as backend:
+            for number in range(3):
+                await backend.commit(labelled(created(f"s{number}"), {"kind": str(number % 2), "all": ""}))
+        execute(path, *WITHOUT_INDEX, "PRAGMA user_version = 5")
+        async with opened(path) as backend:
+            assert await ids(backend, wanted(kind="0")) == ["s2", "s0"]
+            assert await ids(backend, wanted("s1", "pending", all="")) == ["s1"]
+            record = await backend.load("s2")
+            assert record is not None
+            await backend.commit(labelled(moved(record, 1), {"kind": "1"}))
+            assert await ids(backend, wanted(kind="1")) == ["s2", "s1"]
+            assert await ids(backend, wanted(status="running", kind="0")) == []
 
     @pytest.mark.processes
     async def test_upgrade_is_done_completely_or_not_at_all(self, former: Path, tmp_path: Path) -> None:
