@@ -97,6 +97,19 @@ async def test_the_page_knows_whether_its_visitors_develop_jobs(
         assert f'<meta name="progress-dev" content="{content}">' in (await client.get("/s/x")).text
 
 
+async def test_the_state_of_a_session_is_loaded_with_its_page(connect: Connect) -> None:
+    """By the address that its script asks for; not where the page may still have to get a token."""
+    app = create_app(load_settings(store="memory://"))
+    transport = httpx.ASGITransport(app, root_path="/jobs")
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jobs") as client:
+        link = (await client.get("/s/a%20b!'(*)%C3%A9")).headers["Link"]
+        assert link == "</jobs/api/progress/a%20b!'(*)%C3%A9>; rel=preload; as=fetch; crossorigin"
+    async with connect() as client:
+        assert "Link" not in (await client.get("/")).headers
+    async with connect(**CLOSED) as client:
+        assert "Link" not in (await client.get("/s/x")).headers
+
+
 async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
     """The server would not accept one."""
     transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))

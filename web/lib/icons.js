@@ -30,6 +30,7 @@ const DRAWINGS = {
   cancelled: { solid: DISC, lines: "M5.25 8h5.5", isInverse: true },
   lost: { lines: `${RING}M6.5 6.4a1.6 1.6 0 1 1 2.3 1.4c-.5.3-.8.6-.8 1.2M8 11v.01` },
   stalled: { lines: `${TRIANGLE}M8 6.5v3M8 11.4v.01` },
+  denied: { lines: "M3.5 7.25h9v6.25h-9zM5.5 7.25V5a2.5 2.5 0 0 1 5 0v2.25" },
   deleted: { lines: "M3 4.5h10M6.5 4.5V2.75h3V4.5M4.25 4.5l.6 8.75h6.3l.6-8.75M6.75 7.25v3.5M9.25 7.25v3.5" },
   again: { lines: "M13 8a5 5 0 1 1-1.6-3.7M11.75 1.75v2.75H9" },
   alive: { lines: "M1.5 8.5h3L6.5 4l3 8 2-3.5h3" },

@@ -24,17 +24,21 @@ export class SessionHeadline {
   }
 
   /** @param {import("./headline.js").Sentence} sentence @param {SessionState} state */
-  show(sentence, { data, isDeleted }) {
-    this.say(sentence);
-    const name = iconOf(data.status, { conclusion: conclusionOf(data), isStalled: hasStalledStep(data), isDeleted });
-    // A drawing that moves must stay the same element.
-    if (name !== this.#shown) this.#icon.replaceChildren(icon(name));
-    this.#shown = name;
+  show({ key, values }, { data, isDeleted }) {
+    fill(this.#text, nodesOf(this.#language, key, values));
+    this.#draw(iconOf(data.status, { conclusion: conclusionOf(data), isStalled: hasStalledStep(data), isDeleted }));
   }
 
-  /** @param {import("./headline.js").Sentence} sentence */
-  say({ key, values }) {
-    fill(this.#text, nodesOf(this.#language, key, values));
+  /** Says that this reader may not see the session. */
+  deny() {
+    fill(this.#text, nodesOf(this.#language, "denied"));
+    this.#draw("denied");
+  }
+
+  /** A drawing that moves must stay the same element. @param {import("./icons.js").IconName} name */
+  #draw(name) {
+    if (name !== this.#shown) this.#icon.replaceChildren(icon(name));
+    this.#shown = name;
   }
 
   focus() {

@@ -29,6 +29,7 @@ import { timeWords } from "./time-words.js";
  * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
  * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
  * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
+ * @property {boolean} [isPreloaded] The browser has loaded the state with the page. Default: false.
  * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
@@ -129,6 +130,8 @@ export class SessionView {
     const ticker = setInterval(() => this.#tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticker));
     void tracker.start();
+    // Without a stream the tracker polls by itself. With one, the state that is here already comes a round trip sooner.
+    if (this.#options.isPreloaded && "EventSource" in globalThis) void tracker.poll();
   }
 
   /** Leaves only the element behind. */
@@ -193,7 +196,7 @@ export class SessionView {
     if (state === "denied" && this.data?.status === "completed") return;
     this.#head.badge.update(state, tracker.interval);
     if (state === "connecting" || state === "reconnecting") this.#isCatchingUp = true;
-    if (state === "denied" && !this.#sessionState) this.#card.headline.say({ key: "denied", values: {} });
+    if (state === "denied" && !this.#sessionState) this.#card.headline.deny();
     if (state === "finished") this.#nextRun.start();
     if (state === "live" || state === "polling") this.#controls.onConnected();
     this.#options.onstatechange?.(state);

@@ -165,7 +165,6 @@ export class StepItem {
 
   /** Shows the step, and no fold. */
   unfold() {
-    this.element.hidden = false;
     this.element.removeAttribute("data-folded");
     if (this.#fold) this.#fold.element.hidden = true;
   }

@@ -66,24 +66,29 @@ export class StepList {
   // The folds
 
   #showFolds() {
-    const focused = this.#items.findIndex(({ element }) => focusedIn(element));
-    for (const item of this.#items) item.unfold();
-    for (const fold of this.#folds) this.#showFold(fold);
+    const focused = focusedIn(this.#list);
+    for (const [index, item] of this.#items.entries()) this.#showFold(index, item);
     this.#head.setOpen(this.#folds.length, this.#isOpen);
-    if (focused >= 0) this.#keepFocus(focused);
+    if (focused) this.#keepFocus(focused);
   }
 
-  /** @param {Fold} fold */
-  #showFold(fold) {
-    const isOpen = this.#open.has(fold.key);
-    const items = this.#items.slice(fold.first, fold.last + 1);
-    for (const item of items.slice(1)) item.element.hidden = !isOpen;
-    items[0]?.fold(fold, isOpen, () => this.#toggle(fold.first));
+  /** @param {number} index */
+  #foldAt(index) {
+    return this.#folds.find(({ first, last }) => first <= index && index <= last);
+  }
+
+  /** Nothing that stays is hidden in between: it would lose the focus. @param {number} index @param {StepItem} item */
+  #showFold(index, item) {
+    const fold = this.#foldAt(index);
+    const isOpen = !fold || this.#open.has(fold.key);
+    item.element.hidden = !isOpen && index !== fold.first;
+    if (fold?.first === index) item.fold(fold, isOpen, () => this.#toggle(index));
+    else item.unfold();
   }
 
   /** @param {number} first Of the fold. */
   #toggle(first) {
-    const key = this.#folds.find((fold) => fold.first === first)?.key ?? "";
+    const key = this.#foldAt(first)?.key ?? "";
     if (!this.#open.delete(key)) this.#open.add(key);
     this.#showFolds();
   }
@@ -98,10 +103,12 @@ export class StepList {
     this.#showFolds();
   }
 
-  /** A step that is folded while it has the focus leaves it to its line. @param {number} index */
-  #keepFocus(index) {
-    const fold = this.#folds.find(({ first, last }) => first <= index && index <= last);
-    const item = this.#items[index];
-    if (item && fold && !this.#open.has(fold.key) && !focusedIn(item.element)) this.#items[fold.first]?.focusFold();
+  /** What is folded while it has the focus leaves it to the line that stands for it. @param {Element} focused */
+  #keepFocus(focused) {
+    const index = this.#items.findIndex(({ element }) => element.contains(focused));
+    const fold = this.#foldAt(index);
+    if (!fold || this.#open.has(fold.key)) return;
+    const first = this.#items[fold.first];
+    if (focused !== first?.element && !focused.matches(".fold")) first?.focusFold();
   }
 }

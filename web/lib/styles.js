@@ -1269,6 +1269,9 @@ p.headline {
   .timeline-chart line {
     stroke: GrayText;
   }
+  .icon-inverse {
+    stroke: Canvas;
+  }
 }
 
 /* styles/index.css */

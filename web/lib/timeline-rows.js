@@ -37,10 +37,15 @@ export class TimelineRows {
 
   /** Rows are found under the pointer also between the bars. @param {HTMLElement} body Of the names and the chart. */
   watch(body) {
-    body.addEventListener("pointermove", ({ clientY }) => {
-      this.#point(Math.floor((clientY - this.names.getBoundingClientRect().top) / ROW_PX));
+    for (const type of /** @type {const} */ (["pointermove", "pointerdown"])) {
+      body.addEventListener(type, ({ clientY }) => {
+        this.#point(Math.floor((clientY - this.names.getBoundingClientRect().top) / ROW_PX));
+      });
+    }
+    // A finger leaves whatever it has touched, and its owner reads then.
+    body.addEventListener("pointerleave", ({ pointerType }) => {
+      if (pointerType !== "touch") this.#point(-1);
     });
-    body.addEventListener("pointerleave", () => this.#point(-1));
   }
 
   /** @param {Span[]} spans @param {(span: Span) => string} details What a screen reader reads behind the name. */

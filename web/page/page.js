@@ -48,7 +48,7 @@ function viewOf(id) {
     timeline: ids.length === 1,
     isCompact: ids.length > 1,
     hasSigns: true,
-    ...(ids.length === 1 && { tools }),
+    ...(ids.length === 1 && { tools, isPreloaded: true }),
     announce: (text) => announcer.say(text, id),
     onchange({ data }) {
       refresh();

@@ -8,6 +8,7 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -48,13 +49,24 @@ FILE_HEADERS: Final = {
     "Vary": "Accept-Encoding",
 }
 
+UNQUOTED: Final = "!'()*"
+"""What JavaScript's `encodeURIComponent` leaves as it is, and `quote` would not."""
+
 GZIP: Final = {"content-encoding": "gzip"}
 
 
 async def session_page(service: ProgressService, request: Request) -> Response:
-    """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid."""
-    session_id_of(request)
-    return await _page(service, request)
+    """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid.
+
+    Browsers load the session's state beside the page's script, which asks for it first. Where a token is needed, the
+    page may still have to get one.
+    """
+    session_id = session_id_of(request)
+    response = await _page(service, request)
+    if not _needs_token_to_read(service):
+        state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + quote(session_id, safe=UNQUOTED)
+        response.headers["Link"] = f"<{state}>; rel=preload; as=fetch; crossorigin"
+    return response
 
 
 async def home_page(service: ProgressService, request: Request) -> Response:
@@ -70,8 +82,7 @@ async def home_page(service: ProgressService, request: Request) -> Response:
 
 
 async def _page(service: ProgressService, request: Request) -> Response:
-    authorizer = service.authorizer
-    read = "token" if authorizer.takes_tokens and not authorizer.is_open_to("read") else "open"
+    read = "token" if _needs_token_to_read(service) else "open"
     return await _html("page.html", request, service, read=read)
 
 
@@ -87,6 +98,10 @@ async def _html(name: str, request: Request, service: ProgressService, **facts: 
         before, _, after = html.partition(meta)
         html = before + meta + escape(content, quote=True) + after[after.index('"') :]
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
+
+
+def _needs_token_to_read(service: ProgressService) -> bool:
+    return service.authorizer.takes_tokens and not service.authorizer.is_open_to("read")
 
 
 class BrowserFiles(StaticFiles):
