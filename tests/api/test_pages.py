@@ -163,6 +163,17 @@ async def test_the_home_page_knows_what_a_function_decides(decision: bool | None
     assert '<meta name="progress-tokens" content="none">' in html
 
 
+async def test_the_home_page_counts_as_a_read(connect: Connect) -> None:
+    """It says whether a token is valid, and so must not let a caller try any number of them."""
+    async with connect(read_rate="2/hour", **CLOSED) as client:
+        statuses = [
+            (await client.get("/", headers={"cookie": f"progress_sse={token}"})).status_code
+            for token in ("a", "b", "c")
+        ]
+        assert statuses == [200, 200, 429]
+        assert (await client.get("/s/x")).status_code == 200
+
+
 async def test_the_home_page_gives_way_to_named_sessions(client: httpx.AsyncClient) -> None:
     """A query without a name is none."""
     for query, page in (
