@@ -50,7 +50,7 @@ export class JobList {
   }
 
   start() {
-    element("home-title").append(this.#list.badge.element);
+    element("count").after(this.#list.badge.element);
     element("list").append(this.#list.element);
     this.#showTools();
     this.#list.start();
