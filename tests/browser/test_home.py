@@ -173,3 +173,11 @@ async def test_nothing_overflows_sideways(
     size = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     scroll, client = await shown.evaluate(size)
     assert scroll <= client
+    cut_off = await shown.evaluate(
+        """() => {
+            const { right } = document.querySelector(".list-table").getBoundingClientRect();
+            const parts = [...document.querySelectorAll(".list-row :is(td, th, a, button, span, p)")];
+            return parts.filter((part) => part.getBoundingClientRect().right > right).map((part) => part.className);
+        }"""
+    )
+    assert cut_off == []

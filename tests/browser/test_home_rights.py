@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.browser.home_page import names_of
 from tests.browser.page_driver import PageDriver
@@ -56,6 +57,7 @@ async def test_a_visitor_sees_the_sessions_of_the_own_prefix(
     await shown.page.goto(f"{server.url}/?prefix=bob-")
     await expect(shown.page.get_by_text("You are not allowed to list these jobs")).to_be_visible()
     await expect(shown.page.locator("#open-id")).to_be_visible()
+    assert await axe_violations(shown) == []
     await expect(names_of(shown)).to_have_count(0)
     await shown.page.get_by_role("button", name="Show all").click()
     await expect(names_of(shown)).to_have_text(["alice-2", "alice-1"])
@@ -102,6 +104,7 @@ async def test_a_visitor_without_the_right_opens_sessions_by_their_ids(serve: Se
     assert shown.page.url == page_of(server, "night ly")
     await shown.page.goto(server.url)
     await expect(shown.page.locator("#recent a")).to_have_text(["night ly"])
+    assert await axe_violations(shown) == []
     await enter(shown, PUBLISH_TOKEN)
     await expect(names_of(shown)).to_have_text(["night ly"])
     await expect(shown.page.locator("#recent")).to_be_hidden()
