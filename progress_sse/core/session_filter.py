@@ -54,10 +54,9 @@ def parse_labels(texts: list[str]) -> frozenset[Label]:
     Raises:
         InvalidRequestError: One has another form, or is no label that a session may have; or they are too many.
     """
-    labels = frozenset(_parse_label(text) for text in texts)
-    if len(labels) > MAX_LABELS:
+    if len(texts) > MAX_LABELS:
         raise InvalidRequestError(f"label may be given {MAX_LABELS} times: a session has no more.")
-    return labels
+    return frozenset(_parse_label(text) for text in texts)
 
 
 def _parse_label(text: str) -> Label:

@@ -29,9 +29,9 @@ class DueChanges:
     def __init__(self) -> None:
         """Begin with nothing to tell."""
         self._at_once: dict[str, None] = {}
-        self._later: set[str] = set()
+        self._later: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
-        """A heap of when those of `_later` are due; the ones that were told in between are passed over."""
+        """A heap of what is in `_later`, and of what has been there: that is passed over."""
         self._told: OrderedDict[str, _Told] = OrderedDict()
 
     def add(self, change: ChangedSession, now: float) -> None:
@@ -43,20 +43,20 @@ class DueChanges:
         if told is None or is_end:
             self.add_now([session_id])
         elif session_id not in self._at_once and session_id not in self._later:
-            self._later.add(session_id)
-            heapq.heappush(self._due, (told.at + INTERVAL_S, session_id))
+            due_at = self._later[session_id] = told.at + INTERVAL_S
+            heapq.heappush(self._due, (due_at, session_id))
 
     def add_now(self, session_ids: Iterable[str]) -> None:
         """Have sessions told at once, as something of them may have been missed."""
         for session_id in session_ids:
-            self._later.discard(session_id)
+            self._later.pop(session_id, None)
             self._at_once[session_id] = None
 
     def take(self, now: float, most: int) -> Sequence[str]:
         """Return sessions that are due, and forget that they are."""
         while self._due and self._due[0][0] <= now:
-            _, session_id = heapq.heappop(self._due)
-            if session_id in self._later:
+            due_at, session_id = heapq.heappop(self._due)
+            if self._later.get(session_id) == due_at:
                 self.add_now([session_id])
         taken = list(islice(self._at_once, most))
         for session_id in taken:
@@ -70,6 +70,8 @@ class DueChanges:
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until the next session is due; `None` if there is none."""
+        while self._due and self._later.get(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
         if self._at_once:
             return 0.0
         return max(0.0, self._due[0][0] - now) if self._due else None

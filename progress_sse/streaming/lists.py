@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -17,7 +18,7 @@ from progress_sse._internal.cancel_tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import ChangedSession
+from progress_sse.store.types import ChangedSession, ChangesListener
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.due_changes import DueChanges
 from progress_sse.streaming.list_channel import ListChannel
@@ -56,6 +57,7 @@ class Lists:
         """How many lists have a prefix of each length: there are few lengths, and there may be many prefixes."""
         self._due = DueChanges()
         self._is_woken = asyncio.Event()
+        self._listener: ChangesListener = self._on_change
         self._listening: asyncio.Task[None] | None = None
         self._running: list[asyncio.Task[None]] = []
 
@@ -122,7 +124,9 @@ class Lists:
     async def _listen(self) -> None:
         """Hear of all changes from now on. Concurrent calls wait for the same attempt."""
         if self._listening is None or has_failed(self._listening):
-            self._listening = asyncio.get_running_loop().create_task(self._backend.listen_to_all(self._on_change))
+            # Another one each time: what is left of an attempt that was given up must not undo the next one.
+            self._listener = partial(self._on_change)
+            self._listening = asyncio.get_running_loop().create_task(self._backend.listen_to_all(self._listener))
         await asyncio.shield(self._listening)
         if not self._running:
             runs = [self._run()] + ([self._check_in_turn()] if self._backend.forgets_silently else [])
@@ -133,7 +137,7 @@ class Lists:
             if task is not None:
                 task.cancel()
         self._listening, self._running, self._due, self._is_woken = None, [], DueChanges(), asyncio.Event()
-        self._backend.unlisten_to_all(self._on_change)
+        self._backend.unlisten_to_all(self._listener)
 
     def _on_change(self, change: ChangedSession | None) -> None:
         if change is None:

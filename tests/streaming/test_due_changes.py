@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,21 @@ def test_an_end_is_told_at_once() -> None:
         due.add(ChangedSession("s", status), 0.03)
         assert told(due, 0.03, status) == []
         assert told(due, 0.02 + INTERVAL_S, status) == ["s"]
+
+
+def test_a_change_after_an_end_waits_its_full_time() -> None:
+    """Even if another one was waiting when the end came."""
+    due = DueChanges()
+    due.add(RUNNING, 0)
+    told(due, 0)
+    due.add(RUNNING, 0.1)
+    due.add(ChangedSession("s", "error"), 0.15)
+    assert told(due, 0.15, "error") == ["s"]
+    due.add(RUNNING, 0.2)
+    assert told(due, INTERVAL_S) == []
+    assert due.wait_s(INTERVAL_S) == pytest.approx(0.15)
+    assert told(due, 0.15 + INTERVAL_S) == ["s"]
+    assert due.wait_s(0.15 + INTERVAL_S) is None
 
 
 def test_no_more_are_taken_than_wanted() -> None:

@@ -6,10 +6,13 @@ from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.openapi.references import Json, ref
-from progress_sse.core.details import MAX_LABELS
+from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MAX_LABELS
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.wire.prefer import MAX_WAIT_S
+
+LABEL_PATTERN: Final = f"^[^\\u0000:]{{1,{MAX_LABEL_CHARS}}}:[^\\u0000]{{0,{MAX_LABEL_VALUE_CHARS}}}$"
+"""Labels as queries have them, but for surrogates, which cannot occur in UTF-8."""
 
 HEADERS: Final[Json] = {
     **{
@@ -58,13 +61,17 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "SessionIdsUnlessList": session_ids
         | {"description": "A session; given once for each. Or `prefix`, `label` or `status` in its place, for a list."},
         "Prefix": _parameter(
-            "query", "prefix", "Only sessions whose id begins with it.", text | {"maxLength": 128}, "nightly-"
+            "query",
+            "prefix",
+            "Only sessions whose id begins with it.",
+            {"anyOf": [session_id, {"enum": ["", ".", ".."]}]},
+            "nightly-",
         ),
         "Labels": _parameter(
             "query",
             "label",
             "Only sessions with this label, as `key:value`; given several times, all must hold.",
-            {"type": "array", "items": {"type": "string", "pattern": "^[^:]{1,64}:"}, "maxItems": MAX_LABELS},
+            {"type": "array", "items": {"type": "string", "pattern": LABEL_PATTERN}, "maxItems": MAX_LABELS},
             ["customer:acme"],
         ),
         "IdempotencyKey": _parameter(
