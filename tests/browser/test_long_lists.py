@@ -57,6 +57,19 @@ async def test_sixty_steps_fit_on_a_phone(server: Server, open_page: OpenPage, s
     assert len(await names_shown(shown)) == 4
 
 
+async def test_all_steps_are_on_paper(server: Server, open_page: OpenPage, sid: str) -> None:
+    """Also those that are folded on the screen, with their signs and durations, and without what acts."""
+    shown = (await StubbedSession.open(long_list(sid, "d" * 22 + "r" + "w" * 37), server, open_page)).shown
+    await expect(fold(shown, "22 steps done")).to_be_visible()
+    await shown.page.emulate_media(media="print")
+    assert len(await shown.page.locator(".steps > li").evaluate_all(SHOWN)) == 60
+    for number in (1, 22, 60):
+        for part in (".icon", ".name"):
+            await expect(shown.step(number).locator(part)).to_be_visible()
+    for part in ("fold", "steps-head", "tools"):
+        await expect(shown.part(part).first).to_be_hidden()
+
+
 async def test_a_list_folds_as_it_moves(server: Server, open_page: OpenPage, sid: str) -> None:
     """An open fold stays open while it grows; what has failed is never folded; the focus goes to the line."""
     stubbed = await StubbedSession.open(long_list(sid, "dddr" + "w" * 9), server, open_page)
@@ -109,6 +122,24 @@ async def test_the_element_folds_too(server: Server, open_page: OpenPage, sid: s
     assert "🔄" not in await shown.part("steps").inner_text()
     await shown.page.get_by_role("button", name="Jump to running").click()
     await expect(shown.page.locator(".steps > li").nth(12)).to_be_focused()
+
+
+async def test_of_many_failures_the_first_are_reported(server: Server, open_page: OpenPage, sid: str) -> None:
+    """A button shows the others, and the copy has them all."""
+    steps = [step(number, "error", error=f"no. {number}") for number in range(1, 31)]
+    state = session(sid, "error", steps)
+    clipboard = ["clipboard-read", "clipboard-write"]
+    shown = (await StubbedSession.open(state, server, open_page, viewport=PHONE, permissions=clipboard)).shown
+    errors = shown.page.locator(".error-text:visible")
+    await expect(errors).to_have_text(["no. 1", "no. 2", "no. 3"])
+    await shown.page.get_by_role("button", name="Show all 30").click()
+    await expect(errors).to_have_count(30)
+    await expect(shown.page.get_by_role("alert")).not_to_contain_text("no. 4")
+    await shown.page.locator(".failure").get_by_role("button", name="Show fewer").click()
+    await expect(errors).to_have_count(3)
+    await shown.page.locator(".failure .copy").click()
+    await expect(shown.page.locator(".failure .copy")).to_have_text("Copied")
+    assert "no. 30" in await shown.evaluate("navigator.clipboard.readText()")
 
 
 async def test_a_long_message_is_cut(server: Server, open_page: OpenPage, sid: str) -> None:

@@ -44,12 +44,13 @@ async def test_the_next_run_is_followed(
         await shown.go(f"{server.url}/embedding", EMBEDDING.format(sid))
     await expect(shown.part("headline")).to_have_text(COMPLETED)
     await expect(shown.part("connection")).to_have_text("finished")
-    assert polls(shown, sid) == 0
-    for count, status in ((1, 200), (2, 304), (3, 304)):
+    loaded = int(where == "page")  # The page's state is loaded with it.
+    assert polls(shown, sid) == loaded
+    for count, statuses in ((1, {200, 304}), (2, {304}), (3, {304})):
         async with shown.page.expect_response(f"**/api/progress/{sid}") as response:
             await shown.page.clock.fast_forward(61_000)
-        assert (await response.value).status == status
-        assert polls(shown, sid) == count
+        assert (await response.value).status in statuses
+        assert polls(shown, sid) == loaded + count
     await expect(shown.part("connection")).to_have_text("finished")
 
     await worker.create(sid, total_steps=2, replace=True)
@@ -60,7 +61,7 @@ async def test_the_next_run_is_followed(
     await expect(shown.part("note")).to_be_hidden()
     await worker.complete(sid, 1)
     await expect(shown.part("percent")).to_have_text("50%")
-    assert polls(shown, sid) == 4
+    assert polls(shown, sid) == loaded + 4
     assert shown.errors == []
 
 
@@ -100,8 +101,9 @@ async def test_a_hidden_page_asks_when_it_is_seen_again(
     await expect(shown.connection).to_have_text("finished")
     await shown.evaluate(TO_HIDDEN, "hidden")
     await worker.delete(sid)
+    loaded = polls(shown, sid)
     await shown.page.clock.fast_forward(600_000)
-    assert polls(shown, sid) == 0
+    assert polls(shown, sid) == loaded
     await shown.evaluate(TO_HIDDEN, "visible")
     await expect(shown.headline).to_have_text("This job was deleted")
     await expect(shown.connection).to_have_text("live")

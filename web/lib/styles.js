@@ -277,6 +277,7 @@ summary {
 }
 .head-side {
   display: flex;
+  flex-wrap: wrap;
   align-items: center;
   gap: 0.5rem;
   min-height: 2rem;
@@ -647,6 +648,7 @@ p.headline {
   overflow-wrap: anywhere;
   white-space: pre-wrap;
 }
+.other-failures,
 .error-text + .failed-step {
   margin-top: 0.875rem;
 }
@@ -892,6 +894,22 @@ p.headline {
 }
 .steps > li:has(> .fold:not([hidden]))::before {
   display: none;
+}
+@media print {
+  .steps > li[hidden] {
+    display: flex !important;
+  }
+  [data-folded] > :not(.fold) {
+    display: block !important;
+  }
+  .steps-head,
+  .more,
+  .steps > li > .fold {
+    display: none !important;
+  }
+  .message[data-cut] {
+    display: block;
+  }
 }
 
 /* styles/parts.css */
