@@ -92,6 +92,7 @@ async def test_filters_are_in_the_address(server: Server, worker: Worker, open_p
     assert shown.errors == []
 
 
+@pytest.mark.full
 async def test_the_list_is_polled_where_no_stream_passes(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

@@ -63,6 +63,7 @@ async def test_a_visitor_sees_the_sessions_of_the_own_prefix(
     await expect(names_of(shown)).to_have_text(["alice-2", "alice-1"])
 
 
+@pytest.mark.full
 async def test_a_visitor_who_comes_from_another_site_sees_the_list(
     server: Server, worker: Worker, open_page: OpenPage
 ) -> None:
@@ -79,6 +80,7 @@ async def test_a_visitor_who_comes_from_another_site_sees_the_list(
     await expect(names_of(shown)).to_have_text(["dora-1"])
 
 
+@pytest.mark.full
 async def test_a_visitor_of_several_prefixes_chooses_one(server: Server, worker: Worker, open_page: OpenPage) -> None:
     """The first one comes first."""
     for name in ("cara-1", "team-1"):

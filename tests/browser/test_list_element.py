@@ -84,6 +84,7 @@ async def test_axe_finds_nothing_in_the_element(
     assert await axe_violations(shown) == []
 
 
+@pytest.mark.full
 async def test_element_lists_by_a_token(serve: Serve, open_page: OpenPage) -> None:
     """Without one, or beyond its prefix, it says that it may not."""
     server = serve(heartbeat_s=1, **CLOSED)
