@@ -291,10 +291,11 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
 
 
 @pytest.mark.full
-def test_bundler_takes_the_element(project: Path) -> None:
-    """It registers itself, with all its modules in the bundle; the package's other modules are for frameworks."""
-    made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
-    assert re.search(r"""registry\.define\(["']progress-steps["']""", made)
+def test_bundler_takes_the_elements(project: Path) -> None:
+    """They register themselves, with all their modules in the bundle; the package's others are for frameworks."""
+    made = bundle(project, 'import "progress-sse/progress-steps";import "progress-sse/progress-list";').read_text()
+    for name in ("progress-steps", "progress-list"):
+        assert re.search(rf"""registry\d*\.define\(["']{name}["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
     inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
     package = project / "node_modules" / "progress-sse"
