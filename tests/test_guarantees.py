@@ -52,6 +52,7 @@ CHOSEN = {"not full": {False}, "full": {True}, '"full or not full"': {False, Tru
 """The values of "is for the full run" that an expression of marks selects."""
 
 
+@pytest.mark.full
 def test_each_command_finds_its_tests() -> None:
     """No command is left without tests when a test is renamed or moved to the full run."""
     named: list[tuple[str, set[bool]]] = []

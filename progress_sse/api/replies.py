@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
 from progress_sse.story.drawing import drawn
+from progress_sse.story.usual_times import UsualTimes, with_usual
 from progress_sse.streaming.text_format import TEXT
 from progress_sse.wire import json_text, session_json
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT
@@ -70,10 +71,12 @@ def session_reply(
     return Reply(status, {"content-type": JSON, **cache_headers(record), **(headers or {})}, body)
 
 
-def text_reply(session_id: str, record: Record | None, now_s: float, headers: Mapping[str, str]) -> Reply:
-    """Return a session drawn in plain text, with its times in UTC."""
+def text_reply(
+    session_id: str, record: Record | None, now_s: float, headers: Mapping[str, str], usual: UsualTimes
+) -> Reply:
+    """Return a session drawn in plain text, with its times in UTC, and what its steps usually take."""
     body = record.body if record else session_json.encode_absent(session_id)
-    text = drawn(json.loads(body), now_s, "", UTC)
+    text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
     return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
 
 

@@ -12,6 +12,7 @@ from progress_sse.cli.observer import Connection
 from progress_sse.story.changes import changes
 from progress_sse.story.reminders import Said, reminders
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 
 
 class Display:
@@ -25,6 +26,9 @@ class Display:
 
     def set_clock(self, ahead_s: float) -> None:
         """Take in by how many seconds the server's clock is ahead."""
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Take in what the steps of the present run usually take."""
 
     def tick(self) -> None:
         """Take in that about a second has passed."""
@@ -85,6 +89,10 @@ class PlainDisplay(_LineDisplay):
     def set_clock(self, ahead_s: float) -> None:
         """Let silences follow the server's clock."""
         self._observation.set_clock(ahead_s)
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Let the words count on them from now on."""
+        self._observation.set_usual_times(usual)
 
     def tick(self) -> None:
         """Print that the worker is silent, and again when it has been so for twice as long; and what is late."""

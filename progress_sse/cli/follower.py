@@ -17,6 +17,7 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.observer import Connection, Observer
 from progress_sse.cli.responses import UnexpectedResponseError, check
+from progress_sse.cli.usual_times import UsualTimesRequest
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.client.http import Content, client_options
@@ -95,6 +96,7 @@ class Follower:
         self._stream_path = f"{self._path}/events"
         self._query: tuple[tuple[str, str], ...] = ()
         self._observer = observer
+        self._usual_times = UsualTimesRequest(client, session_id, observer.set_usual_times)
         self._connection: Connection | None = None
         self._state: SessionState | None = None
         self._position = ""
@@ -115,6 +117,7 @@ class Follower:
             return await self._over
         finally:
             self._await_event(None)
+            self._usual_times.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -288,6 +291,7 @@ class Follower:
     def _set_state(self, state: SessionState) -> None:
         if state != self._state:
             self._state = state
+            self._usual_times.update(state)
             self._observer.show(state)
         if is_over(state) and not self._over.done():
             self._over.set_result(state)

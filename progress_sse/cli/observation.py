@@ -6,6 +6,7 @@ from progress_sse.cli.observer import Connection
 from progress_sse.story.life_signs import LifeSign, life_sign
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes, with_usual
 
 
 class Observation:
@@ -16,6 +17,7 @@ class Observation:
         self.connection: Connection | None = None
         self._ahead_s = 0.0
         self._verified_s = 0.0
+        self._usual: UsualTimes = {}
 
     @property
     def now_s(self) -> float:
@@ -24,7 +26,7 @@ class Observation:
 
     def show(self, state: SessionState) -> ObservedSession:
         """Take in a new state of the session."""
-        self.session = observed(self.session, state, self.now_s, self._verified_s)
+        self.session = observed(self.session, with_usual(state, self._usual), self.now_s, self._verified_s)
         self._verified_s = self.now_s
         return self.session
 
@@ -32,6 +34,12 @@ class Observation:
         """Take in by how many seconds the server's clock is ahead; the state was current then."""
         self._ahead_s = ahead_s
         self._verified_s = self.now_s
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Take in what the steps of the present run usually take."""
+        self._usual = usual
+        if self.session is not None:
+            self.session = self.session._replace(state=with_usual(self.session.state, usual))
 
     @property
     def life_sign(self) -> LifeSign | None:

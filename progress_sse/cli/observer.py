@@ -3,6 +3,7 @@
 from typing import Literal, Protocol, TypeAlias
 
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 
 Connection: TypeAlias = Literal["live", "polling", "reconnecting"]
 """How updates arrive: by events, by polls, or not at all at present."""
@@ -19,6 +20,9 @@ class Observer(Protocol):
 
     def set_clock(self, ahead_s: float) -> None:
         """Take in by how many seconds the server's clock is ahead of this one."""
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Take in what the steps of the present run usually take."""
 
     def tick(self) -> None:
         """Take in that about a second has passed."""

@@ -26,6 +26,7 @@ from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import steps_done
 from progress_sse.story.time_left import time_left
+from progress_sse.story.usual_times import UsualTimes
 
 REFRESHES_PER_S: Final = 4
 
@@ -72,6 +73,10 @@ class Terminal(Display):
     def set_clock(self, ahead_s: float) -> None:
         """Let times follow the server's clock."""
         self._observation.set_clock(ahead_s)
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Draw them the next time."""
+        self._observation.set_usual_times(usual)
 
     def __enter__(self) -> Self:
         """Begin to draw."""

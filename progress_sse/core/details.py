@@ -81,13 +81,13 @@ class Timing(NamedTuple):
     Attributes:
         profile: The name under which its runs are learned from; `None`: they are not.
         floor: The percentage that its time must not fall below.
-        restarted: The numbers of the steps that were started more than once.
+        untaught: The numbers of the steps that teach nothing: started twice, or earlier than the server could say.
         has_taught: Whether it was completed once, and so taught what it took.
     """
 
     profile: str | None = None
     floor: int = 0
-    restarted: frozenset[int] = frozenset()
+    untaught: frozenset[int] = frozenset()
     has_taught: bool = False
 
 

@@ -128,7 +128,7 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
         for number, step in sorted(session.progress.steps.items())
         if step.status == "success"
         and step.conclusion != "skipped"
-        and number not in timing.restarted
+        and number not in timing.untaught
         and len(step.name) <= MAX_NAME_CHARS
     ]
     week, names = week_of(now), list(dict.fromkeys(step.name for step in taught))[:MAX_NAMES]

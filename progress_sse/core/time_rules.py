@@ -18,13 +18,16 @@ from progress_sse.core.details import FinishAt, Time, TimeBasis, Timing
 from progress_sse.core.distributions import Points, certain, left_after, longest, mixed, plus, quantile, total
 from progress_sse.core.history import Learned
 from progress_sse.core.model import Session, StepAdvance, StepProgress
-from progress_sse.core.step_rules import MILLISECOND, elapsed_ms, timestamp
+from progress_sse.core.step_rules import MILLISECOND, elapsed_ms, newest_time, timestamp
 
 MAX_LEFT_MS: Final = 100 * 365 * 86_400_000
 """The furthest end that is told: in a hundred years."""
 
 MOST_BEFORE_THE_END: Final = 99
 """The percentage that a session does not exceed before it is completed."""
+
+CUT_MS: Final = 500
+"""How much earlier a step began than the server could say, from which on it teaches nothing: its duration is cut."""
 
 _BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")
 """What a time rests on, the best first."""
@@ -64,7 +67,7 @@ def with_time(
     if timing is None:
         return after
     if before is not None and before.details.timing is not None:
-        timing = _moved_on(timing, before, after, about, command)
+        timing = _moved_on(timing, before, after, about, command, now)
     time = _time_of(after, timing, now, learned)
     if time is not None and time.percentage != timing.floor:
         timing = timing._replace(floor=time.percentage)
@@ -76,17 +79,29 @@ def with_time(
     return Session(after.progress._replace(details=details), after.definitions)
 
 
-def _moved_on(timing: Timing, before: Session, after: Session, about: int | None, command: Command) -> Timing:
+def _moved_on(
+    timing: Timing, before: Session, after: Session, about: int | None, command: Command, now: datetime
+) -> Timing:
     if after.progress.total_steps > before.progress.total_steps:
         timing = timing._replace(floor=0)
-    former = None if about is None else before.progress.steps.get(about)
-    if about is None or former is None:
+    if about is None or not isinstance(command, (Start, Skip)):
         return timing
-    if isinstance(command, Start):
+    former = before.progress.steps.get(about)
+    if former is not None and isinstance(command, Start):
         timing = timing._replace(floor=0)
-    if isinstance(command, (Start, Skip)) and former.conclusion != "skipped":
-        timing = timing._replace(restarted=timing.restarted | {about})
+    if _is_unfit_to_teach(before, former, command, now):
+        timing = timing._replace(untaught=timing.untaught | {about})
     return timing
+
+
+def _is_unfit_to_teach(before: Session, former: StepProgress | None, command: Start | Skip, now: datetime) -> bool:
+    """Return whether the step's duration is not that of one whole run of it: it began before, or was cut short."""
+    if former is not None and former.conclusion != "skipped":
+        return True
+    if not isinstance(command, Start) or not command.ago_ms:
+        return False
+    began = now - command.ago_ms * MILLISECOND
+    return datetime.fromisoformat(newest_time(before, former)) - began >= CUT_MS * MILLISECOND
 
 
 def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) -> Time | None:
@@ -100,7 +115,7 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
     rest = _rest_of(session, now, learned)
     if not rest.bases:  # It is open-ended, and may end now or have further steps.
         return former and former._replace(finish_at=None)
-    basis = next(each for each in _BASES if each in rest.bases)
+    basis = min(rest.bases, key=_BASES.index)
     running = [points for points in rest.running if points is not None]
     if len(running) < len(rest.running):
         return Time(timing.floor, None, basis, learned.runs)
@@ -134,7 +149,9 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
     """Return what is left of the steps that have not succeeded, of a session of which it is known."""
     steps = session.progress.steps
     declared_ms = spent_ms = 0
-    known, running, bases = list[Points](), list[Points | None](), set[TimeBasis]()
+    known: list[Points] = []
+    running: list[Points | None] = []
+    bases: set[TimeBasis] = set()
     for number, definition in enumerate(session.definitions, start=1):
         step = steps.get(number)
         if step is not None and step.status == "success":

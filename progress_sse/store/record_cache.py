@@ -15,7 +15,7 @@ _DEFINITION_BYTES: Final = 128
 _STEP_BYTES: Final = 512
 
 _CLAIM_CHARS: Final = 20
-_RESTART_CHARS: Final = 8
+_UNTAUGHT_CHARS: Final = 8
 
 _CHAR_BYTES: Final = 12
 """The most bytes that a character of such a text takes: four in the text, four in its UTF-8, which Python keeps beside
@@ -87,5 +87,5 @@ def estimated_bytes(record: Record) -> int:
     details = record.session.details
     if details is not NO_DETAILS:
         chars += MAX_DETAILS_BYTES + len(details.error or "") + _CLAIM_CHARS * len(details.claims)
-        chars += 0 if details.timing is None else _RESTART_CHARS * len(details.timing.restarted)
+        chars += 0 if details.timing is None else _UNTAUGHT_CHARS * len(details.timing.untaught)
     return _RECORD_BYTES + _DEFINITION_BYTES * len(definitions) + _STEP_BYTES * len(steps) + _CHAR_BYTES * chars

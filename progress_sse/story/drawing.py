@@ -13,7 +13,7 @@ from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import SPOKEN, counted, estimate, over_limit, spent, state_of, steps_done
+from progress_sse.story.step_words import SPOKEN, counted, expectation, over_limit, spent, state_of, steps_done
 from progress_sse.story.steps import Step
 from progress_sse.story.time_left import step_ends, time_left
 
@@ -72,7 +72,7 @@ def _step_line(step: Step, width: int, now_s: float) -> str:
     told = (
         word if word in SPOKEN else "",
         over_limit(step, now_s),
-        estimate(step),
+        expectation(step),
         counted(step),
         one_line(step.get("message", "")),
     )

@@ -36,7 +36,7 @@ def observed(
     before: ObservedSession | None, state: SessionState, now_s: float, verified_s: float | None = None
 ) -> ObservedSession:
     """Return the session after another state, where the one before was last known to be current at `verified_s`."""
-    if before is None or _is_another_run(before.state, state):
+    if before is None or is_another_run(before.state, state):
         return _first(before, state, now_s)
     retried, percentage = _retried_step(before.state, state), _percentage(state, now_s)
     former = shown_percentage(before, now_s)
@@ -80,7 +80,7 @@ def _reported_s(before: ObservedSession, state: SessionState, now_s: float, veri
     return min(now_s, max(verified_s, last_s)) if last_s > last_transition_s(before.state) else now_s
 
 
-def _is_another_run(before: SessionState, state: SessionState) -> bool:
+def is_another_run(before: SessionState, state: SessionState) -> bool:
     """Whether the session was replaced or deleted, has just been created, or has begun anew after its end."""
     started = [step for step in before["steps"] if started_at(step)]
     is_gone = any(started_at(_step(state, step["step"])) is None for step in started)

@@ -6,6 +6,7 @@ from progress_sse.story.parts import parts_done
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
 from progress_sse.story.times import clock, in_words
+from progress_sse.story.usual_times import usual_ms
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
 SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
@@ -38,10 +39,13 @@ def over_limit(step: Step, now_s: float) -> str:
     return f"over its limit of {clock(limit_ms)}" if is_over else ""
 
 
-def estimate(step: Step) -> str:
-    """Return how long a step that has not ended is declared to take; empty if that is not known."""
-    is_due = step["status"] in ("pending", "running") and step.get("estimated_ms", 0) >= 1000
-    return f"estimated {in_words(step['estimated_ms'] / 1000)}" if is_due else ""
+def expectation(step: Step) -> str:
+    """Return how long a step that has not ended usually takes, or is declared to; empty if that is not known."""
+    usual = usual_ms(step)
+    ms = step.get("estimated_ms", 0) if usual is None else usual
+    if step["status"] not in ("pending", "running") or ms < 1000:
+        return ""
+    return f"{'estimated' if usual is None else 'usually'} {in_words(ms / 1000)}"
 
 
 def counted(step: Step) -> str:

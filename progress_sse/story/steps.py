@@ -1,5 +1,6 @@
 """Facts about the steps of a session, and about the time that they took."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -37,6 +38,11 @@ def is_stalled(step: Step) -> bool:
 def elapsed_s(step: Step, now_s: float) -> float:
     """Return for how long a running step has run, by the server's time."""
     return max(0.0, now_s - seconds_of(step["started_at"]))
+
+
+def began_s(state: SessionState) -> float:
+    """Return when the first step was started; infinity if none was."""
+    return min(_times(state, "started_at"), default=math.inf)
 
 
 def took_s(state: SessionState) -> float:

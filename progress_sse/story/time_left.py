@@ -6,10 +6,22 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import is_stalled, pending_steps, running_steps, spent_s
+from progress_sse.story.steps import began_s, is_stalled, pending_steps, running_steps, spent_s
 from progress_sse.story.times import in_words, seconds_of, span
+from progress_sse.story.usual_times import expected_times
 
-LONGER: Final = "taking longer than usual"
+LONGER_THAN_USUAL: Final = "taking longer than usual"
+LONGER_THAN_EXPECTED: Final = "taking longer than expected"
+LATE: Final = frozenset({LONGER_THAN_USUAL, LONGER_THAN_EXPECTED})
+"""What is said past the end that nine of ten runs have, and past one that was only declared."""
+
+_MIN_GRACE_S: Final = 2
+_GRACE_PART: Final = 20
+"""By how much an end is exceeded before that is said: by one in so many parts of the whole, and these seconds at least.
+So the words do not change back with the next report."""
+
+_MAX_APART: Final = 0.2
+"""How far two durations are apart that are said as one, as a part of the shorter."""
 
 MOST_BEFORE_THE_END: Final = 99
 """The percentage of a bar that comes only with the end: more may follow the last step."""
@@ -44,8 +56,8 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
     if ends is None:
         return ""
     waiting = _waiting_s(state)
-    if ends.p90 - now_s < (waiting if running_steps(state) else 0):
-        return LONGER
+    if ends.p90 + _grace_s(state, ends) - now_s < (waiting if running_steps(state) else 0):
+        return LONGER_THAN_USUAL if state["time"]["basis"] == "history" else LONGER_THAN_EXPECTED
     # A step that takes too long does not shorten those that follow.
     p50, p90 = (max(each - now_s, waiting) for each in ends)
     if p90 >= _TOO_LONG_S:
@@ -53,10 +65,15 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
     return _duration(p50, p90) if p90 < _LONG_S else f"done about {_moments(p50, p90, now_s, zone)}"
 
 
+def _grace_s(state: SessionState, ends: _Ends) -> float:
+    return max(_MIN_GRACE_S, (ends.p90 - began_s(state)) / _GRACE_PART)
+
+
 def _duration(p50: float, p90: float) -> str:
     grain = 10 if p90 <= _MOST_SECONDS else _MINUTE_S
     low, high = _rounded(p50 / grain), math.ceil(p90 / grain)
-    if p50 == p90 or low == high or p90 < grain:
+    are_near = p90 <= (1 + _MAX_APART) * p50 or low in (high, _rounded(p90 / grain))
+    if are_near or p90 < grain:
         return f"{_roughly(p90)} left"
     longest = in_words(high * grain)
     if low == 0:
@@ -105,8 +122,9 @@ def step_ends(state: SessionState, now_s: float) -> list[float]:
         return []
     pending = pending_steps(state)
     done = accumulate(step["elapsed_ms"] / 1000 for step in state["steps"] if step["status"] == "success")
-    is_declared = state["time"]["basis"] != "history" and all("estimated_ms" in step for step in pending)
-    left = accumulate(step["estimated_ms"] / 1000 for step in reversed(pending)) if is_declared else ()
+    expected = expected_times(reversed(pending), state)
+    known = [each for each in expected if each is not None]
+    left = accumulate(each / 1000 for each in known) if len(known) == len(expected) else ()
     return [each / whole for each in done] + [1 - each / whole for each in left]
 
 
@@ -129,19 +147,16 @@ def _ends(state: SessionState) -> _Ends | None:
 
 
 def _waiting_s(state: SessionState) -> float:
-    """Return what the steps take that have not begun, as far as it was declared and nothing better is known."""
-    if state["time"]["basis"] == "history":
-        return 0
-    waiting_ms: int = sum(step.get("estimated_ms", 0) for step in pending_steps(state))
-    return waiting_ms / 1000
+    """Return what the steps take that have not begun, as far as it is known."""
+    return sum(ms or 0 for ms in expected_times(pending_steps(state), state)) / 1000
 
 
 def _successes(state: SessionState, unknown: int) -> int:
     """Return the percentage of the steps that have succeeded, by what each takes; or else `unknown`."""
     steps = state["steps"]
-    is_known = all(step["status"] == "success" or "estimated_ms" in step for step in steps)
-    if not is_known or state["time"]["basis"] == "history":
+    expected = expected_times((step for step in steps if step["status"] != "success"), state)
+    known = [each for each in expected if each is not None]
+    if len(known) < len(expected):
         return unknown
-    done = sum(step["elapsed_ms"] for step in steps if step["status"] == "success")
-    left = sum(step["estimated_ms"] for step in steps if step["status"] != "success")
+    done, left = sum(step["elapsed_ms"] for step in steps if step["status"] == "success"), sum(known)
     return math.floor(100 * done / (done + left)) if done + left > 0 else unknown

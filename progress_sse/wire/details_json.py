@@ -94,7 +94,7 @@ def encode_details(details: Details) -> bytes:
 
 
 def _stored_timing(timing: Timing) -> list[object]:
-    return [timing.profile, timing.floor, sorted(timing.restarted), timing.has_taught]
+    return [timing.profile, timing.floor, sorted(timing.untaught), timing.has_taught]
 
 
 def decode_details(data: bytes) -> Details:
@@ -125,5 +125,5 @@ def _load_time(finish_at: dict[str, str] | None, **fields: Any) -> Time:
     return Time(finish_at=None if finish_at is None else FinishAt(**finish_at), **fields)
 
 
-def _load_timing(profile: str | None, floor: int, restarted: list[int], has_taught: bool) -> Timing:
-    return Timing(profile, floor, frozenset(restarted), has_taught)
+def _load_timing(profile: str | None, floor: int, untaught: list[int], has_taught: bool) -> Timing:
+    return Timing(profile, floor, frozenset(untaught), has_taught)

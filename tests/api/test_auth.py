@@ -75,7 +75,11 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
     requests = [("GET", path) for path in READS]
     requests += [("POST", "/api/progress/a/update"), ("PUT", "/api/progress/a"), ("DELETE", "/api/progress/a")]
     requests += [("POST", "/api/progress/a/requests"), ("GET", "/api/requests?session_id=a")]
-    requests += [("GET", "/api/steps?profile=a"), ("DELETE", "/api/steps/a/learned")]
+    requests += [
+        ("GET", "/api/steps?profile=a"),
+        ("GET", "/api/steps?session_id=a"),
+        ("DELETE", "/api/steps/a/learned"),
+    ]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
     for method, path in requests:
         anonymous = await closed.request(method, path)
@@ -112,6 +116,7 @@ async def test_a_session_without_a_right_looks_the_same_whether_it_exists(
         ("GET", "/api/progress/{}/requests", None),
         ("GET", "/api/requests?session_id=a&session_id={}", None),
         ("GET", "/api/steps?profile={}", None),
+        ("GET", "/api/steps?session_id={}", None),
         ("DELETE", "/api/steps/{}/learned", None),
         ("PUT", "/api/progress/{}?replace=true", {}),
         ("DELETE", "/api/progress/{}", None),

@@ -113,7 +113,7 @@ async def ask(
     return httpx.Response(head["status"], headers=head["headers"], content=content)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(targets, queries, headers, bodies)
 def test_any_request_gets_a_described_response(
     app: ASGIApp,

@@ -183,6 +183,7 @@ def is_session_id(text: str) -> bool:
     return True
 
 
+@pytest.mark.full
 def test_a_session_id_has_the_described_characters() -> None:
     """For every character of Unicode but surrogates, which cannot be sent."""
     for code in {*range(0xD800), *range(0xE000, sys.maxunicode + 1)}:

@@ -51,6 +51,8 @@ QUESTIONS = [
     ("GET", "/api/steps"),
     ("GET", "/api/steps?workflow=default"),
     ("GET", f"/api/steps?profile={OTHERS}"),
+    ("GET", f"/api/steps?session_id={OWN}"),
+    ("GET", f"/api/steps?session_id={OTHERS}"),
     ("DELETE", f"/api/steps/{OWN}/learned"),
     ("GET", "/no/such/path"),
     ("POST", "/api/tickets"),

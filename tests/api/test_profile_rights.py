@@ -13,7 +13,7 @@ from progress_sse.auth.grants import Action
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 from tests.api.problems import assert_problem
-from tests.api.profile_runs import LEARNED, Runs
+from tests.api.profile_runs import LEARNED, Runs, nightly
 from tests.clock import ManualClock
 from tests.harness.tokens import KEY, PUBLISH_TOKEN, bearer, make_token
 
@@ -55,6 +55,23 @@ async def test_a_workflow_is_a_profile_for_those_who_may_use_it(connect: Connect
         for headers in ({}, team, bearer("no-token")):
             shown = await client.get("/api/steps?workflow=default", headers=headers)
             assert (shown.status_code, shown.content) == (200, plain)
+
+
+@pytest.mark.protocol("P-23.34")
+async def test_who_reads_a_session_reads_what_was_learned_of_its_steps(connect: Connect) -> None:
+    """Without a right to its profile; but not those of another session, and not by the right to publish."""
+    clock = ManualClock()
+    worker = bearer(make_token(prefixes=["run-", "nightly"], actions=["read", "publish"], exp=NO_END))
+    reader = bearer(make_token(sessions=["run-6"], exp=NO_END))
+    blind = bearer(make_token(sessions=["run-6"], actions=["publish", "list", "control"], exp=NO_END))
+    async with connect(clock=clock, read="token", token_key=KEY, publish_token=PUBLISH_TOKEN) as client:
+        await Runs(client, clock, **worker).run(60, count=6, **nightly("Import"))
+        assert (await client.get(LEARNED, headers=reader)).status_code == 403
+        shown = await client.get("/api/steps?session_id=run-6", headers=reader)
+        assert [each["learned"]["runs"] for each in shown.json()["steps"]] == [6]
+        for session_id, token in (("run-5", reader), ("run-6", blind)):
+            refused = await client.get(f"/api/steps?session_id={session_id}", headers=token)
+            assert_problem(refused, 403, "forbidden")
 
 
 @pytest.mark.protocol("P-23.26", "P-23.28")

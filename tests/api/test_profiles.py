@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -10,9 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
+from progress_sse.cli.usual_times import UsualTimesRequest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
+from progress_sse.story.session_state import checked
 from tests.api.conftest import Connect
 from tests.api.problems import assert_problem
 from tests.api.profile_runs import LEARNED, STALE_S, Runs, nightly
@@ -76,6 +79,47 @@ async def test_the_steps_of_a_workflow_have_what_was_learned(connect: Connect) -
         assert by_profile["runs"] == 5
 
 
+@pytest.mark.protocol("P-23.33", "P-23.35")
+async def test_the_steps_of_a_session_have_what_was_learned(runs: Runs) -> None:
+    """Of its profile, which is not told; a step that few runs had has nothing."""
+    path = "/api/steps?session_id=new"
+    assert (await runs.client.get(path)).json() == {"total_steps": 0, "steps": []}
+    await runs.run(60, 5, count=5, **nightly("Import", "Build"))
+    await runs.client.put("/api/progress/new", json=nightly("Build", "Upload"))
+    response = await runs.client.get(path)
+    assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
+    assert "nightly" not in response.text
+    build, upload = response.json()["steps"]
+    by_profile = {each["name"]: each["learned"] for each in (await runs.client.get(LEARNED)).json()["steps"]}
+    assert build == {"step": 1, "name": "Build", "timeout_ms": 120_000, "estimated_ms": 30_000} | {
+        "learned": by_profile["Build"]
+    }
+    assert upload == {"step": 2, "name": "Upload", "timeout_ms": 120_000, "estimated_ms": 30_000}
+    head = await runs.client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == response.headers["content-length"]
+
+
+async def test_a_follower_gets_what_was_learned(runs: Runs) -> None:
+    """Once the server uses it."""
+    [state] = (await runs.run(60, count=6, **nightly("Import")))[-1:]
+    runs.client.event_hooks = {}  # They read each answer, which a follower does itself.
+    known = asyncio.get_running_loop().create_future()
+    UsualTimesRequest(runs.client, "run-6", known.set_result).update(checked(state, "run-6"))
+    usual = await asyncio.wait_for(known, 20)
+    assert list(usual) == ["Import"]
+    assert 51_000 < usual["Import"] < 69_000
+
+
+async def test_the_steps_of_a_session_without_a_profile_have_nothing_learned(runs: Runs) -> None:
+    """Also of one that a start created, and that has the names of steps that were learned."""
+    await runs.run(60, count=5, **nightly("原稿生成"))
+    await runs.client.post("/api/progress/started/update", json={"action": "start", "step": 1})
+    assert (await runs.client.get("/api/steps?session_id=started")).json() == (
+        await runs.client.get("/api/steps")
+    ).json()
+
+
 async def test_a_session_that_names_no_workflow_teaches_nothing(runs: Runs) -> None:
     """Nor one with steps of its own, without a profile."""
     await runs.run(*[1] * 7, count=5)
@@ -102,6 +146,25 @@ async def test_a_run_teaches_once_what_was_started_once(runs: Runs) -> None:
     for number in range(5):
         path = f"/api/progress/retried-{number}"
         await runs.client.put(path, json=nightly("Import", "Build", "Upload"))
+        for update in updates:
+            assert (await runs.client.post(f"{path}/update", json=update)).status_code == 200
+    runs.clock.advance(STALE_S)
+    learned = (await runs.client.get(LEARNED)).json()
+    assert (learned["runs"], [each["name"] for each in learned["steps"]]) == (5, ["Build"])
+
+
+@pytest.mark.protocol("P-23.30")
+async def test_a_start_that_the_server_moved_teaches_nothing(runs: Runs) -> None:
+    """The server was away as the job began, so the duration is cut; that of the next step is whole."""
+    updates: list[dict[str, Any]] = [
+        {"action": "start", "step": 1, "ago_ms": 60_000},
+        {"action": "complete", "step": 1},
+        {"action": "start", "step": 2},
+        {"action": "complete", "step": 2},
+    ]
+    for number in range(5):
+        path = f"/api/progress/late-{number}"
+        await runs.client.put(path, json=nightly("Import", "Build"))
         for update in updates:
             assert (await runs.client.post(f"{path}/update", json=update)).status_code == 200
     runs.clock.advance(STALE_S)
@@ -147,6 +210,7 @@ async def test_the_steps_of_a_workflow_are_known_without_the_store(connect: Conn
         assert (shown.status_code, shown.content) == (200, plain)
         assert_problem(await client.get(LEARNED), 503, "store-unavailable")
         assert (await client.put("/api/progress/a", json=nightly("Import"))).status_code == 201
+        assert (await client.get("/api/steps?session_id=a")).json()["steps"][0]["name"] == "Import"
 
 
 async def test_the_page_shows_what_there_is(runs: Runs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from progress_sse import ProgressService, StepDefinition, create_app
 from progress_sse.core.errors import OverloadedError
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
+from tests.api.profile_runs import Runs, nightly
+from tests.clock import ManualClock
 
 TEXT = {"accept": "text/plain"}
 
@@ -40,6 +43,21 @@ async def test_a_terminal_gets_the_session_drawn(client: httpx.AsyncClient) -> N
     assert plain.headers["content-type"] == "application/json"
     assert plain.headers["vary"] == shown.headers["vary"]
     assert shown.headers["etag"] == f'W/{plain.headers["etag"][:-1]}-text"'
+
+
+async def test_a_terminal_gets_what_steps_usually_take(connect: Connect) -> None:
+    """Where the server has learned it; the bar has the ends of steps by it."""
+    clock = ManualClock()
+    async with connect(clock=clock) as client:
+        runs = Runs(client, clock)
+        await runs.run(100, 300, count=5, **nightly("Import", "Build"))
+        await client.put("/api/progress/s", json=nightly("Import", "Build"))
+        await post(client, action="start", step=1)
+        shown = await client.get("/api/progress/s", headers=TEXT)
+    _, _, bar, first, second = shown.text.splitlines()
+    assert re.match(r"\[-{8,11}\|-+\]   0%", bar)
+    assert re.fullmatch(r"> 1 +0s  Import  usually 1 min, \d+ sec", first)
+    assert re.fullmatch(r"· 2 +Build  usually [45] min, \d+ sec", second)
 
 
 @pytest.mark.protocol("P-22.10")

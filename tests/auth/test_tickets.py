@@ -44,6 +44,7 @@ async def test_a_ticket_lasts_a_moment(office: TicketOffice) -> None:
     assert await office.tickets.redeem(unused) is None
 
 
+@pytest.mark.full
 async def test_unused_tickets_do_not_accumulate(office: TicketOffice) -> None:
     """Expired ones are dropped when others are issued, and the oldest when there are too many."""
     first = await office.tickets.issue(TOKEN)

@@ -22,7 +22,7 @@ class StubbedSession:
     """Answers a page's polls with `state`, which tests change, and records what the page asks.
 
     `allow` are the methods that the reader may use on the session's requests; `refusal` is the status that a request
-    gets, if it is not accepted. `parts` are those of every step, and `learned` the steps of every profile.
+    gets, if it is not accepted. `parts` are those of every step, and `learned` what is learned of its steps.
     """
 
     def __init__(self, state: dict[str, Any], shown: PageDriver) -> None:

@@ -241,13 +241,13 @@ async def test_past_the_estimate_there_is_no_number(
 ) -> None:
     """The remaining time of a late step is unknown."""
     shown = await open_page(page_of(server, sid))
-    await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 60_000}])
+    await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 30_000}])
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
-    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
+    await expect(shown.part("time-left")).to_have_text("taking longer than expected")
     await worker.complete(sid, 1)
     await worker.start(sid, 2)
-    await expect(shown.part("time-left")).to_have_text("about 1 min left")
+    await expect(shown.part("time-left")).to_have_text("about 30 sec left")
     await worker.complete(sid, 2)
     await expect(shown.headline).to_have_text(COMPLETED)
     await expect(shown.part("time-left")).to_be_empty()

@@ -20,7 +20,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 EMBEDDING = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>embedding</title>
 <script type="module" src="/web/define.js"></script>
-<main><h1>Jobs</h1><progress-steps session="{sid}" profile="nightly" timeline></progress-steps></main>"""
+<main><h1>Jobs</h1><progress-steps session="{sid}" timeline></progress-steps></main>"""
 
 LEARNED = [
     {"name": "Import", "learned": {"runs": 6, "p50_ms": 20 * MINUTE_MS, "p90_ms": 30 * MINUTE_MS}},
@@ -63,11 +63,13 @@ async def test_the_bar_moves_by_time(server: Server, worker: Worker, open_page: 
 
     await clock.fast_forward(20 * MINUTE_MS)
     await expect(shown.bar).to_have_text("50%")
-    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
-    await expect(region).to_have_text("50 percent, taking longer than usual")
+    await expect(shown.part("time-left")).to_have_text("taking longer than expected")
+    await expect(region).to_have_text("50 percent, taking longer than expected")
     await session.change(time=time_of(session.state, 90, 73, 75))
     await expect(shown.bar).to_have_text("90%")
     await expect(shown.part("time-left")).to_have_text(re.compile("^usually [34].[56] min left$"))
+    await clock.fast_forward(10 * MINUTE_MS)
+    await expect(shown.part("time-left")).to_have_text("taking longer than usual")
     await session.change(status="completed", time=session.state["time"] | {"percentage": 100, "finish_at": None})
     await expect(shown.bar).to_have_text("100%")
     await expect(shown.part("time-left")).to_be_empty()
@@ -89,16 +91,16 @@ async def test_a_job_of_unknown_length_shows_no_number(
 
 
 @pytest.mark.parametrize(
-    ("lang", "usually", "words"),
+    ("lang", "columns", "words"),
     [
-        ("en", "Usually", re.compile("^usually 40.4[89] min left$")),
-        pytest.param("ja", "通常", re.compile("^通常、残り40.4[89] ?分$"), marks=pytest.mark.full),
+        ("en", ["Usually", "Expected"], re.compile("^usually 40.4[89] min left$")),
+        pytest.param("ja", ["通常", "予定"], re.compile("^通常、残り40.4[89] ?分$"), marks=pytest.mark.full),
     ],
 )
 async def test_earlier_runs_are_shown_behind_the_steps(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, usually: str, words: re.Pattern[str]
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str, columns: list[str], words: re.Pattern[str]
 ) -> None:
-    """What a profile has learned is asked once. Its steps are segments, and the timeline and its table have them."""
+    """What was learned is asked once. The steps are segments, and the timeline and its table have their usual times."""
     state = await started(worker, sid)
     state["time"] = time_of(state, 10, 60, 80)
     html = EMBEDDING.format(sid=sid, lang=lang)
@@ -106,14 +108,16 @@ async def test_earlier_runs_are_shown_behind_the_steps(
     shown = session.shown
     await expect(shown.page.locator(".segment-end")).to_have_count(1)
     await expect(shown.page.locator(".timeline-chart .usual")).to_have_count(1)
-    await expect(shown.page.locator(".timeline-legend")).to_be_visible()
-    assert (await texts(shown, "th"))[-1] == usually
+    legends, hidden = shown.page.locator(".timeline-legend"), shown.page.locator("th[hidden]")
+    await expect(legends.locator("visible=true")).to_have_count(1)
+    assert (await texts(shown, "th"))[-2:] == columns
+    await expect(hidden).to_have_text(columns[1:])
     state["steps"][0]["message"] = "row 1000"
     await session.change(time=time_of(state, 40, 60, 80))
     await expect(shown.part("message").first).to_have_text("row 1000")
     await shown.page.clock.fast_forward(31 * MINUTE_MS)
     await expect(shown.part("time-left")).to_have_text(words)
-    assert [each for each in session.requests if "steps" in each] == ["GET /steps?profile=nightly"]
+    assert [each for each in session.requests if "steps" in each] == [f"GET /steps?session_id={sid}"]
     assert await axe_violations(shown) == []
 
 

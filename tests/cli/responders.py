@@ -14,6 +14,7 @@ from progress_sse.cli.observer import Connection
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 
 WAIT_S = 60
 
@@ -33,6 +34,7 @@ class Recorder:
         self.reasons: list[str] = []
         self.connections: list[Connection] = []
         self.ticks = 0
+        self.usual: list[UsualTimes] = []
 
     def show(self, state: SessionState) -> None:
         self.states.append(state)
@@ -43,6 +45,9 @@ class Recorder:
 
     def set_clock(self, ahead_s: float) -> None:
         pass
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        self.usual.append(usual)
 
     def tick(self) -> None:
         self.ticks += 1

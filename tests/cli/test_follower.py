@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -191,6 +192,82 @@ async def test_an_etag_that_no_header_can_have_is_not_sent_back() -> None:
     headers = [(b"Content-Type", b"application/json"), (b"ETag", b'"\xe9"')]
     tagged = httpx.Response(200, headers=headers, content=once(json.dumps(RUNNING).encode()))
     await followed([], lambda: tagged, lambda: polled(FAILED))
+
+
+LEARNED = {"steps": [{"name": "Find", "learned": {"runs": 6, "p50_ms": 5000, "p90_ms": 9000}}, {"name": "new"}]}
+ABSENT = {**RUNNING, "status": "not_found", "current_step": 0, "total_steps": 0, "steps": []}
+NEXT = {**RUNNING, "steps": [{**STEP, "started_at": "2026-11-25T11:00:00+00:00"}]}
+
+
+def of_history(state: dict[str, Any]) -> dict[str, Any]:
+    """The state on a server that uses what it has learned."""
+    return {**state, "time": {"percentage": 0, "finish_at": None, "basis": "history", "runs": 6}}
+
+
+async def in_turn(states: Sequence[dict[str, Any]]) -> AsyncIterator[bytes]:
+    """Each state as an event, once what was asked about the one before is answered."""
+    for number, state in enumerate(states):
+        yield event("snapshot", state, f"e-{number}")
+        asking = [task for task in asyncio.all_tasks() if "UsualTimesRequest" in repr(task.get_coro())]
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def usual_times_of(answer: Callable[[], httpx.Response], *states: dict[str, Any]) -> tuple[Recorder, list[str]]:
+    """Follow a session through these states; return what was recorded, and the queries about its steps."""
+    queries: list[str] = []
+    recorder = Recorder()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/steps":
+            queries.append(request.url.query.decode())
+            return answer()
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=in_turn(states))
+        return polled(FAILED)
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(respond), **client_options(Address("http://h", None))
+    ) as client:
+        assert (await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S))["status"] == "error"
+    return recorder, queries
+
+
+async def test_what_steps_usually_take_is_asked_once_for_each_run() -> None:
+    """From when the server uses it; until the answer for the next run is there, nothing of it is known."""
+    again = {**RUNNING, "percentage": 5}
+    recorder, queries = await usual_times_of(
+        lambda: polled(LEARNED), RUNNING, of_history(RUNNING), of_history(again), ABSENT, of_history(NEXT)
+    )
+    assert queries == ["session_id=s"] * 2
+    assert recorder.usual == [{"Find": 5000}, {}, {}, {"Find": 5000}]
+
+
+async def test_what_steps_usually_take_is_not_asked_where_the_server_does_not_use_it() -> None:
+    """Nor of a session that is over."""
+    assert (await usual_times_of(lambda: polled(LEARNED), RUNNING, of_history(FAILED)))[1] == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: failing(403),
+        lambda: failing(404),
+        lambda: failing(503),
+        lambda: polled({"steps": [{"name": "Find", "learned": {"p50_ms": "1"}}]}),
+        lambda: polled({"steps": [{"name": ["Find"], "learned": {"p50_ms": 1}}]}),
+        lambda: polled({"steps": 1}),
+        lambda: polled([1]),
+        lambda: polled(b"{"),
+        lambda: httpx.Response(200, headers={"Content-Type": "application/json"}, content=endless()),
+    ],
+    ids=("403", "404", "503", "a text", "no name", "no steps", "a list", "no JSON", "endless"),
+)
+async def test_what_steps_usually_take_is_not_asked_again_where_it_is_not_answered(
+    answer: Callable[[], httpx.Response],
+) -> None:
+    """The session is followed all the same."""
+    recorder, queries = await usual_times_of(answer, of_history(RUNNING), {**of_history(RUNNING), "percentage": 9})
+    assert (recorder.usual, queries) == ([], ["session_id=s"])
 
 
 async def test_an_unusable_environment_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

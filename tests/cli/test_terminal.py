@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.terminal import Terminal
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
 from tests.cli.sessions import step as step_at
 
@@ -25,6 +27,7 @@ def step(status: str, **more: Any) -> dict[str, Any]:
 
 def drawn(
     *states: SessionState,
+    usual: UsualTimes = MappingProxyType({}),
     height: int = 30,
     later_s: float = 0,
     connection: Connection = "live",
@@ -37,6 +40,7 @@ def drawn(
     for state in states:
         terminal.set_connection(connection)
         terminal.show(state)
+    terminal.set_usual_times(usual)
     terminal.set_clock(later_s)
     console.print(terminal)
     return file.getvalue()
@@ -203,4 +207,12 @@ def test_a_terminal_says_when_a_job_ends_and_moves_its_bar_by_time() -> None:
     assert " 20% 0 of 1 step done, about 5 min left\n" in drawn(running)
     assert "1:10 estimated 1 min, 30 sec" in drawn(running)
     assert " 45% 0 of 1 step done, about 3 min left\n" in drawn(running, later_s=90)
-    assert " 99% 0 of 1 step done, taking longer than usual\n" in drawn(running, later_s=290)
+    assert " 99% 0 of 1 step done, taking longer than expected\n" in drawn(running, later_s=310)
+
+
+def test_a_terminal_says_what_a_step_usually_takes() -> None:
+    """Once that is known; it counts more than what was declared."""
+    running = session("running", step("running", estimated_ms=90_000), step("pending", name="new", estimated_ms=9000))
+    shown = drawn(running, usual={running["steps"][0]["name"]: 75_000})
+    assert "1:10 usually 1 min, 15 sec" in shown
+    assert "estimated 9 sec" in shown

@@ -97,6 +97,26 @@ class TestLesson:
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "b"]
 
+    @pytest.mark.protocol("P-23.30")
+    @pytest.mark.parametrize(("cut_ms", "names"), [(0, ["", "a", "b"]), (499, ["", "a", "b"]), (500, ["", "b"])])
+    def test_has_no_step_whose_duration_is_cut(self, cut_ms: int, names: list[str]) -> None:
+        """It began that long before the server knew the session, which was away."""
+        job = Job(*declared(None, None), profile="p")
+        job.do(1, Start(1, (), ago_ms=1000 + cut_ms), Complete(1), Start(2, (), ago_ms=900))
+        lesson = job.end(2, 2).lesson
+        assert lesson is not None
+        assert [cell.name for cell in lesson.cells] == names
+
+    @pytest.mark.protocol("P-23.30")
+    def test_has_no_step_that_began_before_it_was_skipped(self) -> None:
+        """No start can be told to be before that."""
+        job = Job(*declared(None, None), profile="p")
+        job.do(5, Skip(1))
+        job.do(6, Start(1, (), ago_ms=2000), Complete(1), Start(2, (), ago_ms=2000))
+        lesson = job.end(6, 2).lesson
+        assert lesson is not None
+        assert [cell.name for cell in lesson.cells] == ["", "b"]
+
     def test_is_that_of_the_run_which_replaces_another_one(self) -> None:
         """A replacement is a new run."""
         job = Job(*declared(None), profile="p")

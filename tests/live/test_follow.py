@@ -15,6 +15,7 @@ from progress_sse.cli.observer import Connection
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
 from progress_sse.story.session_state import SessionState
+from progress_sse.story.usual_times import UsualTimes
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
@@ -64,6 +65,9 @@ class Recorder:
 
     def set_clock(self, ahead_s: float) -> None:
         self.ahead_s.append(ahead_s)
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        pass
 
     def tick(self) -> None:
         pass

@@ -9,7 +9,14 @@ import pytest
 
 from progress_sse.story.observed_session import shown_percentage
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.time_left import LONGER, percentage_by_time, step_ends, time_left
+from progress_sse.story.time_left import (
+    LONGER_THAN_EXPECTED,
+    LONGER_THAN_USUAL,
+    percentage_by_time,
+    step_ends,
+    time_left,
+)
+from progress_sse.story.usual_times import with_usual
 from tests.cli.sessions import PENDING, RUNNING, T0_S, after, at, ended, leased, session, step
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -46,6 +53,12 @@ def words(p50: float, p90: float | None = None) -> str:
         (55, 55, "about 1 min left"),
         (25, 110, "usually less than 2 min left"),
         (45, 110, "usually 1–2 min left"),
+        (45, 70, "about 1 min left"),
+        (11, 14, "about 10 sec left"),
+        (12, 18, "usually 10–20 sec left"),
+        (24, 28, "about 30 sec left"),
+        (600, 720, "about 12 min left"),
+        (600, 721, "usually 10–13 min left"),
         (180, 290, "usually 3–5 min left"),
         (240, 240, "about 4 min left"),
         (170, 180, "about 3 min left"),
@@ -58,7 +71,8 @@ def words(p50: float, p90: float | None = None) -> str:
         (14 * HOUR, 15 * HOUR, "done about Nov 26, 00:00–01:00 UTC"),
         (9 * DAY, 9 * DAY, "done about Dec 4, 10:00 UTC"),
         (300 * DAY, 300 * DAY, ""),
-        (-2, -1, LONGER),
+        (-9, -2, "a few seconds left"),
+        (-9, -2.1, LONGER_THAN_USUAL),
     ],
 )
 def test_the_end_is_told_no_more_precisely_than_it_is_known(p50: float, p90: float, said: str) -> None:
@@ -89,15 +103,20 @@ def test_where_the_end_is_not_known_nothing_is_said(state: SessionState) -> None
 
 
 def test_a_step_that_takes_too_long_does_not_shorten_those_that_follow() -> None:
-    """Their declared time stays; what was learned is not known here."""
+    """Their declared time stays; or their usual time, if it is known here."""
     waiting = step("pending", estimated_ms=120_000)
     state = timed(ONE, waiting, p50=180, basis="declared")
     assert time_left(state, T0_S + 30) == "about 3 min left"
-    assert time_left(state, T0_S + 61) == LONGER
+    assert time_left(state, T0_S + 69) == "about 2 min left"
+    assert time_left(state, T0_S + 70) == LONGER_THAN_EXPECTED
     assert percentage_by_time(state, T0_S + 60) == 33
     assert percentage_by_time(state, T0_S + 600) == 33
     learned = timed(ONE, waiting, p50=180, basis="history")
-    assert time_left(learned, T0_S + 61) == "about 2 min left"
+    assert time_left(learned, T0_S + 150) == "about 30 sec left"
+    known = with_usual(learned, {ONE["name"]: 100_000})
+    assert time_left(known, T0_S + 89) == "about 2 min left"
+    assert time_left(known, T0_S + 90) == LONGER_THAN_USUAL
+    assert percentage_by_time(known, T0_S + 600) == 44
     between = timed(ended("success", 50), waiting, p50=180, basis="declared")
     assert time_left(between, T0_S + 61) == "about 2 min left"
 
@@ -143,12 +162,15 @@ def test_the_bar_does_not_fall_where_an_end_moves_away() -> None:
 
 
 def test_the_ends_of_steps_are_known_by_what_they_took_and_were_declared_to_take() -> None:
-    """What was learned of those that wait is not known here."""
+    """Or by what they usually take, if that is known here."""
     done, waiting = ended("success", 50), [step("pending", estimated_ms=ms) for ms in (30_000, 20_000)]
     declared = timed(done, step("running", started_at=at(50)), *waiting, p50=200, basis="declared")
     assert step_ends(declared, T0_S + 100) == [0.25, 0.9, 0.75]
     assert step_ends(declared, T0_S + 900) == [0.25, 0.9, 0.75]
-    assert step_ends({**declared, "time": {**declared["time"], "basis": "history"}}, T0_S + 100) == [0.25]
+    learned = {**declared, "time": {**declared["time"], "basis": "history"}}
+    assert step_ends(learned, T0_S + 100) == [0.25]
+    assert step_ends(with_usual(learned, {}), T0_S + 100) == [0.25]
+    assert step_ends(with_usual(learned, {done["name"]: 40_000}), T0_S + 100) == [0.25, 0.8, 0.6]
     time = {"percentage": 100, "finish_at": None, "basis": "declared", "runs": 0}
     assert step_ends(session("completed", done, done, time=time), T0_S) == [0.5, 1]
     assert step_ends(session("error", done, ended("error", 1), time=time), T0_S) == []

@@ -5,8 +5,8 @@
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, separated by blanks);
  * `base-url` (default: where this file came from); `interval` and `transport` (as for ProgressTracker); `label` (shown
  * in place of the id of a `session`); `lang` (en, ja; default: the surrounding language, or else the browser's);
- * `timeline` (shows it); `compact` (closes the steps at first); `profile` (of the sessions, whose earlier runs are then
- * shown behind it). `token`, as for ProgressTracker, is only a property: every script and style could read an attribute.
+ * `timeline` (shows it); `compact` (closes the steps at first). `token`, as for ProgressTracker, is only a property:
+ * every script and style could read an attribute.
  *
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:
  * `session`, `data`), `progress-statechange` (`detail`: `session`, `state`). The element shows its children until it has
@@ -35,7 +35,6 @@ const PROPERTIES = [
   "label",
   "timeline",
   "compact",
-  "profile",
   "token",
   "onretry",
 ];
@@ -55,7 +54,6 @@ export class ProgressSteps extends Base {
     "lang",
     "timeline",
     "compact",
-    "profile",
   ];
 
   #internals = this.attachInternals();
@@ -176,14 +174,6 @@ export class ProgressSteps extends Base {
     this.toggleAttribute("compact", value);
   }
 
-  get profile() {
-    return this.getAttribute("profile") ?? "";
-  }
-
-  set profile(value) {
-    this.setAttribute("profile", value);
-  }
-
   get token() {
     return this.#token;
   }
@@ -256,7 +246,6 @@ export class ProgressSteps extends Base {
       ...(this.label && this.session && { label: this.label }),
       timeline: this.timeline,
       isCompact: this.compact,
-      ...(this.profile && { profile: this.profile }),
       announce: (text) => this.#announcer.say(text, session),
       retry: this.#onretry,
       tracker: {

@@ -13,7 +13,6 @@ interface ElementAttributes {
   label?: string | undefined;
   timeline?: boolean | "" | undefined;
   compact?: boolean | "" | undefined;
-  profile?: string | undefined;
   /** As for a tracker. It is a property, which React sets from version 19 on. */
   token?: ProgressSteps["token"] | undefined;
 }

@@ -15,8 +15,6 @@ export interface ProgressSteps extends HTMLElement {
   timeline: boolean;
   /** The steps are closed at first. */
   compact: boolean;
-  /** The profile of the sessions, so that what earlier runs took is shown. */
-  profile: string;
   /** As for a tracker; null if none is needed. It has no attribute. */
   token: NonNullable<TrackerOptions["token"]> | null;
   onretry: ((sessionId: string, data: Progress) => void) | null;

@@ -22,7 +22,7 @@ export class SessionNews {
   /**
    * What is new since the last call; "" if nothing is, and at the first call.
    * @param {SessionState} state
-   * @param {{words: string, isLate: boolean}} time The time left in words, and whether the job takes longer than usual.
+   * @param {{words: string, isLate: boolean}} time The time left in words, and whether the job takes longer than that.
    */
   next(state, { words, isLate }) {
     const [before, isNewlyLate] = [this.#before, isLate && !this.#isLate];

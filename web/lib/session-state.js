@@ -19,6 +19,7 @@ import { NOTHING_KNOWN } from "./usual-times.js";
  * @property {number} retried The step that is being retried; 0: none.
  * @property {boolean} isSetBack The bar fell when the step was retried.
  * @property {boolean} isDeleted The session existed, and no longer does.
+ * @property {number} run How many runs were seen, with this one.
  * @property {number} reported_ms When the worker last reported.
  * @property {number} verified_ms When the data was last known to be current.
  * @property {number} leastLeft_ms The least time left that was shown since the last retry.
@@ -74,6 +75,7 @@ function updatedState(before, data, now_ms) {
     retried: isRetrying ? (isRestarted ? retried : before.retried) : 0,
     isSetBack: isRestarted ? reported < before.percentage : isRetrying && before.isSetBack,
     isDeleted: false,
+    run: before.run,
     reported_ms: reported_ms(before, data, now_ms),
     verified_ms: now_ms,
     leastLeft_ms: retried || hasMoreSteps ? Infinity : leastLeft_ms,
@@ -90,7 +92,7 @@ function updatedState(before, data, now_ms) {
  */
 function firstState(before, data, json, now_ms) {
   const isReporting = data.steps.some((step) => step.status === "running" && step.progress);
-  const known = before?.known ?? NOTHING_KNOWN;
+  const known = { ...(before?.known ?? NOTHING_KNOWN), learned: NOTHING_KNOWN.learned };
   const percentage = percentageOf(data, known.learned);
   return {
     data,
@@ -100,6 +102,7 @@ function firstState(before, data, json, now_ms) {
     retried: 0,
     isSetBack: false,
     isDeleted: data.status === "not_found" && before !== null,
+    run: (before?.run ?? 0) + 1,
     reported_ms: isReporting ? now_ms : lastTransition_ms(data) || now_ms,
     verified_ms: now_ms,
     leastLeft_ms: Infinity,

@@ -30,7 +30,6 @@ import { timeWords } from "./time-words.js";
  * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
  * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
  * @property {boolean} [isPreloaded] The browser has loaded the state with the page. Default: false.
- * @property {string} [profile] Of the session, if the page knows it.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
  *   no button.
@@ -89,7 +88,7 @@ export class SessionView {
       loadParts: (step) => this.#loadParts(step),
       controls: this.#controls,
     });
-    this.#stepTimes = new StepTimes(options.profile, (known) => this.#learn(known));
+    this.#stepTimes = new StepTimes((known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
@@ -242,7 +241,7 @@ export class SessionView {
     const words = timeWords(left, now_ms, this.#language);
     const sentence = this.#headlineOf(state);
     this.#card.show(state, now_ms, { sentence, timeLeft: words, isConnected: isSettled });
-    const news = this.#news.next(state, { words, isLate: left === "longer" });
+    const news = this.#news.next(state, { words, isLate: typeof left === "string" });
     if (news) this.#announce(news);
     this.#drawn = state;
     this.#options.ondraw?.(data);

@@ -5,36 +5,42 @@ import { learnedFrom } from "./usual-times.js";
 /** @typedef {import("./usual-times.js").KnownSteps} KnownSteps */
 /** @typedef {import("./wire.js").ProgressTracker} ProgressTracker */
 
-/** Asks the server for what its own steps take, and those of a profile: once each, since no session's data tells. */
+/**
+ * Asks the server for what no session's data tells: once for what its own steps take, and once for each run for what
+ * earlier runs took.
+ */
 export class StepTimes {
-  #profile;
   #onKnown;
-  /** @type {Set<string | undefined>} */
+  /** @type {Set<"own" | number>} */
   #asked = new Set();
+  #run = 0;
 
-  /** @param {string | undefined} profile @param {(known: Partial<KnownSteps>) => void} onKnown */
-  constructor(profile, onKnown) {
-    this.#profile = profile;
+  /** @param {(known: Partial<KnownSteps>) => void} onKnown */
+  constructor(onKnown) {
     this.#onKnown = onKnown;
   }
 
   /** @param {SessionState} state @param {ProgressTracker} tracker @param {AbortSignal} signal */
   update(state, tracker, signal) {
-    const profile = this.#profile;
-    if (needsOwnSteps(state)) void this.#ask(undefined, tracker, signal);
-    if (profile && state.data.status !== "not_found") void this.#ask(profile, tracker, signal);
+    this.#run = state.run;
+    if (needsOwnSteps(state)) {
+      void this.#ask("own", signal, async () => ({ own: await tracker.serverSteps({ signal }) }));
+    }
+    if (state.data.time?.basis === "history") {
+      void this.#ask(state.run, signal, async () => ({ learned: learnedFrom(await tracker.steps({ signal })) }));
+    }
   }
 
-  /** @param {string | undefined} profile Without one, the server's own steps. @param {ProgressTracker} tracker @param {AbortSignal} signal */
-  async #ask(profile, tracker, signal) {
-    if (this.#asked.has(profile)) return;
-    this.#asked.add(profile);
+  /** @param {"own" | number} what Or the run. @param {AbortSignal} signal @param {() => Promise<Partial<KnownSteps>>} ask */
+  async #ask(what, signal, ask) {
+    if (this.#asked.has(what)) return;
+    this.#asked.add(what);
     try {
-      const steps = await tracker.steps({ ...(profile && { profile }), signal });
-      this.#onKnown(profile ? { learned: learnedFrom(steps) } : { own: steps });
+      const known = await ask();
+      if (what === "own" || what === this.#run) this.#onKnown(known);
     } catch {
       // The page has no such time then.
-      if (signal.aborted) this.#asked.delete(profile);
+      if (signal.aborted) this.#asked.delete(what);
     }
   }
 }

@@ -15,6 +15,11 @@ export function elapsed_ms(step, now_ms) {
   return Math.max(0, now_ms - Date.parse(step.started_at ?? "")) || 0;
 }
 
+/** When the first step was started; Infinity: none was. @param {Pick<Progress, "steps">} data */
+export function firstStart_ms({ steps }) {
+  return Math.min(...steps.map((step) => Date.parse(startedAt(step) ?? "")).filter(Number.isFinite));
+}
+
 /** From the first start to the last end. @param {Pick<Progress, "steps">} data */
 export function took_ms(data) {
   const start_ms = startedAt_ms(data);

@@ -1051,9 +1051,15 @@ p.headline {
 .timeline-chart .pointed {
   filter: drop-shadow(0 0 3px var(--accent));
 }
-.timeline-chart .usual {
+.timeline-chart :is(.usual, .expected) {
   --tone: var(--line);
+}
+.timeline-chart .usual {
   stroke: none;
+}
+.timeline-chart .expected {
+  fill: none;
+  stroke-dasharray: 3 2;
 }
 .timeline-foot {
   display: grid;
@@ -1070,10 +1076,15 @@ p.headline {
   font-size: 0.8125rem;
   overflow-wrap: anywhere;
 }
+.timeline-legends {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0 1rem;
+  justify-content: flex-end;
+}
 .timeline-legend {
   display: flex;
   align-items: center;
-  justify-content: flex-end;
   gap: 0.5rem;
   color: var(--quiet);
   font-size: 0.75rem;
@@ -1089,6 +1100,10 @@ p.headline {
   --tone: var(--accent);
   fill-opacity: 0.5;
   animation: pulse 1.6s ease-in-out infinite;
+}
+.timeline-legend.expected::before {
+  border: 1px dashed var(--line);
+  background: none;
 }
 
 /* styles/compact.css */
@@ -1271,12 +1286,15 @@ p.headline {
   .timeline-chart rect {
     --tone: CanvasText !important;
   }
-  .timeline-chart .usual {
+  .timeline-chart :is(.usual, .expected) {
     fill: none;
     stroke: GrayText;
   }
   .timeline-legend::before {
     border: 1px solid GrayText;
+  }
+  .timeline-legend.expected::before {
+    border-style: dashed;
   }
   .steps > li::before {
     background: CanvasText !important;

@@ -1,5 +1,5 @@
 /* How much time a session has left: pure functions of its state and of the server's time, `now_ms`. */
-import { elapsed_ms, hasStalledStep, runningSteps } from "./steps.js";
+import { elapsed_ms, firstStart_ms, hasStalledStep, runningSteps } from "./steps.js";
 import { waiting_ms } from "./usual-times.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
@@ -7,9 +7,17 @@ import { waiting_ms } from "./usual-times.js";
 /** @typedef {import("./wire.js").Step} Step */
 
 /**
- * What is left in half of all runs, and in nine of ten. `longer`: they have all ended sooner. null: not known.
- * @typedef {{p50_ms: number, p90_ms: number} | "longer" | null} TimeLeft
+ * What is left in half of all runs, and in nine of ten. Where these have all ended sooner, it takes longer than usual;
+ * where that was only declared, longer than expected. null: not known.
+ * @typedef {{p50_ms: number, p90_ms: number} | "longer_than_usual" | "longer_than_expected" | null} TimeLeft
  */
+
+const MIN_GRACE_MS = 2000;
+/** One in so many parts of the whole. */
+const GRACE_PART = 20;
+
+/** By how much a time is exceeded before that is said, so that the words do not change back with the next report. @param {number} whole_ms */
+const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
 
 /** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
 export function timeLeft(state, now_ms) {
@@ -21,10 +29,13 @@ export function timeLeft(state, now_ms) {
 function leftByTime({ data, known }, now_ms) {
   const finishAt = data.time?.finish_at;
   if (!finishAt || hasStalledStep(data)) return null;
-  const [p50_ms, p90_ms] = [Date.parse(finishAt.p50) - now_ms, Date.parse(finishAt.p90) - now_ms];
+  const end_ms = Date.parse(finishAt.p90);
+  const [p50_ms, p90_ms] = [Date.parse(finishAt.p50) - now_ms, end_ms - now_ms];
   const least_ms = waiting_ms(data, known.learned);
   // A step that takes too long does not shorten those that follow.
-  if (p90_ms < (runningSteps(data).length ? least_ms : 0)) return "longer";
+  if (p90_ms + grace_ms(end_ms - firstStart_ms(data)) < (runningSteps(data).length ? least_ms : 0)) {
+    return data.time?.basis === "history" ? "longer_than_usual" : "longer_than_expected";
+  }
   return { p50_ms: Math.max(p50_ms, least_ms), p90_ms: Math.max(p90_ms, least_ms) };
 }
 
@@ -36,9 +47,10 @@ function leftByTime({ data, known }, now_ms) {
  */
 function leftByEstimates(state, now_ms) {
   const step = runningStep(state);
-  if (step && elapsed_ms(step, now_ms) > estimate_ms(state, step)) return "longer";
+  const expected_ms = step ? estimate_ms(state, step) : Infinity;
+  if (step && elapsed_ms(step, now_ms) > expected_ms + grace_ms(expected_ms)) return "longer_than_expected";
   const left_ms = Math.min(state.leastLeft_ms, estimatedLeft_ms(state, now_ms));
-  return left_ms > 0 && left_ms < Infinity ? { p50_ms: left_ms, p90_ms: left_ms } : null;
+  return (left_ms > 0 || step) && left_ms < Infinity ? { p50_ms: left_ms, p90_ms: left_ms } : null;
 }
 
 /** @param {SessionState} state @param {number} now_ms @returns {number} Infinity: not known. */

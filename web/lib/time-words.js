@@ -8,6 +8,8 @@ const MINUTE_MS = 60 * SECOND_MS;
 const CLOCK_GRAIN_MS = 10 * MINUTE_MS;
 /** From here on a time of day says more than a duration. */
 const LONG_MS = 59 * MINUTE_MS;
+/** As a share of the shorter: how far two durations are apart that are said as one. */
+const MAX_APART = 0.2;
 /** A day of the year says nothing of what is further away. */
 const TOO_LONG_MS = 300 * 24 * 60 * MINUTE_MS;
 
@@ -20,13 +22,14 @@ const TOO_LONG_MS = 300 * 24 * 60 * MINUTE_MS;
  */
 export function timeWords(left, now_ms, language) {
   if (left === null) return "";
-  if (left === "longer") return language.text("longer");
+  if (typeof left === "string") return language.text(left);
   const { p50_ms, p90_ms } = left;
   if (p90_ms >= TOO_LONG_MS) return "";
   if (p90_ms >= LONG_MS) return clockWords(left, now_ms, language);
   const grain_ms = p90_ms <= 50 * SECOND_MS ? 10 * SECOND_MS : MINUTE_MS;
   const [low, high] = [Math.round(p50_ms / grain_ms), Math.ceil(p90_ms / grain_ms)];
-  if (p50_ms === p90_ms || low === high || p90_ms < grain_ms) {
+  const areNear = p90_ms <= (1 + MAX_APART) * p50_ms || low === high || low === Math.round(p90_ms / grain_ms);
+  if (areNear || p90_ms < grain_ms) {
     return language.text("time_left", { time: language.roughly(p90_ms) });
   }
   const duration = language.duration(high * grain_ms);

@@ -1,12 +1,13 @@
 import { makeSvg, setText } from "./dom.js";
 import { clock } from "./durations.js";
+import { kindOf } from "./timeline-spans.js";
 
 /** @typedef {import("./timeline-spans.js").Span} Span */
 
 /** The height of a row, which the style sheet gives the names too. */
 export const ROW_PX = 24;
 const BAR_PX = 10;
-const USUAL_PX = 18;
+const EXPECTED_PX = 18;
 const AXIS_PX = 20;
 const TICKS = /** @type {const} */ ([
   [0, "start"],
@@ -27,14 +28,14 @@ export class TimelineChart {
       const label = makeSvg("text", { x, y: height + 15, "text-anchor": anchor }, clock(at * axis_ms));
       return [makeSvg("line", { x1: x, x2: x, y1: 0, y2: height }), label];
     });
-    const usual = spans.flatMap(({ start, usualLength }, row) =>
-      usualLength > 0 ? [rectangle("usual", row, USUAL_PX, start, usualLength)] : [],
+    const expected = spans.flatMap((span, row) =>
+      span.expectedLength > 0 ? [rectangle(kindOf(span) ?? "", row, EXPECTED_PX, span.start, span.expectedLength)] : [],
     );
     const bars = spans.map(({ step, start, length }, row) =>
       rectangle(step.conclusion ?? step.status, row, BAR_PX, start, length),
     );
     bars[pointed]?.classList.add("pointed");
-    this.#update([...grid, ...usual, ...bars]);
+    this.#update([...grid, ...expected, ...bars]);
   }
 
   /** Changes attributes in place where it can. @param {SVGElement[]} nodes */

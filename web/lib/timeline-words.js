@@ -1,5 +1,6 @@
 /* What is known of one step of a timeline, in words. No DOM. */
 import { elapsed_ms } from "./steps.js";
+import { kindOf } from "./timeline-spans.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./timeline-spans.js").Span} Span */
@@ -12,15 +13,16 @@ const SECOND_MS = 1000;
  * @param {Language} language
  * @param {number} [now_ms] Without it a running step has no duration, which would change each second.
  */
-export function spanWords({ step, usually_ms }, language, now_ms) {
+export function spanWords({ step, ...span }, language, now_ms) {
   const isRunning = step.status === "running";
   const took_ms = isRunning && now_ms === undefined ? 0 : elapsed_ms(step, now_ms ?? 0);
   const { attempt = 1 } = step;
+  const kind = kindOf(span);
   return language.joined([
     language.text(`step_${step.conclusion ?? step.status}`),
     timesOf(step, language),
     ...(took_ms < SECOND_MS ? [] : [language.text(isRunning ? "running_for" : "took", durationOf(took_ms))]),
-    ...(Number.isNaN(usually_ms) ? [] : [language.text("timeline_usual", durationOf(usually_ms))]),
+    ...(kind ? [language.text(`timeline_${kind}`, durationOf(span.expected_ms))] : []),
     ...(attempt > 1 ? [language.text("attempt", { attempt })] : []),
   ]);
 }

@@ -2,13 +2,17 @@
 import { isolated, make, nodesOf } from "./dom.js";
 import { TimelineChart } from "./timeline-chart.js";
 import { TimelineRows } from "./timeline-rows.js";
-import { spansOf } from "./timeline-spans.js";
+import { kindOf, spansOf } from "./timeline-spans.js";
 import { spanWords } from "./timeline-words.js";
 
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./timeline-spans.js").Span} Span */
+/** @typedef {import("./timeline-spans.js").Kind} Kind */
 /** @typedef {import("./usual-times.js").Learned} Learned */
+/** @typedef {{head: HTMLElement, legend: HTMLElement}} Expectation */
 
+/** @type {readonly Kind[]} */
+const KINDS = ["usual", "expected"];
 /** A longer timeline is closed at first: it would be most of the page. */
 const OPEN_UP_TO = 12;
 
@@ -17,8 +21,8 @@ export class Timeline {
   #chart = new TimelineChart();
   #rows;
   #cells = make("tbody");
-  #usualHead;
-  #legend;
+  /** @type {Record<Kind, Expectation>} */
+  #expectations;
   /** The table's cells, as JSON. */
   #shownCells = "";
   /** @type {{steps: Step[], now_ms: number, learned: Learned}} */
@@ -30,9 +34,8 @@ export class Timeline {
     this.#rows = new TimelineRows(`${language.text("timeline")}. ${language.text("timeline_hint")}`, () =>
       this.#draw(),
     );
-    this.#usualHead = this.#head("column_usual");
-    this.#legend = make("p", "timeline-legend", language.text("usual"));
-    this.#legend.ariaHidden = "true";
+    this.#expectations = { usual: this.#expectation("usual"), expected: this.#expectation("expected") };
+    const legends = Object.values(this.#expectations).map(({ legend }) => legend);
     const body = make("div", "timeline-body", this.#rows.names, this.#chart.element);
     this.#rows.watch(body);
     this.element = make(
@@ -40,16 +43,24 @@ export class Timeline {
       "timeline",
       make("summary", "", language.text("timeline")),
       body,
-      make("div", "timeline-foot", this.#rows.readout, this.#legend),
+      make("div", "timeline-foot", this.#rows.readout, make("div", "timeline-legends", ...legends)),
       make("div", "visually-hidden", this.#table()),
     );
     this.element.hidden = true;
     this.element.addEventListener("toggle", () => this.#draw());
   }
 
+  /** @param {Kind} kind @returns {Expectation} */
+  #expectation(kind) {
+    const legend = make("p", `timeline-legend ${kind}`, this.#language.text(kind));
+    legend.ariaHidden = "true";
+    return { head: this.#head(`column_${kind}`), legend };
+  }
+
   #table() {
     const keys = /** @type {const} */ (["column_step", "column_state", "column_started", "column_took"]);
-    const heads = [...keys.map((key) => this.#head(key)), this.#usualHead];
+    const expectations = Object.values(this.#expectations).map(({ head }) => head);
+    const heads = [...keys.map((key) => this.#head(key)), ...expectations];
     const caption = make("caption", "", this.#language.text("timeline"));
     return make("table", "", caption, make("thead", "", make("tr", "", ...heads)), this.#cells);
   }
@@ -75,9 +86,11 @@ export class Timeline {
     const { steps, now_ms, learned } = this.#shown;
     if (!this.element.open || this.element.hidden) return;
     const { spans, axis_ms } = spansOf(steps, now_ms, learned);
-    const isUsualKnown = spans.some(({ usually_ms }) => !Number.isNaN(usually_ms));
-    this.#usualHead.hidden = !isUsualKnown;
-    this.#legend.hidden = !isUsualKnown;
+    for (const kind of KINDS) {
+      const { head, legend } = this.#expectations[kind];
+      head.hidden = !spans.some((span) => kindOf(span) === kind);
+      legend.hidden = head.hidden;
+    }
     this.#rows.show(spans, (span) => spanWords(span, this.#language));
     this.#chart.show(spans, axis_ms, this.#rows.pointed);
     this.#rows.read(this.#readout(spans[this.#rows.pointed], now_ms));
@@ -92,12 +105,13 @@ export class Timeline {
 
   /** Without a running step's duration, which would change the table each second. @param {Span[]} spans */
   #showCells(spans) {
-    const rows = spans.map(({ step, usually_ms }) => [
+    const kinds = KINDS.filter((kind) => !this.#expectations[kind].head.hidden);
+    const rows = spans.map(({ step, ...span }) => [
       step.name,
       this.#language.text(`step_${step.conclusion ?? step.status}`),
       this.#language.time(Date.parse(step.started_at ?? "")),
       step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
-      ...(this.#usualHead.hidden ? [] : [Number.isNaN(usually_ms) ? "" : this.#language.duration(usually_ms)]),
+      ...kinds.map((kind) => (kindOf(span) === kind ? this.#language.duration(span.expected_ms) : "")),
     ]);
     const json = JSON.stringify(rows);
     if (json === this.#shownCells) return;

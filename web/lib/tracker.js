@@ -1246,6 +1246,7 @@
   };
   var SessionApi = class {
     #url;
+    #sessionId;
     #baseUrl;
     #fetch;
     #token;
@@ -1254,14 +1255,16 @@
     /**
      * @param {object} setup
      * @param {() => string} setup.url Of the session.
+     * @param {() => string} setup.sessionId
      * @param {string} setup.baseUrl
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("../lib/wire.js").Timers} setup.timers
      * @param {Token | undefined} setup.token
      */
-    constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
+    constructor({ url, sessionId, baseUrl, fetch, withCredentials, timers, token }) {
       this.#url = url;
+      this.#sessionId = sessionId;
       this.#baseUrl = baseUrl;
       this.#fetch = fetch;
       this.#token = token;
@@ -1302,13 +1305,20 @@
       if (!Array.isArray(answer.body?.parts)) throw new RequestError(answer);
       return answer.body.parts;
     }
+    /** Of the session. @param {AbortSignal} [signal] */
+    steps(signal) {
+      return this.#definitions(`?session_id=${encodeURIComponent(this.#sessionId())}`, signal);
+    }
+    /** The server's own steps. @param {AbortSignal} [signal] */
+    serverSteps(signal) {
+      return this.#definitions("", signal);
+    }
     /**
-     * @param {string | undefined} profile
+     * @param {string} query
      * @param {AbortSignal} [signal]
      * @returns {Promise<StepDefinition[]>}
      */
-    async steps(profile, signal) {
-      const query = profile === void 0 ? "" : `?profile=${encodeURIComponent(profile)}`;
+    async #definitions(query, signal) {
       const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
       if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
       return answer.body.steps;
@@ -1473,7 +1483,7 @@
         /** @type {const} */
         "steps"
       ), baseUrl, fetch, withCredentials, timers, token };
-      this.#api = new SessionApi(access);
+      this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
       this.#poller = new Poller(access, {
         poll: (stopped) => this.#pollInTurn(stopped),
         interval_ms: () => this.#interval_ms
@@ -1561,9 +1571,13 @@
     parts(step, { signal } = {}) {
       return this.#api.parts(step, signal);
     }
-    /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-    steps({ profile, signal } = {}) {
-      return this.#api.steps(profile, signal);
+    /** @param {{signal?: AbortSignal}} [options] */
+    steps({ signal } = {}) {
+      return this.#api.steps(signal);
+    }
+    /** @param {{signal?: AbortSignal}} [options] */
+    serverSteps({ signal } = {}) {
+      return this.#api.serverSteps(signal);
     }
     /** A nonsensical interval would make a timer spin. */
     get #interval_ms() {

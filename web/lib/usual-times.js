@@ -9,19 +9,15 @@ import { elapsed_ms, runningSteps } from "./steps.js";
 /**
  * @typedef {object} KnownSteps
  * @property {readonly StepDefinition[]} own The server's own steps; empty while they are not known.
- * @property {Learned} learned From earlier runs of the session's profile.
+ * @property {Learned} learned From earlier runs of the session's job.
  */
 
 /** @type {KnownSteps} */
 export const NOTHING_KNOWN = { own: [], learned: new Map() };
 
-/** The server draws no conclusion from fewer runs. */
-const MIN_RUNS = 5;
-
-/** @param {readonly StepDefinition[]} definitions Of a profile. @returns {Learned} */
+/** @param {readonly StepDefinition[]} definitions Of a session. @returns {Learned} */
 export function learnedFrom(definitions) {
-  const enough = definitions.filter(({ learned }) => learned && learned.runs >= MIN_RUNS);
-  return new Map(enough.map(({ name, learned }) => [name, learned?.p50_ms ?? NaN]));
+  return new Map(definitions.flatMap(({ name, learned }) => (learned ? [[name, learned.p50_ms]] : [])));
 }
 
 /** What a step usually takes. @param {Step} step @param {Learned} learned @returns {number} NaN: not known. */

@@ -123,7 +123,7 @@ export interface StepDefinition {
   step?: number;
   timeout_ms?: number;
   estimated_ms?: number;
-  /** What it took in earlier runs of a profile. */
+  /** What it took in earlier runs, where enough of them had it. */
   learned?: { runs: number; p50_ms: number; p90_ms: number };
 }
 
@@ -292,8 +292,10 @@ export interface ProgressTracker extends EventTarget {
   mayRequest(options?: { signal?: AbortSignal }): Promise<boolean>;
   /** All parts of a step, in the order of their first reports. Rejects with a `RequestError`. */
   parts(step: number, options?: { signal?: AbortSignal }): Promise<Part[]>;
-  /** The server's own steps; or, of a profile, those that were learned from its runs. Rejects with a `RequestError`. */
-  steps(options?: { profile?: string; signal?: AbortSignal }): Promise<StepDefinition[]>;
+  /** The session's steps, and what was learned of them from earlier runs. Rejects with a `RequestError`. */
+  steps(options?: { signal?: AbortSignal }): Promise<StepDefinition[]>;
+  /** The steps of sessions that bring none of their own. Rejects with a `RequestError`. */
+  serverSteps(options?: { signal?: AbortSignal }): Promise<StepDefinition[]>;
 }
 
 /** A request that the server refused or did not answer, as methods of `ProgressTracker` reject with it. */

@@ -109,7 +109,7 @@ export class ProgressTracker extends EventTarget {
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
     const access = { url, array: /** @type {const} */ ("steps"), baseUrl, fetch, withCredentials, timers, token };
-    this.#api = new SessionApi(access);
+    this.#api = new SessionApi({ ...access, sessionId: () => this.sessionId });
     this.#poller = new Poller(access, {
       poll: (stopped) => this.#pollInTurn(stopped),
       interval_ms: () => this.#interval_ms,
@@ -212,9 +212,14 @@ export class ProgressTracker extends EventTarget {
     return this.#api.parts(step, signal);
   }
 
-  /** @param {{profile?: string, signal?: AbortSignal}} [options] */
-  steps({ profile, signal } = {}) {
-    return this.#api.steps(profile, signal);
+  /** @param {{signal?: AbortSignal}} [options] */
+  steps({ signal } = {}) {
+    return this.#api.steps(signal);
+  }
+
+  /** @param {{signal?: AbortSignal}} [options] */
+  serverSteps({ signal } = {}) {
+    return this.#api.serverSteps(signal);
   }
 
   /** A nonsensical interval would make a timer spin. */

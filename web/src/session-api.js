@@ -37,6 +37,7 @@ class RequestError extends Error {
 /** Calls the server about one session and its steps, other than to follow it. */
 export class SessionApi {
   #url;
+  #sessionId;
   #baseUrl;
   #fetch;
   #token;
@@ -46,14 +47,16 @@ export class SessionApi {
   /**
    * @param {object} setup
    * @param {() => string} setup.url Of the session.
+   * @param {() => string} setup.sessionId
    * @param {string} setup.baseUrl
    * @param {typeof globalThis.fetch} setup.fetch
    * @param {boolean} setup.withCredentials
    * @param {import("../lib/wire.js").Timers} setup.timers
    * @param {Token | undefined} setup.token
    */
-  constructor({ url, baseUrl, fetch, withCredentials, timers, token }) {
+  constructor({ url, sessionId, baseUrl, fetch, withCredentials, timers, token }) {
     this.#url = url;
+    this.#sessionId = sessionId;
     this.#baseUrl = baseUrl;
     this.#fetch = fetch;
     this.#token = token;
@@ -98,13 +101,22 @@ export class SessionApi {
     return answer.body.parts;
   }
 
+  /** Of the session. @param {AbortSignal} [signal] */
+  steps(signal) {
+    return this.#definitions(`?session_id=${encodeURIComponent(this.#sessionId())}`, signal);
+  }
+
+  /** The server's own steps. @param {AbortSignal} [signal] */
+  serverSteps(signal) {
+    return this.#definitions("", signal);
+  }
+
   /**
-   * @param {string | undefined} profile
+   * @param {string} query
    * @param {AbortSignal} [signal]
    * @returns {Promise<StepDefinition[]>}
    */
-  async steps(profile, signal) {
-    const query = profile === undefined ? "" : `?profile=${encodeURIComponent(profile)}`;
+  async #definitions(query, signal) {
     const answer = await this.#request(`${this.#baseUrl}/api/steps${query}`, {}, signal);
     if (!Array.isArray(answer.body?.steps)) throw new RequestError(answer);
     return answer.body.steps;

@@ -22,7 +22,7 @@ import {
 /** One number, as estimates give it. @param {import("../lib/session-state.js").SessionState} state @param {number} ms */
 function left(state, ms) {
   const found = timeLeft(state, T0 + ms);
-  if (found === null || found === "longer") return found;
+  if (found === null || typeof found === "string") return found;
   assert.equal(found.p50_ms, found.p90_ms);
   return found.p50_ms;
 }
@@ -33,17 +33,26 @@ test("the time left runs from the end that the server expects", () => {
   const state = after([0, timedSession([{}], { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE, basis: "history" })]);
   assert.deepEqual(timeLeft(state, T0), { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE });
   assert.deepEqual(timeLeft(state, T0 + 4 * MINUTE), { p50_ms: 0, p90_ms: MINUTE });
-  assert.deepEqual(timeLeft(state, T0 + 5 * MINUTE), { p50_ms: 0, p90_ms: 0 });
-  assert.equal(timeLeft(state, T0 + 5 * MINUTE + 1), "longer");
+  for (const grace_ms of [0, 15 * SECOND]) {
+    assert.deepEqual(timeLeft(state, T0 + 5 * MINUTE + grace_ms), { p50_ms: 0, p90_ms: 0 });
+  }
+  assert.equal(timeLeft(state, T0 + 5 * MINUTE + 15 * SECOND + 1), "longer_than_usual");
 });
 
 test("a step that takes longer does not shorten those that follow", () => {
   const state = after([0, timedSession([{}], { p50_ms: 120_000 })]);
   assert.equal(left(state, 59_000), 61_000);
-  assert.equal(left(state, 60_001), "longer");
+  assert.equal(left(state, 66_000), 60_000);
+  assert.equal(left(state, 66_001), "longer_than_expected");
   const between = after([60_000, timedSession([done(60_000)], { p50_ms: 120_000 })]);
   assert.equal(left(between, 70_000), 60_000, "no step runs that could take longer");
-  assert.equal(left(between, 120_001), "longer");
+  assert.equal(left(between, 126_001), "longer_than_expected");
+});
+
+test("a short time is exceeded by two seconds before that is said", () => {
+  const state = after([0, timedSession([done(0), done(0), {}], { p50_ms: 3000, basis: "rate" })]);
+  assert.equal(left(state, 5000), 0);
+  assert.equal(left(state, 5001), "longer_than_expected");
 });
 
 test("what was declared says nothing where the server has learned more", () => {
@@ -55,7 +64,7 @@ test("what was declared says nothing where the server has learned more", () => {
   ]);
   const state = afterKnowing({ learned }, [0, data]);
   assert.deepEqual(timeLeft(state, T0 + 6200), { p50_ms: 3000, p90_ms: 3300 });
-  assert.equal(timeLeft(state, T0 + 6501), "longer");
+  assert.equal(timeLeft(state, T0 + 8501), "longer_than_usual");
 });
 
 for (const [name, data] of /** @type {[string, Progress][]} */ ([
@@ -84,8 +93,14 @@ test("the time left is the rest of the running step and the estimates of the lat
 
 test("past its estimate, a step has no number", () => {
   const state = ofOwnSteps([0, session([{}])]);
-  assert.equal(left(state, 60_000), 60_000);
-  assert.equal(left(state, 60_001), "longer");
+  assert.equal(left(state, 63_000), 60_000);
+  assert.equal(left(state, 63_001), "longer_than_expected");
+});
+
+test("past the estimate of the last step, its end is near until it is late", () => {
+  const state = ofOwnSteps([0, session([done(0), done(0), {}])]);
+  assert.equal(left(state, 32_000), 0);
+  assert.equal(left(state, 32_001), "longer_than_expected");
 });
 
 test("between two steps, the time left is the estimate of the later ones", () => {

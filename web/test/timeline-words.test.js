@@ -9,10 +9,12 @@ const ja = new Language("ja");
 const START_MS = new Date(2026, 0, 1, 14, 3, 5).getTime();
 const at = (/** @type {number} */ ms) => new Date(START_MS + ms).toISOString();
 
-/** @param {object} [step] @param {number} [usually_ms] */
-function span(step = {}, usually_ms = NaN) {
+/** @param {object} [step] @param {number} [expected_ms] @param {boolean} [isUsual] */
+function span(step = {}, expected_ms = NaN, isUsual = true) {
   const done = { status: "success", started_at: at(0), completed_at: at(65_000), elapsed_ms: 65_000, ...step };
-  return /** @type {import("../lib/timeline-spans.js").Span} */ (/** @type {unknown} */ ({ step: done, usually_ms }));
+  return /** @type {import("../lib/timeline-spans.js").Span} */ (
+    /** @type {unknown} */ ({ step: done, expected_ms, isUsual })
+  );
 }
 
 for (const [words, given, now_ms] of /** @type {[string, ReturnType<typeof span>, number | undefined][]} */ ([
@@ -22,6 +24,7 @@ for (const [words, given, now_ms] of /** @type {[string, ReturnType<typeof span>
     span({ status: "error", attempt: 2 }, 50_000),
     undefined,
   ],
+  ["done, 14:03:05–14:04:10, took 1 min 5 s, expected 50 s", span({}, 50_000, false), undefined],
   ["done, 14:03:05", span({ completed_at: at(400), elapsed_ms: 400, attempt: 1 }), undefined],
   ["skipped, 14:03:05", span({ conclusion: "skipped", completed_at: at(0), elapsed_ms: 0 }), undefined],
   ["running, since 14:03:05", span({ status: "running", completed_at: null }), undefined],

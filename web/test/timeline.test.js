@@ -45,17 +45,17 @@ test("steps share one axis from the first start to the last end, and the running
   ]);
 });
 
-test("behind a bar is what its step usually takes, as it was learned or declared", () => {
+test("behind a bar is what its step usually takes, or is declared to take", () => {
   const [first, second, third] = [step(1, 0, 20_000), step(2, 20_000, 0), step(3, 20_000, 0)];
   const steps = [{ ...first, name: "a", estimated_ms: 1 }, { ...second, name: "b", estimated_ms: 60_000 }, third];
   const { spans, axis_ms } = spansOf(steps, T0 + 30_000, new Map([["a", 10_000]]));
   assert.equal(axis_ms, 80_000, "it has room for what is left");
   assert.deepEqual(
-    spans.map(({ usualLength, usually_ms }) => [usualLength, usually_ms]),
+    spans.map(({ expectedLength, expected_ms, isUsual }) => [expectedLength, expected_ms, isUsual]),
     [
-      [0.125, 10_000],
-      [0.75, 60_000],
-      [NaN, NaN],
+      [0.125, 10_000, true],
+      [0.75, 60_000, false],
+      [NaN, NaN, false],
     ],
   );
 });

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from progress_sse.api.learned import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
 from progress_sse.api.replies import Reply, cache_headers, session_reply, text_reply
 from progress_sse.api.request_parts import accepts_text, preconditions_of, session_id_of
@@ -11,6 +12,7 @@ from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import PreconditionFailedError
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Record
+from progress_sse.story.usual_times import UsualTimes
 from progress_sse.wire.headers import header_index
 from progress_sse.wire.preconditions import Preconditions, TagOf, entity_tag, text_tag
 
@@ -35,9 +37,17 @@ async def poll(service: ProgressService, request: Request) -> Reply:
         return Reply(304, cache_headers(record, tag_of) | applied)
     service.polls["200" if record else "not_found"] += 1
     if is_text:
+        usual = await _usual_times(service, record)
         now_s = service.clock.now().timestamp()
-        return text_reply(session_id, record, now_s, cache_headers(record, tag_of) | applied)
+        return text_reply(session_id, record, now_s, cache_headers(record, tag_of) | applied, usual)
     return session_reply(session_id, record, headers=applied)
+
+
+async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:
+    if record is None:
+        return {}
+    learned = await learned_of_session(service, record)
+    return {name: step.p50_ms for name, step in learned.steps.items() if learned.of(name) is not None}
 
 
 async def _wait(

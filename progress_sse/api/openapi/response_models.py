@@ -328,13 +328,13 @@ class StepDefinition(ResponseModel):
     timeout_ms: Natural
     estimated_ms: Natural
     learned: LearnedDuration | SkipJsonSchema[None] = None
-    """Present where enough runs of the workflow have taught it."""
+    """Present where enough runs of the workflow, or of the session's profile, have taught it."""
 
 
 class StepDefinitions(ResponseModel):
-    """The steps of a workflow."""
+    """The steps of a workflow or session; none where the session does not exist."""
 
-    total_steps: StepNumber
+    total_steps: Natural
     steps: list[StepDefinition]
 
 
@@ -354,7 +354,7 @@ class LearnedSteps(ResponseModel):
 
 
 class Steps(RootModel[StepDefinitions | LearnedSteps]):
-    """The steps of a workflow, or of a profile."""
+    """The steps of a workflow or session, or of a profile."""
 
 
 class AskedRequest(ResponseModel):
