@@ -173,7 +173,7 @@ async def test_an_embedder_follows_a_list() -> None:
         assert (second.event, second.data["session"]["session_id"]) == ("session", "alice-2")
         await hub.store.start_step("alice-1", 1)
         third = await anext(events)
-        assert third == ("removed", "", {"session_id": "alice-1"})
+        assert (third.event, third.event_id, third.data) == ("removed", "", {"session_id": "alice-1"})
         for each in (first, second, third):  # As they are described for those who read the stream.
             StreamEvent.model_validate({"event": each.event, "data": json.dumps(each.data)})
         await events.aclose()

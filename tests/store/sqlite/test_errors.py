@@ -198,7 +198,7 @@ class TestFailure:
                 "SELECT life, epoch": lambda: backend.load("s2"),
                 "SELECT name": lambda: backend.find_idempotency_key("s1", "k"),
                 "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
-                "SELECT session_id": lambda: backend.list_summaries(ALL_SESSIONS, 10, None),
+                "SELECT sessions.session_id": lambda: backend.list_summaries(ALL_SESSIONS, 10, None),
             }
             for statement, read in reads.items():
                 faults.fail(statement, sqlite3.SQLITE_IOERR_READ)

@@ -55,7 +55,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a page zeroed": ("malformed|damaged", lambda path: overwrite(path, 4096, bytes(4096))),
     "a page of noise": ("malformed|damaged", lambda path: overwrite(path, 3 * 4096, os.urandom(4096))),
     "older": ("format 1", lambda path: execute(path, "PRAGMA user_version = 1")),
-    "newer": ("format 6", lambda path: execute(path, "PRAGMA user_version = 6")),
+    "newer": ("format 7", lambda path: execute(path, "PRAGMA user_version = 7")),
     "much newer": ("format 2000", lambda path: execute(path, "PRAGMA user_version = 2000")),
     "without a version": ("format 0", lambda path: execute(path, "PRAGMA user_version = 0")),
     "of another application": ("another application", lambda path: execute(path, "PRAGMA application_id = 77")),
