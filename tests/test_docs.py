@@ -39,6 +39,7 @@ README = "README.md"
 TUTORIAL = "docs/tutorial/first-job.md"
 NAMES = "docs/how-to/name-the-steps.md"
 PAGES = "docs/how-to/show-progress.md"
+LISTS = "docs/how-to/list-jobs.md"
 PYTHON = "docs/how-to/report-from-python.md"
 SECURE = "docs/how-to/secure.md"
 
@@ -81,6 +82,7 @@ MOUNTED = the_block(README, "python", "ProgressHub()")
 TUTORIAL_JOB = the_block(TUTORIAL, "python")
 TUTORIAL_PAGE = the_block(TUTORIAL, "html")
 ELEMENT = the_block(PAGES, "html", "<progress-steps")
+LIST = the_block(LISTS, "html")
 TRACKER = the_block(PAGES, "html", "onComplete")
 EVENT_SOURCE = the_block(PAGES, "html", "new EventSource")
 BADGE = the_block(PAGES, "md")
@@ -103,6 +105,7 @@ RUN = [
     *(
         BADGE,
         FRAME,
+        LIST,
         CRAWL,
         CANCEL,
         RETRY,
@@ -346,6 +349,17 @@ async def test_addresses_of_the_documents_show_the_session(block: Block, types: 
         ]
     assert [response.status_code for response in responses] == [200] * len(types)
     assert [response.headers["content-type"].partition(";")[0] for response in responses] == types
+
+
+async def test_list_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
+    """It shows its children until there is a session of its filter."""
+    server = serve()
+    async with await chromium.new_page() as page, Worker.at(server) as worker:
+        await go_to_block(page, server, LIST)
+        element = page.locator("progress-list")
+        await expect(element).to_contain_text("no jobs yet")
+        await worker.create("alice-1", total_steps=2, labels={"team": "web"})
+        await expect(element).to_contain_text("alice-1")
 
 
 async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:

@@ -100,16 +100,16 @@ def files_of_the_package(pattern: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in (ROOT / "progress_sse").rglob(pattern)}
 
 
-def files_asked_for(url: str) -> set[str]:
+def files_asked_for(url: str, path: str = "/") -> set[str]:
     """Load the scripts and styles of a page, and the modules that these import; return their names."""
     with httpx.Client(base_url=url) as client:
-        asked = set(REFERENCE.findall(client.get("/").text))
+        asked = set(REFERENCE.findall(client.get(path).text))
         got: set[str] = set()
         while missing := asked - got:
-            path = missing.pop()
-            response = client.get(f"/{path}")
-            assert response.status_code == 200, path
-            got.add(path)
+            file = missing.pop()
+            response = client.get(f"/{file}")
+            assert response.status_code == 200, file
+            got.add(file)
             asked |= {f"web/{name}" for name in REFERENCE.findall(response.text)}
     return got
 
@@ -117,7 +117,9 @@ def files_asked_for(url: str) -> set[str]:
 @pytest.mark.full
 def test_page_gets_every_file_that_it_loads(server: Server) -> None:
     """A file missing in the wheel would be missing for users only."""
-    assert {re.sub("-[0-9a-f]+", "", name) for name in files_asked_for(server.url)} == {"web/page.css", "web/page.js"}
+    for path, name in (("/", "home"), ("/s/any", "page")):
+        files = {re.sub("-[0-9a-f]+", "", each) for each in files_asked_for(server.url, path)}
+        assert files == {f"web/{name}.css", f"web/{name}.js"}
 
 
 @pytest.mark.full
@@ -289,10 +291,11 @@ def test_bundler_takes_the_tracker(project: Path) -> None:
 
 
 @pytest.mark.full
-def test_bundler_takes_the_element(project: Path) -> None:
-    """It registers itself, with all its modules in the bundle; the package's other modules are for frameworks."""
-    made = bundle(project, 'import "progress-sse/progress-steps";').read_text()
-    assert re.search(r"""registry\.define\(["']progress-steps["']""", made)
+def test_bundler_takes_the_elements(project: Path) -> None:
+    """They register themselves, with all their modules in the bundle; the package's others are for frameworks."""
+    made = bundle(project, 'import "progress-sse/progress-steps";import "progress-sse/progress-list";').read_text()
+    for name in ("progress-steps", "progress-list"):
+        assert re.search(rf"""registry\d*\.define\(["']{name}["']""", made)
     assert not re.search(r"^import ", made, re.MULTILINE)
     inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
     package = project / "node_modules" / "progress-sse"

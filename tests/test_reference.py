@@ -46,10 +46,11 @@ def test_the_index_for_language_models_leads_to_every_page() -> None:
 
 
 def test_the_page_on_the_tracker_lists_what_there_is() -> None:
-    """All options and states of the tracker, and all attributes of the element, and no others."""
+    """All options and states of the trackers, and all attributes of the elements, and no others."""
     page = (ROOT / "docs" / "reference" / "tracker.md").read_text("utf-8")
     types = (ROOT / "web" / "lib" / "wire.d.ts").read_text("utf-8")
     element = (ROOT / "web" / "lib" / "element.js").read_text("utf-8")
+    of_lists = (ROOT / "web" / "lib" / "list-element.js").read_text("utf-8")
 
     def column(header: str) -> set[str]:
         [rows] = re.findall(rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
@@ -61,6 +62,12 @@ def test_the_page_on_the_tracker_lists_what_there_is() -> None:
     assert column("state") == set(re.findall(r"\w+", states))
     [attributes] = re.findall(r"observedAttributes = \[(.*?)\];", element, re.DOTALL)
     assert column("attribute") == set(re.findall(r"[\w-]+", attributes))
+    [attributes] = re.findall(r"^const ATTRIBUTES = \[(.*?)\];", of_lists, re.MULTILINE | re.DOTALL)
+    assert column("attribute of a list") == set(re.findall(r"[\w-]+", attributes))
+    [filters] = re.findall(r"^export interface ListFilter {\n(.*?)^}", types, re.MULTILINE | re.DOTALL)
+    [more] = re.findall(r"^export interface ListTrackerOptions\n(.*?)^}", types, re.MULTILINE | re.DOTALL)
+    options = re.findall(r"^  (\w+)\?:", filters + more, re.MULTILINE) + re.findall(r'"(\w+)"', more)
+    assert column("option of a list") == set(options)
 
 
 def test_the_page_on_limits_has_the_numbers_of_the_code() -> None:

@@ -1,6 +1,7 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, lib/styles.js, and the pages in
- * assets/ with their bundles. With --check it writes nothing, and fails if a file differs from the output of its modules.
+ * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, the style sheets as modules, and the
+ * pages in assets/ with their bundles. With --check it writes nothing, and fails if a file differs from the output of its
+ * modules.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -11,6 +12,8 @@ const TARGET = "es2022";
 const TRACKER = "lib/tracker.js";
 const SHEET = "lib/progress.css";
 const STYLES = "lib/styles.js";
+const LIST_SHEET = "lib/list.css";
+const LIST_STYLES = "lib/list-styles.js";
 const ASSETS = "assets";
 
 /** The bundle of a module or a style sheet. @param {string} entry @param {import("esbuild").BuildOptions} options */
@@ -26,7 +29,7 @@ async function bundle(entry, options) {
   return outputFiles?.[0]?.text ?? "";
 }
 
-/** The plain script: it has no exports, and puts two names on the page. */
+/** The plain script: it has no exports, and puts three names on the page. */
 function tracker() {
   // tsc checks the modules, and not the bundle.
   const banner = { js: "/* Written by build.js from the modules in src/. */\n// @ts-nocheck" };
@@ -38,10 +41,14 @@ async function sheet() {
   return `/* Written by build.js from the files in styles/. */\n${await bundle("styles/index.css", {})}`;
 }
 
-/** The style sheet as a module. @param {string} css */
-function styles(css) {
+/**
+ * A style sheet as a module.
+ * @param {string} css
+ * @param {{name: string, source: string}} names Of the constant, and of the sheet.
+ */
+function styles(css, { name, source }) {
   const text = css.replace(/[\\`]|\$\{/g, "\\$&");
-  return `/* Written by build.js from progress.css. */\nexport const CSS = \`${text}\`;\n`;
+  return `/* Written by build.js from ${source}. */\nexport const ${name} = \`${text}\`;\n`;
 }
 
 /**
@@ -97,10 +104,11 @@ const css = await sheet();
 const modules = [
   [TRACKER, await tracker()],
   [SHEET, css],
-  [STYLES, styles(css)],
+  [STYLES, styles(css, { name: "CSS", source: "progress.css" })],
+  [LIST_STYLES, styles(await readFile(LIST_SHEET, "utf8"), { name: "LIST_CSS", source: "list.css" })],
 ];
 // The pages' bundles contain the files that are there, which --check compares first.
 if (!isCheck) for (const [name, content] of modules) await writeFile(name, content);
-const pages = await Promise.all([pageFiles("page"), pageFiles("demo")]);
+const pages = await Promise.all([pageFiles("page"), pageFiles("home"), pageFiles("demo")]);
 const files = new Map([...modules, ...pages.flat()]);
 await (isCheck ? check(files) : write(files));

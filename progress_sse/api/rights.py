@@ -24,3 +24,18 @@ async def has_right(service: ProgressService, request: Request, action: Action, 
         logger.info("whether a request has the right to %s could not be decided", action, exc_info=True)
         return False
     return True
+
+
+async def listable_prefixes(service: ProgressService, request: Request) -> tuple[str, ...]:
+    """Return the prefixes of the sessions that the request may list; none where that cannot be decided.
+
+    Raises:
+        RateExceededError: The caller is over a rate.
+    """
+    try:
+        return await service.authorizer.listable_prefixes(request)
+    except RateExceededError:
+        raise
+    except Exception:
+        logger.info("which sessions a request may list could not be decided", exc_info=True)
+        return ()

@@ -60,7 +60,7 @@ ROUTES: Final = (
     Route("GET", "/readyz", "getReadiness", health.readyz),
     Route("GET", "/metrics", "getMetrics", metrics.metrics),
     Route("GET", "/openapi.json", "getDescription", _describe),
-    Route("GET", "/", "getPage", pages.page),
+    Route("GET", "/", "getPage", pages.home_page),
     Route("GET", "/s/{session_id}", "getSessionPage", pages.session_page),
     Route("GET", "/s/{session_id}/badge.svg", "getBadge", badge.show),
     Route("GET", f"{FILES}/{{file}}", "getBrowserFile", None),

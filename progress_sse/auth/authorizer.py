@@ -72,3 +72,6 @@ class Authorizer(Protocol):
             request: The request.
             session_id: `None` where every valid token is enough.
         """
+
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right."""

@@ -43,3 +43,11 @@ class CallbackAuthorizer:
     async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
         """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
         raise PathNotFoundError
+
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return all prefixes or none: the function knows no prefixes."""
+        try:
+            await self.check_list(request, "")
+        except ForbiddenError:
+            return ()
+        return ("",)

@@ -112,6 +112,11 @@ class RateLimitedAuthorizer:
             request, action, self._authorizer.check(request, action, *session_ids, ticket=ticket), count
         )
 
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return the prefixes of the sessions that the request may list, which counts as reading from its address."""
+        await self._rate_limiter.count("read", address_of(request))
+        return await self._authorizer.listable_prefixes(request)
+
     async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
         """Return if the request may list these sessions, which counts as reading; see `check`."""
         return await self._counted(request, "read", self._authorizer.check_list(request, prefix, ticket=ticket), 1)

@@ -65,6 +65,16 @@ class TokenAuthorizer:
         token = await self._credential(request)
         return Authorization(token, self._verifier.grant(token).expires_at)
 
+    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """Return the prefixes of the request's token, if it allows to list."""
+        if "list" in self._open_to:
+            return ("",)
+        try:
+            grant = self._verifier.grant(await self._credential(request))
+        except (UnauthorizedError, ForbiddenError):
+            return ()
+        return grant.prefixes if "list" in grant.actions else ()
+
     async def _credential(self, request: Request, ticket: str = "", action: Action | None = None) -> str:
         """Return the token in `Authorization`, else that of the ticket, else that in a cookie."""
         token = _bearer_token(request)

@@ -98,6 +98,8 @@ class Follower:
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
+        self._stream_path = f"{self._path}/events"
+        self._query: tuple[tuple[str, str], ...] = ()
         self._observer = observer
         self._usual_times = UsualTimesRequest(client, session_id, observer.set_usual_times)
         self._log = LogReader(client, self._path, observer.show_lines) if has_log else None
@@ -176,9 +178,12 @@ class Follower:
 
     async def _read(self, decoder: StreamDecoder) -> None:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
-        params = {"heartbeat": "event", **({"log": "1"} if self._log else {})}
         request = self._client.build_request(
-            "GET", f"{self._path}/events", params=params, headers=headers, timeout=STREAM_TIMEOUT
+            "GET",
+            self._stream_path,
+            params=(*self._query, ("heartbeat", "event"), *([("log", "1")] if self._log else [])),
+            headers=headers,
+            timeout=STREAM_TIMEOUT,
         )
         async with asyncio.timeout(HEAD_S):
             response = await self._client.send(request, stream=True)
@@ -280,20 +285,23 @@ class Follower:
     async def _ask(self) -> None:
         events, content = self._events, Content(MAX_EVENT_BYTES)
         headers = {"If-None-Match": self._etag} if self._etag else {}
-        async with self._client.stream("GET", self._path, headers=headers) as response:
+        async with self._client.stream("GET", self._path, params=self._query, headers=headers) as response:
             async for chunk in response.aiter_raw():
                 content.add(chunk)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
             return  # Nothing is new, or an event has overtaken the answer.
         check(response, "application/json")
         try:
-            state = checked(parsed(bytes(content)), self._session_id)
+            state = self._read_answer(parsed(bytes(content)))
         except ValueError as error:
             raise UnexpectedResponseError("the answer is not that of a progress server") from error
         etag = response.headers.get("ETag", "")
         self._etag = etag if etag.isascii() else ""  # It is sent back in a header.
         self._position = ""
         self._set_state(state)
+
+    def _read_answer(self, answer: Any) -> SessionState:
+        return checked(answer, self._session_id)
 
     def _set_state(self, state: SessionState) -> None:
         if state != self._state:

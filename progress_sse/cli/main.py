@@ -1,6 +1,6 @@
 """The command `progress-sse`; each of its commands is imported when it is asked for.
 
-`create`, `doctor`, `finish`, `run`, `step` and `watch` are clients, and import nothing of the server.
+`create`, `doctor`, `finish`, `list`, `run`, `step` and `watch` are clients, and import nothing of the server.
 """
 
 import sys
@@ -17,6 +17,7 @@ _MODULES: Final = {
     "demo": "demo_command",
     "doctor": "doctor_command",
     "finish": "session_commands",
+    "list": "list_command",
     "run": "client_commands",
     "serve": "serve_command",
     "step": "client_commands",

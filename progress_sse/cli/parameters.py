@@ -34,5 +34,19 @@ class PairType(click.ParamType):  # type: ignore[type-arg]  # see above
         return left, right
 
 
+class LabelType(click.ParamType):  # type: ignore[type-arg]  # see above
+    """A label of a session as queries have it: its key and its value, with a colon in between."""
+
+    name = "label"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        text = str(value)
+        if not text.partition(":")[0] or ":" not in text:
+            self.fail(f"{text!r} is not of the form KEY:VALUE", param, ctx)
+        return text
+
+
+LABEL: Final = LabelType()
 STEP: Final = StepType()
 PAIR: Final = PairType()

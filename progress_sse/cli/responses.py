@@ -9,7 +9,7 @@ from progress_sse.core.errors import ProgressError
 
 
 class NotAllowedError(ProgressError):
-    """Raised when the server does not let this client read the session; asking again would not change that."""
+    """Raised when the server does not let this client read that; asking again would not change that."""
 
 
 class UnexpectedResponseError(Exception):
@@ -33,6 +33,6 @@ def check(response: httpx.Response, media_type: str) -> None:
 
 
 _NOT_ALLOWED: Final[dict[int, str]] = {
-    httpx.codes.UNAUTHORIZED: "The server wants a token for this session, and this is none: see --token.",
-    httpx.codes.FORBIDDEN: "The token does not allow to read this session.",
+    httpx.codes.UNAUTHORIZED: "The server wants a token for this, and this is none: see --token.",
+    httpx.codes.FORBIDDEN: "The token does not allow this.",
 }

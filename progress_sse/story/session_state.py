@@ -54,6 +54,11 @@ def folded(state: SessionState | None, transition: Any) -> SessionState:
     return checked(after(state, transition), state["session_id"])
 
 
+def is_listed(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value is a session as lists have it, which has neither steps nor requests."""
+    return _has(value, _LISTED, _SESSION_DETAILS)
+
+
 def after(state: SessionState, transition: Any) -> SessionState:
     """Return the state after a `step` or `session` event, whose data is `transition`, key for key as a poll has it."""
     steps = _with_step(state["steps"], transition["step"]) if "step" in transition else state["steps"]
@@ -125,6 +130,10 @@ def _is_end(value: Any) -> bool:
     return _has(value, _END)
 
 
+def _are_labels(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(is_text, value.values()))
+
+
 def _are_links(value: Any) -> bool:
     return isinstance(value, list) and all(_has(each, _LINK) for each in value)
 
@@ -155,12 +164,22 @@ _SESSION: Final = {
 }
 _SESSION_DETAILS: Final = {
     "title": is_text,
+    "labels": _are_labels,
     "links": _are_links,
     "open_ended": _is_flag,
     "error": is_text,
     "conclusion": is_text,
     "time": _is_time_of_session,
     "requests": _are_requests,
+}
+_LISTED: Final = {
+    "session_id": is_text,
+    "current_step": _is_count,
+    "total_steps": _is_count,
+    "status": ("pending", "running", "completed", "error").__contains__,
+    "percentage": _is_count,
+    "created_at": is_time,
+    "updated_at": is_time,
 }
 _STEP: Final = {
     "step": _is_count,

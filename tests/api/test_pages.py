@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from progress_sse.api.endpoints import pages
 from progress_sse.api.page_files import ASSETS, LIB
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
-from tests.harness.tokens import CLOSED
+from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
 
 @pytest.mark.parametrize("path", ["/", "/s/any", "/s/日本語"])
@@ -35,7 +36,7 @@ async def test_the_page_is_served_under_a_strict_policy(client: httpx.AsyncClien
 
 
 @pytest.mark.protocol("P-17.4")
-@pytest.mark.parametrize("page", ["page", "demo"])
+@pytest.mark.parametrize("page", ["page", "home", "demo"])
 async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncClient, page: str) -> None:
     """Each has the type that `nosniff` holds it to, and its content's hash in its name; the page is revalidated."""
     html = (ASSETS / f"{page}.html").read_text("utf-8")
@@ -53,9 +54,11 @@ async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncCl
 
 async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient) -> None:
     """An upgrade reaches the pages of users at their next load."""
-    for path in ("/", "/s/any", "/web/tracker.js", "/web/define.js", "/web/progress.css"):
+    for path in ("/s/any", "/web/tracker.js", "/web/define.js", "/web/progress.css"):
         response = await client.get(path)
         assert (response.status_code, response.headers["cache-control"]) == (200, "no-cache"), path
+    response = await client.get("/")
+    assert response.headers["cache-control"] == "private, no-cache", "it names what its visitor may list"
 
 
 async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
@@ -72,7 +75,7 @@ async def test_only_browser_files_are_served(client: httpx.AsyncClient) -> None:
 async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect) -> None:
     """The server inserts both, escaped."""
     async with connect(publish_token="t") as client:
-        html = (await client.get("/")).text
+        html = (await client.get("/s/x")).text
         assert '<meta name="progress-publish" content="token">' in html
         assert '<meta name="progress-read" content="open">' in html
     async with connect(**CLOSED) as client:
@@ -112,6 +115,74 @@ async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
     transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))
     async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
         assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
+
+
+ALL = ("[&quot;&quot;]", "none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "token", "said"),
+    [
+        ({}, "", ALL),
+        ({"publish_token": PUBLISH_TOKEN}, "", ("[]", "taken")),
+        ({"publish_token": PUBLISH_TOKEN}, PUBLISH_TOKEN, ("[&quot;&quot;]", "taken")),
+        (
+            CLOSED,
+            make_token(prefixes=["alice-", '"'], actions=["list"]),
+            ("[&quot;alice-&quot;, &quot;\\&quot;&quot;]", "taken"),
+        ),
+        (CLOSED, make_token(prefixes=[""], actions=["read"]), ("[]", "taken")),
+        (CLOSED, make_token(prefixes=[""], actions=["list"], exp=1), ("[]", "taken")),
+        (CLOSED, "nonsense", ("[]", "taken")),
+    ],
+)
+async def test_the_home_page_knows_what_its_visitor_may_list(
+    connect: Connect, settings: dict[str, Any], token: str, said: tuple[str, str]
+) -> None:
+    """The server inserts the prefixes of the visitor's token, and whether a token helps."""
+    async with connect(**settings) as client:
+        response = await client.get("/", headers={"cookie": f"progress_sse={token}"} if token else {})
+    assert response.status_code == 200
+    assert f'<meta name="progress-list" content="{said[0]}">' in response.text
+    assert f'<meta name="progress-tokens" content="{said[1]}">' in response.text
+
+
+@pytest.mark.parametrize(("decision", "said"), [(True, "[&quot;&quot;]"), (False, "[]"), (None, "[]")])
+async def test_the_home_page_knows_what_a_function_decides(decision: bool | None, said: str) -> None:
+    """It may fail, as it may not know the list."""
+
+    def authorize(_request: object, action: str, session_id: str | None) -> bool:
+        assert (action, session_id) == ("list", None)
+        assert decision is not None
+        return decision
+
+    transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=authorize))
+    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        html = (await client.get("/")).text
+    assert f'<meta name="progress-list" content="{said}">' in html
+    assert '<meta name="progress-tokens" content="none">' in html
+
+
+async def test_the_home_page_counts_as_a_read(connect: Connect) -> None:
+    """It says whether a token is valid, and so must not let a caller try any number of them."""
+    async with connect(read_rate="2/hour", **CLOSED) as client:
+        statuses = [
+            (await client.get("/", headers={"cookie": f"progress_sse={token}"})).status_code
+            for token in ("a", "b", "c")
+        ]
+        assert statuses == [200, 200, 429]
+        assert (await client.get("/s/x")).status_code == 200
+
+
+async def test_the_home_page_gives_way_to_named_sessions(client: httpx.AsyncClient) -> None:
+    """A query without a name is none."""
+    for query, page in (
+        ("", "home"),
+        ("?session_id=", "home"),
+        ("?session_id=a&session_id=b", "page"),
+        ("?x=1", "home"),
+    ):
+        assert f'src="web/{page}-' in (await client.get(f"/{query}")).text, query
 
 
 @pytest.mark.protocol("P-17.1", "P-17.2")

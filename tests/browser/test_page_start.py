@@ -1,21 +1,33 @@
-"""The page's own session, its commands, and the sessions that it offers."""
+"""A session that is reported by hand: its page, and the commands on it."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.page_driver import PageDriver
 from tests.browser.session_page import page_of, run
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 
 
-async def test_the_shown_commands_move_the_visitors_own_session(server: Server, open_page: OpenPage) -> None:
-    """The session on `/` outlives a reload; pasted commands move its bar, step by step."""
-    shown = await open_page(server.url)
+async def open_by_hand(url: str, open_page: OpenPage, **options: Any) -> PageDriver:
+    """Open the page of a new session from the home page."""
+    shown = await open_page(url, **options)
+    panel = shown.page.locator("#start")
+    if await panel.get_attribute("open") is None:
+        await panel.locator("summary").click()
+    await panel.get_by_role("link", name="Report one by hand").click()
+    return shown
+
+
+async def test_the_shown_commands_move_a_session_of_the_visitors_own(server: Server, open_page: OpenPage) -> None:
+    """The session outlives a reload; pasted commands move its bar, step by step."""
+    shown = await open_by_hand(server.url, open_page)
     session_id = await shown.page.locator("#session-id").inner_text()
     assert re.fullmatch(r"[0-9a-z]{4}(-[0-9a-z]{4}){2}", session_id)
     assert shown.page.url == page_of(server, session_id)
@@ -39,14 +51,14 @@ async def test_the_shown_commands_move_the_visitors_own_session(server: Server, 
 
 async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
     """Each opened page makes up an id."""
-    first, second = await open_page(server.url), await open_page(server.url)
+    first, second = await open_by_hand(server.url, open_page), await open_by_hand(server.url, open_page)
     assert first.page.url != second.page.url
 
 
 async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
     """The page says that workers need a token, and does not contain it."""
     server = serve(publish_token="s3cret")
-    shown = await open_page(server.url)
+    shown = await open_page(page_of(server, "by-hand"))
     await expect(shown.page.locator(".token-hint")).to_be_visible()
     start = await shown.offered("start")
     assert '-H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' in start
@@ -63,7 +75,8 @@ async def test_commands_take_the_token_from_the_environment(serve: Serve, open_p
 )
 async def test_copy_copies_the_command(server: Server, open_page: OpenPage, script: str) -> None:
     """It does so in a secure context, and over plain HTTP, where there is no clipboard interface."""
-    shown = await open_page(server.url, scripts=(script,), permissions=["clipboard-read", "clipboard-write"])
+    permissions = ["clipboard-read", "clipboard-write"]
+    shown = await open_by_hand(server.url, open_page, scripts=(script,), permissions=permissions)
     button = shown.page.get_by_role("button", name="Copy: Start step 1")
     await button.click()
     await expect(button).to_have_text("Copied")
@@ -74,26 +87,10 @@ async def test_copy_copies_the_command(server: Server, open_page: OpenPage, scri
     await expect(button).to_have_text("Copy")
 
 
-async def test_recent_sessions_are_offered_at_the_start(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """They are the sessions that existed; one that was never started is not offered."""
-    await worker.start(sid, 1)
-    shown = await open_page(server.url)
-    await expect(shown.page.locator("#recent")).to_be_hidden()
-    await shown.page.goto(page_of(server, sid))
-    await expect(shown.headline).to_contain_text("Step 1")
-    await shown.page.goto(server.url)
-    await expect(shown.page.locator("#recent a")).to_have_text([sid])
-    await shown.page.locator("#recent a").click()
-    await expect(shown.headline).to_contain_text("Step 1")
-    assert shown.page.url == page_of(server, sid)
-
-
 async def test_the_page_works_without_storage(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """A browser may deny storage by an exception."""
     denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
-    shown = await open_page(server.url, scripts=(denied,))
+    shown = await open_by_hand(server.url, open_page, scripts=(denied,))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await shown.page.goto(page_of(server, sid))
     await worker.start(sid, 1)

@@ -150,7 +150,7 @@ async def test_help_lists_the_keys_and_turns_them_off(server: Server, open_page:
     button = shown.page.get_by_role("button", name="Keyboard")
     await button.focus()
     await shown.page.keyboard.press("?")
-    await expect(dialog.locator("kbd")).to_have_text(["j", "k", "f", "c", "?"])
+    await expect(dialog.locator("kbd")).to_have_text(["j", "k", "f", "l", "c", "?"])
     assert await axe_violations(shown) == []
     await dialog.get_by_label("Use these keys").uncheck()
     await shown.page.keyboard.press("Escape")
@@ -172,8 +172,8 @@ async def test_keys_do_nothing_while_the_visitor_writes(serve: Serve, open_page:
     server = serve(token_key="k" * 32, read="token")
     shown = await open_page(page_of(server, sid))
     field = shown.page.locator("#entrance-token")
-    await field.press_sequentially("jkfc?")
-    await expect(field).to_have_value("jkfc?")
+    await field.press_sequentially("jkflc?")
+    await expect(field).to_have_value("jkflc?")
     await expect(field).to_be_focused()
     await expect(shown.page.get_by_role("dialog")).to_have_count(0)
 
@@ -194,12 +194,12 @@ async def test_commands_for_developers_are_not_shown_to_others(
 
 
 async def test_the_timeline_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Of the step under the pointer, or with the focus: when it ran, what it took and usually takes, which attempt."""
+    """Of the step under the pointer, or with the focus: when it ran, what it took and was to take, which attempt."""
     state = every_state(sid)["running"]
     state["steps"][1]["estimated_ms"] = 60_000
     shown = (await StubbedSession.open(state, server, open_page)).shown
     readout, rows = shown.part("timeline-readout"), shown.page.locator(".timeline-names > li")
-    details = re.compile(r"^Part 2: done, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d, took 2 min 25 s, usually 1 min, attempt 2$")
+    details = re.compile(r"^Part 2: done, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d, took 2 min 25 s, expected 1 min, attempt 2$")
     await rows.nth(1).hover()
     await expect(readout).to_have_text(details)
     await shown.part("headline").hover()

@@ -73,3 +73,14 @@ def test_invalid_options_are_refused(arguments: list[str], sentence: str) -> Non
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 2
     assert sentence in refused.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--label", "team"], ["--label", ":web"], ["--status", "not_found"], ["--url", "ftp://h"], ["more"], []],
+)
+def test_wrong_uses_of_the_list_are_refused(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    """The last one names no server."""
+    monkeypatch.delenv("PROGRESS_SSE_URL", raising=False)
+    result = CliRunner().invoke(main, ["list", *arguments])
+    assert result.exit_code == 2, result.output

@@ -1,6 +1,7 @@
 import { ProgressTracker, type Progress } from "progress-sse";
 import { useProgress, type FollowedState } from "progress-sse/react";
 import type { ProgressSteps } from "progress-sse/progress-steps";
+import "progress-sse/progress-list";
 import "progress-sse/progress-steps";
 import { useRef } from "react";
 
@@ -23,6 +24,10 @@ export function Page({ sessionId }: { sessionId?: string }) {
       </progress-steps>
       <progress-steps sessions="a b" transport="poll" interval={500} token={token} lang="ja" />
       <progress-steps session="a" onprogress-update={({ detail }) => show(detail.data)} />
+      <progress-list prefix="alice-" label="team:web" status="running" base-url="/jobs" token={token} className="wide" />
+      <progress-list onprogress-list={({ detail }) => console.log(detail.sessions[0]?.labels, detail.more)} />
+      {/* @ts-expect-error: no such status */}
+      <progress-list status="over" />
       {/* @ts-expect-error: an id is a text */}
       <progress-steps session={1} />
       {/* @ts-expect-error: no such attribute */}

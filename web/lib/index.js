@@ -1,7 +1,7 @@
 /* tracker.js as a module. It also runs as a plain script and so exports nothing itself. */
 import "./tracker.js";
 
-export const { ProgressTracker, checkTimeout } = globalThis;
+export const { ProgressTracker, ProgressListTracker, checkTimeout } = globalThis;
 
 // tracker.js does not know its own address when it is imported. webpack replaces this condition by a constant and drops
 // the other branch, in which it would write the path of the file on the build machine into the bundle.

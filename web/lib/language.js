@@ -61,7 +61,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"counted" | "counted_open" | "jobs" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
+   * @param {"counted" | "counted_open" | "jobs" | "listed" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
    * @param {number} count
    * @returns {TextKey}
    */

@@ -4,24 +4,31 @@
  */
 import { CSS } from "./styles.js";
 
-/** A shadow root adopts only sheets that its own document has made. @type {WeakMap<Document, CSSStyleSheet>} */
+/** A shadow root adopts only sheets that its own document has made. @type {WeakMap<Document, Map<string, CSSStyleSheet>>} */
 const sheets = new WeakMap();
 
-/** Styles a shadow root, also again after its move to another document, which drops its sheets. @param {ShadowRoot} root */
-export function adoptStyles(root) {
-  const sheet = sheetOf(root.ownerDocument);
+/**
+ * Styles a shadow root, also again after its move to another document, which drops its sheets. The sheet comes before
+ * those that it has.
+ * @param {ShadowRoot} root
+ * @param {string} [css]
+ */
+export function adoptStyles(root, css = CSS) {
+  const sheet = sheetOf(root.ownerDocument, css);
   if (sheet && !root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.unshift(sheet);
 }
 
-/** All elements of a document share one sheet. @param {Document} document */
-function sheetOf(document) {
+/** All elements of a document share each sheet. @param {Document} document @param {string} css */
+function sheetOf(document, css) {
   const window = document.defaultView;
   if (!window) return null; // Such a document is not shown.
-  let sheet = sheets.get(document);
+  const known = sheets.get(document) ?? new Map();
+  sheets.set(document, known);
+  let sheet = known.get(css);
   if (!sheet) {
     sheet = new window.CSSStyleSheet();
-    sheet.replaceSync(CSS);
-    sheets.set(document, sheet);
+    sheet.replaceSync(css);
+    known.set(css, sheet);
   }
   return sheet;
 }

@@ -1,7 +1,9 @@
 /* The page's texts in each of its languages: one flat table. The page fills in each `{…}`. */
+import { LIST_TEXTS } from "./list-texts.js";
 
 export const TEXTS = {
   en: {
+    ...LIST_TEXTS.en,
     session: "Session",
     progress: "Progress of the job",
     progress_of: "Progress of {name}",
@@ -183,6 +185,7 @@ export const TEXTS = {
     close: "Close",
   },
   ja: {
+    ...LIST_TEXTS.ja,
     session: "セッション",
     progress: "ジョブの進捗",
     progress_of: "{name} の進捗",

@@ -17,7 +17,7 @@ const MIN_GRACE_MS = 2000;
 const GRACE_PART = 20;
 
 /** By how much a time is exceeded before that is said, so that the words do not change back with the next report. @param {number} whole_ms */
-const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
+export const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
 
 /** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
 export function timeLeft(state, now_ms) {
@@ -34,10 +34,13 @@ function leftByTime({ data, known }, now_ms) {
   const least_ms = waiting_ms(data, known.learned);
   // A step that takes too long does not shorten those that follow.
   if (p90_ms + grace_ms(end_ms - firstStart_ms(data)) < (runningSteps(data).length ? least_ms : 0)) {
-    return data.time?.basis === "history" ? "longer_than_usual" : "longer_than_expected";
+    return lateWords(data.time);
   }
   return { p50_ms: Math.max(p50_ms, least_ms), p90_ms: Math.max(p90_ms, least_ms) };
 }
+
+/** What a session is whose time is exceeded. @param {import("./wire.js").SessionTime | undefined} time */
+export const lateWords = (time) => (time?.basis === "history" ? "longer_than_usual" : "longer_than_expected");
 
 /**
  * By the estimates of the server's own steps. It never grows unless a step is retried, or steps are added.

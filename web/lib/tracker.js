@@ -52,42 +52,96 @@
     return URL.canParse?.(folder, base) ? new URL(folder, base).href.slice(0, -1) : baseUrl;
   }
 
-  // src/by-link.js
-  var BY_LINK = "link=1";
-  function fetchByLink(fetch) {
-    return (url, init) => fetch(`${url}${String(url).includes("?") ? "&" : "?"}${BY_LINK}`, init);
-  }
-  function rightsOfLink(sessionId) {
-    return `link ${sessionId}`;
-  }
+  // src/browser-fetch.js
+  var browserFetch = (...request) => globalThis.fetch(...request);
 
-  // src/fold.js
-  function fold(data, event) {
-    const { session_id, current_step, total_steps, status, steps: _, ...rest } = (
-      /** @type {Progress} */
-      event.session
-    );
-    const steps = "step" in event ? withStep(data.steps, event.step) : data.steps;
-    return { session_id, current_step, total_steps, status, steps, ...rest };
+  // src/list-state.js
+  var MAX_LISTED = 1e3;
+  var ListState = class {
+    /** By query. @type {Map<string, SessionList>} */
+    data = /* @__PURE__ */ new Map();
+    /** Events of lists have no ids. */
+    position = "";
+    /** The queries whose stream works. @type {Set<string>} */
+    live = /* @__PURE__ */ new Set();
+    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+    #since = /* @__PURE__ */ new Map();
+    /** @param {SharedEvent} event */
+    apply(event) {
+      for (const query2 of event.sessions) {
+        if (event.failure) this.live.delete(query2);
+        else this.live.add(query2);
+      }
+      const query = this.changed(event);
+      if (query !== void 0) this.#change(query, event);
+    }
+    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
+    changed({ type, sessions }) {
+      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
+    }
+    /** @param {string} query @param {SharedEvent} event */
+    #change(query, { type, data }) {
+      if (type === "list") {
+        this.data.set(query, { sessions: data.sessions, more: data.more });
+        return;
+      }
+      const list = this.data.get(query);
+      if (!list) return;
+      if (type === "removed") {
+        this.#since.set(data.session_id, "removed");
+        this.data.set(query, without(list, data.session_id));
+      } else {
+        this.#since.set(data.session.session_id, "session");
+        this.data.set(query, withSession(list, data.session));
+      }
+    }
+    /** More sessions are requested from now on. */
+    beginExtending() {
+      this.#since.clear();
+    }
+    /**
+     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+     * stream does not tell the end of an old session that it has never told.
+     * @param {string} query
+     * @param {SessionList} answer
+     */
+    extend(query, { sessions, more }) {
+      const list = this.data.get(query);
+      if (!list) return;
+      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
+      this.data.set(query, limited({ sessions: merged, more }));
+    }
+    /** @param {string} query */
+    forget(query) {
+      this.data.delete(query);
+      this.live.delete(query);
+    }
+  };
+  function without({ sessions, more }, id) {
+    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
   }
-  function withStep(steps, changed) {
-    if (changed.step === steps.length + 1) return [...steps, changed];
-    return steps.map((step) => step.step === changed.step ? changed : step);
+  function withSession({ sessions, more }, changed) {
+    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
+    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
+      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
+    }
+    const others = sessions.filter((_, place2) => place2 !== index);
+    const older = others.findIndex((other) => byAge(changed, other) < 0);
+    const place = older < 0 ? others.length : older;
+    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
   }
-
-  // src/page-events.js
-  function onReturn(action, signal) {
-    const { document } = globalThis;
-    const ifVisible = () => void (document.visibilityState === "visible" && action());
-    document?.addEventListener?.("visibilitychange", ifVisible, { signal });
-    globalThis.addEventListener?.("online", action, { signal });
-    globalThis.addEventListener?.("pageshow", ({ persisted }) => void (persisted && action()), { signal });
+  function keptObjects(sessions, before) {
+    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
+    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
   }
-  function onPutAway({ leave, comeBack }, signal) {
-    globalThis.addEventListener?.("pagehide", leave, { signal });
-    globalThis.document?.addEventListener?.("freeze", leave, { signal });
-    globalThis.document?.addEventListener?.("resume", comeBack, { signal });
-    onReturn(comeBack, signal);
+  function byAge(a, b) {
+    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
+    return left < right ? 1 : left > right ? -1 : 0;
+  }
+  function limited({ sessions, more }) {
+    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
   }
 
   // src/timers.js
@@ -186,6 +240,10 @@
   var RECONNECT_MS = 45e3;
   var OPEN = 1;
   var CLOSED = 2;
+  var TYPES = (
+    /** @type {const} */
+    ["snapshot", "step", "session", "list", "removed", "heartbeat", "log", "end"]
+  );
   var HOPELESS = { isHopeless: true, isRefused: false };
   var Stream = class {
     #timers;
@@ -301,11 +359,7 @@
     }
     /** @param {EventSourceLike} source @param {boolean} hasTicket */
     #listenTo(source, hasTicket) {
-      for (
-        const type of
-        /** @type {const} */
-        ["snapshot", "step", "session", "heartbeat", "log", "end"]
-      ) {
+      for (const type of TYPES) {
         source.addEventListener(type, (event) => {
           if (this.#isCurrent(source)) this.#receive(type, event);
         });
@@ -438,12 +492,92 @@
     }
   };
 
+  // src/list-stream.js
+  var ListStream = class {
+    #settings;
+    #state;
+    #onEvent;
+    /** @type {Stream | null} */
+    #stream = null;
+    /**
+     * @param {StreamSettings} settings
+     * @param {ListState} state Kept up to date.
+     * @param {(event: SharedEvent) => void} onEvent
+     */
+    constructor(settings, state, onEvent) {
+      this.#settings = settings;
+      this.#state = state;
+      this.#onEvent = onEvent;
+    }
+    /** @param {import("./types.js").Wanted} wanted The settings' own query while the list is wanted, and none afterwards. */
+    follow({ sessions: [query] }) {
+      if (query === void 0) {
+        this.close();
+      } else if (!this.#stream) {
+        const url = () => `${this.#settings.baseUrl}/api/events?${query}&heartbeat=event`;
+        this.#stream = new Stream(this.#settings, url, "", (event) => this.#publish({ ...event, sessions: [query] }));
+        this.#stream.open();
+      }
+    }
+    /** Ends the wait of a stream that waits before it connects again. */
+    retryNow() {
+      if (this.#stream?.isWaiting) this.#stream.open();
+    }
+    restart() {
+      this.#stream?.restart();
+    }
+    close() {
+      this.#stream?.close();
+      this.#stream = null;
+      this.#state.live.clear();
+    }
+    /** @param {SharedEvent} event */
+    #publish(event) {
+      this.#state.apply(event);
+      this.#onEvent(event);
+    }
+  };
+
+  // src/page-events.js
+  function onReturn(action, signal) {
+    const { document } = globalThis;
+    const ifVisible = () => void (document.visibilityState === "visible" && action());
+    document?.addEventListener?.("visibilitychange", ifVisible, { signal });
+    globalThis.addEventListener?.("online", action, { signal });
+    globalThis.addEventListener?.("pageshow", ({ persisted }) => void (persisted && action()), { signal });
+  }
+  function onPutAway({ leave, comeBack }, signal) {
+    globalThis.addEventListener?.("pagehide", leave, { signal });
+    globalThis.document?.addEventListener?.("freeze", leave, { signal });
+    globalThis.document?.addEventListener?.("resume", comeBack, { signal });
+    onReturn(comeBack, signal);
+  }
+
+  // src/by-link.js
+  var BY_LINK = "link=1";
+  function fetchByLink(fetch) {
+    return (url, init) => fetch(`${url}${String(url).includes("?") ? "&" : "?"}${BY_LINK}`, init);
+  }
+  function rightsOfLink(sessionId) {
+    return `link ${sessionId}`;
+  }
+
+  // src/fold.js
+  function fold(data, event) {
+    const { session_id, current_step, total_steps, status, steps: _, ...rest } = (
+      /** @type {Progress} */
+      event.session
+    );
+    const steps = "step" in event ? withStep(data.steps, event.step) : data.steps;
+    return { session_id, current_step, total_steps, status, steps, ...rest };
+  }
+  function withStep(steps, changed) {
+    if (changed.step === steps.length + 1) return [...steps, changed];
+    return steps.map((step) => step.step === changed.step ? changed : step);
+  }
+
   // src/stream-state.js
   var isFolded = (type) => type === "step" || type === "session";
-  function changedSession({ type, data }) {
-    if (type === "snapshot") return data.session_id;
-    return isFolded(type) ? data.session.session_id : void 0;
-  }
   var StreamState = class {
     /** @type {Map<string, Progress>} */
     data = /* @__PURE__ */ new Map();
@@ -458,10 +592,15 @@
         else this.live.add(id);
       }
       this.position = event.position ?? this.position;
-      const changed = changedSession(event);
+      const changed = this.changed(event);
       const before = changed && this.data.get(changed);
       if (changed && event.type === "snapshot") this.data.set(changed, event.data);
       if (changed && isFolded(event.type) && before) this.data.set(changed, fold(before, event.data));
+    }
+    /** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */
+    changed({ type, data }) {
+      if (type === "snapshot") return data.session_id;
+      return isFolded(type) ? data.session.session_id : void 0;
     }
     /** @param {string} id */
     forget(id) {
@@ -598,8 +737,8 @@
   }
   var TabCoordinator = class {
     #id = Math.random().toString(36).slice(2);
-    #settings;
     #state;
+    #openStream;
     #listener;
     #timers;
     #name;
@@ -613,7 +752,7 @@
     #term = 0;
     /** "": the next tab that says it holds the stream. */
     #holder = "";
-    /** Set while this tab is the holder. @type {SharedStream | null} */
+    /** Set while this tab is the holder. @type {StreamSource | null} */
     #stream = null;
     /** @type {LockManager | undefined} */
     #locks = globalThis.navigator?.locks;
@@ -621,15 +760,22 @@
     #claim = new AbortController();
     /**
      * @param {StreamSettings} settings
-     * @param {StreamState} state
+     * @param {FollowedState} state
+     * @param {(onEvent: (event: SharedEvent) => void) => StreamSource} openStream
      * @param {{onEvent: (event: SharedEvent) => void, onState: () => void}} listener
      */
-    constructor(settings, state, listener) {
-      this.#settings = settings;
+    constructor(settings, state, openStream, listener) {
       this.#state = state;
+      this.#openStream = openStream;
       this.#listener = listener;
       this.#timers = new Timers(settings.timers);
-      this.#name = [GROUP, settings.baseUrl, settings.withCredentials && "with credentials", settings.rights].filter(Boolean).join(" ");
+      this.#name = [
+        GROUP,
+        settings.baseUrl,
+        settings.withCredentials && "with credentials",
+        settings.rights,
+        settings.query
+      ].filter(Boolean).join(" ");
     }
     /** @param {Wanted} wanted All that is wanted in this tab from now on. */
     follow(wanted) {
@@ -748,7 +894,7 @@
       this.#state.live.clear();
       const wanted = this.#wantedByAll();
       for (const id of [...this.#state.data.keys()]) if (!wanted.sessions.includes(id)) this.#state.forget(id);
-      this.#stream = new SharedStream(this.#settings, this.#state, (event) => {
+      this.#stream = this.#openStream((event) => {
         this.#post({ kind: "event", event });
         this.#listener.onEvent(event);
       });
@@ -760,7 +906,7 @@
       this.#stream?.close();
       this.#stream = null;
     }
-    /** Says that this tab is the holder. @param {StreamState} [state] For tabs that may not have it. */
+    /** Says that this tab is the holder. @param {FollowedState} [state] For tabs that may not have it. */
     #postHold(state) {
       this.#post({ kind: "hold", state, ahead_ms: serverClock.estimate_ms });
     }
@@ -794,7 +940,7 @@
       this.#others.delete(tab);
       this.#stream?.follow(this.#wantedByAll());
     }
-    /** @param {{tab: string, term: number, state?: StreamState, ahead_ms: number}} message */
+    /** @param {{tab: string, term: number, state?: FollowedState, ahead_ms: number}} message */
     #onHold({ tab, term, state, ahead_ms }) {
       const isOutdated = this.#holder && (term < this.#term || term === this.#term && tab > this.#holder);
       if (isOutdated) return;
@@ -830,7 +976,8 @@
       return [..._Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new _Hub(settings);
     }
     #settings;
-    #state = new StreamState();
+    /** @type {StreamState | ListState} */
+    #state;
     #source;
     /** @type {Map<string, Set<SessionListener>>} */
     #listeners = /* @__PURE__ */ new Map();
@@ -840,11 +987,13 @@
     /** @param {StreamSettings} settings */
     constructor(settings) {
       this.#settings = settings;
+      const { state, openStream } = partsOf(settings);
+      this.#state = state;
       const onEvent = (event) => this.#receive(event);
       const onState = () => {
         for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
       };
-      this.#source = settings.isShared ? new TabCoordinator(settings, this.#state, { onEvent, onState }) : new SharedStream(settings, this.#state, onEvent);
+      this.#source = settings.isShared ? new TabCoordinator(settings, state, openStream, { onEvent, onState }) : openStream(onEvent);
     }
     /** @param {StreamSettings} settings */
     hasSettings(settings) {
@@ -875,6 +1024,16 @@
     }
     restart() {
       this.#source.restart();
+    }
+    /** More of a list is requested from now on; `extend` takes it. */
+    beginExtending() {
+      if (this.#state instanceof ListState) this.#state.beginExtending();
+    }
+    /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
+    extend(query, list) {
+      if (!(this.#state instanceof ListState)) return;
+      this.#state.extend(query, list);
+      this.#catchUp(query, [...this.#listeners.get(query) ?? []]);
     }
     #begin() {
       _Hub.#all.add(this);
@@ -928,14 +1087,14 @@
     /** @param {import("./log-follower.js").LogPage & {session_id: string}} page */
     #handOnLog(page) {
       for (const listener of [...this.#listeners.get(page.session_id) ?? []]) {
-        if (listener.wantsLog) listener.onLog(page);
+        if (listener.wantsLog) listener.onLog?.(page);
       }
     }
     /** @param {SharedEvent} event */
     #receive(event) {
       if (event.type === "heartbeat") serverClock.add(Date.parse(event.data.now) - Date.now());
       if (event.type === "log") this.#handOnLog(event.data);
-      const changed = changedSession(event);
+      const changed = this.#state.changed(event);
       const isCaughtUp = event.type === "heartbeat" && !event.isFirst;
       const since_ms = event.type === "snapshot" && event.since_ms || 0;
       for (const id of event.sessions) {
@@ -945,104 +1104,13 @@
       }
     }
   };
-
-  // src/log-follower.js
-  var PAGE_LINES = 1e3;
-  var RETRY_MS = 2e3;
-  var LogFollower = class {
-    #load;
-    #onLines;
-    #timers;
-    #life = "";
-    /** The number of the newest line that was handed on. */
-    #last = 0;
-    #isLoading = false;
-    /** Something came while lines were being loaded. */
-    #isBehind = false;
-    #isStopped = false;
-    /**
-     * @param {object} setup
-     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
-     *   `RequestError` does, with the status of the answer.
-     * @param {(update: LogUpdate) => void} setup.onLines
-     * @param {import("../lib/wire.js").Timers} setup.timers
-     */
-    constructor({ load, onLines, timers }) {
-      this.#load = load;
-      this.#onLines = onLines;
-      this.#timers = new Timers(timers);
+  function partsOf(settings) {
+    if (settings.query === null) {
+      const state2 = new StreamState();
+      return { state: state2, openStream: (onEvent) => new SharedStream(settings, state2, onEvent) };
     }
-    stop() {
-      this.#isStopped = true;
-      this.#timers.clearAll();
-    }
-    /** The session has no log, or no longer has it. */
-    forget() {
-      if (!this.#life) return;
-      this.#life = "";
-      this.#last = 0;
-      this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
-    }
-    /** @param {LogPage} page From a stream. */
-    add(page) {
-      const { life, lines, first } = page;
-      const [next] = lines.filter(({ n }) => n > this.#last);
-      const follows = next !== void 0 && (next.n === this.#last + 1 || next.n === first);
-      if (life !== this.#life || this.#isLoading || next && !follows) void this.sync();
-      else this.#handOn(page);
-    }
-    /** Loads what may be missing. Never rejects. */
-    async sync() {
-      this.#isBehind = true;
-      if (this.#isLoading || this.#isStopped) return;
-      this.#isLoading = true;
-      this.#timers.clear("again");
-      try {
-        while (this.#isBehind && !this.#isStopped) {
-          this.#isBehind = false;
-          this.#take(await this.#load(this.#last));
-        }
-      } catch (error) {
-        if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
-      } finally {
-        this.#isLoading = false;
-      }
-    }
-    /** @param {LogPage} page As it was loaded. */
-    #take(page) {
-      if (this.#isStopped) return;
-      const isOther = page.life !== this.#life;
-      if (isOther && this.#last > 0) {
-        this.#begin(page.life);
-        this.#isBehind = true;
-        return;
-      }
-      if (isOther) this.#begin(page.life);
-      this.#handOn(page);
-      if (page.lines.length >= PAGE_LINES) this.#isBehind = true;
-    }
-    /** @param {string} life */
-    #begin(life) {
-      this.#life = life;
-      this.#last = 0;
-      this.#onLines({ life, isNew: true, lines: [], missed: 0 });
-    }
-    /** @param {LogPage} page */
-    #handOn({ life, lines }) {
-      const added = lines.filter(({ n }) => n > this.#last);
-      const [next] = added;
-      if (!next) return;
-      const missed = next.n - this.#last - 1;
-      this.#last = added.at(-1)?.n ?? this.#last;
-      this.#onLines({ life, isNew: false, lines: added, missed });
-    }
-  };
-  function isRefusal(error) {
-    const { status = 0 } = (
-      /** @type {{status?: number}} */
-      error
-    );
-    return status >= 400 && status < 500 && status !== 429;
+    const state = new ListState();
+    return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
   }
 
   // src/poller.js
@@ -1053,6 +1121,7 @@
   var Poller = class {
     #timers;
     #url;
+    #array;
     #fetch;
     #token;
     #withCredentials;
@@ -1067,6 +1136,7 @@
     /**
      * @param {object} setup
      * @param {() => string} setup.url
+     * @param {"steps" | "sessions"} setup.array The name of the array that an answer has.
      * @param {typeof globalThis.fetch} setup.fetch
      * @param {boolean} setup.withCredentials
      * @param {import("../lib/wire.js").Timers} setup.timers
@@ -1075,8 +1145,9 @@
      * @param {(signal: AbortSignal) => Promise<unknown>} schedule.poll Called for each poll.
      * @param {() => number} schedule.interval_ms
      */
-    constructor({ url, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
+    constructor({ url, array, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
       this.#url = url;
+      this.#array = array;
       this.#fetch = fetch;
       this.#token = token;
       this.#withCredentials = withCredentials;
@@ -1189,7 +1260,7 @@
       if (response.status === 401 || response.status === 403) return { outcome: "denied" };
       if ([400, 404, 422].includes(response.status)) return { outcome: "rejected" };
       const data = response.status === 200 ? await response.json() : null;
-      if (!Array.isArray(data?.steps)) return { outcome: "failed" };
+      if (!Array.isArray(data?.[this.#array])) return { outcome: "failed" };
       return { outcome: "answered", data, etag: response.headers.get("ETag") ?? "" };
     }
   };
@@ -1197,6 +1268,105 @@
     const value = response.headers.get("Retry-After") ?? "";
     const delay_ms = /^\d+$/.test(value) ? Number(value) * 1e3 : Date.parse(value) - Date.now();
     return delay_ms > 0 ? Math.min(delay_ms, RETRY_AFTER_MAX_MS) : 0;
+  }
+
+  // src/log-follower.js
+  var PAGE_LINES = 1e3;
+  var RETRY_MS = 2e3;
+  var LogFollower = class {
+    #load;
+    #onLines;
+    #timers;
+    #life = "";
+    /** The number of the newest line that was handed on. */
+    #last = 0;
+    #isLoading = false;
+    /** Something came while lines were being loaded. */
+    #isBehind = false;
+    #isStopped = false;
+    /**
+     * @param {object} setup
+     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
+     *   `RequestError` does, with the status of the answer.
+     * @param {(update: LogUpdate) => void} setup.onLines
+     * @param {import("../lib/wire.js").Timers} setup.timers
+     */
+    constructor({ load, onLines, timers }) {
+      this.#load = load;
+      this.#onLines = onLines;
+      this.#timers = new Timers(timers);
+    }
+    stop() {
+      this.#isStopped = true;
+      this.#timers.clearAll();
+    }
+    /** The session has no log, or no longer has it. */
+    forget() {
+      if (!this.#life) return;
+      this.#life = "";
+      this.#last = 0;
+      this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+    }
+    /** @param {LogPage} page From a stream. */
+    add(page) {
+      const { life, lines, first } = page;
+      const [next] = lines.filter(({ n }) => n > this.#last);
+      const follows = next !== void 0 && (next.n === this.#last + 1 || next.n === first);
+      if (life !== this.#life || this.#isLoading || next && !follows) void this.sync();
+      else this.#handOn(page);
+    }
+    /** Loads what may be missing. Never rejects. */
+    async sync() {
+      this.#isBehind = true;
+      if (this.#isLoading || this.#isStopped) return;
+      this.#isLoading = true;
+      this.#timers.clear("again");
+      try {
+        while (this.#isBehind && !this.#isStopped) {
+          this.#isBehind = false;
+          this.#take(await this.#load(this.#last));
+        }
+      } catch (error) {
+        if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
+      } finally {
+        this.#isLoading = false;
+      }
+    }
+    /** @param {LogPage} page As it was loaded. */
+    #take(page) {
+      if (this.#isStopped) return;
+      const isOther = page.life !== this.#life;
+      if (isOther && this.#last > 0) {
+        this.#begin(page.life);
+        this.#isBehind = true;
+        return;
+      }
+      if (isOther) this.#begin(page.life);
+      this.#handOn(page);
+      if (page.lines.length >= PAGE_LINES) this.#isBehind = true;
+    }
+    /** @param {string} life */
+    #begin(life) {
+      this.#life = life;
+      this.#last = 0;
+      this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+    }
+    /** @param {LogPage} page */
+    #handOn({ life, lines }) {
+      const added = lines.filter(({ n }) => n > this.#last);
+      const [next] = added;
+      if (!next) return;
+      const missed = next.n - this.#last - 1;
+      this.#last = added.at(-1)?.n ?? this.#last;
+      this.#onLines({ life, isNew: false, lines: added, missed });
+    }
+  };
+  function isRefusal(error) {
+    const { status = 0 } = (
+      /** @type {{status?: number}} */
+      error
+    );
+    return status >= 400 && status < 500 && status !== 429;
   }
 
   // src/session-api.js
@@ -1376,7 +1546,6 @@
   // src/progress-tracker.js
   var DEFAULT_INTERVAL_MS = 2e3;
   var REPLACED_STATES = 10;
-  var browserFetch = (...request) => globalThis.fetch(...request);
   var ProgressTracker = class _ProgressTracker extends EventTarget {
     static baseUrl = baseUrlOfScript();
     static fold = fold;
@@ -1467,7 +1636,11 @@
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
       this.#api = new SessionApi(access);
-      this.#poller = new Poller(access, {
+      const polled = { ...access, array: (
+        /** @type {const} */
+        "steps"
+      ) };
+      this.#poller = new Poller(polled, {
         poll: (stopped) => this.#pollInTurn(stopped),
         interval_ms: () => this.#interval_ms
       });
@@ -1485,6 +1658,7 @@
           token,
           rights: "",
           isByLink: byLink,
+          query: null,
           fetch: ticketFetch
         };
       }
@@ -1802,7 +1976,208 @@
     return JSON.parse(JSON.stringify(data));
   }
 
+  // src/progress-list-tracker.js
+  var DEFAULT_INTERVAL_MS2 = 3e3;
+  var EXTENDED_EVERY_MS = 3e4;
+  var FIRST_LISTED = 100;
+  var ProgressListTracker = class extends EventTarget {
+    /** @type {TrackerState} */
+    #state = "stopped";
+    /** @type {SessionList | null} */
+    #data = null;
+    #onUpdate;
+    #signal;
+    #timers;
+    #poller;
+    #query;
+    #mayPoll;
+    #mayStreamAlone;
+    /** Null if the tracker does not stream. @type {StreamSettings | null} */
+    #settings = null;
+    /** @type {Hub | null} */
+    #hub = null;
+    #limit = FIRST_LISTED;
+    /** Aborted when the tracker stops; each run has its own. */
+    #stopping = new AbortController();
+    /** The older sessions are being requested. */
+    #isExtending = false;
+    /** @type {import("./types.js").SessionListener<SessionList>} */
+    #listener = {
+      onData: (data) => this.#receive(data),
+      onAlive: () => this.#goLive(),
+      onFailure: (failure) => this.#onFailure(failure)
+    };
+    /** @param {ListTrackerOptions} [options] */
+    constructor(options = {}) {
+      super();
+      const {
+        interval = DEFAULT_INTERVAL_MS2,
+        transport = "auto",
+        withCredentials = false,
+        onUpdate,
+        token,
+        signal,
+        EventSource = globalThis.EventSource,
+        fetch = browserFetch,
+        timers = globalThis
+      } = options;
+      const baseUrl = absoluteUrl(options.baseUrl ?? ProgressTracker.baseUrl);
+      this.#onUpdate = onUpdate;
+      this.#signal = signal;
+      this.#timers = new Timers(timers);
+      this.#query = queryOf(options);
+      this.#mayPoll = transport !== "sse";
+      const url = () => `${baseUrl}/api/progress?${this.#query}&limit=${this.#limit}`;
+      const access = { url, array: (
+        /** @type {const} */
+        "sessions"
+      ), fetch, withCredentials, timers, token };
+      this.#poller = new Poller(access, {
+        poll: (stopped) => this.#pollInTurn(stopped),
+        interval_ms: () => interval > 0 ? interval : DEFAULT_INTERVAL_MS2
+      });
+      const isShared = options.EventSource === void 0 && hasChannels();
+      this.#mayStreamAlone = Boolean(options.EventSource) || transport === "sse";
+      if (EventSource && transport !== "poll" && (isShared || this.#mayStreamAlone)) {
+        const ticketFetch = token === void 0 ? browserFetch : fetch;
+        const access2 = { baseUrl, EventSource, withCredentials, timers, token, fetch: ticketFetch };
+        this.#settings = { ...access2, isShared, rights: "", isByLink: false, query: this.#query };
+      }
+    }
+    get state() {
+      return this.#state;
+    }
+    get data() {
+      return this.#data;
+    }
+    now() {
+      return Date.now() + serverClock.ahead_ms;
+    }
+    get #isStarted() {
+      return !["stopped", "denied"].includes(this.#state);
+    }
+    start() {
+      if (this.#isStarted || this.#signal?.aborted) return;
+      this.#data = null;
+      const { signal } = this.#stopping;
+      if (!this.#enter("connecting")) return;
+      this.#signal?.addEventListener("abort", () => this.stop(), { signal });
+      onReturn(() => this.#poller.pollNow(), signal);
+      if (this.#settings) void this.#follow(this.#settings);
+      else this.#poller.start(false);
+    }
+    stop() {
+      if (this.#isStarted) this.#shutDown("stopped");
+    }
+    showMore() {
+      this.#limit = MAX_LISTED;
+      if (this.#state === "live") void this.#extend();
+      else this.#poller.pollNow();
+    }
+    /** A token function answers later. @param {StreamSettings} settings */
+    async #follow(settings) {
+      const { signal } = this.#stopping;
+      const { token } = settings;
+      const rights = token === void 0 ? "" : await tokenText(token).then(rightsOf, () => null);
+      if (signal.aborted) return;
+      const isShared = settings.isShared && rights !== null;
+      if (!isShared && !this.#mayStreamAlone) {
+        this.#poller.start(false);
+        return;
+      }
+      this.#hub = Hub.of({ ...settings, isShared, rights: rights ?? "" });
+      this.#hub.follow(this.#query, this.#listener);
+      this.#timers.set("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
+    }
+    #startPolling() {
+      if (this.#isStarted && this.#mayPoll) this.#poller.start(false);
+    }
+    #goLive() {
+      this.#poller.stop();
+      this.#enter("live");
+    }
+    /** @param {SessionList} data */
+    #receive(data) {
+      if (data === this.#data) return;
+      const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
+      this.#show(data);
+      const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
+      if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
+    }
+    /** Adds the sessions that are older than those of the stream. */
+    async #extend() {
+      if (this.#isExtending) return;
+      this.#isExtending = true;
+      const { signal } = this.#stopping;
+      this.#hub?.beginExtending();
+      const answer = await this.#poller.request("", signal);
+      this.#isExtending = false;
+      if (signal.aborted) return;
+      this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+      if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
+    }
+    /** @param {Failure} failure */
+    #onFailure({ isHopeless, isRefused }) {
+      if (this.#state !== "polling" && !this.#enter("reconnecting")) return;
+      if (isHopeless || !this.#data) this.#startPolling();
+      const isPolled = this.#poller.isRunning || this.#poller.isHeldOff;
+      if (isRefused && !isPolled) void this.#pollOnce(this.#stopping.signal);
+    }
+    /** @param {AbortSignal} stopped */
+    async #pollInTurn(stopped) {
+      const isAnswered = await this.#pollOnce(stopped);
+      if (!stopped.aborted) this.#enter(isAnswered ? "polling" : "reconnecting");
+    }
+    /** @param {AbortSignal} signal @returns {Promise<boolean>} Whether it was answered. */
+    async #pollOnce(signal) {
+      const answer = await this.#poller.request("", signal);
+      if (signal.aborted) return false;
+      if (answer.outcome === "denied") this.#shutDown("denied");
+      if (answer.outcome !== "answered") return false;
+      if (this.#state !== "live") this.#show(listOf(answer.data));
+      return true;
+    }
+    /** @param {SessionList} data */
+    #show(data) {
+      this.#timers.clear("first");
+      this.#data = data;
+      try {
+        this.#onUpdate?.(data);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+    /** @param {"stopped" | "denied"} state */
+    #shutDown(state) {
+      this.#timers.clearAll();
+      this.#hub?.unfollow(this.#query, this.#listener);
+      this.#hub = null;
+      this.#poller.close();
+      this.#stopping.abort();
+      this.#stopping = new AbortController();
+      this.#enter(state);
+    }
+    /** @param {TrackerState} state @returns {boolean} False if a listener has stopped the tracker. */
+    #enter(state) {
+      if (state === this.#state) return true;
+      const { signal } = this.#stopping;
+      this.#state = state;
+      this.dispatchEvent(new Event("statechange"));
+      return !signal.aborted;
+    }
+  };
+  function queryOf({ prefix = "", labels = {}, status }) {
+    const query = new URLSearchParams({ prefix });
+    for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
+    if (status) query.set("status", status);
+    return query.toString();
+  }
+  function listOf({ sessions, next }) {
+    return { sessions, more: next !== null };
+  }
+
   // src/main.js
   globalThis.ProgressTracker = ProgressTracker;
+  globalThis.ProgressListTracker = ProgressListTracker;
   globalThis.checkTimeout = checkTimeout;
 })();

@@ -164,6 +164,25 @@ export interface SessionSummary extends SessionDetails {
   estimated_remaining_ms: number;
 }
 
+/** A session as lists have it. It has neither steps nor requests. */
+export interface ListedSession
+  extends Pick<SessionDetails, "title" | "labels" | "links" | "error" | "conclusion" | "time"> {
+  session_id: string;
+  current_step: number;
+  total_steps: number;
+  status: Exclude<SessionStatus, "not_found">;
+  percentage: number;
+  estimated_remaining_ms: number;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Sessions, newest first, and whether there are more than these. */
+export interface SessionList {
+  readonly sessions: readonly ListedSession[];
+  readonly more: boolean;
+}
+
 /** The polling answer, and the data of a `snapshot` event. Keys come in this order, and the optional ones last. */
 export interface Progress extends SessionDetails {
   session_id: string;
@@ -334,8 +353,47 @@ export interface ProgressTrackerConstructor {
   fold(data: Progress, event: StepEvent | SessionEvent): Progress;
 }
 
+/** Which sessions a list has; all that is given must hold. */
+export interface ListFilter {
+  /** Begins the ids. A token with prefixes lists only what lies within one of them. Default "": all. */
+  prefix?: string | undefined;
+  labels?: Record<string, string> | undefined;
+  status?: Exclude<SessionStatus, "not_found"> | undefined;
+}
+
+export interface ListTrackerOptions
+  extends ListFilter,
+    Pick<TrackerOptions, "interval" | "transport" | "baseUrl" | "withCredentials" | "token" | "signal">,
+    Pick<TrackerOptions, "EventSource" | "fetch" | "timers"> {
+  /** Called at once on a change. */
+  onUpdate?: ((list: SessionList) => void) | undefined;
+}
+
+/**
+ * Follows a list of sessions. Dispatches `statechange` when `state` changes, which is never `finished`. Tabs share the
+ * stream of a list, as they share that of sessions, where they follow the same filter.
+ */
+export interface ProgressListTracker extends EventTarget {
+  readonly state: TrackerState;
+  /** The last update; null before the first one. It is not to be changed. */
+  readonly data: SessionList | null;
+  /** The server's time in milliseconds since 1970. */
+  now(): number;
+  start(): void;
+  /** Leaves no timer, request or stream behind. `start()` begins again. */
+  stop(): void;
+  /** From now on the list has up to 1000 sessions; before that, the newest 100 and those that have changed since. */
+  showMore(): void;
+}
+
+export interface ProgressListTrackerConstructor {
+  new (options?: ListTrackerOptions): ProgressListTracker;
+  prototype: ProgressListTracker;
+}
+
 declare global {
   var ProgressTracker: ProgressTrackerConstructor;
+  var ProgressListTracker: ProgressListTrackerConstructor;
   /** Whether a step has been `running` for longer than its `timeout_ms`, by the server's time as `now()` has it. */
   function checkTimeout(step: Step): boolean;
 }

@@ -1,7 +1,7 @@
 /*
- * The page: `/s/{session_id}` shows one session, `/?session_id=a&session_id=b` several, and `/` a new one that waits for
- * its worker. A SessionView shows each session; this module adds the title, the icon, the notification, the recent
- * sessions, the visit by a link, and the form for a token.
+ * The page of sessions: `/s/{session_id}` shows one, `/?session_id=a&session_id=b` several. A SessionView shows each
+ * session; this module adds the title, the icon, the notification, the visit by a link and the form for a token, and
+ * remembers the sessions.
  */
 
 // biome-ignore assist/source/organizeImports: the first import takes the token out of the address before all others run.
@@ -20,7 +20,7 @@ import { HelpDialog } from "./help-dialog.js";
 import { LinkVisit } from "./link-visit.js";
 import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
-import { freshSessionId, sessionsIn } from "./session-url.js";
+import { sessionsIn } from "./session-url.js";
 import { Shortcuts } from "./shortcuts.js";
 import { moveToFailed, moveToStep } from "./step-keys.js";
 import { themeSwitch } from "./theme-switch.js";
@@ -41,19 +41,6 @@ const IDS = {
 const language = new Language(languageFor(navigator.languages));
 const announcer = new Announcer(element("milestone"));
 const recent = new RecentSessions(() => localStorage);
-
-/** @param {string} id */
-function sessionLink(id) {
-  const link = make("a", "", make("bdi", "", id));
-  link.href = `s/${encodeURIComponent(id)}`;
-  return make("li", "", link);
-}
-
-function showRecent() {
-  const ids = recent.list();
-  element("recent").hidden = ids.length === 0;
-  element("recent-list").replaceChildren(...ids.map(sessionLink));
-}
 
 /** @param {string} id */
 function viewOf(id) {
@@ -118,13 +105,7 @@ function startAgain() {
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language.tag, language.texts);
-let ids = sessionsIn(location, document.baseURI);
-if (!ids.length) {
-  ids = [freshSessionId()];
-  // The URL keeps the id over a reload.
-  history.replaceState(null, "", `s/${ids[0]}`);
-  showRecent();
-}
+const ids = sessionsIn(location, document.baseURI);
 
 const visit = new LinkVisit(ids.length === 1 ? (ids[0] ?? null) : null, language.texts);
 const notifier = new Notifier(language, announcer);

@@ -7,8 +7,7 @@ const DEADLINE_MS = 10_000;
  * The server puts it into a cookie that no script can read, and the page does not keep it.
  */
 export class TokenForm {
-  /** The server says in the page whether a token helps after a denial. */
-  isUsed = document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
+  isUsed;
   #form = element("entrance");
   #field = /** @type {HTMLInputElement} */ (element("entrance-token"));
   #note = element("entrance-note");
@@ -19,8 +18,10 @@ export class TokenForm {
   /**
    * @param {Record<"token_refused" | "token_not_sent" | "token_insecure", string>} texts
    * @param {() => void} onAccepted The server has set the cookie, perhaps for another user than before.
+   * @param {boolean} [isUsed] Whether a token helps after a denial; the server says so in the page.
    */
-  constructor(texts, onAccepted) {
+  constructor(texts, onAccepted, isUsed = isReadByToken()) {
+    this.isUsed = isUsed;
     this.#texts = texts;
     this.#onAccepted = onAccepted;
     this.#form.addEventListener("submit", (event) => {
@@ -57,6 +58,10 @@ export class TokenForm {
     this.#form.hidden = false;
     this.#note.textContent = note;
   }
+}
+
+function isReadByToken() {
+  return document.querySelector('meta[name="progress-read"]')?.getAttribute("content") === "token";
 }
 
 /**

@@ -1,24 +1,31 @@
+import { ListState } from "./list-state.js";
+import { ListStream } from "./list-stream.js";
 import { onPutAway } from "./page-events.js";
 import { serverClock } from "./server-clock.js";
 import { SharedStream } from "./shared-stream.js";
-import { changedSession, isFolded, StreamState } from "./stream-state.js";
+import { isFolded, StreamState } from "./stream-state.js";
 import { TabCoordinator } from "./tab-coordinator.js";
 
-/** @typedef {import("../lib/wire.js").Progress} Progress */
+/** @typedef {import("../lib/wire.js").SessionList} SessionList */
 /** @typedef {import("./types.js").Failure} Failure */
-/** @typedef {import("./types.js").SessionListener} SessionListener */
+/** @typedef {import("./types.js").SessionListener<any>} SessionListener */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
 
 /**
  * @typedef {object} Notification
- * @property {Progress | undefined} data
+ * @property {unknown} data
  * @property {number} [since_ms]
  * @property {boolean} [isChange]
  * @property {Failure | undefined} [failure]
  */
 
-/** Hands the events of one stream to all trackers of the page that have the same settings. */
+/** @typedef {(event: SharedEvent) => void} OnEvent */
+
+/**
+ * Hands the events of one stream to all trackers of the page that have the same settings. A list is followed as a session
+ * is, under its query in place of an id.
+ */
 export class Hub {
   /** @type {Set<Hub>} */
   static #all = new Set();
@@ -29,7 +36,8 @@ export class Hub {
   }
 
   #settings;
-  #state = new StreamState();
+  /** @type {StreamState | ListState} */
+  #state;
   #source;
   /** @type {Map<string, Set<SessionListener>>} */
   #listeners = new Map();
@@ -40,13 +48,15 @@ export class Hub {
   /** @param {StreamSettings} settings */
   constructor(settings) {
     this.#settings = settings;
+    const { state, openStream } = partsOf(settings);
+    this.#state = state;
     const onEvent = (/** @type {SharedEvent} */ event) => this.#receive(event);
     const onState = () => {
       for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
     };
     this.#source = settings.isShared
-      ? new TabCoordinator(settings, this.#state, { onEvent, onState })
-      : new SharedStream(settings, this.#state, onEvent);
+      ? new TabCoordinator(settings, state, openStream, { onEvent, onState })
+      : openStream(onEvent);
   }
 
   /** @param {StreamSettings} settings */
@@ -79,6 +89,18 @@ export class Hub {
 
   restart() {
     this.#source.restart();
+  }
+
+  /** More of a list is requested from now on; `extend` takes it. */
+  beginExtending() {
+    if (this.#state instanceof ListState) this.#state.beginExtending();
+  }
+
+  /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
+  extend(query, list) {
+    if (!(this.#state instanceof ListState)) return;
+    this.#state.extend(query, list);
+    this.#catchUp(query, [...(this.#listeners.get(query) ?? [])]);
   }
 
   #begin() {
@@ -141,7 +163,7 @@ export class Hub {
   /** @param {import("./log-follower.js").LogPage & {session_id: string}} page */
   #handOnLog(page) {
     for (const listener of [...(this.#listeners.get(page.session_id) ?? [])]) {
-      if (listener.wantsLog) listener.onLog(page);
+      if (listener.wantsLog) listener.onLog?.(page);
     }
   }
 
@@ -149,7 +171,7 @@ export class Hub {
   #receive(event) {
     if (event.type === "heartbeat") serverClock.add(Date.parse(event.data.now) - Date.now());
     if (event.type === "log") this.#handOnLog(event.data);
-    const changed = changedSession(event);
+    const changed = this.#state.changed(event);
     const isCaughtUp = event.type === "heartbeat" && !event.isFirst;
     const since_ms = (event.type === "snapshot" && event.since_ms) || 0;
     for (const id of event.sessions) {
@@ -158,4 +180,14 @@ export class Hub {
       for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#notify(id, listener, notification);
     }
   }
+}
+
+/** The state that such a stream keeps, and what opens the stream. @param {StreamSettings} settings */
+function partsOf(settings) {
+  if (settings.query === null) {
+    const state = new StreamState();
+    return { state, openStream: (/** @type {OnEvent} */ onEvent) => new SharedStream(settings, state, onEvent) };
+  }
+  const state = new ListState();
+  return { state, openStream: (/** @type {OnEvent} */ onEvent) => new ListStream(settings, state, onEvent) };
 }

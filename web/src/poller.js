@@ -2,7 +2,6 @@ import { serverClock } from "./server-clock.js";
 import { Timers } from "./timers.js";
 import { fetchWithToken } from "./tokens.js";
 
-/** @typedef {import("../lib/wire.js").Progress} Progress */
 /** @typedef {import("./types.js").Token} Token */
 
 /** The time limit of a poll: a browser keeps several connections, and tries one dead one after another. */
@@ -14,15 +13,16 @@ const JITTER = 0.1;
 const RETRY_AFTER_MAX_MS = 300_000;
 
 /**
- * The outcome of a poll.
- * @typedef {{outcome: "answered", data: Progress, etag: string}} Answered
+ * The outcome of a poll. The data is that of a session, or a page of a list.
+ * @typedef {{outcome: "answered", data: any, etag: string}} Answered
  * @typedef {{outcome: "unchanged" | "denied" | "rejected" | "failed"}} NoData
  */
 
-/** Polls the session's state: once, or at intervals. */
+/** Polls a session's state, or a list of sessions: once, or at intervals. */
 export class Poller {
   #timers;
   #url;
+  #array;
   #fetch;
   #token;
   #withCredentials;
@@ -38,6 +38,7 @@ export class Poller {
   /**
    * @param {object} setup
    * @param {() => string} setup.url
+   * @param {"steps" | "sessions"} setup.array The name of the array that an answer has.
    * @param {typeof globalThis.fetch} setup.fetch
    * @param {boolean} setup.withCredentials
    * @param {import("../lib/wire.js").Timers} setup.timers
@@ -46,8 +47,9 @@ export class Poller {
    * @param {(signal: AbortSignal) => Promise<unknown>} schedule.poll Called for each poll.
    * @param {() => number} schedule.interval_ms
    */
-  constructor({ url, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
+  constructor({ url, array, fetch, withCredentials, timers, token }, { poll, interval_ms }) {
     this.#url = url;
+    this.#array = array;
     this.#fetch = fetch;
     this.#token = token;
     this.#withCredentials = withCredentials;
@@ -175,7 +177,7 @@ export class Poller {
     if ([400, 404, 422].includes(response.status)) return { outcome: "rejected" };
     const data = response.status === 200 ? await response.json() : null;
     // A captive portal answers 200 to everything.
-    if (!Array.isArray(data?.steps)) return { outcome: "failed" };
+    if (!Array.isArray(data?.[this.#array])) return { outcome: "failed" };
     return { outcome: "answered", data, etag: response.headers.get("ETag") ?? "" };
   }
 }

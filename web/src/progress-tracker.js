@@ -1,4 +1,5 @@
 import { absoluteUrl, baseUrlOfScript } from "./base-url.js";
+import { browserFetch } from "./browser-fetch.js";
 import { fetchByLink, rightsOfLink } from "./by-link.js";
 import { fold } from "./fold.js";
 import { Hub } from "./hub.js";
@@ -24,10 +25,6 @@ import { rightsOf, tokenText } from "./tokens.js";
 
 const DEFAULT_INTERVAL_MS = 2000;
 const REPLACED_STATES = 10;
-
-// A browser's fetch insists on its own `this`.
-/** @type {typeof globalThis.fetch} */
-const browserFetch = (...request) => globalThis.fetch(...request);
 
 /** Chooses between stream and polls, and calls the page's callbacks. wire.d.ts documents what is public. */
 export class ProgressTracker extends EventTarget {
@@ -124,7 +121,8 @@ export class ProgressTracker extends EventTarget {
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
     const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
     this.#api = new SessionApi(access);
-    this.#poller = new Poller(access, {
+    const polled = { ...access, array: /** @type {const} */ ("steps") };
+    this.#poller = new Poller(polled, {
       poll: (stopped) => this.#pollInTurn(stopped),
       interval_ms: () => this.#interval_ms,
     });
@@ -143,6 +141,7 @@ export class ProgressTracker extends EventTarget {
         token,
         rights: "",
         isByLink: byLink,
+        query: null,
         fetch: ticketFetch,
       };
     }

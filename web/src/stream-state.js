@@ -6,12 +6,6 @@ import { fold } from "./fold.js";
 /** Whether the data of an event is to be folded into the session. @param {SharedEvent["type"]} type */
 export const isFolded = (type) => type === "step" || type === "session";
 
-/** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */
-export function changedSession({ type, data }) {
-  if (type === "snapshot") return data.session_id;
-  return isFolded(type) ? data.session.session_id : undefined;
-}
-
 /** The state of a stream's sessions, and its position. A tab that has it can resume the stream from there. */
 export class StreamState {
   /** @type {Map<string, Progress>} */
@@ -28,10 +22,16 @@ export class StreamState {
       else this.live.add(id);
     }
     this.position = event.position ?? this.position;
-    const changed = changedSession(event);
+    const changed = this.changed(event);
     const before = changed && this.data.get(changed);
     if (changed && event.type === "snapshot") this.data.set(changed, event.data);
     if (changed && isFolded(event.type) && before) this.data.set(changed, fold(before, event.data));
+  }
+
+  /** The session that an event changes, if it changes one. @param {SharedEvent} event @returns {string | undefined} */
+  changed({ type, data }) {
+    if (type === "snapshot") return data.session_id;
+    return isFolded(type) ? data.session.session_id : undefined;
   }
 
   /** @param {string} id */

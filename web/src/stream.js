@@ -23,6 +23,9 @@ const RECONNECT_MS = 45_000;
 const OPEN = 1;
 const CLOSED = 2;
 
+/** The events of a stream of sessions, and of a list of them. */
+const TYPES = /** @type {const} */ (["snapshot", "step", "session", "list", "removed", "heartbeat", "log", "end"]);
+
 /** @type {Failure} */
 export const HOPELESS = { isHopeless: true, isRefused: false };
 
@@ -156,7 +159,7 @@ export class Stream {
 
   /** @param {EventSourceLike} source @param {boolean} hasTicket */
   #listenTo(source, hasTicket) {
-    for (const type of /** @type {const} */ (["snapshot", "step", "session", "heartbeat", "log", "end"])) {
+    for (const type of TYPES) {
       source.addEventListener(type, (event) => {
         if (this.#isCurrent(source)) this.#receive(type, event);
       });

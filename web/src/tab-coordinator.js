@@ -1,11 +1,11 @@
 import { serverClock } from "./server-clock.js";
-import { SharedStream } from "./shared-stream.js";
 import { HOPELESS, QUIET_MS } from "./stream.js";
 import { Timers } from "./timers.js";
 
-/** @typedef {import("./stream-state.js").StreamState} StreamState */
+/** @typedef {import("./types.js").FollowedState<any>} FollowedState */
 /** @typedef {import("./types.js").SharedEvent} SharedEvent */
 /** @typedef {import("./types.js").StreamSettings} StreamSettings */
+/** @typedef {import("./types.js").StreamSource} StreamSource */
 /** @typedef {import("./types.js").Wanted} Wanted */
 
 /** Begins the name of the lock and of the channel. Its number changes with the messages: versions do not mix. */
@@ -33,15 +33,15 @@ export function hasChannels() {
 }
 
 /**
- * Shares one stream among all tabs of a browser: one tab, the holder, has the SharedStream and posts its events; the
- * others listen. A Web Lock decides which tab that is, and passes on at once. Pages over plain HTTP have no Web Locks:
+ * Shares one stream among all tabs of a browser: one tab, the holder, has the stream and posts its events; the others
+ * listen. A Web Lock decides which tab that is, and passes on at once. Pages over plain HTTP have no Web Locks:
  * there a tab that gets no answer takes the stream. If two tabs do so, the later term counts, or else the smaller id.
  * Either way a holder that does not answer is replaced: its tab may be frozen, or may have died.
  */
 export class TabCoordinator {
   #id = Math.random().toString(36).slice(2);
-  #settings;
   #state;
+  #openStream;
   #listener;
   #timers;
   #name;
@@ -55,7 +55,7 @@ export class TabCoordinator {
   #term = 0;
   /** "": the next tab that says it holds the stream. */
   #holder = "";
-  /** Set while this tab is the holder. @type {SharedStream | null} */
+  /** Set while this tab is the holder. @type {StreamSource | null} */
   #stream = null;
   /** @type {LockManager | undefined} */
   #locks = globalThis.navigator?.locks;
@@ -64,15 +64,22 @@ export class TabCoordinator {
 
   /**
    * @param {StreamSettings} settings
-   * @param {StreamState} state
+   * @param {FollowedState} state
+   * @param {(onEvent: (event: SharedEvent) => void) => StreamSource} openStream
    * @param {{onEvent: (event: SharedEvent) => void, onState: () => void}} listener
    */
-  constructor(settings, state, listener) {
-    this.#settings = settings;
+  constructor(settings, state, openStream, listener) {
     this.#state = state;
+    this.#openStream = openStream;
     this.#listener = listener;
     this.#timers = new Timers(settings.timers);
-    this.#name = [GROUP, settings.baseUrl, settings.withCredentials && "with credentials", settings.rights]
+    this.#name = [
+      GROUP,
+      settings.baseUrl,
+      settings.withCredentials && "with credentials",
+      settings.rights,
+      settings.query,
+    ]
       .filter(Boolean)
       .join(" ");
   }
@@ -213,7 +220,7 @@ export class TabCoordinator {
     // The data of a session without a tracker is not kept up to date, and a tracker may follow it again.
     const wanted = this.#wantedByAll();
     for (const id of [...this.#state.data.keys()]) if (!wanted.sessions.includes(id)) this.#state.forget(id);
-    this.#stream = new SharedStream(this.#settings, this.#state, (event) => {
+    this.#stream = this.#openStream((event) => {
       this.#post({ kind: "event", event });
       this.#listener.onEvent(event);
     });
@@ -227,7 +234,7 @@ export class TabCoordinator {
     this.#stream = null;
   }
 
-  /** Says that this tab is the holder. @param {StreamState} [state] For tabs that may not have it. */
+  /** Says that this tab is the holder. @param {FollowedState} [state] For tabs that may not have it. */
   #postHold(state) {
     this.#post({ kind: "hold", state, ahead_ms: serverClock.estimate_ms });
   }
@@ -267,7 +274,7 @@ export class TabCoordinator {
     this.#stream?.follow(this.#wantedByAll());
   }
 
-  /** @param {{tab: string, term: number, state?: StreamState, ahead_ms: number}} message */
+  /** @param {{tab: string, term: number, state?: FollowedState, ahead_ms: number}} message */
   #onHold({ tab, term, state, ahead_ms }) {
     const isOutdated = this.#holder && (term < this.#term || (term === this.#term && tab > this.#holder));
     if (isOutdated) return;

@@ -27,6 +27,8 @@ export interface StreamSettings {
   rights: string;
   /** The stream is authorized by the cookie of its session's link, which `/api/events` would not receive. */
   isByLink: boolean;
+  /** Of a list of sessions, which has a stream of its own; null for sessions by their ids. */
+  query: string | null;
   /** Gets tickets for a token; unused without one. */
   fetch: typeof globalThis.fetch;
 }
@@ -40,7 +42,7 @@ export interface Failure {
 
 /** An event of a stream, a failure of it, or both (an event that was held back). */
 export interface StreamEvent {
-  type: "snapshot" | "step" | "session" | "heartbeat" | "log" | "end" | "failure";
+  type: "snapshot" | "step" | "session" | "list" | "removed" | "heartbeat" | "log" | "end" | "failure";
   /** Of the event. */
   data?: any;
   failure?: Failure | undefined;
@@ -52,22 +54,42 @@ export interface StreamEvent {
   since_ms?: number;
 }
 
-/** A stream event, with all sessions that share the stream. It is posted to other tabs, so it is plain data. */
+/** A stream event. It is posted to other tabs, so it is plain data. */
 export interface SharedEvent extends StreamEvent {
+  /** All that share the stream; for the stream of a list, its query. */
   sessions: string[];
 }
 
+/** What keeps a stream, for the tabs of a browser or for one of them. Lists are followed by their query. */
+export interface StreamSource {
+  /** All that are wanted from now on. */
+  follow(wanted: Wanted): void;
+  retryNow(): void;
+  restart(): void;
+  close(): void;
+}
+
+/** The state of a stream: of its sessions by their ids, or of its list by the query. */
+export interface FollowedState<Data> {
+  data: Map<string, Data>;
+  position: string;
+  live: Set<string>;
+  apply(event: SharedEvent): void;
+  changed(event: SharedEvent): string | undefined;
+  forget(id: string): void;
+}
+
 /** The calls by which a hub notifies a tracker of its session. */
-export interface SessionListener {
+export interface SessionListener<Data = Progress> {
   /**
    * `since_ms`: a snapshot shows the session as it was at this time or later; 0 if that is not known. `isChange`: the
    * data comes of one change, and not of a snapshot.
    */
-  onData: (data: Progress, since_ms: number, isChange: boolean) => void;
+  onData: (data: Data, since_ms: number, isChange: boolean) => void;
   /** The stream works. */
   onAlive: () => void;
   onFailure: (failure: Failure) => void;
   /** Whether it is to be given the lines of the session's log. */
-  wantsLog: boolean;
-  onLog: (page: LogPage) => void;
+  wantsLog?: boolean;
+  onLog?: (page: LogPage) => void;
 }

@@ -13,7 +13,7 @@ import * as index from "../lib/index.js";
 test("index.js exports what the package's types declare", () => {
   /** @type {typeof import("../lib/types.js")} */
   const declared = index; // checked by tsc
-  assert.deepEqual(Object.keys(declared).sort(), ["ProgressTracker", "checkTimeout"]);
+  assert.deepEqual(Object.keys(declared).sort(), ["ProgressListTracker", "ProgressTracker", "checkTimeout"]);
 });
 
 test("each export has its files", async () => {
@@ -25,9 +25,10 @@ test("each export has its files", async () => {
   assert.ok(files.length > 6);
 });
 
-test("a server that renders pages can import the element", async () => {
+test("a server that renders pages can import the elements", async () => {
   assert.equal(globalThis.customElements, undefined);
   await assert.doesNotReject(import("progress-sse/progress-steps"));
+  await assert.doesNotReject(import("progress-sse/progress-list"));
 });
 
 const options = { token: () => assert.fail("a server follows nothing") };

@@ -26,8 +26,8 @@ function load(currentScript = null) {
   return { page, added: Object.keys(page).filter((name) => !before.includes(name)) };
 }
 
-test("the plain script adds only two names to the page", () => {
-  assert.deepEqual(load().added, ["ProgressTracker", "checkTimeout"]);
+test("the plain script adds only three names to the page", () => {
+  assert.deepEqual(load().added, ["ProgressTracker", "ProgressListTracker", "checkTimeout"]);
 });
 
 test("the script can be loaded twice", () => {

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import os
 from functools import lru_cache
 from html import escape
@@ -16,11 +17,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
-from progress_sse.api.request_parts import session_id_of
+from progress_sse.api.request_parts import query_of, session_id_of
+from progress_sse.api.rights import listable_prefixes
 from progress_sse.service import ProgressService
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
 
+PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 FILE_HEADERS: Final = {
@@ -42,27 +45,41 @@ async def session_page(service: ProgressService, request: Request) -> Response:
     page may still have to get one.
     """
     session_id = session_id_of(request)
-    response = await page(service, request)
+    response = await _page(service, request)
     if not _needs_token_to_read(service):
         state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + quote(session_id, safe=UNQUOTED)
         response.headers["Link"] = f"<{state}>; rel=preload; as=fetch; crossorigin"
     return response
 
 
-async def page(service: ProgressService, request: Request) -> Response:
-    """`GET /`: the page. Its script takes the session from the URL, or generates an id."""
-    prefix = escape(request.scope.get("root_path", ""), quote=True)
+async def home_page(service: ProgressService, request: Request) -> Response:
+    """`GET /`: the list of the sessions that the visitor may list; with a query of `session_id`s, the page of those."""
+    if any(query_of(request).getlist("session_id")):
+        return await _page(service, request)
     authorizer = service.authorizer
-    publish = "open" if authorizer.is_open_to("publish") else "token"
+    prefixes = json.dumps(await listable_prefixes(service, request))
+    tokens = "taken" if authorizer.takes_tokens and not authorizer.is_open_to("list") else "none"
+    response = await _html("home.html", request, service, tokens=tokens, list=prefixes)
+    response.headers["Cache-Control"] = PRIVATE
+    return response
+
+
+async def _page(service: ProgressService, request: Request) -> Response:
     read = "token" if _needs_token_to_read(service) else "open"
-    dev = "on" if service.settings.dev else "off"
-    template = await asyncio.to_thread((ASSETS / "page.html").read_text, "utf-8")
-    html = (
-        template.replace('<base href="/">', f'<base href="{prefix}/">')
-        .replace('name="progress-publish" content="open"', f'name="progress-publish" content="{publish}"')
-        .replace('name="progress-read" content="open"', f'name="progress-read" content="{read}"')
-        .replace('name="progress-dev" content="off"', f'name="progress-dev" content="{dev}"')
-    )
+    return await _html("page.html", request, service, read=read)
+
+
+async def _html(name: str, request: Request, service: ProgressService, **facts: str) -> Response:
+    """Return a page with facts for its script, each in a `<meta>` of its name."""
+    facts["publish"] = "open" if service.authorizer.is_open_to("publish") else "token"
+    facts["dev"] = "on" if service.settings.dev else "off"
+    root = escape(request.scope.get("root_path", ""), quote=True)
+    html = await asyncio.to_thread((ASSETS / name).read_text, "utf-8")
+    html = html.replace('<base href="/">', f'<base href="{root}/">')
+    for fact, content in facts.items():
+        meta = f'<meta name="progress-{fact}" content="'
+        before, _, after = html.partition(meta)
+        html = before + meta + escape(content, quote=True) + after[after.index('"') :]
     return Response(html, media_type="text/html", headers=page_headers(service.settings))
 
 

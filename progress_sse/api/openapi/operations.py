@@ -419,7 +419,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "operation",
         {200: ResponseSpec("An OpenAPI document.", response_models.Description, headers=("Cache-Control",))},
     ),
-    "getPage": Operation("Show the page", "pages", {200: PAGE}),
+    "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (RateExceededError,)),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
     "getBadge": Operation(
         "Show the badge of a session",

@@ -62,6 +62,7 @@ export class Tab {
       EventSource,
       EventTarget,
       URL,
+      URLSearchParams,
       addEventListener: this.window.addEventListener.bind(this.window),
       atob,
       clearTimeout: (/** @type {any} */ timer) => browser.clock.clearTimeout(timer),

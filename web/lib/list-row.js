@@ -1,0 +1,158 @@
+import { isolated, make, setText } from "./dom.js";
+import { icon, iconOf } from "./icons.js";
+import { fitLinks } from "./links.js";
+import { created_ms, durationWords, lookOf, nameOf, percentageAt, stepWords } from "./list-entry.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./texts.js").TextKey} TextKey */
+/** @typedef {import("./wire.js").ListedSession} ListedSession */
+
+/** A row has room for so many. */
+const LABELS_SHOWN = 5;
+const LINKS_SHOWN = 3;
+
+/**
+ * @typedef {object} RowOptions
+ * @property {Language} language
+ * @property {(session: ListedSession) => string} hrefOf The address of a session's page.
+ */
+
+/** A session in a list. Its roles are explicit, since a style sheet lays out its row as a grid. */
+export class ListRow {
+  element = make("tr", "list-row");
+  #language;
+  #hrefOf;
+  #word = make("span", "list-word");
+  #state = cell("list-state");
+  #name = make("th", "list-name");
+  #link = make("a", "list-link");
+  #id = make("span", "list-id");
+  #error = make("p", "list-error");
+  #chips = make("p", "list-chips");
+  #fill = make("div", "list-fill");
+  #bar = make("div", "list-bar", this.#fill);
+  #percent = make("span", "list-percent");
+  #step = make("span", "list-step");
+  #started = make("time", "list-started");
+  #time = make("span", "list-time");
+  /** @type {ListedSession | null} */
+  #session = null;
+  #percentage = NaN;
+
+  /** @param {RowOptions} options */
+  constructor({ language, hrefOf }) {
+    this.#language = language;
+    this.#hrefOf = hrefOf;
+    this.element.role = "row";
+    this.#name.role = "rowheader";
+    this.#name.scope = "row";
+    this.#bar.role = "progressbar";
+    this.#bar.ariaValueMin = "0";
+    this.#bar.ariaValueMax = "100";
+    this.#name.append(make("p", "list-title", this.#link, " ", this.#id), this.#error, this.#chips);
+    const facts = make("p", "list-facts", this.#percent, " ", this.#step);
+    this.element.append(
+      this.#state,
+      this.#name,
+      cell("list-progress", this.#bar, facts),
+      cell("list-when", this.#started),
+      cell("list-duration", this.#time),
+    );
+  }
+
+  get session() {
+    return this.#session;
+  }
+
+  /** @param {ListedSession} session @param {number} now_ms */
+  show(session, now_ms) {
+    const before = this.#session;
+    this.#session = session;
+    if (!before || lookOf(before) !== lookOf(session)) this.#showState(session);
+    this.#showName(session, before);
+    if (this.#error.textContent !== (session.error ?? "")) this.#error.textContent = session.error ?? "";
+    this.#error.hidden = !session.error;
+    setText(this.#step, stepWords(session, this.#language));
+    if (before?.created_at !== session.created_at) this.#showStart(session, now_ms);
+    this.tick(now_ms);
+  }
+
+  /** Shows what changes with time. @param {number} now_ms */
+  tick(now_ms) {
+    const session = this.#session;
+    if (!session) return;
+    setText(this.#time, durationWords(session, now_ms, this.#language));
+    const percentage = percentageAt(session, now_ms);
+    if (percentage === this.#percentage) return;
+    this.#percentage = percentage;
+    this.#fill.style.width = `${percentage}%`;
+    this.#bar.ariaValueNow = String(percentage);
+    setText(this.#percent, `${percentage}%`);
+  }
+
+  /** @param {ListedSession} session */
+  #showState(session) {
+    const look = lookOf(session);
+    this.element.dataset.look = look;
+    setText(this.#word, this.#language.text(/** @type {TextKey} */ (`list_${look}`)));
+    this.#state.replaceChildren(icon(iconOf(session.status, session)), this.#word);
+  }
+
+  /** @param {ListedSession} session @param {ListedSession | null} before */
+  #showName(session, before) {
+    if (!before || nameOf(before) !== nameOf(session)) {
+      this.#link.replaceChildren(isolated(nameOf(session)));
+      this.#link.href = this.#hrefOf(session);
+      this.#bar.ariaLabel = this.#language.text("progress_of", { name: nameOf(session) });
+      this.#id.replaceChildren(...(session.title ? [isolated(session.session_id)] : []));
+    }
+    const said = JSON.stringify([session.labels, session.links]);
+    if (before && said === JSON.stringify([before.labels, before.links])) return;
+    this.#chips.replaceChildren(...this.#chipsOf(session), ...fitLinks(session).slice(0, LINKS_SHOWN).map(linkTo));
+    this.#chips.hidden = !this.#chips.childElementCount;
+  }
+
+  /** @param {ListedSession} session */
+  #chipsOf({ labels = {} }) {
+    const pairs = Object.entries(labels);
+    const chips = pairs.slice(0, LABELS_SHOWN).map(([key, value]) => this.#chip(key, value));
+    if (pairs.length <= LABELS_SHOWN) return chips;
+    const others = pairs.slice(LABELS_SHOWN);
+    const more = make("span", "list-more-labels", this.#language.text("list_more_labels", { count: others.length }));
+    more.title = this.#language.joined(others.map(([key, value]) => this.#language.text("list_pair", { key, value })));
+    return [...chips, more];
+  }
+
+  /** @param {string} key @param {string} value */
+  #chip(key, value) {
+    const pair = this.#language.text("list_pair", { key, value });
+    const chip = make("button", "chip", isolated(pair));
+    chip.type = "button";
+    chip.title = this.#language.text("list_filter_by", { label: pair });
+    chip.dataset.key = key;
+    chip.dataset.value = value;
+    return chip;
+  }
+
+  /** @param {ListedSession} session @param {number} now_ms */
+  #showStart(session, now_ms) {
+    this.#started.dateTime = session.created_at;
+    setText(this.#started, this.#language.moment(created_ms(session), now_ms));
+  }
+}
+
+/** @param {string} name @param {Node[]} children */
+function cell(name, ...children) {
+  const made = make("td", name, ...children);
+  made.role = "cell";
+  return made;
+}
+
+/** @param {{label: string, url: string}} link */
+function linkTo({ label, url }) {
+  const made = make("a", "list-result", isolated(label || url));
+  made.href = url;
+  made.target = "_blank";
+  made.rel = "noopener noreferrer nofollow";
+  return made;
+}

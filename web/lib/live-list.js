@@ -1,0 +1,278 @@
+/*
+ * A list of sessions that stays up to date, on the home page or in the shadow root of <progress-list>: it follows them by
+ * a tracker of its own, and shows those that match what the visitor wants to see.
+ */
+import { Announcer } from "./announcer.js";
+import { ConnectionBadge } from "./connection-badge.js";
+import { isolated, make, makeButton, setText } from "./dom.js";
+import { ProgressListTracker } from "./index.js";
+import { countsOf, matches, NO_FILTER } from "./list-filter.js";
+import { ListNews } from "./list-news.js";
+import { ListTable } from "./list-table.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./list-filter.js").Filter} Filter */
+/** @typedef {import("./wire.js").SessionList} SessionList */
+/** @typedef {import("./wire.js").TrackerState} TrackerState */
+
+/** Changes that come faster are shown together. */
+const PACE_MS = 100;
+/** A list of more sessions is not shown; the server's answers have no more either. */
+const MAX_LISTED = 1000;
+
+/**
+ * @typedef {object} ListOptions
+ * @property {Language} language
+ * @property {Partial<Filter>} [fixed] What all sessions have in common, whatever the visitor chooses.
+ * @property {Filter} [filter] What the visitor wants to see at first.
+ * @property {import("./list-row.js").RowOptions["hrefOf"]} hrefOf
+ * @property {HTMLElement} root Gets the state of the connection as `data-connection`, for the style sheet.
+ * @property {HTMLElement} region A polite live region.
+ * @property {Node} [empty] Shown while there are no sessions at all.
+ * @property {import("./wire.js").ListTrackerOptions} [tracker]
+ * @property {(filter: Filter) => void} [onfilter] The visitor has chosen another filter.
+ * @property {(list: SessionList, counts: ReturnType<typeof countsOf>) => void} [onlist]
+ * @property {(state: TrackerState) => void} [onstatechange]
+ */
+
+export class LiveList {
+  element = make("section", "list");
+  badge;
+  #options;
+  #language;
+  #filter;
+  #fixed;
+  #news;
+  #announcer;
+  #table;
+  #chips = make("ul", "list-filters");
+  #empty = make("div", "list-empty");
+  #note = make("span", "list-note");
+  #more;
+  #foot = make("p", "list-foot");
+  /** @type {import("./wire.js").ProgressListTracker | null} */
+  #tracker = null;
+  /** What the tracker asks of the server, as JSON. */
+  #query = "";
+  /** The server is to choose by the status, since it has more sessions than this list. */
+  #isStatusAsked = false;
+  /** @type {SessionList | null} */
+  #list = null;
+  #isExtended = false;
+  /** Set while a change was shown a moment ago. @type {ReturnType<typeof setTimeout> | undefined} */
+  #pause;
+  #isChanged = false;
+
+  /** @param {ListOptions} options */
+  constructor(options) {
+    const { language, root, region, hrefOf } = options;
+    this.#options = options;
+    this.#language = language;
+    this.#fixed = { ...NO_FILTER, ...options.fixed };
+    this.#filter = options.filter ?? NO_FILTER;
+    this.#news = new ListNews(language);
+    this.#announcer = new Announcer(this.#heard(region));
+    this.badge = new ConnectionBadge(language, root);
+    this.#table = new ListTable({ language, hrefOf }, () => this.#tracker?.now() ?? Date.now());
+    this.#table.element.ariaLabel = language.text("list_title");
+    this.#chips.setAttribute("role", "list");
+    this.#chips.ariaLabel = language.text("list_filters");
+    this.#more = makeButton("more", language.text("list_more"));
+    this.#more.addEventListener("click", () => this.#showMore());
+    this.#foot.append(this.#note, " ", this.#more);
+    for (const part of [this.#chips, this.#table.element, this.#foot]) part.hidden = true;
+    this.#empty.append(language.text("connecting"));
+    this.element.append(this.#chips, this.#table.element, this.#empty, this.#foot);
+    this.element.addEventListener("click", (event) => this.#onClick(event));
+    this.#showChips();
+  }
+
+  get filter() {
+    return this.#filter;
+  }
+
+  /** Another filter from now on, as an address has it. */
+  set filter(filter) {
+    this.#filter = filter;
+    if (!filter.status) this.#isStatusAsked = false;
+    this.#showChips();
+    if (this.#tracker) this.#follow();
+    this.#show();
+  }
+
+  start() {
+    this.#table.start();
+    this.#follow();
+  }
+
+  stop() {
+    this.#tracker?.stop();
+    this.#tracker = null;
+    this.#query = "";
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#table.stop();
+    this.badge.stop();
+    this.#announcer.stop();
+  }
+
+  /** @param {1 | -1} by */
+  moveFocus(by) {
+    this.#table.moveFocus(by);
+  }
+
+  /** @param {Filter} filter Chosen by the visitor. */
+  choose(filter) {
+    this.filter = filter;
+    this.#options.onfilter?.(filter);
+  }
+
+  /** Follows what the filter asks of the server, unless that is followed already. */
+  #follow() {
+    const { prefix, labels, status } = this.#filter;
+    const filter = {
+      prefix: prefix || this.#fixed.prefix,
+      labels: { ...this.#fixed.labels, ...labels },
+      status: this.#fixed.status || (this.#isStatusAsked && status) || undefined,
+    };
+    const query = JSON.stringify(filter);
+    if (query === this.#query) return;
+    this.#query = query;
+    this.#tracker?.stop();
+    this.#news.forget();
+    const interval_ms = this.#options.tracker?.interval ?? 3000;
+    const tracker = new ProgressListTracker({
+      ...this.#options.tracker,
+      ...filter,
+      onUpdate: (list) => this.#receive(list),
+    });
+    this.#tracker = tracker;
+    tracker.addEventListener("statechange", () => {
+      if (tracker !== this.#tracker) return;
+      this.badge.update(tracker.state, interval_ms);
+      if (tracker.state === "denied") this.#showDenied();
+      this.#options.onstatechange?.(tracker.state);
+    });
+    if (this.#isExtended) tracker.showMore();
+    tracker.start();
+  }
+
+  /** @param {SessionList} list */
+  #receive(list) {
+    this.#list = list;
+    if (list.more && this.#filter.status && !this.#isStatusAsked && !this.#fixed.status) {
+      this.#isStatusAsked = true;
+      this.#follow();
+    }
+    this.#isChanged = true;
+    if (this.#pause === undefined) this.#showChange();
+  }
+
+  #showChange() {
+    this.#pause = undefined;
+    if (!this.#isChanged || !this.#list) return;
+    this.#isChanged = false;
+    this.#pause = setTimeout(() => this.#showChange(), PACE_MS);
+    this.#news.add(this.#list.sessions);
+    if (this.#news.text) this.#announcer.say(this.#news.text);
+    this.#show();
+  }
+
+  #show() {
+    const list = this.#list;
+    if (!list) return;
+    const shown = list.sessions.filter((session) => matches(session, this.#filter));
+    this.#table.show(shown);
+    this.#table.element.hidden = !shown.length;
+    this.#empty.hidden = shown.length > 0;
+    if (!shown.length) this.#showEmpty(list.sessions.length > 0 || this.#isFiltered);
+    this.#showFoot(list);
+    this.#options.onlist?.(list, countsOf(list.sessions, this.#filter));
+  }
+
+  get #isFiltered() {
+    return JSON.stringify(this.#filter) !== JSON.stringify(NO_FILTER);
+  }
+
+  /** @param {boolean} isFiltered */
+  #showEmpty(isFiltered) {
+    const { empty = this.#language.text("list_none") } = this.#options;
+    if (!isFiltered) {
+      if (this.#empty.lastChild !== empty) this.#empty.replaceChildren(empty);
+      return;
+    }
+    if (this.#empty.querySelector(".list-clear")) return;
+    this.#empty.replaceChildren(make("p", "", this.#language.text("list_no_match")), this.#clearButton());
+  }
+
+  #clearButton() {
+    const clear = makeButton("list-clear", this.#language.text("list_clear"));
+    clear.addEventListener("click", () => this.choose(NO_FILTER));
+    return clear;
+  }
+
+  #showDenied() {
+    for (const part of [this.#table.element, this.#foot]) part.hidden = true;
+    this.#empty.hidden = false;
+    const denied = make("p", "", this.#language.text("list_denied"));
+    this.#empty.replaceChildren(denied, ...(this.#isFiltered ? [this.#clearButton()] : []));
+  }
+
+  /** @param {SessionList} list */
+  #showFoot({ sessions, more }) {
+    this.#foot.hidden = !more;
+    const { length: count } = sessions;
+    setText(this.#note, this.#language.text("list_only_newest", { count }));
+    this.#more.hidden = count >= MAX_LISTED;
+  }
+
+  #showMore() {
+    this.#isExtended = true;
+    this.#tracker?.showMore();
+  }
+
+  // What the visitor has chosen
+
+  #showChips() {
+    const { prefix, labels } = this.#filter;
+    const chips = Object.entries(labels).map(([key, value]) => {
+      const { [key]: _, ...others } = labels;
+      return this.#chip(this.#language.text("list_pair", { key, value }), { ...this.#filter, labels: others });
+    });
+    if (prefix)
+      chips.unshift(this.#chip(this.#language.text("list_prefix", { prefix }), { ...this.#filter, prefix: "" }));
+    this.#chips.replaceChildren(...chips);
+    this.#chips.hidden = !chips.length;
+  }
+
+  /** @param {string} text @param {Filter} without */
+  #chip(text, without) {
+    const chip = make("button", "chip chosen", isolated(text), make("span", "chip-remove", "×"));
+    chip.type = "button";
+    chip.ariaLabel = this.#language.text("list_unfilter", { label: text });
+    chip.addEventListener("click", () => this.choose(without));
+    return make("li", "", chip);
+  }
+
+  /** @param {Event} event */
+  #onClick({ target }) {
+    const chip = target instanceof Element ? target.closest("button[data-key]") : null;
+    if (!(chip instanceof HTMLElement)) return;
+    const { key = "", value = "" } = chip.dataset;
+    this.choose({ ...this.#filter, labels: { ...this.#filter.labels, [key]: value } });
+  }
+
+  /** The live region, which says all news since the last time. @param {HTMLElement} region */
+  #heard(region) {
+    const news = this.#news;
+    return {
+      get textContent() {
+        return region.textContent;
+      },
+      set textContent(text) {
+        region.textContent = text;
+        news.clear();
+      },
+    };
+  }
+}

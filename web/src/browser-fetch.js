@@ -1,0 +1,3 @@
+// A browser's fetch insists on its own `this`.
+/** @type {typeof globalThis.fetch} */
+export const browserFetch = (...request) => globalThis.fetch(...request);

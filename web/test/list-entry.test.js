@@ -1,0 +1,64 @@
+/* What a list says of a session. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Language } from "../lib/language.js";
+import { durationWords, lookOf, percentageAt, stepWords } from "../lib/list-entry.js";
+import { listed } from "./fakes/listed.js";
+
+const language = new Language("en");
+const BEGIN_MS = Date.parse(listed(0).created_at);
+const MINUTE_MS = 60_000;
+
+/** @param {number} ms */
+const at = (ms) => new Date(BEGIN_MS + ms).toISOString();
+
+/** @param {number} p50_ms @param {number} p90_ms @returns {import("../lib/wire.js").SessionTime} */
+const time = (p50_ms, p90_ms) => ({
+  percentage: 40,
+  finish_at: { p50: at(p50_ms), p90: at(p90_ms) },
+  basis: "history",
+  runs: 9,
+});
+
+test("the bar is full only at the end", () => {
+  assert.equal(percentageAt(listed(0, { status: "error", percentage: 100 }), BEGIN_MS), 99);
+  assert.equal(percentageAt(listed(0, { status: "completed", percentage: 100 }), BEGIN_MS), 100);
+  assert.equal(percentageAt(listed(0, { percentage: 43 }), BEGIN_MS + MINUTE_MS), 43);
+});
+
+test("where its time is known, the bar moves evenly, and stands still once it has failed", () => {
+  const running = listed(0, { percentage: 10, time: time(2 * MINUTE_MS, 3 * MINUTE_MS) });
+  const percentages = [-1, 0, 1, 2, 9].map((minutes) => percentageAt(running, BEGIN_MS + minutes * MINUTE_MS));
+  assert.deepEqual(percentages, [40, 40, 70, 99, 99]);
+  assert.equal(percentageAt({ ...running, status: "error" }, BEGIN_MS + MINUTE_MS), 40);
+});
+
+test("a session that was cancelled or lost looks so", () => {
+  assert.equal(lookOf(listed(0, { status: "error" })), "error");
+  assert.equal(lookOf(listed(0, { status: "error", conclusion: "lost" })), "lost");
+  assert.equal(lookOf(listed(0, { status: "running" })), "running");
+});
+
+test("the step is said where there is more than one", () => {
+  assert.equal(stepWords(listed(0, { current_step: 2, total_steps: 3 }), language), "step 2 of 3");
+  assert.equal(stepWords(listed(0, { current_step: 0 }), language), "");
+  assert.equal(stepWords(listed(0, { current_step: 1, total_steps: 1 }), language), "");
+  assert.equal(stepWords(listed(0, { current_step: 3, status: "completed" }), language), "");
+});
+
+for (const [changes, minutes, words] of /** @type {[object, number, RegExp][]} */ ([
+  [{ status: "pending" }, 5, /^$/],
+  [{ status: "completed", updated_at: at(2 * MINUTE_MS) }, 5, /^took 2 min$/],
+  [{ status: "completed", updated_at: at(62 * MINUTE_MS + 7000) }, 90, /^took 1 h 2 min$/],
+  [{ status: "error", updated_at: at(MINUTE_MS) }, 5, /^after 1 min$/],
+  [{}, 5, /^for 5 min$/],
+  [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 5, /^usually 3–5 min left$/],
+  [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 10.4, /^a few seconds left$/],
+  [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 11, /^taking longer than usual$/],
+  [{ time: { ...time(MINUTE_MS, MINUTE_MS), basis: "declared" } }, 2, /^taking longer than expected$/],
+  [{ time: { ...time(0, 0), finish_at: null } }, 5, /^for 5 min$/],
+])) {
+  test(`${JSON.stringify(changes)} after ${minutes} min: ${words}`, () => {
+    assert.match(durationWords(listed(0, changes), BEGIN_MS + minutes * MINUTE_MS, language), words);
+  });
+}
