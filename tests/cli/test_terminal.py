@@ -13,6 +13,7 @@ from rich.console import Console
 
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.terminal import Terminal
+from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes
 from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
@@ -216,3 +217,18 @@ def test_a_terminal_says_what_a_step_usually_takes() -> None:
     shown = drawn(running, usual={running["steps"][0]["name"]: 75_000})
     assert "1:10 usually 1 min, 15 sec" in shown
     assert "estimated 9 sec" in shown
+
+
+def test_lines_of_the_log_stay_above_what_is_drawn() -> None:
+    """They are printed once, whole and without what acts on a terminal; the drawing goes on below them."""
+    file = io.StringIO()
+    console = Console(file=file, width=40, height=30, force_terminal=True, color_system=None)
+    lines = [LogLine("2026-11-25T10:00:00+00:00", 2, "error", "\x1b[2Jno room [bold]left[/] " + "x" * 60)]
+    with Terminal("nightly", SERVER, console) as terminal:
+        terminal.show_lines(lines, 7)
+        terminal.show(ABSENT)
+    written = file.getvalue()
+    assert written.count("no room") == 1
+    assert "\x1b[2J" not in written
+    assert f"[2] ERROR no room [bold]left[/] {'x' * 60}\n" in written
+    assert written.index("… 7 lines not kept") < written.index("no room") < written.rindex("Waiting for the job")
