@@ -1,4 +1,5 @@
 /* What a list says of a session: pure functions of its entry and of the server's time, `now_ms`. No DOM. */
+import { grace_ms } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -67,9 +68,12 @@ export function durationWords(session, now_ms, language) {
 }
 
 /** @param {ListedSession} session @param {number} now_ms @returns {import("./time-left.js").TimeLeft} */
-function left({ time }, now_ms) {
+function left({ time, created_at }, now_ms) {
   if (!time?.finish_at) return null;
-  const [p50_ms, p90_ms] = [Date.parse(time.finish_at.p50) - now_ms, Date.parse(time.finish_at.p90) - now_ms];
-  if (p90_ms < 0) return "longer";
-  return { p50_ms: Math.max(0, p50_ms), p90_ms };
+  const end_ms = Date.parse(time.finish_at.p90);
+  const [p50_ms, p90_ms] = [Date.parse(time.finish_at.p50) - now_ms, end_ms - now_ms];
+  if (p90_ms + grace_ms(end_ms - Date.parse(created_at)) < 0) {
+    return time.basis === "history" ? "longer_than_usual" : "longer_than_expected";
+  }
+  return { p50_ms: Math.max(0, p50_ms), p90_ms: Math.max(0, p90_ms) };
 }

@@ -17,7 +17,7 @@ const MIN_GRACE_MS = 2000;
 const GRACE_PART = 20;
 
 /** By how much a time is exceeded before that is said, so that the words do not change back with the next report. @param {number} whole_ms */
-const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
+export const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
 
 /** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
 export function timeLeft(state, now_ms) {

@@ -54,6 +54,8 @@ for (const [changes, minutes, words] of /** @type {[object, number, RegExp][]} *
   [{}, 5, /^for 5 min$/],
   [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 5, /^usually 3–5 min left$/],
   [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 11, /^taking longer than usual$/],
+  [{ time: { ...time(8 * MINUTE_MS, 10 * MINUTE_MS), basis: "declared" } }, 11, /^taking longer than expected$/],
+  [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 10.4, /left$/],
   [{ time: { ...time(0, 0), finish_at: null } }, 5, /^for 5 min$/],
 ])) {
   test(`${JSON.stringify(changes)} after ${minutes} min: ${words}`, () => {
