@@ -194,12 +194,12 @@ async def test_commands_for_developers_are_not_shown_to_others(
 
 
 async def test_the_timeline_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Of the step under the pointer, or with the focus: when it ran, what it took and usually takes, which attempt."""
+    """Of the step under the pointer, or with the focus: when it ran, what it took and was expected to take, which attempt."""
     state = every_state(sid)["running"]
     state["steps"][1]["estimated_ms"] = 60_000
     shown = (await StubbedSession.open(state, server, open_page)).shown
     readout, rows = shown.part("timeline-readout"), shown.page.locator(".timeline-names > li")
-    details = re.compile(r"^Part 2: done, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d, took 2 min 25 s, usually 1 min, attempt 2$")
+    details = re.compile(r"^Part 2: done, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d, took 2 min 25 s, expected 1 min, attempt 2$")
     await rows.nth(1).hover()
     await expect(readout).to_have_text(details)
     await shown.part("headline").hover()
