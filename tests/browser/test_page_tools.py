@@ -194,7 +194,7 @@ async def test_commands_for_developers_are_not_shown_to_others(
 
 
 async def test_the_timeline_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Of the step under the pointer, or with the focus: when it ran, what it took and was to take, which attempt."""
+    """Of the step under the pointer, or with the focus: when it ran, what it took and should have, which attempt."""
     state = every_state(sid)["running"]
     state["steps"][1]["estimated_ms"] = 60_000
     shown = (await StubbedSession.open(state, server, open_page)).shown
