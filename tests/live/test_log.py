@@ -60,7 +60,7 @@ async def check_delivery(server: Server, drops: int) -> LogReader:
 
 @pytest.mark.guarantee("O")
 @pytest.mark.protocol("P-24.1", "P-24.16", "P-24.19")
-@pytest.mark.parametrize("drops", [20, pytest.param(100, marks=pytest.mark.full)])
+@pytest.mark.parametrize("drops", [10, pytest.param(100, marks=pytest.mark.full)])
 async def test_a_reader_that_drops_and_returns_has_each_line_once(serve: Serve, drops: int) -> None:
     """In its place, none missing, and all of them before the end."""
     reader = await check_delivery(serve(store="memory://", **ROOM), drops)
@@ -78,17 +78,17 @@ async def test_so_it_is_with_each_store(
     await check_delivery(serve(store=url, redis_prefix=str(tmp_path), **ROOM), 100)
 
 
+@pytest.mark.full
 @pytest.mark.guarantee("O", 1)
 @serve_only  # The store keeps them, whichever host serves.
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.full)])
-async def test_lines_that_were_answered_survive_a_kill(serve: Serve, kills: int) -> None:
+async def test_lines_that_were_answered_survive_kills(serve: Serve) -> None:
     """SQLite keeps them under their numbers; one whose answer was lost is there once."""
     server = serve(store="sqlite", **ROOM)
     written: list[str] = []
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)
         life = (await worker.client.get("/api/progress/s/log")).json()["life"]
-        for _ in range(kills):
+        for _ in range(10):
             killing = asyncio.create_task(asyncio.to_thread(kill_soon, server))
             while not killing.done():
                 texts = [f"{len(written) + n}" for n in range(3)]
@@ -132,6 +132,7 @@ async def test_lines_survive_a_restart_of_redis(serve: Serve, run_redis: RunRedi
             assert len(reader.lives) == 2
 
 
+@pytest.mark.full
 @pytest.mark.guarantee("O")
 @serve_only  # As above.
 async def test_lines_that_one_server_took_reach_the_readers_of_another(
