@@ -57,15 +57,15 @@ def profile_in_path(request: Request) -> str:
     return check_session_id(request.path_params["profile"])
 
 
-def id_in_query(request: Request, name: str) -> str | None:
-    """Return the session id in the query, or the profile, which has its form; `None` where there is none.
+def profile_in_query(request: Request) -> str | None:
+    """Return the profile in the query, if there is one.
 
     Raises:
         InvalidRequestError: There are several.
         InvalidSessionIdError: It has not the form of a session id.
     """
-    value = _single_value_of(request, name)
-    return None if value is None else check_session_id(value)
+    profile = _single_value_of(request, "profile")
+    return None if profile is None else check_session_id(profile)
 
 
 def filters_sessions(request: Request) -> bool:

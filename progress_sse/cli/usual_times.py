@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from urllib.parse import quote
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, check
@@ -13,8 +13,6 @@ from progress_sse.story.session_state import SessionState, is_over, parsed
 from progress_sse.story.usual_times import UsualTimes, usual_times
 from progress_sse.wire.sse import MAX_EVENT_BYTES
 
-PATH: Final = "/api/steps"
-
 
 class UsualTimesRequest:
     """The request of one follower; a server that does not answer it leaves the usual times unknown."""
@@ -22,7 +20,7 @@ class UsualTimesRequest:
     def __init__(self, client: httpx.AsyncClient, session_id: str, on_known: Callable[[UsualTimes], None]) -> None:
         """Prepare to ask over a client whose `base_url` is the server."""
         self._client = client
-        self._session_id = session_id
+        self._path = f"/api/progress/{quote(session_id, safe='')}/steps"
         self._on_known = on_known
         self._state: SessionState | None = None
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +47,7 @@ class UsualTimesRequest:
 
     async def _answer(self) -> UsualTimes:
         content = Content(MAX_EVENT_BYTES)
-        async with self._client.stream("GET", PATH, params={"session_id": self._session_id}) as response:
+        async with self._client.stream("GET", self._path) as response:
             check(response, "application/json")
             async for chunk in response.aiter_raw():
                 content.add(chunk)

@@ -67,10 +67,10 @@ async def test_who_reads_a_session_reads_what_was_learned_of_its_steps(connect: 
     async with connect(clock=clock, read="token", token_key=KEY, publish_token=PUBLISH_TOKEN) as client:
         await Runs(client, clock, **worker).run(60, count=6, **nightly("Import"))
         assert (await client.get(LEARNED, headers=reader)).status_code == 403
-        shown = await client.get("/api/steps?session_id=run-6", headers=reader)
+        shown = await client.get("/api/progress/run-6/steps", headers=reader)
         assert [each["learned"]["runs"] for each in shown.json()["steps"]] == [6]
         for session_id, token in (("run-5", reader), ("run-6", blind)):
-            refused = await client.get(f"/api/steps?session_id={session_id}", headers=token)
+            refused = await client.get(f"/api/progress/{session_id}/steps", headers=token)
             assert_problem(refused, 403, "forbidden")
 
 

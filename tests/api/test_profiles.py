@@ -82,7 +82,7 @@ async def test_the_steps_of_a_workflow_have_what_was_learned(connect: Connect) -
 @pytest.mark.protocol("P-23.33", "P-23.35")
 async def test_the_steps_of_a_session_have_what_was_learned(runs: Runs) -> None:
     """Of its profile, which is not told; a step that few runs had has nothing."""
-    path = "/api/steps?session_id=new"
+    path = "/api/progress/new/steps"
     assert (await runs.client.get(path)).json() == {"total_steps": 0, "steps": []}
     await runs.run(60, 5, count=5, **nightly("Import", "Build"))
     await runs.client.put("/api/progress/new", json=nightly("Build", "Upload"))
@@ -115,9 +115,7 @@ async def test_the_steps_of_a_session_without_a_profile_have_nothing_learned(run
     """Also of one that a start created, and that has the names of steps that were learned."""
     await runs.run(60, count=5, **nightly("原稿生成"))
     await runs.client.post("/api/progress/started/update", json={"action": "start", "step": 1})
-    assert (await runs.client.get("/api/steps?session_id=started")).json() == (
-        await runs.client.get("/api/steps")
-    ).json()
+    assert (await runs.client.get("/api/progress/started/steps")).json() == (await runs.client.get("/api/steps")).json()
 
 
 async def test_a_session_that_names_no_workflow_teaches_nothing(runs: Runs) -> None:
@@ -210,7 +208,7 @@ async def test_the_steps_of_a_workflow_are_known_without_the_store(connect: Conn
         assert (shown.status_code, shown.content) == (200, plain)
         assert_problem(await client.get(LEARNED), 503, "store-unavailable")
         assert (await client.put("/api/progress/a", json=nightly("Import"))).status_code == 201
-        assert (await client.get("/api/steps?session_id=a")).json()["steps"][0]["name"] == "Import"
+        assert (await client.get("/api/progress/a/steps")).json()["steps"][0]["name"] == "Import"
 
 
 async def test_the_page_shows_what_there_is(runs: Runs) -> None:

@@ -213,13 +213,13 @@ async def in_turn(states: Sequence[dict[str, Any]]) -> AsyncIterator[bytes]:
 
 
 async def usual_times_of(answer: Callable[[], httpx.Response], *states: dict[str, Any]) -> tuple[Recorder, list[str]]:
-    """Follow a session through these states; return what was recorded, and the queries about its steps."""
-    queries: list[str] = []
+    """Follow a session through these states; return what was recorded, and the paths asked for its steps."""
+    paths: list[str] = []
     recorder = Recorder()
 
     def respond(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/api/steps":
-            queries.append(request.url.query.decode())
+        if request.url.path.endswith("/steps"):
+            paths.append(request.url.path)
             return answer()
         if request.url.path.endswith("/events"):
             return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=in_turn(states))
@@ -229,16 +229,16 @@ async def usual_times_of(answer: Callable[[], httpx.Response], *states: dict[str
         transport=httpx.MockTransport(respond), **client_options(Address("http://h", None))
     ) as client:
         assert (await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S))["status"] == "error"
-    return recorder, queries
+    return recorder, paths
 
 
 async def test_what_steps_usually_take_is_asked_once_for_each_run() -> None:
     """From when the server uses it; until the answer for the next run is there, nothing of it is known."""
     again = {**RUNNING, "percentage": 5}
-    recorder, queries = await usual_times_of(
+    recorder, paths = await usual_times_of(
         lambda: polled(LEARNED), RUNNING, of_history(RUNNING), of_history(again), ABSENT, of_history(NEXT)
     )
-    assert queries == ["session_id=s"] * 2
+    assert paths == ["/api/progress/s/steps"] * 2
     assert recorder.usual == [{"Find": 5000}, {}, {}, {"Find": 5000}]
 
 
@@ -266,8 +266,8 @@ async def test_what_steps_usually_take_is_not_asked_again_where_it_is_not_answer
     answer: Callable[[], httpx.Response],
 ) -> None:
     """The session is followed all the same."""
-    recorder, queries = await usual_times_of(answer, of_history(RUNNING), {**of_history(RUNNING), "percentage": 9})
-    assert (recorder.usual, queries) == ([], ["session_id=s"])
+    recorder, paths = await usual_times_of(answer, of_history(RUNNING), {**of_history(RUNNING), "percentage": 9})
+    assert (recorder.usual, paths) == ([], ["/api/progress/s/steps"])
 
 
 async def test_an_unusable_environment_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

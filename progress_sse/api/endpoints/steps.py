@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from progress_sse.api.learned import learned_of, learned_of_session
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
-from progress_sse.api.request_parts import id_in_query, profile_in_path, query_of, session_id_of
+from progress_sse.api.request_parts import profile_in_path, profile_in_query, query_of, session_id_of
 from progress_sse.api.rights import has_right
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.history import NOTHING_LEARNED, Learned
@@ -16,22 +16,24 @@ from progress_sse.wire.learned_json import show_learned, show_learned_step
 
 
 async def steps(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/steps`: the steps of a workflow, `default` where none is named; of a session; or those of a profile."""
-    workflow = query_of(request).get("workflow")
-    profile, session_id = id_in_query(request, "profile"), id_in_query(request, "session_id")
-    if sum(each is not None for each in (workflow, profile, session_id)) > 1:
-        raise InvalidRequestError("workflow, profile and session_id exclude each other.")
-    if session_id is not None:
-        return await _steps_of_session(service, request, session_id)
+    """`GET /api/steps`: the steps of a workflow, `default` where none is named; or those learned of a profile."""
+    workflow, profile = query_of(request).get("workflow"), profile_in_query(request)
     if profile is None:
         return await _steps_of_workflow(service, request, workflow)
+    if workflow is not None:
+        raise InvalidRequestError("profile: must not come with a workflow.")
     await service.authorizer.check(request, "read", profile)
     return json_reply(show_learned(await service.store.learned(profile)))
 
 
 async def steps_of_session(service: ProgressService, request: Request) -> Reply:
-    """`GET /api/progress/{session_id}/steps`: those of the session, for clients with no right but to its own paths."""
-    return await _steps_of_session(service, request, session_id_of(request))
+    """`GET /api/progress/{session_id}/steps`: those of a session; none where it does not exist, as in a poll."""
+    session_id = session_id_of(request)
+    await service.authorizer.check(request, "read", session_id)
+    record = await service.store.load(session_id)
+    if record is None:
+        return _list((), NOTHING_LEARNED)
+    return _list(record.session.definitions, await learned_of_session(service, record))
 
 
 async def forget(service: ProgressService, request: Request) -> Reply:
@@ -40,15 +42,6 @@ async def forget(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", None)
     await service.store.forget_learned(profile)
     return Reply(204, UNCACHED)
-
-
-async def _steps_of_session(service: ProgressService, request: Request, session_id: str) -> Reply:
-    """Answer with no steps where the session does not exist, as a poll does."""
-    await service.authorizer.check(request, "read", session_id)
-    record = await service.store.load(session_id)
-    if record is None:
-        return _list((), NOTHING_LEARNED)
-    return _list(record.session.definitions, await learned_of_session(service, record))
 
 
 async def _steps_of_workflow(service: ProgressService, request: Request, workflow: str | None) -> Reply:

@@ -183,9 +183,6 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "ProfileInQuery": _parameter(
             "query", "profile", "The profile whose steps are listed, in place of a workflow.", session_id, "nightly"
         ),
-        "SessionInQuery": _parameter(
-            "query", "session_id", "The session whose steps are listed, in place of a workflow.", session_id, None
-        ),
     }
 
 

@@ -334,18 +334,18 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=("AfterLine", "StepOfLines", "MostLines", "Link"),
     ),
     "listSteps": Operation(
-        "List the steps of a workflow; with the right `read` to it those of a session, or those learned of a profile",
+        "List the steps of a workflow; or those learned of a profile, with the right `read` to it",
         "sessions",
         {
             200: ResponseSpec(
-                "The steps of the workflow or session; or of the profile, as far as enough runs have taught them.",
+                "The steps of the workflow; or of the profile, as far as enough runs have taught them.",
                 response_models.Steps,
             )
         },
         (InvalidRequestError, InvalidSessionIdError, UnknownWorkflowError),
         action="read",
         credentials=TOKEN,
-        parameters=("Workflow", "SessionInQuery", "ProfileInQuery"),
+        parameters=("Workflow", "ProfileInQuery"),
         is_open=True,
     ),
     "listStepsOfSession": Operation(

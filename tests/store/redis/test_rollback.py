@@ -169,7 +169,6 @@ async def test_an_ended_epoch_does_not_go_on_after_a_rollback(
 ) -> None:
     """Even if another process, which did not see its end, commits to it at once."""
     record = await apply(here, created(), moved(after(created()), 1))
-    await there.load("s")  # A process that knows the session commits to it with one command.
     follower, dump = await Follower.of(here), take_dump()
     await there.load("s")  # As a process does before it decides: it then commits with one command.
     last = created(epoch="second", expected=record.position) if ending == "replaced" else removed(record)
