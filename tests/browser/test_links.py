@@ -90,6 +90,22 @@ async def test_a_link_shows_its_session_and_leaves_no_token(
     assert shown.errors == []
 
 
+async def test_a_link_shows_the_log_of_its_session(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """The lines that are there, and those that come."""
+    await worker.start(sid, 1)
+    await worker.update(sid, action="log", step=1, lines=["one"])
+    shown = await open_page(link_to(server.url, sid))
+    await shown.page.locator(".steps .log summary").click()
+    lines = shown.page.locator(".steps .log-text")
+    await expect(lines).to_have_text(["one"])
+    await expect(shown.connection).to_have_text("live")
+    await worker.update(sid, action="log", step=1, lines=["two"])
+    await expect(lines).to_have_text(["one", "two"])
+    assert shown.errors == []
+
+
 async def test_a_page_that_was_opened_by_a_link_loads_again(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

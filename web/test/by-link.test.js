@@ -30,6 +30,20 @@ test("each request of a tracker by a link says so", async () => {
   page.tracker.stop();
 });
 
+test("the log comes by the link, too", async () => {
+  const page = new Page({ byLink: true, token: undefined });
+  void page.tracker.start();
+  page.stream.send("snapshot", { ...progress(1), log: true }, "e-1");
+  page.tracker.followLog(() => {});
+  await page.clock.advance(100);
+  assert.equal(page.stream.url, `${STREAM}&log=1&link=1&last_event_id=e-1`);
+  assert.deepEqual(
+    page.requests.map(({ url }) => url),
+    ["/api/progress/job/log?after=0&limit=1000&link=1"],
+  );
+  page.tracker.stop();
+});
+
 for (const isSecure of [true, false]) {
   test(`tabs by links of one session share its stream, ${isSecure ? "with" : "without"} locks`, async () => {
     const browser = new Browser({ isSecure });
