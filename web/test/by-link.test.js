@@ -58,7 +58,7 @@ for (const isSecure of [true, false]) {
   });
 }
 
-// Shows P-26.7.
+// Shows P-26.6.
 test("tabs by links of several sessions, and by the visitor's own token, share none", async () => {
   const browser = new Browser({ isSecure: false });
   for (const [session, byLink] of [
