@@ -13,7 +13,7 @@ DEADLINE_S = 40
 
 _CENTRE = """(() => {
   const element = document.querySelector(SELECTOR);
-  if (!element?.checkVisibility()) return null;
+  if (!element?.checkVisibility({visibilityProperty: true})) return null;
   element.scrollIntoView({block: "center", behavior: "instant"});
   const {x, y, width, height} = element.getBoundingClientRect();
   return [Math.round(x + width / 2), Math.round(y + height / 2)];
