@@ -31,6 +31,7 @@ async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorker
     assert ends == {1: "plain saw 'nested'", 3: "inside"}
 
 
+@pytest.mark.full
 async def test_an_invalid_step_number_does_not_affect_its_task(workers: QueueWorkers) -> None:
     """The task runs to its end, and the log gives the reason for the missing reports."""
     stream = await workers.follow("after")
@@ -40,6 +41,7 @@ async def test_an_invalid_step_number_does_not_affect_its_task(workers: QueueWor
     assert "cannot report on" in workers.log()
 
 
+@pytest.mark.full
 async def test_a_task_is_replaced_by_one_of_the_same_step(workers: QueueWorkers) -> None:
     """The step, which has a name, runs until that one has ended it, as another attempt."""
     stream = await workers.follow("replaced")

@@ -19,6 +19,7 @@ def workers(workers_of: WorkersOf) -> QueueWorkers:
     return workers_of("taskiq")
 
 
+@pytest.mark.full
 async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorkers) -> None:
     """This holds by way of a task without a step, and for a task that runs in a thread."""
     stream = await workers.follow("nested")

@@ -84,6 +84,7 @@ async def test_connections_that_died_silently_are_replaced(
 
 
 @pytest.mark.guarantee(42)
+@pytest.mark.full
 async def test_the_page_recovers_after_ten_minutes_of_sleep(
     proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

@@ -163,6 +163,7 @@ async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
     assert positions == [None, "e-2"]
 
 
+@pytest.mark.full
 async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:
     """No compressed content is unpacked."""
     bomb = gzip.compress(event("snapshot", RUNNING))

@@ -166,6 +166,7 @@ main()
 """
 
 
+@pytest.mark.full
 def test_a_child_that_ignores_sigterm_is_killed_after_its_command_has_ended(serve: Serve, tmp_path: Path) -> None:
     """The command has ended by SIGTERM long before, and nothing of its group is left."""
     child = f'trap "" TERM; echo $$ > {tmp_path}/child; : > {tmp_path}/begun; while :; do sleep 0.05; done'

@@ -313,6 +313,7 @@ BY_A_FINALISER = """
 
 
 @pytest.mark.guarantee(50)
+@pytest.mark.full
 def test_reports_of_late_finalisers_are_counted(serve: Serve) -> None:
     """Python runs no more threads by then; the log has a line."""
     server = serve()

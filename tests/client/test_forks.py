@@ -150,6 +150,7 @@ FORK_WHILE_IMPORTING = """
 
 
 @pytest.mark.parametrize("kind", ["Progress", "AsyncProgress"])
+@pytest.mark.full
 def test_a_child_forked_during_an_import_reports(serve: Serve, kind: str) -> None:
     """The importing thread is not in the child, which would wait for it."""
     server = serve()

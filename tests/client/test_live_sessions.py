@@ -160,6 +160,7 @@ async def test_a_silent_job_gets_its_session_back(serve: Serve, shell: Shell) ->
     assert progress.lost == 0
 
 
+@pytest.mark.full
 async def test_a_step_takes_as_long_as_its_work_though_the_server_was_away(serve: Serve, shell: Shell) -> None:
     """Its start and end reach the server together, and each says how long ago it was."""
     server = serve(store="sqlite")

@@ -152,6 +152,7 @@ def test_frozen_server_does_not_keep_the_command_from_ending(demo: Server) -> No
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.full
 async def test_server_does_not_outlive_a_command_that_was_killed(demo: Server) -> None:
     """No process is left that would hold the port."""
     await asyncio.to_thread(demo.kill)
@@ -179,6 +180,7 @@ def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
     assert result.stderr == f"Error: Cannot listen on port {port}: Address already in use.\n"
 
 
+@pytest.mark.full
 async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
     """The browser gets the printed address, whatever the environment says of other servers."""
     opened = tmp_path / "opened"

@@ -122,6 +122,7 @@ async def test_a_session_is_followed_from_before_its_beginning_to_its_end(serve:
 
 
 @pytest.mark.protocol("P-8.7")
+@pytest.mark.full
 async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a kill the stream resumes: nothing is missing or repeated. A poll may be ahead of it."""
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1_000_000)

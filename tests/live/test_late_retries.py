@@ -141,6 +141,7 @@ async def check(servers: Sequence[Server], runs: int, fault: Fault | None = None
 
 @pytest.mark.protocol("P-11.6")
 @runs
+@pytest.mark.full
 async def test_late_retries_reach_no_later_run(serve: Serve, runs: int) -> None:
     """DG-05: each request is applied once, to its own run, and each repetition gets the same answer."""
     await check([serve(store="memory://")], runs)

@@ -71,6 +71,7 @@ async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: i
 
 @serve_only  # A plain uvicorn takes four times the memory and the time.
 @pytest.mark.parametrize(("waves", "readers"), [(2, 300), pytest.param(20, 5000, marks=FULL)])
+@pytest.mark.full
 async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve, waves: int, readers: int) -> None:
     """SE-07: each stream has an id of its own; memory is bounded by the streams open at a time, and is reused."""
     server = serve()

@@ -153,6 +153,7 @@ async def trickle(server: Server, count: int) -> AsyncIterator[None]:
 
 @serve_only  # Only our server reads the kernel's counts.
 @pytest.mark.parametrize(("count", "heartbeat_s"), [(1, 0.2), (3, 60), (7, 60)])
+@pytest.mark.full
 async def test_a_reader_that_reads_nothing_is_cut_off_however_little_waits(
     serve: Serve, count: int, heartbeat_s: float
 ) -> None:

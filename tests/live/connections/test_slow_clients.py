@@ -101,6 +101,7 @@ async def test_a_response_that_is_not_read_times_out(serve: Serve) -> None:
                 await asyncio.sleep(0.1)  # The pace of these readers.
 
 
+@pytest.mark.full
 async def test_a_response_that_is_read_slowly_and_steadily_arrives(serve: Serve) -> None:
     """SE-06, the other side: the response takes longer than any timeout, and is complete."""
     server = serve(send_timeout_s=0.5, head_timeout_s=0.5)

@@ -43,6 +43,7 @@ async def test_a_superseded_attempt_is_refused_at_every_store(server: Server, wo
 
 
 @pytest.mark.guarantee("G")
+@pytest.mark.full
 async def test_a_superseded_attempt_is_refused_after_a_kill(serve: Serve) -> None:
     """Whose attempt a step is stands in the commit of its start."""
     server = serve(store="sqlite")

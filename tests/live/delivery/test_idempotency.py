@@ -63,6 +63,7 @@ async def test_a_repeated_completion_without_a_key_changes_nothing(server: Serve
 
 @pytest.mark.guarantee("C")
 @pytest.mark.protocol("P-11.2")
+@pytest.mark.full
 async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
     """DG-05: after a kill and a start, the same key gets the same answer and is not applied a second time."""
     server = serve(store="sqlite")

@@ -16,6 +16,7 @@ pytestmark = serve_only
 
 @pytest.mark.guarantee("K")
 @pytest.mark.parametrize("race", RACES)
+@pytest.mark.full
 async def test_a_race_between_two_servers_has_one_outcome(pair: list[Server], race: str) -> None:
     """Which the readers at both see."""
     here, there = pair

@@ -57,6 +57,7 @@ def test_programs_get_json(server: Server) -> None:
     assert [json.loads(line)] == listed["sessions"]
 
 
+@pytest.mark.full
 def test_the_exit_status_tells_what_is_wrong(tmp_path: Path) -> None:
     """No answer, and no permission: each with a sentence, and without a traceback."""
     absent = finish(start("list", url="http://127.0.0.1:9"))

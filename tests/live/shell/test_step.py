@@ -36,6 +36,7 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
     assert (shown["status"], shown["error"], shown["message"]) == ("success", "", "8 rows")
 
 
+@pytest.mark.full
 def test_a_step_has_a_number_or_a_name(server: Server) -> None:
     """A name that an open-ended session does not have yet is a new step; one that is not needed is skipped."""
     assert step(server, "names", "Parse", "start", "--timeout-ms", "5000") == (0, "")

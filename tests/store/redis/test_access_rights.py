@@ -134,6 +134,7 @@ async def test_each_missing_right_is_noticed_before_it_is_needed(
 
 
 @pytest.mark.parametrize("kind_of_change", ["report", "replacement", "removal"])
+@pytest.mark.full
 async def test_a_right_missing_for_a_while_leaves_no_partial_change(
     server: RedisServer, connect: Open, rights: list[str], kind_of_change: str
 ) -> None:
