@@ -91,10 +91,10 @@ async def test_an_expired_token_is_replaced_by_the_next(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The stream ends with it and resumes with another; once there is none, the page says so."""
-    now = int(time.time())
-    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (3, 12)]
     await worker.create(sid, total_steps=4)
     shown = await open_page(f"{server.url}/livez", scripts=(SOURCES,))
+    now = int(time.time())  # Only now: a browser may take seconds to start.
+    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (5, 18)]
     given = await give_tokens(shown, *tokens)
     await shown.go(f"{server.url}/page", following_with_token_function(sid))
     await until_state(shown, "live")
@@ -104,7 +104,9 @@ async def test_an_expired_token_is_replaced_by_the_next(
     await until_state(shown, "live")
     await work(worker, sid, 3)
     await expect(state_of(shown)).to_have_text("running 75%")
-    assert await shown.evaluate("moves") == moves_of(4, 3)
+    moves = await shown.evaluate("moves")
+    assert moves == [each for each in moves_of(4, 3) if each in moves]  # A poll in between may tell two at once.
+    assert moves[-1] == moves_of(4, 3)[-1]
     assert given[:2] == tokens
     await until_state(shown, "denied")
     assert await shown.evaluate(f"[ends, tracker.polling, {HOLDS_A_STREAM}]") == [[], False, False]
