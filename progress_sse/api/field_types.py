@@ -2,7 +2,18 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationInfo,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from progress_sse.core import details, requests
 from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
@@ -172,7 +183,14 @@ def _as_line(value: object) -> object:
     return value
 
 
-LineOrText = Annotated[LineSpec, BeforeValidator(_as_line, json_schema_input_type=Text | LineSpec)]
+class _OrText:
+    """Describes that a text may stand for the line; Pydantic 2.11 fails on a model as `json_schema_input_type`."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(TypeAdapter(Text).core_schema), handler(schema)]}
+
+
+LineOrText = Annotated[LineSpec, BeforeValidator(_as_line), _OrText()]
 """A line, or its text alone."""
 
 Lines = Annotated[list[LineOrText], Field(min_length=1, max_length=MAX_LINES)]
