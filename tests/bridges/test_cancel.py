@@ -20,7 +20,7 @@ SEND = {
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind in ("celery", "taskiq") else pytest.mark.full) for kind in SEND]
+    "kind", [pytest.param(kind, marks=() if kind == "celery" else pytest.mark.full) for kind in SEND]
 )
 async def test_a_reader_cancels_a_task(workers_of: WorkersOf, kind: str) -> None:
     """The step ends as cancelled, which honours the request, and the task does not run again."""

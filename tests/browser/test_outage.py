@@ -216,7 +216,9 @@ RETURNS = {
 }
 
 
-@pytest.mark.parametrize("event", RETURNS)
+@pytest.mark.parametrize(
+    "event", ["visible", *(pytest.param(each, marks=pytest.mark.full) for each in ("online", "pageshow"))]
+)
 async def test_the_page_checks_at_once_when_its_user_returns(
     serve: Serve, open_page: OpenPage, sid: str, event: str
 ) -> None:

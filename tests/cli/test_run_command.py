@@ -138,7 +138,7 @@ def wait_for_child(folder: Path) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("options", [(), ("--step", "1")])
+@pytest.mark.parametrize("options", [(), pytest.param(("--step", "1"), marks=pytest.mark.full)])
 def test_a_reader_stops_a_command(serve: Serve, tmp_path: Path, options: tuple[str, ...]) -> None:
     """SIGTERM goes to its whole group, and the step ends as cancelled."""
     session, status = stopped(serve, tmp_path, ":", child_that_says_so(tmp_path), *options)

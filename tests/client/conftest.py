@@ -7,6 +7,14 @@ import pytest
 from tests.client.shells import SHELLS, Shell
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests of the synchronous way at a real server to the full run: both ways share their core."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "shell" in fixtures and "serve" in fixtures and "sync" in item.callspec.id.split("-"):
+            item.add_marker(pytest.mark.full)
+
+
 @pytest.fixture(params=SHELLS, ids=["sync", "async"])
 def shell(request: pytest.FixtureRequest) -> Shell:
     """Run a test with both ways to report."""

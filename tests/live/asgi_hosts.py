@@ -23,10 +23,8 @@ GZIP = pytest.param("tests.live.embedded:create_behind_gzip", id="gzip")
 
 HOSTS = (SERVE, DISPATCH, UVICORN)
 
-each_host = pytest.mark.parametrize(
-    "factory", [SERVE, pytest.param(*DISPATCH.values, id="dispatch"), UVICORN, GZIP], indirect=True
-)
-"""Marks the test of each kind that runs on further hosts in the ordinary run too."""
+each_host = pytest.mark.parametrize("factory", [SERVE, DISPATCH, UVICORN, GZIP], indirect=True)
+"""Marks the test of each kind that runs on a plain uvicorn in the ordinary run too."""
 
 serve_only = pytest.mark.parametrize("factory", [SERVE], indirect=True)
 """Marks a test of a feature that only our command line has; the reason stands beside it."""

@@ -284,7 +284,7 @@ def put_in_its_place(source: Path, target: Path) -> None:
 
 @pytest.mark.guarantee(18)
 @pytest.mark.parametrize("put_back", [put_over, pytest.param(put_in_its_place, marks=pytest.mark.full)])
-@pytest.mark.parametrize("end", [Server.terminate, Server.kill])
+@pytest.mark.parametrize("end", [pytest.param(Server.terminate, marks=pytest.mark.full), Server.kill])
 async def test_a_folder_that_is_put_back_is_another_history(
     serve: Serve, tmp_path: Path, end: Callable[[Server], object], put_back: Callable[[Path, Path], None]
 ) -> None:

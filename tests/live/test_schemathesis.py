@@ -88,7 +88,9 @@ def test_schemathesis_finds_none_in_a_long_run(
 
 
 @pytest.mark.protocol("P-5.12")
-@pytest.mark.parametrize("path", ["/api/progress/{session_id}/events", "/api/events"])
+@pytest.mark.parametrize(
+    "path", ["/api/progress/{session_id}/events", pytest.param("/api/events", marks=pytest.mark.full)]
+)
 async def test_every_event_of_a_stream_is_as_described(serve: Serve, path: str) -> None:
     """Schemathesis reads the first event only; this checks each kind, and its data."""
     server = serve(heartbeat_s=0.1)

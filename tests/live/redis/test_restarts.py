@@ -104,7 +104,7 @@ async def test_a_restart_is_survived(run_redis: RunRedis, join: Join, persistenc
 
 
 @pytest.mark.guarantee(20)
-@pytest.mark.parametrize("way", ["folder", "memory"])
+@pytest.mark.parametrize("way", ["folder", pytest.param("memory", marks=pytest.mark.full)])
 async def test_a_redis_that_is_put_back_is_another_history(
     run_redis: RunRedis, join: Join, tmp_path: Path, way: str
 ) -> None:

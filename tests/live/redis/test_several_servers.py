@@ -58,7 +58,7 @@ async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[
                 assert (await stream.next_event()).json() == polled
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("rounds", [2, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_concurrent_updates_at_two_servers_lose_nothing(pair: list[Server], rounds: int) -> None:
     """DG-04: one completion sent by all is one transition; 32 different steps sent at once are 32."""
     async with workers_at(pair) as workers:
@@ -93,7 +93,7 @@ async def test_followers_of_two_servers_miss_nothing(
 
 
 @pytest.mark.parametrize(
-    ("readers", "rounds"), [(16, 30), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
+    ("readers", "rounds"), [(8, 10), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
 )
 async def test_each_client_gets_the_response_to_its_own_request(pair: list[Server], readers: int, rounds: int) -> None:
     """SE-12: while other clients abort at random, each answer is that of the session that was asked for."""
