@@ -25,10 +25,10 @@ REFUSED_BY_RULE = {
     "after must be the next of an earlier page.",
     "current: must not be more than total.",
     "lost_after_ms: must not be less than lease_ms.",
+    "profile: must not come with a workflow.",
     "session_id does not go with prefix, label and status.",
     "session_id must be given 1 to 20 times.",
     "steps must be numbered 1, 2, 3 … in order, where they are numbered at all.",
-    "workflow, profile and session_id exclude each other.",
 }
 """Problems by rules that compare one value with another, which no schema can express."""
 

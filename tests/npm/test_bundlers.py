@@ -86,7 +86,7 @@ async def watch_a_job(chromium: Browser, page_url: str, worker: Worker, sid: str
     await expect(element.locator(".connection")).to_have_text("live")
     await expect(element.locator(".steps")).to_have_css("list-style-type", "none")
     await expect(element.locator(".bar")).to_have_css("height", "26px")
-    await expect(element.locator(".session")).to_have_css("border-radius", "16px")
+    await expect(element.locator(".session")).to_have_css("border-radius", "14px")
     await worker.complete(sid, 1)
     await expect(element.locator(".percent")).to_have_text("50%")
     await expect(shown.page.locator("#react")).to_have_text("live 50")
