@@ -4,12 +4,13 @@
 PYTHON ?= python3
 VENV := .venv
 # The number of test processes, each of which runs a file at a time. It is over twice that of CI's processors, as tests
-# often wait.
+# often wait; those of test-fast seldom do.
 WORKERS ?= 5
+test-fast: WORKERS = 3
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin
-PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability api server cli test_settings.py test_wiring.py test_embedding.py)
 # The packages that a job uses, on Windows too.
