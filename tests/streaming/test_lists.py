@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ ALICE = SessionFilter("alice-")
 
 
 class UnsureBackend(MemoryBackend):
-    """A memory backend that can be away, hold up its lists, and lose sessions and messages."""
+    """A memory backend that can be away, hold up its lists, lose sessions and messages, and damage one."""
 
     forgets_silently = False
 
@@ -44,6 +45,7 @@ class UnsureBackend(MemoryBackend):
         self.is_mute = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.damaged = ""
         self.reads: list[Collection[str]] = []
         self.list_reads = 0
 
@@ -59,7 +61,11 @@ class UnsureBackend(MemoryBackend):
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         self.reads.append(session_ids)
         self._check_there()
-        return await super().load_summaries(session_ids)
+        found = await super().load_summaries(session_ids)
+        return {
+            name: replace(each, listed=each.listed[:-1]) if name == self.damaged else each
+            for name, each in found.items()
+        }
 
     def _check_there(self) -> None:
         if self.is_away:
@@ -236,6 +242,18 @@ async def test_a_store_that_is_away_delays_what_is_told(
     assert reader.knows(alice_1="pending")
     backend.is_away = False
     await reader.until_it_knows(alice_1="running")
+
+
+async def test_a_damaged_entry_holds_up_no_other_session(
+    hub: Hub, store: ProgressStore, backend: UnsureBackend
+) -> None:
+    """What cannot be read of it is logged, and it is not told."""
+    reader = ListReader(hub)
+    await reader.subscribe(SessionFilter("alice-", frozenset({("team", "a")})))
+    backend.damaged = "alice-1"
+    for session_id in ("alice-1", "alice-2"):
+        await store.create_session(session_id, 1, labels={"team": "a"})
+    await reader.until_it_knows(alice_2="pending")
 
 
 async def test_no_one_subscribes_while_the_store_is_away(
