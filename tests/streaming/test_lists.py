@@ -22,6 +22,7 @@ from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
 from progress_sse.streaming.hub import Hub
+from progress_sse.wire import list_json
 from progress_sse.wire.sse import StreamDecoder, decode_event
 from tests.clock import ManualClock
 from tests.harness.list_fold import WINDOW, ListFold
@@ -213,6 +214,27 @@ async def test_readers_of_one_list_share_all_work(
     assert len(backend.reads) == 1
     await ListReader(hub).subscribe(ALICE)
     assert len(backend.listeners) == 1
+
+
+async def test_lists_of_labels_share_the_reading_of_an_entry(
+    hub: Hub, store: ProgressStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each user may follow a list of their own: what one change costs must not be that of decoding it for each."""
+    decoded: list[bytes] = []
+    labels_of = list_json.labels_of
+
+    def counted(entry: bytes) -> Mapping[str, str]:
+        decoded.append(entry)
+        return labels_of(entry)
+
+    monkeypatch.setattr(list_json, "labels_of", counted)
+    readers = [ListReader(hub) for _ in range(5)]
+    for number, reader in enumerate(readers):
+        await reader.subscribe(SessionFilter(labels=frozenset({("user", str(number))})))
+    await store.create_session("alice-1", 1, labels={"user": "3"})
+    await readers[3].until_it_knows(alice_1="pending")
+    assert len(decoded) == 1
+    assert readers[4].knows()
 
 
 async def test_a_change_while_the_list_is_read_is_not_lost(
