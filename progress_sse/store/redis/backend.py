@@ -487,6 +487,7 @@ class RedisBackend:
             removed += await commit_all(self, removals, is_damage)
             page = await self._index.page_before(created_before, page.next_start)
         await self._index.clean_sets(created_before)
+        self._repair.begin()  # Lists begin it only where the parts of the index differ in length.
         return removed
 
 
