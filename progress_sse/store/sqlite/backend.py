@@ -147,7 +147,7 @@ class SqliteBackend:
             for write, error in results:
                 if isinstance(write.encoded, LineWrite):
                     self._publish_lines(write.encoded, error)
-                elif write.change is not None:
+                elif write.change is not None and write.session_id:  # Not of keys or histories alone.
                     self._publish(write.change, error)
         finally:
             for write, error in results:

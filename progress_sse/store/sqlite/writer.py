@@ -50,11 +50,11 @@ class Write:
         return self.encoded.change if isinstance(self.encoded, EncodedChange) else None
 
     @property
-    def session_id(self) -> str | None:
-        """The session that it writes to, if any."""
+    def session_id(self) -> str:
+        """The session that it writes to; empty if it writes to none."""
         if isinstance(self.encoded, LineWrite):
             return self.encoded.append.session_id
-        return None if self.encoded is None else self.encoded.change.session_id
+        return "" if self.encoded is None else self.encoded.change.session_id
 
 
 WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
@@ -318,8 +318,4 @@ def _removes(write: Write) -> bool:
 
 def _in_doubt(results: WriteResults) -> set[str]:
     """Return the sessions of which it is unknown whether they were written to."""
-    return {
-        write.session_id
-        for write, error in results
-        if write.session_id is not None and isinstance(error, OutcomeUnknownError)
-    }
+    return {write.session_id for write, error in results if write.session_id and isinstance(error, OutcomeUnknownError)}
