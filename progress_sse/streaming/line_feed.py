@@ -138,8 +138,10 @@ class LineFeed:
             self._reading = None
 
     def tail(self) -> LineBatch | None:
-        """Return the newest lines as an event; `None` if there are none. Readers share the bytes."""
+        """Return the newest lines as an event; `None` if none is known. Readers share the bytes."""
         self.flush()  # Lines that are part of it must not follow it.
+        if not self._has_read:
+            return None
         lines = self._tail.lines if self._tail_batch is None else ()
         if lines:
             self._tail_batch = self._batch(lines)
@@ -147,8 +149,9 @@ class LineFeed:
 
     def on_change(self, *, is_new_epoch: bool) -> None:
         """Read what is not known, if the session is in another epoch, or over."""
-        if is_new_epoch:
-            self._has_read = False  # A reader that comes meanwhile gets no line of the life before.
+        if is_new_epoch:  # A reader that comes or catches up meanwhile gets no line of the life before.
+            self._has_read = False
+            self._readers = dict.fromkeys(self._readers, False)
         if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 

@@ -338,6 +338,25 @@ class TestAnotherLife:
         assert late.lines == {1: "b"}
         assert len(late.lives) == 1
 
+    async def test_a_slow_reader_gets_none_of_the_life_before(
+        self, store: ProgressStore, hub: Hub, backend: LogBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It catches up once the session was replaced, and before the new log is read; then it gets that."""
+        monkeypatch.setattr(subscriber_module, "MAX_QUEUED_LINE_BYTES", 100)
+        reader = LogReader(hub, "s")
+        await reader.subscribe()
+        for _ in range(3):
+            await write(store, "x" * 100)
+        backend.gate.clear()
+        await store.create_session("s", 2)
+        await asyncio.sleep(0)
+        assert reader.take() == ["snapshot@0"]
+        await write(store, "b")
+        backend.gate.set()
+        while "b" not in reader.lines.values():
+            await reader.read()
+        assert reader.lines == {1: "b"}
+
     async def test_a_deleted_session(self, store: ProgressStore, hub: Hub) -> None:
         """It has no lines, and those of its successor come."""
         reader = LogReader(hub, "s")
