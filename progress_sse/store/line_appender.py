@@ -17,8 +17,10 @@ from progress_sse.core.commands import AppendLines, Beat, Command
 from progress_sse.core.errors import (
     ConflictError,
     KeyReusedError,
+    OutcomeUnknownError,
     PreconditionFailedError,
     ProblemError,
+    StoreFullError,
     StoreUnavailableError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
@@ -114,23 +116,32 @@ class LineAppender:
             return None
         known: Sequence[str | None] = ()
         if units and stored is not None:
-            accepted = [queued for queued, each in zip(batch, decided, strict=True) if isinstance(each, LineUnit)]
-            stored = await self._give_signs(session_id, stored, accepted)
             try:
                 known = await self._backend.append_lines(LineAppend(session_id, stored.position, units))
             except ConflictError:
                 return None
+            accepted = [queued for queued, each in zip(batch, decided, strict=True) if isinstance(each, LineUnit)]
+            stored = await self._give_signs(session_id, stored, accepted)
         results = iter(zip(units, known, strict=True))
         return [self._answer(*next(results), stored) if isinstance(each, LineUnit) else each for each in decided]
 
     async def _give_signs(self, session_id: str, stored: Record, accepted: Iterable[QueuedCommand]) -> Record:
-        """Count lines about a step whose worker holds a lease as signs of life, as any report; return the session."""
+        """Count lines about a step whose worker holds a lease as signs of life, as any report; return the session.
+
+        Only after they were appended: before that the session may be another one than they were decided on.
+
+        Raises:
+            OutcomeUnknownError: The lines were appended, and the signs may not be noted.
+        """
         signs = {
             sign.step: sign for queued in accepted if (sign := _sign_of(stored.session, queued.command)) is not None
         }
         if not signs:
             return stored
-        heard = await self._commit_transitions(session_id, [QueuedCommand(sign, None) for sign in signs.values()])
+        try:
+            heard = await self._commit_transitions(session_id, [QueuedCommand(sign, None) for sign in signs.values()])
+        except (StoreUnavailableError, StoreFullError) as error:
+            raise OutcomeUnknownError from error
         return next((each.record for each in reversed(heard) if isinstance(each, Applied) and each.record), stored)
 
     def _decide(

@@ -232,11 +232,16 @@ class SessionSummary:
     created_at: str
     updated_at: str
     listed: bytes
+    _labels: Mapping[str, str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its labels, read from `listed`."""
-        return list_json.labels_of(self.listed)
+        """Its labels, read from `listed` at most once: each list that is followed may ask."""
+        labels = self._labels
+        if labels is None:
+            labels = list_json.labels_of(self.listed)
+            object.__setattr__(self, "_labels", labels)
+        return labels
 
     @property
     def order(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.model import SessionStatus
 from progress_sse.store.types import ChangedSession
@@ -15,12 +15,15 @@ from progress_sse.store.types import ChangedSession
 INTERVAL_S: Final = 0.25
 """Seconds between two changes of one session that are told."""
 
+_ToldStatus: TypeAlias = SessionStatus | Literal["unread"] | None
+"""The status of a session when it was told; `unread` while it is being read."""
+
 _ENDED: Final[frozenset[SessionStatus | None]] = frozenset({None, "completed", "error"})
 
 
 class _Told(NamedTuple):
     at: float
-    status: SessionStatus | None
+    status: _ToldStatus
 
 
 class DueChanges:
@@ -53,7 +56,7 @@ class DueChanges:
             self._at_once[session_id] = None
 
     def take(self, now: float, most: int) -> Sequence[str]:
-        """Return sessions that are due, and forget that they are."""
+        """Return sessions that are due, and count them as told: what changes while they are read waits its time."""
         while self._due and self._due[0][0] <= now:
             due_at, session_id = heapq.heappop(self._due)
             if self._later.get(session_id) == due_at:
@@ -61,10 +64,14 @@ class DueChanges:
         taken = list(islice(self._at_once, most))
         for session_id in taken:
             del self._at_once[session_id]
+            self._note(session_id, "unread", now)
         return taken
 
     def note_told(self, session_id: str, status: SessionStatus | None, now: float) -> None:
         """Take note that a session was told."""
+        self._note(session_id, status, now)
+
+    def _note(self, session_id: str, status: _ToldStatus, now: float) -> None:
         self._told.pop(session_id, None)
         self._told[session_id] = _Told(now, status)
 

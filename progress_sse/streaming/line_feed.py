@@ -10,8 +10,7 @@ does not take them gets the newest lines again (see ``subscriber``).
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from progress_sse._internal.backoff import Backoff
@@ -22,13 +21,10 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.log_lines import LineNotification, StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_batch import LineBatch
+from progress_sse.streaming.line_tail import LineTail
 from progress_sse.wire.log_lines_json import LinesShown, NumberedLine
 
 logger = logging.getLogger(__name__)
-
-MAX_TAIL_LINES: Final = 200
-MAX_TAIL_BYTES: Final = 32_768
-"""Lines, and bytes of them, that a reader gets first."""
 
 INTERVAL_S: Final = 0.05
 """Seconds between two events, at least, unless a transition comes between the lines."""
@@ -96,8 +92,7 @@ class LineFeed:
         self._epoch = ""
         self._first = 1
         self._last = 0
-        self._tail: deque[NumberedLine] = deque()
-        self._tail_bytes = 0
+        self._tail = LineTail()
         self._tail_batch: LineBatch | None = None
         self._unsent: list[NumberedLine] = []
         self._unsent_bytes = 0
@@ -143,16 +138,20 @@ class LineFeed:
             self._reading = None
 
     def tail(self) -> LineBatch | None:
-        """Return the newest lines as an event; `None` if there are none. Readers share the bytes."""
+        """Return the newest lines as an event; `None` if none is known. Readers share the bytes."""
         self.flush()  # Lines that are part of it must not follow it.
-        if self._tail_batch is None and self._tail:
-            self._tail_batch = self._batch(tuple(self._tail))
+        if not self._has_read:
+            return None
+        lines = self._tail.lines if self._tail_batch is None else ()
+        if lines:
+            self._tail_batch = self._batch(lines)
         return self._tail_batch
 
     def on_change(self, *, is_new_epoch: bool) -> None:
         """Read what is not known, if the session is in another epoch, or over."""
-        if is_new_epoch:
-            self._has_read = False  # A reader that comes meanwhile gets no line of the life before.
+        if is_new_epoch:  # A reader that comes or catches up meanwhile gets no line of the life before.
+            self._has_read = False
+            self._readers = dict.fromkeys(self._readers, False)
         if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 
@@ -173,7 +172,8 @@ class LineFeed:
             return
         self._channel.flush()
         self._first, self._last = stored.first, lines[-1].n
-        self._keep(lines)
+        self._tail.add(lines)
+        self._tail_batch = None
         self._unsent += lines
         self._unsent_bytes += sum(len(line.data) for line in lines)
         loop = asyncio.get_running_loop()
@@ -182,14 +182,6 @@ class LineFeed:
             self.flush()
         elif self._timer is None:
             self._timer = loop.call_later(wait_s, self.flush)
-
-    def _keep(self, lines: Iterable[NumberedLine]) -> None:
-        self._tail_batch = None
-        for line in lines:
-            self._tail.append(line)
-            self._tail_bytes += len(line.data)
-        while len(self._tail) > MAX_TAIL_LINES or (self._tail_bytes > MAX_TAIL_BYTES and len(self._tail) > 1):
-            self._tail_bytes -= len(self._tail.popleft().data)
 
     def flush(self) -> None:
         """Hand the lines that wait to the readers, as one event."""
@@ -272,9 +264,8 @@ class LineFeed:
     def _begin(self, stored: StoredLines | None) -> None:
         """Begin with the lines of another life; `None` stands for a session that does not exist."""
         self._epoch, self._first, self._last = (stored.epoch, stored.first, stored.last) if stored else ("", 1, 0)
-        self._tail.clear()
-        self._tail_bytes = 0
-        self._keep(stored.lines if stored else ())
+        self._tail, self._tail_batch = LineTail(), None
+        self._tail.add(stored.lines if stored else ())
         self._readers = dict.fromkeys(self._readers, False)
 
     def _settle(self, position: Position) -> None:

@@ -59,7 +59,8 @@ class ListWindow:
         self._newest: list[SessionSummary] = []
         """Oldest first."""
         self._entries: dict[str, SessionSummary] = {}
-        self._older: OrderedDict[str, None] = OrderedDict()
+        self._older: OrderedDict[str, int] = OrderedDict()
+        """The hash of each as it was told: that takes less memory, and shows a change."""
         self._next_older = 0
 
     @property
@@ -82,7 +83,7 @@ class ListWindow:
         """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
         if summary is None or not summary.is_of(self.wanted):
             return self._remove(session_id)
-        if self._entries.get(session_id) == summary:
+        if self._entries.get(session_id) == summary or self._older.get(session_id) == hash(summary):
             return None
         self._put(summary)
         return _session_event(summary)
@@ -111,7 +112,7 @@ class ListWindow:
             return gone
         older = [each for each in gone if former[each].order < self._newest[0].order]
         for session_id in older:
-            self._remember_older(session_id)
+            self._remember_older(former[session_id])
         return [each for each in gone if each not in self._older]
 
     def _remove(self, session_id: str) -> ListEvent | None:
@@ -131,13 +132,13 @@ class ListWindow:
             self.is_short |= self.has_more and summary.order < was.order
         self._older.pop(summary.session_id, None)
         if self.has_more and (not self._newest or summary.order < self._newest[0].order):
-            self._remember_older(summary.session_id)
+            self._remember_older(summary)
             return
         self._insert(summary)
         if len(self._newest) > WINDOW:
             self.has_more = True
-            oldest = self._newest[0].session_id
-            self._take_out(oldest)
+            oldest = self._newest[0]
+            self._take_out(oldest.session_id)
             self._remember_older(oldest)
 
     def _insert(self, summary: SessionSummary) -> None:
@@ -148,8 +149,8 @@ class ListWindow:
         order = self._entries.pop(session_id).order
         del self._newest[bisect_left(self._newest, order, key=_ORDER)]
 
-    def _remember_older(self, session_id: str) -> None:
-        self._older[session_id] = None
+    def _remember_older(self, told: SessionSummary) -> None:
+        self._older[told.session_id] = hash(told)
         if len(self._older) > MAX_OLDER:
             self._older.popitem(last=False)
 

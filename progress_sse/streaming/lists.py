@@ -184,8 +184,11 @@ class Lists:
         for session_id in ids:
             summary = summaries.get(session_id)
             self._due.note_told(session_id, None if summary is None else summary.status, now)
-            for channel in self._channels_of(session_id):
-                channel.apply(session_id, summary)
+            try:
+                for channel in self._channels_of(session_id):
+                    channel.apply(session_id, summary)
+            except ValueError:  # Its entry is damaged, and would hold up those that are read with it, again and again.
+                logger.exception("a session could not be told to those who follow lists")
 
     def _channels_of(self, session_id: str) -> Iterator[ListChannel]:
         for length in self._lengths:

@@ -13,6 +13,7 @@ from progress_sse.core.errors import (
     ConflictError,
     InvalidRequestError,
     KeyReusedError,
+    OutcomeUnknownError,
     PreconditionFailedError,
     SessionNotFoundError,
     StepOutOfRangeError,
@@ -191,6 +192,39 @@ class TestRefusals:
         await ProgressStore(backend, clock=clock).create_session("s", 2)
         await store.append_lines("s", [NewLine("b")], 2)
         assert await texts(store) == ["b"]
+
+    async def test_a_sign_of_life_of_one_line_admits_no_other(self, clock: ManualClock) -> None:
+        """Another process has replaced the attempt of one step; the record at hand is of before that."""
+        backend = CachingBackend()
+        store = ProgressStore(backend, clock=clock)
+        for step in (1, 2):
+            await store.apply("s", Start(step, DEFINITIONS, attempt_id="old", lease_ms=10_000))
+        await store.append_lines("s", [NewLine("a")])
+        backend.known = await backend.load("s")
+        await ProgressStore(backend, clock=clock).apply("s", Start(1, DEFINITIONS, attempt_id="new"))
+        batch: list[Update] = [lines(text, step=step, attempt_id="old") for step, text in ((1, "late"), (2, "b"))]
+        results = await store.apply_all("s", [(command, None) for command in batch])
+        assert [type(result) for result in results] == [AttemptSupersededError, Applied]
+        assert await texts(store) == ["a", "b"]
+
+    async def test_lines_whose_sign_of_life_fails_are_in_doubt(
+        self, recorded_store: ProgressStore, recording: RecordingBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They were appended; sent again under their key they are not, and the sign is given."""
+        store, renew, failures = recorded_store, recording.leases.renew, [StoreUnavailableError()]
+
+        async def renew_unless_away(*args: Any) -> bool:
+            if failures:
+                raise failures.pop()
+            return await renew(*args)
+
+        await store.apply("s", Start(1, DEFINITIONS, attempt_id="A", lease_ms=10_000))
+        await store.append_lines("s", [NewLine("first")])
+        monkeypatch.setattr(recording.leases, "renew", renew_unless_away)
+        with pytest.raises(OutcomeUnknownError):
+            await store.apply("s", lines("a", step=1, attempt_id="A"), KEY)
+        await store.apply("s", lines("a", step=1, attempt_id="A"), KEY)
+        assert await texts(store) == ["first", "a"]
 
 
 class TestKeys:

@@ -77,6 +77,20 @@ def test_a_change_after_an_end_waits_its_full_time() -> None:
     assert due.wait_s(0.15 + INTERVAL_S) is None
 
 
+def test_a_change_while_its_session_is_read_waits_as_any() -> None:
+    """Or it would be told right after the one before; but an end does not wait."""
+    due = DueChanges()
+    due.add(RUNNING, 0)
+    assert list(due.take(0, 9)) == ["s"]
+    due.add(RUNNING, 0.01)
+    due.note_told("s", "running", 0.02)
+    assert told(due, 0.02) == []
+    due.add(RUNNING, INTERVAL_S)
+    assert list(due.take(INTERVAL_S, 9)) == ["s"]
+    due.add(ChangedSession("s", "completed"), INTERVAL_S + 0.01)
+    assert told(due, INTERVAL_S + 0.01, "completed") == ["s"]
+
+
 def test_no_more_are_taken_than_wanted() -> None:
     """The others stay due, in their order."""
     due = DueChanges()

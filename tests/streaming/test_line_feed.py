@@ -18,7 +18,8 @@ from progress_sse.streaming import line_feed
 from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.line_batch import LineBatch
-from progress_sse.streaming.line_feed import MAX_READS, MAX_TAIL_BYTES, MAX_TAIL_LINES
+from progress_sse.streaming.line_feed import MAX_READS
+from progress_sse.streaming.line_tail import MAX_TAIL_BYTES, MAX_TAIL_LINES
 from progress_sse.wire import sse
 from progress_sse.wire.log_lines_json import NumberedLine
 from tests.streaming.recorder import DEADLINE_S, ROOM_BYTES, label
@@ -336,6 +337,25 @@ class TestAnotherLife:
             await late.read()
         assert late.lines == {1: "b"}
         assert len(late.lives) == 1
+
+    async def test_a_slow_reader_gets_none_of_the_life_before(
+        self, store: ProgressStore, hub: Hub, backend: LogBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It catches up once the session was replaced, and before the new log is read; then it gets that."""
+        monkeypatch.setattr(subscriber_module, "MAX_QUEUED_LINE_BYTES", 100)
+        reader = LogReader(hub, "s")
+        await reader.subscribe()
+        for _ in range(3):
+            await write(store, "x" * 100)
+        backend.gate.clear()
+        await store.create_session("s", 2)
+        await asyncio.sleep(0)
+        assert reader.take() == ["snapshot@0"]
+        await write(store, "b")
+        backend.gate.set()
+        while "b" not in reader.lines.values():
+            await reader.read()
+        assert reader.lines == {1: "b"}
 
     async def test_a_deleted_session(self, store: ProgressStore, hub: Hub) -> None:
         """It has no lines, and those of its successor come."""

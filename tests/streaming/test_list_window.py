@@ -124,6 +124,19 @@ def test_a_change_that_a_reset_finds_is_told_by_the_next_look() -> None:
     assert reader.window.reset([summary("ab"), summary("a", version=1)]) == ([], [])
 
 
+def test_an_older_session_that_is_as_it_was_told_is_no_event() -> None:
+    """Else each look at a list would tell some again, to all of its readers; also one that was pushed out."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(1, WINDOW + 5))
+    for _ in range(2):
+        looked = reader.change("a001", summary("a001", 1, version=1))
+    assert looked == []
+    reader.change("a-new", summary("a-new", 999))
+    assert reader.window.older == ("a001", "a005")
+    assert reader.change("a005", summary("a005", 5)) == []
+    assert reader.change("a005", summary("a005", 5, version=1)) == ["session"]
+    reader.check()
+
+
 def test_older_sessions_are_looked_at_in_turn() -> None:
     """Some each time, and then again from the first."""
     reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))

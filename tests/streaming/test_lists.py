@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
 from progress_sse.streaming.hub import Hub
+from progress_sse.wire import list_json
 from progress_sse.wire.sse import StreamDecoder, decode_event
 from tests.clock import ManualClock
 from tests.harness.list_fold import WINDOW, ListFold
@@ -34,7 +36,7 @@ ALICE = SessionFilter("alice-")
 
 
 class UnsureBackend(MemoryBackend):
-    """A memory backend that can be away, hold up its lists, and lose sessions and messages."""
+    """A memory backend that can be away, hold up its lists, lose sessions and messages, and damage one."""
 
     forgets_silently = False
 
@@ -44,6 +46,7 @@ class UnsureBackend(MemoryBackend):
         self.is_mute = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.damaged = ""
         self.reads: list[Collection[str]] = []
         self.list_reads = 0
 
@@ -59,7 +62,11 @@ class UnsureBackend(MemoryBackend):
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         self.reads.append(session_ids)
         self._check_there()
-        return await super().load_summaries(session_ids)
+        found = await super().load_summaries(session_ids)
+        return {
+            name: replace(each, listed=each.listed[:-1]) if name == self.damaged else each
+            for name, each in found.items()
+        }
 
     def _check_there(self) -> None:
         if self.is_away:
@@ -209,6 +216,27 @@ async def test_readers_of_one_list_share_all_work(
     assert len(backend.listeners) == 1
 
 
+async def test_lists_of_labels_share_the_reading_of_an_entry(
+    hub: Hub, store: ProgressStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each user may follow a list of their own: what one change costs must not be that of decoding it for each."""
+    decoded: list[bytes] = []
+    labels_of = list_json.labels_of
+
+    def counted(entry: bytes) -> Mapping[str, str]:
+        decoded.append(entry)
+        return labels_of(entry)
+
+    monkeypatch.setattr(list_json, "labels_of", counted)
+    readers = [ListReader(hub) for _ in range(5)]
+    for number, reader in enumerate(readers):
+        await reader.subscribe(SessionFilter(labels=frozenset({("user", str(number))})))
+    await store.create_session("alice-1", 1, labels={"user": "3"})
+    await readers[3].until_it_knows(alice_1="pending")
+    assert len(decoded) == 1
+    assert readers[4].knows()
+
+
 async def test_a_change_while_the_list_is_read_is_not_lost(
     hub: Hub, store: ProgressStore, backend: UnsureBackend
 ) -> None:
@@ -236,6 +264,18 @@ async def test_a_store_that_is_away_delays_what_is_told(
     assert reader.knows(alice_1="pending")
     backend.is_away = False
     await reader.until_it_knows(alice_1="running")
+
+
+async def test_a_damaged_entry_holds_up_no_other_session(
+    hub: Hub, store: ProgressStore, backend: UnsureBackend
+) -> None:
+    """What cannot be read of it is logged, and it is not told."""
+    reader = ListReader(hub)
+    await reader.subscribe(SessionFilter("alice-", frozenset({("team", "a")})))
+    backend.damaged = "alice-1"
+    for session_id in ("alice-1", "alice-2"):
+        await store.create_session(session_id, 1, labels={"team": "a"})
+    await reader.until_it_knows(alice_2="pending")
 
 
 async def test_no_one_subscribes_while_the_store_is_away(

@@ -34,7 +34,7 @@ async def log(service: ProgressService, request: Request) -> Reply:
         raise SessionNotFoundError
     if step is not None:
         await _check_step(service, session_id, step)
-    shown = _shown(stored, after or 0, step, limit)
+    shown = _shown(stored, step, limit)
     if not accepts_text(request):
         return Reply(200, {"content-type": JSON, **_HEADERS}, encode_lines(shown))
     text = "".join(f"{log_line(decode_line(line.data))}\n" for line in shown.lines)
@@ -49,7 +49,7 @@ async def _check_step(service: ProgressService, session_id: str, step: int) -> N
         raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
 
 
-def _shown(stored: StoredLines, after: int, step: int | None, limit: int) -> LinesShown:
+def _shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:
     of_step = (line for line in stored.lines if step is None or json.loads(b"{" + line.data)["step"] == step)
     lines = list(islice(of_step, limit))
     following = lines[-1].n if len(lines) == limit else stored.last

@@ -247,24 +247,8 @@ class RedisBackend:
         known = self._known_state(change.session_id, keys)
         before = _progress_at(known.record, change.expected)
         entry = await self._enter_index(change, before)
-        if change.signs:
-            await self.leases.prepare(change.signs[0].monotonic)
-            await self.leases.announce(change.session_id, change.signs)
-        elif change.silence is not None:
-            await self.leases.prepare(change.silence.monotonic)
-        arguments = commit_arguments(
-            change,
-            secrets.token_hex(_TOKEN_BYTES),
-            self._limits,
-            self._lifetime_ms,
-            self.leases.demand_arguments(change.silence),
-            self.leases.sign_arguments(change.signs),
-            "" if self._is_cluster else self._keyspace.list_channel(change.session_id),
-        )
-        common = self._common_arguments(keys, known)
-        has_lines = change.record is None or change.is_fresh or change.record.session.details.log
-        touched = keys.of_lines if has_lines else keys.of_transitions
-        reply = await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
+        await self._prepare_leases(change)
+        reply = await self._run_commit(change, keys, known)
         outcome, revision, created_at, keys_left = reply.value
         former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
@@ -285,6 +269,21 @@ class RedisBackend:
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
         await self._histories.on_commit(change)
+
+    async def _run_commit(self, change: Change, keys: SessionKeys, known: KnownState) -> CommandReply:
+        arguments = commit_arguments(
+            change,
+            secrets.token_hex(_TOKEN_BYTES),
+            self._limits,
+            self._lifetime_ms,
+            self.leases.demand_arguments(change.silence),
+            self.leases.sign_arguments(change.signs),
+            "" if self._is_cluster else self._keyspace.list_channel(change.session_id),
+        )
+        common = self._common_arguments(keys, known)
+        has_lines = change.record is None or change.is_fresh or change.record.session.details.log
+        touched = keys.of_lines if has_lines else keys.of_transitions
+        return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
 
     async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
         """Enter a session into the index where it will be found, and return its entry if the change creates it."""
@@ -311,6 +310,14 @@ class RedisBackend:
             command = "SPUBLISH", self._keyspace.list_channel(change.session_id), encode_change(change)
             told = self._executor.submit(PendingCommand(None, (), command, is_write=False))
             told.add_done_callback(_retrieve_exception)
+
+    async def _prepare_leases(self, change: Change) -> None:
+        """Learn the time of the lease clock, and enter the check of first signs, before a change that needs that."""
+        if change.signs:
+            await self.leases.prepare(change.signs[0].monotonic)
+            await self.leases.announce(change.session_id, change.signs)
+        elif change.silence is not None:
+            await self.leases.prepare(change.silence.monotonic)
 
     async def _watch_leases(self, change: Change) -> None:
         """Enter the check of first signs again, or remove that of a session that is gone."""
@@ -480,6 +487,7 @@ class RedisBackend:
             removed += await commit_all(self, removals, is_damage)
             page = await self._index.page_before(created_before, page.next_start)
         await self._index.clean_sets(created_before)
+        self._repair.begin()  # Lists begin it only where the parts of the index differ in length.
         return removed
 
 

@@ -1,11 +1,14 @@
 """The listeners of all sessions in this process, which follow lists."""
 
 import asyncio
+import logging
 
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.list_messages import decode_change
 from progress_sse.store.redis.pubsub import PubSub
 from progress_sse.store.types import ChangedSession, ChangesListener
+
+logger = logging.getLogger(__name__)
 
 
 class ListChanges:
@@ -39,7 +42,13 @@ class ListChanges:
 
     def on_message(self, payload: bytes) -> None:
         """Take a message from one of the channels."""
-        self._notify(decode_change(payload))
+        try:
+            change = decode_change(payload)
+        except UnicodeDecodeError:  # Other programs may publish anything there.
+            logger.exception("A message from Redis could not be decoded")
+            self.on_gap()
+        else:
+            self._notify(change)
 
     def on_gap(self) -> None:
         """Take note that messages may have been missed."""

@@ -67,15 +67,17 @@ class RedisLines:
             raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
         digests = [digest.decode() or None for digest in known]
         if outcome == APPLIED:
-            lines = [
+            appended = [
                 line for unit, digest in zip(append.units, digests, strict=True) if not digest for line in unit.lines
             ]
-            numbered = [NumberedLine(n, data) for n, data in enumerate(lines, last - len(lines) + 1)]
-            stored = StoredLines(append.expected.epoch, first, last, numbered)
-            self._note(keys, stored)
-            if lines:
-                self._notify(keys.line_channel, stored)
+            self._on_appended(keys, appended, StoredLines(append.expected.epoch, first, last, ()))
         return digests
+
+    def _on_appended(self, keys: SessionKeys, appended: Sequence[bytes], stored: StoredLines) -> None:
+        numbered = [NumberedLine(n, data) for n, data in enumerate(appended, stored.last - len(appended) + 1)]
+        self._note(keys, stored)
+        if numbered:
+            self._notify(keys.line_channel, stored._replace(lines=numbered))
 
     async def read(self, keys: SessionKeys, common: Sequence[Argument], after: int) -> StoredLines | None:
         """Return lines; see `Backend.read_lines`."""

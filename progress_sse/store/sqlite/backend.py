@@ -143,10 +143,11 @@ class SqliteBackend:
             for notification in resolved:
                 self._update_cache(notification.session_id, notification.record)
                 self._listeners.notify(notification)
+                self._line_listeners.notify(LineNotification(notification.session_id, None))
             for write, error in results:
                 if isinstance(write.encoded, LineWrite):
                     self._publish_lines(write.encoded, error)
-                elif write.change is not None:
+                elif write.change is not None and write.session_id:  # Not of keys or histories alone.
                     self._publish(write.change, error)
         finally:
             for write, error in results:

@@ -57,5 +57,5 @@ def add(connection: sqlite3.Connection, life: int, labels: Iterable[str]) -> Non
 
 def fill(connection: sqlite3.Connection) -> None:
     """Enter all sessions of a store that had no index, with what their entries in lists say."""
-    for life, listed in connection.execute("SELECT life, listed FROM sessions").fetchall():
+    for life, listed in connection.execute("SELECT life, listed FROM sessions"):  # One at a time: they may be many.
         add(connection, life, texts_of(list_json.labels_of(listed)))

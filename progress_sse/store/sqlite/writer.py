@@ -24,7 +24,7 @@ from progress_sse.store.sqlite.log_lines import LineWrite
 from progress_sse.store.types import Change, Notification, StorageLimits
 
 MAX_GROUP: Final = 100
-"""Changes in one commit: even if each of them deletes a full session, its log stays below 64 MB."""
+"""Changes in one commit: even if each deletes a session with a full history and log, 64 MB of write-ahead log do."""
 
 _MAX_PAGES: Final = 2**32 - 2
 """The most pages that SQLite lets a database have [sqlite.org/limits.html]."""
@@ -48,6 +48,13 @@ class Write:
     def change(self) -> Change | None:
         """The change, if it is one."""
         return self.encoded.change if isinstance(self.encoded, EncodedChange) else None
+
+    @property
+    def session_id(self) -> str:
+        """The session that it writes to; empty if it writes to none."""
+        if isinstance(self.encoded, LineWrite):
+            return self.encoded.append.session_id
+        return "" if self.encoded is None else self.encoded.change.session_id
 
 
 WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
@@ -75,7 +82,7 @@ class SqliteWriter:
             limits: How much is kept.
             busy_timeout_s: Seconds that a change waits while another process has the file locked.
             on_written: Called in the event loop with the results of each group. The notifications are of sessions
-                whose last change had an unknown outcome, and come first.
+                whose last change, or last lines, had an unknown outcome, and come first.
         """
         self._file = file
         self._limits = limits
@@ -243,7 +250,7 @@ class SqliteWriter:
         self._report([], results)
 
     def _resolve_in_doubt(self, connection: sqlite3.Connection) -> Sequence[Notification]:
-        """Read the sessions whose last commit had an unknown outcome."""
+        """Read the sessions of commits that had an unknown outcome."""
         if self._in_doubt:
             self._session_count = queries.count_sessions(connection)
         notifications = []
@@ -310,8 +317,5 @@ def _removes(write: Write) -> bool:
 
 
 def _in_doubt(results: WriteResults) -> set[str]:
-    return {
-        write.change.session_id
-        for write, error in results
-        if write.change is not None and isinstance(error, OutcomeUnknownError)
-    }
+    """Return the sessions of which it is unknown whether they were written to."""
+    return {write.session_id for write, error in results if write.session_id and isinstance(error, OutcomeUnknownError)}

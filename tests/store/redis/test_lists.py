@@ -151,6 +151,22 @@ async def test_sessions_of_older_servers_are_found(server: RedisServer, backend:
     assert await ids(backend, wanted("other")) == []
 
 
+async def test_a_clean_up_finds_sessions_that_no_count_shows(
+    server: RedisServer, backend: RedisBackend, tmp_path: Path
+) -> None:
+    """An older server has created as many sessions as it removed."""
+    await backend.commit(labelled(created(), LABELS))
+    with server.client() as client:
+        index = Index(client, tmp_path)
+        sizes = index.sizes()
+        client.delete(index.ids, *index.sets)
+        client.zadd(index.ids, {f"other\0{T0}": 0})
+        await backend.expire("0", lambda _summary: False)
+        await eventually(lambda: index.sizes() == sizes, DEADLINE_S)
+    assert await ids(backend, wanted("s")) == ["s"]
+    assert await ids(backend, wanted(a="1", status="pending")) == ["s"]
+
+
 async def test_a_list_is_followed_at_another_process(server: RedisServer, connect: Open) -> None:
     """It hears of each change within a moment; without readers a process subscribes to nothing."""
     here, there = ProgressStore(await connect(server)), await connect(server)

@@ -20,6 +20,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store import health
+from progress_sse.store.log_lines import LineAppend, LineKey, LineNotification, LineUnit
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
@@ -139,6 +140,27 @@ class TestFailure:
                 await backend.commit(applied)
             faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
             await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
+
+    @pytest.mark.parametrize("is_applied", [True, False], ids=["applied", "lost"])
+    async def test_lines_in_doubt_are_looked_for_by_their_listeners(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, is_applied: bool
+    ) -> None:
+        """Lines that are sent again are known by their key then, and no listener would learn of them."""
+        monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            told: list[LineNotification] = []
+            await backend.listen_lines("s", told.append)
+            append = LineAppend("s", record.position, [LineUnit([b"a"], LineKey("k" * 32, "d" * 32))])
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
+            with pytest.raises(OutcomeUnknownError):
+                await backend.append_lines(append)
+            await eventually(lambda: told == [LineNotification("s", None)], SOON_S)
+            await backend.append_lines(append)
+            stored = await backend.read_lines("s", 0)
+            assert stored is not None
+            assert [line.data for line in stored.lines] == [b"a"]
+            assert len(told) == (1 if is_applied else 2)
 
     async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(self, path: Path, faults: Faults) -> None:
         """Commits on intact sessions continue."""
