@@ -197,7 +197,7 @@ class WaitingLines:
         if now < self._pause.not_before:
             return False
         with suppress(IndexError):
-            return bool(self._again) or self._waiting[0][0] < before
+            return (self._again[0].number if self._again else self._waiting[0][0]) < before
         return False
 
     def hurry(self) -> None:
@@ -214,7 +214,7 @@ class WaitingLines:
             self.settle()
         taken: list[Operation] = []
         while len(taken) < most:
-            operation = self._take_again(room) if self._again else self._take_new(room, before)
+            operation = self._take_again(room, before) if self._again else self._take_new(room, before)
             if operation is None:
                 break
             taken.append(operation)
@@ -222,21 +222,26 @@ class WaitingLines:
             self._paced_until = now + INTERVAL_S
         return taken
 
-    def _take_again(self, room: RequestRoom) -> Operation | None:
-        log = self._again[0].report
-        assert isinstance(log, Log)
-        return self._again.popleft() if room.take(sum(map(_size_bytes, log.lines))) else None
+    def _take_again(self, room: RequestRoom, before: float) -> Operation | None:
+        with suppress(IndexError):  # Another thread drops them.
+            operation = self._again[0]
+            assert isinstance(operation.report, Log)
+            if operation.number < before and room.take(sum(map(_size_bytes, operation.report.lines))):
+                return self._again.popleft()
+        return None
 
     def _take_new(self, room: RequestRoom, before: float) -> Operation | None:
         together: list[WaitingLine] = []
-        left_out = self._left_out.value
+        first_number, left_out = 0, self._left_out.value
         with suppress(IndexError):  # Another thread leaves some out.
             if left_out and self._waiting[0][0] < before:
                 self._left_out.add(-left_out)
-                together.append(self._waiting[0][1]._replace(line=_mark(left_out)))
+                first_number, line = self._waiting[0]
+                together.append(line._replace(line=_mark(left_out)))
             while len(together) < MAX_BATCH_LINES and self._may_join(together, room, before):
+                first_number = first_number or self._waiting[0][0]
                 together.append(self._pop())
-        return _operation(together) if together else None
+        return _operation(together, first_number) if together else None
 
     def _may_join(self, together: Sequence[WaitingLine], room: RequestRoom, before: float) -> bool:
         number, line = self._waiting[0]
@@ -266,10 +271,10 @@ def _mark(left_out: int) -> LogLine:
     return LogLine(f"… {lines} left out here", "warning", left_out=left_out)
 
 
-def _operation(together: Sequence[WaitingLine]) -> Operation:
+def _operation(together: Sequence[WaitingLine], number: int) -> Operation:
     made_at = max(each.made_at for each in together)
     lines = tuple(each.line._replace(before_ms=int(1000 * (made_at - each.made_at))) for each in together)
-    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at)
+    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at, number=number)
 
 
 _ENTRY_BYTES: Final = 50

@@ -288,6 +288,39 @@ def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
     assert together(bench) == [lines("c", step=1)]
 
 
+def test_lines_that_are_sent_again_keep_their_place_among_the_reports() -> None:
+    """Before the start of their step the server would take them for those of a superseded attempt."""
+    bench = BatchBench()
+    write(bench, "before")
+    bench.put(Start(1))
+    write(bench, "inside", step=1)
+    bench.put(Complete(1))
+    requests = bench.together()
+    bench.outbox.refuse(requests, NO_ANSWER, bench.clock.monotonic())
+    bench.put(Start(2))
+    bench.wait()
+    again = bench.together()
+    assert [request.report for request in again] == [
+        lines("before"),
+        Start(1),
+        lines("inside", step=1),
+        Complete(1),
+        Start(2),
+    ]
+    assert [request.key for request in again][:4] == [request.key for request in requests]
+
+
+def test_reports_that_follow_a_start_in_place_of_another_follow_its_lines() -> None:
+    """A session of fixed steps has none appended: its start takes the step of that name, and the rest waits for it."""
+    bench = BatchBench()
+    bench.put(Start("Parse", append=True))
+    write(bench, "inside", step="Parse")
+    bench.put(Complete("Parse"))
+    bench.answer(bench.together(), ReportAnswer(422, "unknown-step-name", "no"), NO_ANSWER, OK)
+    bench.wait()
+    assert together(bench) == [Start("Parse"), lines("inside", step="Parse"), Complete("Parse")]
+
+
 @pytest.mark.guarantee(73)
 @pytest.mark.parametrize("answer", [TOO_FAST, ReportAnswer(500)])
 def test_reports_go_on_while_the_server_takes_no_lines(answer: ReportAnswer) -> None:
