@@ -272,7 +272,7 @@ class Outbox:
             self.server.takes_log = False
             self._waiting.lines.drop_all()
         elif answer.is_superseded and isinstance(sent.report, Log):
-            self._superseded.add(sent.report)
+            self._superseded.add_lines(sent.report)
         else:
             self._events.append(LinesRefused(str(answer)))
         return []

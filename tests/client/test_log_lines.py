@@ -8,7 +8,7 @@ import pytest
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
-from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, ReportDropped
 from progress_sse.client.report_body import report_body
 from progress_sse.client.reports import (
     Advance,
@@ -319,6 +319,29 @@ def test_reports_that_follow_a_start_in_place_of_another_follow_its_lines() -> N
     bench.answer(bench.together(), ReportAnswer(422, "unknown-step-name", "no"), NO_ANSWER, OK)
     bench.wait()
     assert together(bench) == [Start("Parse"), lines("inside", step="Parse"), Complete("Parse")]
+
+
+def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() -> None:
+    """Lines that were refused for it silence no report."""
+    bench, former = BatchBench(), Lease(30_000)
+    write(bench, "a", step=1, lease=former)
+    bench.answer(bench.together(), SUPERSEDED)
+    bench.put(Complete(1, lease=former))
+    bench.answer(bench.together(), SUPERSEDED)
+    assert [type(event) for event in bench.outbox.events()] == [ReportDropped]
+    write(bench, "b", step=1, lease=former)
+    bench.put(Start(1, lease=former))
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 2
+
+
+def test_a_refusal_that_no_attempt_can_have_caused_is_as_any_other() -> None:
+    """A server may answer that to lines without an attempt."""
+    bench = BatchBench()
+    write(bench, "a")
+    bench.answer(bench.together(), SUPERSEDED)
+    write(bench, "b")
+    assert together(bench) == [lines("b")]
 
 
 @pytest.mark.guarantee(73)
