@@ -66,7 +66,7 @@ class LoggedLines:
     """Logs each line of a text that is added piece by piece, once the line is complete."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
-        """Log by a function, which takes several lines at once."""
+        """Log by a function, which takes several lines at once, with the end of the last one if it has one."""
         self._log = log
         self._begun = b""
 
@@ -75,7 +75,7 @@ class LoggedLines:
         complete, line_end, begun = (self._begun + chunk).rpartition(b"\n")
         self._begun = begun
         if line_end:
-            self._log(complete.decode(errors="replace"))
+            self._log((complete + line_end).decode(errors="replace"))
         if len(self._begun) >= MAX_LINE_BYTES:
             self.end()
 

@@ -7,33 +7,36 @@ import os
 import pytest
 
 from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
+from progress_sse.client.reports import MAX_TEXT_CHARS
+from progress_sse.client.waiting_lines import log_lines
 
 
 def logged(*chunks: bytes) -> list[str]:
-    """What is logged of a text in these pieces."""
+    """The lines that the log has of a text in these pieces."""
     calls: list[str] = []
     lines = LoggedLines(calls.append)
     for chunk in chunks:
         lines.add(chunk)
     lines.end()
-    return calls
+    return [line.text for call in calls for line in log_lines(call, "info")]
 
 
 @pytest.mark.parametrize(
-    ("chunks", "calls"),
+    ("chunks", "lines"),
     [
-        ([b"one\ntwo\n"], ["one\ntwo"]),
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"one\n\n", b"\n", b"two"], ["one", "", "", "two"]),
         ([b"o", b"ne\ntw", b"o"], ["one", "two"]),
         ([b"\xe5\x8e", b"\x9f\n"], ["\u539f"]),
         ([b"\xff\n"], ["\N{REPLACEMENT CHARACTER}"]),
-        ([b"\n\n"], ["\n"]),
-        ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * MAX_LINE_BYTES, "y"]),
+        ([b"\n\n"], ["", ""]),
+        ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * (MAX_TEXT_CHARS - 1) + "…", "y"]),
         ([], []),
     ],
 )
-def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], calls: list[str]) -> None:
+def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], lines: list[str]) -> None:
     """One without an end is logged at the end of the text, or once it is too long; characters stay whole."""
-    assert logged(*chunks) == calls
+    assert logged(*chunks) == lines
 
 
 def test_output_is_passed_on_at_once_and_noted() -> None:
@@ -46,7 +49,7 @@ def test_output_is_passed_on_at_once_and_noted() -> None:
         assert os.read(read_end, 100) == b"name? "
         os.write(descriptor, b"x\n")
         assert os.read(read_end, 100) == b"x\n"
-    assert calls == ["name? x"]
+    assert calls == ["name? x\n"]
     os.close(read_end)
     os.close(write_end)
 
@@ -83,6 +86,6 @@ def test_streams_mix_as_the_command_has_written_them() -> None:
             while len(came) < 4:
                 came += os.read(read_end, 4)
             assert came == b"a\nb\n"
-    assert calls == ["a", "b"] * 200
+    assert calls == ["a\n", "b\n"] * 200
     for descriptor in (read_end, write_end, second_end):
         os.close(descriptor)
