@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import pytest
 
+from progress_sse.cli import copied_streams
 from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
 from progress_sse.client.reports import MAX_TEXT_CHARS
 from progress_sse.client.waiting_lines import log_lines
@@ -70,6 +72,41 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
             write_for_ever(targets[write_end])
     assert calls[0].startswith("y")
     os.close(write_end)
+
+
+def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may write for ever, as that of `sh -c 'yes &'` does."""
+    sink, most = os.open(os.devnull, os.O_WRONLY), 2000
+    left_behind, looks = -1, 0
+    look = vars(copied_streams)["_ready"]
+
+    def look_after_more_was_written(awaited: Mapping[int, int]) -> set[int]:
+        nonlocal looks
+        if left_behind >= 0 and looks < most:
+            looks += 1
+            os.write(left_behind, b"y\n")
+        ready: set[int] = look(awaited)
+        return ready
+
+    monkeypatch.setattr(copied_streams, "_ready", look_after_more_was_written)
+    with copied(CopiedStream(sink, [])) as targets:
+        left_behind = os.dup(targets[sink])
+        os.write(left_behind, b"y\n")
+    assert looks < most
+    os.close(left_behind)
+    os.close(sink)
+
+
+def test_what_the_command_has_written_last_is_noted() -> None:
+    """As much as a pipe holds."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    texts: list[str] = []
+    with copied(CopiedStream(sink, [LoggedLines(texts.append)])) as targets:
+        left = os.dup(targets[sink])
+        os.write(left, b"x\n" * 30_000)
+    assert "".join(texts) == "x\n" * 30_000
+    os.close(left)
+    os.close(sink)
 
 
 def test_streams_mix_as_the_command_has_written_them() -> None:
