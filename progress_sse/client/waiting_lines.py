@@ -78,11 +78,13 @@ class _Second:
 class _Burst:
     """The lines of a second beyond the first ones, of which the newest are kept."""
 
-    def __init__(self, second: _Second, first: WaitingLine) -> None:
+    def __init__(self, second: _Second, number: int, first: WaitingLine) -> None:
         self.second = second
+        self.number = number
         self.first = first
         self.lines = Count()
-        self.kept: deque[WaitingLine] = deque(maxlen=max(0, LAST_LINES - second.last_lines.value))
+        self.kept: deque[tuple[int, WaitingLine]] = deque(maxlen=max(0, LAST_LINES - second.last_lines.value))
+        self.is_over = False
 
 
 class RequestRoom:
@@ -108,6 +110,7 @@ class WaitingLines:
         self._numbers = numbers
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
+        self._settling = Count()
         self._waiting: deque[tuple[int, WaitingLine]] = deque()
         self._chars = Count()
         self._left_out = Count()
@@ -122,40 +125,57 @@ class WaitingLines:
         if not self._second.has(line.made_at):
             self.settle()
             self._second = _Second(line.made_at)
+        number = next(self._numbers)
         if next(self._second.numbers) <= FIRST_LINES:
-            self._append(line)
+            self._append(number, line)
         else:
-            self._add_to_burst(line)
+            self._add_to_burst(number, line)
         # After the line: the sender withdraws the announcement before it takes the lines.
         was_announced, self._is_announced = self._is_announced, True
         return not was_announced
 
-    def _add_to_burst(self, line: WaitingLine) -> None:
+    def _add_to_burst(self, number: int, line: WaitingLine) -> None:
         try:
             burst = self._open[-1]
         except IndexError:
-            burst = _Burst(self._second, line)
+            burst = _Burst(self._second, number, line)
             self._open.append(burst)
-        burst.lines.add(_count(line.line))
         if not line.line.left_out:
-            burst.kept.append(line)
+            burst.kept.append((number, line))
+        burst.lines.add(_count(line.line))
+        if burst.is_over:  # Another thread has settled it meanwhile.
+            self._append_burst(burst)
 
     def settle(self) -> None:
         """End a burst before the second is over: what follows must not be thought a part of it."""
+        self._settling.add(1)
+        try:
+            with suppress(IndexError):
+                while True:
+                    burst = self._open.pop()
+                    burst.is_over = True
+                    self._append_burst(burst)
+        finally:
+            self._settling.add(-1)
+
+    def _append_burst(self, burst: _Burst) -> None:
+        """Append what is in a burst; of two callers each has what the other has not."""
+        kept: list[tuple[int, WaitingLine]] = []
         with suppress(IndexError):
             while True:
-                burst = self._open.pop()
-                kept = list(burst.kept)
-                burst.second.last_lines.add(len(kept))
-                left_out = burst.lines.value - len(kept)
-                if left_out > 0:
-                    self._append(burst.first._replace(line=_mark(left_out)))
-                for line in kept:
-                    self._append(line)
+                kept.append(burst.kept.popleft())
+        burst.second.last_lines.add(len(kept))
+        burst.lines.add(-len(kept))
+        left_out = burst.lines.value
+        if left_out > 0:
+            burst.lines.add(-left_out)
+            self._append(burst.number, burst.first._replace(line=_mark(left_out)))
+        for number, line in kept:
+            self._append(number, line)
 
-    def _append(self, line: WaitingLine) -> None:
+    def _append(self, number: int, line: WaitingLine) -> None:
         self._chars.add(len(line.line.text))
-        self._waiting.append((next(self._numbers), line))
+        self._waiting.append((number, line))
         with suppress(IndexError):  # The sender has just taken them.
             while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
                 self._left_out.add(_count(self._pop().line))
@@ -168,7 +188,8 @@ class WaitingLines:
     @property
     def is_empty(self) -> bool:
         """Whether no line waits."""
-        return not self._open and not self._waiting and not self._again
+        # In this order: a burst that is no longer open is being appended.
+        return not self._open and self._settling.value == 0 and not self._waiting and not self._again
 
     def drop_all(self) -> None:
         """Drop all lines."""
@@ -238,15 +259,15 @@ class WaitingLines:
                 self._left_out.add(-left_out)
                 first_number, line = self._waiting[0]
                 together.append(line._replace(line=_mark(left_out)))
-            while len(together) < MAX_BATCH_LINES and self._may_join(together, room, before):
-                first_number = first_number or self._waiting[0][0]
-                together.append(self._pop())
+            while len(together) < MAX_BATCH_LINES:
+                number, line = self._waiting.popleft()
+                if number >= before or not _may_join(line, together) or not room.take(_size_bytes(line.line)):
+                    self._waiting.appendleft((number, line))
+                    break
+                self._chars.add(-len(line.line.text))
+                first_number = first_number or number
+                together.append(line)
         return _operation(together, first_number) if together else None
-
-    def _may_join(self, together: Sequence[WaitingLine], room: RequestRoom, before: float) -> bool:
-        number, line = self._waiting[0]
-        is_alike = not together or (line.step, line.lease) == (together[0].step, together[0].lease)
-        return number < before and is_alike and room.take(_size_bytes(line.line))
 
     def put_back(self, operation: Operation) -> None:
         """Add lines before all others, as they were not sent."""
@@ -269,6 +290,10 @@ def _mark(left_out: int) -> LogLine:
     """Return the line that stands for so many that were left out."""
     lines = "1 line was" if left_out == 1 else f"{left_out} lines were"
     return LogLine(f"… {lines} left out here", "warning", left_out=left_out)
+
+
+def _may_join(line: WaitingLine, together: Sequence[WaitingLine]) -> bool:
+    return not together or (line.step, line.lease) == (together[0].step, together[0].lease)
 
 
 def _operation(together: Sequence[WaitingLine], number: int) -> Operation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -445,6 +446,55 @@ def test_threads_may_write_at_once() -> None:
     sent = texts(bench.deliver())
     for name in "abcdefgh":
         assert [text for text in sent if text.startswith(name)] == [f"{name} {n}" for n in range(10)]
+
+
+class Interrupted(int):
+    """How many lines a line stands for: 0, and another thread interrupts the one that looks."""
+
+    interrupt: Callable[[], object]
+
+    def __bool__(self) -> bool:
+        self.interrupt()
+        return False
+
+
+def test_a_line_is_kept_whose_burst_ends_while_it_is_added() -> None:
+    """Its number is that of a line that was not left out."""
+    bench, count = BatchBench(), Interrupted()
+    count.interrupt = lambda: bench.outbox.retry_now(0)
+    write(bench, *map(str, range(FIRST_LINES + 1)))
+    bench.outbox.put_log(Log((LogLine("last", left_out=count),)), 0)
+    assert texts(bench.deliver()) == [*map(str, range(FIRST_LINES + 1)), "last"]
+
+
+class InterruptedText(str):
+    """A text, and another thread interrupts the one that measures it."""
+
+    __slots__ = ("interrupt",)
+    interrupt: Callable[[], object]
+
+    def __len__(self) -> int:
+        self.interrupt()
+        return 1
+
+
+def test_the_end_of_a_burst_interrupts_neither_the_order_nor_a_wait() -> None:
+    """While the sender ends it, its lines still wait, and a report that comes meanwhile goes after all of them."""
+    bench, text, was_empty = BatchBench(), InterruptedText("x"), list[bool]()
+    text.interrupt = lambda: None
+    write(bench, *["first"] * FIRST_LINES)
+    together(bench)
+    write(bench, "a", text, "b")
+
+    def finish() -> None:
+        text.interrupt = lambda: None
+        was_empty.append(bench.outbox.is_empty)
+        bench.put(Finish())
+
+    text.interrupt = finish
+    bench.outbox.retry_now(0)
+    assert together(bench) == [lines("a", "x", "b"), Finish()]
+    assert was_empty == [False]
 
 
 def test_a_text_becomes_lines_that_the_server_accepts() -> None:
