@@ -91,6 +91,7 @@ async def test_polls_replace_a_stream_that_fails() -> None:
         event("list", FIRST) + event("session", {"session": {}}),
         event("list", FIRST) + event("session", []),
         event("list", FIRST) + event("removed", {"session_id": 1}),
+        event("list", FIRST, "é"),
     ],
 )
 async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
