@@ -317,8 +317,9 @@ class Reporter(SessionReports):
         self._sink.raise_error()
         if is_sent:
             return
-        text = f"some reports on {self.session_id!r} are not sent yet"
-        if self._on_error == "raise":
+        is_harmless = isinstance(self._sink, ReportQueue) and not self._sink.has_unsent_reports
+        text = f"some {'log lines' if is_harmless else 'reports'} on {self.session_id!r} are not sent yet"
+        if self._on_error == "raise" and not is_harmless:
             raise ServerAwayError(text)
         log(logging.WARNING, "%s; they are tried as long as the process lives", text)
 

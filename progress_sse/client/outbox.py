@@ -140,6 +140,12 @@ class Outbox:
         return len(self._waiting) == 0 and self._waiting.lines.is_empty and not self._is_sending
 
     @property
+    def has_reports(self) -> bool:
+        """Whether any of what is not sent is a report, and no log line."""
+        are_lines_sent = bool(self._sending) and all(isinstance(each.report, Log) for each in self._sending)
+        return len(self._waiting) > 0 or (self._is_sending and not are_lines_sent)
+
+    @property
     def has_events(self) -> bool:
         """Whether there are events that `events` has not returned yet."""
         return bool(self._events)

@@ -193,8 +193,13 @@ class ReportQueue:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether a report is neither sent nor dropped."""
+        """Whether a report or a log line is neither sent nor dropped."""
         return not self._outbox.is_empty
+
+    @property
+    def has_unsent_reports(self) -> bool:
+        """Whether a report is neither sent nor dropped."""
+        return self._outbox.has_reports
 
     @property
     def has_commands(self) -> bool:

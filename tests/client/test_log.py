@@ -106,6 +106,25 @@ async def test_a_refused_line_never_harms_the_job(
     assert warning == "log lines of 'a' were refused: 422 no"
 
 
+@pytest.mark.guarantee(73)
+async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
+    shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end of the block waits for them as for reports; a job that has asked for errors has lost none."""
+    fake = FakeTransport(lambda each: ReportAnswer(429 if isinstance(each.report, Log) else 200, retry_after_s=60))
+
+    def work(progress: Reporter) -> None:
+        with progress.step(1) as step:
+            step.log("x")
+
+    options: dict[str, Any] = {"on_error": "raise", "flush_timeout_s": 0.1}
+    await shell.run(work, progress := shell.progress("a", transport=shell.transport(fake), **options))
+    vars(progress)["_sink"].give_up()
+    assert progress.lost == 0
+    assert type(fake.reports[-1]) is Complete
+    assert "some log lines on 'a' are not sent yet" in caplog.text
+
+
 async def test_a_server_without_a_log_is_asked_once(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """No warning is due, since the job reports as before."""
     caplog.set_level(logging.INFO)
