@@ -112,14 +112,17 @@ async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
 ) -> None:
     """The end of the block waits for them as for reports; a job that has asked for errors has lost none."""
     fake = FakeTransport(lambda each: ReportAnswer(429 if isinstance(each.report, Log) else 200, retry_after_s=60))
-
-    def work(progress: Reporter) -> None:
-        with progress.step(1) as step:
-            step.log("x")
-
-    options: dict[str, Any] = {"on_error": "raise", "flush_timeout_s": 0.1}
-    await shell.run(work, progress := shell.progress("a", transport=shell.transport(fake), **options))
-    vars(progress)["_sink"].give_up()
+    options: dict[str, Any] = {"on_error": "raise", "flush_timeout_s": 0.05}
+    progress = shell.progress("a", transport=shell.transport(fake), **options)
+    step, queue = progress.step(1), vars(progress)["_sink"]
+    step.start()
+    step.log("x")
+    step.complete()
+    async with asyncio.timeout(20):
+        while queue.has_unsent_reports:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+    await shell.close(progress)
+    queue.give_up()
     assert progress.lost == 0
     assert type(fake.reports[-1]) is Complete
     assert "some log lines on 'a' are not sent yet" in caplog.text
