@@ -70,7 +70,7 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
-from progress_sse.client.waiting_lines import WaitingLine
+from progress_sse.client.thinned_lines import WaitingLine
 from progress_sse.client.waiting_reports import WaitingReports
 
 MAX_WAITING: Final = 1000

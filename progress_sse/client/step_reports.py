@@ -7,6 +7,7 @@ from progress_sse.client.count import Count
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease
+from progress_sse.client.log_texts import log_lines
 from progress_sse.client.reports import (
     Advance,
     Complete,
@@ -24,7 +25,6 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
-from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
 
 

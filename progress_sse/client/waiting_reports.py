@@ -37,7 +37,8 @@ from progress_sse.client.reports import (
     StepRef,
     StepReport,
 )
-from progress_sse.client.waiting_lines import RequestRoom, WaitingLines
+from progress_sse.client.request_room import RequestRoom
+from progress_sse.client.waiting_lines import WaitingLines
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
