@@ -143,7 +143,8 @@ class Reporter(SessionReports):
         """Add a text to the log of the session; inside a step's block as `step.log()` does.
 
         All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
-        reports, and none that is refused or left out counts as lost.
+        reports, and none that is refused or left out counts as lost. Of a flood the first 100 and the last 100 lines of
+        each second stay, and a line between them says how many were left out.
 
         Args:
             text: The text.

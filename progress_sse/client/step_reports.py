@@ -127,7 +127,8 @@ class StepReports:
         """Add a text to the log of the session, as of this step; from any thread.
 
         All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
-        reports, and none that is refused or left out counts as lost.
+        reports, and none that is refused or left out counts as lost. Of a flood the first 100 and the last 100 lines of
+        each second stay, and a line between them says how many were left out.
 
         Args:
             text: The text.
