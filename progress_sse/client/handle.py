@@ -33,11 +33,13 @@ from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
+from progress_sse.client.report_queue import ReportQueue, Sender, log
+from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
 from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
+from progress_sse.client.targets import Target
 from progress_sse.core.log_lines import LogLevel
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)

@@ -16,7 +16,7 @@ from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
@@ -25,7 +25,9 @@ from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportReque
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Acknowledge, Create, Log, Queueable
+from progress_sse.client.report_sink import Prepare
+from progress_sse.client.reports import Acknowledge, Create, Log
+from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
 
 _logger: Final = logging.getLogger("progress_sse.client")
@@ -51,34 +53,6 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
     return False
 
 
-Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
-"""Reads the job's objects, and returns a function that creates the report without them."""
-
-
-class Transport(Protocol):
-    """Sends a request to the server and returns its answer; may block."""
-
-    def send(self, request: ReportRequest) -> ReportAnswer:
-        """Send a request, and return the answer."""
-
-
-@runtime_checkable
-class BatchTransport(Transport, Protocol):
-    """A transport that can send several requests at once."""
-
-    def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
-        """Send requests without a creation; return the answer to each, or one answer to all of them."""
-
-
-class OnLoop(NamedTuple):
-    """A target that only an event loop can reach."""
-
-    transport: object
-
-
-Target: TypeAlias = Address | Transport | OnLoop
-
-
 class Sender(Protocol):
     """Sends the reports of queues."""
 
@@ -94,49 +68,6 @@ class Waiter(Protocol):
 
     def put(self, queue: "ReportQueue", /) -> None:
         """Note that the queue is settled; called by its sender."""
-
-
-class ReportSink(Protocol):
-    """Receives the reports of a session."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether no report waits."""
-
-    @property
-    def lost(self) -> int:
-        """How many reports will never reach the server."""
-
-    def begin(self) -> None:
-        """Let the session be created, if it is to be, before its first report."""
-
-    def put(self, prepare: Prepare) -> None:
-        """Queue the report that `prepare` creates; never blocks."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Queue the lines that `prepare` reads; never blocks."""
-
-    def raise_error(self) -> None:
-        """Raise the error since the last call, if the job has asked for errors."""
-
-
-class NullSink:
-    """The sink of a session without a server."""
-
-    is_settled = True
-    lost = 0
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def put(self, prepare: Prepare) -> None:
-        """Do nothing."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Do nothing."""
-
-    def raise_error(self) -> None:
-        """Do nothing."""
 
 
 class ReportQueue:
