@@ -23,6 +23,8 @@ The parts, from the pure to the practical::
     superseded_attempts  the attempts that a later one has replaced
     outbox               the unsent reports of one session: no I/O, no clock, no lock
     outbox_events        what happens to them, to log or raise
+    own_log              the log of the client
+    queue_errors         what goes wrong with the reports of a session: logged, or raised in the job
     config               the server and the session: arguments, then the environment
     errors               the errors of reporting, and the exception of a job that is cancelled
     inbox                the requests of a session's readers, as the job learns of them
@@ -31,7 +33,7 @@ The parts, from the pure to the practical::
     beat_schedule        which of many sessions gives a sign of life, and when
     targets              where reports are sent to: a server, or a transport in its place
     report_sink          what receives the reports of a session: a queue, or nothing
-    report_queue         one session's outbox in a process of many threads, and the log of its errors
+    report_queue         one session's outbox in a process of many threads
     definitions          what a job says of its session: its steps, title, labels and links
     fit_details          a title, labels and links, as the server accepts them
     own_steps            the steps that a job has started itself

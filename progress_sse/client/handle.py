@@ -32,8 +32,9 @@ from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAway
 from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
+from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import ReportQueue, Sender, log
+from progress_sse.client.report_queue import ReportQueue, Sender
 from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
 from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports

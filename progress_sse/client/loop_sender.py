@@ -21,7 +21,8 @@ from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of,
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
-from progress_sse.client.report_queue import ReportQueue, Sender, give_beat_answers, log
+from progress_sse.client.own_log import log
+from progress_sse.client.report_queue import ReportQueue, Sender, give_beat_answers
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
 from progress_sse.client.targets import OnLoop, Target

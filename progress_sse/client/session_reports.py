@@ -13,8 +13,8 @@ from progress_sse.client.fit_details import Links, fit_links
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.lease import Lease
 from progress_sse.client.log_texts import log_lines
+from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import log
 from progress_sse.client.report_sink import Prepare
 from progress_sse.client.reports import (
     Complete,
