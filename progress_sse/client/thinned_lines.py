@@ -2,7 +2,7 @@
 
 Of the lines of a second the first `FIRST_LINES` are passed on at once. What follows is a burst, whose last lines are
 passed on when it ends: with the second, or before a report, which they must precede. So the end of a burst is always
-there.
+there. A report leaves room for some lines of the same second, since those that tell of a failure may follow it.
 
 Any thread may `put` and `settle`, also a signal handler or a finaliser during another `put`: each of these touches
 shared state by single calls into C only. So two threads may keep a line too many, and none ever waits.
@@ -109,24 +109,29 @@ class ThinnedLines:
         if burst.is_over:  # Another thread has settled it meanwhile.
             self._pass_on(burst)
 
-    def settle(self) -> None:
-        """End a burst before the second is over: what follows must not be thought a part of it."""
+    def settle(self, *, leaves_room: bool = False) -> None:
+        """End a burst before the second is over: what follows must not be thought a part of it.
+
+        With `leaves_room` half of the last lines are kept that the second may still have.
+        """
         self._settling.add(1)
         try:
             with suppress(IndexError):
                 while True:
                     burst = self._open.pop()
                     burst.is_over = True
-                    self._pass_on(burst)
+                    self._pass_on(burst, leaves_room=leaves_room)
         finally:
             self._settling.add(-1)
 
-    def _pass_on(self, burst: _Burst) -> None:
+    def _pass_on(self, burst: _Burst, *, leaves_room: bool = False) -> None:
         """Pass on what is in a burst; of two callers each has what the other has not."""
         kept: list[tuple[int, WaitingLine]] = []
         with suppress(IndexError):
             while True:
                 kept.append(burst.kept.popleft())
+        if leaves_room:
+            kept = kept[-max(1, (LAST_LINES - burst.second.last_lines.value) // 2) :]
         burst.second.last_lines.add(len(kept))
         burst.lines.add(-len(kept))
         left_out = burst.lines.value

@@ -7,7 +7,7 @@
 
 Any thread may `put`, also a signal handler or a finaliser during another `put`: each of these touches shared state by
 single calls into C only. So two threads may keep a line too many, and none ever waits. All other methods belong to the
-one thread or task that sends, except that any thread may `settle` and `drop_all`.
+one thread or task that sends, except that any thread may `precede_report` and `drop_all`.
 """
 
 import itertools
@@ -60,9 +60,9 @@ class WaitingLines:
         was_announced, self._is_announced = self._is_announced, True
         return not was_announced
 
-    def settle(self) -> None:
-        """End a burst before its second is over: what follows must not be thought a part of it."""
-        self._thinned.settle()
+    def precede_report(self) -> None:
+        """Number all lines that were made, as the next number is that of a report."""
+        self._thinned.settle(leaves_room=True)
 
     def _append(self, number: int, line: WaitingLine) -> None:
         self._chars.add(len(line.line.text))
@@ -112,7 +112,7 @@ class WaitingLines:
 
     def hurry(self) -> None:
         """Let lines go at once, as the job waits for that."""
-        self.settle()
+        self._thinned.settle()
         self._paced_until = -math.inf
 
     def take(self, most: int, room: RequestRoom, now: float, before: float = math.inf) -> list[Operation]:

@@ -100,7 +100,7 @@ class WaitingReports:
             else:
                 self._advances[report.step] = report
         else:
-            self.lines.settle()
+            self.lines.precede_report()
             made_at = now if self._tells_age else None
             self._commands.append(Operation(report, made_at=made_at, number=next(self._numbers)))
             if isinstance(report, ReportPart):

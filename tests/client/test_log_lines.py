@@ -189,6 +189,22 @@ def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
     assert texts(sent[end:]) == ["… 430 lines were left out here", *["after"] * 70]
 
 
+def test_lines_after_the_report_that_ends_a_flood_are_kept() -> None:
+    """They often say why a step has failed: some of the second's last lines are left for them."""
+    bench = BatchBench()
+    write(bench, *["flood"] * 1000, step=1)
+    bench.put(Complete(1, success=False))
+    write(bench, *(f"traceback {number}" for number in range(20)))
+    bench.put(Finish(success=False))
+    write(bench, "last words")
+    sent: list[Report] = []
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    [end] = [index for index, report in enumerate(sent) if isinstance(report, Complete)]
+    assert texts(sent[:end]).count("flood") == 150
+    assert texts(sent[end:]) == [*(f"traceback {number}" for number in range(20)), "last words"]
+
+
 def test_a_wait_of_the_job_ends_a_burst() -> None:
     """`flush` need not wait for the end of the second."""
     bench = Bench()
