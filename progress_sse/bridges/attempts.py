@@ -25,7 +25,8 @@ import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import Cancelled, ReportRefusedError
 from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.inbox import Request
-from progress_sse.client.report_queue import log, start_thread
+from progress_sse.client.own_log import log
+from progress_sse.client.report_queue import start_thread
 from progress_sse.client.reports import Create, StepRef, describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ProgressError

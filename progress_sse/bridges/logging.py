@@ -72,7 +72,11 @@ class LogHandler(_RecordHandler):
         self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Add the formatted record."""
+        """Add the formatted record.
+
+        Raises:
+            ReportError: Only where the progress was made with ``on_error="raise"``: a report before it was refused.
+        """
         progress = self._progress or active()
         text = None if progress is None else self._text(record)
         if progress is not None and text is not None:

@@ -23,7 +23,8 @@ MAX_TAIL_BYTES: Final = 4096
 MAX_LINE_BYTES: Final = 65_536
 """Bytes of a line that is not complete yet; a longer one becomes several."""
 
-_CHUNK_BYTES: Final = 65_536
+_CHUNK_BYTES: Final = 2**20
+"""Bytes of a read: as many as a pipe holds at most [pipe(7)], so that one read takes all that is in it."""
 
 
 class Note(Protocol):
@@ -66,7 +67,7 @@ class LoggedLines:
     """Logs each line of a text that is added piece by piece, once the line is complete."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
-        """Log by a function, which takes several lines at once."""
+        """Log by a function, which takes several lines at once, with the end of the last one if it has one."""
         self._log = log
         self._begun = b""
 
@@ -75,7 +76,7 @@ class LoggedLines:
         complete, line_end, begun = (self._begun + chunk).rpartition(b"\n")
         self._begun = begun
         if line_end:
-            self._log(complete.decode(errors="replace"))
+            self._log((complete + line_end).decode(errors="replace"))
         if len(self._begun) >= MAX_LINE_BYTES:
             self.end()
 
@@ -143,14 +144,14 @@ class _Copier:
         self._ended = ended
 
     def run(self) -> None:
-        """Copy until the command has ended and the pipes are empty.
+        """Copy until the command has ended, and what is in the pipes then.
 
-        A process that the command leaves behind may hold a pipe for ever, so that its end may never come.
+        A process that the command leaves behind may hold a pipe for ever, and write into it. So what is in the pipes
+        when the command has ended is the last that is copied.
         """
-        while self._open:
+        ready: set[int] = set()
+        while self._open and self._ended not in ready:
             ready = _ready({**{source.fileno(): select.POLLIN for source, _ in self._open}, self._ended: select.POLLIN})
-            if ready == {self._ended}:
-                break
             self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
         for stream in self._streams:
             for note in stream.notes:

@@ -212,6 +212,8 @@ class Follower:
 
     def _take(self, event: StreamEvent) -> None:
         try:
+            if not _EVENT_ID.fullmatch(event.event_id):
+                raise ValueError("no id of an event")
             state = self._read_event(event)
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             self._position = ""
@@ -230,8 +232,6 @@ class Follower:
 
     def _read_event(self, event: StreamEvent) -> SessionState | None:
         """Return the state after an event; `None` if an event of its kind has none."""
-        if not _EVENT_ID.fullmatch(event.event_id):
-            raise ValueError("no id of an event")
         if event.event == "heartbeat":
             self._take_heartbeat(parsed(event.data))
         if event.event == "log" and self._log is not None:

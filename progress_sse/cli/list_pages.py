@@ -8,11 +8,12 @@ from progress_sse.cli.follower import TIMEOUT
 from progress_sse.cli.list_follower import Query
 from progress_sse.cli.responses import UnexpectedResponseError, check
 from progress_sse.client.config import Address
-from progress_sse.client.http import client_options
+from progress_sse.client.http import Content, client_options
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import is_text
 from progress_sse.story.session_list import list_of
 from progress_sse.story.session_state import SessionState, parsed
+from progress_sse.wire.sse import MAX_EVENT_BYTES
 
 PAGE: Final = 1000
 """Sessions of a page; the server allows no more."""
@@ -42,13 +43,16 @@ def listed_sessions(address: Address, query: Query) -> Iterator[SessionState]:
 
 def _page(client: httpx.Client, query: Query) -> tuple[list[SessionState], str | None]:
     """Return the sessions of a page, and the cursor of the next one, if there is one."""
+    content = Content(MAX_EVENT_BYTES)
     try:
-        response = client.get("/api/progress", params=query)
+        with client.stream("GET", "/api/progress", params=query) as response:
+            for chunk in response.iter_raw():
+                content.add(chunk)
     except httpx.HTTPError as error:
         raise UnexpectedResponseError(str(error) or type(error).__name__) from error
     check(response, "application/json")
     try:
-        page = parsed(response.content)
+        page = parsed(bytes(content))
         cursor = page["next"]
         if cursor is not None and not is_text(cursor):
             raise ValueError("not a cursor")

@@ -32,6 +32,9 @@ BAR_WIDTH: Final = 12
 OTHER_LINES: Final = 5
 """Lines of a screen that are not for sessions."""
 
+COLUMNS: Final = {"State": 0, "Job": 0, "Bar": 80, "Done": 0, "Step": 60, "Started": 100, "Time": 50}
+"""The columns of a list, and how wide a terminal must be to have each."""
+
 
 class ListTerminal(Display):
     """Draws a list in place; its last state stays on the screen."""
@@ -81,9 +84,10 @@ class ListTerminal(Display):
             f"{len(sessions)}{more} jobs", (f"  {_counts(sessions, now_s)}", "dim"), "  ", (text, colour)
         )
         room = max(3, options.size.height - OTHER_LINES)
-        yield _table(sessions[:room], now_s)
-        if sessions[room:] or more:
-            yield Text(f"and {len(sessions[room:])}{more} older ones", "dim")
+        yield _table(sessions[:room], now_s, options.max_width)
+        others = len(sessions[room:])
+        if others or more:
+            yield Text(f"and {others}{more} older ones" if others else "and older ones", "dim")
 
 
 def _counts(sessions: list[SessionState], now_s: float) -> str:
@@ -91,16 +95,30 @@ def _counts(sessions: list[SessionState], now_s: float) -> str:
     return ", ".join(f"{states.count(each)} {each}" for each in ORDER if each in states)
 
 
-def _table(sessions: list[SessionState], now_s: float) -> Table:
+def _table(sessions: list[SessionState], now_s: float, width: int) -> Table:
+    """Return a row for each session; of a narrow terminal the titles take what the other columns leave."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for name in ("State", "Job", "", "Done", "Step", "Started", "Time"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "Job" else None)
+    columns = [name for name, needed in COLUMNS.items() if width >= needed]
+    for name in columns:
+        # Rich takes room from columns that may wrap before it takes it from others.
+        table.add_column("" if name == "Bar" else name, no_wrap=name != "Job", overflow="ellipsis")
     for session in sessions:
-        words = listed_words(session, now_s)
-        colour = COLOURS[words.state]
-        job = Text.assemble((words.title or words.session, "bold"), f"  {words.session}" if words.title else "")
-        bar = ProgressBar(100, percentage(session), BAR_WIDTH, complete_style=colour, finished_style=colour)
-        table.add_row(
-            Text(words.state, colour), job, bar, words.percentage, words.step, words.started, Text(words.time, "dim")
-        )
+        cells = _cells(session, now_s)
+        table.add_row(*(cells[name] for name in columns))
     return table
+
+
+def _cells(session: SessionState, now_s: float) -> dict[str, RenderableType]:
+    words = listed_words(session, now_s)
+    colour = COLOURS[words.state]
+    job = Text.assemble((words.title or words.session, "bold"), f"  {words.session}" if words.title else "")
+    job.no_wrap = True
+    return {
+        "State": Text(words.state, colour),
+        "Job": job,
+        "Bar": ProgressBar(100, percentage(session), BAR_WIDTH, complete_style=colour, finished_style=colour),
+        "Done": words.percentage,
+        "Step": words.step,
+        "Started": words.started,
+        "Time": Text(words.time, "dim"),
+    }

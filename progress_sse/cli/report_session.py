@@ -7,7 +7,8 @@ from progress_sse.cli.report_step import SEND_S, attach, reports_to
 from progress_sse.client.config import link_to, session_of
 from progress_sse.client.definitions import define
 from progress_sse.client.errors import ReportError
-from progress_sse.client.report_queue import ReportQueue, log
+from progress_sse.client.own_log import log
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.thread_sender import http_sender, thread_sender
 
 

@@ -10,6 +10,11 @@ The parts, from the pure to the practical::
     codec                the HTTP form of requests and answers
     availability         whether a server answers, and when to send to it again
     count                a counter for many threads, without a lock
+    operation            a report with what is needed to send it, also again
+    thinned_lines        a flood of log lines, of which a second has a few
+    log_texts            the lines of a text that a job logs
+    request_room         the room for log lines in one request
+    waiting_lines        the log lines of a session that wait
     waiting_reports      the reports of a session that wait, and their order
     created_run          the run that was created here, and the reports that make up its state
     replacements         what is sent in place of a refused report
@@ -18,13 +23,17 @@ The parts, from the pure to the practical::
     superseded_attempts  the attempts that a later one has replaced
     outbox               the unsent reports of one session: no I/O, no clock, no lock
     outbox_events        what happens to them, to log or raise
+    own_log              the log of the client
+    queue_errors         what goes wrong with the reports of a session: logged, or raised in the job
     config               the server and the session: arguments, then the environment
     errors               the errors of reporting, and the exception of a job that is cancelled
     inbox                the requests of a session's readers, as the job learns of them
     listening            which sessions' requests a process waits for
     schedule             which of many sessions sends next
     beat_schedule        which of many sessions gives a sign of life, and when
-    report_queue         one session's outbox in a process of many threads, and the log of its errors
+    targets              where reports are sent to: a server, or a transport in its place
+    report_sink          what receives the reports of a session: a queue, or nothing
+    report_queue         one session's outbox in a process of many threads
     definitions          what a job says of its session: its steps, title, labels and links
     fit_details          a title, labels and links, as the server accepts them
     own_steps            the steps that a job has started itself
@@ -33,6 +42,7 @@ The parts, from the pure to the practical::
     part_reports         the reports on a part of a step
     handle               a job's objects: a reporter and its steps, alike in blocking and in async code
     loading              delays forks while the HTTP client is loaded
+    own_requests         whether the code that runs now sends requests of our own
     http                 requests by httpx, whose types stay in there
     thread_listener      waits for the requests of readers in daemon threads
     thread_sender        sends for every `Progress`: one daemon thread per process

@@ -14,11 +14,12 @@ from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.inbox import Request
 from progress_sse.client.loop_announcer import LoopAnnouncer
-from progress_sse.client.loop_sender import AsyncTransport, LoopSender, sender_here, wait_for
+from progress_sse.client.loop_sender import LoopSender, sender_here, wait_for
 from progress_sse.client.part_reports import PartReports
-from progress_sse.client.report_queue import OnLoop, ReportQueue
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
+from progress_sse.client.targets import AsyncTransport, OnLoop
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 

@@ -19,7 +19,7 @@ class Count:
         self._sums = accumulate(iter(self._added.popleft, None))
 
     def add(self, number: int) -> int:
-        """Add a number, and return the sum."""
+        """Add a number, and return the sum of those that were added before."""
         self._added.append(number)
         return next(self._sums)
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from progress_sse.client.report_queue import log
+from progress_sse.client.own_log import log
 from progress_sse.client.reports import fit_text
 from progress_sse.core.details import (
     MAX_LABEL_CHARS,

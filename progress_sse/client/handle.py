@@ -32,12 +32,15 @@ from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAway
 from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
 from progress_sse.client.outage import MAX_OUTAGE_S
+from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink, Sender, Target, log
+from progress_sse.client.report_queue import ReportQueue, Sender
+from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
 from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
+from progress_sse.client.targets import Target
 from progress_sse.core.log_lines import LogLevel
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
@@ -143,7 +146,8 @@ class Reporter(SessionReports):
         """Add a text to the log of the session; inside a step's block as `step.log()` does.
 
         All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
-        reports, and none that is refused or left out counts as lost.
+        reports, and none that is refused or left out counts as lost. Of a flood the first 100 and the last 100 lines of
+        each second stay, and a line between them says how many were left out.
 
         Args:
             text: The text.
@@ -317,8 +321,9 @@ class Reporter(SessionReports):
         self._sink.raise_error()
         if is_sent:
             return
-        text = f"some reports on {self.session_id!r} are not sent yet"
-        if self._on_error == "raise":
+        is_harmless = isinstance(self._sink, ReportQueue) and not self._sink.has_unsent_reports
+        text = f"some {'log lines' if is_harmless else 'reports'} on {self.session_id!r} are not sent yet"
+        if self._on_error == "raise" and not is_harmless:
             raise ServerAwayError(text)
         log(logging.WARNING, "%s; they are tried as long as the process lives", text)
 

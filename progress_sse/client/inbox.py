@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeAlias, get_args
 
-from progress_sse.client.errors import Cancelled, SuppressReportingErrors
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.exchange import AskedRequest
+from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.reports import StepRef, describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
-
-_logger: Final = logging.getLogger("progress_sse.client")
 
 CANCELLED_BEFORE: Final = "cancelled-before-it-began"
 """The id of a request that the server has honoured before the job began."""
@@ -256,5 +255,4 @@ def calling() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  # see above
-        with SuppressReportingErrors():
-            _logger.warning("a callback for requests has raised %s", describe_error(error))
+        log(logging.WARNING, "a callback for requests has raised %s", describe_error(error))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Final, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork
@@ -21,39 +21,21 @@ from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of,
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
-from progress_sse.client.report_queue import OnLoop, ReportQueue, Sender, Target, give_beat_answers, log
+from progress_sse.client.own_log import log
+from progress_sse.client.report_queue import ReportQueue, Sender, give_beat_answers
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
+from progress_sse.client.targets import (
+    AsyncBatchTransport,
+    AsyncListeningTransport,
+    AsyncTransport,
+    OnLoop,
+    Target,
+)
 from progress_sse.client.thread_sender import RECOVERY_S, thread_sender
 
 AT_ONCE: Final = 10
 """Maximum sessions of a loop that send to one server at the same time."""
-
-
-class AsyncTransport(Protocol):
-    """Sends a request to the server and returns its answer."""
-
-    async def send(self, request: ReportRequest) -> ReportAnswer:
-        """Send a request, and return the answer."""
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-
-
-@runtime_checkable
-class AsyncBatchTransport(AsyncTransport, Protocol):
-    """A transport that can send several requests at once."""
-
-    async def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
-        """Send requests without a creation; return the answer to each, or one answer to all of them."""
-
-
-@runtime_checkable
-class AsyncListeningTransport(AsyncTransport, Protocol):
-    """A transport that can wait for the requests of readers."""
-
-    async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions, once there is one or after so many seconds."""
 
 
 def sender_here() -> Sender:

@@ -70,7 +70,7 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
-from progress_sse.client.waiting_lines import WaitingLine
+from progress_sse.client.thinned_lines import WaitingLine
 from progress_sse.client.waiting_reports import WaitingReports
 
 MAX_WAITING: Final = 1000
@@ -138,6 +138,12 @@ class Outbox:
         """Whether all reports and log lines were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is being sent.
         return len(self._waiting) == 0 and self._waiting.lines.is_empty and not self._is_sending
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether any of what is not sent is a report, and no log line."""
+        are_lines_sent = bool(self._sending) and all(isinstance(each.report, Log) for each in self._sending)
+        return len(self._waiting) > 0 or (self._is_sending and not are_lines_sent)
 
     @property
     def has_events(self) -> bool:
@@ -272,7 +278,7 @@ class Outbox:
             self.server.takes_log = False
             self._waiting.lines.drop_all()
         elif answer.is_superseded and isinstance(sent.report, Log):
-            self._superseded.add(sent.report)
+            self._superseded.add_lines(sent.report)
         else:
             self._events.append(LinesRefused(str(answer)))
         return []

@@ -34,7 +34,8 @@ def is_unknown_action(answer: ReportAnswer) -> bool:
 def in_place(operation: Operation) -> Operation:
     """Return an operation as one that was never sent; a start takes the step of that name."""
     report = operation.report
-    return Operation(replace(report, append=False) if isinstance(report, Start) else report, made_at=operation.made_at)
+    report = replace(report, append=False) if isinstance(report, Start) else report
+    return Operation(report, made_at=operation.made_at, number=operation.number)
 
 
 def reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:

@@ -1,4 +1,4 @@
-"""One session's reports in a process of many threads, and the log of their errors.
+"""One session's reports in a process of many threads.
 
 A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
 collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. Reports and
@@ -9,35 +9,24 @@ A fork may happen at any moment. The child drops the reports that its parent has
 them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
 """
 
-import logging
 import time
 import weakref
 from _thread import start_new_thread
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
-from progress_sse.client.errors import ReportError, SuppressReportingErrors
+from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
-from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, Recreated, ReportDropped
-from progress_sse.client.reports import Acknowledge, Create, Log, Queueable
+from progress_sse.client.queue_errors import QueueErrors
+from progress_sse.client.report_sink import Prepare
+from progress_sse.client.reports import Acknowledge, Create, Log
+from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
-
-_logger: Final = logging.getLogger("progress_sse.client")
-
-MAX_KINDS: Final = 20
-"""Kinds of errors that a queue warns of; the server names them, so their number must be limited."""
-
-
-def log(level: int, text: str, *args: object) -> None:
-    """Log, and suppress errors of logging, for example of a closed stderr."""
-    with SuppressReportingErrors():
-        _logger.log(level, text, *args, stacklevel=2)
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
@@ -49,34 +38,6 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
         start_new_thread(function, args)
         return True
     return False
-
-
-Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
-"""Reads the job's objects, and returns a function that creates the report without them."""
-
-
-class Transport(Protocol):
-    """Sends a request to the server and returns its answer; may block."""
-
-    def send(self, request: ReportRequest) -> ReportAnswer:
-        """Send a request, and return the answer."""
-
-
-@runtime_checkable
-class BatchTransport(Transport, Protocol):
-    """A transport that can send several requests at once."""
-
-    def send_batch(self, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
-        """Send requests without a creation; return the answer to each, or one answer to all of them."""
-
-
-class OnLoop(NamedTuple):
-    """A target that only an event loop can reach."""
-
-    transport: object
-
-
-Target: TypeAlias = Address | Transport | OnLoop
 
 
 class Sender(Protocol):
@@ -94,49 +55,6 @@ class Waiter(Protocol):
 
     def put(self, queue: "ReportQueue", /) -> None:
         """Note that the queue is settled; called by its sender."""
-
-
-class ReportSink(Protocol):
-    """Receives the reports of a session."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether no report waits."""
-
-    @property
-    def lost(self) -> int:
-        """How many reports will never reach the server."""
-
-    def begin(self) -> None:
-        """Let the session be created, if it is to be, before its first report."""
-
-    def put(self, prepare: Prepare) -> None:
-        """Queue the report that `prepare` creates; never blocks."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Queue the lines that `prepare` reads; never blocks."""
-
-    def raise_error(self) -> None:
-        """Raise the error since the last call, if the job has asked for errors."""
-
-
-class NullSink:
-    """The sink of a session without a server."""
-
-    is_settled = True
-    lost = 0
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def put(self, prepare: Prepare) -> None:
-        """Do nothing."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Do nothing."""
-
-    def raise_error(self) -> None:
-        """Do nothing."""
 
 
 class ReportQueue:
@@ -175,13 +93,12 @@ class ReportQueue:
         self.sender = sender
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
-        self._raises = on_error == "raise"
         self._outbox = Outbox(session_id, creation, tells_age=tells_age)
         self._waiters: dict[Waiter, None] = {}
         self._is_urgent = False
         self._is_handling_events = False
-        self._errors: deque[ReportError] = deque()
-        self._warned_of: set[str] = set()
+        where = repr(session_id) + (f" at {target.url}" if isinstance(target, Address) else "")
+        self._errors = QueueErrors(where, raises=on_error == "raise")
         # A method in C, which removes an entry atomically.
         _queues[weakref.ref(self, _queues.pop)] = None
 
@@ -193,8 +110,13 @@ class ReportQueue:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether a report is neither sent nor dropped."""
+        """Whether a report or a log line is neither sent nor dropped."""
         return not self._outbox.is_empty
+
+    @property
+    def has_unsent_reports(self) -> bool:
+        """Whether a report is neither sent nor dropped."""
+        return self._outbox.has_reports
 
     @property
     def has_commands(self) -> bool:
@@ -242,9 +164,7 @@ class ReportQueue:
 
     def raise_error(self) -> None:
         """Raise the error since the last call, if the job has asked for errors."""
-        if self._errors:
-            with suppress(IndexError):  # Another thread has taken it.
-                raise self._errors.popleft()
+        self._errors.raise_first()
 
     def add_waiter(self, waiter: Waiter) -> None:
         """Notify a waiter each time the queue is settled, until it is removed, and retry at once.
@@ -360,41 +280,13 @@ class ReportQueue:
         self._is_handling_events = True
         try:
             with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
-                self._handle(self._outbox.events())
+                self._errors.take(self._outbox.events())
         finally:
             self._is_handling_events = False
         if self.is_settled:
             self.patience_s = self.flush_timeout_s
             for waiter in list(self._waiters):
                 waiter.put(self)
-
-    def _handle(self, events: list[Event]) -> None:
-        where = repr(self.session_id) + (f" at {self.target.url}" if isinstance(self.target, Address) else "")
-        for event in events:
-            match event:
-                case Disconnected(reason):
-                    self._warn("away", "cannot report on %s and will try again: %s", where, reason)
-                case Reconnected(away_s, lost):
-                    text = "can report on %s again, after %.1f s in which %d reports were lost"
-                    log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
-                case Recreated():
-                    self._warn("recreated", "the server had lost %s: it was created again", where)
-                case LinesRefused(reason, is_final=True):
-                    log(logging.INFO, "log lines of %s are not sent, as the server keeps none: %s", where, reason)
-                case LinesRefused(reason):
-                    self._warn("lines", "log lines of %s were refused: %s", where, reason)
-                case ReportDropped(error):
-                    if self._raises and not self._errors:
-                        self._errors.append(error)
-                    kind = getattr(error, "problem", "away for long")
-                    self._warn(kind, "lost a report on %s: %s", where, error)
-
-    def _warn(self, kind: str, text: str, *args: object) -> None:
-        """Warn once of each kind of error; repeats are only counted."""
-        is_news = kind not in self._warned_of and len(self._warned_of) < MAX_KINDS
-        if is_news:
-            self._warned_of.add(kind)
-        log(logging.WARNING if is_news else logging.DEBUG, text, *args)
 
 
 def _is_answer(requests: Sequence[ReportRequest], returned: object) -> bool:

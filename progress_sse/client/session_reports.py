@@ -12,8 +12,10 @@ from progress_sse.client.errors import Cancelled, ReportError
 from progress_sse.client.fit_details import Links, fit_links
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.lease import Lease
+from progress_sse.client.log_texts import log_lines
+from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import Prepare, log
+from progress_sse.client.report_sink import Prepare
 from progress_sse.client.reports import (
     Complete,
     Conclusion,
@@ -31,7 +33,6 @@ from progress_sse.client.reports import (
     is_normal_exit,
     step_ref,
 )
-from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.commands import UNCHANGED, Unchanged
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition

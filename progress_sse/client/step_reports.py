@@ -7,6 +7,7 @@ from progress_sse.client.count import Count
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease
+from progress_sse.client.log_texts import log_lines
 from progress_sse.client.reports import (
     Advance,
     Complete,
@@ -24,7 +25,6 @@ from progress_sse.client.reports import (
 )
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
-from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
 
 
@@ -127,7 +127,8 @@ class StepReports:
         """Add a text to the log of the session, as of this step; from any thread.
 
         All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
-        reports, and none that is refused or left out counts as lost.
+        reports, and none that is refused or left out counts as lost. Of a flood the first 100 and the last 100 lines of
+        each second stay, and a line between them says how many were left out.
 
         Args:
             text: The text.

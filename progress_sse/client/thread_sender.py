@@ -28,20 +28,12 @@ from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.loading import loading
-from progress_sse.client.report_queue import (
-    MAX_KINDS,
-    BatchTransport,
-    OnLoop,
-    ReportQueue,
-    Target,
-    Transport,
-    give_beat_answers,
-    log,
-    report_queues,
-    start_thread,
-)
+from progress_sse.client.own_log import log
+from progress_sse.client.queue_errors import MAX_KINDS
+from progress_sse.client.report_queue import ReportQueue, give_beat_answers, report_queues, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
+from progress_sse.client.targets import BatchTransport, OnLoop, Target, Transport
 from progress_sse.client.thread_listener import ListeningTransport, RequestWait, ThreadListener
 
 if TYPE_CHECKING:

@@ -1,37 +1,30 @@
 """The log lines of one session that wait to be sent. Pure: the time is an argument.
 
-* **A flood is thinned.** Of the lines of a second the first `FIRST_LINES` and the last `LAST_LINES` are kept. A line in
-  between says how many were left out. So the end of a burst is always there, be it a second later.
+* **A flood is thinned** (``thinned_lines``). A line says how many were left out.
 * **What waits is bounded**, by lines and by characters. While the server is away the oldest lines are left out, as the
   server itself keeps the newest, and a line says how many.
 * **Lines go in batches**, at most five times a second, or together with a report that was made after them.
 
 Any thread may `put`, also a signal handler or a finaliser during another `put`: each of these touches shared state by
 single calls into C only. So two threads may keep a line too many, and none ever waits. All other methods belong to the
-one thread or task that sends, except that any thread may `settle` and `drop_all`.
+one thread or task that sends, except that any thread may `precede_report` and `drop_all`.
 """
 
 import itertools
-import json
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.availability import Availability
 from progress_sse.client.count import Count
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.lease import Lease
 from progress_sse.client.operation import Operation
-from progress_sse.client.reports import LOG_LEVELS, Log, LogLine, StepRef, fit_text
-from progress_sse.core.log_lines import LogLevel
-from progress_sse.story.plain_text import final_state
-
-FIRST_LINES: Final = 100
-LAST_LINES: Final = 100
-"""Lines of each second that are kept: from its beginning, and from its end."""
+from progress_sse.client.reports import Log
+from progress_sse.client.request_room import RequestRoom
+from progress_sse.client.thinned_lines import ThinnedLines, WaitingLine, count, mark
 
 MAX_LINES: Final = 1000
 MAX_CHARS: Final = 262_144
@@ -40,64 +33,8 @@ MAX_CHARS: Final = 262_144
 MAX_BATCH_LINES: Final = 100
 """Lines in one report, at most."""
 
-MAX_REQUEST_BYTES: Final = 65_536
-"""Bytes of lines in one request, so that it is no larger than a server takes; a single line may be larger."""
-
 INTERVAL_S: Final = 0.2
 """Seconds between two requests that lines cause."""
-
-
-class WaitingLine(NamedTuple):
-    """A line that the job has made.
-
-    Attributes:
-        line: Its text and level.
-        made_at: When the job made it.
-        step: The step that it is of; `None` is the session.
-        lease: The attempt that it is of.
-    """
-
-    line: LogLine
-    made_at: float
-    step: StepRef | None = None
-    lease: Lease | None = None
-
-
-class _Second:
-    """A second in which lines are made."""
-
-    def __init__(self, began: float) -> None:
-        self.began = began
-        self.numbers = itertools.count(1)
-        self.last_lines = Count()
-
-    def has(self, moment: float) -> bool:
-        return self.began <= moment < self.began + 1
-
-
-class _Burst:
-    """The lines of a second beyond the first ones, of which the newest are kept."""
-
-    def __init__(self, second: _Second, first: WaitingLine) -> None:
-        self.second = second
-        self.first = first
-        self.lines = Count()
-        self.kept: deque[WaitingLine] = deque(maxlen=max(0, LAST_LINES - second.last_lines.value))
-
-
-class RequestRoom:
-    """The room for lines in one request."""
-
-    def __init__(self) -> None:
-        """Begin with nothing in the request."""
-        self._taken_bytes = 0
-
-    def take(self, size_bytes: int) -> bool:
-        """Take room if there is enough, or if the request has no lines yet."""
-        if self._taken_bytes and self._taken_bytes + size_bytes > MAX_REQUEST_BYTES:
-            return False
-        self._taken_bytes += size_bytes
-        return True
 
 
 class WaitingLines:
@@ -106,8 +43,7 @@ class WaitingLines:
     def __init__(self, numbers: "itertools.count[int]", chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without lines; `numbers` also numbers the reports that lines may have to precede."""
         self._numbers = numbers
-        self._second = _Second(-math.inf)
-        self._open: deque[_Burst] = deque()
+        self._thinned = ThinnedLines(self._append)
         self._waiting: deque[tuple[int, WaitingLine]] = deque()
         self._chars = Count()
         self._left_out = Count()
@@ -119,46 +55,21 @@ class WaitingLines:
 
     def put(self, line: WaitingLine) -> bool:
         """Add a line, and return whether the sender is to look at it; otherwise it will do so anyway."""
-        if not self._second.has(line.made_at):
-            self.settle()
-            self._second = _Second(line.made_at)
-        if next(self._second.numbers) <= FIRST_LINES:
-            self._append(line)
-        else:
-            self._add_to_burst(line)
+        self._thinned.put(next(self._numbers), line)
         # After the line: the sender withdraws the announcement before it takes the lines.
         was_announced, self._is_announced = self._is_announced, True
         return not was_announced
 
-    def _add_to_burst(self, line: WaitingLine) -> None:
-        try:
-            burst = self._open[-1]
-        except IndexError:
-            burst = _Burst(self._second, line)
-            self._open.append(burst)
-        burst.lines.add(_count(line.line))
-        if not line.line.left_out:
-            burst.kept.append(line)
+    def precede_report(self) -> None:
+        """Number all lines that were made, as the next number is that of a report."""
+        self._thinned.settle(leaves_room=True)
 
-    def settle(self) -> None:
-        """End a burst before the second is over: what follows must not be thought a part of it."""
-        with suppress(IndexError):
-            while True:
-                burst = self._open.pop()
-                kept = list(burst.kept)
-                burst.second.last_lines.add(len(kept))
-                left_out = burst.lines.value - len(kept)
-                if left_out > 0:
-                    self._append(burst.first._replace(line=_mark(left_out)))
-                for line in kept:
-                    self._append(line)
-
-    def _append(self, line: WaitingLine) -> None:
+    def _append(self, number: int, line: WaitingLine) -> None:
         self._chars.add(len(line.line.text))
-        self._waiting.append((next(self._numbers), line))
+        self._waiting.append((number, line))
         with suppress(IndexError):  # The sender has just taken them.
             while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
-                self._left_out.add(_count(self._pop().line))
+                self._left_out.add(count(self._pop().line))
 
     def _pop(self) -> WaitingLine:
         _, line = self._waiting.popleft()
@@ -168,12 +79,13 @@ class WaitingLines:
     @property
     def is_empty(self) -> bool:
         """Whether no line waits."""
-        return not self._open and not self._waiting and not self._again
+        # In the order in which lines go.
+        return self._thinned.is_empty and not self._waiting and not self._again
 
     def drop_all(self) -> None:
         """Drop all lines."""
         self._is_announced = False
-        self._open.clear()
+        self._thinned.drop_all()
         self._again.clear()
         with suppress(IndexError):
             while True:
@@ -185,9 +97,7 @@ class WaitingLines:
         """Return when lines may be sent by themselves; infinity if none waits."""
         if self._waiting or self._again:
             return max(self._paced_until, self._pause.not_before)
-        with suppress(IndexError):  # Another thread has settled it.
-            return max(self._open[-1].second.began + 1, self._pause.not_before)
-        return math.inf
+        return max(self._thinned.due_at, self._pause.not_before)
 
     def are_due(self, before: int, now: float) -> bool:
         """Return whether lines wait that a report of this number must not overtake.
@@ -197,12 +107,12 @@ class WaitingLines:
         if now < self._pause.not_before:
             return False
         with suppress(IndexError):
-            return bool(self._again) or self._waiting[0][0] < before
+            return (self._again[0].number if self._again else self._waiting[0][0]) < before
         return False
 
     def hurry(self) -> None:
         """Let lines go at once, as the job waits for that."""
-        self.settle()
+        self._thinned.settle()
         self._paced_until = -math.inf
 
     def take(self, most: int, room: RequestRoom, now: float, before: float = math.inf) -> list[Operation]:
@@ -210,11 +120,10 @@ class WaitingLines:
         self._is_announced = False  # Before they are taken: later lines announce themselves again.
         if now < self._pause.not_before:
             return []
-        if any(not burst.second.has(now) for burst in list(self._open)):
-            self.settle()
+        self._thinned.settle_former(now)
         taken: list[Operation] = []
         while len(taken) < most:
-            operation = self._take_again(room) if self._again else self._take_new(room, before)
+            operation = self._take_again(room, before) if self._again else self._take_new(room, before)
             if operation is None:
                 break
             taken.append(operation)
@@ -222,26 +131,31 @@ class WaitingLines:
             self._paced_until = now + INTERVAL_S
         return taken
 
-    def _take_again(self, room: RequestRoom) -> Operation | None:
-        log = self._again[0].report
-        assert isinstance(log, Log)
-        return self._again.popleft() if room.take(sum(map(_size_bytes, log.lines))) else None
+    def _take_again(self, room: RequestRoom, before: float) -> Operation | None:
+        with suppress(IndexError):  # Another thread drops them.
+            operation = self._again[0]
+            assert isinstance(operation.report, Log)
+            if operation.number < before and room.take(operation.report.lines):
+                return self._again.popleft()
+        return None
 
     def _take_new(self, room: RequestRoom, before: float) -> Operation | None:
         together: list[WaitingLine] = []
-        left_out = self._left_out.value
+        first_number, left_out = 0, self._left_out.value
         with suppress(IndexError):  # Another thread leaves some out.
             if left_out and self._waiting[0][0] < before:
                 self._left_out.add(-left_out)
-                together.append(self._waiting[0][1]._replace(line=_mark(left_out)))
-            while len(together) < MAX_BATCH_LINES and self._may_join(together, room, before):
-                together.append(self._pop())
-        return _operation(together) if together else None
-
-    def _may_join(self, together: Sequence[WaitingLine], room: RequestRoom, before: float) -> bool:
-        number, line = self._waiting[0]
-        is_alike = not together or (line.step, line.lease) == (together[0].step, together[0].lease)
-        return number < before and is_alike and room.take(_size_bytes(line.line))
+                first_number, line = self._waiting[0]
+                together.append(line._replace(line=mark(left_out)))
+            while len(together) < MAX_BATCH_LINES:
+                number, line = self._waiting.popleft()
+                if number >= before or not _may_join(line, together) or not room.take([line.line]):
+                    self._waiting.appendleft((number, line))
+                    break
+                self._chars.add(-len(line.line.text))
+                first_number = first_number or number
+                together.append(line)
+        return _operation(together, first_number) if together else None
 
     def put_back(self, operation: Operation) -> None:
         """Add lines before all others, as they were not sent."""
@@ -256,46 +170,11 @@ class WaitingLines:
         self._pause.succeed()
 
 
-def _count(line: LogLine) -> int:
-    return line.left_out or 1
+def _may_join(line: WaitingLine, together: Sequence[WaitingLine]) -> bool:
+    return not together or (line.step, line.lease) == (together[0].step, together[0].lease)
 
 
-def _mark(left_out: int) -> LogLine:
-    """Return the line that stands for so many that were left out."""
-    lines = "1 line was" if left_out == 1 else f"{left_out} lines were"
-    return LogLine(f"… {lines} left out here", "warning", left_out=left_out)
-
-
-def _operation(together: Sequence[WaitingLine]) -> Operation:
+def _operation(together: Sequence[WaitingLine], number: int) -> Operation:
     made_at = max(each.made_at for each in together)
     lines = tuple(each.line._replace(before_ms=int(1000 * (made_at - each.made_at))) for each in together)
-    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at)
-
-
-_ENTRY_BYTES: Final = 50
-"""Bytes of a line in a request, besides its text."""
-
-
-def _size_bytes(line: LogLine) -> int:
-    return len(json.dumps(line.text)) + _ENTRY_BYTES
-
-
-def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
-    """Return the lines of a text, in a form that the server accepts; of more than a second may have, those that stay.
-
-    Raises:
-        TypeError: It cannot be shown as text.
-        ValueError: There is no such level.
-    """
-    if level not in LOG_LEVELS:
-        raise ValueError(f"the level of a log line is one of {', '.join(LOG_LEVELS)}, not {level!r}")
-    whole = text if isinstance(text, str) else fit_text(text)
-    lines = whole.removesuffix("\n").split("\n")
-    left_out = len(lines) - FIRST_LINES - LAST_LINES
-    if left_out <= 0:
-        return _lines(lines, level)
-    return (*_lines(lines[:FIRST_LINES], level), _mark(left_out), *_lines(lines[-LAST_LINES:], level))
-
-
-def _lines(texts: Sequence[str], level: LogLevel) -> tuple[LogLine, ...]:
-    return tuple(LogLine(fit_text(final_state(each)), level) for each in texts)
+    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at, number=number)

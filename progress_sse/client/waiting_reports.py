@@ -37,7 +37,8 @@ from progress_sse.client.reports import (
     StepRef,
     StepReport,
 )
-from progress_sse.client.waiting_lines import RequestRoom, WaitingLines
+from progress_sse.client.request_room import RequestRoom
+from progress_sse.client.waiting_lines import WaitingLines
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
@@ -99,7 +100,7 @@ class WaitingReports:
             else:
                 self._advances[report.step] = report
         else:
-            self.lines.settle()
+            self.lines.precede_report()
             made_at = now if self._tells_age else None
             self._commands.append(Operation(report, made_at=made_at, number=next(self._numbers)))
             if isinstance(report, ReportPart):

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import pytest
 
+from progress_sse.cli import copied_streams
 from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
+from progress_sse.client.log_texts import log_lines
+from progress_sse.client.reports import MAX_TEXT_CHARS
 
 
 def logged(*chunks: bytes) -> list[str]:
-    """What is logged of a text in these pieces."""
+    """The lines that the log has of a text in these pieces."""
     calls: list[str] = []
     lines = LoggedLines(calls.append)
     for chunk in chunks:
         lines.add(chunk)
     lines.end()
-    return calls
+    return [line.text for call in calls for line in log_lines(call, "info")]
 
 
 @pytest.mark.parametrize(
-    ("chunks", "calls"),
+    ("chunks", "lines"),
     [
-        ([b"one\ntwo\n"], ["one\ntwo"]),
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"one\n\n", b"\n", b"two"], ["one", "", "", "two"]),
         ([b"o", b"ne\ntw", b"o"], ["one", "two"]),
         ([b"\xe5\x8e", b"\x9f\n"], ["\u539f"]),
         ([b"\xff\n"], ["\N{REPLACEMENT CHARACTER}"]),
-        ([b"\n\n"], ["\n"]),
-        ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * MAX_LINE_BYTES, "y"]),
+        ([b"\n\n"], ["", ""]),
+        ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * (MAX_TEXT_CHARS - 1) + "…", "y"]),
         ([], []),
     ],
 )
-def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], calls: list[str]) -> None:
+def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], lines: list[str]) -> None:
     """One without an end is logged at the end of the text, or once it is too long; characters stay whole."""
-    assert logged(*chunks) == calls
+    assert logged(*chunks) == lines
 
 
 def test_output_is_passed_on_at_once_and_noted() -> None:
@@ -46,7 +51,7 @@ def test_output_is_passed_on_at_once_and_noted() -> None:
         assert os.read(read_end, 100) == b"name? "
         os.write(descriptor, b"x\n")
         assert os.read(read_end, 100) == b"x\n"
-    assert calls == ["name? x"]
+    assert calls == ["name? x\n"]
     os.close(read_end)
     os.close(write_end)
 
@@ -69,6 +74,41 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
     os.close(write_end)
 
 
+def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may write for ever, as that of `sh -c 'yes &'` does."""
+    sink, most = os.open(os.devnull, os.O_WRONLY), 2000
+    left_behind, looks = -1, 0
+    look = vars(copied_streams)["_ready"]
+
+    def look_after_more_was_written(awaited: Mapping[int, int]) -> set[int]:
+        nonlocal looks
+        if left_behind >= 0 and looks < most:
+            looks += 1
+            os.write(left_behind, b"y\n")
+        ready: set[int] = look(awaited)
+        return ready
+
+    monkeypatch.setattr(copied_streams, "_ready", look_after_more_was_written)
+    with copied(CopiedStream(sink, [])) as targets:
+        left_behind = os.dup(targets[sink])
+        os.write(left_behind, b"y\n")
+    assert looks < most
+    os.close(left_behind)
+    os.close(sink)
+
+
+def test_what_the_command_has_written_last_is_noted() -> None:
+    """As much as a pipe holds."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    texts: list[str] = []
+    with copied(CopiedStream(sink, [LoggedLines(texts.append)])) as targets:
+        left = os.dup(targets[sink])
+        os.write(left, b"x\n" * 30_000)
+    assert "".join(texts) == "x\n" * 30_000
+    os.close(left)
+    os.close(sink)
+
+
 def test_streams_mix_as_the_command_has_written_them() -> None:
     """What it writes to stdout and then to stderr comes in this order."""
     read_end, write_end = os.pipe()
@@ -83,6 +123,6 @@ def test_streams_mix_as_the_command_has_written_them() -> None:
             while len(came) < 4:
                 came += os.read(read_end, 4)
             assert came == b"a\nb\n"
-    assert calls == ["a", "b"] * 200
+    assert calls == ["a\n", "b\n"] * 200
     for descriptor in (read_end, write_end, second_end):
         os.close(descriptor)

@@ -61,10 +61,12 @@ def test_programs_get_lines_of_json() -> None:
     assert all(line.isascii() and line.isprintable() for line in lines)
 
 
-def drawn(sessions: list[dict[str, Any]] | None, *, more: bool = False, height: int = 30) -> list[str]:
+def drawn(
+    sessions: list[dict[str, Any]] | None, *, more: bool = False, height: int = 30, width: int = 110
+) -> list[str]:
     """The lines of a terminal that was shown these sessions."""
     file = io.StringIO()
-    console = Console(file=file, width=110, height=height)
+    console = Console(file=file, width=width, height=height)
     terminal = ListTerminal(console)
     if sessions is not None:
         terminal.set_connection("live")
@@ -90,9 +92,30 @@ def test_a_terminal_shows_the_list() -> None:
     assert other.startswith("done     weekly")
 
 
+@pytest.mark.parametrize(
+    ("width", "columns", "row"),
+    [
+        (110, "State Job Done Step Started Time", "running 33% 2 of 3 for 2 min,"),
+        (80, "State Job Done Step Time", "running 33% 2 of 3 for 2 min,"),
+        (60, "State Job Done Step Time", "running 33% 2 of 3 for 2 min,"),
+        (50, "State Job Done Time", "running 33% for 2 min,"),
+        (30, "State Job Done", "running 33%"),
+    ],
+)
+def test_a_long_title_leaves_room_for_what_matters_more(width: int, columns: str, row: str) -> None:
+    """The narrower the terminal is, the fewer columns it has; none of those that it has is cut, but for the title."""
+    session = listed("nightly", title="Import " * 30, created_at=now(125), updated_at=now(5))
+    _, head, line = drawn([session], width=width)
+    assert head.split() == columns.split()
+    assert len(line) <= width
+    words = line.split()
+    assert [word for word in row.split() if word in words] == row.split()
+
+
 def test_a_terminal_shows_as_many_as_it_has_room_for() -> None:
     """The newest; the others are counted."""
     lines = drawn([listed(str(number)) for number in range(20)], more=True, height=12)
     assert lines[0].startswith("20+ jobs")
     assert len(lines) < 12
     assert lines[-1] == "and 13+ older ones"
+    assert drawn([listed()], more=True)[-1] == "and older ones"

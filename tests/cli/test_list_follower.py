@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import itertools
+import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
@@ -91,6 +93,7 @@ async def test_polls_replace_a_stream_that_fails() -> None:
         event("list", FIRST) + event("session", {"session": {}}),
         event("list", FIRST) + event("session", []),
         event("list", FIRST) + event("removed", {"session_id": 1}),
+        event("list", FIRST, "é"),
     ],
 )
 async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
@@ -108,6 +111,11 @@ def test_a_list_has_an_end() -> None:
     assert (len(longer["sessions"]), longer["sessions"][0]["session_id"], longer["more"]) == (MAX_SESSIONS, "new", True)
 
 
+def answered(chunks: Iterable[bytes]) -> httpx.Response:
+    """An answer in JSON that comes in these pieces."""
+    return httpx.Response(200, headers={"Content-Type": "application/json"}, content=iter(chunks))
+
+
 def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
     """List the sessions of a server that gives these pages in turn."""
     left = list(contents)
@@ -116,7 +124,7 @@ def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
     def answer(request: httpx.Request) -> httpx.Response:
         cursors.append(request.url.params.get("after"))
         content = left.pop(0)
-        return content if isinstance(content, httpx.Response) else httpx.Response(200, json=content)
+        return content if isinstance(content, httpx.Response) else answered([json.dumps(content).encode()])
 
     transport = httpx.MockTransport(answer)
     monkeypatch.setattr(list_pages, "client_options", lambda each: {**client_options(each), "transport": transport})
@@ -136,6 +144,16 @@ def test_pages_of_another_server_are_refused(monkeypatch: pytest.MonkeyPatch, co
     """They have another shape."""
     with pytest.raises(UnexpectedResponseError, match="not that of a progress server"):
         pages(monkeypatch, content)
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server at the URL may send for ever."""
+    monkeypatch.setattr(list_pages, "MAX_EVENT_BYTES", 1000)
+    answer = httpx.Response(
+        200, headers={"Content-Type": "application/json"}, content=itertools.repeat(b" " * 100, 100)
+    )
+    with pytest.raises(UnexpectedResponseError, match="does not end"):
+        pages(monkeypatch, answer)
 
 
 def test_a_url_that_cannot_be_used_is_said_at_once() -> None:

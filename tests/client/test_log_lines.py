@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
-from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected
+from progress_sse.client.log_texts import log_lines
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, ReportDropped
 from progress_sse.client.report_body import report_body
 from progress_sse.client.reports import (
     Advance,
@@ -21,7 +23,8 @@ from progress_sse.client.reports import (
     Start,
     StepRef,
 )
-from progress_sse.client.waiting_lines import FIRST_LINES, MAX_CHARS, MAX_LINES, log_lines
+from progress_sse.client.thinned_lines import FIRST_LINES
+from progress_sse.client.waiting_lines import MAX_CHARS, MAX_LINES
 from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
 from tests.client.test_batches import BatchBench
 
@@ -186,6 +189,22 @@ def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
     assert texts(sent[end:]) == ["… 430 lines were left out here", *["after"] * 70]
 
 
+def test_lines_after_the_report_that_ends_a_flood_are_kept() -> None:
+    """They often say why a step has failed: some of the second's last lines are left for them."""
+    bench = BatchBench()
+    write(bench, *["flood"] * 1000, step=1)
+    bench.put(Complete(1, success=False))
+    write(bench, *(f"traceback {number}" for number in range(20)))
+    bench.put(Finish(success=False))
+    write(bench, "last words")
+    sent: list[Report] = []
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    [end] = [index for index, report in enumerate(sent) if isinstance(report, Complete)]
+    assert texts(sent[:end]).count("flood") == 150
+    assert texts(sent[end:]) == [*(f"traceback {number}" for number in range(20)), "last words"]
+
+
 def test_a_wait_of_the_job_ends_a_burst() -> None:
     """`flush` need not wait for the end of the second."""
     bench = Bench()
@@ -286,6 +305,62 @@ def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
     write(bench, "b", step=1, lease=former)
     write(bench, "c", step=1, lease=Lease(30_000))
     assert together(bench) == [lines("c", step=1)]
+
+
+def test_lines_that_are_sent_again_keep_their_place_among_the_reports() -> None:
+    """Before the start of their step the server would take them for those of a superseded attempt."""
+    bench = BatchBench()
+    write(bench, "before")
+    bench.put(Start(1))
+    write(bench, "inside", step=1)
+    bench.put(Complete(1))
+    requests = bench.together()
+    bench.outbox.refuse(requests, NO_ANSWER, bench.clock.monotonic())
+    bench.put(Start(2))
+    bench.wait()
+    again = bench.together()
+    assert [request.report for request in again] == [
+        lines("before"),
+        Start(1),
+        lines("inside", step=1),
+        Complete(1),
+        Start(2),
+    ]
+    assert [request.key for request in again][:4] == [request.key for request in requests]
+
+
+def test_reports_that_follow_a_start_in_place_of_another_follow_its_lines() -> None:
+    """A session of fixed steps has none appended: its start takes the step of that name, and the rest waits for it."""
+    bench = BatchBench()
+    bench.put(Start("Parse", append=True))
+    write(bench, "inside", step="Parse")
+    bench.put(Complete("Parse"))
+    bench.answer(bench.together(), ReportAnswer(422, "unknown-step-name", "no"), NO_ANSWER, OK)
+    bench.wait()
+    assert together(bench) == [Start("Parse"), lines("inside", step="Parse"), Complete("Parse")]
+
+
+def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() -> None:
+    """Lines that were refused for it silence no report."""
+    bench, former = BatchBench(), Lease(30_000)
+    write(bench, "a", step=1, lease=former)
+    bench.answer(bench.together(), SUPERSEDED)
+    bench.put(Complete(1, lease=former))
+    bench.answer(bench.together(), SUPERSEDED)
+    assert [type(event) for event in bench.outbox.events()] == [ReportDropped]
+    write(bench, "b", step=1, lease=former)
+    bench.put(Start(1, lease=former))
+    assert bench.outbox.is_empty
+    assert bench.outbox.lost == 2
+
+
+def test_a_refusal_that_no_attempt_can_have_caused_is_as_any_other() -> None:
+    """A server may answer that to lines without an attempt."""
+    bench = BatchBench()
+    write(bench, "a")
+    bench.answer(bench.together(), SUPERSEDED)
+    write(bench, "b")
+    assert together(bench) == [lines("b")]
 
 
 @pytest.mark.guarantee(73)
@@ -389,6 +464,55 @@ def test_threads_may_write_at_once() -> None:
     sent = texts(bench.deliver())
     for name in "abcdefgh":
         assert [text for text in sent if text.startswith(name)] == [f"{name} {n}" for n in range(10)]
+
+
+class Interrupted(int):
+    """How many lines a line stands for: 0, and another thread interrupts the one that looks."""
+
+    interrupt: Callable[[], object]
+
+    def __bool__(self) -> bool:
+        self.interrupt()
+        return False
+
+
+def test_a_line_is_kept_whose_burst_ends_while_it_is_added() -> None:
+    """Its number is that of a line that was not left out."""
+    bench, count = BatchBench(), Interrupted()
+    count.interrupt = lambda: bench.outbox.retry_now(0)
+    write(bench, *map(str, range(FIRST_LINES + 1)))
+    bench.outbox.put_log(Log((LogLine("last", left_out=count),)), 0)
+    assert texts(bench.deliver()) == [*map(str, range(FIRST_LINES + 1)), "last"]
+
+
+class InterruptedText(str):
+    """A text, and another thread interrupts the one that measures it."""
+
+    __slots__ = ("interrupt",)
+    interrupt: Callable[[], object]
+
+    def __len__(self) -> int:
+        self.interrupt()
+        return 1
+
+
+def test_the_end_of_a_burst_interrupts_neither_the_order_nor_a_wait() -> None:
+    """While the sender ends it, its lines still wait, and a report that comes meanwhile goes after all of them."""
+    bench, text, was_empty = BatchBench(), InterruptedText("x"), list[bool]()
+    text.interrupt = lambda: None
+    write(bench, *["first"] * FIRST_LINES)
+    together(bench)
+    write(bench, "a", text, "b")
+
+    def finish() -> None:
+        text.interrupt = lambda: None
+        was_empty.append(bench.outbox.is_empty)
+        bench.put(Finish())
+
+    text.interrupt = finish
+    bench.outbox.retry_now(0)
+    assert together(bench) == [lines("a", "x", "b"), Finish()]
+    assert was_empty == [False]
 
 
 def test_a_text_becomes_lines_that_the_server_accepts() -> None:

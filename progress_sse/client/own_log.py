@@ -1,0 +1,14 @@
+"""The log of the client, which harms no job."""
+
+import logging
+from typing import Final
+
+from progress_sse.client.errors import SuppressReportingErrors
+
+_logger: Final = logging.getLogger("progress_sse.client")
+
+
+def log(level: int, text: str, *args: object) -> None:
+    """Log, and suppress errors of logging, for example of a closed stderr."""
+    with SuppressReportingErrors():
+        _logger.log(level, text, *args, stacklevel=2)

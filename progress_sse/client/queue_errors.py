@@ -1,0 +1,60 @@
+"""What goes wrong with the reports of a session: logged, and raised where the job has asked for that."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from progress_sse.client.errors import ReportError
+from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, Recreated, ReportDropped
+from progress_sse.client.own_log import log
+
+MAX_KINDS: Final = 20
+"""Kinds of errors that a queue warns of; the server names them, so their number must be limited."""
+
+
+class QueueErrors:
+    """The errors of one queue; its sender takes the events, and any thread of the job raises."""
+
+    def __init__(self, where: str, *, raises: bool) -> None:
+        """Begin without errors; `where` names the session and the server in the log."""
+        self._where = where
+        self._raises = raises
+        self._errors: deque[ReportError] = deque()
+        self._warned_of: set[str] = set()
+
+    def raise_first(self) -> None:
+        """Raise the error since the last call, if the job has asked for errors."""
+        if self._errors:
+            with suppress(IndexError):  # Another thread has taken it.
+                raise self._errors.popleft()
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Log events, and keep the first error for the job."""
+        where = self._where
+        for event in events:
+            match event:
+                case Disconnected(reason):
+                    self._warn("away", "cannot report on %s and will try again: %s", where, reason)
+                case Reconnected(away_s, lost):
+                    text = "can report on %s again, after %.1f s in which %d reports were lost"
+                    log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
+                case Recreated():
+                    self._warn("recreated", "the server had lost %s: it was created again", where)
+                case LinesRefused(reason, is_final=True):
+                    log(logging.INFO, "log lines of %s are not sent, as the server keeps none: %s", where, reason)
+                case LinesRefused(reason):
+                    self._warn("lines", "log lines of %s were refused: %s", where, reason)
+                case ReportDropped(error):
+                    if self._raises and not self._errors:
+                        self._errors.append(error)
+                    kind = getattr(error, "problem", "away for long")
+                    self._warn(kind, "lost a report on %s: %s", where, error)
+
+    def _warn(self, kind: str, text: str, *args: object) -> None:
+        """Warn once of each kind of error; repeats are only counted."""
+        is_news = kind not in self._warned_of and len(self._warned_of) < MAX_KINDS
+        if is_news:
+            self._warned_of.add(kind)
+        log(logging.WARNING if is_news else logging.DEBUG, text, *args)
