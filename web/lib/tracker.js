@@ -1305,7 +1305,7 @@
       if (!this.#life) return;
       this.#life = "";
       this.#last = 0;
-      this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+      this.#notify({ life: "", isNew: true, lines: [], missed: 0 });
     }
     /** @param {LogPage} page From a stream. */
     add(page) {
@@ -1349,7 +1349,7 @@
     #begin(life) {
       this.#life = life;
       this.#last = 0;
-      this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+      this.#notify({ life, isNew: true, lines: [], missed: 0 });
     }
     /** @param {LogPage} page */
     #handOn({ life, lines }) {
@@ -1358,7 +1358,15 @@
       if (!next) return;
       const missed = next.n - this.#last - 1;
       this.#last = added.at(-1)?.n ?? this.#last;
-      this.#onLines({ life, isNew: false, lines: added, missed });
+      this.#notify({ life, isNew: false, lines: added, missed });
+    }
+    /** An error of the page must neither end the stream nor let lines be loaded again. @param {LogUpdate} update */
+    #notify(update) {
+      try {
+        this.#onLines(update);
+      } catch (error) {
+        console.error(error);
+      }
     }
   };
   function isRefusal(error) {

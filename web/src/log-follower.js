@@ -51,7 +51,7 @@ export class LogFollower {
     if (!this.#life) return;
     this.#life = "";
     this.#last = 0;
-    this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+    this.#notify({ life: "", isNew: true, lines: [], missed: 0 });
   }
 
   /** @param {LogPage} page From a stream. */
@@ -101,7 +101,7 @@ export class LogFollower {
   #begin(life) {
     this.#life = life;
     this.#last = 0;
-    this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+    this.#notify({ life, isNew: true, lines: [], missed: 0 });
   }
 
   /** @param {LogPage} page */
@@ -111,7 +111,16 @@ export class LogFollower {
     if (!next) return;
     const missed = next.n - this.#last - 1;
     this.#last = added.at(-1)?.n ?? this.#last;
-    this.#onLines({ life, isNew: false, lines: added, missed });
+    this.#notify({ life, isNew: false, lines: added, missed });
+  }
+
+  /** An error of the page must neither end the stream nor let lines be loaded again. @param {LogUpdate} update */
+  #notify(update) {
+    try {
+      this.#onLines(update);
+    } catch (error) {
+      console.error(error);
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 /* The lines of a log reach the page once each, in order, whatever the stream repeats or leaves out. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { afterEach, mock } from "node:test";
 import { LogFollower, PAGE_LINES } from "../src/log-follower.js";
 import { heartbeat, liveTabs, send } from "./fakes/live-tabs.js";
 import { livePage, ManualClock, ok, Page, progress, settled, status } from "./fakes.js";
 
 /** @typedef {import("../src/log-follower.js").LogPage} LogPage */
 /** @typedef {import("../lib/wire.js").LogUpdate} LogUpdate */
+
+afterEach(() => mock.restoreAll());
 
 /** @param {number} n @returns {import("../lib/wire.js").LogLine} */
 const line = (n) => ({ n, at: "2026-01-02T03:04:05Z", step: null, level: "info", text: `line ${n}` });
@@ -264,6 +266,28 @@ test("a session that is replaced has another log", async () => {
   page.stream.send("snapshot", withLog(0), "f-2");
   await page.answer(status(404));
   assert.deepEqual(news, [true, false, true]);
+});
+
+test("a listener that throws disturbs neither the stream nor the lines that follow", async () => {
+  const errors = mock.method(console, "error", () => {});
+  const page = await livePage();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  page.tracker.followLog(({ lines }) => {
+    shown.push(...lines.map(({ n }) => n));
+    throw new Error("of the page");
+  });
+  await page.answer(answerOf(event(1, 2)));
+  await page.clock.advance(100);
+  page.stream.open();
+  page.stream.send("log", event(3, 3));
+  assert.deepEqual(shown, [1, 2, 3]);
+  assert.equal(page.tracker.state, "live");
+  assert.equal(page.streams.length, 2, "one more for log=1");
+  assert.equal(errors.mock.callCount(), 3);
+  await page.clock.advance(3000);
+  assert.equal(page.requests.length, 1, "the lines are not loaded again");
 });
 
 test("all tabs have the log of the one stream while one of them follows it", async () => {
