@@ -1756,7 +1756,7 @@
       this.#listener.wantsLog = wantsLog;
       this.#hub?.changeWanted();
     }
-    /** Between the polls of a page without a stream, and at the end of one, lines may have come. */
+    /** Lines may have come between the polls of a page without a stream, at the end of one, and while a tab was away. */
     #syncLogs() {
       for (const log of this.#logs) if (this.#data?.log) void log.sync();
     }
@@ -1832,6 +1832,7 @@
     }
     /** Makes sure now that the page is up to date. */
     #check() {
+      this.#syncLogs();
       if (this.#poller.isRunning) this.#poller.pollNow();
       else if (this.#transport !== "sse") void this.#verify();
     }

@@ -312,3 +312,29 @@ test("all tabs have the log of the one stream while one of them follows it", asy
   await browser.clock.advance(500);
   assert.doesNotMatch(browser.stream.url, /log=1/);
 });
+
+test("a tab that was put away gets the lines that it has missed when it comes back", async () => {
+  const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
+  const [holder, other] = tabs;
+  assert(holder && other);
+  await send(browser, "snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  for (const { tracker } of tabs) {
+    tracker.followLog(({ lines }) => void (tracker === other.tracker && shown.push(...lines.map(({ n }) => n))));
+    await settled();
+    browser.requests.at(-1)?.answer(answerOf(event(1, 2)));
+  }
+  await browser.clock.advance(500);
+  browser.stream.open();
+  await send(browser, "heartbeat", heartbeat());
+  assert.deepEqual(shown, [1, 2]);
+  await other.tab.dispatch("pagehide");
+  await send(browser, "log", event(3, 3));
+  await other.tab.dispatch("pageshow", { persisted: true });
+  for (const request of browser.requests.filter(({ isOpen }) => isOpen)) {
+    request.answer(request.url.includes("/log?") ? answerOf(event(3, 3)) : status(304));
+  }
+  await browser.clock.advance(100);
+  assert.deepEqual(shown, [1, 2, 3]);
+});
