@@ -1284,10 +1284,12 @@
     /** Something came while lines were being loaded. */
     #isBehind = false;
     #isStopped = false;
+    /** Ends the request that is under way. */
+    #loading = new AbortController();
     /**
      * @param {object} setup
-     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
-     *   `RequestError` does, with the status of the answer.
+     * @param {(after: number, signal: AbortSignal) => Promise<LogPage>} setup.load Rejects if the server refuses, or does
+     *   not answer; as a `RequestError` does, with the status of the answer.
      * @param {(update: LogUpdate) => void} setup.onLines
      * @param {import("../lib/wire.js").Timers} setup.timers
      */
@@ -1298,6 +1300,11 @@
     }
     stop() {
       this.#isStopped = true;
+      this.pause();
+    }
+    /** Loads nothing more before the next `sync`. */
+    pause() {
+      this.#loading.abort();
       this.#timers.clearAll();
     }
     /** The session has no log, or no longer has it. */
@@ -1321,20 +1328,22 @@
       if (this.#isLoading || this.#isStopped) return;
       this.#isLoading = true;
       this.#timers.clear("again");
+      this.#loading = new AbortController();
+      const { signal } = this.#loading;
       try {
-        while (this.#isBehind && !this.#isStopped) {
+        while (this.#isBehind && !signal.aborted) {
           this.#isBehind = false;
-          this.#take(await this.#load(this.#last));
+          this.#take(await this.#load(this.#last, signal), signal);
         }
       } catch (error) {
-        if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
+        if (!signal.aborted && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
       } finally {
         this.#isLoading = false;
       }
     }
-    /** @param {LogPage} page As it was loaded. */
-    #take(page) {
-      if (this.#isStopped) return;
+    /** @param {LogPage} page As it was loaded. @param {AbortSignal} signal */
+    #take(page, signal) {
+      if (signal.aborted) return;
       const isOther = page.life !== this.#life;
       if (isOther && this.#last > 0) {
         this.#begin(page.life);
@@ -1739,7 +1748,7 @@
     /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
     followLog(onLines, { signal } = {}) {
       if (signal?.aborted) return;
-      const load = (after) => this.#api.log(after, signal);
+      const load = this.#api.log.bind(this.#api);
       const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
       this.#logs.add(log);
       signal?.addEventListener("abort", () => {
@@ -1953,6 +1962,7 @@
     /** @param {"stopped" | "finished" | "denied"} state */
     #shutDown(state) {
       this.#timers.clearAll();
+      if (state !== "finished") for (const log of this.#logs) log.pause();
       this.#unfollow();
       this.#poller.close();
       this.#stopping.abort();

@@ -228,7 +228,7 @@ export class ProgressTracker extends EventTarget {
   /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
   followLog(onLines, { signal } = {}) {
     if (signal?.aborted) return;
-    const load = (/** @type {number} */ after) => this.#api.log(after, signal);
+    const load = this.#api.log.bind(this.#api);
     const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
     this.#logs.add(log);
     signal?.addEventListener("abort", () => {
@@ -475,6 +475,8 @@ export class ProgressTracker extends EventTarget {
   /** @param {"stopped" | "finished" | "denied"} state */
   #shutDown(state) {
     this.#timers.clearAll();
+    // After the end of the session its last lines are still to be loaded.
+    if (state !== "finished") for (const log of this.#logs) log.pause();
     this.#unfollow();
     this.#poller.close();
     this.#stopping.abort();

@@ -338,3 +338,23 @@ test("a tab that was put away gets the lines that it has missed when it comes ba
   await browser.clock.advance(100);
   assert.deepEqual(shown, [1, 2, 3]);
 });
+
+test("a tracker that is stopped asks for no more lines until it is started again", async () => {
+  const page = await livePage();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  page.tracker.followLog(({ lines }) => void shown.push(...lines.map(({ n }) => n)));
+  await page.answer(status(503));
+  page.tracker.stop();
+  assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  void page.tracker.start();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  page.tracker.stop();
+  await settled();
+  assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  void page.tracker.start();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  await page.answer(answerOf(event(1, 2)));
+  assert.deepEqual(shown, [1, 2]);
+});
