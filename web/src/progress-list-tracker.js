@@ -157,7 +157,9 @@ export class ProgressListTracker extends EventTarget {
     if (data === this.#data) return;
     // A new `list` has taken the place of a longer one.
     const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
+    const { signal } = this.#stopping;
     this.#show(data);
+    if (signal.aborted) return;
     const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
     if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
   }

@@ -208,6 +208,19 @@ test("stop leaves nothing behind", async () => {
   assert.equal(shown.tracker.state, "stopped");
 });
 
+test("a page that stops it while it takes a list leaves nothing behind", async () => {
+  const shown = await ListPage.live([1], false, {
+    onUpdate: ({ more }) => void (more && shown.tracker.stop()),
+  });
+  shown.tracker.showMore();
+  await shown.answer(page([1]));
+  shown.stream.send("list", { sessions: [listed(1)], more: true });
+  await settled();
+  assert.equal(shown.tracker.state, "stopped");
+  assert.equal(shown.requests.length, 1);
+  assert.equal(shown.clock.timers.size, 0);
+});
+
 test("tabs that follow the same list share its stream, which passes on with the list", async () => {
   const browser = new Browser();
   const tabs = [browser.tab(), browser.tab()];
