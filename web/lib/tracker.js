@@ -1113,6 +1113,17 @@
     return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
   }
 
+  // src/list-page.js
+  function queryOf({ prefix = "", labels = {}, status }) {
+    const query = new URLSearchParams({ prefix });
+    for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
+    if (status) query.set("status", status);
+    return query.toString();
+  }
+  function listOf({ sessions, next }) {
+    return { sessions, more: next !== null };
+  }
+
   // src/poller.js
   var DEADLINE_MS = 5e3;
   var DEADLINE_MAX_MS = 3e4;
@@ -2020,6 +2031,8 @@
     #stopping = new AbortController();
     /** The older sessions are being requested. */
     #isExtending = false;
+    /** A list that is shown only with them: without, rows would go and come back. @type {SessionList | null} */
+    #withheld = null;
     /** @type {import("./types.js").SessionListener<SessionList>} */
     #listener = {
       onData: (data) => this.#receive(data),
@@ -2078,6 +2091,7 @@
     start() {
       if (this.#isStarted || this.#signal?.aborted) return;
       this.#data = null;
+      this.#withheld = null;
       const { signal } = this.#stopping;
       if (!this.#enter("connecting")) return;
       this.#signal?.addEventListener("abort", () => this.stop(), { signal });
@@ -2118,12 +2132,20 @@
     /** @param {SessionList} data */
     #receive(data) {
       if (data === this.#data) return;
-      const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
+      const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
+      if (isShort && this.#isCut(data)) {
+        this.#withheld = data;
+        void this.#extend();
+        return;
+      }
       const { signal } = this.#stopping;
       this.#show(data);
-      if (signal.aborted) return;
-      const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
-      if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
+      if (!signal.aborted && isShort && !this.#timers.isSet("extend")) void this.#extend();
+    }
+    /** Whether a new `list` has taken the place of a longer one. @param {SessionList} data */
+    #isCut({ sessions, more }) {
+      if (!this.#data) return false;
+      return sessions.length < this.#data.sessions.length - 1 || more && !this.#data.more;
     }
     /** Adds the sessions that are older than those of the stream. */
     async #extend() {
@@ -2135,7 +2157,10 @@
       this.#isExtending = false;
       if (signal.aborted) return;
       this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+      const withheld = this.#withheld;
+      this.#withheld = null;
       if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
+      else if (withheld && this.#state === "live") this.#show(withheld);
     }
     /** @param {Failure} failure */
     #onFailure({ isHopeless, isRefused }) {
@@ -2187,15 +2212,6 @@
       return !signal.aborted;
     }
   };
-  function queryOf({ prefix = "", labels = {}, status }) {
-    const query = new URLSearchParams({ prefix });
-    for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
-    if (status) query.set("status", status);
-    return query.toString();
-  }
-  function listOf({ sessions, next }) {
-    return { sessions, more: next !== null };
-  }
 
   // src/main.js
   globalThis.ProgressTracker = ProgressTracker;
