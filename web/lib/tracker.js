@@ -55,95 +55,6 @@
   // src/browser-fetch.js
   var browserFetch = (...request) => globalThis.fetch(...request);
 
-  // src/list-state.js
-  var MAX_LISTED = 1e3;
-  var ListState = class {
-    /** By query. @type {Map<string, SessionList>} */
-    data = /* @__PURE__ */ new Map();
-    /** Events of lists have no ids. */
-    position = "";
-    /** The queries whose stream works. @type {Set<string>} */
-    live = /* @__PURE__ */ new Set();
-    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
-    #since = /* @__PURE__ */ new Map();
-    /** @param {SharedEvent} event */
-    apply(event) {
-      for (const query2 of event.sessions) {
-        if (event.failure) this.live.delete(query2);
-        else this.live.add(query2);
-      }
-      const query = this.changed(event);
-      if (query !== void 0) this.#change(query, event);
-    }
-    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
-    changed({ type, sessions }) {
-      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
-    }
-    /** @param {string} query @param {SharedEvent} event */
-    #change(query, { type, data }) {
-      if (type === "list") {
-        this.data.set(query, { sessions: data.sessions, more: data.more });
-        return;
-      }
-      const list = this.data.get(query);
-      if (!list) return;
-      if (type === "removed") {
-        this.#since.set(data.session_id, "removed");
-        this.data.set(query, without(list, data.session_id));
-      } else {
-        this.#since.set(data.session.session_id, "session");
-        this.data.set(query, withSession(list, data.session));
-      }
-    }
-    /** More sessions are requested from now on. */
-    beginExtending() {
-      this.#since.clear();
-    }
-    /**
-     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
-     * stream does not tell the end of an old session that it has never told.
-     * @param {string} query
-     * @param {SessionList} answer
-     */
-    extend(query, { sessions, more }) {
-      const list = this.data.get(query);
-      if (!list) return;
-      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
-      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
-      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
-      this.data.set(query, limited({ sessions: merged, more }));
-    }
-    /** @param {string} query */
-    forget(query) {
-      this.data.delete(query);
-      this.live.delete(query);
-    }
-  };
-  function without({ sessions, more }, id) {
-    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
-  }
-  function withSession({ sessions, more }, changed) {
-    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
-    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
-      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
-    }
-    const others = sessions.filter((_, place2) => place2 !== index);
-    const older = others.findIndex((other) => byAge(changed, other) < 0);
-    const place = older < 0 ? others.length : older;
-    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
-  }
-  function keptObjects(sessions, before) {
-    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
-    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
-  }
-  function byAge(a, b) {
-    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
-    return left < right ? 1 : left > right ? -1 : 0;
-  }
-  function limited({ sessions, more }) {
-    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
-  }
-
   // src/timers.js
   var TIMER_MAX_MS = 2 ** 31 - 1;
   var Timers = class {
@@ -180,6 +91,135 @@
       for (const name of [...this.#handles.keys()]) this.clear(name);
     }
   };
+
+  // src/connection-slot.js
+  var SLOTS = 4;
+  var MINOR_SLOTS = 3;
+  var ANSWER_MS = 200;
+  var RECOUNT_MS = 15e3;
+  var SPREAD_MS = 2e3;
+  var ConnectionSlot = class {
+    #origin;
+    #name;
+    #isMinor;
+    #timers;
+    #on;
+    /** Aborted to give it back. @type {AbortController | null} */
+    #taking = null;
+    #isTaken = false;
+    /** @type {BroadcastChannel | null} */
+    #channel = null;
+    #id = Math.random().toString(36).slice(2);
+    /** The slots that others have answered to have: whether each is minor. @type {Map<string, boolean>} */
+    #others = /* @__PURE__ */ new Map();
+    /**
+     * @param {import("./types.js").StreamSettings} settings
+     * @param {{full: () => void, free: () => void}} on `full`: there is none, and this one waits; `free`: it has one now.
+     */
+    constructor({ baseUrl, query, isByLink, timers }, on) {
+      this.#origin = originOf(baseUrl);
+      this.#name = `progress-sse stream of ${this.#origin}`;
+      this.#isMinor = query !== null || isByLink;
+      this.#timers = new Timers(timers);
+      this.#on = on;
+    }
+    /** Takes a slot, or waits for one. */
+    take() {
+      if (this.#taking || isMultiplexed(this.#origin)) return;
+      this.#taking = new AbortController();
+      const { signal } = this.#taking;
+      const locks = globalThis.navigator?.locks;
+      if (!locks) this.#join();
+      else this.#lock(locks, signal).catch(() => void (signal.aborted || this.#join()));
+    }
+    /** Gives it back. */
+    release() {
+      this.#taking?.abort();
+      this.#taking = null;
+      this.#timers.clearAll();
+      if (this.#isTaken) this.#channel?.postMessage({ kind: "free" });
+      this.#isTaken = false;
+      this.#channel?.close();
+      this.#channel = null;
+    }
+    // With Web Locks
+    /** @param {LockManager} locks @param {AbortSignal} signal */
+    async #lock(locks, signal) {
+      const slots = Array.from({ length: this.#isMinor ? MINOR_SLOTS : SLOTS }, (_, index) => index).reverse();
+      for (const slot of slots) if (await this.#request(locks, slot, signal)) return;
+      if (signal.aborted) return;
+      this.#on.full();
+      const waiting = new AbortController();
+      signal.addEventListener("abort", () => waiting.abort());
+      await Promise.any(slots.map((slot) => this.#request(locks, slot, signal, waiting)));
+      if (!signal.aborted) this.#on.free();
+    }
+    /**
+     * Resolves to whether it got the lock, which it holds until the signal is aborted.
+     * @param {LockManager} locks
+     * @param {number} slot
+     * @param {AbortSignal} signal
+     * @param {AbortController} [waiting] Waits for one of several locks, until there is one. Without it nothing waits.
+     * @returns {Promise<boolean>}
+     */
+    #request(locks, slot, signal, waiting) {
+      const options = waiting ? { signal: waiting.signal } : { ifAvailable: true };
+      return new Promise((resolve, reject) => {
+        const hold = (lock) => {
+          if (!lock || signal.aborted || waiting?.signal.aborted) {
+            resolve(false);
+            return;
+          }
+          waiting?.abort();
+          resolve(true);
+          return new Promise((end) => signal.addEventListener("abort", end));
+        };
+        locks.request(`${this.#name} ${slot}`, options, hold).catch(reject);
+      });
+    }
+    // Without
+    #join() {
+      this.#channel = new BroadcastChannel(this.#name);
+      this.#channel.onmessage = ({ data }) => this.#receive(data);
+      this.#isTaken = true;
+      this.#countOthers();
+    }
+    #countOthers() {
+      this.#others.clear();
+      this.#channel?.postMessage({ kind: "count" });
+      this.#timers.set("answers", ANSWER_MS, () => this.#decide());
+    }
+    #decide() {
+      const minor = [...this.#others.values()].filter(Boolean).length;
+      const isFull = this.#others.size >= SLOTS || this.#isMinor && minor >= MINOR_SLOTS;
+      if (isFull) this.#timers.set("again", RECOUNT_MS, () => this.#countOthers());
+      if (isFull !== this.#isTaken) return;
+      this.#isTaken = !isFull;
+      if (isFull) this.#on.full();
+      else this.#on.free();
+    }
+    /** @param {{kind: string, slot: string, isMinor: boolean}} message */
+    #receive({ kind, slot, isMinor }) {
+      if (kind === "count" && this.#isTaken) {
+        this.#channel?.postMessage({ kind: "taken", slot: this.#id, isMinor: this.#isMinor });
+      }
+      if (kind === "taken") this.#others.set(slot, isMinor);
+      if (kind === "free" && !this.#isTaken) {
+        this.#timers.set("again", SPREAD_MS * Math.random(), () => this.#countOthers());
+      }
+    }
+  };
+  function originOf(baseUrl) {
+    return URL.canParse?.(baseUrl) ? new URL(baseUrl).origin : "";
+  }
+  function isMultiplexed(origin) {
+    const entriesOf = (type) => globalThis.performance?.getEntriesByType?.(type) ?? [];
+    const loaded = (
+      /** @type {PerformanceResourceTiming[]} */
+      [...entriesOf("navigation"), ...entriesOf("resource")]
+    );
+    return loaded.some(({ name, nextHopProtocol }) => /^h[23]/.test(nextHopProtocol) && originOf(name) === origin);
+  }
 
   // src/tokens.js
   var TIME_CLAIMS = ["exp", "iat", "nbf", "jti"];
@@ -492,6 +532,145 @@
     }
   };
 
+  // src/limited-stream.js
+  var LimitedStream = class {
+    #source;
+    #onEvent;
+    #slot;
+    /** @type {Wanted} */
+    #wanted = { sessions: [], hasLog: false };
+    #isFull = false;
+    /**
+     * @param {StreamSettings} settings
+     * @param {StreamSource} source
+     * @param {(event: SharedEvent) => void} onEvent
+     */
+    constructor(settings, source, onEvent) {
+      this.#source = source;
+      this.#onEvent = onEvent;
+      this.#slot = new ConnectionSlot(settings, { full: () => this.#giveWay(), free: () => this.#goOn() });
+    }
+    /** @param {Wanted} wanted */
+    follow(wanted) {
+      this.#wanted = wanted;
+      if (this.#isFull) this.#reportFull();
+      else this.#source.follow(wanted);
+      this.#slot.take();
+    }
+    retryNow() {
+      this.#source.retryNow();
+    }
+    restart() {
+      this.#source.restart();
+    }
+    close() {
+      this.#slot.release();
+      this.#isFull = false;
+      this.#source.close();
+    }
+    #giveWay() {
+      this.#isFull = true;
+      this.#source.close();
+      this.#reportFull();
+    }
+    #goOn() {
+      this.#isFull = false;
+      this.#source.follow(this.#wanted);
+    }
+    #reportFull() {
+      this.#onEvent({ type: "failure", sessions: this.#wanted.sessions, failure: HOPELESS });
+    }
+  };
+
+  // src/list-state.js
+  var MAX_LISTED = 1e3;
+  var ListState = class {
+    /** By query. @type {Map<string, SessionList>} */
+    data = /* @__PURE__ */ new Map();
+    /** Events of lists have no ids. */
+    position = "";
+    /** The queries whose stream works. @type {Set<string>} */
+    live = /* @__PURE__ */ new Set();
+    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+    #since = /* @__PURE__ */ new Map();
+    /** @param {SharedEvent} event */
+    apply(event) {
+      for (const query2 of event.sessions) {
+        if (event.failure) this.live.delete(query2);
+        else this.live.add(query2);
+      }
+      const query = this.changed(event);
+      if (query !== void 0) this.#change(query, event);
+    }
+    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
+    changed({ type, sessions }) {
+      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
+    }
+    /** @param {string} query @param {SharedEvent} event */
+    #change(query, { type, data }) {
+      if (type === "list") {
+        this.data.set(query, { sessions: data.sessions, more: data.more });
+        return;
+      }
+      const list = this.data.get(query);
+      if (!list) return;
+      if (type === "removed") {
+        this.#since.set(data.session_id, "removed");
+        this.data.set(query, without(list, data.session_id));
+      } else {
+        this.#since.set(data.session.session_id, "session");
+        this.data.set(query, withSession(list, data.session));
+      }
+    }
+    /** More sessions are requested from now on. */
+    beginExtending() {
+      this.#since.clear();
+    }
+    /**
+     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+     * stream does not tell the end of an old session that it has never told.
+     * @param {string} query
+     * @param {SessionList} answer
+     */
+    extend(query, { sessions, more }) {
+      const list = this.data.get(query);
+      if (!list) return;
+      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
+      this.data.set(query, limited({ sessions: merged, more }));
+    }
+    /** @param {string} query */
+    forget(query) {
+      this.data.delete(query);
+      this.live.delete(query);
+    }
+  };
+  function without({ sessions, more }, id) {
+    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
+  }
+  function withSession({ sessions, more }, changed) {
+    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
+    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
+      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
+    }
+    const others = sessions.filter((_, place2) => place2 !== index);
+    const older = others.findIndex((other) => byAge(changed, other) < 0);
+    const place = older < 0 ? others.length : older;
+    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+  }
+  function keptObjects(sessions, before) {
+    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
+    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+  }
+  function byAge(a, b) {
+    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
+    return left < right ? 1 : left > right ? -1 : 0;
+  }
+  function limited({ sessions, more }) {
+    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
+  }
+
   // src/list-stream.js
   var ListStream = class {
     #settings;
@@ -723,7 +902,7 @@
   var ELECTION_MS = 200;
   var HANDOVER_MS = 100;
   var PING_MS = 3e3;
-  var ANSWER_MS = 1500;
+  var ANSWER_MS2 = 1500;
   var ANSWERS_MISSED = 1;
   var ANNOUNCE_MS = 6e4;
   var TAB_EXPIRY_MS = 2e5;
@@ -836,7 +1015,7 @@
         return;
       }
       this.#announce();
-      this.#timers.set("ask", ANSWER_MS, () => this.#ask(unanswered + 1));
+      this.#timers.set("ask", ANSWER_MS2, () => this.#ask(unanswered + 1));
     }
     /** Each message of the holder puts the question off. */
     #askLater() {
@@ -993,7 +1172,8 @@
       const onState = () => {
         for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
       };
-      this.#source = settings.isShared ? new TabCoordinator(settings, state, openStream, { onEvent, onState }) : openStream(onEvent);
+      const openLimited = (onEvent2) => new LimitedStream(settings, openStream(onEvent2), onEvent2);
+      this.#source = settings.isShared ? new TabCoordinator(settings, state, openLimited, { onEvent, onState }) : openStream(onEvent);
     }
     /** @param {StreamSettings} settings */
     hasSettings(settings) {

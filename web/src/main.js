@@ -9,6 +9,7 @@
  *   StreamState      holds the state of a stream's sessions;
  *   SharedStream     follows all wanted sessions by one stream;
  *   ListStream       follows a list of sessions, whose state is a ListState;
+ *   LimitedStream    keeps either closed while others take the browser's connections, by a ConnectionSlot;
  *   TabCoordinator   does the same once for all tabs: one of them holds the stream, the others listen to it;
  *   Hub              is shared by the trackers of a page: a TabCoordinator, or a stream alone;
  *   LogFollower      hands on each line of a session's log once, in order;
