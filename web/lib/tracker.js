@@ -609,7 +609,7 @@
     /** @param {string} query @param {SharedEvent} event */
     #change(query, { type, data }) {
       if (type === "list") {
-        this.data.set(query, { sessions: data.sessions, more: data.more });
+        this.data.set(query, keptList({ sessions: data.sessions, more: data.more }, this.data.get(query)));
         return;
       }
       const list = this.data.get(query);
@@ -637,8 +637,8 @@
       if (!list) return;
       const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
       const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
-      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
-      this.data.set(query, limited({ sessions: merged, more }));
+      const merged = [...told, ...others].sort(byAge);
+      this.data.set(query, keptList(limited({ sessions: merged, more }), list));
     }
     /** @param {string} query */
     forget(query) {
@@ -659,9 +659,12 @@
     const place = older < 0 ? others.length : older;
     return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
   }
-  function keptObjects(sessions, before) {
-    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
-    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+  function keptList(list, before) {
+    if (!before) return list;
+    const known = new Map(before.sessions.map((session) => [JSON.stringify(session), session]));
+    const sessions = list.sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+    const isSame = list.more === before.more && sessions.length === before.sessions.length;
+    return isSame && sessions.every((session, index) => session === before.sessions[index]) ? before : { sessions, more: list.more };
   }
   function byAge(a, b) {
     const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
@@ -2360,7 +2363,8 @@
       if (signal.aborted) return false;
       if (answer.outcome === "denied") this.#shutDown("denied");
       if (answer.outcome !== "answered") return false;
-      if (this.#state !== "live") this.#show(listOf(answer.data));
+      const list = keptList(listOf(answer.data), this.#data);
+      if (this.#state !== "live" && list !== this.#data) this.#show(list);
       return true;
     }
     /** @param {SessionList} data */

@@ -2,7 +2,7 @@ import { absoluteUrl } from "./base-url.js";
 import { browserFetch } from "./browser-fetch.js";
 import { Hub } from "./hub.js";
 import { listOf, queryOf } from "./list-page.js";
-import { MAX_LISTED } from "./list-state.js";
+import { keptList, MAX_LISTED } from "./list-state.js";
 import { onReturn } from "./page-events.js";
 import { Poller } from "./poller.js";
 import { ProgressTracker } from "./progress-tracker.js";
@@ -212,7 +212,8 @@ export class ProgressListTracker extends EventTarget {
     if (signal.aborted) return false;
     if (answer.outcome === "denied") this.#shutDown("denied");
     if (answer.outcome !== "answered") return false;
-    if (this.#state !== "live") this.#show(listOf(answer.data));
+    const list = keptList(listOf(answer.data), this.#data);
+    if (this.#state !== "live" && list !== this.#data) this.#show(list);
     return true;
   }
 

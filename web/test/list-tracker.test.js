@@ -186,6 +186,26 @@ test("a list is polled while no stream works, and streamed again", async () => {
   assert.equal(shown.requests.length, length);
 });
 
+test("a poll that shows nothing new is no update, and what has not changed is the same object", async () => {
+  jitter(0);
+  const shown = new ListPage({ transport: "poll" });
+  shown.tracker.start();
+  await shown.answer(page([1, 2], "cursor"));
+  await shown.clock.advance(4000);
+  await shown.answer(page([1, 2], "cursor"));
+  assert.equal(shown.updates.length, 1);
+  await shown.clock.advance(4000);
+  await shown.answer(page([0, 1, 2], "cursor"));
+  await shown.clock.advance(4000);
+  await shown.answer(page([0, 1, 2]));
+  assert.deepEqual(
+    shown.updates.map(({ more }) => more),
+    [true, true, false],
+  );
+  const [first, second] = shown.updates.map(({ sessions }) => sessions);
+  assert.equal(first?.[0], second?.[1]);
+});
+
 test("a refusal for lack of permission ends it, and nothing is left behind", async () => {
   const shown = new ListPage();
   shown.tracker.start();
