@@ -1580,6 +1580,120 @@
     return status >= 400 && status < 500 && status !== 429;
   }
 
+  // src/log-followers.js
+  var LogFollowers = class {
+    /** @type {Set<LogFollower>} */
+    #all = /* @__PURE__ */ new Set();
+    #load;
+    #timers;
+    #onWanted;
+    /**
+     * @param {object} setup
+     * @param {(after: number, signal: AbortSignal) => Promise<LogPage>} setup.load As for a LogFollower.
+     * @param {import("../lib/wire.js").Timers} setup.timers
+     * @param {(isWanted: boolean) => void} setup.onWanted The first one has come, or the last one has gone.
+     */
+    constructor({ load, timers, onWanted }) {
+      this.#load = load;
+      this.#timers = timers;
+      this.#onWanted = onWanted;
+    }
+    /**
+     * @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines
+     * @param {AbortSignal | undefined} signal Ends it.
+     * @param {boolean} hasLog Whether there are lines already.
+     */
+    follow(onLines, signal, hasLog) {
+      if (signal?.aborted) return;
+      const log = new LogFollower({ load: this.#load, onLines, timers: this.#timers });
+      this.#all.add(log);
+      if (this.#all.size === 1) this.#onWanted(true);
+      signal?.addEventListener("abort", () => {
+        log.stop();
+        this.#all.delete(log);
+        if (!this.#all.size) this.#onWanted(false);
+      });
+      if (hasLog) void log.sync();
+    }
+    /** @param {LogPage} page From a stream. */
+    add(page) {
+      for (const log of this.#all) log.add(page);
+    }
+    /** Lines may have come. */
+    sync() {
+      for (const log of this.#all) void log.sync();
+    }
+    /** The session has no log, or no longer has it. */
+    forget() {
+      for (const log of this.#all) log.forget();
+    }
+    /** Nothing is loaded before the next `sync`. */
+    pause() {
+      for (const log of this.#all) log.pause();
+    }
+  };
+
+  // src/poll-order.js
+  var REPLACED_STATES = 10;
+  var PollOrder = class {
+    /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
+    #events = 0;
+    #polls = 0;
+    #applied = 0;
+    /** When the latest poll that has changed the page was answered. */
+    #changed_ms = 0;
+    /** A polled state that the stream has not reached yet; "" is none. Until then its events would set the page back. */
+    #ahead = "";
+    /** States that events have replaced: a process that is behind still answers with them. @type {string[]} */
+    #replaced = [];
+    /** Nothing is shown any more. */
+    reset() {
+      this.#ahead = "";
+      this.#replaced = [];
+    }
+    /** A poll is sent now. @returns {SentPoll} */
+    send() {
+      this.#polls += 1;
+      return { number: this.#polls, events: this.#events };
+    }
+    /**
+     * Takes the answer to a poll, unless it was overtaken.
+     * @param {SentPoll} poll
+     * @param {string} state
+     * @param {boolean} isLive Whether events arrive.
+     * @returns {boolean} Whether it was taken.
+     */
+    takePoll({ number, events }, state, isLive) {
+      const isBehind = isLive && this.#replaced.includes(state);
+      if (events !== this.#events || number < this.#applied || isBehind) return false;
+      this.#applied = number;
+      return true;
+    }
+    /** A poll has changed the page. @param {string} state @param {boolean} isStreamed Whether the stream is to reach it. */
+    change(state, isStreamed) {
+      this.#changed_ms = Date.now();
+      if (isStreamed) this.#ahead = state;
+    }
+    /**
+     * Whether the stream, which has this state now, has not reached that of the latest poll yet.
+     * @param {string} state
+     * @param {number} since_ms The session was like that at this time or later; 0 if that is not known.
+     */
+    isBehindPoll(state, since_ms) {
+      const isNewer = since_ms > this.#changed_ms || since_ms > 0 && this.#changed_ms > Date.now();
+      return this.#ahead !== "" && !isNewer && state !== this.#ahead;
+    }
+    /** The stream has reached the latest poll. */
+    catchUp() {
+      this.#ahead = "";
+    }
+    /** An event replaces the state that was shown. @param {string} before */
+    takeEvent(before) {
+      this.#replaced = [...this.#replaced, before].slice(-REPLACED_STATES);
+      this.#events += 1;
+    }
+  };
+
   // src/session-api.js
   var DEADLINE_MS2 = 1e4;
   var PAUSES_MS = [500, 1500, 4e3];
@@ -1756,7 +1870,6 @@
 
   // src/progress-tracker.js
   var DEFAULT_INTERVAL_MS = 2e3;
-  var REPLACED_STATES = 10;
   var ProgressTracker = class _ProgressTracker extends EventTarget {
     static baseUrl = baseUrlOfScript();
     static fold = fold;
@@ -1766,21 +1879,11 @@
     #data = null;
     /** Of the poll that brought `#data`. "" if an event brought it: a 304 would say nothing about that. */
     #etag = "";
-    /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
-    #eventsApplied = 0;
-    #polls = 0;
-    #pollApplied = 0;
-    /** A polled state, as JSON, that the stream has not reached yet. Until then its events would set the page back. */
-    #ahead = "";
-    /** When that poll was answered. */
-    #polled_ms = 0;
-    /** States that events have replaced, as JSON: a process that is behind still answers with them. @type {string[]} */
-    #replaced = [];
+    #order = new PollOrder();
     #transport;
     #stopOnError;
     #signal;
     #timers;
-    #pageTimers;
     #poller;
     #api;
     /** Null if the tracker does not stream. @type {StreamSettings | null} */
@@ -1795,13 +1898,10 @@
       onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
       onAlive: () => this.#goLive(),
       onFailure: (failure) => this.#onFailure(failure),
-      onLog: (page) => {
-        for (const log of this.#logs) log.add(page);
-      },
+      onLog: (page) => this.#logs.add(page),
       wantsLog: false
     };
-    /** Those who follow the log. @type {Set<LogFollower>} */
-    #logs = /* @__PURE__ */ new Set();
+    #logs;
     /** Aborted when the tracker stops; each run has its own. */
     #stopping = new AbortController();
     #firstUpdate = Promise.resolve();
@@ -1842,11 +1942,12 @@
       this.#transport = transport;
       this.#signal = signal;
       this.#timers = new Timers(timers);
-      this.#pageTimers = timers;
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
       this.#api = new SessionApi(access);
+      const load = this.#api.log.bind(this.#api);
+      this.#logs = new LogFollowers({ load, timers, onWanted: (isWanted) => this.#wantLog(isWanted) });
       const polled = { ...access, array: (
         /** @type {const} */
         "steps"
@@ -1901,8 +2002,7 @@
       }
       this.#data = null;
       this.#etag = "";
-      this.#ahead = "";
-      this.#replaced = [];
+      this.#order.reset();
       this.#firstUpdate = new Promise((resolve) => {
         this.#settleFirstUpdate = resolve;
       });
@@ -1941,27 +2041,16 @@
     }
     /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
     followLog(onLines, { signal } = {}) {
-      if (signal?.aborted) return;
-      const load = this.#api.log.bind(this.#api);
-      const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
-      this.#logs.add(log);
-      signal?.addEventListener("abort", () => {
-        log.stop();
-        this.#logs.delete(log);
-        this.#wantLog();
-      });
-      this.#wantLog();
-      if (this.#data?.log) void log.sync();
+      this.#logs.follow(onLines, signal, this.#data?.log === true);
     }
-    #wantLog() {
-      const wantsLog = this.#logs.size > 0;
-      if (this.#listener.wantsLog === wantsLog) return;
-      this.#listener.wantsLog = wantsLog;
+    /** @param {boolean} isWanted */
+    #wantLog(isWanted) {
+      this.#listener.wantsLog = isWanted;
       this.#hub?.changeWanted();
     }
     /** Lines may have come between the polls of a page without a stream, at the end of one, and while a tab was away. */
     #syncLogs() {
-      for (const log of this.#logs) if (this.#data?.log) void log.sync();
+      if (this.#data?.log) this.#logs.sync();
     }
     /** @param {{signal?: AbortSignal}} [options] */
     steps({ signal } = {}) {
@@ -2058,8 +2147,7 @@
      * @returns {Promise<NoData | {outcome: "applied"}>}
      */
     async #pollOnce(signal) {
-      const poll = ++this.#polls;
-      const eventsBefore = this.#eventsApplied;
+      const poll = this.#order.send();
       const answer = await this.#poller.request(this.#etag, signal);
       if (signal.aborted) return { outcome: "failed" };
       if (answer.outcome === "denied") this.#shutDown("denied");
@@ -2067,24 +2155,19 @@
       else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
       const polled = JSON.stringify(answer.data);
-      const isBehind = this.#state === "live" && this.#replaced.includes(polled);
-      const isOvertaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied || isBehind;
-      if (isOvertaken) return { outcome: "unchanged" };
-      this.#pollApplied = poll;
+      if (!this.#order.takePoll(poll, polled, this.#state === "live")) return { outcome: "unchanged" };
       this.#etag = answer.etag;
       if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged" };
-      this.#polled_ms = Date.now();
-      if (this.#hub) this.#expectStreamAt(polled);
+      this.#order.change(polled, this.#hub !== null);
+      if (this.#hub) this.#expectStream();
       this.#apply(answer.data);
       return { outcome: "applied" };
     }
     /**
      * The steps of a stream lead through every polled state, to the byte; only a newer snapshot may skip it.
      * A stream that does not get there in time is restarted; while it is not live, polls carry on.
-     * @param {string} state
      */
-    #expectStreamAt(state) {
-      this.#ahead = state;
+    #expectStream() {
       const restart = () => void (this.#state === "live" && this.#hub?.restart());
       this.#timers.set("catch up", CATCH_UP_MS, restart);
     }
@@ -2105,17 +2188,15 @@
     #receive(data, since_ms, isChange) {
       if (isChange && !this.#data) return;
       const state = JSON.stringify(data);
-      const isNewer = since_ms > this.#polled_ms || since_ms > 0 && this.#polled_ms > Date.now();
-      if (this.#ahead && !isNewer && state !== this.#ahead) {
-        if (!this.#timers.isSet("catch up")) this.#expectStreamAt(this.#ahead);
+      if (this.#order.isBehindPoll(state, since_ms)) {
+        if (!this.#timers.isSet("catch up")) this.#expectStream();
         return;
       }
-      this.#ahead = "";
+      this.#order.catchUp();
       this.#timers.clear("catch up");
       const before = JSON.stringify(this.#data);
       if (state === before) return;
-      this.#replaced = [...this.#replaced, before].slice(-REPLACED_STATES);
-      this.#eventsApplied += 1;
+      this.#order.takeEvent(before);
       this.#etag = "";
       this.#apply(data);
     }
@@ -2131,7 +2212,7 @@
       const { signal } = this.#stopping;
       const { status: before, log: hadLog } = this.#data ?? {};
       this.#data = data;
-      if (!data.log) for (const log of this.#logs) log.forget();
+      if (!data.log) this.#logs.forget();
       else if (!hadLog || data.status !== before) this.#syncLogs();
       this.#update(data);
       if (signal.aborted || data.status === before) return;
@@ -2156,7 +2237,7 @@
     /** @param {"stopped" | "finished" | "denied"} state */
     #shutDown(state) {
       this.#timers.clearAll();
-      if (state !== "finished") for (const log of this.#logs) log.pause();
+      if (state !== "finished") this.#logs.pause();
       this.#unfollow();
       this.#poller.close();
       this.#stopping.abort();
