@@ -70,6 +70,26 @@ async def test_element_sends_its_list_and_state(server: Server, worker: Worker, 
 
 
 @pytest.mark.full
+async def test_many_lists_leave_connections_to_the_page(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """HTTP/1.1 allows six connections: three lists stream, the others poll, and requests of the page pass."""
+    numbers = range(7)
+    for number in numbers:
+        await worker.start(f"{sid}-{number}", 1)
+    content = "".join(f'<progress-list prefix="{sid}-{number}"></progress-list>' for number in numbers)
+    shown = await embed(server, open_page, content)
+    await expect(names_of(shown)).to_have_text([f"{sid}-{number}" for number in numbers])
+    badges = shown.part("connection")
+    await expect(badges.filter(has_text="live")).to_have_count(3)
+    await expect(badges.filter(has_text="updating every 3 s")).to_have_count(4)
+    assert await shown.evaluate("fetch('/livez').then(({ ok }) => ok)")
+    await shown.evaluate("document.querySelectorAll('progress-list')[0].remove()")
+    await shown.evaluate("document.querySelectorAll('progress-list')[0].remove()")
+    await expect(badges.filter(has_text="live")).to_have_count(3)
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("lang", ["en", "ja"])
 async def test_axe_finds_nothing_in_the_element(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, lang: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -60,7 +61,7 @@ async def test_axe_finds_nothing_in_the_home_page(
 
 
 async def test_a_list_is_a_table_that_the_keyboard_walks(server: Server, open_page: OpenPage) -> None:
-    """Its layout as a grid takes no role away. A row that goes hands on the focus."""
+    """Its layout as a grid takes no role away. A row that goes hands on the focus, one that moves keeps it."""
     shown = await open_list(server, open_page, STATES)
     table = shown.page.get_by_role("table", name="Jobs")
     await expect(table.get_by_role("columnheader")).to_have_text(["State", "Job", "Progress", "Started", "Time"])
@@ -72,6 +73,10 @@ async def test_a_list_is_a_table_that_the_keyboard_walks(server: Server, open_pa
         await expect(names_of(shown).filter(has_text=name)).to_be_focused()
     await send(shown, "removed", session_id="job-1")
     await expect(names_of(shown).filter(has_text="job-2")).to_be_focused()
+    await shown.page.keyboard.press("ArrowDown")
+    await send(shown, "session", session=entry(0, session_id="job-3"))
+    await expect(names_of(shown).first).to_have_text("job-3")
+    await expect(names_of(shown).first).to_be_focused()
 
 
 @pytest.mark.full
@@ -95,6 +100,22 @@ async def test_the_live_region_says_what_began_and_ended(server: Server, open_pa
     await send(shown, "session", session={**STATES[1], "status": "error"})
     await shown.page.clock.run_for(15_000)
     await expect(region).to_have_text("job-2 has failed, 3 started")
+
+
+@pytest.mark.full
+async def test_a_start_that_is_long_ago_has_its_day(server: Server, open_page: OpenPage) -> None:
+    """Also in a page that was opened before, and for a session that changes no more."""
+    shown = await open_page("about:blank", scripts=(FAKE_STREAM,))
+    await shown.page.clock.install()
+    await shown.go(server.url, "")
+    await shown.until("streams.length === 1")
+    began = await shown.evaluate("new Date(Date.now() - 12 * 3600_000 + 30_000).toISOString()")
+    await send(shown, "list", sessions=[entry(1, status="completed", created_at=began, updated_at=began)], more=False)
+    await shown.page.clock.run_for(1000)
+    started = shown.page.locator(".list-started")
+    await expect(started).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    await shown.page.clock.run_for(61_000)
+    await expect(started).to_have_text(re.compile(r"^[A-Z][a-z]+ \d+"))
 
 
 async def test_more_than_the_list_is_chosen_by_the_server(server: Server, open_page: OpenPage) -> None:

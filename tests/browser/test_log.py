@@ -240,6 +240,24 @@ async def test_the_next_run_has_a_log_of_its_own(server: Server, worker: Worker,
     await expect(texts(log_of(shown, 2))).to_have_text(["new"])
 
 
+@pytest.mark.full
+async def test_a_run_that_finds_its_steps_anew_has_their_logs(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """It begins without steps; a panel that was open stays open."""
+    await worker.create(sid, open_ended=True)
+    await worker.update(sid, action="start", name="Read")
+    await write(worker, sid, "former", step=1)
+    shown = await open_page(page_of(server, sid))
+    await open_log(log_of(shown, 1))
+    await expect(texts(log_of(shown, 1))).to_have_text(["former"])
+    await worker.create(sid, replace=True, open_ended=True)
+    await expect(shown.steps).to_have_count(0)
+    await worker.update(sid, action="start", name="Read")
+    await write(worker, sid, "new", step=1)
+    await expect(texts(log_of(shown, 1))).to_have_text(["new"])
+
+
 async def test_a_key_opens_and_closes_the_log(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It leads to the step that runs; while the reader writes it is a letter."""
     await running(worker, sid)

@@ -190,6 +190,41 @@ async def test_react_calls_the_newest_token_function(
 
 
 @pytest.mark.full
+async def test_react_lists_sessions(open_recipe: OpenRecipe, worker: Worker, sid: str, tmp_path: Path) -> None:
+    """Labels that are new and equal at each render do not start the list again; others do."""
+    hook = """
+        import { useEffect } from "react";
+        import { useProgressList } from "progress-sse/react";
+
+        window.states = [];
+        export function Jobs({ prefix, team }) {
+          const { data, state } = useProgressList({ prefix, labels: { team }, transport: "poll", interval: 200 });
+          useEffect(() => void states.push(state), [state]);
+          return <output>{team} {data?.sessions.length}</output>;
+        }
+    """
+    main = """
+        import { createRoot } from "react-dom/client";
+        import { Jobs } from "./recipe.jsx";
+
+        const root = createRoot(document.querySelector("#root"));
+        window.show = ([prefix, team]) => root.render(<Jobs prefix={prefix} team={team} />);
+    """
+    for number, team in enumerate(["web", "web", "ops"]):
+        await worker.create(f"{sid}-{number}", total_steps=2, labels={"team": team})
+    script = bundled(tmp_path, "recipe.jsx", hook, main)
+    page = await open_recipe('<div id="root"></div><script type="module" src="/main.js"></script>', main=script)
+    await page.evaluate("show", [sid, "web"])
+    await expect(page.locator("output")).to_have_text("web 2")
+    await page.evaluate("show", [sid, "web"])
+    await worker.create(f"{sid}-3", total_steps=2, labels={"team": "web"})
+    await expect(page.locator("output")).to_have_text("web 3")
+    assert await page.evaluate("states") == ["connecting", "polling"]
+    await page.evaluate("show", [sid, "ops"])
+    await expect(page.locator("output")).to_have_text("ops 1")
+
+
+@pytest.mark.full
 async def test_vue(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker, sid: str, tmp_path: Path) -> None:
     """The component follows another session when given one, and none once it is unmounted."""
     await context.add_init_script(SOURCES)

@@ -1,5 +1,5 @@
 import { ProgressTracker, type Progress } from "progress-sse";
-import { useProgress, type FollowedState } from "progress-sse/react";
+import { useProgress, useProgressList, type FollowedListState, type FollowedState } from "progress-sse/react";
 import type { ProgressSteps } from "progress-sse/progress-steps";
 import "progress-sse/progress-list";
 import "progress-sse/progress-steps";
@@ -15,6 +15,7 @@ export function Page({ sessionId }: { sessionId?: string }) {
     interval: 500,
     token,
   });
+  const list: FollowedListState = useProgressList({ prefix: "alice-", labels: { team: "web" }, status: "running", token });
   const cancel = async () => console.log((await request("cancel", { reason: "wrong file" })).state);
   return (
     <section className={state}>
@@ -26,6 +27,7 @@ export function Page({ sessionId }: { sessionId?: string }) {
       <progress-steps session="a" onprogress-update={({ detail }) => show(detail.data)} />
       <progress-list prefix="alice-" label="team:web" status="running" base-url="/jobs" token={token} className="wide" />
       <progress-list onprogress-list={({ detail }) => console.log(detail.sessions[0]?.labels, detail.more)} />
+      <button onClick={list.showMore}>{list.data?.sessions.length}</button>
       {/* @ts-expect-error: no such status */}
       <progress-list status="over" />
       {/* @ts-expect-error: an id is a text */}
@@ -41,6 +43,8 @@ export function Page({ sessionId }: { sessionId?: string }) {
 export function Wrong() {
   // @ts-expect-error: an id is a text
   useProgress(1);
+  // @ts-expect-error: a label is a text
+  useProgressList({ labels: { team: 1 } });
   // @ts-expect-error: no such request
   void useProgress("a").request("pause");
   // @ts-expect-error: components show the data, so they need no callback

@@ -73,7 +73,7 @@ export class ListRow {
     if (this.#error.textContent !== (session.error ?? "")) this.#error.textContent = session.error ?? "";
     this.#error.hidden = !session.error;
     setText(this.#step, stepWords(session, this.#language));
-    if (before?.created_at !== session.created_at) this.#showStart(session, now_ms);
+    this.#started.dateTime = session.created_at;
     this.tick(now_ms);
   }
 
@@ -81,6 +81,7 @@ export class ListRow {
   tick(now_ms) {
     const session = this.#session;
     if (!session) return;
+    setText(this.#started, this.#language.moment(created_ms(session), now_ms));
     setText(this.#time, durationWords(session, now_ms, this.#language));
     const percentage = percentageAt(session, now_ms);
     if (percentage === this.#percentage) return;
@@ -132,12 +133,6 @@ export class ListRow {
     chip.dataset.key = key;
     chip.dataset.value = value;
     return chip;
-  }
-
-  /** @param {ListedSession} session @param {number} now_ms */
-  #showStart(session, now_ms) {
-    this.#started.dateTime = session.created_at;
-    setText(this.#started, this.#language.moment(created_ms(session), now_ms));
   }
 }
 

@@ -9,6 +9,8 @@ import { ListRow } from "./list-row.js";
 /** Of each frame; the rest of its 16 ms is the browser's, and the visitor's. */
 const BUDGET_MS = 6;
 const TICK_MS = 1000;
+/** In a page that stays open, the time of each start gets a day. */
+const DAYS_EVERY_TICKS = 60;
 
 /** @type {readonly TextKey[]} */
 const COLUMNS = [
@@ -37,7 +39,8 @@ export class ListTable {
   #late = new Set();
   #frame = 0;
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #ticks;
+  #ticker;
+  #ticks = 0;
 
   /**
    * @param {import("./list-row.js").RowOptions} options
@@ -54,12 +57,12 @@ export class ListTable {
   }
 
   start() {
-    this.#ticks ??= setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
   }
 
   stop() {
-    clearInterval(this.#ticks);
-    this.#ticks = undefined;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
@@ -78,7 +81,11 @@ export class ListTable {
   }
 
   #tick() {
-    for (const row of this.#rows.values()) if (row.session && isTicking(row.session)) this.#late.add(row);
+    this.#ticks += 1;
+    const areAllLate = this.#ticks % DAYS_EVERY_TICKS === 0;
+    for (const row of this.#rows.values()) {
+      if (areAllLate || (row.session && isTicking(row.session))) this.#late.add(row);
+    }
     if (this.#late.size) this.#drawSoon();
   }
 
@@ -91,7 +98,10 @@ export class ListTable {
 
   #draw() {
     const end_ms = performance.now() + BUDGET_MS;
+    const focused = /** @type {HTMLElement | null} */ (focusedIn(this.#body));
     const isDone = this.#drawRows(end_ms) && this.#drawTimes(end_ms);
+    // A row that has moved has lost it.
+    if (focused?.isConnected && !focusedIn(this.#body)) focused.focus({ preventScroll: true });
     if (!isDone) this.#drawSoon();
   }
 

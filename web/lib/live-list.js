@@ -1,13 +1,13 @@
 /*
- * A list of sessions that stays up to date, on the home page or in the shadow root of <progress-list>: it follows them by
- * a tracker of its own, and shows those that match what the visitor wants to see.
+ * A list of sessions that stays up to date, on the home page or in the shadow root of <progress-list>: it shows those that
+ * match what the visitor wants to see.
  */
 import { Announcer } from "./announcer.js";
 import { ConnectionBadge } from "./connection-badge.js";
 import { isolated, make, makeButton, setText } from "./dom.js";
-import { ProgressListTracker } from "./index.js";
 import { countsOf, matches, NO_FILTER } from "./list-filter.js";
 import { ListNews } from "./list-news.js";
+import { ListSource } from "./list-source.js";
 import { ListTable } from "./list-table.js";
 
 /** @typedef {import("./language.js").Language} Language */
@@ -19,6 +19,8 @@ import { ListTable } from "./list-table.js";
 const PACE_MS = 100;
 /** A list of more sessions is not shown; the server's answers have no more either. */
 const MAX_LISTED = 1000;
+/** As the tracker polls by itself. */
+const INTERVAL_MS = 3000;
 
 /**
  * @typedef {object} ListOptions
@@ -41,7 +43,7 @@ export class LiveList {
   #options;
   #language;
   #filter;
-  #fixed;
+  #source;
   #news;
   #announcer;
   #table;
@@ -50,15 +52,8 @@ export class LiveList {
   #note = make("span", "list-note");
   #more;
   #foot = make("p", "list-foot");
-  /** @type {import("./wire.js").ProgressListTracker | null} */
-  #tracker = null;
-  /** What the tracker asks of the server, as JSON. */
-  #query = "";
-  /** The server is to choose by the status, since it has more sessions than this list. */
-  #isStatusAsked = false;
   /** @type {SessionList | null} */
   #list = null;
-  #isExtended = false;
   /** Set while a change was shown a moment ago. @type {ReturnType<typeof setTimeout> | undefined} */
   #pause;
   #isChanged = false;
@@ -68,17 +63,22 @@ export class LiveList {
     const { language, root, region, hrefOf } = options;
     this.#options = options;
     this.#language = language;
-    this.#fixed = { ...NO_FILTER, ...options.fixed };
     this.#filter = options.filter ?? NO_FILTER;
+    this.#source = new ListSource({
+      fixed: { ...NO_FILTER, ...options.fixed },
+      tracker: options.tracker,
+      onList: (list) => this.#receive(list),
+      onState: (state) => this.#onState(state),
+    });
     this.#news = new ListNews(language);
     this.#announcer = new Announcer(this.#heard(region));
     this.badge = new ConnectionBadge(language, root);
-    this.#table = new ListTable({ language, hrefOf }, () => this.#tracker?.now() ?? Date.now());
+    this.#table = new ListTable({ language, hrefOf }, () => this.#source.now());
     this.#table.element.ariaLabel = language.text("list_title");
     this.#chips.setAttribute("role", "list");
     this.#chips.ariaLabel = language.text("list_filters");
     this.#more = makeButton("more", language.text("list_more"));
-    this.#more.addEventListener("click", () => this.#showMore());
+    this.#more.addEventListener("click", () => this.#source.showMore());
     this.#foot.append(this.#note, " ", this.#more);
     for (const part of [this.#chips, this.#table.element, this.#foot]) part.hidden = true;
     this.#empty.append(language.text("connecting"));
@@ -94,21 +94,18 @@ export class LiveList {
   /** Another filter from now on, as an address has it. */
   set filter(filter) {
     this.#filter = filter;
-    if (!filter.status) this.#isStatusAsked = false;
     this.#showChips();
-    if (this.#tracker) this.#follow();
+    if (this.#source.isFollowing) this.#source.follow(filter);
     this.#show();
   }
 
   start() {
     this.#table.start();
-    this.#follow();
+    this.#source.follow(this.#filter);
   }
 
   stop() {
-    this.#tracker?.stop();
-    this.#tracker = null;
-    this.#query = "";
+    this.#source.stop();
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#table.stop();
@@ -127,43 +124,23 @@ export class LiveList {
     this.#options.onfilter?.(filter);
   }
 
-  /** Follows what the filter asks of the server, unless that is followed already. */
-  #follow() {
-    const { prefix, labels, status } = this.#filter;
-    const filter = {
-      prefix: prefix || this.#fixed.prefix,
-      labels: { ...this.#fixed.labels, ...labels },
-      status: this.#fixed.status || (this.#isStatusAsked && status) || undefined,
-    };
-    const query = JSON.stringify(filter);
-    if (query === this.#query) return;
-    this.#query = query;
-    this.#tracker?.stop();
+  /** @param {TrackerState} state */
+  #onState(state) {
+    if (state === "connecting") this.#forget();
+    this.badge.update(state, this.#options.tracker?.interval ?? INTERVAL_MS);
+    if (state === "denied") this.#showDenied();
+    this.#options.onstatechange?.(state);
+  }
+
+  /** Nothing of another list is news. */
+  #forget() {
     this.#news.forget();
-    const interval_ms = this.#options.tracker?.interval ?? 3000;
-    const tracker = new ProgressListTracker({
-      ...this.#options.tracker,
-      ...filter,
-      onUpdate: (list) => this.#receive(list),
-    });
-    this.#tracker = tracker;
-    tracker.addEventListener("statechange", () => {
-      if (tracker !== this.#tracker) return;
-      this.badge.update(tracker.state, interval_ms);
-      if (tracker.state === "denied") this.#showDenied();
-      this.#options.onstatechange?.(tracker.state);
-    });
-    if (this.#isExtended) tracker.showMore();
-    tracker.start();
+    this.#isChanged = false;
   }
 
   /** @param {SessionList} list */
   #receive(list) {
     this.#list = list;
-    if (list.more && this.#filter.status && !this.#isStatusAsked && !this.#fixed.status) {
-      this.#isStatusAsked = true;
-      this.#follow();
-    }
     this.#isChanged = true;
     if (this.#pause === undefined) this.#showChange();
   }
@@ -224,11 +201,6 @@ export class LiveList {
     const { length: count } = sessions;
     setText(this.#note, this.#language.text("list_only_newest", { count }));
     this.#more.hidden = count >= MAX_LISTED;
-  }
-
-  #showMore() {
-    this.#isExtended = true;
-    this.#tracker?.showMore();
   }
 
   // What the visitor has chosen

@@ -17,6 +17,8 @@ import { plainText } from "./ansi.js";
 
 /** Of each step, and of the session; the oldest go. A server keeps fewer, but a page may be open for long. */
 export const MAX_LINES = 5000;
+/** Of all steps together. */
+export const MAX_ALL_LINES = 20_000;
 
 export class LogLines {
   /** By step; null is the session. @type {Map<number | null, Entry[]>} */
@@ -48,8 +50,28 @@ export class LogLines {
       this.#byStep.set(step, [...this.of(step), ...entries].slice(-MAX_LINES));
       changed.add(step);
     }
+    return new Set([...changed, ...this.#dropSurplus()]);
+  }
+
+  /** The step with the oldest line gives up its first lines. Returns the steps that have done so. */
+  #dropSurplus() {
+    /** @type {(number | null)[]} */
+    const changed = [];
+    let surplus = [...this.#byStep.values()].reduce((sum, { length }) => sum + length, -MAX_ALL_LINES);
+    while (surplus > 0) {
+      const [step, entries] = [...this.#byStep].reduce((a, b) => (firstOf(a[1]) < firstOf(b[1]) ? a : b));
+      if (entries.length > surplus) this.#byStep.set(step, entries.slice(surplus));
+      else this.#byStep.delete(step);
+      changed.push(step);
+      surplus -= entries.length;
+    }
     return changed;
   }
+}
+
+/** The number of the first line. @param {readonly Entry[]} entries */
+function firstOf([first]) {
+  return first?.n ?? Infinity;
 }
 
 /** @type {readonly Entry[]} */

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { FollowedList } from "./followed-list.js";
 import { FollowedSession } from "./followed-session.js";
 import { relayOf } from "./token-relay.js";
 
@@ -12,6 +13,19 @@ export function useProgress(sessionId, { interval, transport, baseUrl, withCrede
     [sessionId, interval, transport, baseUrl, withCredentials, first],
   );
   return useSyncExternalStore(session.subscribe, session.getState, session.getState);
+}
+
+/** @type {typeof import("./react.js").useProgressList} */
+export function useProgressList(options = {}) {
+  const { prefix, labels = {}, status, interval, transport, baseUrl, withCredentials, token } = options;
+  const first = useFirstToken(token);
+  // A component often has new labels, which are equal, each time that it renders.
+  const pairs = JSON.stringify(Object.entries(labels).sort());
+  const list = useMemo(() => {
+    const labels = Object.fromEntries(JSON.parse(pairs));
+    return new FollowedList({ prefix, labels, status, interval, transport, baseUrl, withCredentials, token: first });
+  }, [prefix, pairs, status, interval, transport, baseUrl, withCredentials, first]);
+  return useSyncExternalStore(list.subscribe, list.getState, list.getState);
 }
 
 /**

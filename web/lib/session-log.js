@@ -67,11 +67,18 @@ export class SessionLog {
       const isShown = this.#isShown(step);
       if (isShown && !this.#panels.has(step.step)) this.#addPanel(step);
       const panel = this.#panels.get(step.step);
-      if (panel) panel.element.hidden = !isShown;
+      if (panel) this.#place(panel, step.step, isShown);
     }
     for (const [number, panel] of this.#panels) if (number > data.steps.length) panel.element.hidden = true;
     for (const step of this.#changed) this.#panelOf(step)?.show(this.#lines.of(step), this.#note(step));
     this.#changed.clear();
+  }
+
+  /** @param {LogPanel} panel @param {number} step @param {boolean} isShown */
+  #place({ element }, step, isShown) {
+    element.hidden = !isShown;
+    // A run with fewer steps has taken it out of the page, together with the step of that time.
+    if (isShown && element.getRootNode() !== this.element.getRootNode()) this.#options.attach(step, element);
   }
 
   /** Opens the log, or closes all of it. The first key press opens what is of most interest. */

@@ -55,95 +55,6 @@
   // src/browser-fetch.js
   var browserFetch = (...request) => globalThis.fetch(...request);
 
-  // src/list-state.js
-  var MAX_LISTED = 1e3;
-  var ListState = class {
-    /** By query. @type {Map<string, SessionList>} */
-    data = /* @__PURE__ */ new Map();
-    /** Events of lists have no ids. */
-    position = "";
-    /** The queries whose stream works. @type {Set<string>} */
-    live = /* @__PURE__ */ new Set();
-    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
-    #since = /* @__PURE__ */ new Map();
-    /** @param {SharedEvent} event */
-    apply(event) {
-      for (const query2 of event.sessions) {
-        if (event.failure) this.live.delete(query2);
-        else this.live.add(query2);
-      }
-      const query = this.changed(event);
-      if (query !== void 0) this.#change(query, event);
-    }
-    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
-    changed({ type, sessions }) {
-      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
-    }
-    /** @param {string} query @param {SharedEvent} event */
-    #change(query, { type, data }) {
-      if (type === "list") {
-        this.data.set(query, { sessions: data.sessions, more: data.more });
-        return;
-      }
-      const list = this.data.get(query);
-      if (!list) return;
-      if (type === "removed") {
-        this.#since.set(data.session_id, "removed");
-        this.data.set(query, without(list, data.session_id));
-      } else {
-        this.#since.set(data.session.session_id, "session");
-        this.data.set(query, withSession(list, data.session));
-      }
-    }
-    /** More sessions are requested from now on. */
-    beginExtending() {
-      this.#since.clear();
-    }
-    /**
-     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
-     * stream does not tell the end of an old session that it has never told.
-     * @param {string} query
-     * @param {SessionList} answer
-     */
-    extend(query, { sessions, more }) {
-      const list = this.data.get(query);
-      if (!list) return;
-      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
-      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
-      const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
-      this.data.set(query, limited({ sessions: merged, more }));
-    }
-    /** @param {string} query */
-    forget(query) {
-      this.data.delete(query);
-      this.live.delete(query);
-    }
-  };
-  function without({ sessions, more }, id) {
-    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
-  }
-  function withSession({ sessions, more }, changed) {
-    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
-    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
-      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
-    }
-    const others = sessions.filter((_, place2) => place2 !== index);
-    const older = others.findIndex((other) => byAge(changed, other) < 0);
-    const place = older < 0 ? others.length : older;
-    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
-  }
-  function keptObjects(sessions, before) {
-    const known = new Map(before.map((session) => [JSON.stringify(session), session]));
-    return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
-  }
-  function byAge(a, b) {
-    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
-    return left < right ? 1 : left > right ? -1 : 0;
-  }
-  function limited({ sessions, more }) {
-    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
-  }
-
   // src/timers.js
   var TIMER_MAX_MS = 2 ** 31 - 1;
   var Timers = class {
@@ -180,6 +91,135 @@
       for (const name of [...this.#handles.keys()]) this.clear(name);
     }
   };
+
+  // src/connection-slot.js
+  var SLOTS = 4;
+  var MINOR_SLOTS = 3;
+  var ANSWER_MS = 200;
+  var RECOUNT_MS = 15e3;
+  var SPREAD_MS = 2e3;
+  var ConnectionSlot = class {
+    #origin;
+    #name;
+    #isMinor;
+    #timers;
+    #on;
+    /** Aborted to give it back. @type {AbortController | null} */
+    #taking = null;
+    #isTaken = false;
+    /** @type {BroadcastChannel | null} */
+    #channel = null;
+    #id = Math.random().toString(36).slice(2);
+    /** The slots that others have answered to have: whether each is minor. @type {Map<string, boolean>} */
+    #others = /* @__PURE__ */ new Map();
+    /**
+     * @param {import("./types.js").StreamSettings} settings
+     * @param {{full: () => void, free: () => void}} on `full`: there is none, and this one waits; `free`: it has one now.
+     */
+    constructor({ baseUrl, query, isByLink, timers }, on) {
+      this.#origin = originOf(baseUrl);
+      this.#name = `progress-sse stream of ${this.#origin}`;
+      this.#isMinor = query !== null || isByLink;
+      this.#timers = new Timers(timers);
+      this.#on = on;
+    }
+    /** Takes a slot, or waits for one. */
+    take() {
+      if (this.#taking || isMultiplexed(this.#origin)) return;
+      this.#taking = new AbortController();
+      const { signal } = this.#taking;
+      const locks = globalThis.navigator?.locks;
+      if (!locks) this.#join();
+      else this.#lock(locks, signal).catch(() => void (signal.aborted || this.#join()));
+    }
+    /** Gives it back. */
+    release() {
+      this.#taking?.abort();
+      this.#taking = null;
+      this.#timers.clearAll();
+      if (this.#isTaken) this.#channel?.postMessage({ kind: "free" });
+      this.#isTaken = false;
+      this.#channel?.close();
+      this.#channel = null;
+    }
+    // With Web Locks
+    /** @param {LockManager} locks @param {AbortSignal} signal */
+    async #lock(locks, signal) {
+      const slots = Array.from({ length: this.#isMinor ? MINOR_SLOTS : SLOTS }, (_, index) => index).reverse();
+      for (const slot of slots) if (await this.#request(locks, slot, signal)) return;
+      if (signal.aborted) return;
+      this.#on.full();
+      const waiting = new AbortController();
+      signal.addEventListener("abort", () => waiting.abort());
+      await Promise.any(slots.map((slot) => this.#request(locks, slot, signal, waiting)));
+      if (!signal.aborted) this.#on.free();
+    }
+    /**
+     * Resolves to whether it got the lock, which it holds until the signal is aborted.
+     * @param {LockManager} locks
+     * @param {number} slot
+     * @param {AbortSignal} signal
+     * @param {AbortController} [waiting] Waits for one of several locks, until there is one. Without it nothing waits.
+     * @returns {Promise<boolean>}
+     */
+    #request(locks, slot, signal, waiting) {
+      const options = waiting ? { signal: waiting.signal } : { ifAvailable: true };
+      return new Promise((resolve, reject) => {
+        const hold = (lock) => {
+          if (!lock || signal.aborted || waiting?.signal.aborted) {
+            resolve(false);
+            return;
+          }
+          waiting?.abort();
+          resolve(true);
+          return new Promise((end) => signal.addEventListener("abort", end));
+        };
+        locks.request(`${this.#name} ${slot}`, options, hold).catch(reject);
+      });
+    }
+    // Without
+    #join() {
+      this.#channel = new BroadcastChannel(this.#name);
+      this.#channel.onmessage = ({ data }) => this.#receive(data);
+      this.#isTaken = true;
+      this.#countOthers();
+    }
+    #countOthers() {
+      this.#others.clear();
+      this.#channel?.postMessage({ kind: "count" });
+      this.#timers.set("answers", ANSWER_MS, () => this.#decide());
+    }
+    #decide() {
+      const minor = [...this.#others.values()].filter(Boolean).length;
+      const isFull = this.#others.size >= SLOTS || this.#isMinor && minor >= MINOR_SLOTS;
+      if (isFull) this.#timers.set("again", RECOUNT_MS, () => this.#countOthers());
+      if (isFull !== this.#isTaken) return;
+      this.#isTaken = !isFull;
+      if (isFull) this.#on.full();
+      else this.#on.free();
+    }
+    /** @param {{kind: string, slot: string, isMinor: boolean}} message */
+    #receive({ kind, slot, isMinor }) {
+      if (kind === "count" && this.#isTaken) {
+        this.#channel?.postMessage({ kind: "taken", slot: this.#id, isMinor: this.#isMinor });
+      }
+      if (kind === "taken") this.#others.set(slot, isMinor);
+      if (kind === "free" && !this.#isTaken) {
+        this.#timers.set("again", SPREAD_MS * Math.random(), () => this.#countOthers());
+      }
+    }
+  };
+  function originOf(baseUrl) {
+    return URL.canParse?.(baseUrl) ? new URL(baseUrl).origin : "";
+  }
+  function isMultiplexed(origin) {
+    const entriesOf = (type) => globalThis.performance?.getEntriesByType?.(type) ?? [];
+    const loaded = (
+      /** @type {PerformanceResourceTiming[]} */
+      [...entriesOf("navigation"), ...entriesOf("resource")]
+    );
+    return loaded.some(({ name, nextHopProtocol }) => /^h[23]/.test(nextHopProtocol) && originOf(name) === origin);
+  }
 
   // src/tokens.js
   var TIME_CLAIMS = ["exp", "iat", "nbf", "jti"];
@@ -492,6 +532,148 @@
     }
   };
 
+  // src/limited-stream.js
+  var LimitedStream = class {
+    #source;
+    #onEvent;
+    #slot;
+    /** @type {Wanted} */
+    #wanted = { sessions: [], hasLog: false };
+    #isFull = false;
+    /**
+     * @param {StreamSettings} settings
+     * @param {StreamSource} source
+     * @param {(event: SharedEvent) => void} onEvent
+     */
+    constructor(settings, source, onEvent) {
+      this.#source = source;
+      this.#onEvent = onEvent;
+      this.#slot = new ConnectionSlot(settings, { full: () => this.#giveWay(), free: () => this.#goOn() });
+    }
+    /** @param {Wanted} wanted */
+    follow(wanted) {
+      this.#wanted = wanted;
+      if (this.#isFull) this.#reportFull();
+      else this.#source.follow(wanted);
+      this.#slot.take();
+    }
+    retryNow() {
+      this.#source.retryNow();
+    }
+    restart() {
+      this.#source.restart();
+    }
+    close() {
+      this.#slot.release();
+      this.#isFull = false;
+      this.#source.close();
+    }
+    #giveWay() {
+      this.#isFull = true;
+      this.#source.close();
+      this.#reportFull();
+    }
+    #goOn() {
+      this.#isFull = false;
+      this.#source.follow(this.#wanted);
+    }
+    #reportFull() {
+      this.#onEvent({ type: "failure", sessions: this.#wanted.sessions, failure: HOPELESS });
+    }
+  };
+
+  // src/list-state.js
+  var MAX_LISTED = 1e3;
+  var ListState = class {
+    /** By query. @type {Map<string, SessionList>} */
+    data = /* @__PURE__ */ new Map();
+    /** Events of lists have no ids. */
+    position = "";
+    /** The queries whose stream works. @type {Set<string>} */
+    live = /* @__PURE__ */ new Set();
+    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+    #since = /* @__PURE__ */ new Map();
+    /** @param {SharedEvent} event */
+    apply(event) {
+      for (const query2 of event.sessions) {
+        if (event.failure) this.live.delete(query2);
+        else this.live.add(query2);
+      }
+      const query = this.changed(event);
+      if (query !== void 0) this.#change(query, event);
+    }
+    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
+    changed({ type, sessions }) {
+      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
+    }
+    /** @param {string} query @param {SharedEvent} event */
+    #change(query, { type, data }) {
+      if (type === "list") {
+        this.data.set(query, keptList({ sessions: data.sessions, more: data.more }, this.data.get(query)));
+        return;
+      }
+      const list = this.data.get(query);
+      if (!list) return;
+      if (type === "removed") {
+        this.#since.set(data.session_id, "removed");
+        this.data.set(query, without(list, data.session_id));
+      } else {
+        this.#since.set(data.session.session_id, "session");
+        this.data.set(query, withSession(list, data.session));
+      }
+    }
+    /** More sessions are requested from now on. */
+    beginExtending() {
+      this.#since.clear();
+    }
+    /**
+     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+     * stream does not tell the end of an old session that it has never told.
+     * @param {string} query
+     * @param {SessionList} answer
+     */
+    extend(query, { sessions, more }) {
+      const list = this.data.get(query);
+      if (!list) return;
+      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+      const merged = [...told, ...others].sort(byAge);
+      this.data.set(query, keptList(limited({ sessions: merged, more }), list));
+    }
+    /** @param {string} query */
+    forget(query) {
+      this.data.delete(query);
+      this.live.delete(query);
+    }
+  };
+  function without({ sessions, more }, id) {
+    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
+  }
+  function withSession({ sessions, more }, changed) {
+    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
+    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
+      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
+    }
+    const others = sessions.filter((_, place2) => place2 !== index);
+    const older = others.findIndex((other) => byAge(changed, other) < 0);
+    const place = older < 0 ? others.length : older;
+    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+  }
+  function keptList(list, before) {
+    if (!before) return list;
+    const known = new Map(before.sessions.map((session) => [JSON.stringify(session), session]));
+    const sessions = list.sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+    const isSame = list.more === before.more && sessions.length === before.sessions.length;
+    return isSame && sessions.every((session, index) => session === before.sessions[index]) ? before : { sessions, more: list.more };
+  }
+  function byAge(a, b) {
+    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
+    return left < right ? 1 : left > right ? -1 : 0;
+  }
+  function limited({ sessions, more }) {
+    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
+  }
+
   // src/list-stream.js
   var ListStream = class {
     #settings;
@@ -723,7 +905,7 @@
   var ELECTION_MS = 200;
   var HANDOVER_MS = 100;
   var PING_MS = 3e3;
-  var ANSWER_MS = 1500;
+  var ANSWER_MS2 = 1500;
   var ANSWERS_MISSED = 1;
   var ANNOUNCE_MS = 6e4;
   var TAB_EXPIRY_MS = 2e5;
@@ -836,7 +1018,7 @@
         return;
       }
       this.#announce();
-      this.#timers.set("ask", ANSWER_MS, () => this.#ask(unanswered + 1));
+      this.#timers.set("ask", ANSWER_MS2, () => this.#ask(unanswered + 1));
     }
     /** Each message of the holder puts the question off. */
     #askLater() {
@@ -993,7 +1175,8 @@
       const onState = () => {
         for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
       };
-      this.#source = settings.isShared ? new TabCoordinator(settings, state, openStream, { onEvent, onState }) : openStream(onEvent);
+      const openLimited = (onEvent2) => new LimitedStream(settings, openStream(onEvent2), onEvent2);
+      this.#source = settings.isShared ? new TabCoordinator(settings, state, openLimited, { onEvent, onState }) : openStream(onEvent);
     }
     /** @param {StreamSettings} settings */
     hasSettings(settings) {
@@ -1111,6 +1294,17 @@
     }
     const state = new ListState();
     return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
+  }
+
+  // src/list-page.js
+  function queryOf({ prefix = "", labels = {}, status }) {
+    const query = new URLSearchParams({ prefix });
+    for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
+    if (status) query.set("status", status);
+    return query.toString();
+  }
+  function listOf({ sessions, next }) {
+    return { sessions, more: next !== null };
   }
 
   // src/poller.js
@@ -1284,10 +1478,12 @@
     /** Something came while lines were being loaded. */
     #isBehind = false;
     #isStopped = false;
+    /** Ends the request that is under way. */
+    #loading = new AbortController();
     /**
      * @param {object} setup
-     * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
-     *   `RequestError` does, with the status of the answer.
+     * @param {(after: number, signal: AbortSignal) => Promise<LogPage>} setup.load Rejects if the server refuses, or does
+     *   not answer; as a `RequestError` does, with the status of the answer.
      * @param {(update: LogUpdate) => void} setup.onLines
      * @param {import("../lib/wire.js").Timers} setup.timers
      */
@@ -1298,6 +1494,11 @@
     }
     stop() {
       this.#isStopped = true;
+      this.pause();
+    }
+    /** Loads nothing more before the next `sync`. */
+    pause() {
+      this.#loading.abort();
       this.#timers.clearAll();
     }
     /** The session has no log, or no longer has it. */
@@ -1305,7 +1506,7 @@
       if (!this.#life) return;
       this.#life = "";
       this.#last = 0;
-      this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+      this.#notify({ life: "", isNew: true, lines: [], missed: 0 });
     }
     /** @param {LogPage} page From a stream. */
     add(page) {
@@ -1321,20 +1522,22 @@
       if (this.#isLoading || this.#isStopped) return;
       this.#isLoading = true;
       this.#timers.clear("again");
+      this.#loading = new AbortController();
+      const { signal } = this.#loading;
       try {
-        while (this.#isBehind && !this.#isStopped) {
+        while (this.#isBehind && !signal.aborted) {
           this.#isBehind = false;
-          this.#take(await this.#load(this.#last));
+          this.#take(await this.#load(this.#last, signal), signal);
         }
       } catch (error) {
-        if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
+        if (!signal.aborted && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
       } finally {
         this.#isLoading = false;
       }
     }
-    /** @param {LogPage} page As it was loaded. */
-    #take(page) {
-      if (this.#isStopped) return;
+    /** @param {LogPage} page As it was loaded. @param {AbortSignal} signal */
+    #take(page, signal) {
+      if (signal.aborted) return;
       const isOther = page.life !== this.#life;
       if (isOther && this.#last > 0) {
         this.#begin(page.life);
@@ -1349,7 +1552,7 @@
     #begin(life) {
       this.#life = life;
       this.#last = 0;
-      this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+      this.#notify({ life, isNew: true, lines: [], missed: 0 });
     }
     /** @param {LogPage} page */
     #handOn({ life, lines }) {
@@ -1358,7 +1561,15 @@
       if (!next) return;
       const missed = next.n - this.#last - 1;
       this.#last = added.at(-1)?.n ?? this.#last;
-      this.#onLines({ life, isNew: false, lines: added, missed });
+      this.#notify({ life, isNew: false, lines: added, missed });
+    }
+    /** An error of the page must neither end the stream nor let lines be loaded again. @param {LogUpdate} update */
+    #notify(update) {
+      try {
+        this.#onLines(update);
+      } catch (error) {
+        console.error(error);
+      }
     }
   };
   function isRefusal(error) {
@@ -1368,6 +1579,120 @@
     );
     return status >= 400 && status < 500 && status !== 429;
   }
+
+  // src/log-followers.js
+  var LogFollowers = class {
+    /** @type {Set<LogFollower>} */
+    #all = /* @__PURE__ */ new Set();
+    #load;
+    #timers;
+    #onWanted;
+    /**
+     * @param {object} setup
+     * @param {(after: number, signal: AbortSignal) => Promise<LogPage>} setup.load As for a LogFollower.
+     * @param {import("../lib/wire.js").Timers} setup.timers
+     * @param {(isWanted: boolean) => void} setup.onWanted The first one has come, or the last one has gone.
+     */
+    constructor({ load, timers, onWanted }) {
+      this.#load = load;
+      this.#timers = timers;
+      this.#onWanted = onWanted;
+    }
+    /**
+     * @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines
+     * @param {AbortSignal | undefined} signal Ends it.
+     * @param {boolean} hasLog Whether there are lines already.
+     */
+    follow(onLines, signal, hasLog) {
+      if (signal?.aborted) return;
+      const log = new LogFollower({ load: this.#load, onLines, timers: this.#timers });
+      this.#all.add(log);
+      if (this.#all.size === 1) this.#onWanted(true);
+      signal?.addEventListener("abort", () => {
+        log.stop();
+        this.#all.delete(log);
+        if (!this.#all.size) this.#onWanted(false);
+      });
+      if (hasLog) void log.sync();
+    }
+    /** @param {LogPage} page From a stream. */
+    add(page) {
+      for (const log of this.#all) log.add(page);
+    }
+    /** Lines may have come. */
+    sync() {
+      for (const log of this.#all) void log.sync();
+    }
+    /** The session has no log, or no longer has it. */
+    forget() {
+      for (const log of this.#all) log.forget();
+    }
+    /** Nothing is loaded before the next `sync`. */
+    pause() {
+      for (const log of this.#all) log.pause();
+    }
+  };
+
+  // src/poll-order.js
+  var REPLACED_STATES = 10;
+  var PollOrder = class {
+    /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
+    #events = 0;
+    #polls = 0;
+    #applied = 0;
+    /** When the latest poll that has changed the page was answered. */
+    #changed_ms = 0;
+    /** A polled state that the stream has not reached yet; "" is none. Until then its events would set the page back. */
+    #ahead = "";
+    /** States that events have replaced: a process that is behind still answers with them. @type {string[]} */
+    #replaced = [];
+    /** Nothing is shown any more. */
+    reset() {
+      this.#ahead = "";
+      this.#replaced = [];
+    }
+    /** A poll is sent now. @returns {SentPoll} */
+    send() {
+      this.#polls += 1;
+      return { number: this.#polls, events: this.#events };
+    }
+    /**
+     * Takes the answer to a poll, unless it was overtaken.
+     * @param {SentPoll} poll
+     * @param {string} state
+     * @param {boolean} isLive Whether events arrive.
+     * @returns {boolean} Whether it was taken.
+     */
+    takePoll({ number, events }, state, isLive) {
+      const isBehind = isLive && this.#replaced.includes(state);
+      if (events !== this.#events || number < this.#applied || isBehind) return false;
+      this.#applied = number;
+      return true;
+    }
+    /** A poll has changed the page. @param {string} state @param {boolean} isStreamed Whether the stream is to reach it. */
+    change(state, isStreamed) {
+      this.#changed_ms = Date.now();
+      if (isStreamed) this.#ahead = state;
+    }
+    /**
+     * Whether the stream, which has this state now, has not reached that of the latest poll yet.
+     * @param {string} state
+     * @param {number} since_ms The session was like that at this time or later; 0 if that is not known.
+     */
+    isBehindPoll(state, since_ms) {
+      const isNewer = since_ms > this.#changed_ms || since_ms > 0 && this.#changed_ms > Date.now();
+      return this.#ahead !== "" && !isNewer && state !== this.#ahead;
+    }
+    /** The stream has reached the latest poll. */
+    catchUp() {
+      this.#ahead = "";
+    }
+    /** An event replaces the state that was shown. @param {string} before */
+    takeEvent(before) {
+      this.#replaced = [...this.#replaced, before].slice(-REPLACED_STATES);
+      this.#events += 1;
+    }
+  };
 
   // src/session-api.js
   var DEADLINE_MS2 = 1e4;
@@ -1545,7 +1870,6 @@
 
   // src/progress-tracker.js
   var DEFAULT_INTERVAL_MS = 2e3;
-  var REPLACED_STATES = 10;
   var ProgressTracker = class _ProgressTracker extends EventTarget {
     static baseUrl = baseUrlOfScript();
     static fold = fold;
@@ -1555,21 +1879,11 @@
     #data = null;
     /** Of the poll that brought `#data`. "" if an event brought it: a 304 would say nothing about that. */
     #etag = "";
-    /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
-    #eventsApplied = 0;
-    #polls = 0;
-    #pollApplied = 0;
-    /** A polled state, as JSON, that the stream has not reached yet. Until then its events would set the page back. */
-    #ahead = "";
-    /** When that poll was answered. */
-    #polled_ms = 0;
-    /** States that events have replaced, as JSON: a process that is behind still answers with them. @type {string[]} */
-    #replaced = [];
+    #order = new PollOrder();
     #transport;
     #stopOnError;
     #signal;
     #timers;
-    #pageTimers;
     #poller;
     #api;
     /** Null if the tracker does not stream. @type {StreamSettings | null} */
@@ -1584,13 +1898,10 @@
       onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
       onAlive: () => this.#goLive(),
       onFailure: (failure) => this.#onFailure(failure),
-      onLog: (page) => {
-        for (const log of this.#logs) log.add(page);
-      },
+      onLog: (page) => this.#logs.add(page),
       wantsLog: false
     };
-    /** Those who follow the log. @type {Set<LogFollower>} */
-    #logs = /* @__PURE__ */ new Set();
+    #logs;
     /** Aborted when the tracker stops; each run has its own. */
     #stopping = new AbortController();
     #firstUpdate = Promise.resolve();
@@ -1631,11 +1942,12 @@
       this.#transport = transport;
       this.#signal = signal;
       this.#timers = new Timers(timers);
-      this.#pageTimers = timers;
       this.#finished = this.#promiseFinish();
       const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
       const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
       this.#api = new SessionApi(access);
+      const load = this.#api.log.bind(this.#api);
+      this.#logs = new LogFollowers({ load, timers, onWanted: (isWanted) => this.#wantLog(isWanted) });
       const polled = { ...access, array: (
         /** @type {const} */
         "steps"
@@ -1690,8 +2002,7 @@
       }
       this.#data = null;
       this.#etag = "";
-      this.#ahead = "";
-      this.#replaced = [];
+      this.#order.reset();
       this.#firstUpdate = new Promise((resolve) => {
         this.#settleFirstUpdate = resolve;
       });
@@ -1730,27 +2041,16 @@
     }
     /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
     followLog(onLines, { signal } = {}) {
-      if (signal?.aborted) return;
-      const load = (after) => this.#api.log(after, signal);
-      const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
-      this.#logs.add(log);
-      signal?.addEventListener("abort", () => {
-        log.stop();
-        this.#logs.delete(log);
-        this.#wantLog();
-      });
-      this.#wantLog();
-      if (this.#data?.log) void log.sync();
+      this.#logs.follow(onLines, signal, this.#data?.log === true);
     }
-    #wantLog() {
-      const wantsLog = this.#logs.size > 0;
-      if (this.#listener.wantsLog === wantsLog) return;
-      this.#listener.wantsLog = wantsLog;
+    /** @param {boolean} isWanted */
+    #wantLog(isWanted) {
+      this.#listener.wantsLog = isWanted;
       this.#hub?.changeWanted();
     }
-    /** Between the polls of a page without a stream, and at the end of one, lines may have come. */
+    /** Lines may have come between the polls of a page without a stream, at the end of one, and while a tab was away. */
     #syncLogs() {
-      for (const log of this.#logs) if (this.#data?.log) void log.sync();
+      if (this.#data?.log) this.#logs.sync();
     }
     /** @param {{signal?: AbortSignal}} [options] */
     steps({ signal } = {}) {
@@ -1824,6 +2124,7 @@
     }
     /** Makes sure now that the page is up to date. */
     #check() {
+      this.#syncLogs();
       if (this.#poller.isRunning) this.#poller.pollNow();
       else if (this.#transport !== "sse") void this.#verify();
     }
@@ -1846,8 +2147,7 @@
      * @returns {Promise<NoData | {outcome: "applied"}>}
      */
     async #pollOnce(signal) {
-      const poll = ++this.#polls;
-      const eventsBefore = this.#eventsApplied;
+      const poll = this.#order.send();
       const answer = await this.#poller.request(this.#etag, signal);
       if (signal.aborted) return { outcome: "failed" };
       if (answer.outcome === "denied") this.#shutDown("denied");
@@ -1855,24 +2155,19 @@
       else if (answer.outcome !== "failed" && this.polling) this.#follow();
       if (answer.outcome !== "answered") return answer;
       const polled = JSON.stringify(answer.data);
-      const isBehind = this.#state === "live" && this.#replaced.includes(polled);
-      const isOvertaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied || isBehind;
-      if (isOvertaken) return { outcome: "unchanged" };
-      this.#pollApplied = poll;
+      if (!this.#order.takePoll(poll, polled, this.#state === "live")) return { outcome: "unchanged" };
       this.#etag = answer.etag;
       if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged" };
-      this.#polled_ms = Date.now();
-      if (this.#hub) this.#expectStreamAt(polled);
+      this.#order.change(polled, this.#hub !== null);
+      if (this.#hub) this.#expectStream();
       this.#apply(answer.data);
       return { outcome: "applied" };
     }
     /**
      * The steps of a stream lead through every polled state, to the byte; only a newer snapshot may skip it.
      * A stream that does not get there in time is restarted; while it is not live, polls carry on.
-     * @param {string} state
      */
-    #expectStreamAt(state) {
-      this.#ahead = state;
+    #expectStream() {
       const restart = () => void (this.#state === "live" && this.#hub?.restart());
       this.#timers.set("catch up", CATCH_UP_MS, restart);
     }
@@ -1893,17 +2188,15 @@
     #receive(data, since_ms, isChange) {
       if (isChange && !this.#data) return;
       const state = JSON.stringify(data);
-      const isNewer = since_ms > this.#polled_ms || since_ms > 0 && this.#polled_ms > Date.now();
-      if (this.#ahead && !isNewer && state !== this.#ahead) {
-        if (!this.#timers.isSet("catch up")) this.#expectStreamAt(this.#ahead);
+      if (this.#order.isBehindPoll(state, since_ms)) {
+        if (!this.#timers.isSet("catch up")) this.#expectStream();
         return;
       }
-      this.#ahead = "";
+      this.#order.catchUp();
       this.#timers.clear("catch up");
       const before = JSON.stringify(this.#data);
       if (state === before) return;
-      this.#replaced = [...this.#replaced, before].slice(-REPLACED_STATES);
-      this.#eventsApplied += 1;
+      this.#order.takeEvent(before);
       this.#etag = "";
       this.#apply(data);
     }
@@ -1919,7 +2212,7 @@
       const { signal } = this.#stopping;
       const { status: before, log: hadLog } = this.#data ?? {};
       this.#data = data;
-      if (!data.log) for (const log of this.#logs) log.forget();
+      if (!data.log) this.#logs.forget();
       else if (!hadLog || data.status !== before) this.#syncLogs();
       this.#update(data);
       if (signal.aborted || data.status === before) return;
@@ -1944,6 +2237,7 @@
     /** @param {"stopped" | "finished" | "denied"} state */
     #shutDown(state) {
       this.#timers.clearAll();
+      if (state !== "finished") this.#logs.pause();
       this.#unfollow();
       this.#poller.close();
       this.#stopping.abort();
@@ -2001,6 +2295,8 @@
     #stopping = new AbortController();
     /** The older sessions are being requested. */
     #isExtending = false;
+    /** A list that is shown only with them: without, rows would go and come back. @type {SessionList | null} */
+    #withheld = null;
     /** @type {import("./types.js").SessionListener<SessionList>} */
     #listener = {
       onData: (data) => this.#receive(data),
@@ -2059,6 +2355,7 @@
     start() {
       if (this.#isStarted || this.#signal?.aborted) return;
       this.#data = null;
+      this.#withheld = null;
       const { signal } = this.#stopping;
       if (!this.#enter("connecting")) return;
       this.#signal?.addEventListener("abort", () => this.stop(), { signal });
@@ -2099,10 +2396,20 @@
     /** @param {SessionList} data */
     #receive(data) {
       if (data === this.#data) return;
-      const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
-      this.#show(data);
       const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
-      if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
+      if (isShort && this.#isCut(data)) {
+        this.#withheld = data;
+        void this.#extend();
+        return;
+      }
+      const { signal } = this.#stopping;
+      this.#show(data);
+      if (!signal.aborted && isShort && !this.#timers.isSet("extend")) void this.#extend();
+    }
+    /** Whether a new `list` has taken the place of a longer one. @param {SessionList} data */
+    #isCut({ sessions, more }) {
+      if (!this.#data) return false;
+      return sessions.length < this.#data.sessions.length - 1 || more && !this.#data.more;
     }
     /** Adds the sessions that are older than those of the stream. */
     async #extend() {
@@ -2114,7 +2421,10 @@
       this.#isExtending = false;
       if (signal.aborted) return;
       this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+      const withheld = this.#withheld;
+      this.#withheld = null;
       if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
+      else if (withheld && this.#state === "live") this.#show(withheld);
     }
     /** @param {Failure} failure */
     #onFailure({ isHopeless, isRefused }) {
@@ -2134,7 +2444,8 @@
       if (signal.aborted) return false;
       if (answer.outcome === "denied") this.#shutDown("denied");
       if (answer.outcome !== "answered") return false;
-      if (this.#state !== "live") this.#show(listOf(answer.data));
+      const list = keptList(listOf(answer.data), this.#data);
+      if (this.#state !== "live" && list !== this.#data) this.#show(list);
       return true;
     }
     /** @param {SessionList} data */
@@ -2166,15 +2477,6 @@
       return !signal.aborted;
     }
   };
-  function queryOf({ prefix = "", labels = {}, status }) {
-    const query = new URLSearchParams({ prefix });
-    for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
-    if (status) query.set("status", status);
-    return query.toString();
-  }
-  function listOf({ sessions, next }) {
-    return { sessions, more: next !== null };
-  }
 
   // src/main.js
   globalThis.ProgressTracker = ProgressTracker;

@@ -1,6 +1,15 @@
 // The types that progress-sse/react and progress-sse/vue share. Declarations only.
 
-import type { Progress, RequestKind, RequestOptions, SessionRequest, TrackerOptions, TrackerState } from "./wire.js";
+import type {
+  ListFilter,
+  Progress,
+  RequestKind,
+  RequestOptions,
+  SessionList,
+  SessionRequest,
+  TrackerOptions,
+  TrackerState,
+} from "./wire.js";
 
 export interface UseProgressOptions
   extends Pick<TrackerOptions, "interval" | "transport" | "baseUrl" | "withCredentials"> {
@@ -24,4 +33,16 @@ export interface FollowedState {
    * `RequestError`, and while nothing is followed.
    */
   readonly request: (kind: RequestKind, options?: RequestOptions) => Promise<SessionRequest>;
+}
+
+export interface UseProgressListOptions extends ListFilter, UseProgressOptions {}
+
+/** A list of sessions as a component shows it. It is replaced when something changes, and only then. */
+export interface FollowedListState {
+  /** Null until the first answer of the server. It is not to be changed. */
+  readonly data: SessionList | null;
+  /** `connecting` before the component is mounted. */
+  readonly state: TrackerState;
+  /** From now on the list has up to 1000 sessions; before that, the newest 100 and those that have changed since. */
+  readonly showMore: () => void;
 }

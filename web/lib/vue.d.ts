@@ -1,7 +1,7 @@
 import type { ComputedRef, MaybeRefOrGetter } from "vue";
-import type { FollowedState, UseProgressOptions } from "./use-progress.js";
+import type { FollowedListState, FollowedState, UseProgressListOptions, UseProgressOptions } from "./use-progress.js";
 
-export type { FollowedState, UseProgressOptions };
+export type { FollowedListState, FollowedState, UseProgressListOptions, UseProgressOptions };
 
 /** A followed session, each value as a ref. */
 export type FollowedRefs = Pick<FollowedState, "request"> & {
@@ -16,3 +16,11 @@ export function useProgress(
   sessionId: MaybeRefOrGetter<string | null | undefined>,
   options?: MaybeRefOrGetter<UseProgressOptions>,
 ): FollowedRefs;
+
+/** A followed list, each value as a ref. */
+export type FollowedListRefs = Pick<FollowedListState, "showMore"> & {
+  readonly [Key in Exclude<keyof FollowedListState, "showMore">]: ComputedRef<FollowedListState[Key]>;
+};
+
+/** Follows a list of sessions while the component, or the effect scope, is alive. Other options start it again. */
+export function useProgressList(options?: MaybeRefOrGetter<UseProgressListOptions>): FollowedListRefs;

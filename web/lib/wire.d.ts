@@ -284,7 +284,8 @@ export interface TrackerOptions {
  * Follows one session. Dispatches `statechange` when `state` changes.
  *
  * Over HTTP/1.1 a browser has six connections to a server, for all its tabs together. So all trackers of all tabs share
- * one stream of up to 20 sessions; further sessions are polled. The tab that holds the stream posts its events by
+ * one stream of up to 20 sessions; further sessions are polled. Where links, lists and tokens of other rights would take
+ * more than four streams together, some are polled. The tab that holds the stream posts its events by
  * BroadcastChannel, so this works without TLS too. A browser without BroadcastChannel (before 2022) polls.
  */
 export interface ProgressTracker extends EventTarget {

@@ -1,3 +1,4 @@
+import { LimitedStream } from "./limited-stream.js";
 import { ListState } from "./list-state.js";
 import { ListStream } from "./list-stream.js";
 import { onPutAway } from "./page-events.js";
@@ -54,8 +55,9 @@ export class Hub {
     const onState = () => {
       for (const [id, listeners] of this.#listeners) this.#catchUp(id, [...listeners]);
     };
+    const openLimited = (/** @type {OnEvent} */ onEvent) => new LimitedStream(settings, openStream(onEvent), onEvent);
     this.#source = settings.isShared
-      ? new TabCoordinator(settings, state, openStream, { onEvent, onState })
+      ? new TabCoordinator(settings, state, openLimited, { onEvent, onState })
       : openStream(onEvent);
   }
 

@@ -37,7 +37,7 @@ export class ListState {
   /** @param {string} query @param {SharedEvent} event */
   #change(query, { type, data }) {
     if (type === "list") {
-      this.data.set(query, { sessions: data.sessions, more: data.more });
+      this.data.set(query, keptList({ sessions: data.sessions, more: data.more }, this.data.get(query)));
       return;
     }
     const list = this.data.get(query);
@@ -67,8 +67,8 @@ export class ListState {
     if (!list) return;
     const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
     const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
-    const merged = keptObjects([...told, ...others].sort(byAge), list.sessions);
-    this.data.set(query, limited({ sessions: merged, more }));
+    const merged = [...told, ...others].sort(byAge);
+    this.data.set(query, keptList(limited({ sessions: merged, more }), list));
   }
 
   /** @param {string} query */
@@ -96,13 +96,19 @@ function withSession({ sessions, more }, changed) {
 }
 
 /**
- * The same sessions, as the same objects where nothing has changed, so that their rows are not drawn again.
- * @param {ListedSession[]} sessions
- * @param {readonly ListedSession[]} before
+ * The same list, as the same objects where nothing has changed, so that their rows are not drawn again.
+ * @param {SessionList} list
+ * @param {SessionList | null} [before]
+ * @returns {SessionList}
  */
-function keptObjects(sessions, before) {
-  const known = new Map(before.map((session) => [JSON.stringify(session), session]));
-  return sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+export function keptList(list, before) {
+  if (!before) return list;
+  const known = new Map(before.sessions.map((session) => [JSON.stringify(session), session]));
+  const sessions = list.sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+  const isSame = list.more === before.more && sessions.length === before.sessions.length;
+  return isSame && sessions.every((session, index) => session === before.sessions[index])
+    ? before
+    : { sessions, more: list.more };
 }
 
 /** Newest first, as the server has them. @param {ListedSession} a @param {ListedSession} b */

@@ -27,11 +27,13 @@ export class LogFollower {
   /** Something came while lines were being loaded. */
   #isBehind = false;
   #isStopped = false;
+  /** Ends the request that is under way. */
+  #loading = new AbortController();
 
   /**
    * @param {object} setup
-   * @param {(after: number) => Promise<LogPage>} setup.load Rejects if the server refuses, or does not answer; as a
-   *   `RequestError` does, with the status of the answer.
+   * @param {(after: number, signal: AbortSignal) => Promise<LogPage>} setup.load Rejects if the server refuses, or does
+   *   not answer; as a `RequestError` does, with the status of the answer.
    * @param {(update: LogUpdate) => void} setup.onLines
    * @param {import("../lib/wire.js").Timers} setup.timers
    */
@@ -43,6 +45,12 @@ export class LogFollower {
 
   stop() {
     this.#isStopped = true;
+    this.pause();
+  }
+
+  /** Loads nothing more before the next `sync`. */
+  pause() {
+    this.#loading.abort();
     this.#timers.clearAll();
   }
 
@@ -51,7 +59,7 @@ export class LogFollower {
     if (!this.#life) return;
     this.#life = "";
     this.#last = 0;
-    this.#onLines({ life: "", isNew: true, lines: [], missed: 0 });
+    this.#notify({ life: "", isNew: true, lines: [], missed: 0 });
   }
 
   /** @param {LogPage} page From a stream. */
@@ -70,21 +78,23 @@ export class LogFollower {
     if (this.#isLoading || this.#isStopped) return;
     this.#isLoading = true;
     this.#timers.clear("again");
+    this.#loading = new AbortController();
+    const { signal } = this.#loading;
     try {
-      while (this.#isBehind && !this.#isStopped) {
+      while (this.#isBehind && !signal.aborted) {
         this.#isBehind = false;
-        this.#take(await this.#load(this.#last));
+        this.#take(await this.#load(this.#last, signal), signal);
       }
     } catch (error) {
-      if (!this.#isStopped && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
+      if (!signal.aborted && !isRefusal(error)) this.#timers.set("again", RETRY_MS, () => void this.sync());
     } finally {
       this.#isLoading = false;
     }
   }
 
-  /** @param {LogPage} page As it was loaded. */
-  #take(page) {
-    if (this.#isStopped) return;
+  /** @param {LogPage} page As it was loaded. @param {AbortSignal} signal */
+  #take(page, signal) {
+    if (signal.aborted) return;
     const isOther = page.life !== this.#life;
     // The lines of another life were asked for by a number that says nothing about them.
     if (isOther && this.#last > 0) {
@@ -101,7 +111,7 @@ export class LogFollower {
   #begin(life) {
     this.#life = life;
     this.#last = 0;
-    this.#onLines({ life, isNew: true, lines: [], missed: 0 });
+    this.#notify({ life, isNew: true, lines: [], missed: 0 });
   }
 
   /** @param {LogPage} page */
@@ -111,7 +121,16 @@ export class LogFollower {
     if (!next) return;
     const missed = next.n - this.#last - 1;
     this.#last = added.at(-1)?.n ?? this.#last;
-    this.#onLines({ life, isNew: false, lines: added, missed });
+    this.#notify({ life, isNew: false, lines: added, missed });
+  }
+
+  /** An error of the page must neither end the stream nor let lines be loaded again. @param {LogUpdate} update */
+  #notify(update) {
+    try {
+      this.#onLines(update);
+    } catch (error) {
+      console.error(error);
+    }
   }
 }
 

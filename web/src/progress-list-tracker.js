@@ -1,7 +1,8 @@
 import { absoluteUrl } from "./base-url.js";
 import { browserFetch } from "./browser-fetch.js";
 import { Hub } from "./hub.js";
-import { MAX_LISTED } from "./list-state.js";
+import { listOf, queryOf } from "./list-page.js";
+import { keptList, MAX_LISTED } from "./list-state.js";
 import { onReturn } from "./page-events.js";
 import { Poller } from "./poller.js";
 import { ProgressTracker } from "./progress-tracker.js";
@@ -11,7 +12,6 @@ import { hasChannels } from "./tab-coordinator.js";
 import { Timers } from "./timers.js";
 import { rightsOf, tokenText } from "./tokens.js";
 
-/** @typedef {import("../lib/wire.js").ListFilter} ListFilter */
 /** @typedef {import("../lib/wire.js").ListTrackerOptions} ListTrackerOptions */
 /** @typedef {import("../lib/wire.js").SessionList} SessionList */
 /** @typedef {import("../lib/wire.js").TrackerState} TrackerState */
@@ -46,6 +46,8 @@ export class ProgressListTracker extends EventTarget {
   #stopping = new AbortController();
   /** The older sessions are being requested. */
   #isExtending = false;
+  /** A list that is shown only with them: without, rows would go and come back. @type {SessionList | null} */
+  #withheld = null;
   /** @type {import("./types.js").SessionListener<SessionList>} */
   #listener = {
     onData: (data) => this.#receive(data),
@@ -108,6 +110,7 @@ export class ProgressListTracker extends EventTarget {
   start() {
     if (this.#isStarted || this.#signal?.aborted) return;
     this.#data = null;
+    this.#withheld = null;
     const { signal } = this.#stopping;
     if (!this.#enter("connecting")) return;
     this.#signal?.addEventListener("abort", () => this.stop(), { signal });
@@ -155,11 +158,21 @@ export class ProgressListTracker extends EventTarget {
   /** @param {SessionList} data */
   #receive(data) {
     if (data === this.#data) return;
-    // A new `list` has taken the place of a longer one.
-    const isCut = data.sessions.length < (this.#data?.sessions.length ?? 0) - 1;
-    this.#show(data);
     const isShort = data.more && data.sessions.length < this.#limit && this.#limit > FIRST_LISTED;
-    if (isShort && (isCut || !this.#timers.isSet("extend"))) void this.#extend();
+    if (isShort && this.#isCut(data)) {
+      this.#withheld = data;
+      void this.#extend();
+      return;
+    }
+    const { signal } = this.#stopping;
+    this.#show(data);
+    if (!signal.aborted && isShort && !this.#timers.isSet("extend")) void this.#extend();
+  }
+
+  /** Whether a new `list` has taken the place of a longer one. @param {SessionList} data */
+  #isCut({ sessions, more }) {
+    if (!this.#data) return false;
+    return sessions.length < this.#data.sessions.length - 1 || (more && !this.#data.more);
   }
 
   /** Adds the sessions that are older than those of the stream. */
@@ -172,7 +185,10 @@ export class ProgressListTracker extends EventTarget {
     this.#isExtending = false;
     if (signal.aborted) return;
     this.#timers.set("extend", EXTENDED_EVERY_MS, () => void this.#extend());
+    const withheld = this.#withheld;
+    this.#withheld = null;
     if (answer.outcome === "answered" && this.#state === "live") this.#hub?.extend(this.#query, listOf(answer.data));
+    else if (withheld && this.#state === "live") this.#show(withheld);
   }
 
   /** @param {Failure} failure */
@@ -196,7 +212,8 @@ export class ProgressListTracker extends EventTarget {
     if (signal.aborted) return false;
     if (answer.outcome === "denied") this.#shutDown("denied");
     if (answer.outcome !== "answered") return false;
-    if (this.#state !== "live") this.#show(listOf(answer.data));
+    const list = keptList(listOf(answer.data), this.#data);
+    if (this.#state !== "live" && list !== this.#data) this.#show(list);
     return true;
   }
 
@@ -230,17 +247,4 @@ export class ProgressListTracker extends EventTarget {
     this.dispatchEvent(new Event("statechange"));
     return !signal.aborted;
   }
-}
-
-/** @param {ListFilter} filter */
-function queryOf({ prefix = "", labels = {}, status }) {
-  const query = new URLSearchParams({ prefix });
-  for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
-  if (status) query.set("status", status);
-  return query.toString();
-}
-
-/** A page of the list, as a stream has it. @param {any} page @returns {SessionList} */
-function listOf({ sessions, next }) {
-  return { sessions, more: next !== null };
 }

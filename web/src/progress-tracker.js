@@ -3,8 +3,9 @@ import { browserFetch } from "./browser-fetch.js";
 import { fetchByLink, rightsOfLink } from "./by-link.js";
 import { fold } from "./fold.js";
 import { Hub } from "./hub.js";
-import { LogFollower } from "./log-follower.js";
+import { LogFollowers } from "./log-followers.js";
 import { onReturn } from "./page-events.js";
+import { PollOrder } from "./poll-order.js";
 import { Poller } from "./poller.js";
 import { serverClock } from "./server-clock.js";
 import { SessionApi } from "./session-api.js";
@@ -24,7 +25,6 @@ import { rightsOf, tokenText } from "./tokens.js";
 /** @typedef {import("./types.js").Token} Token */
 
 const DEFAULT_INTERVAL_MS = 2000;
-const REPLACED_STATES = 10;
 
 /** Chooses between stream and polls, and calls the page's callbacks. wire.d.ts documents what is public. */
 export class ProgressTracker extends EventTarget {
@@ -38,21 +38,11 @@ export class ProgressTracker extends EventTarget {
   #data = null;
   /** Of the poll that brought `#data`. "" if an event brought it: a 304 would say nothing about that. */
   #etag = "";
-  /** Events applied, and the number of the latest poll applied: they show whether an answer was overtaken. */
-  #eventsApplied = 0;
-  #polls = 0;
-  #pollApplied = 0;
-  /** A polled state, as JSON, that the stream has not reached yet. Until then its events would set the page back. */
-  #ahead = "";
-  /** When that poll was answered. */
-  #polled_ms = 0;
-  /** States that events have replaced, as JSON: a process that is behind still answers with them. @type {string[]} */
-  #replaced = [];
+  #order = new PollOrder();
   #transport;
   #stopOnError;
   #signal;
   #timers;
-  #pageTimers;
   #poller;
   #api;
   /** Null if the tracker does not stream. @type {StreamSettings | null} */
@@ -67,13 +57,10 @@ export class ProgressTracker extends EventTarget {
     onData: (data, since_ms, isChange) => this.#receive(data, since_ms, isChange),
     onAlive: () => this.#goLive(),
     onFailure: (failure) => this.#onFailure(failure),
-    onLog: (page) => {
-      for (const log of this.#logs) log.add(page);
-    },
+    onLog: (page) => this.#logs.add(page),
     wantsLog: false,
   };
-  /** Those who follow the log. @type {Set<LogFollower>} */
-  #logs = new Set();
+  #logs;
   /** Aborted when the tracker stops; each run has its own. */
   #stopping = new AbortController();
   #firstUpdate = Promise.resolve();
@@ -114,13 +101,14 @@ export class ProgressTracker extends EventTarget {
     this.#transport = transport;
     this.#signal = signal;
     this.#timers = new Timers(timers);
-    this.#pageTimers = timers;
     this.#finished = this.#promiseFinish();
 
     // Pages may set `sessionId` before they start.
     const url = () => `${baseUrl}/api/progress/${encodeURIComponent(this.sessionId)}`;
     const access = { url, baseUrl, fetch: byLink ? fetchByLink(fetch) : fetch, withCredentials, timers, token };
     this.#api = new SessionApi(access);
+    const load = this.#api.log.bind(this.#api);
+    this.#logs = new LogFollowers({ load, timers, onWanted: (isWanted) => this.#wantLog(isWanted) });
     const polled = { ...access, array: /** @type {const} */ ("steps") };
     this.#poller = new Poller(polled, {
       poll: (stopped) => this.#pollInTurn(stopped),
@@ -180,8 +168,7 @@ export class ProgressTracker extends EventTarget {
     }
     this.#data = null;
     this.#etag = "";
-    this.#ahead = "";
-    this.#replaced = [];
+    this.#order.reset();
     this.#firstUpdate = new Promise((resolve) => {
       this.#settleFirstUpdate = resolve;
     });
@@ -227,29 +214,18 @@ export class ProgressTracker extends EventTarget {
 
   /** @param {(update: import("../lib/wire.js").LogUpdate) => void} onLines @param {{signal?: AbortSignal}} [options] */
   followLog(onLines, { signal } = {}) {
-    if (signal?.aborted) return;
-    const load = (/** @type {number} */ after) => this.#api.log(after, signal);
-    const log = new LogFollower({ load, onLines, timers: this.#pageTimers });
-    this.#logs.add(log);
-    signal?.addEventListener("abort", () => {
-      log.stop();
-      this.#logs.delete(log);
-      this.#wantLog();
-    });
-    this.#wantLog();
-    if (this.#data?.log) void log.sync();
+    this.#logs.follow(onLines, signal, this.#data?.log === true);
   }
 
-  #wantLog() {
-    const wantsLog = this.#logs.size > 0;
-    if (this.#listener.wantsLog === wantsLog) return;
-    this.#listener.wantsLog = wantsLog;
+  /** @param {boolean} isWanted */
+  #wantLog(isWanted) {
+    this.#listener.wantsLog = isWanted;
     this.#hub?.changeWanted();
   }
 
-  /** Between the polls of a page without a stream, and at the end of one, lines may have come. */
+  /** Lines may have come between the polls of a page without a stream, at the end of one, and while a tab was away. */
   #syncLogs() {
-    for (const log of this.#logs) if (this.#data?.log) void log.sync();
+    if (this.#data?.log) this.#logs.sync();
   }
 
   /** @param {{signal?: AbortSignal}} [options] */
@@ -336,6 +312,7 @@ export class ProgressTracker extends EventTarget {
 
   /** Makes sure now that the page is up to date. */
   #check() {
+    this.#syncLogs();
     if (this.#poller.isRunning) this.#poller.pollNow();
     else if (this.#transport !== "sse") void this.#verify();
   }
@@ -362,8 +339,7 @@ export class ProgressTracker extends EventTarget {
    * @returns {Promise<NoData | {outcome: "applied"}>}
    */
   async #pollOnce(signal) {
-    const poll = ++this.#polls;
-    const eventsBefore = this.#eventsApplied;
+    const poll = this.#order.send();
     const answer = await this.#poller.request(this.#etag, signal);
     if (signal.aborted) return { outcome: "failed" };
     if (answer.outcome === "denied") this.#shutDown("denied");
@@ -372,14 +348,11 @@ export class ProgressTracker extends EventTarget {
     else if (answer.outcome !== "failed" && this.polling) this.#follow();
     if (answer.outcome !== "answered") return answer;
     const polled = JSON.stringify(answer.data);
-    const isBehind = this.#state === "live" && this.#replaced.includes(polled);
-    const isOvertaken = eventsBefore !== this.#eventsApplied || poll < this.#pollApplied || isBehind;
-    if (isOvertaken) return { outcome: "unchanged" };
-    this.#pollApplied = poll;
+    if (!this.#order.takePoll(poll, polled, this.#state === "live")) return { outcome: "unchanged" };
     this.#etag = answer.etag;
     if (polled === JSON.stringify(this.#data)) return { outcome: "unchanged" };
-    this.#polled_ms = Date.now();
-    if (this.#hub) this.#expectStreamAt(polled);
+    this.#order.change(polled, this.#hub !== null);
+    if (this.#hub) this.#expectStream();
     this.#apply(answer.data);
     return { outcome: "applied" };
   }
@@ -387,10 +360,8 @@ export class ProgressTracker extends EventTarget {
   /**
    * The steps of a stream lead through every polled state, to the byte; only a newer snapshot may skip it.
    * A stream that does not get there in time is restarted; while it is not live, polls carry on.
-   * @param {string} state
    */
-  #expectStreamAt(state) {
-    this.#ahead = state;
+  #expectStream() {
     const restart = () => void (this.#state === "live" && this.#hub?.restart());
     this.#timers.set("catch up", CATCH_UP_MS, restart);
   }
@@ -415,18 +386,15 @@ export class ProgressTracker extends EventTarget {
     // A change that others missed is resent: it may be older than this tracker, and its `error` be over.
     if (isChange && !this.#data) return;
     const state = JSON.stringify(data);
-    // A time in the future means that the clock was set back.
-    const isNewer = since_ms > this.#polled_ms || (since_ms > 0 && this.#polled_ms > Date.now());
-    if (this.#ahead && !isNewer && state !== this.#ahead) {
-      if (!this.#timers.isSet("catch up")) this.#expectStreamAt(this.#ahead);
+    if (this.#order.isBehindPoll(state, since_ms)) {
+      if (!this.#timers.isSet("catch up")) this.#expectStream();
       return;
     }
-    this.#ahead = "";
+    this.#order.catchUp();
     this.#timers.clear("catch up");
     const before = JSON.stringify(this.#data);
     if (state === before) return;
-    this.#replaced = [...this.#replaced, before].slice(-REPLACED_STATES);
-    this.#eventsApplied += 1;
+    this.#order.takeEvent(before);
     this.#etag = "";
     this.#apply(data);
   }
@@ -446,7 +414,7 @@ export class ProgressTracker extends EventTarget {
     const { signal } = this.#stopping;
     const { status: before, log: hadLog } = this.#data ?? {};
     this.#data = data;
-    if (!data.log) for (const log of this.#logs) log.forget();
+    if (!data.log) this.#logs.forget();
     else if (!hadLog || data.status !== before) this.#syncLogs();
     this.#update(data);
     if (signal.aborted || data.status === before) return;
@@ -474,6 +442,8 @@ export class ProgressTracker extends EventTarget {
   /** @param {"stopped" | "finished" | "denied"} state */
   #shutDown(state) {
     this.#timers.clearAll();
+    // After the end of the session its last lines are still to be loaded.
+    if (state !== "finished") this.#logs.pause();
     this.#unfollow();
     this.#poller.close();
     this.#stopping.abort();

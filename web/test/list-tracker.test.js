@@ -186,6 +186,26 @@ test("a list is polled while no stream works, and streamed again", async () => {
   assert.equal(shown.requests.length, length);
 });
 
+test("a poll that shows nothing new is no update, and what has not changed is the same object", async () => {
+  jitter(0);
+  const shown = new ListPage({ transport: "poll" });
+  shown.tracker.start();
+  await shown.answer(page([1, 2], "cursor"));
+  await shown.clock.advance(4000);
+  await shown.answer(page([1, 2], "cursor"));
+  assert.equal(shown.updates.length, 1);
+  await shown.clock.advance(4000);
+  await shown.answer(page([0, 1, 2], "cursor"));
+  await shown.clock.advance(4000);
+  await shown.answer(page([0, 1, 2]));
+  assert.deepEqual(
+    shown.updates.map(({ more }) => more),
+    [true, true, false],
+  );
+  const [first, second] = shown.updates.map(({ sessions }) => sessions);
+  assert.equal(first?.[0], second?.[1]);
+});
+
 test("a refusal for lack of permission ends it, and nothing is left behind", async () => {
   const shown = new ListPage();
   shown.tracker.start();
@@ -206,6 +226,35 @@ test("stop leaves nothing behind", async () => {
   assert.equal(shown.clock.timers.size, 0);
   assert.equal(shown.stream.readyState, 2);
   assert.equal(shown.tracker.state, "stopped");
+});
+
+test("a page that stops it while it takes a list leaves nothing behind", async () => {
+  const shown = new ListPage({ onUpdate: () => shown.tracker.stop() });
+  shown.tracker.showMore();
+  shown.tracker.start();
+  await settled();
+  shown.stream.send("list", { sessions: [listed(1)], more: true });
+  await settled();
+  assert.equal(shown.tracker.state, "stopped");
+  assert.equal(shown.requests.length, 0);
+  assert.equal(shown.clock.timers.size, 0);
+});
+
+test("after an interruption a longer list stays until the older sessions are known anew", async () => {
+  const shown = await ListPage.live([1, 2], true);
+  shown.tracker.showMore();
+  await shown.answer(page([1, 2, 3]));
+  shown.stream.send("list", { sessions: [listed(0), listed(2)], more: true });
+  shown.stream.send("session", { session: listed(2, { percentage: 50 }) });
+  assert.deepEqual(shown.ids, ["s1", "s2", "s3"]);
+  assert.equal(shown.requests.length, 2);
+  await shown.answer(page([0, 2, 4]));
+  assert.deepEqual(shown.ids, ["s0", "s2", "s4"]);
+  assert.equal(shown.tracker.data?.sessions[1]?.percentage, 50);
+  shown.stream.send("list", { sessions: [listed(2)], more: true });
+  await shown.answer(status(503));
+  assert.deepEqual(shown.ids, ["s2"], "without an answer the new list counts");
+  assert.equal(shown.tracker.data?.more, true);
 });
 
 test("tabs that follow the same list share its stream, which passes on with the list", async () => {

@@ -1,12 +1,14 @@
 /* The lines of a log reach the page once each, in order, whatever the stream repeats or leaves out. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { afterEach, mock } from "node:test";
 import { LogFollower, PAGE_LINES } from "../src/log-follower.js";
 import { heartbeat, liveTabs, send } from "./fakes/live-tabs.js";
 import { livePage, ManualClock, ok, Page, progress, settled, status } from "./fakes.js";
 
 /** @typedef {import("../src/log-follower.js").LogPage} LogPage */
 /** @typedef {import("../lib/wire.js").LogUpdate} LogUpdate */
+
+afterEach(() => mock.restoreAll());
 
 /** @param {number} n @returns {import("../lib/wire.js").LogLine} */
 const line = (n) => ({ n, at: "2026-01-02T03:04:05Z", step: null, level: "info", text: `line ${n}` });
@@ -266,6 +268,28 @@ test("a session that is replaced has another log", async () => {
   assert.deepEqual(news, [true, false, true]);
 });
 
+test("a listener that throws disturbs neither the stream nor the lines that follow", async () => {
+  const errors = mock.method(console, "error", () => {});
+  const page = await livePage();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  page.tracker.followLog(({ lines }) => {
+    shown.push(...lines.map(({ n }) => n));
+    throw new Error("of the page");
+  });
+  await page.answer(answerOf(event(1, 2)));
+  await page.clock.advance(100);
+  page.stream.open();
+  page.stream.send("log", event(3, 3));
+  assert.deepEqual(shown, [1, 2, 3]);
+  assert.equal(page.tracker.state, "live");
+  assert.equal(page.streams.length, 2, "one more for log=1");
+  assert.equal(errors.mock.callCount(), 3);
+  await page.clock.advance(3000);
+  assert.equal(page.requests.length, 1, "the lines are not loaded again");
+});
+
 test("all tabs have the log of the one stream while one of them follows it", async () => {
   const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
   const [holder, other] = tabs;
@@ -287,4 +311,50 @@ test("all tabs have the log of the one stream while one of them follows it", asy
   stopping.abort();
   await browser.clock.advance(500);
   assert.doesNotMatch(browser.stream.url, /log=1/);
+});
+
+test("a tab that was put away gets the lines that it has missed when it comes back", async () => {
+  const { browser, tabs } = await liveTabs({ isSecure: true }, 2);
+  const [holder, other] = tabs;
+  assert(holder && other);
+  await send(browser, "snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  for (const { tracker } of tabs) {
+    tracker.followLog(({ lines }) => void (tracker === other.tracker && shown.push(...lines.map(({ n }) => n))));
+    await settled();
+    browser.requests.at(-1)?.answer(answerOf(event(1, 2)));
+  }
+  await browser.clock.advance(500);
+  browser.stream.open();
+  await send(browser, "heartbeat", heartbeat());
+  assert.deepEqual(shown, [1, 2]);
+  await other.tab.dispatch("pagehide");
+  await send(browser, "log", event(3, 3));
+  await other.tab.dispatch("pageshow", { persisted: true });
+  for (const request of browser.requests.filter(({ isOpen }) => isOpen)) {
+    request.answer(request.url.includes("/log?") ? answerOf(event(3, 3)) : status(304));
+  }
+  await browser.clock.advance(100);
+  assert.deepEqual(shown, [1, 2, 3]);
+});
+
+test("a tracker that is stopped asks for no more lines until it is started again", async () => {
+  const page = await livePage();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  /** @type {number[]} */
+  const shown = [];
+  page.tracker.followLog(({ lines }) => void shown.push(...lines.map(({ n }) => n)));
+  await page.answer(status(503));
+  page.tracker.stop();
+  assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  void page.tracker.start();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  page.tracker.stop();
+  await settled();
+  assert.deepEqual(page.leftovers, { timers: 0, streams: 0, requests: 0 });
+  void page.tracker.start();
+  page.stream.send("snapshot", withLog(1), "e-2");
+  await page.answer(answerOf(event(1, 2)));
+  assert.deepEqual(shown, [1, 2]);
 });

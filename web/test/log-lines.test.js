@@ -1,7 +1,7 @@
 /* The lines of a log that a page holds. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { fileOf, LogLines, MAX_LINES, matchesIn } from "../lib/log-lines.js";
+import { fileOf, LogLines, MAX_ALL_LINES, MAX_LINES, matchesIn } from "../lib/log-lines.js";
 
 /** @typedef {import("../lib/wire.js").LogLine} LogLine */
 
@@ -38,6 +38,21 @@ test("a gap stands before the first line after it", () => {
   assert.deepEqual(
     held.of(null).map(({ missed }) => missed),
     [7, 0],
+  );
+});
+
+test("a page that stays open does not hold ever more lines, however many steps there are", () => {
+  const held = new LogLines();
+  const many = (/** @type {number} */ step, /** @type {number} */ from) =>
+    update(Array.from({ length: MAX_LINES }, (_, index) => line(from + index, { step })));
+  for (const step of [1, 2, 3, 4]) held.add(many(step, step * MAX_LINES));
+  assert.equal(4 * MAX_LINES, MAX_ALL_LINES);
+  assert.deepEqual([...held.add(update([line(100_000, { step: 5 }), line(100_001, { step: 6 })]))], [5, 6, 1]);
+  assert.deepEqual([held.of(1).length, held.of(1)[0]?.n], [MAX_LINES - 2, MAX_LINES + 2]);
+  assert.deepEqual([...held.add(many(5, 200_000))], [5, 1, 2]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6].map((step) => held.of(step).length),
+    [0, MAX_LINES - 1, MAX_LINES, MAX_LINES, MAX_LINES, 1],
   );
 });
 

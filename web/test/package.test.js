@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { access, readFile } from "node:fs/promises";
 import test from "node:test";
-import { useProgress as useReactProgress } from "progress-sse/react";
-import { useProgress as followInVue } from "progress-sse/vue";
+import { useProgressList as useReactList, useProgress as useReactProgress } from "progress-sse/react";
+import { useProgress as followInVue, useProgressList as followListInVue } from "progress-sse/vue";
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { createSSRApp, h } from "vue";
@@ -45,7 +45,22 @@ const VueJob = {
   },
 };
 
+/** @returns {import("react").ReactElement} */
+function ReactJobs() {
+  const { data, state } = useReactList({ labels: { team: "x" }, ...options });
+  return createElement("p", null, `${data} ${state}`);
+}
+
+const VueJobs = {
+  setup() {
+    const { data, state } = followListInVue(options);
+    return () => h("p", `${data.value} ${state.value}`);
+  },
+};
+
 test("a server that renders a component follows nothing", async () => {
   assert.equal(renderToString(createElement(ReactJob)), "<p>null connecting</p>");
   assert.equal(await renderVueToString(createSSRApp(VueJob)), "<p>null connecting</p>");
+  assert.equal(renderToString(createElement(ReactJobs)), "<p>null connecting</p>");
+  assert.equal(await renderVueToString(createSSRApp(VueJobs)), "<p>null connecting</p>");
 });

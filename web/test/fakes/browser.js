@@ -15,7 +15,7 @@ export class Browser {
   channels = new Set();
   /** If set, it holds the tabs' messages until `deliver()`. @type {(() => void)[] | null} */
   heldMessages = null;
-  /** The lock's holder first. @type {{tab: Tab, run: () => void, onStolen: () => void}[]} */
+  /** The holder of each lock before those that wait. @type {{name: string, tab: Tab, run: () => void, onStolen: () => void}[]} */
   locks = [];
 
   /** Without a secure context there are no locks. */
@@ -54,8 +54,14 @@ export class Browser {
 
   /** @param {Tab} tab */
   release(tab) {
-    const [holder] = this.locks;
+    const names = new Set(this.locks.map(({ name }) => name));
+    const held = [...names].filter((name) => this.holder(name)?.tab === tab);
     this.locks = this.locks.filter((request) => request.tab !== tab);
-    if (this.locks[0] !== holder) this.locks[0]?.run();
+    for (const name of held) this.holder(name)?.run();
+  }
+
+  /** @param {string} name */
+  holder(name) {
+    return this.locks.find((request) => request.name === name);
   }
 }

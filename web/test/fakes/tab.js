@@ -143,33 +143,43 @@ export class Tab {
   }
 
   /**
-   * @param {string} _name
-   * @param {{steal?: boolean, signal?: AbortSignal}} options
-   * @param {() => Promise<unknown>} hold
+   * @param {string} name
+   * @param {{steal?: boolean, ifAvailable?: boolean, signal?: AbortSignal}} options
+   * @param {(lock: object | null) => Promise<unknown> | undefined} hold
    */
-  #requestLock(_name, { steal, signal }, hold) {
+  #requestLock(name, { steal, ifAvailable, signal }, hold) {
     const { browser } = this;
     return new Promise((resolve, reject) => {
       const request = {
+        name,
         tab: /** @type {Tab} */ (this),
         run: () =>
           queueMicrotask(async () => {
-            resolve(await hold());
-            if (browser.locks[0] !== request) return;
-            browser.locks.shift();
-            browser.locks[0]?.run();
+            resolve(await hold({ name }));
+            if (browser.holder(name) !== request) return;
+            remove(request);
+            browser.holder(name)?.run();
           }),
         onStolen: () => this.whenAwake(() => reject(new DOMException("stolen", "AbortError"))),
       };
+      const remove = (/** @type {object} */ gone) => {
+        browser.locks = browser.locks.filter((other) => other !== gone);
+      };
       signal?.addEventListener("abort", () => {
-        if (browser.locks[0] === request) return;
-        browser.locks = browser.locks.filter((other) => other !== request);
+        if (browser.holder(name) === request) return;
+        remove(request);
         reject(signal.reason);
       });
-      if (steal) browser.locks.shift()?.onStolen();
+      const holder = browser.holder(name);
+      if (ifAvailable && holder) {
+        queueMicrotask(async () => resolve(await hold(null)));
+        return;
+      }
+      if (steal && holder) remove(holder);
+      if (steal) holder?.onStolen();
       if (steal) browser.locks.unshift(request);
       else browser.locks.push(request);
-      if (browser.locks[0] === request) request.run();
+      if (browser.holder(name) === request) request.run();
     });
   }
 }
