@@ -78,7 +78,9 @@ async def run_export(run: Run) -> None:
                 raise ConnectionResetError("closed after 31 of 52 MB")
         except ConnectionResetError:
             await wishes.retry()
-        async with _stage(progress.step(3), wishes) as step:
+        second = progress.step(3)
+        second.take_over()  # It counts as another attempt, as the retry of a queue does.
+        async with _stage(second, wishes) as step:
             step.log("going on with another connection")
             await work(step, 52, took_s=6, total=52)
 

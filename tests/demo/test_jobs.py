@@ -87,7 +87,10 @@ async def test_upload_of_the_export_fails_and_is_tried_again(
             await asyncio.sleep(0)
         recorder.ask("export-1", "retry")
         await running
-    assert [each.step for each in of_type(recorder, "export-1", Start)] == [1, 2, 3, 3]
+    starts = of_type(recorder, "export-1", Start)
+    assert [each.step for each in starts] == [1, 2, 3, 3]
+    attempts = [each.lease.attempt_id for each in starts if each.lease is not None]
+    assert attempts[0] == attempts[1] == attempts[2] != attempts[3]
     assert [(each.step, each.success) for each in of_type(recorder, "export-1", Complete)] == [
         (1, True),
         (2, True),

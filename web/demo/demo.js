@@ -43,11 +43,13 @@ async function showNext(steps) {
 /** @param {typeof JOBS[number]} job */
 function follow(job) {
   const steps = labelled(job);
-  const showNextSoon = () => setTimeout(() => showNext(steps), END_SHOWN_MS);
-  steps.addEventListener("progress-complete", showNextSoon);
-  steps.addEventListener("progress-error", ({ detail }) => {
-    // A failed step is tried again.
-    if (detail.data.conclusion === "cancelled") showNextSoon();
+  let ended = "";
+  steps.addEventListener("progress-update", ({ detail: { session, data } }) => {
+    // After a failure the job tries again.
+    const isOver = data.status === "completed" || data.conclusion === "cancelled";
+    if (!isOver || session === ended) return;
+    ended = session;
+    setTimeout(() => showNext(steps), END_SHOWN_MS);
   });
   void showNext(steps);
 }
