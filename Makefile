@@ -46,7 +46,7 @@ help:  ## List the targets
 run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000" adds options)
 	@$(BIN)/progress-sse serve $(ARGS)
 
-demo: $(VENV)/.run  ## Show sessions in the browser, with buttons that break their connection
+demo: $(VENV)/.run  ## Show jobs in the browser, with buttons that break their connection
 	@$(BIN)/progress-sse demo $(ARGS)
 
 test: check test-web system  ## Run everything that CI checks

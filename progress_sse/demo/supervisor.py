@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -55,20 +56,30 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
         if opens_browser:
             # Terminal browsers run until the user leaves them.
             threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            await _run_jobs(client, server)
+        await _run_jobs(url, server)
     finally:
         await server.stop()
 
 
-async def _run_jobs(client: httpx.AsyncClient, server: "DemoServer") -> None:
+async def _run_jobs(url: str, server: "DemoServer") -> None:
+    _leave_environment()
+    # While the server is away the jobs wait for it, as the page shows.
+    logging.getLogger("progress_sse.client").setLevel(logging.CRITICAL)
     try:
-        async with asyncio.TaskGroup() as group:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client, asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
             for job in jobs.JOBS:
-                group.create_task(jobs.run_repeatedly(job, client))
+                group.create_task(jobs.run_repeatedly(job, url, client))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
+
+
+def _leave_environment() -> None:
+    """Let neither the settings of other servers nor a proxy come between the jobs and the demo's server."""
+    for name in [each for each in os.environ if each.startswith("PROGRESS_SSE_")]:
+        del os.environ[name]
+    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = f"{others},{HOST}" if others else HOST
 
 
 def _checked(port: int) -> int:

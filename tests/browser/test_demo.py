@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -19,11 +20,14 @@ from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.harness.serving import Server, Worker, eventually
 
+GAP_PX = 16
+"""Between two cards."""
+
 DEADLINE_MS = 60_000
 """Long enough for a job, for the back-off and for a busy machine."""
 
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
-JOBS = ("steady", "retried", "unknown")
+JOBS = ("agent", "export", "film", "load")
 
 
 @pytest.fixture
@@ -65,17 +69,150 @@ def session_of(page: Page, job: str) -> Locator:
 
 
 @pytest.mark.full
-async def test_three_jobs_move_and_begin_again(demo: Server, open_page: OpenPage) -> None:
+async def test_jobs_move_and_begin_again(demo: Server, open_page: OpenPage) -> None:
     """Nothing loads from another origin, the console has no errors, and each job's next session is shown."""
     shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
-    for job in JOBS[:2]:
+    for job in ("film", "load"):
         await expect_to_move(shown.page, job)
-    await expect(session_of(shown.page, "retried")).to_contain_text("ran out of memory", timeout=DEADLINE_MS)
-    await expect(session_of(shown.page, "steady")).to_have_attribute("session", "steady-2", timeout=DEADLINE_MS)
-    await expect_to_move(shown.page, "steady")
+    for job, session_id in (("agent", "agent-2"), ("load", "load-6"), ("film", "film-2")):
+        await expect(session_of(shown.page, job)).to_have_attribute("session", session_id, timeout=DEADLINE_MS)
+    await expect_to_move(shown.page, "film")
     assert shown.errors == []
     assert [url for url in shown.requests if not url.startswith((f"{demo.url}/", "data:"))] == []
+
+
+@pytest.mark.full
+async def test_agent_grows_and_its_log_is_open(demo: Server, open_page: OpenPage) -> None:
+    """Steps are appended, lines follow with their colours, and its end has links. A visitor may close the log."""
+    shown = await open_page(f"{demo.url}/")
+    agent = session_of(shown.page, "agent")
+    steps = agent.locator(".steps > li")
+    await expect(agent.locator(".log-line")).not_to_have_count(0, timeout=DEADLINE_MS)
+    before = await steps.count()
+    await expect(steps.nth(before)).to_be_visible(timeout=DEADLINE_MS)
+    await expect(agent.locator(".log-line .ansi-green").first).to_be_visible(timeout=DEADLINE_MS)
+    await expect(agent.get_by_role("link", name="The whole log")).to_be_visible(timeout=DEADLINE_MS)
+    await agent.locator(".card > .log > summary").click()
+    await expect(agent).not_to_have_attribute("session", "agent-1", timeout=DEADLINE_MS)
+    await expect(agent.locator(".steps > li").nth(1)).to_be_visible(timeout=DEADLINE_MS)
+    await expect(agent.locator(".log-line").first).to_be_hidden()
+
+
+@pytest.mark.full
+async def test_visitor_cancels_the_export(demo: Server, open_page: OpenPage) -> None:
+    """The card says that the worker stops, then that it has, and then shows the next run."""
+    shown = await open_page(f"{demo.url}/")
+    export = session_of(shown.page, "export")
+    await export.get_by_role("button", name="Cancel").click(timeout=DEADLINE_MS)
+    await export.get_by_role("dialog").locator(".confirm").click()
+    await expect(export).to_contain_text("The worker is stopping", timeout=DEADLINE_MS)
+    await expect(export.locator(".headline")).to_contain_text("Cancelled by you", timeout=DEADLINE_MS)
+    await expect(export).to_have_attribute("session", "export-2", timeout=DEADLINE_MS)
+    await expect(export.get_by_role("button", name="Cancel")).to_be_visible(timeout=DEADLINE_MS)
+
+
+@pytest.mark.full
+async def test_failed_export_is_tried_again(demo: Server, open_page: OpenPage) -> None:
+    """The failure offers it, and the second attempt is called so."""
+    shown = await open_page(f"{demo.url}/")
+    export = session_of(shown.page, "export")
+    await export.get_by_role("button", name="Retry").click(timeout=DEADLINE_MS)
+    await expect(export.locator(".steps > li").nth(2)).to_contain_text("attempt 2", timeout=DEADLINE_MS)
+
+
+@pytest.mark.full
+async def test_film_shows_its_parts(demo: Server, open_page: OpenPage) -> None:
+    """Some of the 40 fail, and all succeed in the end."""
+    shown = await open_page(f"{demo.url}/")
+    film = session_of(shown.page, "film")
+    await expect(film.locator(".cells > li")).to_have_count(40, timeout=DEADLINE_MS)
+    await expect(film.locator('.cells > [data-status="error"]').first).to_be_visible(timeout=DEADLINE_MS)
+    await expect(film.locator('.cells > [data-status="success"]')).to_have_count(40, timeout=DEADLINE_MS)
+    await expect(film).to_contain_text("40 of 40 done")
+
+
+@pytest.mark.full
+async def test_load_knows_how_long_it_usually_takes(demo: Server, open_page: OpenPage) -> None:
+    """At first its steps are expected to take what they declare, and once runs were learned from, what these took."""
+    shown = await open_page(f"{demo.url}/")
+    load = session_of(shown.page, "load")
+    await expect(load.get_by_text("expected duration")).to_be_visible(timeout=DEADLINE_MS)
+    await expect(load).to_have_attribute("session", "load-6", timeout=DEADLINE_MS)
+    await expect(load.get_by_text("usual duration")).to_be_visible(timeout=DEADLINE_MS)
+    await expect(load.locator(".time-left")).to_contain_text("usually", timeout=DEADLINE_MS)
+
+
+@pytest.mark.full
+async def test_list_has_all_jobs(demo: Server, open_page: OpenPage) -> None:
+    """With their titles and labels, also that of the visitor."""
+    async with Worker.at(demo) as worker:
+        await worker.create("yours-listed", steps=[{"name": "Look"}], title="Mine")
+    shown = await open_page(f"{demo.url}/#yours-listed")
+    for title in ("Agent: why do my events arrive late?", "Export of 1,200 photos", "Nightly load, run 5", "Mine"):
+        row = shown.page.locator("#list").get_by_role("row").filter(has_text=title)
+        await expect(row).to_be_visible(timeout=DEADLINE_MS)
+    await expect(shown.page.locator("#list").get_by_role("button", name="job: film")).to_be_visible()
+
+
+GEOMETRY = """() => {
+  const box = (element) => {
+    const { left, right, top, bottom } = element.getBoundingClientRect();
+    return [left + scrollX, right + scrollX, top + scrollY, bottom + scrollY].map(Math.round);
+  };
+  const cards = [...document.querySelectorAll(".column")].map((column) => [...column.children].map(box));
+  const buttons = [...document.querySelectorAll(".faults .button")].map(box);
+  return { jobs: box(document.querySelector(".jobs")), cards, buttons };
+}"""
+"""The boxes of the jobs, of the cards in each column, and of the buttons: left, right, top and bottom."""
+
+
+def assert_without_holes(geometry: Any) -> None:
+    """No place between cards, or between a card and the edge, is larger than the gap between neighbours."""
+    left, right, top, bottom = geometry["jobs"]
+    columns = geometry["cards"]
+    if columns[0][0][0] == columns[1][0][0]:  # In a narrow page they stand one below the other.
+        columns = [[*columns[0], *columns[1]]]
+    starts, ends = [column[0][0] for column in columns], [column[0][1] for column in columns]
+    assert (starts[0], ends[-1]) == (left, right)
+    assert [start - end for end, start in zip(ends, starts[1:], strict=False)] == [GAP_PX] * (len(columns) - 1)
+    for column in columns:
+        assert {tuple(card[:2]) for card in column} == {tuple(column[0][:2])}
+        ends = [top - GAP_PX, *(card[3] for card in column)]
+        begins = [*(card[2] for card in column), bottom + GAP_PX]
+        assert {begin - end for begin, end in zip(begins, ends, strict=True)} == {GAP_PX}
+
+
+WATCH = f"""
+window.boxes = [];
+setInterval(() => {{
+  const json = JSON.stringify(({GEOMETRY})());
+  if (json !== boxes.at(-1)) boxes.push(json);
+}}, 50);
+"""
+"""Collects the geometry of the page whenever it changes."""
+
+
+@pytest.mark.full
+async def test_cards_stay_where_they_are(demo: Server, open_page: OpenPage) -> None:
+    """While jobs start, grow, fail and end, no card and no button moves, however wide the page is."""
+    places = ((1280, "en-GB"), (1024, "ja-JP"), (768, "en-GB"), (390, "ja-JP"))
+    pages = {
+        width: await open_page(f"{demo.url}/", locale=locale, viewport={"width": width, "height": 800})
+        for width, locale in places
+    }
+    for shown in pages.values():
+        await expect_connections(shown.page, "live")
+        await shown.evaluate(f"() => {{ {WATCH} }}")
+    for shown in pages.values():
+        for job in JOBS:
+            await expect(session_of(shown.page, job)).to_have_attribute(
+                "session", re.compile(r"-([6-9]|1\d)$" if job == "load" else r"-[2-9]$"), timeout=2 * DEADLINE_MS
+            )
+    for width, shown in pages.items():
+        boxes = [json.loads(each) for each in await shown.evaluate("boxes")]
+        assert len(boxes) == 1, width
+        assert_without_holes(boxes[0])
 
 
 MOVES = """
@@ -120,16 +257,19 @@ async def test_a_bar_moves_after_the_start(
 
 
 @pytest.mark.full
-async def test_a_deleted_session_is_created_anew(demo: Server, open_page: OpenPage) -> None:
-    """The page follows the new one."""
+async def test_a_deleted_session_comes_back(demo: Server, open_page: OpenPage) -> None:
+    """Its job creates it again, with what it has reported, and the page follows it."""
     shown = await open_page(f"{demo.url}/")
-    await expect_to_move(shown.page, "steady")
+    await expect_to_move(shown.page, "film")
     async with Worker.at(demo) as worker:
-        await worker.delete("steady-1")
-    headline = session_of(shown.page, "steady").locator(".headline")
-    await expect(headline).to_have_text("This job was deleted", timeout=DEADLINE_MS)
-    await expect(headline).not_to_have_text("This job was deleted", timeout=DEADLINE_MS)
-    await expect_to_move(shown.page, "steady")
+        before = (await worker.poll_raw("film-1")).headers["etag"]
+        await worker.delete("film-1")
+        async with asyncio.timeout(DEADLINE_MS / 1000):
+            while (await worker.poll("film-1"))["status"] != "running":  # noqa: ASYNC110 - asks the server
+                await asyncio.sleep(0.05)
+        assert (await worker.poll_raw("film-1")).headers["etag"] != before
+    await expect_to_move(shown.page, "film")
+    await expect(session_of(shown.page, "film")).to_have_attribute("session", "film-1")
 
 
 @pytest.mark.full
@@ -140,7 +280,7 @@ async def test_cut_stream_comes_back(demo: Server, open_page: OpenPage) -> None:
     await shown.page.get_by_role("button", name="Cut my stream").click()
     await expect_connections(shown.page, "reconnecting")
     await expect_connections(shown.page, "live")
-    await expect_to_move(shown.page, "steady")
+    await expect_to_move(shown.page, "film")
 
 
 @pytest.mark.full
@@ -152,7 +292,7 @@ async def test_buffering_proxy_is_bridged_by_polls(demo: Server, open_page: Open
     await button.click()
     await expect(button).to_have_attribute("aria-pressed", "true")
     await expect_connections(shown.page, "polling")
-    await expect_to_move(shown.page, "steady")
+    await expect_to_move(shown.page, "film")
     await expect(button).to_have_attribute("aria-pressed", "true")
     await button.click()
     await expect(button).to_have_attribute("aria-pressed", "false")
@@ -175,15 +315,15 @@ async def test_restarted_server_is_found_again(demo: Server, open_page: OpenPage
     """The badge shows the outage, and the bars go on from their last state."""
     shown = await open_page(f"{demo.url}/")
     await expect_connections(shown.page, "live")
-    await expect_to_move(shown.page, "steady")
+    await expect_to_move(shown.page, "film")
     await shown.page.get_by_role("button", name="Restart the server").click()
-    await expect(connection(shown.page, "steady")).to_have_attribute(
+    await expect(connection(shown.page, "film")).to_have_attribute(
         "data-connection", re.compile("reconnecting|polling"), timeout=DEADLINE_MS
     )
-    before = await percentage(shown.page, "steady")
+    before = await percentage(shown.page, "film")
     await expect_connections(shown.page, "live")
-    assert await percentage(shown.page, "steady") >= before
-    await expect_to_move(shown.page, "steady")
+    assert await percentage(shown.page, "film") >= before
+    await expect_to_move(shown.page, "film")
 
 
 @pytest.mark.full
@@ -241,10 +381,12 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, open_page: OpenP
 
 
 async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
-    """A browser that prefers Japanese gets it."""
+    """A browser that prefers Japanese gets it, in the cards and in the list. There are no holes between the cards."""
     shown = await open_page(f"{demo.url}/", locale="ja-JP")
     await expect(shown.page.get_by_role("button", name="サーバーを再起動")).to_be_visible()
-    await expect(session_of(shown.page, "steady")).to_contain_text("順調なジョブ")
+    await expect(session_of(shown.page, "film")).to_contain_text("4 つのワーカーが分担するステップ")
+    await expect(shown.page.locator("#list").get_by_role("columnheader", name="ジョブ")).to_be_visible()
+    assert_without_holes(await shown.evaluate(GEOMETRY))
 
 
 @pytest.mark.full

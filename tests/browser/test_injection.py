@@ -155,16 +155,16 @@ async def test_texts_of_others_are_text_in_the_demo(
     demo: Server, open_page: OpenPage, scripts: tuple[str, ...]
 ) -> None:
     """SE-11: every client may report to the demo, on the visitor's session and on the newest one of a job."""
-    ids = ["steady-<svg onload=alert(1)>", "yours-markup"]
+    ids = ["film-<svg onload=alert(1)>", "yours-markup"]
     async with Worker.at(demo) as worker:
         async with asyncio.timeout(20):
-            while (await worker.poll("steady-1"))["status"] == "not_found":  # noqa: ASYNC110 - asks the server
+            while (await worker.poll("film-1"))["status"] == "not_found":  # noqa: ASYNC110 - asks the server
                 await asyncio.sleep(0.05)
         for session_id in ids:
             await worker.client.delete(session_path(session_id))
             await fail_with_markup(worker, session_id)
         shown = await open_page(f"{demo.url}/#{ids[1]}", scripts=scripts)
-        for place in ("steady", "yours"):
+        for place in ("film", "yours"):
             element = shown.page.locator(f"#{place}")
             await expect(element.locator(".headline")).to_have_text("Failed at step 5")
             assert await element.locator(".steps .message").all_text_contents() == MARKUP

@@ -24,7 +24,7 @@ from tests.live.asgi_hosts import serve_only
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 COMMAND = [sys.executable, "-m", "progress_sse", "demo"]
-AGES_S = 60
+AGES_S = 90
 """Enough for a whole job on a busy machine."""
 
 
@@ -64,42 +64,72 @@ async def post(worker: Worker, path: str) -> Any:
 
 @pytest.mark.full  # A browser sees the same in every run.
 async def test_each_session_moves_in_its_own_way(demo: Server) -> None:
-    """One job runs steadily and repeats, one fails and is retried, one has no total."""
+    """One job finds its steps, one fails and is tried again, one has parts, one repeats and is learned from."""
     async with Worker.at(demo) as worker:
-        await worker.start("steady-2", 1)  # An earlier visitor's start changes nothing.
-        moving = await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
-        assert moving["steps"][0]["progress"]["total"] is None
-        assert moving["percentage"] == 0
-        failed = await until(worker, "retried-1", "status == 'error'")
-        assert failed["steps"][1]["error"]
-        await until(worker, "retried-1", "status == 'completed'")
-        await until(worker, "steady-1", "status == 'completed'")
-        await until(worker, "steady-2", "total_steps == 4 and percentage > 0")
+        await worker.start("load-6", 1)  # An earlier visitor's start changes nothing.
+        searching = await until(worker, "agent-1", "total_steps == 2 and 'progress' in steps[1]")
+        assert searching["open_ended"]
+        assert searching["steps"][1]["progress"]["total"] is None
+        rendering = await until(worker, "film-1", "'parts' in steps[0] and steps[0]['parts']['error'] > 0")
+        assert rendering["steps"][0]["parts"]["total"] == 40
+        failed = await until(worker, "export-1", "status == 'error'")
+        assert failed["steps"][2]["error"] == "ConnectionResetError: closed after 31 of 52 MB"
+        learned = await until(worker, "load-6", "total_steps == 4 and percentage > 0")
+        assert learned["time"]["basis"] == "history"
+        again = await until(worker, "export-1", "status == 'completed'")
+        assert again["steps"][2]["attempt"] == 2
+
+
+@pytest.mark.full
+async def test_links_of_the_agent_lead_to_its_answer(demo: Server) -> None:
+    """Both are answered, and the log has the colours that the agent wrote."""
+    async with Worker.at(demo) as worker:
+        done = await until(worker, "agent-1", "status == 'completed'")
+        pages = [await worker.client.get(link["url"]) for link in done["links"]]
+    assert [page.status_code for page in pages] == [200, 200]
+    assert "Your proxy holds the stream back." in pages[0].text
+    assert "\\u001b[32m" in pages[1].text
+
+
+@pytest.mark.full
+async def test_cancelled_export_begins_again(demo: Server) -> None:
+    """A visitor's request ends it as cancelled, after it has cleaned up, and the next one runs."""
+    async with Worker.at(demo) as worker:
+        await until(worker, "export-1", "status == 'running' and 'progress' in steps[0]")
+        asked = await worker.client.post("/api/progress/export-1/requests", json={"kind": "cancel"}, headers=OWN_PAGE)
+        assert asked.status_code == 202
+        ended = await until(worker, "export-1", "status == 'error'")
+        assert (ended["conclusion"], ended["requests"][0]["state"]) == ("cancelled", "honoured")
+        assert "nothing is left behind" in (await worker.client.get("/api/progress/export-1/log")).text
+        await until(worker, "export-2", "status == 'running'")
 
 
 async def test_visitors_may_update_and_delete_the_jobs_sessions(demo: Server) -> None:
     """The sessions' pages offer updates and deletion; the refusals that jobs get after them do not end the demo."""
     async with Worker.at(demo) as worker:
-        for session_id in ("steady-1", "unknown-1"):
+        for session_id in ("load-1", "film-1"):
             await until(worker, session_id, "status == 'running' and 'progress' in steps[0]")
-        await worker.complete("steady-1", 1)
-        await worker.delete("unknown-1")
-        moving = await until(worker, "retried-1", "status == 'running' and 'progress' in steps[0]")
+        await worker.complete("load-1", 1)
+        await worker.delete("film-1")
+        moving = await until(worker, "export-1", "status == 'running' and 'progress' in steps[0]")
         reached = moving["steps"][0]["progress"]["current"] + 3
-        await until(worker, "retried-1", f"steps[0]['progress']['current'] >= {reached}")
+        await until(worker, "export-1", f"steps[0]['progress']['current'] >= {reached}")
     assert demo.is_running()
 
 
 @pytest.mark.full
 async def test_jobs_continue_after_updates_of_visitors(demo: Server) -> None:
-    """A moved session continues with its next step, and a deleted one starts afresh."""
+    """A moved session continues with its next step, and a deleted one comes back with all that was reported."""
     async with Worker.at(demo) as worker:
-        await until(worker, "steady-1", "status == 'running'")
-        await until(worker, "unknown-1", "status == 'running'")
-        await worker.complete("steady-1", 1)
-        await worker.delete("unknown-1")
-        await until(worker, "steady-1", "steps[1]['status'] == 'running'")
-        await until(worker, "unknown-1", "status == 'running' and 'progress' in steps[0]")
+        await until(worker, "load-1", "status == 'running'")
+        await until(
+            worker, "film-1", "status == 'running' and 'parts' in steps[0] and steps[0]['parts']['success'] > 2"
+        )
+        await worker.complete("load-1", 1)
+        await worker.delete("film-1")
+        await until(worker, "load-1", "steps[1]['status'] == 'running'")
+        done = await until(worker, "film-1", "status == 'completed'")
+        assert done["steps"][0]["parts"]["success"] == 40
 
 
 @pytest.mark.full
@@ -118,7 +148,7 @@ async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> N
     """The page has the same policy as the product's, and pages of single sessions exist too."""
     async with Worker.at(demo) as worker:
         page = await worker.client.get("/")
-        product = await worker.client.get("/s/steady-1")
+        product = await worker.client.get("/s/load-1")
         assert '<script src="web/demo-' in page.text
         assert '<script src="web/page-' in product.text
         assert page.headers["content-security-policy"] == product.headers["content-security-policy"]
@@ -164,10 +194,10 @@ async def test_second_demo_runs_beside_the_first(demo: Server, tmp_path: Path) -
     """Each takes a free port and has files of its own."""
     with Server(tmp_path / "second", command=[*COMMAND, "--no-open", "--port", "{port}"]) as second:
         async with Worker.at(second) as worker:
-            await until(worker, "steady-1", "percentage > 0")
+            await until(worker, "load-1", "percentage > 0")
         assert await asyncio.to_thread(second.terminate) == 0
     async with Worker.at(demo) as worker:
-        await until(worker, "steady-1", "percentage > 0")
+        await until(worker, "load-1", "percentage > 0")
 
 
 def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
@@ -187,7 +217,13 @@ async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
-    environment = {**os.environ, "BROWSER": str(browser), "PROGRESS_SSE_PUBLISH_TOKEN": "x", "PROGRESS_SSE_PORT": "1"}
+    others = {"PUBLISH_TOKEN": "x", "PORT": "1", "DISABLED": "1", "URL": "http://127.0.0.1:9"}
+    environment = {
+        **os.environ,
+        "BROWSER": str(browser),
+        "http_proxy": "http://127.0.0.1:9",
+        **{f"PROGRESS_SSE_{name}": value for name, value in others.items()},
+    }
     process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdout=subprocess.PIPE)
     try:
         await eventually(opened.exists, AGES_S)
@@ -195,7 +231,7 @@ async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
         url = opened.read_text().strip()
         assert url in (await process.stdout.readline()).decode()
         async with Worker.at(int(url.rstrip("/").rpartition(":")[2])) as worker:
-            await until(worker, "steady-1", "percentage > 0")
+            await until(worker, "load-1", "percentage > 0")
     finally:
         process.terminate()
         await process.wait()
@@ -203,25 +239,26 @@ async def test_browser_is_opened_at_a_free_port(tmp_path: Path) -> None:
 
 @pytest.mark.full
 async def test_restart_loses_nothing(demo: Server) -> None:
-    """Another process answers, the sessions are as they were, and the jobs continue."""
+    """Another process answers, the sessions are as they were, and the jobs continue: each part has its report."""
     [before] = children(demo.pid)
     async with Worker.at(demo) as worker:
-        reached = (await until(worker, "steady-1", "percentage > 5"))["percentage"]
+        reached = (await until(worker, "film-1", "percentage > 5"))["percentage"]
         await post(worker, "/demo/restart")
         await eventually(lambda: not is_listening(demo.port), AGES_S)
     await eventually(lambda: is_listening(demo.port), AGES_S)
     async with Worker.at(demo) as worker:
-        assert (await worker.poll("steady-1"))["percentage"] >= reached
-        await until(worker, "steady-1", f"percentage > {reached + 5}")
+        assert (await worker.poll("film-1"))["percentage"] >= reached
+        done = await until(worker, "film-1", "status == 'completed'")
+        assert done["steps"][0]["parts"]["success"] == 40
     [after] = children(demo.pid)
     assert after != before
 
 
 async def test_cut_breaks_streams_off(demo: Server) -> None:
     """The stream lacks its last chunk, and a reader that returns with its last id gets the rest."""
-    path = "/api/events?session_id=steady-1"
+    path = "/api/events?session_id=load-1"
     async with Worker.at(demo) as worker:
-        await until(worker, "steady-1", "status == 'running'")
+        await until(worker, "load-1", "status == 'running'")
         async with await RawStream.open(demo.port, path) as stream:
             await stream.next_event()
             await post(worker, "/demo/cut")
@@ -233,15 +270,15 @@ async def test_cut_breaks_streams_off(demo: Server) -> None:
 
 async def test_buffering_holds_streams_back_until_it_is_switched_off(demo: Server) -> None:
     """Open streams break off; a new one gets its head and no event, while polls are answered."""
-    path = "/api/progress/steady-1/events"
+    path = "/api/progress/load-1/events"
     async with Worker.at(demo) as worker, await RawStream.open(demo.port, path) as stream:
         await stream.next_event()
         assert await post(worker, "/demo/buffer") == {"buffering_ms": 20_000}
         await stream.wait_until(lambda each: each.ending is not None)
         async with await RawStream.open(demo.port, path) as held:
             await held.received_head()
-            percentage = (await worker.poll("steady-1"))["percentage"]
-            await until(worker, "steady-1", f"percentage > {percentage + 1}")
+            percentage = (await worker.poll("load-1"))["percentage"]
+            await until(worker, "load-1", f"percentage > {percentage + 1}")
             assert not held.log
             assert await post(worker, "/demo/buffer") == {"buffering_ms": 0}
             assert (await held.next_event()).event == "snapshot"

@@ -3,12 +3,13 @@
 export const DEMO_TEXTS = {
   en: {
     title: "Live progress",
-    lead: "Three jobs report to this server, by HTTP as any worker does, and it streams what they say to this page.",
-    steady: "A steady job",
-    retried: "A step fails, and is tried again",
-    unknown: "Of unknown length at first",
+    lead: "Four jobs report to this server, by HTTP as any worker does, and it streams what they say to this page.",
+    agent: "An agent finds its steps as it goes",
+    export: "An export that you can cancel",
+    film: "Four workers share one step",
+    load: "A load that knows how long it takes",
     break_it: "Break it",
-    break_hint: "Watch the badges and the bars.",
+    break_hint: "Watch the badges and the bars below.",
     cut: "Cut my stream",
     cut_watch:
       "All streams break off in the middle. For some seconds the badges say “reconnecting”; then the bars catch up, with nothing missed.",
@@ -20,15 +21,17 @@ export const DEMO_TEXTS = {
       "It goes away, and is back some seconds later. The jobs wait for it and the pages find it again: nothing is lost.",
     yours_title: "Your turn",
     yours: "Your job",
+    all_jobs: "All jobs of this server",
   },
   ja: {
     title: "ライブ進捗",
-    lead: "3 つのジョブが普通のワーカーと同じように HTTP でこのサーバーに報告し、その内容がこのページに配信されています。",
-    steady: "順調なジョブ",
-    retried: "失敗したステップの再試行",
-    unknown: "最初は全体量が不明なジョブ",
+    lead: "4 つのジョブが普通のワーカーと同じように HTTP でこのサーバーに報告し、その内容がこのページに配信されています。",
+    agent: "進みながらステップを見つけるエージェント",
+    export: "キャンセルできるエクスポート",
+    film: "4 つのワーカーが分担するステップ",
+    load: "所要時間を学んだ取り込み",
     break_it: "壊してみる",
-    break_hint: "接続の表示とバーに注目してください。",
+    break_hint: "下の接続の表示とバーに注目してください。",
     cut: "ストリームを切断",
     cut_watch:
       "すべてのストリームが途中で切れます。数秒間「再接続中」と表示されたあと、バーは何も失わずに追いつきます。",
@@ -39,5 +42,6 @@ export const DEMO_TEXTS = {
     restart_watch: "サーバーが止まり、数秒後に戻ります。ジョブは待ち、ページは自分でつなぎ直します。何も失われません。",
     yours_title: "あなたの番です",
     yours: "あなたのジョブ",
+    all_jobs: "このサーバーのすべてのジョブ",
   },
 };

@@ -1,21 +1,24 @@
-/* The demo's page: three jobs that repeat, one that the visitor reports, and buttons that break the connection. */
+/* The demo's page: four jobs that repeat, one that the visitor reports, and buttons that break the connection. */
 import "../lib/define.js";
+import "../lib/define-list.js";
 import { element, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { languageFor, TEXTS } from "../lib/texts.js";
 import { CommandPanel } from "../page/command-panel.js";
 import { DEMO_TEXTS } from "./demo-texts.js";
+import { keepLogOpen } from "./open-log.js";
 
 /** @typedef {import("../lib/progress-steps.js").ProgressSteps} ProgressSteps */
 
+const JOBS = /** @type {const} */ (["agent", "export", "film", "load"]);
 /** How long the end of a job is shown. */
-const END_SHOWN_MS = 4000;
+const END_SHOWN_MS = 5000;
 const LOOK_AGAIN_MS = 500;
 
 const language = languageFor(navigator.languages);
 const texts = { ...TEXTS[language], ...DEMO_TEXTS[language] };
 
-/** @param {"steady" | "retried" | "unknown" | "yours"} id */
+/** @param {typeof JOBS[number] | "yours"} id */
 function labelled(id) {
   const steps = /** @type {ProgressSteps} */ (element(id));
   steps.label = texts[id];
@@ -24,10 +27,10 @@ function labelled(id) {
 
 /** The newest session of a job; the demo numbers them. @param {string} job */
 async function newestSession(job) {
-  const response = await fetch("api/progress?limit=100");
+  const response = await fetch(`api/progress?prefix=${job}-&limit=1`);
   /** @type {{sessions: {session_id: string}[]}} */
   const { sessions } = await response.json();
-  return sessions.find(({ session_id }) => session_id.startsWith(`${job}-`))?.session_id;
+  return sessions[0]?.session_id;
 }
 
 /** Shows the next session of a job as soon as it exists. @param {ProgressSteps} steps */
@@ -37,10 +40,17 @@ async function showNext(steps) {
   else setTimeout(() => showNext(steps), LOOK_AGAIN_MS);
 }
 
-/** @param {"steady" | "retried" | "unknown"} job */
+/** @param {typeof JOBS[number]} job */
 function follow(job) {
   const steps = labelled(job);
-  steps.addEventListener("progress-complete", () => setTimeout(() => showNext(steps), END_SHOWN_MS));
+  let ended = "";
+  steps.addEventListener("progress-update", ({ detail: { session, data } }) => {
+    // After a failure the job tries again.
+    const isOver = data.status === "completed" || data.conclusion === "cancelled";
+    if (!isOver || session === ended) return;
+    ended = session;
+    setTimeout(() => showNext(steps), END_SHOWN_MS);
+  });
   void showNext(steps);
 }
 
@@ -64,9 +74,18 @@ function offerCommands() {
   steps.session = sessionId;
 }
 
+/** Says what to watch for. @param {string} fault */
+function showHint(fault) {
+  for (const hint of document.querySelectorAll(".fault-hints > p")) {
+    hint.classList.toggle("shown", hint.id === `${fault}-watch`);
+  }
+}
+
 /** @param {"cut" | "buffer" | "restart"} fault @param {(response: Response) => void} [onDone] */
 function breakBy(fault, onDone) {
-  element(fault).addEventListener("click", async () => {
+  const button = element(fault);
+  for (const type of ["pointerenter", "focus", "click"]) button.addEventListener(type, () => showHint(fault));
+  button.addEventListener("click", async () => {
     const response = await fetch(`demo/${fault}`, { method: "POST" }).catch(() => null); // the server may be away
     if (response?.ok) onDone?.(response);
   });
@@ -88,9 +107,9 @@ async function showBuffering(response) {
 ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language, texts);
-follow("steady");
-follow("retried");
-follow("unknown");
+element("list").lang = language; // It began before the page was translated.
+for (const job of JOBS) follow(job);
+keepLogOpen(/** @type {ProgressSteps} */ (element("agent")));
 offerCommands();
 breakBy("cut");
 breakBy("buffer", showBuffering);
