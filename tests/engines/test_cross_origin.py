@@ -36,6 +36,7 @@ async def test_an_element_of_another_origin_follows_and_asks_by_its_token(
                 async with Worker.at(server, PUBLISH_TOKEN) as worker:
                     await worker.create(sid, total_steps=4, accepts=["cancel"])
                     tab = await open_tab(f"http://localhost:{site.port}/")
+                    await tab.evaluate("customElements.whenDefined('progress-steps').then(() => null)")
                     await tab.until_texts("[part~=headline]", [DENIED], IN_ELEMENT)
                     await tab.evaluate(f"void (document.querySelector('progress-steps').token = '{token}')")
                     await tab.until_texts("[part~=connection]", ["live"], IN_ELEMENT)

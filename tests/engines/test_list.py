@@ -76,6 +76,7 @@ async def test_an_element_lists_the_sessions_of_its_filter(
 ) -> None:
     """Its children show while there are none; it follows its attributes, and a click leads to the session's page."""
     tab = await open_tab(server.url + write_list_page(pages, sid))
+    await tab.evaluate("customElements.whenDefined('progress-list').then(() => null)")
     await tab.until("document.querySelector('#instead').checkVisibility()")
     await worker.create(f"{sid}-1", total_steps=2, labels={"team": "web"})
     await worker.create(f"{sid}-2", total_steps=2)
