@@ -83,7 +83,7 @@ async def test_an_unlisted_origin_gets_nothing(connect: Connect, origin: str) ->
 async def test_a_preflight_allows_what_clients_send(connect: Connect, headers: str) -> None:
     """SC-11: every header that our workers and subscribers send, and every method."""
     async with connect(allow_origins=LISTED) as client:
-        for method in ("GET", "POST", "PUT", "DELETE"):
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
             response = await client.options(f"{POLL}/update", headers=preflight(LISTED, method, headers))
             assert response.status_code == 200, response.text
             assert granted(response) == {OPEN_TO: LISTED, **WITH_CREDENTIALS}

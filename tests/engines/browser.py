@@ -11,19 +11,32 @@ from typing import Any, Self
 DEADLINE_S = 40
 """Of each wait for a page: long enough for the longest back-off, and for a busy machine."""
 
-_CENTRE = """(() => {
-  const element = document.querySelector(SELECTOR);
-  if (!element?.checkVisibility({visibilityProperty: true})) return null;
-  element.scrollIntoView({block: "center", behavior: "instant"});
-  const {x, y, width, height} = element.getBoundingClientRect();
-  return [Math.round(x + width / 2), Math.round(y + height / 2)];
+_CENTRE = """(async () => {
+  const place = () => {
+    const element = ROOT.querySelector(SELECTOR);
+    if (!element?.checkVisibility({visibilityProperty: true})) return null;
+    element.scrollIntoView({block: "center", behavior: "instant"});
+    const {x, y, width, height} = element.getBoundingClientRect();
+    const centre = [Math.round(x + width / 2), Math.round(y + height / 2)];
+    return element.contains(ROOT.elementFromPoint(...centre)) ? centre : null;
+  };
+  const before = place();
+  await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+  return before?.join() === place()?.join() ? before : null;
 })()"""
+"""Where an element is that can be clicked on: nothing covers it, and it does not move."""
 
 
 def pointer_actions(x: int, y: int) -> list[dict[str, Any]]:
     """A click at a place in the window, in pixels, as WebDriver and WebDriver BiDi describe it."""
     press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
     return [{"type": "pointer", "id": "mouse", "actions": [{"type": "pointerMove", "x": x, "y": y}, *press]}]
+
+
+def key_actions(text: str) -> list[dict[str, Any]]:
+    """Keys pressed one after the other, as WebDriver and WebDriver BiDi describe it."""
+    strokes = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
+    return [{"type": "key", "id": "keyboard", "actions": strokes}]
 
 
 class Tab(ABC):
@@ -47,6 +60,10 @@ class Tab(ABC):
         """Press the pointer's button, and release it, at a place in the window, in pixels."""
 
     @abstractmethod
+    async def type(self, text: str) -> None:
+        """Press the key of each letter, and release it."""
+
+    @abstractmethod
     async def close_page(self) -> None:
         """Close the tab, with its page; called once."""
 
@@ -60,9 +77,9 @@ class Tab(ABC):
         """Go back in the tab's history; does not wait."""
         await self.evaluate("void setTimeout(() => history.back())")
 
-    async def click(self, selector: str) -> None:
-        """Wait until an element is visible, and click on it."""
-        centre = await self.until(_CENTRE.replace("SELECTOR", json.dumps(selector)))
+    async def click(self, selector: str, root: str = "document") -> None:
+        """Wait until an element is visible, and click on it; `root` is an expression, as for `until_texts`."""
+        centre = await self.until(_CENTRE.replace("ROOT", root).replace("SELECTOR", json.dumps(selector)))
         await self.press(*centre)
 
     async def until(self, expression: str) -> Any:
@@ -83,6 +100,14 @@ class Tab(ABC):
             await self.until(f"{shown} === {json.dumps(text)}")
         except TimeoutError:
             raise TimeoutError(f"{selector} had {await self.evaluate(shown)!r} at last, not {text!r}") from None
+
+    async def until_texts(self, selector: str, texts: list[str], root: str = "document") -> None:
+        """Wait until the elements that a selector finds have these texts; `root` is their document or shadow root."""
+        shown = f"[...{root}.querySelectorAll({json.dumps(selector)})].map(({{textContent}}) => textContent)"
+        try:
+            await self.until(f"JSON.stringify({shown}) === JSON.stringify({json.dumps(texts)})")
+        except TimeoutError:
+            raise TimeoutError(f"{selector} had {await self.evaluate(shown)!r} at last, not {texts!r}") from None
 
 
 class Browser(ABC):

@@ -34,6 +34,12 @@ class ChromiumTab(Tab):
         for kind in ("mousePressed", "mouseReleased"):
             await self._page.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    async def type(self, text: str) -> None:
+        """Press the key of each letter, and release it."""
+        for letter in text:
+            await self._page.send("Input.dispatchKeyEvent", type="keyDown", key=letter, text=letter)
+            await self._page.send("Input.dispatchKeyEvent", type="keyUp", key=letter)
+
     async def close_page(self) -> None:
         """Close the tab, with its page; called once."""
         await self._page.aclose()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.bidi import BidiConnection
-from tests.engines.browser import Browser, Tab, pointer_actions
+from tests.engines.browser import Browser, Tab, key_actions, pointer_actions
 from tests.engines.process import Process, environment
 
 UNREACHABLE_PORT = 1
@@ -62,7 +62,13 @@ class FirefoxTab(Tab):
 
     async def press(self, x: int, y: int) -> None:
         """Press the pointer's button, and release it, at a place in the window, in pixels."""
-        actions = pointer_actions(x, y)
+        await self._perform(pointer_actions(x, y))
+
+    async def type(self, text: str) -> None:
+        """Press the key of each letter, and release it."""
+        await self._perform(key_actions(text))
+
+    async def _perform(self, actions: list[dict[str, Any]]) -> None:
         await self._connection.send("input.performActions", context=self._context, actions=actions)
 
     async def close_page(self) -> None:

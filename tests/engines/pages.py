@@ -23,6 +23,13 @@ _ELEMENT = """<!doctype html>
 <script type="module" src="/web/define.js"></script>
 <progress-steps session="SESSION">please wait</progress-steps>"""
 
+_LIST = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>list</title>
+<link rel="icon" href="data:,">
+<script>SCRIPT</script>
+<script type="module" src="/web/define-list.js"></script>
+<progress-list prefix="PREFIX"><p id="instead">nothing runs</p></progress-list>"""
+
 
 def write_following_page(folder: Path, session_id: str, script: str = "") -> str:
     """A page that follows a session by a tracker, after this script; returns its path."""
@@ -33,6 +40,11 @@ def write_following_page(folder: Path, session_id: str, script: str = "") -> str
 def write_element_page(folder: Path, session_id: str) -> str:
     """A page that shows a session by the element; returns its path."""
     return _write(folder, session_id, _ELEMENT.replace("SCRIPT", _ERRORS).replace("SESSION", session_id))
+
+
+def write_list_page(folder: Path, prefix: str) -> str:
+    """A page that lists the sessions whose ids begin with a prefix; returns its path."""
+    return _write(folder, prefix, _LIST.replace("SCRIPT", _ERRORS).replace("PREFIX", prefix))
 
 
 def _write(folder: Path, name: str, page: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.engines.browser import Browser, Tab, pointer_actions
+from tests.engines.browser import Browser, Tab, key_actions, pointer_actions
 from tests.engines.process import Process, environment
 from tests.harness.http1 import HOST, free_port
 
@@ -89,6 +89,10 @@ class WebKitTab(Tab):
     async def press(self, x: int, y: int) -> None:
         """Press the pointer's button, and release it, at a place in the window, in pixels."""
         await self._session.send_to(self._handle, "POST", "/actions", actions=pointer_actions(x, y))
+
+    async def type(self, text: str) -> None:
+        """Press the key of each letter, and release it."""
+        await self._session.send_to(self._handle, "POST", "/actions", actions=key_actions(text))
 
     async def close_page(self) -> None:
         """Close the tab, with its page; called once."""

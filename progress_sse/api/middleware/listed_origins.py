@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 CORS_MAX_AGE_S: Final = 600
-CORS_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+CORS_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE")
 CORS_REQUEST_HEADERS: Final = (
     "Authorization",
     "Content-Type",
