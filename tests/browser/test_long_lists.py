@@ -98,7 +98,13 @@ async def test_a_short_list_is_not_folded(server: Server, open_page: OpenPage, s
 
 
 @pytest.mark.parametrize(
-    ("letters", "button", "number"), [("d" * 70 + "r", "running", 71), ("e" + "d" * 70, "failed", 1)]
+    ("letters", "button", "number"),
+    [
+        ("d" * 70 + "r", "running", 71),
+        ("ce" + "d" * 70, "failed", 2),
+        pytest.param("c" + "d" * 70 + "r", "running", 72, marks=pytest.mark.full),
+        pytest.param("c" + "d" * 70, "cancelled", 1, marks=pytest.mark.full),
+    ],
 )
 async def test_a_button_leads_to_what_matters(
     server: Server, open_page: OpenPage, sid: str, letters: str, button: str, number: int

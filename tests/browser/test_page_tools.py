@@ -47,6 +47,29 @@ async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage
     assert shown.errors == []
 
 
+async def test_the_head_begins_with_the_way_to_all_jobs(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """It is the first that the keyboard reaches, above the name; on a phone it is an icon beside the connection."""
+    await worker.create(sid, title="Nightly import")
+    shown = await open_page(page_of(server, sid))
+    link = shown.page.get_by_role("link", name="All jobs")
+    await expect(link).to_have_text("All jobs")
+    await shown.page.keyboard.press("Tab")
+    await expect(link).to_be_focused()
+    for size, least_px, most_px in (({"width": 1280, "height": 800}, 60, 120), (PHONE, 24, 36)):
+        await shown.page.set_viewport_size(size)
+        boxes = [await each.bounding_box() for each in (link, shown.connection, shown.part("title"))]
+        to_list, badge, title = (box or {} for box in boxes)
+        assert least_px <= to_list["width"] <= most_px
+        assert abs(to_list["y"] + to_list["height"] / 2 - badge["y"] - badge["height"] / 2) <= 1
+        assert to_list["x"] + to_list["width"] <= badge["x"]
+        assert title["y"] >= badge["y"] + badge["height"]
+    await link.click()
+    await expect(shown.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    assert shown.page.url == f"{server.url}/"
+
+
 async def test_results_come_first_once_a_job_has_ended(server: Server, open_page: OpenPage, sid: str) -> None:
     """Its links are above its bar and its steps at any time; then as buttons, the first of them filled."""
     stubbed = await StubbedSession.open(every_state(sid)["running"], server, open_page)
@@ -128,8 +151,8 @@ async def test_tools_work_without_storage(server: Server, open_page: OpenPage, s
 
 
 async def test_keys_go_from_step_to_step(server: Server, open_page: OpenPage, sid: str) -> None:
-    """At first to the one that runs; over folded steps; and from failure to failure."""
-    state = long_list(sid, "dddderdew" + "w" * 8)
+    """At first to the one that runs; over folded steps; and from what failed or was cancelled to the next such step."""
+    state = long_list(sid, "dddderdcw" + "w" * 8)
     shown = (await StubbedSession.open(state, server, open_page, permissions=CLIPBOARD)).shown
     await expect(shown.headline).to_contain_text("Failed")
     press = shown.page.keyboard.press

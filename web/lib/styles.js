@@ -852,9 +852,13 @@ p.headline {
   border-color: var(--accent);
   color: var(--accent);
 }
-[data-status=error] .steps-head > .jump {
+.steps-head > [data-target=failed] {
   border-color: var(--bad);
   color: var(--bad);
+}
+.steps-head > [data-target=cancelled] {
+  border-color: var(--quiet);
+  color: var(--quiet);
 }
 .fold {
   display: flex;
