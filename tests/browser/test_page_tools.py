@@ -30,7 +30,10 @@ async def ground(shown: PageDriver) -> str:
 
 
 async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Its title, id, labels, start and duration; labels of workers are text."""
+    """Its title, id, labels, start and duration; labels of workers are text.
+
+    A notification of its end is offered while there is one to come.
+    """
     state = every_state(sid)["running"] | {"labels": {MARKUP[0]: MARKUP[1], "branch": "main"}}
     stubbed = await StubbedSession.open(state, server, open_page, timezone_id="UTC")
     shown = stubbed.shown
@@ -39,8 +42,10 @@ async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage
     await expect(shown.part("label")).to_have_text([f"{MARKUP[0]}: {MARKUP[1]}", "branch: main"])
     await expect(shown.part("started")).to_have_text(f"started {state['steps'][0]['started_at'][11:16]}")
     await expect(shown.part("total")).to_have_text(re.compile(r"^running for 5 min( \d+ s)?$"))
+    await expect(shown.page.locator("#notify")).to_be_visible()
     await stubbed.change(**every_state(sid)["failed"])
     await expect(shown.part("total")).to_have_text("took 2 min 25 s")
+    await expect(shown.page.locator("#notify")).to_be_hidden()
     await stubbed.change(**every_state(sid)["completed"])
     await expect(shown.part("total")).to_have_count(0)
     await expect(shown.headline).to_have_text("Completed in 2 min 25 s")

@@ -110,6 +110,14 @@ summary {
   font-weight: 650;
   cursor: pointer;
 }
+@media print {
+  details:not([open]) {
+    display: none;
+  }
+  summary {
+    list-style: none;
+  }
+}
 .button {
   padding: 0.25rem 0.75rem;
   border: 1px solid var(--line);
@@ -357,6 +365,14 @@ summary {
 }
 .headline {
   flex: 1 1 9rem;
+}
+@media screen {
+  .headline {
+    display: -webkit-box;
+    overflow: hidden;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 3;
+  }
 }
 .headline,
 .jobs {
@@ -1163,6 +1179,19 @@ p.headline {
 .ansi-underline {
   text-decoration: underline;
 }
+@media print {
+  .log-tools,
+  .log-end {
+    display: none !important;
+  }
+  .log-rows {
+    max-height: none;
+    overflow: visible;
+  }
+  .log-line {
+    break-inside: avoid;
+  }
+}
 
 /* styles/timeline.css */
 .timeline {
@@ -1310,10 +1339,11 @@ p.headline {
 [data-compact] .headline {
   font-size: 1rem;
 }
-[data-compact] .state-icon {
+[data-compact] .state > .state-icon {
   padding-top: 0.0625rem;
+  font-size: 1rem;
 }
-[data-compact] .state-icon > .drawing {
+[data-compact] .state > .state-icon > .drawing {
   width: 1.25rem;
   height: 1.25rem;
 }
