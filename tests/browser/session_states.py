@@ -86,7 +86,7 @@ def every_state(session_id: str) -> dict[str, dict[str, Any]]:
         "skipped": of("running", step(3, "success", took_ms=0, conclusion="skipped", message="nothing to do")),
         "completed": session(session_id, "completed", begun, **details),
         "parts": of("running", running | {"parts": parts}),
-        "quiet": of("running", running | {"liveness": live}),
+        "quiet": of("running", step(3, "running", liveness=live)),
         "usual time": of("running", running, time=time(2, 5, "history")),
         "late": of("running", running, time=time(-9, -8, "history")),
         "requests": of("running", running, **request("asked", reason="wrong file")),
