@@ -40,7 +40,7 @@ def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: A
 def long_list(session_id: str, statuses: str, **more: Any) -> dict[str, Any]:
     """A session of as many steps as there are letters: done, error, cancelled, running, waiting."""
     words = {"d": "success", "e": "error", "c": "error", "r": "running", "w": "pending"}
-    conclusions = {"c": {"conclusion": "cancelled"}}
+    conclusions: dict[str, Any] = {"c": {"conclusion": "cancelled"}}
     steps = [step(number, words[letter], **conclusions.get(letter, {})) for number, letter in enumerate(statuses, 1)]
     begun = set(statuses)
     status = "error" if begun & {"e", "c"} else "running" if begun & {"r", "w"} else "completed"

@@ -273,6 +273,9 @@ async def test_the_log_is_accessible(
     shown = await open_page(page_of(server, sid), locale=locale, viewport={"width": 360, "height": 760})
     panel = log_of(shown, 2)
     await open_log(panel)
+    tools = panel.locator(".log-tools > :is(input, button)")
+    edges = await tools.evaluate_all("all => all.map((e) => [e.offsetTop, e.offsetTop + e.offsetHeight])")
+    assert max(top for top, _ in edges) < min(bottom for _, bottom in edges), "the tools stand in one line"
     await panel.get_by_role("searchbox").fill("colour 3")
     await expect(panel.locator("mark")).to_have_count(32)
     await check_themes(shown)

@@ -1047,7 +1047,7 @@ p.headline {
   margin-top: 0.375rem;
 }
 .log-search {
-  flex: 1 1 8rem;
+  flex: 1 1 5rem;
   min-width: 0;
   max-width: 16rem;
   padding: 0.25rem 0.5rem;
@@ -1181,7 +1181,8 @@ p.headline {
 }
 @media print {
   .log-tools,
-  .log-end {
+  .log-end,
+  .log:has(> .log-rows[hidden]) {
     display: none !important;
   }
   .log-rows {
