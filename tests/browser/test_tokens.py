@@ -286,13 +286,15 @@ async def test_a_page_of_a_session_that_is_not_there_admits_the_visitor_too(
 async def test_a_page_without_a_token_asks_for_one(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
-    """It shows what is wrong with a token that is refused."""
+    """It shows what is wrong with a token that is refused, nothing of the job, and no offer to tell of its end."""
     await worker.start(sid, 1)
     shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.headline).to_have_text(DENIED)
     note = shown.page.get_by_role("alert").filter(has_text="token")
     await expect(field_of(shown)).to_be_visible()
     await expect(note).to_be_hidden()
+    for hidden in (shown.progressbar, shown.page.locator("#notify")):
+        await expect(hidden).to_be_hidden()
     for wrong in ("nonsense", "\u65e5\u672c", make_token(sessions=[sid], exp=int(time.time()) - 60)):
         await paste(shown, wrong)
         await expect(note).to_have_text(REFUSED)
@@ -305,6 +307,8 @@ async def test_a_page_without_a_token_asks_for_one(
     await expect(shown.headline).to_contain_text("Step 1 of 7")
     await expect(shown.connection).to_have_text("live")
     await expect(field_of(shown)).to_be_hidden()
+    for visible in (shown.progressbar, shown.page.locator("#notify")):
+        await expect(visible).to_be_visible()
 
 
 @pytest.mark.full

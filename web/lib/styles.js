@@ -576,6 +576,9 @@ p.headline {
   background-size: 300% 100%;
   animation: drift 3s linear infinite;
 }
+[data-connection=denied][data-status=connecting] :is(.bar, .facts) {
+  display: none;
+}
 
 /* styles/request.css */
 .request {

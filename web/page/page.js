@@ -85,8 +85,12 @@ function jobs() {
 }
 
 function onDenied() {
-  if (tokenForm.isUsed && visit.onDenied()) startAgain();
-  else tokenForm.ask();
+  if (tokenForm.isUsed && visit.onDenied()) {
+    startAgain();
+    return;
+  }
+  tokenForm.ask();
+  if (views.every(({ sessionState }) => !sessionState)) notifier.setOver(true);
 }
 
 function toggleLogs() {
