@@ -38,10 +38,12 @@ def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: A
 
 
 def long_list(session_id: str, statuses: str, **more: Any) -> dict[str, Any]:
-    """A session of as many steps as there are letters: done, error, running, waiting."""
-    words = {"d": "success", "e": "error", "r": "running", "w": "pending"}
-    steps = [step(number, words[letter]) for number, letter in enumerate(statuses, 1)]
-    status = "error" if "e" in statuses else "running" if "r" in statuses or "w" in statuses else "completed"
+    """A session of as many steps as there are letters: done, error, cancelled, running, waiting."""
+    words = {"d": "success", "e": "error", "c": "error", "r": "running", "w": "pending"}
+    conclusions: dict[str, Any] = {"c": {"conclusion": "cancelled"}}
+    steps = [step(number, words[letter], **conclusions.get(letter, {})) for number, letter in enumerate(statuses, 1)]
+    begun = set(statuses)
+    status = "error" if begun & {"e", "c"} else "running" if begun & {"r", "w"} else "completed"
     return session(session_id, status, steps, **more)
 
 
@@ -59,6 +61,16 @@ def every_state(session_id: str) -> dict[str, dict[str, Any]]:
     parts = {"total": 4, "running": 1, "success": 1, "error": 1, "listed": listed}
     asked = {"id": "r", "kind": "cancel", "step": None, "state": "asked", "asked_at": "2026-01-01T00:00:00+00:00"}
     stalled = {"state": "stalled", "since": running["started_at"]}
+    live = {"state": "live", "since": running["started_at"]}
+
+    def time(p50_min: int, p90_min: int, basis: str) -> dict[str, Any]:
+        """Half of such jobs have ended so many minutes from now, and nine of ten."""
+        minutes = {"p50": p50_min, "p90": p90_min}
+        ends = {each: (datetime.now(UTC) + timedelta(minutes=left)).isoformat() for each, left in minutes.items()}
+        return {"percentage": 61, "finish_at": ends, "basis": basis, "runs": 7}
+
+    def request(state: str, **more: Any) -> dict[str, Any]:
+        return {"accepts": ["cancel"], "requests": [asked | {"state": state} | more]}
 
     def of(status: str, *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
         return session(session_id, status, [*begun, *steps, step(4)], **details, **more)
@@ -74,9 +86,17 @@ def every_state(session_id: str) -> dict[str, dict[str, Any]]:
         "skipped": of("running", step(3, "success", took_ms=0, conclusion="skipped", message="nothing to do")),
         "completed": session(session_id, "completed", begun, **details),
         "parts": of("running", running | {"parts": parts}),
-        "requests": of("running", running, accepts=["cancel"], requests=[asked]),
+        "quiet": of("running", step(3, "running", liveness=live)),
+        "usual time": of("running", running, time=time(2, 5, "history")),
+        "late": of("running", running, time=time(-9, -8, "history")),
+        "requests": of("running", running, **request("asked", reason="wrong file")),
+        "request seen": of("running", running, **request("seen")),
+        "request declined": of("running", running, **request("declined", message="It is nearly done.")),
+        "request unheard": of("running", running | {"liveness": stalled}, **request("asked")),
         "open-ended": session(session_id, "running", [*begun, running], open_ended=True),
+        "open-ended, no step": session(session_id, "pending", [], open_ended=True, title="Agent"),
         "sixty steps": long_list(session_id, "d" * 22 + "r" + "w" * 37),
+        "sixty steps, cancelled": long_list(session_id, "d" * 22 + "c" + "w" * 37),
         "long texts": session(
             session_id,
             "running",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.axe import axe_violations
+from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED
@@ -131,15 +131,17 @@ async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
         assert await axe_violations(shown) == [], scheme
 
 
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 async def test_axe_finds_nothing_in_a_page_of_several_jobs(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, locale: str
 ) -> None:
-    """Each job's parts have distinct names."""
+    """Each job's parts have distinct names. It is checked light and dark."""
     for state in ("running", "error"):
         await bring_to_state(worker, f"{sid}-{state}", state)
-    shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error")
-    await expect(shown.part("headline")).to_have_text([HEADLINES[state][0] for state in ("running", "error")])
-    assert await axe_violations(shown) == []
+    shown = await open_page(f"{server.url}/?session_id={sid}-running&session_id={sid}-error", locale=locale)
+    headlines = [HEADLINES[state][locale == "ja-JP"] for state in ("running", "error")]
+    await expect(shown.part("headline")).to_have_text(headlines)
+    await check_themes(shown)
 
 
 async def test_axe_finds_a_fault_that_is_there(server: Server, open_page: OpenPage, sid: str) -> None:

@@ -110,6 +110,7 @@ async def test_an_open_ended_job_grows(server: Server, worker: Worker, open_page
     shown = await open_page(page_of(server, sid))
     await worker.create(sid, open_ended=True)
     await expect(shown.headline).to_have_text("About to start")
+    await expect(shown.part("counted")).to_have_text("No steps")
     await say(worker, sid, action="start", name="Find")
     await say(worker, sid, action="complete", name="Find")
     await expect(shown.bar).to_have_text("99%")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.axe import axe_violations
+from tests.browser.axe import check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of
@@ -279,21 +279,44 @@ async def test_a_key_opens_and_closes_the_log(server: Server, worker: Worker, op
     await expect(texts(panel)).to_have_count(0)
 
 
-@pytest.mark.parametrize(("locale", "scheme"), [("en-GB", "light"), ("ja-JP", "dark")])
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
 async def test_the_log_is_accessible(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, locale: str, scheme: str
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, locale: str
 ) -> None:
     """Every colour of a terminal is legible on the ground of each level, in both themes."""
     await running(worker, sid)
     colours = [f"\x1b[{code}mcolour {code}\x1b[0m \x1b[2mdim\x1b[0m" for code in range(30, 38)]
     levels = ["debug", "info", "warning", "error"]
     await write(worker, sid, *({"text": text, "level": level} for text in colours for level in levels), step=2)
-    shown = await open_page(page_of(server, sid), locale=locale, color_scheme=scheme, reduced_motion="reduce")
+    shown = await open_page(page_of(server, sid), locale=locale, viewport={"width": 360, "height": 760})
     panel = log_of(shown, 2)
     await open_log(panel)
+    tools = panel.locator(".log-tools > :is(input, button)")
+    edges = await tools.evaluate_all("all => all.map((e) => [e.offsetTop, e.offsetTop + e.offsetHeight])")
+    assert max(top for top, _ in edges) < min(bottom for _, bottom in edges), "the tools stand in one line"
     await panel.get_by_role("searchbox").fill("colour 3")
     await expect(panel.locator("mark")).to_have_count(32)
-    assert await axe_violations(shown) == []
+    await check_themes(shown)
+
+
+@pytest.mark.full
+async def test_an_open_log_is_whole_on_paper(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+    """Without what acts, and without the logs that are closed; a link of the job has its address."""
+    await running(worker, sid)
+    await worker.update(sid, action="describe", links=[{"label": "Report", "url": "/report"}])
+    for step in (1, 2):
+        await write(worker, sid, *(f"line {number}" for number in range(100)), step=step)
+    shown = await open_page(page_of(server, sid))
+    await open_log(log_of(shown, 2))
+    await expect(rows(log_of(shown, 2))).to_have_count(100)
+    await expect(log_of(shown, 1)).to_be_visible()
+    await shown.page.emulate_media(media="print")
+    fits = "rows => rows.scrollHeight - rows.clientHeight"
+    assert await log_of(shown, 2).locator(".log-rows").evaluate(fits) <= 1
+    for hidden in (log_of(shown, 1), log_of(shown, 2).get_by_role("searchbox"), shown.part("home-link")):
+        await expect(hidden).to_be_hidden()
+    address = "link => getComputedStyle(link, '::after').content"
+    assert "/report" in await shown.part("link").evaluate(address)
 
 
 async def test_the_element_has_the_log(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

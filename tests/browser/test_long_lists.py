@@ -7,7 +7,7 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import PageDriver
-from tests.browser.session_states import long_list, session, step
+from tests.browser.session_states import every_state, long_list, session, step
 from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server
 
@@ -57,6 +57,19 @@ async def test_sixty_steps_fit_on_a_phone(server: Server, open_page: OpenPage, s
     assert len(await names_shown(shown)) == 4
 
 
+async def test_a_long_name_leaves_room_for_the_bar(server: Server, open_page: OpenPage, sid: str) -> None:
+    """The headline has three lines of it, and on paper all; the list has the whole name."""
+    state = every_state(sid)["long texts"]
+    shown = (await StubbedSession.open(state, server, open_page, viewport=PHONE)).shown
+    await expect(shown.headline).to_contain_text("Step 1 of 2")
+    lines = "headline => headline.getBoundingClientRect().height / parseFloat(getComputedStyle(headline).lineHeight)"
+    assert round(await shown.headline.evaluate(lines)) == 3
+    name = shown.step(1).locator(".name")
+    assert await name.evaluate("name => name.scrollHeight <= name.clientHeight + 8")
+    await shown.page.emulate_media(media="print")
+    assert await shown.headline.evaluate(lines) > 4
+
+
 async def test_all_steps_are_on_paper(server: Server, open_page: OpenPage, sid: str) -> None:
     """Also those that are folded on the screen, with their signs and durations, and without what acts."""
     shown = (await StubbedSession.open(long_list(sid, "d" * 22 + "r" + "w" * 37), server, open_page)).shown
@@ -98,7 +111,13 @@ async def test_a_short_list_is_not_folded(server: Server, open_page: OpenPage, s
 
 
 @pytest.mark.parametrize(
-    ("letters", "button", "number"), [("d" * 70 + "r", "running", 71), ("e" + "d" * 70, "failed", 1)]
+    ("letters", "button", "number"),
+    [
+        ("d" * 70 + "r", "running", 71),
+        ("ce" + "d" * 70, "failed", 2),
+        pytest.param("c" + "d" * 70 + "r", "running", 72, marks=pytest.mark.full),
+        pytest.param("c" + "d" * 70, "cancelled", 1, marks=pytest.mark.full),
+    ],
 )
 async def test_a_button_leads_to_what_matters(
     server: Server, open_page: OpenPage, sid: str, letters: str, button: str, number: int

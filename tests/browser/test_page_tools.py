@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, ViewportSize, expect
 
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
@@ -16,7 +16,7 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 
-PHONE = {"width": 360, "height": 760}
+PHONE: ViewportSize = {"width": 360, "height": 760}
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
@@ -29,8 +29,19 @@ async def ground(shown: PageDriver) -> str:
     return colour
 
 
+async def middle_of(part: Locator) -> float:
+    """The vertical middle of a part of the page."""
+    middle: float = await part.evaluate(
+        "part => { const { top, bottom } = part.getBoundingClientRect(); return (top + bottom) / 2; }"
+    )
+    return middle
+
+
 async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Its title, id, labels, start and duration; labels of workers are text."""
+    """Its title, id, labels, start and duration; labels of workers are text.
+
+    A notification of its end is offered while there is one to come.
+    """
     state = every_state(sid)["running"] | {"labels": {MARKUP[0]: MARKUP[1], "branch": "main"}}
     stubbed = await StubbedSession.open(state, server, open_page, timezone_id="UTC")
     shown = stubbed.shown
@@ -39,12 +50,34 @@ async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage
     await expect(shown.part("label")).to_have_text([f"{MARKUP[0]}: {MARKUP[1]}", "branch: main"])
     await expect(shown.part("started")).to_have_text(f"started {state['steps'][0]['started_at'][11:16]}")
     await expect(shown.part("total")).to_have_text(re.compile(r"^running for 5 min( \d+ s)?$"))
+    await expect(shown.page.locator("#notify")).to_be_visible()
     await stubbed.change(**every_state(sid)["failed"])
     await expect(shown.part("total")).to_have_text("took 2 min 25 s")
+    await expect(shown.page.locator("#notify")).to_be_hidden()
     await stubbed.change(**every_state(sid)["completed"])
     await expect(shown.part("total")).to_have_count(0)
     await expect(shown.headline).to_have_text("Completed in 2 min 25 s")
     assert shown.errors == []
+
+
+async def test_the_head_begins_with_the_way_to_all_jobs(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """It is the first that the keyboard reaches. It stands above the name; on a phone it is an icon before the name."""
+    await worker.create(sid, title="Nightly import")
+    shown = await open_page(page_of(server, sid), viewport={"width": 1280, "height": 800})
+    link = shown.page.get_by_role("link", name="All jobs")
+    await expect(link).to_have_text("All jobs")
+    await shown.page.keyboard.press("Tab")
+    await expect(link).to_be_focused()
+    badge, title = shown.connection, shown.part("title")
+    assert abs(await middle_of(link) - await middle_of(badge)) <= 1 < await middle_of(title) - await middle_of(link)
+    await shown.page.set_viewport_size(PHONE)
+    assert abs(await middle_of(link) - await middle_of(title)) <= 1 < await middle_of(link) - await middle_of(badge)
+    assert 24 <= await link.evaluate("link => Math.min(link.offsetWidth, link.offsetHeight)") <= 32
+    await link.click()
+    await expect(shown.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    assert shown.page.url == f"{server.url}/"
 
 
 async def test_results_come_first_once_a_job_has_ended(server: Server, open_page: OpenPage, sid: str) -> None:
@@ -128,8 +161,8 @@ async def test_tools_work_without_storage(server: Server, open_page: OpenPage, s
 
 
 async def test_keys_go_from_step_to_step(server: Server, open_page: OpenPage, sid: str) -> None:
-    """At first to the one that runs; over folded steps; and from failure to failure."""
-    state = long_list(sid, "dddderdew" + "w" * 8)
+    """At first to the one that runs; over folded steps; and from what failed or was cancelled to the next such step."""
+    state = long_list(sid, "dddderdcw" + "w" * 8)
     shown = (await StubbedSession.open(state, server, open_page, permissions=CLIPBOARD)).shown
     await expect(shown.headline).to_contain_text("Failed")
     press = shown.page.keyboard.press

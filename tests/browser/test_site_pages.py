@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.axe import axe_violations
+from tests.browser.axe import check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.following import response
 from tests.browser.session_page import page_of
@@ -28,7 +28,7 @@ async def test_an_error_page_looks_like_the_page(
     """In its visitor's language, with the page's style, and for all visitors."""
     shown = await open_page(f"{server.url}/nothing", locale=locale, color_scheme=scheme)
     await expect(shown.headline).to_have_text(title)
-    assert await axe_violations(shown) == []
+    await check_themes(shown)
     ground = "getComputedStyle(document.body).backgroundColor"
     error_ground = await shown.evaluate(ground)
     await shown.page.get_by_role("link", name=home).click()
@@ -61,7 +61,7 @@ async def test_a_page_on_paper_shows_the_job_alone(
 async def test_a_page_in_a_frame_of_a_site_that_is_named(
     open_page: OpenPage, sid: str, tmp_path: Path, is_named: bool
 ) -> None:
-    """It is live there; on any other site the browser shows nothing of it."""
+    """It is live there, and leads to no other job; on any other site the browser shows nothing of it."""
     server = Server(tmp_path / "server", heartbeat_s=1)
     html = f'<!doctype html><title>wiki</title><iframe src="{server.url}/s/{sid}"></iframe>'
     async with Playback(response("200 OK", html, "text/html")) as site:
@@ -74,6 +74,7 @@ async def test_a_page_in_a_frame_of_a_site_that_is_named(
             headline = shown.page.frame_locator("iframe").get_by_role("heading", level=1)
             if is_named:
                 await expect(headline).to_contain_text("Step 1 of 7")
+                await expect(shown.page.frame_locator("iframe").locator(".home-link")).to_be_hidden()
             else:
                 await eventually(lambda: any("frame-ancestors" in error for error in shown.errors), 20)
                 await expect(headline).to_have_count(0)

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.axe import axe_violations
+from tests.browser.axe import check_themes
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import PageDriver
 from tests.browser.session_states import every_state
 from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server
-
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 PHONE = {"width": 360, "height": 760}
 
 STATES = list(every_state("x"))
 
 FULL = pytest.mark.full
-
-WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-
-
-async def check(shown: PageDriver, state: str) -> None:
-    """Axe finds nothing in either theme, and nothing overflows."""
-    for theme in THEMES:
-        await shown.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        assert await axe_violations(shown) == [], (state, theme)
-    scroll, client = await shown.evaluate(WIDTHS)
-    assert scroll <= client, state
 
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=FULL)])
@@ -46,7 +32,7 @@ async def test_the_page_is_accessible_in_every_state(
     stubbed = await StubbedSession.open(polled, server, open_page, locale=locale, viewport=PHONE)
     await expect(stubbed.shown.page.locator("article")).to_have_attribute("data-status", polled["status"])
     await expect(stubbed.shown.connection).to_be_visible()
-    await check(stubbed.shown, state)
+    await check_themes(stubbed.shown, state)
 
 
 @FULL
@@ -63,7 +49,7 @@ async def test_the_page_is_accessible_without_a_connection(
         await shown.page.clock.fast_forward(3000)
     await shown.page.clock.run_for(3000)
     await expect(shown.page.locator("article")).to_have_attribute("data-connection", "reconnecting")
-    await check(shown, "disconnected")
+    await check_themes(shown, "disconnected")
 
 
 @FULL
@@ -86,4 +72,4 @@ async def test_the_element_is_accessible_in_every_state(
         await stubbed.change(**polled)
         if polled["status"] != "not_found":
             await expect(stubbed.shown.page.locator("article")).to_have_attribute("data-status", polled["status"])
-        await check(stubbed.shown, state)
+        await check_themes(stubbed.shown, state)

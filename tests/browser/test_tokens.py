@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Playwright, Route, async_playwright, expect
 
-from tests.browser.axe import axe_violations
+from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.following import HOLDS_A_STREAM, following, moves_of, response, state_of, until_state, work
 from tests.browser.page_driver import POLLING_ONLY, SOURCES, PageDriver
@@ -286,25 +286,29 @@ async def test_a_page_of_a_session_that_is_not_there_admits_the_visitor_too(
 async def test_a_page_without_a_token_asks_for_one(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
-    """It shows what is wrong with a token that is refused."""
+    """It shows what is wrong with a token that is refused, nothing of the job, and no offer to tell of its end."""
     await worker.start(sid, 1)
     shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.headline).to_have_text(DENIED)
     note = shown.page.get_by_role("alert").filter(has_text="token")
     await expect(field_of(shown)).to_be_visible()
     await expect(note).to_be_hidden()
+    for hidden in (shown.progressbar, shown.page.locator("#notify")):
+        await expect(hidden).to_be_hidden()
     for wrong in ("nonsense", "\u65e5\u672c", make_token(sessions=[sid], exp=int(time.time()) - 60)):
         await paste(shown, wrong)
         await expect(note).to_have_text(REFUSED)
         await shown.evaluate("document.getElementById('entrance-note').textContent = ''")
     await paste(shown, make_token(sessions=["another"]))
     await expect(note).to_have_text(REFUSED)
-    assert await axe_violations(shown) == []
+    await check_themes(shown)
     await expect(shown.headline).to_have_text(DENIED)
     await paste(shown, make_token(sessions=[sid]))
     await expect(shown.headline).to_contain_text("Step 1 of 7")
     await expect(shown.connection).to_have_text("live")
     await expect(field_of(shown)).to_be_hidden()
+    for visible in (shown.progressbar, shown.page.locator("#notify")):
+        await expect(visible).to_be_visible()
 
 
 @pytest.mark.full

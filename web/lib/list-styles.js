@@ -327,6 +327,7 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
     grid-template-columns: auto auto minmax(0, 1fr);
     grid-template-areas: "name name name" "state started time" "progress progress progress";
     gap: 0.375rem 0.75rem;
+    min-height: 0;
     padding-block: 0.625rem;
   }
 

@@ -59,13 +59,18 @@ export class SessionFacts {
   /** @param {SessionState} state */
   #showCounted({ data, isDeleted }) {
     const done = doneSteps(data);
-    const isOpen = data.open_ended && data.status !== "completed" && data.status !== "error";
-    const counted = this.#language.plural(isOpen ? "counted_open" : "counted", data.total_steps);
     const isAbsent = data.status === "not_found";
     const nodes = isAbsent
       ? nodesOf(this.#language, isDeleted ? "restart" : "soon")
-      : nodesOf(this.#language, counted, { done, total: data.total_steps });
+      : nodesOf(this.#language, this.#countedKey(data), { done, total: data.total_steps });
     fill(this.#counted, nodes);
+  }
+
+  /** @param {SessionState["data"]} data */
+  #countedKey({ open_ended, status, total_steps }) {
+    if (total_steps === 0) return "counted_none";
+    const isOpen = open_ended && status !== "completed" && status !== "error";
+    return this.#language.plural(isOpen ? "counted_open" : "counted", total_steps);
   }
 
   /** @param {LifeSign} sign @param {SessionState} state @param {number} now_ms */

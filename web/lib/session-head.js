@@ -23,8 +23,9 @@ export class SessionHead {
    * @param {string} options.sessionId
    * @param {string | undefined} options.label It stands in place of the id and of any title.
    * @param {HTMLElement | undefined} options.tools What the page offers beside the badge.
+   * @param {HTMLElement | undefined} options.home The way to where the session is one of many.
    */
-  constructor(language, root, { sessionId, label, tools }) {
+  constructor(language, root, { sessionId, label, tools, home }) {
     this.#language = language;
     this.#label = label;
     this.badge = new ConnectionBadge(language, root);
@@ -39,6 +40,7 @@ export class SessionHead {
     this.element = make(
       "header",
       "head",
+      ...(home ? [home] : []),
       about,
       make("div", "head-side", this.badge.element, ...(tools ? [tools] : [])),
     );

@@ -30,6 +30,7 @@ import { timeWords } from "./time-words.js";
  * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
  * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
  * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
+ * @property {HTMLElement} [home] The way to where the session is one of many, above its name.
  * @property {boolean} [isPreloaded] The browser has loaded the state with the page. Default: false.
  * @property {(text: string) => void} announce Announces a milestone to a screen reader.
  * @property {((sessionId: string, data: Progress) => void) | null} [retry] Retries a failed session. Default: null, and
@@ -69,11 +70,11 @@ export class SessionView {
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
-    const { language, label, tools, hasSigns = false, isCompact = false } = options;
+    const { language, label, tools, home, hasSigns = false, isCompact = false } = options;
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#head = new SessionHead(language, this.element, { sessionId, label, tools });
+    this.#head = new SessionHead(language, this.element, { sessionId, label, tools, home });
     this.#controls = new SessionControls(language, {
       announce: options.announce,
       jobName: () => label ?? this.data?.title ?? sessionId,

@@ -3,22 +3,30 @@ import { make, makeButton, setText } from "./dom.js";
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Step} Step */
 
-/** Above a long list of steps: what brings the running or the failed step into view, and what shows all steps. */
+/** What matters, first the most: a job that goes on after it has cancelled a step is looked at for what runs. */
+const TARGETS = /** @type {const} */ (["failed", "running", "cancelled"]);
+
+/** @param {Step} step @returns {(typeof TARGETS)[number] | "none"} */
+function targetOf(step) {
+  if (step.status === "error") return step.conclusion === "cancelled" ? "cancelled" : "failed";
+  return step.status === "running" ? "running" : "none";
+}
+
+/** Above a long list of steps: what brings the step that matters into view, and what shows all steps. */
 export class StepsHead {
   element = make("p", "steps-head");
   #language;
   #list;
   #jump = makeButton("jump", "");
   #all = makeButton("fold-all", "");
-  #target = "";
+  /** The index of the step that matters; -1: none. */
+  #target = -1;
 
   /** @param {Language} language @param {HTMLElement} list @param {() => void} onToggleAll */
   constructor(language, list, onToggleAll) {
     this.#language = language;
     this.#list = list;
-    this.#jump.addEventListener("click", () =>
-      focusStep(list.querySelector(`:scope > [data-status="${this.#target}"]`)),
-    );
+    this.#jump.addEventListener("click", () => focusStep(list.children[this.#target]));
     this.#all.addEventListener("click", onToggleAll);
     this.element.append(this.#jump, this.#all);
     this.element.hidden = true;
@@ -26,10 +34,14 @@ export class StepsHead {
 
   /** @param {Step[]} steps */
   show(steps) {
-    const target = ["error", "running"].find((wanted) => steps.some(({ status }) => status === wanted));
-    this.#target = target ?? "";
+    const targets = steps.map(targetOf);
+    const target = TARGETS.find((wanted) => targets.includes(wanted));
+    this.#target = target ? targets.indexOf(target) : -1;
     this.#jump.hidden = !target || !this.#list.hasAttribute("data-long");
-    if (target) setText(this.#jump, this.#language.text(target === "error" ? "jump_failed" : "jump_running"));
+    if (target) {
+      this.#jump.dataset.target = target;
+      setText(this.#jump, this.#language.text(`jump_${target}`));
+    }
     this.element.hidden = this.#jump.hidden && this.#all.hidden;
   }
 

@@ -110,6 +110,14 @@ summary {
   font-weight: 650;
   cursor: pointer;
 }
+@media print {
+  details:not([open]) {
+    display: none;
+  }
+  summary {
+    list-style: none;
+  }
+}
 .button {
   padding: 0.25rem 0.75rem;
   border: 1px solid var(--line);
@@ -358,6 +366,14 @@ summary {
 .headline {
   flex: 1 1 9rem;
 }
+@media screen {
+  .headline {
+    display: -webkit-box;
+    overflow: hidden;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 3;
+  }
+}
 .headline,
 .jobs {
   min-width: 0;
@@ -559,6 +575,9 @@ p.headline {
       transparent 70%) var(--track);
   background-size: 300% 100%;
   animation: drift 3s linear infinite;
+}
+[data-connection=denied][data-status=connecting] :is(.bar, .facts) {
+  display: none;
 }
 
 /* styles/request.css */
@@ -852,9 +871,13 @@ p.headline {
   border-color: var(--accent);
   color: var(--accent);
 }
-[data-status=error] .steps-head > .jump {
+.steps-head > [data-target=failed] {
   border-color: var(--bad);
   color: var(--bad);
+}
+.steps-head > [data-target=cancelled] {
+  border-color: var(--quiet);
+  color: var(--quiet);
 }
 .fold {
   display: flex;
@@ -1027,7 +1050,7 @@ p.headline {
   margin-top: 0.375rem;
 }
 .log-search {
-  flex: 1 1 8rem;
+  flex: 1 1 5rem;
   min-width: 0;
   max-width: 16rem;
   padding: 0.25rem 0.5rem;
@@ -1158,6 +1181,20 @@ p.headline {
 }
 .ansi-underline {
   text-decoration: underline;
+}
+@media print {
+  .log-tools,
+  .log-end,
+  .log:has(> .log-rows[hidden]) {
+    display: none !important;
+  }
+  .log-rows {
+    max-height: none;
+    overflow: visible;
+  }
+  .log-line {
+    break-inside: avoid;
+  }
 }
 
 /* styles/timeline.css */
@@ -1306,10 +1343,11 @@ p.headline {
 [data-compact] .headline {
   font-size: 1rem;
 }
-[data-compact] .state-icon {
+[data-compact] .state > .state-icon {
   padding-top: 0.0625rem;
+  font-size: 1rem;
 }
-[data-compact] .state-icon > .drawing {
+[data-compact] .state > .state-icon > .drawing {
   width: 1.25rem;
   height: 1.25rem;
 }

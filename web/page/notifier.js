@@ -41,7 +41,7 @@ export class Notifier {
     }
   }
 
-  /** Another run may follow the end. @param {boolean} isOver */
+  /** Another run may follow the end. @param {boolean} isOver Or not to be seen by this visitor. */
   setOver(isOver) {
     this.#button.hidden = isOver || !this.#canNotify;
   }

@@ -10,13 +10,14 @@ import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
-import { combined } from "../lib/page-title.js";
+import { isOver } from "../lib/requests.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
 import { CommandPanel } from "./command-panel.js";
 import { CopyLink } from "./copy-link.js";
 import { DocumentHead } from "./document-head.js";
 import { HelpDialog } from "./help-dialog.js";
+import { HomeLink } from "./home-link.js";
 import { LinkVisit } from "./link-visit.js";
 import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
@@ -57,7 +58,7 @@ function viewOf(id) {
     },
     isCompact: ids.length > 1,
     hasSigns: true,
-    ...(ids.length === 1 && { tools, isPreloaded: true }),
+    ...(ids.length === 1 && { tools, home: home.element, isPreloaded: true }),
     announce: (text) => announcer.say(text, id),
     onchange({ data }) {
       refresh();
@@ -76,7 +77,7 @@ function viewOf(id) {
 function refresh() {
   const states = views.flatMap((view) => view.sessionState ?? []);
   head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  notifier.setOver(combined(states, views.length).status === "completed");
+  notifier.setOver(states.length === views.length && states.every(({ data }) => isOver(data)));
 }
 
 function jobs() {
@@ -84,8 +85,12 @@ function jobs() {
 }
 
 function onDenied() {
-  if (tokenForm.isUsed && visit.onDenied()) startAgain();
-  else tokenForm.ask();
+  if (tokenForm.isUsed && visit.onDenied()) {
+    startAgain();
+    return;
+  }
+  tokenForm.ask();
+  if (views.every(({ sessionState }) => !sessionState)) notifier.setOver(true);
 }
 
 function toggleLogs() {
@@ -95,6 +100,7 @@ function toggleLogs() {
 function startAgain() {
   // A screen reader does not announce that the form has gone.
   announcer.say(language.text("connecting"));
+  home.show(visit.isByLink);
   for (const view of views) {
     view.stop();
     view.start();
@@ -110,6 +116,8 @@ const ids = sessionsIn(location, document.baseURI);
 const visit = new LinkVisit(ids.length === 1 ? (ids[0] ?? null) : null, language.texts);
 const notifier = new Notifier(language, announcer);
 const head = new DocumentHead();
+const home = new HomeLink(language.texts);
+home.show(visit.isByLink || firstToken !== "");
 const copyLink = new CopyLink(language.texts, (text) => announcer.say(text));
 const help = new HelpDialog(language);
 const shortcuts = new Shortcuts([
@@ -124,7 +132,7 @@ help.list(shortcuts);
 addEventListener("keydown", (event) => shortcuts.press(event));
 const tools = make("div", "tools", copyLink.element, themeSwitch(language.texts), help.button);
 const views = ids.map(viewOf);
-if (views.length > 1) element("sessions").append(make("div", "head", make("h1", "jobs", jobs()), tools));
+if (views.length > 1) element("sessions").append(make("div", "head", home.element, make("h1", "jobs", jobs()), tools));
 element("sessions").append(...views.map((view) => view.element));
 element("page").append(help.element);
 if (views.length === 1) {
@@ -148,4 +156,5 @@ addEventListener("hashchange", () => {
   if (token) opened = opened.then(() => visit.open(token)).then(startAgain);
 });
 await opened;
+home.show(visit.isByLink);
 for (const view of views) view.start();

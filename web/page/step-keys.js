@@ -23,7 +23,7 @@ export function moveToStep(direction) {
   focusStep(steps[focused < 0 ? first : Math.min(Math.max(0, focused + direction), steps.length - 1)]);
 }
 
-/** To the next step that has failed; after the last, to the first. */
+/** To the next step that has failed or was cancelled; after the last, to the first. */
 export function moveToFailed() {
   const steps = shownSteps();
   const focused = focusedIndex(steps);
