@@ -17,6 +17,11 @@ from tests.harness.serving import Server, Worker
 STEPS = [{"name": name} for name in ("Read", "Parse", "Save")]
 COLOURED = "\x1b[1;32mok\x1b[0m \x1b]0;title\x07\x1b[2Jdone"
 
+SHRINK = """async (box) => {
+  box.style.maxHeight = "6rem";
+  for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+}"""
+
 
 async def write(worker: Worker, session_id: str, *lines: str | dict[str, Any], **more: Any) -> None:
     """Write lines into the log."""
@@ -148,6 +153,8 @@ async def test_it_follows_the_end_until_the_reader_goes_up(
     assert await box.evaluate("box => box.scrollTop") == 100
     await panel.locator(".log-end").click()
     await expect(panel.locator(".log-end")).to_be_hidden()
+    assert await box.evaluate(at_end)
+    await box.evaluate(SHRINK)
     assert await box.evaluate(at_end)
 
 

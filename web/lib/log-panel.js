@@ -56,6 +56,7 @@ export class LogPanel {
     this.element.addEventListener("toggle", () => this.#onToggle());
     this.#rows.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#end.addEventListener("click", () => this.#follow());
+    new ResizeObserver(() => this.#onResize()).observe(this.#rows);
   }
 
   get isOpen() {
@@ -148,6 +149,11 @@ export class LogPanel {
     if (isAtEnd || scrollTop < this.#scrolledTo) this.#isFollowing = isAtEnd;
     this.#scrolledTo = scrollTop;
     this.#end.hidden = this.#isFollowing;
+  }
+
+  /** Less room, as on a phone that is turned, must not hide the newest lines. */
+  #onResize() {
+    if (this.#isFollowing) this.#scrollToEnd();
   }
 
   #follow() {
