@@ -230,5 +230,7 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    # The variables that `serve` and `run` pass to the processes that they start are not settings either.
-    assert readers == {"client/config.py", "cli/run_command.py", "server/inherited_sockets.py"}
+    # The variables that `serve` and `run` pass to the processes that they start are not settings either, nor those that
+    # the demo keeps from its jobs.
+    processes = {"cli/run_command.py", "server/inherited_sockets.py", "demo/supervisor.py"}
+    assert readers == {"client/config.py", *processes}
