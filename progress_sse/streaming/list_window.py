@@ -114,6 +114,8 @@ class ListWindow:
             if was is not None and (was.order == each.order or each.session_id in unsure):
                 self._insert(was)
                 changed += [each] if was != each else []
+            elif each.session_id in unsure and each.session_id not in self._older:
+                self.is_short |= self.has_more  # It was gone when it was read.
             else:
                 self._older.pop(each.session_id, None)
                 self._insert(each)

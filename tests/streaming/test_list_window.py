@@ -139,6 +139,17 @@ def test_a_session_that_came_while_the_list_was_read_stays() -> None:
     ]
 
 
+def test_a_session_that_went_while_the_list_was_read_does_not_come_again() -> None:
+    """But the window may then lack one, which the next reading fills in."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))
+    read = reader.listed[: WINDOW + 1]
+    assert reader.change("a050", None) == ["removed"]
+    assert reader.window.reset(read, ["a050"]) == ([], [])
+    assert reader.window.is_short
+    reader.reset()
+    reader.check()
+
+
 def test_a_session_that_came_while_a_full_list_was_read_stays() -> None:
     """In a window that it overflows, or beyond it; so does an older one that was told."""
     sessions = [summary(f"a{number:03}", number) for number in range(1, WINDOW + 1)]
