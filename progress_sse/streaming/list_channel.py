@@ -119,7 +119,7 @@ class ListChannel(Publisher):
                 raise
             finally:
                 self._changed_meanwhile = None
-        news, self._snapshot = self._window.reset(summaries), None
+        news, self._snapshot = self._window.reset(summaries, meanwhile), None
         for event in news.events:
             self._tell(event)
         for summary in news.changed:

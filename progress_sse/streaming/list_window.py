@@ -6,7 +6,7 @@ last are remembered, so that their end can be told.
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -83,34 +83,60 @@ class ListWindow:
         """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
         if summary is None or not summary.is_of(self.wanted):
             return self._remove(session_id)
-        if self._entries.get(session_id) == summary or self._older.get(session_id) == hash(summary):
+        if self._is_as_told(summary):
             return None
         self._put(summary)
         return _session_event(summary)
 
-    def reset(self, summaries: Sequence[SessionSummary]) -> Reset:
-        """Take the newest sessions as they were read, one more than the window has."""
+    def _is_as_told(self, summary: SessionSummary) -> bool:
+        """Return whether a session was told as it is, and is still within the window, or still beyond it."""
+        told = self._entries.get(summary.session_id)
+        if told is not None:
+            return told == summary
+        return self._older.get(summary.session_id) == hash(summary) and self._is_beyond(summary)
+
+    def _is_beyond(self, summary: SessionSummary) -> bool:
+        return self.has_more and (not self._newest or summary.order < self._newest[0].order)
+
+    def reset(self, summaries: Sequence[SessionSummary], unsure: Collection[str] = ()) -> Reset:
+        """Take the newest sessions as they were read.
+
+        Args:
+            summaries: One more than the window has, or all of the list.
+            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were told,
+                for `apply` to tell.
+        """
         former, self._newest, self._entries = self._entries, [], {}
         self.has_more, self.is_short = len(summaries) > WINDOW, False
         changed, events = [], []
         for each in summaries[:WINDOW]:
             was = former.get(each.session_id)
-            if was is not None and was.order == each.order:
+            if was is not None and (was.order == each.order or each.session_id in unsure):
                 self._insert(was)
                 changed += [each] if was != each else []
+            elif each.session_id in unsure and each.session_id not in self._older:
+                self.is_short |= self.has_more  # It was gone when it was read.
             else:
                 self._older.pop(each.session_id, None)
                 self._insert(each)
                 events.append(_session_event(each))
-        return Reset(events + [_gone_event(each) for each in self._gone(former)], changed)
+        gone = self._take_out_gone(former, summaries, unsure)
+        for session_id in unsure:
+            if session_id in former and session_id not in self._entries:
+                self._put(former[session_id])
+        return Reset(events + [_gone_event(each) for each in gone], changed)
 
-    def _gone(self, former: dict[str, SessionSummary]) -> list[str]:
-        gone = [session_id for session_id, each in former.items() if session_id not in self._entries]
+    def _take_out_gone(
+        self, former: dict[str, SessionSummary], summaries: Sequence[SessionSummary], unsure: Collection[str]
+    ) -> list[str]:
+        """Return which of the sessions that were told have gone, and remember those that are beyond the window now."""
+        gone = [each for each in former if each not in self._entries and each not in unsure]
         if not self.has_more:
-            gone += self._older
-            self._older.clear()
-            return gone
-        older = [each for each in gone if former[each].order < self._newest[0].order]
+            lost = [each for each in self._older if each not in unsure]
+            for session_id in lost:
+                del self._older[session_id]
+            return gone + lost
+        older = [each for each in gone if former[each].order < summaries[WINDOW - 1].order]
         for session_id in older:
             self._remember_older(former[session_id])
         return [each for each in gone if each not in self._older]
@@ -131,7 +157,7 @@ class ListWindow:
             self._take_out(summary.session_id)
             self.is_short |= self.has_more and summary.order < was.order
         self._older.pop(summary.session_id, None)
-        if self.has_more and (not self._newest or summary.order < self._newest[0].order):
+        if self._is_beyond(summary):
             self._remember_older(summary)
             return
         self._insert(summary)

@@ -124,6 +124,47 @@ def test_a_change_that_a_reset_finds_is_told_by_the_next_look() -> None:
     assert reader.window.reset([summary("ab"), summary("a", version=1)]) == ([], [])
 
 
+def test_a_session_that_came_while_the_list_was_read_stays() -> None:
+    """Or it would go and come again; what becomes of it, the next look at it tells. Others have gone."""
+    reader = Reader([summary("a"), summary("ab"), summary("ac")])
+    read = [summary("a")]
+    reader.change("anew", summary("anew", 1))
+    reader.take(reader.window.reset(read, ["anew", "ac"]).events)
+    assert sorted(reader.fold.entries) == ["a", "ac", "anew"]
+    assert reader.change("ac", None) == ["removed"]
+    assert reader.change("anew", summary("anew", 1)) == []
+    assert json.loads(reader.window.encode())["sessions"] == [
+        json.loads(summary("anew", 1).listed),
+        json.loads(summary("a").listed),
+    ]
+
+
+def test_a_session_that_went_while_the_list_was_read_does_not_come_again() -> None:
+    """But the window may then lack one, which the next reading fills in."""
+    reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))
+    read = reader.listed[: WINDOW + 1]
+    assert reader.change("a050", None) == ["removed"]
+    assert reader.window.reset(read, ["a050"]) == ([], [])
+    assert reader.window.is_short
+    reader.reset()
+    reader.check()
+
+
+def test_a_session_that_came_while_a_full_list_was_read_stays() -> None:
+    """In a window that it overflows, or beyond it; so does an older one that was told."""
+    sessions = [summary(f"a{number:03}", number) for number in range(1, WINDOW + 1)]
+    reader = Reader(sessions)
+    for session_id, created_at in (("anew", 999), ("a000", 0)):
+        reader.change(session_id, summary(session_id, created_at))
+    assert reader.window.older == ("a001", "a000")
+    news = reader.window.reset(sessions[::-1], ["anew", "a000"])
+    assert [each.name for each in news.events] == ["session"]  # It was pushed out before.
+    assert reader.window.has_more
+    assert reader.window.older == ("a000", "a001")
+    assert reader.change("a000", None) == ["removed"]
+    reader.check()
+
+
 def test_an_older_session_that_is_as_it_was_told_is_no_event() -> None:
     """Else each look at a list would tell some again, to all of its readers; also one that was pushed out."""
     reader = Reader(summary(f"a{number:03}", number) for number in range(1, WINDOW + 5))
@@ -179,3 +220,22 @@ def test_a_reader_ends_in_what_the_list_says(seed: int) -> None:
     reader.check()
     for session_id, entry in reader.fold.entries.items():
         assert entry == json.loads(reader.sessions[session_id].listed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_list_that_was_read_before_some_changes_harms_none_of_them(seed: int) -> None:
+    """It arrives after they were told; once they are read again, a reader has the list."""
+    chance = random.Random(seed)
+    reader = Reader(summary(f"a{number}", chance.randrange(1000)) for number in range(chance.choice([0, 97, 100, 150])))
+    for turn in range(30):
+        read, unsure = reader.listed[: WINDOW + 1], [f"a{chance.randrange(160)}" for _ in range(chance.randrange(6))]
+        for session_id in unsure:
+            is_gone = chance.random() < 0.4
+            reader.change(session_id, None if is_gone else summary(session_id, chance.randrange(1000), turn))
+        news = reader.window.reset(read, unsure)
+        reader.take(news.events)
+        for session_id in (*(each.session_id for each in news.changed), *unsure):
+            reader.change(session_id, reader.sessions.get(session_id))
+        if reader.window.is_short:
+            reader.reset()
+        reader.check()

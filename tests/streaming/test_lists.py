@@ -254,6 +254,22 @@ async def test_a_change_while_the_list_is_read_is_not_lost(
     await reader.until_it_knows(alice_1="running", alice_2="pending")
 
 
+async def test_a_session_that_comes_while_the_list_is_read_again_does_not_go(
+    reader: ListReader, store: ProgressStore, backend: UnsureBackend
+) -> None:
+    """The list was read before it came, and arrives after it was told."""
+    backend.gate.clear()
+    for listener in backend.listeners:
+        listener(None)
+    await eventually(lambda: backend.list_reads == 2, DEADLINE_S)
+    await store.create_session("alice-2", 1)
+    await reader.until_it_knows(alice_1="pending", alice_2="pending")
+    backend.gate.set()
+    await eventually(lambda: len(backend.reads) > 1, DEADLINE_S)
+    assert reader.knows(alice_1="pending", alice_2="pending")
+    assert "removed" not in reader.events
+
+
 async def test_a_store_that_is_away_delays_what_is_told(
     reader: ListReader, store: ProgressStore, backend: UnsureBackend
 ) -> None:
