@@ -11,6 +11,8 @@ import { NO_FILTER } from "./list-filter.js";
  * sessions each has, unless there are more sessions than the list has: then the server does.
  */
 export class ListSource {
+  /** Another list was asked for, and has not come yet. */
+  isWaiting = false;
   #fixed;
   #options;
   #onList;
@@ -64,6 +66,7 @@ export class ListSource {
     this.#query = query;
     const tracker = new ProgressListTracker({ ...this.#options, ...asked, onUpdate: (list) => this.#receive(list) });
     this.#tracker = tracker;
+    this.isWaiting = true;
     tracker.addEventListener("statechange", () => {
       if (tracker === this.#tracker) this.#onState(tracker.state);
     });
@@ -87,6 +90,7 @@ export class ListSource {
   /** @param {SessionList} list */
   #receive(list) {
     this.#hasMore = list.more;
+    this.isWaiting = false;
     this.follow(this.#filter);
     this.#onList(list);
   }

@@ -4,7 +4,8 @@
  */
 import { Announcer } from "./announcer.js";
 import { ConnectionBadge } from "./connection-badge.js";
-import { isolated, make, makeButton, setText } from "./dom.js";
+import { make, makeButton, setText } from "./dom.js";
+import { ListChips } from "./list-chips.js";
 import { countsOf, matches, NO_FILTER } from "./list-filter.js";
 import { ListNews } from "./list-news.js";
 import { ListSource } from "./list-source.js";
@@ -47,7 +48,7 @@ export class LiveList {
   #news;
   #announcer;
   #table;
-  #chips = make("ul", "list-filters");
+  #chips;
   #empty = make("div", "list-empty");
   #note = make("span", "list-note");
   #more;
@@ -75,16 +76,15 @@ export class LiveList {
     this.badge = new ConnectionBadge(language, root);
     this.#table = new ListTable({ language, hrefOf }, () => this.#source.now());
     this.#table.element.ariaLabel = language.text("list_title");
-    this.#chips.setAttribute("role", "list");
-    this.#chips.ariaLabel = language.text("list_filters");
+    this.#chips = new ListChips(language, (filter) => this.choose(filter));
     this.#more = makeButton("more", language.text("list_more"));
     this.#more.addEventListener("click", () => this.#source.showMore());
     this.#foot.append(this.#note, " ", this.#more);
-    for (const part of [this.#chips, this.#table.element, this.#foot]) part.hidden = true;
+    for (const part of [this.#table.element, this.#foot]) part.hidden = true;
     this.#empty.append(language.text("connecting"));
-    this.element.append(this.#chips, this.#table.element, this.#empty, this.#foot);
+    this.element.append(this.#chips.element, this.#table.element, this.#empty, this.#foot);
     this.element.addEventListener("click", (event) => this.#onClick(event));
-    this.#showChips();
+    this.#chips.show(this.#filter);
   }
 
   get filter() {
@@ -94,7 +94,7 @@ export class LiveList {
   /** Another filter from now on, as an address has it. */
   set filter(filter) {
     this.#filter = filter;
-    this.#showChips();
+    this.#chips.show(filter);
     if (this.#source.isFollowing) this.#source.follow(filter);
     this.#show();
   }
@@ -162,6 +162,11 @@ export class LiveList {
     this.#table.show(shown);
     this.#table.element.hidden = !shown.length;
     this.#empty.hidden = shown.length > 0;
+    if (this.#source.isWaiting) {
+      // How many there are, and whether there are any, the other list will show.
+      if (!shown.length) this.#empty.replaceChildren(this.#language.text("connecting"));
+      return;
+    }
     if (!shown.length) this.#showEmpty(list.sessions.length > 0 || this.#isFiltered);
     this.#showFoot(list);
     this.#options.onlist?.(list, countsOf(list.sessions, this.#filter));
@@ -204,27 +209,6 @@ export class LiveList {
   }
 
   // What the visitor has chosen
-
-  #showChips() {
-    const { prefix, labels } = this.#filter;
-    const chips = Object.entries(labels).map(([key, value]) => {
-      const { [key]: _, ...others } = labels;
-      return this.#chip(this.#language.text("list_pair", { key, value }), { ...this.#filter, labels: others });
-    });
-    if (prefix)
-      chips.unshift(this.#chip(this.#language.text("list_prefix", { prefix }), { ...this.#filter, prefix: "" }));
-    this.#chips.replaceChildren(...chips);
-    this.#chips.hidden = !chips.length;
-  }
-
-  /** @param {string} text @param {Filter} without */
-  #chip(text, without) {
-    const chip = make("button", "chip chosen", isolated(text), make("span", "chip-remove", "×"));
-    chip.type = "button";
-    chip.ariaLabel = this.#language.text("list_unfilter", { label: text });
-    chip.addEventListener("click", () => this.choose(without));
-    return make("li", "", chip);
-  }
 
   /** @param {Event} event */
   #onClick({ target }) {

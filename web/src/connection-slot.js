@@ -15,8 +15,8 @@ const RECOUNT_MS = 15_000;
 const SPREAD_MS = 2000;
 
 /**
- * A slot of those that all tabs of a browser have for streams of one origin. With Web Locks a slot is a lock. Without,
- * the tabs count each other's, and may miscount by one or two for a moment, for which there is room.
+ * A slot of those that all tabs of a browser have for streams of one origin. With Web Locks a slot is a lock. Without, the
+ * tabs count each other's; frozen ones do not answer, for which there is some room.
  */
 export class ConnectionSlot {
   #origin;
@@ -26,7 +26,10 @@ export class ConnectionSlot {
   #on;
   /** Aborted to give it back. @type {AbortController | null} */
   #taking = null;
-  #isTaken = false;
+  /** Without locks. @type {"" | "claimed" | "taken"} */
+  #hold = "";
+  /** Without locks: whether the stream may be open. */
+  #isOpen = false;
   /** @type {BroadcastChannel | null} */
   #channel = null;
   #id = Math.random().toString(36).slice(2);
@@ -52,7 +55,8 @@ export class ConnectionSlot {
     const { signal } = this.#taking;
     const locks = globalThis.navigator?.locks;
     if (!locks) this.#join();
-    else this.#lock(locks, signal).catch(() => void (signal.aborted || this.#join())); // This page may have no locks.
+    // This page may have no locks.
+    else this.#lock(locks, signal).catch(() => void (signal.aborted || this.#joinLate()));
   }
 
   /** Gives it back. */
@@ -60,8 +64,9 @@ export class ConnectionSlot {
     this.#taking?.abort();
     this.#taking = null;
     this.#timers.clearAll();
-    if (this.#isTaken) this.#channel?.postMessage({ kind: "free" });
-    this.#isTaken = false;
+    if (this.#hold) this.#post("free");
+    this.#hold = "";
+    this.#isOpen = false;
     this.#channel?.close();
     this.#channel = null;
   }
@@ -106,38 +111,49 @@ export class ConnectionSlot {
 
   // Without
 
+  #joinLate() {
+    this.#on.free();
+    this.#join();
+  }
+
+  /** What opens its stream at first goes on, unless the others have all slots. */
   #join() {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#receive(data);
-    this.#isTaken = true;
-    this.#countOthers();
+    this.#isOpen = true;
+    this.#claim();
   }
 
-  #countOthers() {
+  #claim() {
+    this.#hold = "claimed";
     this.#others.clear();
-    this.#channel?.postMessage({ kind: "count" });
+    this.#post("count");
     this.#timers.set("answers", ANSWER_MS, () => this.#decide());
+  }
+
+  /** @param {"count" | "held" | "free"} kind */
+  #post(kind) {
+    const isClaim = this.#hold === "claimed";
+    this.#channel?.postMessage({ kind, slot: this.#id, isMinor: this.#isMinor, isClaim });
   }
 
   #decide() {
     const minor = [...this.#others.values()].filter(Boolean).length;
     const isFull = this.#others.size >= SLOTS || (this.#isMinor && minor >= MINOR_SLOTS);
-    if (isFull) this.#timers.set("again", RECOUNT_MS, () => this.#countOthers());
-    if (isFull !== this.#isTaken) return;
-    this.#isTaken = !isFull;
+    this.#hold = isFull ? "" : "taken";
+    if (isFull) this.#timers.set("again", RECOUNT_MS, () => this.#claim());
+    if (isFull !== this.#isOpen) return;
+    this.#isOpen = !isFull;
     if (isFull) this.#on.full();
     else this.#on.free();
   }
 
-  /** @param {{kind: string, slot: string, isMinor: boolean}} message */
-  #receive({ kind, slot, isMinor }) {
-    if (kind === "count" && this.#isTaken) {
-      this.#channel?.postMessage({ kind: "taken", slot: this.#id, isMinor: this.#isMinor });
-    }
-    if (kind === "taken") this.#others.set(slot, isMinor);
-    if (kind === "free" && !this.#isTaken) {
-      this.#timers.set("again", SPREAD_MS * Math.random(), () => this.#countOthers());
-    }
+  /** @param {{kind: "count" | "held" | "free", slot: string, isMinor: boolean, isClaim: boolean}} message */
+  #receive({ kind, slot, isMinor, isClaim }) {
+    if (kind === "count" && this.#hold) this.#post("held");
+    // Of two that claim a slot at the same time, the smaller id comes first.
+    if (kind !== "free" && (!isClaim || slot < this.#id)) this.#others.set(slot, isMinor);
+    if (kind === "free" && !this.#hold) this.#timers.set("again", SPREAD_MS * Math.random(), () => this.#claim());
   }
 }
 

@@ -57,12 +57,14 @@ test("the page chooses by status while the list has all sessions, and always by 
 });
 
 test("the server chooses by status where it has more sessions, at once", async () => {
-  const { follow, send, open, lists } = source();
+  const { shown, follow, send, open, lists } = source();
   await follow({});
   await send([1, 2], true);
   await follow({ status: "error" });
   assert.deepEqual(open(), ["prefix=&status=error"]);
+  assert.ok(shown.isWaiting);
   await send([7]);
+  assert.ok(!shown.isWaiting);
   assert.equal(lists.at(-1), "s7");
   await follow({ status: "completed" });
   assert.deepEqual(open(), ["prefix=&status=completed"]);
@@ -71,12 +73,13 @@ test("the server chooses by status where it has more sessions, at once", async (
 });
 
 test("a list that turns out to be longer is asked for by its status then", async () => {
-  const { follow, send, open, lists } = source();
+  const { shown, follow, send, open, lists } = source();
   await follow({ status: "running" });
   assert.deepEqual(open(), ["prefix="]);
   await send([1], true);
   assert.deepEqual(open(), ["prefix=&status=running"]);
   assert.deepEqual(lists, ["s1"], "it is shown until the other one comes");
+  assert.ok(shown.isWaiting);
 });
 
 test("prefix and labels are the server's, together with what is fixed", async () => {
