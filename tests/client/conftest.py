@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
 from tests.client.shells import SHELLS, Shell
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Leave tests of the synchronous way at a real server to the full run: both ways share their core."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if "shell" in fixtures and "serve" in fixtures and "sync" in item.callspec.id.split("-"):
+        if "shell" in fixtures and "serve" in fixtures and item.callspec.params["shell"] is SHELLS[0]:
             item.add_marker(pytest.mark.full)
 
 
