@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 from progress_sse.client.aio import AsyncProgress
 from progress_sse.core.log_lines import LogLevel
-from progress_sse.demo.job import Run, work
+from progress_sse.demo.job import FLUSH_S, Run, work
 
 LINE_S: Final = 0.7
 """Seconds that a line of the log takes."""
@@ -61,6 +61,7 @@ async def run_agent(run: Run) -> None:
         title="Agent: why do my events arrive late?",
         labels={"job": "agent", "tools": "search, shell"},
         url=run.url,
+        flush_timeout_s=FLUSH_S,
     ) as progress:
         await _think(progress, "Plan", PLAN)
         await _search(progress)

@@ -8,7 +8,7 @@ from typing import Final
 from progress_sse.client.aio import AsyncProgress, AsyncStep
 from progress_sse.client.inbox import Request
 from progress_sse.core.model import StepDefinition
-from progress_sse.demo.job import Run, work
+from progress_sse.demo.job import FLUSH_S, Run, work
 
 RETRY_S: Final = 8.0
 """Seconds that a failure is shown, unless a reader asks for another attempt sooner."""
@@ -62,6 +62,7 @@ async def run_export(run: Run) -> None:
         labels={"job": "export", "format": "zip"},
         accepts=["cancel", "retry"],
         url=run.url,
+        flush_timeout_s=FLUSH_S,
     ) as progress:
         wishes = Wishes()
         progress.on_request(wishes.note)

@@ -6,7 +6,7 @@ from typing import Final
 
 from progress_sse.client.aio import AsyncProgress, AsyncStep
 from progress_sse.core.model import StepDefinition
-from progress_sse.demo.job import TICK_S, Run, work
+from progress_sse.demo.job import FLUSH_S, TICK_S, Run, work
 
 FRAMES: Final = 40
 WORKERS: Final = 4
@@ -25,6 +25,7 @@ async def run_film(run: Run) -> None:
         title=f"Film of {FRAMES} frames",
         labels={"job": "film", "workers": str(WORKERS)},
         url=run.url,
+        flush_timeout_s=FLUSH_S,
     ) as progress:
         async with progress.step(1, parts_total=FRAMES) as step:
             await _render(step)

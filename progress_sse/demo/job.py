@@ -8,6 +8,9 @@ from progress_sse.client.aio import AsyncStep
 TICK_S: Final = 0.2
 """Seconds between two reports of a step's progress."""
 
+FLUSH_S: Final = 0.3
+"""Seconds that the end of a run, or of the demo, waits for reports to be sent; later ones go while the demo runs."""
+
 
 class Run(NamedTuple):
     """One run of a job: a session of its own, as any job of a user has.

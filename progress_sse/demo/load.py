@@ -5,7 +5,7 @@ from typing import Final
 
 from progress_sse.client.aio import AsyncProgress
 from progress_sse.core.model import StepDefinition
-from progress_sse.demo.job import Run, work
+from progress_sse.demo.job import FLUSH_S, Run, work
 
 PROFILE: Final = "nightly-load"
 
@@ -32,6 +32,7 @@ async def run_load(run: Run) -> None:
         title=f"Nightly load, run {run.number}",
         labels={"job": "load", "table": "orders"},
         url=run.url,
+        flush_timeout_s=FLUSH_S,
     ) as progress:
         for number, definition in enumerate(STEPS, start=1):
             took_s = (definition.estimated_ms or 0) / 1000 * chance.uniform(0.6, 1.5)
