@@ -481,7 +481,13 @@ def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("block", "session_id"), [(CANCEL, "posters"), (RETRY, "brochure"), (PARTS, "catalogue")])
+@pytest.mark.parametrize(
+    ("block", "session_id"),
+    [
+        (CANCEL, "posters"),
+        *(pytest.param(*each, marks=pytest.mark.full) for each in ((RETRY, "brochure"), (PARTS, "catalogue"))),
+    ],
+)
 def test_python_jobs_that_take_requests_or_have_parts_complete(
     serve: Serve, tmp_path: Path, block: Block, session_id: str
 ) -> None:
@@ -574,7 +580,7 @@ def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None
     assert [step["name"] for step in created.json()["steps"]] == ["Render"]
 
 
-@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("version", ["1.1", pytest.param("1.0", marks=pytest.mark.full)])
 async def test_nginx_of_the_documents_lets_events_through_at_once(serve: Serve, tmp_path: Path, version: str) -> None:
     """Each transition comes while the stream stays open: no buffer holds it back.
 

@@ -78,7 +78,14 @@ def embedding(*session_ids: str, lang: str) -> str:
 
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
-@pytest.mark.parametrize("state", ["running", "error", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param("running", marks=pytest.mark.full),
+        "error",
+        *(pytest.param(each, marks=pytest.mark.full) for each in RARE),
+    ],
+)
 async def test_axe_finds_nothing_in_the_page(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, state: str, locale: str
 ) -> None:

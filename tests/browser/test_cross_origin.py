@@ -64,7 +64,7 @@ def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
     ("scripts", "with_credentials"),
     [
         pytest.param((), True, id="stream, cookies"),
-        pytest.param((POLLING_ONLY,), False, id="polling, no cookies"),
+        pytest.param((POLLING_ONLY,), False, id="polling, no cookies", marks=FULL),
         pytest.param((), False, id="stream, no cookies", marks=FULL),
         pytest.param((POLLING_ONLY,), True, id="polling, cookies", marks=FULL),
     ],

@@ -211,7 +211,9 @@ async def test_keys_do_nothing_while_the_visitor_writes(serve: Serve, open_page:
     await expect(shown.page.get_by_role("dialog")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("settings", "is_shown"), [({}, True), ({"publish_token": "t"}, False)])
+@pytest.mark.parametrize(
+    ("settings", "is_shown"), [pytest.param({}, True, marks=pytest.mark.full), ({"publish_token": "t"}, False)]
+)
 async def test_commands_for_developers_are_not_shown_to_others(
     serve: Serve, open_page: OpenPage, sid: str, settings: dict[str, str], is_shown: bool
 ) -> None:

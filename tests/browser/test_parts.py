@@ -122,6 +122,7 @@ async def test_200_parts_move_nothing(server: Server, worker: Worker, open_page:
     assert shown.errors == []
 
 
+@pytest.mark.full
 async def test_all_parts_are_loaded_on_request(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Polls list 20. Those that were loaded are loaded again when parts have changed."""
     session = await StubbedSession.open(await with_parts(worker, sid, parts_of(many(30, 2), 50)), server, open_page)

@@ -52,6 +52,7 @@ def said(shown: PageDriver) -> Locator:
     return shown.part("request-text")
 
 
+@pytest.mark.full
 async def test_a_reader_cancels_by_keyboard(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Escape leaves the job alone. Each state has its look, is announced, and keeps the focus."""
     session = await StubbedSession.open(await running(worker, sid), server, open_page)

@@ -184,6 +184,7 @@ FORK_WHILE_CONNECTING = """
 """
 
 
+@pytest.mark.full
 def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
     """OpenSSL holds locks meanwhile, which no thread of the child would release."""
     server = serve()

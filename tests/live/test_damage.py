@@ -214,6 +214,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
 @pytest.mark.parametrize(
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
 )
+@pytest.mark.full
 async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffix: str, is_removed: bool) -> None:
     """FT-16: updates that SQLite would write into an unlinked log are refused, and the log's content is saved."""
     server = serve(store="sqlite")

@@ -161,7 +161,7 @@ def _opened(pid: int) -> Iterator[Path]:
             yield descriptor.readlink()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGTERM])
 def test_signal_ends_everything(demo: Server, number: signal.Signals) -> None:
     """The command, its server and its files are gone, with a friendly exit code and no traceback."""
     [child] = children(demo.pid)

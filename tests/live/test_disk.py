@@ -235,6 +235,7 @@ async def read_only_to(server: Server) -> AsyncIterator[None]:
 
 
 @pytest.mark.guarantee(9)
+@pytest.mark.full
 async def test_a_disk_that_goes_read_only_refuses_updates_and_nothing_else(serve: Serve) -> None:
     """FT-09: 503, also from `/readyz`; polls and streams continue; updates work again once the disk does."""
     server = serve(store="sqlite", heartbeat_s=0.5)

@@ -155,7 +155,7 @@ async def send_all(port: int, rounds: int) -> None:
 
 
 @serve_only  # Elsewhere the log is the host's.
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("log_format", [pytest.param("text", marks=pytest.mark.full), "json"])
 @pytest.mark.parametrize("rounds", [60, pytest.param(1112, marks=[pytest.mark.full, pytest.mark.timeout(300)])])
 async def test_bad_requests_leave_few_harmless_log_lines(serve: Serve, log_format: str, rounds: int) -> None:
     """SE-13: 10⁴ bad requests leave one record a line, escaped, rate-limited, without secrets or requested texts."""

@@ -71,6 +71,7 @@ async def test_a_batch_is_not_counted_as_reading(serve: Serve) -> None:
             assert answer.json() == {"results": [{"status": 200}]}
 
 
+@pytest.mark.full
 async def test_batches_with_a_wrong_token_are_counted(serve: Serve) -> None:
     """Requests with a wrong token count against the rate, although the server reads none of their updates."""
     server = serve(publish_rate="3/hour", publish_token="hush")
@@ -80,6 +81,7 @@ async def test_batches_with_a_wrong_token_are_counted(serve: Serve) -> None:
     assert answers[-1].status_code == 429
 
 
+@pytest.mark.full
 async def test_polls_are_counted_apart_from_reports(serve: Serve) -> None:
     """LD-05: a poll over the rate gets 429; a stream over it ends as if all places were taken."""
     server = serve(read_rate="10/minute")

@@ -287,6 +287,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.full
 async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it no longer counts and holds little, even if its connection stays."""
     server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)

@@ -55,6 +55,7 @@ async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp
 
 
 @pytest.mark.protocol("P-5.22")
+@pytest.mark.full
 async def test_a_stopping_server_spreads_the_returns_of_its_readers(servers: list[Server], tmp_path: Path) -> None:
     """Less than a third of the readers return within any one second of the six or so."""
     readers = 60

@@ -15,6 +15,7 @@ from tests.live.connections.raw_requests import SMALL_WINDOW, raw_connection, un
 pytestmark = serve_only  # All limits here are those of our own server.
 
 
+@pytest.mark.full
 async def test_streams_of_several_sessions_share_large_frames(serve: Serve) -> None:
     """SE-07: though each stream has ids of its own, one copy serves all readers that do not read it."""
     server = serve()
@@ -39,7 +40,7 @@ FOLLOW_WITH_BODY = request_bytes("GET", events_path("s"), body=b"x" * 200_000)
         pytest.param(request_bytes("GET", session_path("s")), 60_000, id="an answer"),
         pytest.param(FOLLOW, 60_000, id="a snapshot"),
         pytest.param(FOLLOW_WITH_BODY, 60_000, id="an unread body"),
-        pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream"),
+        pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream", marks=pytest.mark.full),
     ],
 )
 async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_bytes: int) -> None:
