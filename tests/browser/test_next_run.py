@@ -65,6 +65,22 @@ async def test_the_next_run_is_followed(
     assert shown.errors == []
 
 
+async def test_links_that_come_after_the_end_are_shown(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """Their session was completed by its last step, at which its streams ended."""
+    await run_once(worker, sid)
+    shown = await open_page("about:blank")
+    await shown.page.clock.install()
+    await shown.page.goto(page_of(server, sid))
+    await expect(shown.connection).to_have_text("finished")
+    links = [{"label": "Report", "url": "https://reports.example/1"}]
+    assert (await worker.update(sid, action="describe", links=links)).status_code == 200
+    await shown.page.clock.fast_forward(4000)
+    await expect(shown.page.get_by_role("link", name="Report")).to_be_visible()
+    await expect(shown.connection).to_have_text("finished")
+
+
 @pytest.mark.full
 async def test_a_token_that_expires_after_the_end_changes_nothing(
     server: Server, worker: Worker, open_page: OpenPage, sid: str

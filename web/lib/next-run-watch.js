@@ -1,10 +1,10 @@
 /** The wait before a look takes once to twice this long: all pages of a session see its end at the same moment. */
-const FIRST_WAIT_MS = 10_000;
+const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * Looks now and then whether a session that has ended begins anew: ever more rarely, up to once a minute, while the page
- * is visible, and at once when it becomes visible.
+ * Looks now and then whether a session that has ended begins anew, or has got links: ever more rarely, up to once a
+ * minute, while the page is visible, and at once when it becomes visible.
  */
 export class NextRunWatch {
   #look;
