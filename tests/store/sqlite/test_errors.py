@@ -162,8 +162,11 @@ class TestFailure:
             assert [line.data for line in stored.lines] == [b"a"]
             assert len(told) == (1 if is_applied else 2)
 
-    async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(self, path: Path, faults: Faults) -> None:
+    async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Commits on intact sessions continue."""
+        monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 60)  # A resolution in between would take a fault.
         async with opened(path) as backend:
             record = await apply(backend, created())
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
