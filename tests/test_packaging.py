@@ -299,7 +299,7 @@ def test_bundler_takes_the_elements(project: Path) -> None:
     assert not re.search(r"^import ", made, re.MULTILINE)
     inputs = {Path(path).name for path in json.loads((project / "meta.json").read_text())["inputs"]}
     package = project / "node_modules" / "progress-sse"
-    for_frameworks = {"followed-session.js", "react.js", "vue.js"}
+    for_frameworks = {"followed-list.js", "followed-session.js", "react.js", "vue.js"}
     assert inputs - {"main.js"} == {path.name for path in package.rglob("*.js")} - for_frameworks
 
 

@@ -59,9 +59,13 @@ class LeaseTime:
         return round((monotonic - self._moved_at) * 1000) if self.is_known else 0
 
     def at(self, monotonic: float) -> int:
-        """Return the milliseconds of the clock at a moment near the last tick."""
-        elapsed = self.elapsed_ms(monotonic)
-        return self.now_ms + (elapsed if elapsed <= MAX_STANDSTILL_S * 1000 else 0)
+        """Return the milliseconds of the clock at a moment near the last tick.
+
+        While the clock stands still, as its owner has gone, time passes all the same: whichever server takes it over
+        adds for how long it stood.
+        """
+        passed = (self.stood_ms(monotonic), self.elapsed_ms(monotonic))
+        return self.now_ms + next((ms for ms in passed if ms <= MAX_STANDSTILL_S * 1000), 0)
 
     def update(self, now_ms: int, since_ms: int, owner: bytes, monotonic: float) -> None:
         """Take on what a tick returned."""

@@ -92,6 +92,16 @@ class TestServers:
         await watch(servers, 3 * 4, [away])
         assert await servers[0].state() == "stalled"
 
+    async def test_a_sign_while_the_clock_stands_still_counts_from_its_time(self, servers: list[Server]) -> None:
+        """The server that moved it is gone, and no other one has taken it over yet."""
+        away = servers.pop(0)
+        await watch(servers, 2, [away])
+        await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+        await watch(servers, 4 * LEASE_S - 1, [away])
+        assert await servers[0].state() == "live"
+        await watch(servers, 9, [away])
+        assert await servers[0].state() == "stalled"
+
     async def test_a_server_that_stops_for_a_while_does_not_set_the_clock(self, servers: list[Server]) -> None:
         """The one that moved it finds another one in its place."""
         await watch(servers[1:], 4 * LEASE_S - 8, servers[:1])
