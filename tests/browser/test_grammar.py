@@ -30,7 +30,11 @@ READ = """async ([index, size]) => {
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve a vector in pieces of a size, or an empty page."""
-    target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+    try:
+        target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+    except asyncio.IncompleteReadError:  # A browser may open a connection in advance, and close it unused.
+        writer.close()
+        return
     query = parse_qs(urlsplit(target).query)
     kind = b"text/event-stream" if query else b"text/html"
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nConnection: close\r\n\r\n" % kind)

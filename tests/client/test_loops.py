@@ -205,8 +205,19 @@ def test_a_loop_that_was_closed_by_hand_is_released(serve: Serve) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread() -> None:
+class Unreachable:
+    """A transport that fails at once: a loop that is closed by hand therefore leaves no connection half open."""
+
+    async def send(self, _request: ReportRequest) -> ReportAnswer:
+        return ReportAnswer(0, detail="unreachable")
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """That loop runs no code that could transfer them."""
+    monkeypatch.setattr(loop_sender, "_connect", lambda _: Unreachable())
 
     async def begin(session_id: str) -> AsyncProgress:
         progress = AsyncProgress.attach(session_id, url="http://127.0.0.1:9")
