@@ -171,9 +171,7 @@ async def test_a_clean_up_finds_sessions_that_no_count_shows(
     assert await ids(backend, wanted(a="1", status="pending")) == ["s"]
 
 
-async def test_a_damaged_entry_holds_up_no_repair(
-    server: RedisServer, backend: RedisBackend, tmp_path: Path
-) -> None:
+async def test_a_damaged_entry_holds_up_no_repair(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
     """The sessions behind it are entered; it stays, and is not listed."""
     await backend.commit(created())
     with server.client() as client:
