@@ -29,6 +29,8 @@ MAX_DURATION = 1_000_000
 """The largest duration, in seconds or hours: longer than any sensible value, and small enough for every clock."""
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_CLUSTER_PREFIX = re.compile(r"[^{}]*|[^{]*\{[^}]+\}.*", re.DOTALL)
+"""Prefixes of keys that get no other hash tag where a hash tag follows: all in one slot, or each by that one."""
 _WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 
 
@@ -79,7 +81,8 @@ class Settings(BaseSettings):
     redis_prefix: str = Field(
         "progress_sse",
         min_length=1,
-        description="Prefix of each key in Redis; give another store in the same Redis another prefix.",
+        description="Prefix of each key in Redis; give another store in the same Redis another prefix. In a cluster it "
+        "may have a hash tag, `{TEXT}`, and no other braces.",
     )
     heartbeat_s: float = Field(15, gt=0, le=MAX_DURATION, description="Seconds between two heartbeats of a stream.")
     retry_ms: int = Field(
@@ -317,4 +320,8 @@ def _check(settings: Settings) -> None:
             f"{settings.host} can be reached from other machines, so workers need a token: "
             f"set {ENV_PREFIX}PUBLISH_TOKEN to the output of `progress-sse token secret` "
             "(or let every client publish with --insecure)."
+        )
+    if settings.store.startswith("redis+cluster:") and not _CLUSTER_PREFIX.fullmatch(settings.redis_prefix):
+        raise ConfigurationError(
+            "redis_prefix may have braces in a cluster only as a hash tag, like {jobs}: others spread keys over slots."
         )

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.settings import Settings, load_settings, without_secrets
+from progress_sse.store.redis.keys import Keyspace
 
 CONTRACT_DEFAULTS: Mapping[str, Any] = {
     "host": "127.0.0.1",
@@ -92,6 +94,23 @@ def test_an_invalid_setting_is_refused_by_name(given: dict[str, str], named: str
     """One sentence names it."""
     with pytest.raises(ConfigurationError, match=f"^{named}"):
         load_settings(**given)
+
+
+@pytest.mark.parametrize("prefix", ["a}b", "}", "{", "a{b", "{}", "{}{a}", "}{", "{}a"])
+def test_a_prefix_that_spreads_the_index_is_refused_in_a_cluster_alone(prefix: str) -> None:
+    """One server serves each prefix."""
+    with pytest.raises(ConfigurationError, match=r"^redis_prefix may have braces in a cluster only as a hash tag"):
+        load_settings(store="redis+cluster://h:1", redis_prefix=prefix)
+    assert load_settings(store="redis://h:1", redis_prefix=prefix).redis_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["progress_sse", "{a}", "a{b}c", "}{a}", "{a{b}", "{a}{", "{a}{}"])
+def test_a_prefix_that_a_cluster_allows_has_its_index_in_one_slot(prefix: str) -> None:
+    """And each session."""
+    assert load_settings(store="redis+cluster://h:1", redis_prefix=prefix).redis_prefix == prefix
+    keys = Keyspace(prefix, 0)
+    index = keys.index, keys.ids, keys.unfinished, keys.sets, keys.labelled(("a", "b"))
+    assert len({key_slot(key.encode()) for key in index}) == len({key_slot(key.encode()) for key in keys.of("s")}) == 1
 
 
 @pytest.mark.parametrize(

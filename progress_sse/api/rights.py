@@ -11,13 +11,18 @@ from progress_sse.service import ProgressService
 logger = logging.getLogger(__name__)
 
 
-async def has_right(service: ProgressService, request: Request, action: Action, session_id: str) -> bool:
+async def has_right(
+    service: ProgressService, request: Request, action: Action, session_id: str, *, is_counted: bool = True
+) -> bool:
     """Return whether the request may also do this, without refusing it if not.
+
+    A request that another check has counted (`is_counted`) does not count again. Else a caller known by its address
+    alone would use up its rate, and that of others there, by what it never asked for.
 
     A function `authorize` may know sessions alone, and fail for a name that is none.
     """
     try:
-        await service.authorizer.check(request, action, session_id, count=0)
+        await service.authorizer.check(request, action, session_id, count=None if is_counted else 0)
     except (UnauthorizedError, ForbiddenError, RateExceededError):
         return False
     except Exception:

@@ -43,7 +43,7 @@ class Authorizer(Protocol):
         """Return whether the action needs no authorization."""
 
     async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
     ) -> Authorization:
         """Return if the request may do the action on every one of the sessions.
 
@@ -52,7 +52,8 @@ class Authorizer(Protocol):
             action: The action.
             session_ids: `None` stands for all sessions together. Without any id, a right to some session is enough.
             ticket: The ticket in the URL of a stream; empty if it has none.
-            count: The number of requests that it counts as; 0 where a second check of the same request counts it.
+            count: The number of requests that it counts as; 0 where a second check of the same request counts it, and
+                `None` where a first one has, so that not even a refusal counts.
 
         Raises:
             UnauthorizedError: The request has no valid token.

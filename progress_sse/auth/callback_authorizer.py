@@ -23,7 +23,7 @@ class CallbackAuthorizer:
         return False
 
     async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
     ) -> Authorization:
         """Return if the function allows it for every one of the sessions."""
         for session_id in session_ids:

@@ -101,7 +101,7 @@ class RateLimitedAuthorizer:
         return self._authorizer.is_open_to(action)
 
     async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
     ) -> Authorization:
         """Return if the request may do that; see `Authorizer.check`.
 
@@ -122,13 +122,14 @@ class RateLimitedAuthorizer:
         return await self._counted(request, "read", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
 
     async def _counted(
-        self, request: Request, action: Action, checked: Awaitable[Authorization], count: int
+        self, request: Request, action: Action, checked: Awaitable[Authorization], count: int | None
     ) -> Authorization:
         """Return the authorization of a request, and count it; a refused request is counted by its address."""
         try:
             authorization = await checked
         except (ForbiddenError, UnauthorizedError):
-            await self._rate_limiter.count(action, address_of(request), max(1, count))
+            if count is not None:
+                await self._rate_limiter.count(action, address_of(request), max(1, count))
             raise
         if count:
             await self._rate_limiter.count(action, caller_of(request, authorization.token), count)

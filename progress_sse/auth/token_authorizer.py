@@ -40,7 +40,7 @@ class TokenAuthorizer:
         return action in self._open_to
 
     async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int = 1
+        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
     ) -> Authorization:
         """Return if the request may do the action on every one of the sessions; see `Authorizer.check`."""
         return await self._check(request, action, ticket, lambda grant: grant.allows(action, *session_ids))

@@ -40,7 +40,7 @@ def quantile(points: Points, percent: int) -> int:
 def weighed(samples: Iterable[tuple[int, int]]) -> Points:
     """Return the distribution of pairs of milliseconds and weight."""
     ordered = sorted(samples)
-    whole = sum(weight for _, weight in ordered)
+    whole = sum([weight for _, weight in ordered])
     points, moment, room = list[int](), 0, whole
     for ms, weight in ordered:
         rest = weight * MAX_POINTS
@@ -61,7 +61,7 @@ def with_tail(samples: Sequence[tuple[int, int]], count: int) -> Sequence[tuple[
     """
     longest_ms = samples[-1][0]
     spread_ms = longest_ms - quantile(weighed(samples), 50)
-    weight = sum(weight for _, weight in samples) // (len(_TAIL_TENTHS) * count)
+    weight = sum([weight for _, weight in samples]) // (len(_TAIL_TENTHS) * count)
     return [*samples, *((longest_ms + spread_ms * tenths // 10, weight) for tenths in _TAIL_TENTHS)]
 
 

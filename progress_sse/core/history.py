@@ -138,29 +138,37 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
 
 def learned_from(history: History, now: datetime) -> Learned:
     """Return what a history says at this time: the older a week, the less it weighs."""
+    runs, steps = learning_from(history, now)
+    return Learned(runs, dict(steps))
+
+
+def learning_from(history: History, now: datetime) -> tuple[int, Iterator[tuple[str, LearnedStep]]]:
+    """Return how many runs a history has, and its steps with their names; each is worked out as it is taken."""
     this_week = week_of(now)
     runs_in, taught = Counter[int](), defaultdict[str, list[tuple[Cell, int]]](list)
     for cell, count in history.items():
-        if cell.week <= this_week - MAX_WEEKS:
+        week, name, bucket = cell
+        if week <= this_week - MAX_WEEKS:
             continue
-        if cell.bucket == RUNS:
-            runs_in[cell.week] += count
+        if bucket == RUNS:
+            runs_in[week] += count
         else:
-            taught[cell.name].append((cell, count))
-    return Learned(runs_in.total(), {name: _learned_step(cells, runs_in, this_week) for name, cells in taught.items()})
+            taught[name].append((cell, count))
+    steps = ((name, _learned_step(cells, runs_in, this_week)) for name, cells in taught.items())
+    return runs_in.total(), steps
 
 
 def _learned_step(taught: Sequence[tuple[Cell, int]], runs_in: Mapping[int, int], this_week: int) -> LearnedStep:
-    weight_of, squares, taught_in = Counter[int](), 0, Counter[int]()
-    for cell, count in taught:
-        weight = _WEIGHTS[max(0, this_week - cell.week)]
-        weight_of[cell.bucket] += count * weight
-        squares += count * weight**2
-        taught_in[cell.week] += count
+    weight_of, squares, taught_in = defaultdict[int, int](int), 0, defaultdict[int, int](int)
+    for (week, _, bucket), count in taught:
+        weight = _WEIGHTS[this_week - week] if week < this_week else _WEIGHTS[0]
+        weight_of[bucket] += count * weight
+        squares += count * weight * weight
+        taught_in[week] += count
     # A run teaches each of its steps, and several of them may have this name.
     runs = sum(min(count, runs_in.get(week, 0)) for week, count in taught_in.items())
-    samples = [(ms, weight) for bucket, weight in sorted(weight_of.items()) for ms in _spread_over(bucket)]
-    return LearnedStep(runs, weighed(with_tail(samples, weight_of.total() ** 2 // squares)))
+    samples = [(ms, weight) for bucket, weight in sorted(weight_of.items()) for ms in _SPREAD[bucket]]
+    return LearnedStep(runs, weighed(with_tail(samples, sum(weight_of.values()) ** 2 // squares)))
 
 
 def surplus_of(history: History, now: datetime) -> Sequence[Cell]:
@@ -186,12 +194,13 @@ def _bucket_of(ms: int) -> int:
     return bisect_right(_BOUNDS, ms) - 1
 
 
-def _spread_over(bucket: int) -> Iterator[int]:
-    """Yield milliseconds that stand for a bucket: the middle of each of its parts."""
-    first, following = _BOUNDS[bucket], _BOUNDS[min(bucket + 1, len(_BOUNDS) - 1)]
-    for part in range(_PARTS):
-        yield first + (following - first) * (2 * part + 1) // (2 * _PARTS)
+def _spread_between(first: int, following: int) -> tuple[int, ...]:
+    """Return milliseconds that stand for a bucket: the middle of each of its parts."""
+    return tuple([first + (following - first) * (2 * part + 1) // (2 * _PARTS) for part in range(_PARTS)])
 
 
 _BOUNDS: Final = sorted({0, *(isqrt(isqrt(isqrt(isqrt(1 << each)))) for each in range(16 * _MAX_OCTAVES + 1))})
 """Where each bucket begins, in milliseconds: sixteen to an octave, each 4.4 % wider than the one before."""
+
+_SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))
+"""What stands for each bucket."""

@@ -208,7 +208,7 @@ class BatchCommitter:
 
 
 def _profile_of(stored: Record | None, command: Command) -> str | None:
-    """Return the profile of the session, or of the one that the command creates."""
+    """Return the profile of the session, or of the one that the command creates: that is alone in its batch."""
     if isinstance(command, Create):
         return command.profile
     timing = None if stored is None else stored.session.progress.details.timing

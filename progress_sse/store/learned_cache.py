@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import ProblemError
-from progress_sse.core.history import MAX_PROFILES, NOTHING_LEARNED, Learned, learned_from, surplus_of
+from progress_sse.core.history import MAX_PROFILES, NOTHING_LEARNED, History, Learned, learning_from, surplus_of
 from progress_sse.store.backend import Backend
 
 logger = logging.getLogger(__name__)
@@ -19,6 +21,10 @@ VALID_S: Final = 10.0
 
 MAX_WAIT_S: Final = 0.5
 """Seconds that a commit waits for a new copy, before it and those that follow do with the last one, or without."""
+
+
+TURN_S: Final = 0.002
+"""Seconds after which the work on a large history lets other tasks run."""
 
 
 class _Copy(NamedTuple):
@@ -96,7 +102,8 @@ class LearnedCache:
             history = {cell: count for cell, count in history.items() if cell not in forgotten}
             with suppress(ProblemError):  # The next read finds it again.
                 await self._backend.forget_history(profile, surplus)
-        return _Copy(learned_from(history, now), read_at)
+        await asyncio.sleep(0)
+        return _Copy(await _learned_from(history, now), read_at)
 
     def _end_read(self, profile: str, read: asyncio.Task[_Copy]) -> None:
         self._late.discard(read)
@@ -117,3 +124,15 @@ class LearnedCache:
 
 def _has_result(read: asyncio.Task[_Copy]) -> bool:
     return read.done() and not read.cancelled() and read.exception() is None
+
+
+async def _learned_from(history: History, now: datetime) -> Learned:
+    """Return what a history says: as `learned_from`, in turns."""
+    runs, working_out = learning_from(history, now)
+    steps, turn_ends_at = {}, time.perf_counter() + TURN_S
+    for name, step in working_out:
+        steps[name] = step
+        if time.perf_counter() > turn_ends_at:
+            await asyncio.sleep(0)
+            turn_ends_at = time.perf_counter() + TURN_S
+    return Learned(runs, steps)

@@ -147,3 +147,23 @@ async def test_a_right_that_is_lacking_refuses_nothing(connect: Connect) -> None
                 assert (await client.put(path, json={"workflow": "default"}, headers=worker)).status_code == 201
         for _ in range(5):
             assert (await client.get("/api/steps?workflow=default")).status_code == 200
+
+
+async def test_what_a_request_never_asked_for_uses_up_no_rate() -> None:
+    """Of a caller known by its address alone: each creation counts once, and reading what is asked not at all."""
+    app = create_app(
+        load_settings(store="memory://", publish_rate="3/hour"),
+        authorize=lambda _, action, session_id: session_id != "default" and (action, session_id) != ("control", "b"),
+    )
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
+    ):
+        creation = {"workflow": "default", "accepts": ["cancel"]}
+        statuses = [(await client.put(f"/api/progress/{name}", json=creation)).status_code for name in "abcd"]
+        assert statuses == [201, 201, 201, 429]
+        for _ in range(5):
+            assert (await client.get("/api/progress/b/requests")).headers["allow"] == "GET, HEAD"
+        asked = [await client.post("/api/progress/a/requests", json={"kind": "cancel"}) for _ in range(4)]
+        assert 429 not in [each.status_code for each in asked[:3]]
+        assert asked[3].status_code == 429

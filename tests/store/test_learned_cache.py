@@ -9,7 +9,7 @@ from collections.abc import Collection
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.core.history import MAX_WEEKS, NOTHING_LEARNED, RUNS, Cell, History, week_of
+from progress_sse.core.history import MAX_NAMES, MAX_WEEKS, NOTHING_LEARNED, RUNS, Cell, History, learned_from, week_of
 from progress_sse.store import learned_cache
 from progress_sse.store.learned_cache import VALID_S, LearnedCache
 from progress_sse.store.memory import MemoryBackend
@@ -105,6 +105,20 @@ async def test_a_caller_that_leaves_takes_no_read_from_the_others(backend: ReadB
     first.cancel()
     backend.may_answer.set()
     assert (await second).runs == 1
+
+
+async def test_a_large_history_lets_other_tasks_run(
+    backend: ReadBackend, cache: LearnedCache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step, where each takes longer than a turn; what is learned is the same."""
+    monkeypatch.setattr(learned_cache, "TURN_S", 0)
+    await teach(backend, "a", RUN, *(Cell(THIS_WEEK, f"step {number}", number) for number in range(MAX_NAMES)))
+    fetch, turns = asyncio.create_task(cache.fetch(PROFILE)), 0
+    while not fetch.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= MAX_NAMES
+    assert fetch.result() == learned_from(await backend.history(PROFILE), clock.now())
 
 
 class TestWithoutAnswer:

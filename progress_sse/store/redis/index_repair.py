@@ -49,7 +49,10 @@ class IndexRepair:
                 await self._walk(by_id)
         except ProblemError as error:
             logger.info("the index of sessions is completed later: %s", error)
-        self._not_before = time.monotonic() + INTERVAL_S
+        except Exception:
+            logger.exception("Unexpected error while the index of sessions was completed")
+        finally:
+            self._not_before = time.monotonic() + INTERVAL_S
 
     async def _walk(self, by_id: int) -> None:
         start, keys = b"-", [self._keyspace.index, self._keyspace.ids]
@@ -63,7 +66,10 @@ class IndexRepair:
     async def _enter(self, entries: Sequence[bytes]) -> None:
         found = await self._summaries.find(entries)
         for entry in entries:
-            created_at, session_id = split_index_entry(entry)
+            try:
+                created_at, session_id = split_index_entry(entry)
+            except UnicodeDecodeError:  # Damage, which was logged when its session was looked for.
+                continue
             each, sets, offset = found.get(entry), list[str](), 0
             if each is not None:
                 summary, (_, offset) = each

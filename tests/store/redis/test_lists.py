@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -14,7 +14,11 @@ from progress_sse.core.errors import ConflictError
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.redis.keys import set_member
+from progress_sse.store.redis.checked_decoder import CheckedDecoder
+from progress_sse.store.redis.index_repair import IndexRepair
+from progress_sse.store.redis.keys import Keyspace, set_member
+from progress_sse.store.redis.pipeline import CommandExecutor
+from progress_sse.store.redis.summaries import RedisSummaries
 from progress_sse.store.types import Record
 from progress_sse.streaming import lists
 from progress_sse.streaming.hub import Hub
@@ -165,6 +169,38 @@ async def test_a_clean_up_finds_sessions_that_no_count_shows(
         await eventually(lambda: index.sizes() == sizes, DEADLINE_S)
     assert await ids(backend, wanted("s")) == ["s"]
     assert await ids(backend, wanted(a="1", status="pending")) == ["s"]
+
+
+async def test_a_damaged_entry_holds_up_no_repair(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
+    """The sessions behind it are entered; it stays, and is not listed."""
+    await backend.commit(created())
+    with server.client() as client:
+        index = Index(client, tmp_path)
+        client.zadd(index.main, {b"2020 \xff": 0})
+        client.delete(index.ids, *index.sets)
+        assert await ids(backend, wanted("s")) == ["s"]
+        await eventually(lambda: client.zcard(index.ids) == client.zcard(index.unfinished) == 1, DEADLINE_S)
+    assert await ids(backend, wanted(status="pending")) == ["s"]
+
+
+async def test_a_repair_that_fails_is_not_begun_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the error is, which the log has."""
+
+    class Faulty:
+        runs = 0
+
+        async def run(self, *_command: object) -> None:
+            self.runs += 1
+            raise ValueError("a mistake")
+
+    executor, keyspace = cast(CommandExecutor, faulty := Faulty()), Keyspace("p", 0)
+    repair = IndexRepair(executor, keyspace, RedisSummaries(executor, keyspace, CheckedDecoder()))
+    for _ in range(3):
+        repair.begin()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert faulty.runs == 1
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a mistake"]
 
 
 async def test_a_list_is_followed_at_another_process(server: RedisServer, connect: Open) -> None:
