@@ -138,12 +138,18 @@ def _ended_steps(session: Session, command: Finish, now: datetime) -> Mapping[in
         if step is None:
             if command.success:
                 steps[number] = skipped(session, None, number, "", moment)
-        elif step.status == "running":
+        elif step.status == "running" or _is_lost_by(session, step, command.attempt_id):
             if command.success:
                 steps[number] = end(step, "success", step.message, "", None, moment)
             else:
                 steps[number] = end(step, "error", step.message, command.error, command.conclusion, moment)
     return steps
+
+
+def _is_lost_by(session: Session, step: StepProgress, attempt_id: str | None) -> bool:
+    """Whether a step counts as lost that an attempt, its newest one, holds: to that attempt it still runs."""
+    claim = session.details.claims.get(step.step)
+    return step.conclusion == "lost" and attempt_id is not None and claim is not None and claim.attempt_id == attempt_id
 
 
 def _planned(session: Session, command: Plan, moment: datetime) -> Session:

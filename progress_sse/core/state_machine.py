@@ -31,8 +31,8 @@ no step has, are refused before the table is asked. So is an attempt that a late
 * *report* takes one part of the step on (see ``part_rules``). A step of which it is known how many parts it has ends by
   itself with the last of them. It runs again with a part that begins again, unless the session is over. A step that has
   ended and has no parts is a ``StepNotRunningError``. An identical report is a repeat.
-* *lost* is a step that ended since its worker was silent. A report of its attempt applies as if it still ran; for all
-  others the row is that of `error`.
+* *lost* is a step that ended since its worker was silent. A report of its attempt, a `Finish` too, applies as if it
+  still ran; for all others the row is that of `error`.
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
 * *stalled* and *lost* are what the server says of a worker that is silent (see ``leases``). Neither changes a step that
   no longer runs, and a second one is a repeat.

@@ -183,6 +183,28 @@ class TestLost:
         progress = after(session, Complete(1, attempt_id="a")).progress
         assert (progress.status, progress.details.error, progress.steps[1].status) == ("error", "given up", "success")
 
+    @pytest.mark.parametrize(
+        ("finish", "status", "error", "conclusion"),
+        [
+            (Finish(attempt_id="a"), "success", "", None),
+            (Finish(False, "disk full", attempt_id="a"), "error", "disk full", None),
+            (Finish(False, "stopped", "cancelled", attempt_id="a"), "error", "stopped", "cancelled"),
+        ],
+    )
+    def test_ends_with_its_session_if_its_own_attempt_finishes_that(
+        self, finish: Finish, status: str, error: str, conclusion: str | None
+    ) -> None:
+        """As if it still ran, and the same again changes nothing."""
+        session = after(lost_session(), finish)
+        step = session.progress.steps[1]
+        assert (step.status, step.error, step.conclusion) == (status, error, conclusion)
+        assert after(session, finish) is session
+
+    def test_stays_lost_if_another_worker_finishes_its_session(self) -> None:
+        """That one knows nothing of it."""
+        step = after(lost_session(), Finish()).progress.steps[1]
+        assert (step.status, step.conclusion) == ("error", "lost")
+
 
 class TestLostSession:
     """A session is lost only while it is in error for a step whose worker was lost."""
