@@ -71,4 +71,4 @@ def fit_links(links: Links) -> tuple[Link, ...]:
 
 def _warn(what: str, count: int, demand: str) -> None:
     if count:
-        log(logging.WARNING, "%d %s are not reported: %s", count, what, demand)
+        log(logging.WARNING, "%s that are not reported: %d, since %s", what, count, demand)

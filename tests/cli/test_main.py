@@ -137,6 +137,8 @@ def test_a_link_opens_the_page_of_one_session(monkeypatch: pytest.MonkeyPatch) -
         (["--token-key", KEY], "Missing option '--session'"),
         (["--token-key", KEY, "--session", "a/b"], "session id"),
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+        (["--token-key", KEY, "--session", "a", "--url", "jobs.example"], "must be like http://host:8000"),
+        (["--token-key", KEY, "--session", "a", "--url", "https://u:p@jobs.example"], "with no user in it"),
     ],
 )
 def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None:
@@ -152,6 +154,7 @@ def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None
     [
         (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
         (["--token-key", KEY], "A token is for some --session or --prefix."),
+        (["--token-key", KEY, "--session", "a", "--action", "list"], "A token to list sessions is for some --prefix"),
         (["--token-key", KEY, "--session", "a/b"], "session id"),
         (["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
