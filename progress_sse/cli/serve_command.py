@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -77,18 +78,18 @@ def _greet(settings: Settings, listener: socket.socket) -> None:
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
-    click.echo(
-        f"progress-sse {version('progress-sse')}\n"
-        f"  address  {url}/\n"
-        f"  store    {without_secrets(settings.store)}\n"
-        f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
-        f"  read     {_READERS[settings.read]}\n"
-        f"{files}"
-        f"\n{_invitation(settings, url)}\n"
-        f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
-        """ -d '{"action":"start","step":1}'"""
-    )
-    sys.stdout.flush()
+    with suppress(OSError):  # A server needs nothing that takes its greeting; a disk may be full.
+        click.echo(
+            f"progress-sse {version('progress-sse')}\n"
+            f"  address  {url}/\n"
+            f"  store    {without_secrets(settings.store)}\n"
+            f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
+            f"  read     {_READERS[settings.read]}\n"
+            f"{files}"
+            f"\n{_invitation(settings, url)}\n"
+            f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
+            """ -d '{"action":"start","step":1}'"""
+        )
 
 
 def _invitation(settings: Settings, url: str) -> str:
