@@ -59,7 +59,7 @@ def _run(settings: Settings) -> None:
         )
         return
     with listen(settings) as listener:
-        greet = partial(_greet, settings, listener)
+        greet = partial(print_greeting, settings, listener)
         if settings.workers > 1:
             uvloop.run(Supervisor(settings, listener, greet).run())
         else:
@@ -71,14 +71,15 @@ def _is_for_developers(settings: Settings) -> bool:
     return settings.is_loopback and not _publishers(settings) if settings.dev is None else settings.dev
 
 
-def _greet(settings: Settings, listener: socket.socket) -> None:
+def print_greeting(settings: Settings, listener: socket.socket) -> None:
+    """Print where the server listens, what it allows, and how to begin; do nothing if nothing takes that."""
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
-    with suppress(OSError):  # A server needs nothing that takes its greeting; a disk may be full.
+    with suppress(OSError):
         click.echo(
             f"progress-sse {version('progress-sse')}\n"
             f"  address  {url}/\n"

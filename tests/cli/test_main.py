@@ -90,7 +90,7 @@ def test_a_server_starts_where_nothing_takes_its_greeting(monkeypatch: pytest.Mo
     """Its stdout may be closed, as that of a daemon, or on a full disk."""
     with socket.create_server((HOST, 0)) as listener, io.FileIO("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", None if is_closed else io.TextIOWrapper(full, write_through=True))
-        serve_command._greet(Settings(), listener)
+        serve_command.print_greeting(Settings(), listener)
 
 
 def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
