@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from progress_sse.cli import serve_command
 from progress_sse.cli.main import main
 from progress_sse.settings import Settings
-from tests.harness.serving import HOST
+from tests.harness.http1 import HOST
 from tests.harness.tokens import KEY
 
 
