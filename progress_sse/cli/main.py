@@ -3,6 +3,7 @@
 `create`, `doctor`, `finish`, `list`, `run`, `step` and `watch` are clients, and import nothing of the server.
 """
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -33,6 +34,14 @@ _POSIX_ONLY: Final = frozenset({"demo", "serve"})
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_MODULES)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise click.ClickException(f"Cannot write: {error.strerror}.") from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
         if cmd_name not in _MODULES:

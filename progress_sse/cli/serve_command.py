@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -58,7 +59,7 @@ def _run(settings: Settings) -> None:
         )
         return
     with listen(settings) as listener:
-        greet = partial(_greet, settings, listener)
+        greet = partial(print_greeting, settings, listener)
         if settings.workers > 1:
             uvloop.run(Supervisor(settings, listener, greet).run())
         else:
@@ -70,25 +71,26 @@ def _is_for_developers(settings: Settings) -> bool:
     return settings.is_loopback and not _publishers(settings) if settings.dev is None else settings.dev
 
 
-def _greet(settings: Settings, listener: socket.socket) -> None:
+def print_greeting(settings: Settings, listener: socket.socket) -> None:
+    """Print where the server listens, what it allows, and how to begin; do nothing if nothing takes that."""
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
-    click.echo(
-        f"progress-sse {version('progress-sse')}\n"
-        f"  address  {url}/\n"
-        f"  store    {without_secrets(settings.store)}\n"
-        f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
-        f"  read     {_READERS[settings.read]}\n"
-        f"{files}"
-        f"\n{_invitation(settings, url)}\n"
-        f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
-        """ -d '{"action":"start","step":1}'"""
-    )
-    sys.stdout.flush()
+    with suppress(OSError):
+        click.echo(
+            f"progress-sse {version('progress-sse')}\n"
+            f"  address  {url}/\n"
+            f"  store    {without_secrets(settings.store)}\n"
+            f"  publish  {f'any client with {publishers}' if publishers else 'any client that reaches this address'}\n"
+            f"  read     {_READERS[settings.read]}\n"
+            f"{files}"
+            f"\n{_invitation(settings, url)}\n"
+            f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
+            """ -d '{"action":"start","step":1}'"""
+        )
 
 
 def _invitation(settings: Settings, url: str) -> str:

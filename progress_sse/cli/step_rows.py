@@ -34,13 +34,14 @@ def step_rows(state: SessionState, now_s: float, room: int) -> RenderableType:
     first = max(0, min(state["current_step"] - room // 2, len(state["steps"]) - room))
     grid = Table.grid(padding=(0, 1))
     for column in ("icon", "number", "name", "time"):
-        grid.add_column(justify="right" if column in ("number", "time") else "left", no_wrap=True)
+        # Rich takes room from columns that may wrap before it takes it from others, and the icon says the state.
+        grid.add_column(justify="right" if column in ("number", "time") else "left", no_wrap=column != "name")
     for step in state["steps"][first : first + room]:
         word = state_of(step)
         grid.add_row(
             ICONS[word],
             str(step["step"]),
-            Text(one_line(step["name"]), STYLES.get(word, "")),
+            Text(one_line(step["name"]), STYLES.get(word, ""), overflow="ellipsis", no_wrap=True),
             _elapsed(step, now_s),
             _inside(step, word),
             Text(one_line(step.get("message", "")), "dim", overflow="ellipsis", no_wrap=True),

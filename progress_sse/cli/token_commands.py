@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, get_args
-from urllib.parse import quote
 
 import click
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from progress_sse._internal.clock import SystemClock
 from progress_sse.auth.grants import Action, Grant
 from progress_sse.auth.tokens import SignedTokens
 from progress_sse.cli.setting_options import setting_option
+from progress_sse.client.config import address_of, link_to
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import ENV_PREFIX, load_settings
@@ -71,6 +71,8 @@ def make(
     """Print a token, signed with the server's token_key."""
     if not sessions and not prefixes:
         raise click.UsageError("A token is for some --session or --prefix.")
+    if "list" in actions and not prefixes:
+        raise click.UsageError("A token to list sessions is for some --prefix; '' is all.")
     click.echo(_signed(sessions, prefixes, actions, subject, expires_s, flags))
 
 
@@ -89,7 +91,13 @@ def link(session_id: str, control: bool, subject: str | None, expires_s: int, ur
     """Print a link that opens the page of a session without a login, until the token in it expires."""
     actions = ["read", "control"] if control else ["read"]
     signed = _signed([session_id], [], actions, subject, expires_s, flags)
-    click.echo(f"{url.rstrip('/')}/s/{quote(session_id, safe='')}#token={signed}")
+    try:
+        address = address_of(url, None)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    if address is None:
+        raise click.UsageError("Name the server by --url.")
+    click.echo(f"{link_to(address, session_id)}#token={signed}")
 
 
 def _signed(

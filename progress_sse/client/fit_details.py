@@ -69,6 +69,16 @@ def fit_links(links: Links) -> tuple[Link, ...]:
     return kept
 
 
+def fit_result_links(links: Links | None) -> tuple[Link, ...] | None:
+    """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
+
+    Raises:
+        ValueError: One is no pair of label and URL.
+    """
+    kept = None if links is None else fit_links(links)
+    return kept if kept or not links else None
+
+
 def _warn(what: str, count: int, demand: str) -> None:
     if count:
-        log(logging.WARNING, "%d %s are not reported: %s", count, what, demand)
+        log(logging.WARNING, "%s that are not reported: %d, since %s", what, count, demand)

@@ -286,7 +286,8 @@ class Reporter(SessionReports):
     def _warn(self, error: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
-            log(logging.WARNING, "cannot report on %r: %s", self.session_id, describe_error(error))
+            what = f"report on {self.session_id!r}" if self.session_id else "report"
+            log(logging.WARNING, "cannot %s: %s", what, describe_error(error))
 
     def _enter(self) -> None:
         self._outer = active()

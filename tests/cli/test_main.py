@@ -1,6 +1,8 @@
 """The command line: every setting is a flag, and every refusal one sentence."""
 
+import io
 import re
+import socket
 
 import jwt
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 from progress_sse.cli import serve_command
 from progress_sse.cli.main import main
 from progress_sse.settings import Settings
+from tests.harness.http1 import HOST
 from tests.harness.tokens import KEY
 
 
@@ -82,6 +85,23 @@ def test_invalid_settings_are_refused_in_one_sentence(arguments: list[str], sent
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_server_starts_where_nothing_takes_its_greeting(monkeypatch: pytest.MonkeyPatch, is_closed: bool) -> None:
+    """Its stdout may be closed, as that of a daemon, or on a full disk."""
+    with socket.create_server((HOST, 0)) as listener, io.FileIO("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", None if is_closed else io.TextIOWrapper(full, write_through=True))
+        serve_command.print_greeting(Settings(), listener)
+
+
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a command prints may be sent to a file."""
+    with io.FileIO("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(full, write_through=True))
+        with pytest.raises(SystemExit, match="1"):
+            main(["token", "secret"])
+    assert capsys.readouterr().err == "Error: Cannot write: No space left on device.\n"
+
+
 def test_the_version_is_printed() -> None:
     """Bug reports need it."""
     assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\n", run("--version").output)
@@ -137,6 +157,8 @@ def test_a_link_opens_the_page_of_one_session(monkeypatch: pytest.MonkeyPatch) -
         (["--token-key", KEY], "Missing option '--session'"),
         (["--token-key", KEY, "--session", "a/b"], "session id"),
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+        (["--token-key", KEY, "--session", "a", "--url", "jobs.example"], "must be like http://host:8000"),
+        (["--token-key", KEY, "--session", "a", "--url", "https://u:p@jobs.example"], "with no user in it"),
     ],
 )
 def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None:
@@ -152,6 +174,7 @@ def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None
     [
         (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
         (["--token-key", KEY], "A token is for some --session or --prefix."),
+        (["--token-key", KEY, "--session", "a", "--action", "list"], "A token to list sessions is for some --prefix"),
         (["--token-key", KEY, "--session", "a/b"], "session id"),
         (["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
         (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),

@@ -29,6 +29,7 @@ def step(status: str, **more: Any) -> dict[str, Any]:
 def drawn(
     *states: SessionState,
     usual: UsualTimes = MappingProxyType({}),
+    width: int = 100,
     height: int = 30,
     later_s: float = 0,
     connection: Connection = "live",
@@ -36,7 +37,7 @@ def drawn(
 ) -> str:
     """The content of a terminal so many seconds after it was shown these states."""
     file = io.StringIO()
-    console = Console(file=file, width=100, height=height, color_system=colours)
+    console = Console(file=file, width=width, height=height, color_system=colours)
     terminal = Terminal("nightly", SERVER, console)
     for state in states:
         terminal.set_connection(connection)
@@ -217,6 +218,14 @@ def test_a_terminal_says_what_a_step_usually_takes() -> None:
     shown = drawn(running, usual={running["steps"][0]["name"]: 75_000})
     assert "1:10 usually 1 min, 15 sec" in shown
     assert "estimated 9 sec" in shown
+
+
+def test_a_narrow_terminal_shows_the_state_of_each_step() -> None:
+    """Long names and messages share what the rest leaves."""
+    long = step("running", name="archive of " + "日本語" * 30, message="copying " + "x" * 60, estimated_ms=200_000)
+    assert "🔄 1 archive" in drawn(session("running", long), width=60)
+    assert "copying" in drawn(session("running", long), width=60)
+    assert "🔄 1 a" in drawn(session("running", long), width=40)
 
 
 def test_lines_of_the_log_stay_above_what_is_drawn() -> None:

@@ -177,6 +177,23 @@ async def test_a_job_skips_plans_and_describes(shell: Shell) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("links", "sent"),
+    [
+        ([("Result", "javascript:alert(1)")], None),
+        ([], ()),
+        ({"": "/no-label", "Log": "/log"}, (Link("Log", "/log"),)),
+    ],
+)
+async def test_links_that_are_refused_leave_those_of_the_session(
+    shell: Shell, links: Any, sent: tuple[Link, ...] | None
+) -> None:
+    """An end without any link that is accepted removes none, unless the job has said so."""
+    assert await reports_of(shell, lambda job: job.finish(links=links), open_ended=True) == [Finish(links=sent)]
+    [failed] = await reports_of(shell, lambda job: job.fail("no luck", links=links), open_ended=True)
+    assert failed == Finish(False, "no luck", sent)
+
+
 async def test_a_job_ends_its_session(shell: Shell) -> None:
     """The end of the block says nothing more, unless the session has gone on since."""
 

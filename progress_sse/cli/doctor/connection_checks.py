@@ -30,12 +30,14 @@ def check_address(seen: Observations) -> Finding:
     if not network.addresses:
         return fault(f"{seen.host} has no address: {network.error}.", "the host name in the URL, or its DNS entry.")
     addresses = ", ".join(network.addresses)
+    is_address = network.addresses == (seen.host,)
     if network.connect_s is None:
+        where = seen.host if is_address else f"{seen.host}, which is {addresses}"
         return fault(
-            f"{seen.host} is {addresses}, but nothing accepts connections there: {network.error}.",
+            f"Nothing accepts connections at {where}: {network.error}.",
             "the port in the URL, the firewall, or the address that the proxy or server listens on.",
         )
-    name = seen.host if network.addresses == (seen.host,) else f"{seen.host} is {addresses}; it"
+    name = seen.host if is_address else f"{seen.host} is {addresses}; it"
     return ok(f"{name} accepts connections within {_ms(network.connect_s)}.")
 
 

@@ -49,7 +49,7 @@ def test_a_connection_that_could_be_better_is_a_warning(network: Network, name: 
     ("network", "text"),
     [
         (Network(error="Name or service not known"), "has no address: Name or service not known"),
-        (Network(addresses=("192.0.2.1",), error="Connection refused"), "nothing accepts connections there"),
+        (Network(addresses=("192.0.2.1",), error="Connection refused"), "which is 192.0.2.1: Connection refused"),
     ],
 )
 def test_without_a_connection_only_the_address_is_a_fault(network: Network, text: str) -> None:

@@ -63,5 +63,5 @@ def test_without_a_server_the_address_is_a_fault() -> None:
     """By the words of the system, and no request is made."""
     result = CliRunner().invoke(main, ["doctor", f"http://{HOST}:{free_port()}"])
     assert result.exit_code == 2
-    assert "nothing accepts connections there: Connection refused" in result.output
+    assert f"Nothing accepts connections at {HOST}: Connection refused" in result.output
     assert result.output.endswith("Faults: 1. Warnings: 0.\n")
