@@ -3,6 +3,7 @@
 A command must notice nothing of that: where nothing takes its output any more, it is told, as by a pipe of its own.
 """
 
+import codecs
 import contextlib
 import os
 import select
@@ -25,6 +26,9 @@ MAX_LINE_BYTES: Final = 65_536
 
 _CHUNK_BYTES: Final = 2**20
 """Bytes of a read: as many as a pipe holds at most [pipe(7)], so that one read takes all that is in it."""
+
+_INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))
+"""Bytes that go on with a character of UTF-8."""
 
 
 class Note(Protocol):
@@ -60,6 +64,8 @@ class Tail:
         kept = self._kept
         if self._is_cut and b"\n" in kept[:-1]:
             kept = kept.partition(b"\n")[2]
+        elif self._is_cut:
+            kept = kept.lstrip(_INSIDE_CHARACTERS)
         return plain(kept.decode(errors="replace"))
 
 
@@ -78,7 +84,9 @@ class LoggedLines:
         if line_end:
             self._log((complete + line_end).decode(errors="replace"))
         if len(self._begun) >= MAX_LINE_BYTES:
-            self.end()
+            text, length = codecs.utf_8_decode(self._begun, "replace", False)  # Without a character that is incomplete.
+            self._begun = self._begun[length:]
+            self._log(text)
 
     def end(self) -> None:
         """Log what is left, a line without an end."""
@@ -148,21 +156,32 @@ class _Copier:
 
         A process that the command leaves behind may hold a pipe for ever, and write into it. So what is in the pipes
         when the command has ended is the last that is copied.
+
+        Where an error ends it, the command is told that nothing takes its output: it would wait for ever.
         """
+        try:
+            self._copy_all()
+        finally:
+            for source, _ in self._open:
+                source.close()
+        for stream in self._streams:
+            for note in stream.notes:
+                with SuppressReportingErrors():
+                    note.end()
+
+    def _copy_all(self) -> None:
         ready: set[int] = set()
         while self._open and self._ended not in ready:
             ready = _ready({**{source.fileno(): select.POLLIN for source, _ in self._open}, self._ended: select.POLLIN})
             self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
-        for stream in self._streams:
-            for note in stream.notes:
-                note.end()
 
 
 def _copy(source: FileIO, stream: CopiedStream) -> bool:
     """Copy what has come, and return whether there may be more."""
     chunk = os.read(source.fileno(), _CHUNK_BYTES)
     for note in stream.notes if chunk else ():
-        note.add(chunk)
+        with SuppressReportingErrors():  # The copy goes on without it.
+            note.add(chunk)
     if not write(stream.descriptor, chunk) and stream.is_vital:
         source.close()
         return False

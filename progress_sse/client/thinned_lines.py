@@ -4,6 +4,9 @@ Of the lines of a second the first `FIRST_LINES` are passed on at once. What fol
 passed on when it ends: with the second, or before a report, which they must precede. So the end of a burst is always
 there. A report leaves room for some lines of the same second, since those that tell of a failure may follow it.
 
+A burst says once how many lines it left out. Where many reports end many bursts, one line a second says it for all of
+them: the first one in its place, and then at the end of each second, or as soon as the job waits for its lines.
+
 Any thread may `put` and `settle`, also a signal handler or a finaliser during another `put`: each of these touches
 shared state by single calls into C only. So two threads may keep a line too many, and none ever waits.
 """
@@ -41,12 +44,13 @@ class WaitingLine(NamedTuple):
 
 
 class _Second:
-    """A second in which lines are made."""
+    """A second in which lines are made; if it `is_marked`, a line has just said how many were left out."""
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, *, is_marked: bool = False) -> None:
         self.began = began
         self.numbers = itertools.count(1)
         self.last_lines = Count()
+        self.is_marked = is_marked
 
     def has(self, moment: float) -> bool:
         return self.began <= moment < self.began + 1
@@ -67,31 +71,40 @@ class _Burst:
 class ThinnedLines:
     """The lines of the present second, and those that are kept of it; see the module."""
 
-    def __init__(self, append: Callable[[int, WaitingLine], None]) -> None:
-        """Begin without lines; each that is kept is passed on to `append`, with its number."""
+    def __init__(self, numbers: "itertools.count[int]", append: Callable[[int, WaitingLine], None]) -> None:
+        """Begin without lines; each that is kept is passed on to `append`, with its number, which is of `numbers`."""
+        self._numbers = numbers
         self._append = append
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
         self._settling = Count()
+        # Lines left out that no line has told of yet, and the burst of the newest ones.
+        self._untold = Count()
+        self._untold_of: deque[_Burst] = deque(maxlen=1)
+        self._marked_until = -math.inf
 
     @property
     def is_empty(self) -> bool:
         """Whether all lines that are kept were passed on."""
-        # In this order: a burst that is no longer open is being passed on.
-        return not self._open and self._settling.value == 0
+        # In this order: a burst that is no longer open is being passed on, and then its number may stay untold.
+        return not self._open and self._settling.value == 0 and not self._has_untold
+
+    @property
+    def _has_untold(self) -> bool:
+        return self._untold.value > 0
 
     @property
     def due_at(self) -> float:
-        """When the burst ends by itself; infinity if there is none."""
+        """When the burst ends by itself, or is told of; infinity if there is none."""
         with suppress(IndexError):  # Another thread has settled it.
             return self._open[-1].second.began + 1
-        return math.inf
+        return self._untold_of[-1].second.began + 1 if self._has_untold else math.inf
 
     def put(self, number: int, line: WaitingLine) -> None:
         """Add a line, with its place among the lines and reports of the session."""
         if not self._second.has(line.made_at):
             self.settle()
-            self._second = _Second(line.made_at)
+            self._second = _Second(line.made_at, is_marked=line.made_at < self._marked_until)
         if next(self._second.numbers) <= FIRST_LINES:
             self._append(number, line)
         else:
@@ -112,7 +125,8 @@ class ThinnedLines:
     def settle(self, *, leaves_room: bool = False) -> None:
         """End a burst before the second is over: what follows must not be thought a part of it.
 
-        With `leaves_room` half of the last lines are kept that the second may still have.
+        With `leaves_room` half of the last lines are kept that the second may still have, and how many were left out
+        may be told later.
         """
         self._settling.add(1)
         try:
@@ -121,6 +135,8 @@ class ThinnedLines:
                     burst = self._open.pop()
                     burst.is_over = True
                     self._pass_on(burst, leaves_room=leaves_room)
+            if self._has_untold and not leaves_room:
+                self._tell(next(self._numbers))  # Reports may have followed its burst.
         finally:
             self._settling.add(-1)
 
@@ -137,18 +153,32 @@ class ThinnedLines:
         left_out = burst.lines.value
         if left_out > 0:
             burst.lines.add(-left_out)
-            self._append(burst.number, burst.first._replace(line=mark(left_out)))
+            self._untold_of.append(burst)
+            self._untold.add(left_out)
+            if not (leaves_room and burst.second.is_marked):
+                self._tell(burst.number)
         for number, line in kept:
             self._append(number, line)
 
+    def _tell(self, number: int) -> None:
+        """Pass on a line of this number that says how many were left out."""
+        left_out, burst = self._untold.value, self._untold_of[-1]
+        if burst.second.is_marked:  # It is the line of the second that follows.
+            self._marked_until = burst.second.began + 2
+        burst.second.is_marked = True
+        self._append(number, burst.first._replace(line=mark(left_out)))
+        self._untold.add(-left_out)  # After the line, so that a wait sees one of both.
+
     def settle_former(self, now: float) -> None:
         """End a burst whose second is over."""
-        if any(not burst.second.has(now) for burst in list(self._open)):
+        untold = self._untold_of if self._has_untold else ()
+        if any(not burst.second.has(now) for burst in (*self._open, *untold)):
             self.settle()
 
     def drop_all(self) -> None:
         """Drop all lines."""
         self._open.clear()
+        self._untold.add(-self._untold.value)
 
 
 def count(line: LogLine) -> int:

@@ -43,7 +43,7 @@ class WaitingLines:
     def __init__(self, numbers: "itertools.count[int]", chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without lines; `numbers` also numbers the reports that lines may have to precede."""
         self._numbers = numbers
-        self._thinned = ThinnedLines(self._append)
+        self._thinned = ThinnedLines(numbers, self._append)
         self._waiting: deque[tuple[int, WaitingLine]] = deque()
         self._chars = Count()
         self._left_out = Count()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from progress_sse.cli import copied_streams
-from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, copied
+from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, Tail, copied
 from progress_sse.client.log_texts import log_lines
 from progress_sse.client.reports import MAX_TEXT_CHARS
 
@@ -33,6 +33,8 @@ def logged(*chunks: bytes) -> list[str]:
         ([b"\xff\n"], ["\N{REPLACEMENT CHARACTER}"]),
         ([b"\n\n"], ["", ""]),
         ([b"x" * MAX_LINE_BYTES, b"y\n"], ["x" * (MAX_TEXT_CHARS - 1) + "…", "y"]),
+        ([b"x" * MAX_LINE_BYTES + b"\xe5\x8e", b"\x9fy\n"], ["x" * (MAX_TEXT_CHARS - 1) + "…", "\u539fy"]),
+        ([b"\xff" * MAX_LINE_BYTES, b"y\n"], ["\N{REPLACEMENT CHARACTER}" * (MAX_TEXT_CHARS - 1) + "…", "y"]),
         ([], []),
     ],
 )
@@ -72,6 +74,50 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
             write_for_ever(targets[write_end])
     assert calls[0].startswith("y")
     os.close(write_end)
+
+
+class Broken:
+    """A note that takes in nothing."""
+
+    def add(self, chunk: bytes) -> None:
+        raise MemoryError(chunk)
+
+    def end(self) -> None:
+        raise RuntimeError("no end either")
+
+
+def test_output_is_copied_on_and_noted_by_others_though_a_note_fails() -> None:
+    """The command waits for the copy, and notices nothing."""
+    read_end, write_end = os.pipe()
+    tail = Tail()
+    with copied(CopiedStream(write_end, [Broken(), tail])) as targets:
+        for _ in range(3):
+            os.write(targets[write_end], b"more than a pipe holds" * 40)
+            assert os.read(read_end, 2000) == b"more than a pipe holds" * 40
+    assert tail.text() == "more than a pipe holds" * 120
+    os.close(read_end)
+    os.close(write_end)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_command_is_told_that_the_copier_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would wait for ever once the pipe is full."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+
+    def fail(*_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(copied_streams, "_copy", fail)
+    with copied(CopiedStream(sink, [])) as targets, pytest.raises(BrokenPipeError):
+        write_for_ever(targets[sink])
+    os.close(sink)
+
+
+def test_the_tail_of_a_long_line_begins_with_a_whole_character() -> None:
+    """It is cut by bytes."""
+    tail = Tail(max_bytes=7)
+    tail.add("\u539f\u7a3f\u751f\u6210".encode())
+    assert tail.text() == "\u751f\u6210"
 
 
 def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

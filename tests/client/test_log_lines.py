@@ -205,6 +205,46 @@ def test_lines_after_the_report_that_ends_a_flood_are_kept() -> None:
     assert texts(sent[end:]) == [*(f"traceback {number}" for number in range(20)), "last words"]
 
 
+def test_many_reports_in_a_flood_add_one_line_a_second() -> None:
+    """What each report's burst has left out is told once a second, as a sum, also after the last report."""
+    bench, seconds, per_second = BatchBench(), 3, 50
+    sent: list[Report] = []
+    for _ in range(seconds * per_second):
+        write(bench, *["flood"] * 100, step=1)
+        bench.put(Start(2))
+        sent += [request.report for request in answered(bench)]
+        bench.clock.advance(1 / per_second)
+    while not bench.outbox.is_empty:
+        sent += together(bench)
+    all_texts = texts(sent)
+    counts = [line.left_out for report in sent if isinstance(report, Log) for line in report.lines if line.left_out]
+    assert len(counts) <= seconds + 1
+    assert sum(counts) + all_texts.count("flood") == seconds * per_second * 100
+    assert bench.clock.monotonic() < seconds + 1.5
+
+
+def test_lines_left_out_are_told_before_a_wait_ends_though_the_second_has_its_line() -> None:
+    """The job may end with it; nothing of the number is lost."""
+    bench = BatchBench()
+    for _ in range(5):
+        write(bench, *["flood"] * 500)
+        bench.put(Start(1))
+    bench.outbox.retry_now(bench.clock.monotonic())
+    counts: list[int] = []
+    while not bench.outbox.is_empty:
+        counts += [line.left_out for each in together(bench) if isinstance(each, Log) for line in each.lines]
+    assert sum(counts) + counts.count(0) == 2500
+    assert sum(map(bool, counts)) == 2
+    assert bench.clock.monotonic() < 1
+
+
+def answered(bench: BatchBench) -> list[ReportRequest]:
+    """Send what is due now, with success."""
+    requests = bench.together()
+    bench.answer(requests, *[OK] * len(requests))
+    return requests
+
+
 def test_a_wait_of_the_job_ends_a_burst() -> None:
     """`flush` need not wait for the end of the second."""
     bench = Bench()
