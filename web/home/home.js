@@ -57,8 +57,8 @@ function show(prefixes) {
   if (prefixes.length || filterOf(location.search).prefix) {
     const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
     keys.unshift(
-      { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },
-      { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1) },
+      { key: "j", text: "keys_next_job", run: () => list.moveFocus(1), repeats: true },
+      { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1), repeats: true },
       { key: "/", text: "keys_search", run: () => list.search() },
     );
     list.start();
