@@ -16,7 +16,14 @@ const storageOf = (kept) => () => ({
 
 /** @param {string} key @param {object} [more] */
 function event(key, more = {}) {
-  const none = { repeat: false, ctrlKey: false, altKey: false, metaKey: false, isComposing: false, defaultPrevented: false };
+  const none = {
+    repeat: false,
+    ctrlKey: false,
+    altKey: false,
+    metaKey: false,
+    isComposing: false,
+    defaultPrevented: false,
+  };
   return { key, ...none, preventDefault() {}, composedPath: () => [], ...more };
 }
 
