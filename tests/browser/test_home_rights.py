@@ -61,6 +61,10 @@ async def test_a_visitor_sees_the_sessions_of_the_own_prefix(
     await expect(names_of(shown)).to_have_count(0)
     await shown.page.get_by_role("button", name="Show all").click()
     await expect(names_of(shown)).to_have_text(["alice-2", "alice-1"])
+    await expect(shown.page.locator("#open")).to_be_hidden()
+    await expect(shown.page.locator("#list-tools")).to_be_visible()
+    await shown.page.go_back()
+    await expect(shown.page.locator("#open-id")).to_be_visible()
 
 
 @pytest.mark.full

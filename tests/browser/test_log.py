@@ -188,11 +188,13 @@ async def test_lines_are_searched_copied_and_downloaded(
         "other",
         "row 4",
     ]
+    await shown.evaluate("window.revoked = []; URL.revokeObjectURL = (url) => revoked.push(url); null")
     async with shown.page.expect_download() as downloading:
         await panel.get_by_role("button", name="Download").click()
     download = await downloading.value
     assert download.suggested_filename == f"{sid}-2.log.txt"
     assert (await download.path()).read_text("utf-8") == copied
+    assert await shown.evaluate("revoked") == [], "a browser may read it later than at the click"
 
 
 @pytest.mark.full
@@ -210,6 +212,25 @@ async def test_lines_that_are_not_kept_are_counted(
     await expect(texts(panel).first).to_have_text("line 200")
     await panel.get_by_role("searchbox").fill("kept")
     await expect(panel.get_by_role("status")).to_have_text("0 lines found")
+
+
+@pytest.mark.full
+async def test_found_lines_that_the_page_drops_are_no_longer_counted(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """A page that is open for long keeps the newest 5000 lines of a step."""
+    await running(worker, sid)
+    await write(worker, sid, "old 1", "old 2", step=2)
+    shown = await open_page(page_of(server, sid))
+    panel = log_of(shown, 2)
+    await open_log(panel)
+    await panel.get_by_role("searchbox").fill("old")
+    await expect(panel.get_by_role("status")).to_have_text("2 lines found")
+    for batch in range(1, 51):
+        await write(worker, sid, *["new"] * 100, step=2)
+        await expect(panel.locator(".log-count")).to_have_text(f"{min(5000, 100 * batch + 2):,}")
+    await expect(panel.get_by_role("status")).to_have_text("0 lines found")
+    await expect(texts(panel)).to_have_count(0)
 
 
 @pytest.mark.guarantee("O")
@@ -240,11 +261,13 @@ async def test_the_next_run_has_a_log_of_its_own(server: Server, worker: Worker,
     shown = await open_page(page_of(server, sid))
     await open_log(log_of(shown, 2))
     await expect(texts(log_of(shown, 2))).to_have_text(["former"])
-    await worker.create(sid, replace=True, steps=STEPS)
+    await worker.create(sid, replace=True, steps=[STEPS[0], {**STEPS[1], "name": "Renamed"}, *STEPS[2:]])
     await worker.start(sid, 2)
     await expect(log_of(shown, 2)).to_be_hidden()
     await write(worker, sid, "new", step=2)
     await expect(texts(log_of(shown, 2))).to_have_text(["new"])
+    await expect(log_of(shown, 2).get_by_role("group", name="Renamed")).to_have_count(1)
+    await expect(log_of(shown, 2).get_by_role("searchbox", name="Renamed")).to_have_count(1)
 
 
 @pytest.mark.full

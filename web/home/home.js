@@ -29,14 +29,15 @@ function sessionLink(id) {
 function showOtherWays() {
   if (!element("open").hidden) return;
   element("open").hidden = false;
-  element("open").addEventListener("submit", (event) => {
-    event.preventDefault();
-    location.assign(pageOf(/** @type {HTMLInputElement} */ (element("open-id")).value.trim()));
-  });
   const recent = new RecentSessions(() => localStorage).list();
   element("recent").hidden = recent.length === 0;
   element("recent-list").replaceChildren(...recent.map(sessionLink));
-  if (factOf("tokens") === "taken") new TokenForm(language.texts, () => location.reload(), true).ask();
+  tokenForm.ask();
+}
+
+/** Another filter, as of the page before in the history, may list what the visitor may list. */
+function hideOtherWays() {
+  for (const id of ["open", "recent", "entrance"]) element(id).hidden = true;
 }
 
 function offerStart() {
@@ -55,10 +56,14 @@ function show(prefixes) {
   const keys = [{ key: "?", text: "keys_help", run: () => help.open() }];
   // A server whose own application decides cannot name all prefixes that a visitor may list.
   if (prefixes.length || filterOf(location.search).prefix) {
-    const list = new JobList(language, prefixes, { onEmpty: offerStart, onDenied: showOtherWays });
+    const list = new JobList(language, prefixes, {
+      onEmpty: offerStart,
+      onListed: hideOtherWays,
+      onDenied: showOtherWays,
+    });
     keys.unshift(
-      { key: "j", text: "keys_next_job", run: () => list.moveFocus(1) },
-      { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1) },
+      { key: "j", text: "keys_next_job", run: () => list.moveFocus(1), repeats: true },
+      { key: "k", text: "keys_previous_job", run: () => list.moveFocus(-1), repeats: true },
       { key: "/", text: "keys_search", run: () => list.search() },
     );
     list.start();
@@ -75,6 +80,11 @@ ProgressTracker.baseUrl = document.baseURI.replace(/\/$/, "");
 
 translatePage(language.tag, language.texts);
 document.title = language.text("list_title");
+const tokenForm = new TokenForm(language.texts, () => location.reload(), factOf("tokens") === "taken");
+element("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.assign(pageOf(/** @type {HTMLInputElement} */ (element("open-id")).value.trim()));
+});
 const help = new HelpDialog(language);
 element("home-title").append(make("div", "tools", themeSwitch(language.texts), help.button));
 element("home").append(help.element);

@@ -23,7 +23,7 @@ export class JobList {
   /**
    * @param {Language} language
    * @param {readonly string[]} prefixes Of the sessions that the visitor may list.
-   * @param {{onEmpty: () => void, onDenied: () => void}} on
+   * @param {{onEmpty: () => void, onListed: () => void, onDenied: () => void}} on
    */
   constructor(language, prefixes, on) {
     this.#language = language;
@@ -38,7 +38,7 @@ export class JobList {
       region: element("milestone"),
       onfilter: (filter) => this.#remember(filter),
       onlist: (list, counts) => this.#showCounts(list, counts),
-      onstatechange: (state) => state === "denied" && this.#end(),
+      onstatechange: (state) => this.#onState(state),
     });
     this.#makeStates();
     this.#makePrefixes();
@@ -65,7 +65,10 @@ export class JobList {
     this.#list.moveFocus(by);
   }
 
-  #end() {
+  /** @param {import("../lib/wire.js").TrackerState} state */
+  #onState(state) {
+    if (state === "live" || state === "polling") this.#on.onListed();
+    if (state !== "denied") return;
     element("list-tools").hidden = true;
     this.#on.onDenied();
   }

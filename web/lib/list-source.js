@@ -45,6 +45,10 @@ export class ListSource {
     return this.#tracker !== null;
   }
 
+  get state() {
+    return this.#tracker?.state ?? "stopped";
+  }
+
   /** The server's time. */
   now() {
     return this.#tracker?.now() ?? Date.now();

@@ -58,6 +58,8 @@ export class LiveList {
   /** Set while a change was shown a moment ago. @type {ReturnType<typeof setTimeout> | undefined} */
   #pause;
   #isChanged = false;
+  /** Aborted when it stops. */
+  #running = new AbortController();
 
   /** @param {ListOptions} options */
   constructor(options) {
@@ -100,11 +102,16 @@ export class LiveList {
   }
 
   start() {
+    this.#running = new AbortController();
+    for (const type of ["online", "offline"]) {
+      addEventListener(type, () => this.#showConnection(this.#source.state), { signal: this.#running.signal });
+    }
     this.#table.start();
     this.#source.follow(this.#filter);
   }
 
   stop() {
+    this.#running.abort();
     this.#source.stop();
     clearTimeout(this.#pause);
     this.#pause = undefined;
@@ -127,9 +134,14 @@ export class LiveList {
   /** @param {TrackerState} state */
   #onState(state) {
     if (state === "connecting") this.#forget();
-    this.badge.update(state, this.#options.tracker?.interval ?? INTERVAL_MS);
+    this.#showConnection(state);
     if (state === "denied") this.#showDenied();
     this.#options.onstatechange?.(state);
+  }
+
+  /** @param {TrackerState} state */
+  #showConnection(state) {
+    this.badge.update(state, this.#options.tracker?.interval ?? INTERVAL_MS);
   }
 
   /** Nothing of another list is news. */

@@ -15,6 +15,8 @@ import { rowsOf } from "./log-rows.js";
 const NEAR_PX = 16;
 /** Lines are searched once the visitor has written for so long. */
 const SEARCH_MS = 150;
+/** A browser may read what it downloads some time after the click. */
+const DOWNLOAD_MS = 60_000;
 
 /** The lines of a step, or of the session, folded under a summary. Rows are made while it is open. */
 export class LogPanel {
@@ -26,6 +28,7 @@ export class LogPanel {
   #found = make("span", "log-found");
   #end;
   #rows = make("div", "log-rows");
+  #label = "";
   #empty = make("p", "log-empty");
   /** @type {readonly Entry[]} */
   #entries = [];
@@ -50,9 +53,9 @@ export class LogPanel {
     this.#end = makeButton("log-end", language.text("log_follow"));
     this.#rows.tabIndex = 0; // It scrolls.
     this.#rows.setAttribute("role", "group");
-    this.#rows.ariaLabel = label;
     const summary = make("summary", "log-summary", title, this.#count);
-    this.element = make("details", "log", summary, this.#tools(label), this.#empty, this.#rows, this.#end);
+    this.element = make("details", "log", summary, this.#tools(), this.#empty, this.#rows, this.#end);
+    this.label = label;
     this.element.addEventListener("toggle", () => this.#onToggle());
     this.#rows.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#end.addEventListener("click", () => this.#follow());
@@ -67,6 +70,18 @@ export class LogPanel {
     this.element.open = value;
   }
 
+  get label() {
+    return this.#label;
+  }
+
+  /** Its name, for screen readers. */
+  set label(label) {
+    if (label === this.#label) return;
+    this.#label = label;
+    this.#rows.ariaLabel = label;
+    this.#search.ariaLabel = `${this.#language.texts.log_search}: ${label}`;
+  }
+
   /** @param {readonly Entry[]} entries @param {string} note What to say where there are none. */
   show(entries, note) {
     this.#entries = entries;
@@ -76,12 +91,10 @@ export class LogPanel {
     if (this.isOpen) this.#draw();
   }
 
-  /** @param {string} label */
-  #tools(label) {
+  #tools() {
     const { texts } = this.#language;
     this.#search.type = "search";
     this.#search.placeholder = texts.log_search;
-    this.#search.ariaLabel = `${texts.log_search}: ${label}`;
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#searching);
       this.#searching = setTimeout(() => this.#find(), SEARCH_MS);
@@ -128,6 +141,7 @@ export class LogPanel {
   #dropBefore(n) {
     let row = /** @type {HTMLElement | null} */ (this.#rows.firstElementChild);
     while (row && Number(row.dataset.n) < n) {
+      if (row.classList.contains("log-line")) this.#matches--;
       row.remove();
       row = /** @type {HTMLElement | null} */ (this.#rows.firstElementChild);
     }
@@ -192,6 +206,6 @@ export class LogPanel {
     link.href = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain;charset=utf-8" }));
     link.download = this.#options.file;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href));
+    setTimeout(() => URL.revokeObjectURL(link.href), DOWNLOAD_MS);
   }
 }

@@ -67,7 +67,9 @@ export class SessionLog {
       const isShown = this.#isShown(step);
       if (isShown && !this.#panels.has(step.step)) this.#addPanel(step);
       const panel = this.#panels.get(step.step);
-      if (panel) this.#place(panel, step.step, isShown);
+      if (!panel) continue;
+      panel.label = this.#labelOf(step); // Another run may have another step of this number.
+      this.#place(panel, step.step, isShown);
     }
     for (const [number, panel] of this.#panels) if (number > data.steps.length) panel.element.hidden = true;
     for (const step of this.#changed) this.#panelOf(step)?.show(this.#lines.of(step), this.#note(step));
@@ -106,12 +108,18 @@ export class SessionLog {
     );
   }
 
-  /** @param {Step} step */
-  #addPanel({ step, name }) {
-    const panel = this.#makePanel(step, this.#language.text("log_step", { step, name }));
+  /** @param {Step} added */
+  #addPanel(added) {
+    const { step } = added;
+    const panel = this.#makePanel(step, this.#labelOf(added));
     this.#panels.set(step, panel);
     this.#options.attach(step, panel.element);
     this.#changed.add(step);
+  }
+
+  /** @param {Step} step */
+  #labelOf({ step, name }) {
+    return this.#language.text("log_step", { step, name });
   }
 
   /** @param {number | null} step @param {string} label */

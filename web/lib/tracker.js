@@ -2464,8 +2464,12 @@
     #show(data) {
       this.#timers.clear("first");
       this.#data = data;
+      void this.#callOnUpdate(data);
+    }
+    /** @param {SessionList} data */
+    async #callOnUpdate(data) {
       try {
-        this.#onUpdate?.(data);
+        await this.#onUpdate?.(data);
       } catch (error) {
         console.error(error);
       }

@@ -121,8 +121,8 @@ home.show(visit.isByLink || firstToken !== "");
 const copyLink = new CopyLink(language.texts, (text) => announcer.say(text));
 const help = new HelpDialog(language);
 const shortcuts = new Shortcuts([
-  { key: "j", text: "keys_next", run: () => moveToStep(1) },
-  { key: "k", text: "keys_previous", run: () => moveToStep(-1) },
+  { key: "j", text: "keys_next", run: () => moveToStep(1), repeats: true },
+  { key: "k", text: "keys_previous", run: () => moveToStep(-1), repeats: true },
   { key: "f", text: "keys_failed", run: moveToFailed },
   { key: "l", text: "keys_log", run: () => toggleLogs() },
   { key: "c", text: "keys_link", run: () => void copyLink.copy() },

@@ -8,7 +8,7 @@ const OFF = "off";
 const WRITTEN = "input:not([type=radio], [type=checkbox]), textarea, select, dialog";
 
 /** @typedef {import("../lib/texts.js").TextKey} TextKey */
-/** @typedef {{key: string, text: TextKey, run: () => void}} Shortcut */
+/** @typedef {{key: string, text: TextKey, run: () => void, repeats?: boolean}} Shortcut A key that is held runs one that repeats again and again. */
 /** @typedef {() => Pick<Storage, "getItem" | "setItem" | "removeItem">} GetStorage It throws if storage is denied. */
 
 export class Shortcuts {
@@ -45,14 +45,14 @@ export class Shortcuts {
     }
   }
 
-  /** @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "altKey" | "metaKey" | "isComposing" | "defaultPrevented" | "preventDefault"> & {composedPath: () => EventTarget[]}} event */
+  /** @param {Pick<KeyboardEvent, "key" | "repeat" | "ctrlKey" | "altKey" | "metaKey" | "isComposing" | "defaultPrevented" | "preventDefault"> & {composedPath: () => EventTarget[]}} event */
   press(event) {
     if (!this.#isOn || event.defaultPrevented || event.isComposing) return;
     if (event.ctrlKey || event.altKey || event.metaKey || isWriting(event.composedPath()[0])) return;
     const shortcut = this.shortcuts.find(({ key }) => key === event.key);
     if (!shortcut) return;
     event.preventDefault();
-    shortcut.run();
+    if (!event.repeat || shortcut.repeats) shortcut.run();
   }
 }
 

@@ -221,8 +221,13 @@ export class ProgressListTracker extends EventTarget {
   #show(data) {
     this.#timers.clear("first");
     this.#data = data;
+    void this.#callOnUpdate(data);
+  }
+
+  /** @param {SessionList} data */
+  async #callOnUpdate(data) {
     try {
-      this.#onUpdate?.(data);
+      await this.#onUpdate?.(data);
     } catch (error) {
       console.error(error);
     }

@@ -279,3 +279,14 @@ test("tabs that follow the same list share its stream, which passes on with the 
   assert.equal(ids()[1], "s2");
   assert.equal(browser.requests.length, 0);
 });
+
+test("a rejection by the page's function is written to the console, as an error in it is", async () => {
+  const failure = new Error("the page's own");
+  const written = mock.method(console, "error", () => {});
+  const shown = await ListPage.live([1], false, { onUpdate: () => /** @type {any} */ (Promise.reject(failure)) });
+  assert.deepEqual(
+    written.mock.calls.map(({ arguments: [error] }) => error),
+    [failure],
+  );
+  assert.deepEqual(shown.ids, ["s1"]);
+});

@@ -16,7 +16,14 @@ const storageOf = (kept) => () => ({
 
 /** @param {string} key @param {object} [more] */
 function event(key, more = {}) {
-  const none = { ctrlKey: false, altKey: false, metaKey: false, isComposing: false, defaultPrevented: false };
+  const none = {
+    repeat: false,
+    ctrlKey: false,
+    altKey: false,
+    metaKey: false,
+    isComposing: false,
+    defaultPrevented: false,
+  };
   return { key, ...none, preventDefault() {}, composedPath: () => [], ...more };
 }
 
@@ -32,6 +39,20 @@ test("a key runs its function, and no other does", () => {
   const { shortcuts, count } = counting(storageOf(new Map()));
   for (const key of ["j", "J", "x", "j"]) shortcuts.press(event(key));
   assert.equal(count(), 2);
+});
+
+test("a key that is held runs its function again only where that repeats", () => {
+  /** @type {string[]} */
+  const runs = [];
+  const shortcuts = new Shortcuts(
+    [
+      { key: "j", text: "keys_next", run: () => void runs.push("j"), repeats: true },
+      { key: "l", text: "keys_log", run: () => void runs.push("l") },
+    ],
+    storageOf(new Map()),
+  );
+  for (const key of ["j", "l"]) for (const repeat of [false, true]) shortcuts.press(event(key, { repeat }));
+  assert.deepEqual(runs, ["j", "j", "l"]);
 });
 
 for (const more of [
