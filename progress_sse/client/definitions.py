@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_profile, fit_title
+from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_new_links, fit_profile, fit_title
 from progress_sse.client.reports import Create, Describe, fit_text
-from progress_sse.core.commands import Unchanged
+from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.details import Link
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition
 
@@ -66,5 +67,12 @@ def change(
     return Describe(
         title if isinstance(title, Unchanged) else fit_title(title),
         labels if labels is None or isinstance(labels, Unchanged) else fit_labels(labels),
-        links if links is None or isinstance(links, Unchanged) else fit_links(links),
+        _new_links(links),
     )
+
+
+def _new_links(links: Links | Unchanged | None) -> tuple[Link, ...] | Unchanged | None:
+    if links is None or isinstance(links, Unchanged):
+        return links
+    accepted = fit_new_links(links)
+    return UNCHANGED if accepted is None else accepted

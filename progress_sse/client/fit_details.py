@@ -69,7 +69,7 @@ def fit_links(links: Links) -> tuple[Link, ...]:
     return kept
 
 
-def fit_result_links(links: Links | None) -> tuple[Link, ...] | None:
+def fit_new_links(links: Links | None) -> tuple[Link, ...] | None:
     """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
 
     Raises:

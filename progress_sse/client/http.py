@@ -140,10 +140,7 @@ class HttpTransport:
         method, path, body, headers = message
         content = Content()
         try:
-            with (
-                sending(),
-                self._client.stream(method, path, content=body, headers={**self._headers, **headers}) as response,
-            ):
+            with self._client.stream(method, path, content=body, headers={**self._headers, **headers}) as response:
                 for chunk in response.iter_raw():
                     content.add(chunk)
         except (httpx.HTTPError, OSError) as error:
@@ -171,16 +168,13 @@ class HttpRequestWait:
         method, path, _, headers = encode_wait(session_ids, wait_s)
         content = Content(wait_s=wait_s)
         try:
-            with (
-                sending(),
-                self._client.stream(
-                    method,
-                    path,
-                    headers={**self._headers, **headers},
-                    timeout=_timeout(wait_s),
-                    extensions={"trace": self._note_connection},
-                ) as response,
-            ):
+            with self._client.stream(
+                method,
+                path,
+                headers={**self._headers, **headers},
+                timeout=_timeout(wait_s),
+                extensions={"trace": self._note_connection},
+            ) as response:
                 for chunk in response.iter_raw():
                     content.add(chunk)
         except (httpx.HTTPError, OSError) as error:
@@ -231,16 +225,15 @@ class AsyncHttpTransport:
         method, path, body, headers = message
         content = Content(wait_s=wait_s)
         try:
-            with sending():
-                async with self._client.stream(
-                    method,
-                    path,
-                    content=body or None,
-                    headers={**_JSON, **headers} if body else headers,
-                    timeout=_timeout(wait_s),
-                ) as response:
-                    async for chunk in response.aiter_raw():
-                        content.add(chunk)
+            async with self._client.stream(
+                method,
+                path,
+                content=body or None,
+                headers={**_JSON, **headers} if body else headers,
+                timeout=_timeout(wait_s),
+            ) as response:
+                async for chunk in response.aiter_raw():
+                    content.add(chunk)
         except (httpx.HTTPError, OSError) as error:
             return _no_answer(error)
         return read(response.status_code, response.headers, bytes(content))

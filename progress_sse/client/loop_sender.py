@@ -22,6 +22,7 @@ from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.own_log import log
+from progress_sse.client.own_requests import sending
 from progress_sse.client.report_queue import ReportQueue, Sender, give_beat_answers
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
@@ -214,7 +215,8 @@ class LoopSender:
         try:
             transport = self._transport(queue)
             if isinstance(transport, AsyncListeningTransport):
-                return await transport.ask(session_ids, wait_s)
+                with sending():
+                    return await transport.ask(session_ids, wait_s)
             return ReportAnswer(501)
         except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
             return ReportAnswer(0, detail=describe_error(error))
@@ -258,10 +260,11 @@ class LoopSender:
         self, queue: ReportQueue, requests: Sequence[ReportRequest]
     ) -> Sequence[ReportAnswer] | ReportAnswer:
         try:
-            transport = self._transport(queue)
-            if len(requests) > 1 and isinstance(transport, AsyncBatchTransport):
-                return await transport.send_batch(requests)
-            return await transport.send(requests[0])
+            with sending():
+                transport = self._transport(queue)
+                if len(requests) > 1 and isinstance(transport, AsyncBatchTransport):
+                    return await transport.send_batch(requests)
+                return await transport.send(requests[0])
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise

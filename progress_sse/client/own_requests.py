@@ -1,4 +1,4 @@
-"""Whether the code that runs now sends our own requests, whose log records are none of the job's."""
+"""Whether the code that runs now sends or logs for ourselves: its log records are none of the job's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ def is_sending() -> bool:
 
 @contextmanager
 def sending() -> Iterator[None]:
-    """Mark what runs in this block as the sending of our own requests."""
+    """Mark what runs in this block as ours, also within a transport of the application."""
     token = _is_sending.set(True)
     try:
         yield

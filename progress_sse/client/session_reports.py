@@ -9,7 +9,7 @@ from functools import partial
 
 from progress_sse.client.definitions import change, definitions
 from progress_sse.client.errors import Cancelled, ReportError
-from progress_sse.client.fit_details import Links, fit_result_links
+from progress_sse.client.fit_details import Links, fit_new_links
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.lease import Lease
 from progress_sse.client.log_texts import log_lines
@@ -95,7 +95,7 @@ class SessionReports(ABC):
         Running steps succeed, steps that were never started are skipped, and failed ones stay failed. The end of the
         block does that for an open-ended session that it has created.
         """
-        self.put(lambda: partial(self._of_session, Finish(links=fit_result_links(links))))
+        self.put(lambda: partial(self._of_session, Finish(links=fit_new_links(links))))
 
     def fail(self, error: str | BaseException, *, links: Links | None = None) -> None:
         """End the session with failure, for which the session and its running steps bear the `error`.
@@ -106,7 +106,7 @@ class SessionReports(ABC):
         self.put(
             lambda: partial(
                 self._of_session,
-                Finish(False, error_text(error), fit_result_links(links), conclusion_of(error)),
+                Finish(False, error_text(error), fit_new_links(links), conclusion_of(error)),
             )
         )
 

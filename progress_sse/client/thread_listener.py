@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 from progress_sse._internal.posix import block_signals
 from progress_sse.client.exchange import Asked, ReportAnswer
 from progress_sse.client.listening import Group, Listening
+from progress_sse.client.own_requests import sending
 from progress_sse.client.report_queue import start_thread
 from progress_sse.client.reports import describe_error
 
@@ -91,6 +92,7 @@ class ThreadListener(Generic[Q]):
 
 def _ask(wait: RequestWait, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
     try:
-        return wait.ask(session_ids, wait_s)
+        with sending():
+            return wait.ask(session_ids, wait_s)
     except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
         return ReportAnswer(0, detail=describe_error(error))

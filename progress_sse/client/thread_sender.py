@@ -29,6 +29,7 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.loading import loading
 from progress_sse.client.own_log import log
+from progress_sse.client.own_requests import sending
 from progress_sse.client.queue_errors import MAX_KINDS
 from progress_sse.client.report_queue import ReportQueue, give_beat_answers, report_queues, start_thread
 from progress_sse.client.reports import describe_error
@@ -265,10 +266,11 @@ class ThreadSender:
         if isinstance(queue.target, OnLoop):
             return ReportAnswer(410, detail="the event loop that reported has ended")
         try:
-            transport = self._transport(queue.target)
-            if len(requests) > 1 and isinstance(transport, BatchTransport):
-                return transport.send_batch(requests)
-            return transport.send(requests[0])
+            with sending():
+                transport = self._transport(queue.target)
+                if len(requests) > 1 and isinstance(transport, BatchTransport):
+                    return transport.send_batch(requests)
+                return transport.send(requests[0])
         except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
             return ReportAnswer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # an error of a transport must not stop the thread

@@ -7,14 +7,17 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import LogHandler, StepHandler
+from progress_sse.client import own_log
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Advance, Log, LogLine
 from progress_sse.client.testing import Recorder
-from tests.client.fake import FakeServer
+from tests.client.fake import AsyncFakeTransport, FakeServer, FakeTransport
 
 
 @pytest.fixture
@@ -93,6 +96,36 @@ def test_messages_and_lines_go_together(recorder: Recorder, root: logging.Logger
     messages = [report.message for _, report in recorder.reports if isinstance(report, Advance)]
     assert messages == ["one", "two"]
     assert [log.lines[0].text for log in logs(recorder)] == ["one", "two"]
+
+
+class Noisy(FakeTransport):
+    """A transport of the application, whose library logs each request."""
+
+    def send(self, request: ReportRequest) -> ReportAnswer:
+        logging.getLogger("library").debug("one more request")
+        return super().send(request)
+
+
+@pytest.mark.parametrize("progress_type", [Progress, AsyncProgress])
+async def test_what_a_transport_logs_is_no_line(
+    root: logging.Logger, progress_type: type[Progress] | type[AsyncProgress]
+) -> None:
+    """Nor is what stderr is told of our own records, where a task queue logs that by another name."""
+    fake = Noisy()
+    transport: Any = fake if progress_type is Progress else AsyncFakeTransport(fake)
+    progress = progress_type.attach("a", transport=transport)
+    root.addHandler(LogHandler(logging.DEBUG, progress))
+    echo = logging.StreamHandler()
+    echo.emit = lambda record: logging.getLogger("echo").warning(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("progress_sse.client").addHandler(echo)
+    try:
+        own_log.log(logging.WARNING, "of us")
+    finally:
+        logging.getLogger("progress_sse.client").removeHandler(echo)
+    logging.getLogger("job").info("one")
+    for _ in range(2):
+        assert await asyncio.to_thread(progress.flush) if isinstance(progress, Progress) else await progress.flush()
+    assert fake.reports == [Log((LogLine("one"),))]
 
 
 async def test_sending_lines_writes_none(root: logging.Logger) -> None:

@@ -28,6 +28,7 @@ from progress_sse.client.reports import (
     Start,
 )
 from progress_sse.client.testing import recording
+from progress_sse.core.commands import UNCHANGED
 from progress_sse.core.details import Link
 from tests.client.fake import FakeTransport
 from tests.client.job_errors import MuteError, OopsError
@@ -192,6 +193,8 @@ async def test_links_that_are_refused_leave_those_of_the_session(
     assert await reports_of(shell, lambda job: job.finish(links=links), open_ended=True) == [Finish(links=sent)]
     [failed] = await reports_of(shell, lambda job: job.fail("no luck", links=links), open_ended=True)
     assert failed == Finish(False, "no luck", sent)
+    [described] = await reports_of_attached(shell, lambda job: job.describe(links=links))
+    assert described == Describe(links=UNCHANGED if links and sent is None else sent)
 
 
 async def test_a_job_ends_its_session(shell: Shell) -> None:
