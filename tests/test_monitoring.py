@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
@@ -204,7 +205,7 @@ async def test_prometheus_has_access_with_its_documented_token(serve: Serve) -> 
     assert list(JOB["authorization"]) == ["credentials_file"]
     command = re.search(r"`progress-sse (token make .*)`", text)
     assert command is not None
-    made = CliRunner().invoke(main, [*shlex.split(command[1]), "--token-key", KEY])
+    made = await asyncio.to_thread(CliRunner().invoke, main, [*shlex.split(command[1]), "--token-key", KEY])
     server = serve(read="token", token_key=KEY)
     async with httpx.AsyncClient(base_url=server.url) as client:
         for token, status in ((made.output.strip(), 200), (make_token(prefixes=[""]), 403)):
