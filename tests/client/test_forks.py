@@ -218,6 +218,7 @@ FORK_WHILE_LOADING = """
 """
 
 
+@pytest.mark.full
 def test_a_fork_waits_for_the_creation_of_a_client_up_to_a_limit(serve: Serve) -> None:
     """Its creation may wait for a lock of the forking thread; the child creates its own."""
     server = serve()

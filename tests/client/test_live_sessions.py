@@ -180,6 +180,7 @@ async def test_a_step_takes_as_long_as_its_work_though_the_server_was_away(serve
     assert took_ms / 2 < step["elapsed_ms"] < took_ms + 1000
 
 
+@pytest.mark.full
 async def test_steps_that_were_found_are_created_again(serve: Serve, shell: Shell) -> None:
     """A server that has lost the session gets it back, with its steps and what it says."""
     server = serve()

@@ -109,6 +109,7 @@ async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) ->
         assert (await both.next_event()).json()["step"]["status"] == "running"
 
 
+@pytest.mark.full
 async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any, tmp_path: Path) -> None:
     """SE-04: the author of a steps file may name workflows and steps freely."""
     workflows = {text: {"steps": [{"name": text}, {"name": "last"}]} for text in [*TEXTS, NUL]}

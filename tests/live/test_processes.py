@@ -75,6 +75,7 @@ async def test_each_process_counts_for_itself(server: Server) -> None:
 
 
 @pytest.mark.protocol("P-6.14", "P-9.2")
+@pytest.mark.full
 async def test_all_processes_serve_the_same_sessions(server: Server) -> None:
     """DG-11: whichever process accepts an update, readers at all of them see it."""
     assert len(children(server.pid)) == COUNT

@@ -90,7 +90,7 @@ async def test_more_connections_than_descriptors_do_no_harm(serve: Serve, stream
 @pytest.mark.parametrize(
     "sent",
     [
-        pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", id="bodies"),
+        pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", id="bodies", marks=pytest.mark.full),
         pytest.param(3 * request_bytes("GET", session_path("s")), id="answers"),
     ],
 )

@@ -46,6 +46,7 @@ async def test_readers_at_one_server_get_updates_sent_to_another(
 
 
 @pytest.mark.protocol("P-9.2")
+@pytest.mark.full
 async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[Server]) -> None:
     """DG-03: after each 200, the poll and a new stream of the other server include the change."""
     async with workers_at(pair) as (here, there):
@@ -92,9 +93,8 @@ async def test_followers_of_two_servers_miss_nothing(
     await DeliveryCheck(pair, sessions=sessions, followers=followers).run(transitions)
 
 
-@pytest.mark.parametrize(
-    ("readers", "rounds"), [(8, 10), pytest.param(200, 500, marks=[pytest.mark.full, pytest.mark.timeout(1200)])]
-)
+@pytest.mark.parametrize(("readers", "rounds"), [(8, 10), pytest.param(200, 500, marks=pytest.mark.timeout(1200))])
+@pytest.mark.full
 async def test_each_client_gets_the_response_to_its_own_request(pair: list[Server], readers: int, rounds: int) -> None:
     """SE-12: while other clients abort at random, each answer is that of the session that was asked for."""
     is_over = asyncio.Event()
