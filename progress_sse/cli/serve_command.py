@@ -80,7 +80,7 @@ def print_greeting(settings: Settings, listener: socket.socket) -> None:
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
     with suppress(OSError):
-        click.echo(
+        print(  # noqa: T201  # `click.echo` of click 8.1.0 fails if there is no stdout
             f"progress-sse {version('progress-sse')}\n"
             f"  address  {url}/\n"
             f"  store    {without_secrets(settings.store)}\n"
@@ -89,7 +89,8 @@ def print_greeting(settings: Settings, listener: socket.socket) -> None:
             f"{files}"
             f"\n{_invitation(settings, url)}\n"
             f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
-            """ -d '{"action":"start","step":1}'"""
+            """ -d '{"action":"start","step":1}'""",
+            flush=True,
         )
 
 

@@ -23,6 +23,8 @@ LOOK_S: Final = 0.5
 ANSWER_S: Final = 10.0
 """Seconds that a thread waits for the event loop of the store."""
 
+_LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop of the store has ended")
+
 
 class AsyncStoreTransport:
     """Transport of an `AsyncProgress` on the event loop of the store."""
@@ -91,6 +93,8 @@ class StoreTransport:
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         """Apply a report once, and wait for the answer."""
+        if self._loop.is_closed():
+            return _LOOP_HAS_ENDED
         applied: SimpleQueue[asyncio.Task[ReportAnswer]] = SimpleQueue()
         self._loop.call_soon_threadsafe(
             lambda: self._loop.create_task(self._transport.send(request)).add_done_callback(applied.put)
@@ -115,7 +119,7 @@ class StoreRequestWait:
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
         if self._loop.is_closed():
-            return ReportAnswer(410, detail="the event loop of the store has ended")
+            return _LOOP_HAS_ENDED
         self._under_way = asyncio.run_coroutine_threadsafe(self._transport.ask(session_ids, wait_s), self._loop)
         if self._is_interrupted:
             self.interrupt()

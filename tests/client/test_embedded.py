@@ -240,6 +240,16 @@ async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> N
     assert answer == ReportAnswer(0, detail="the event loop of the store does not answer")
 
 
+async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> None:
+    """Nothing is sent again: the store cannot come back."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+    transport = StoreTransport(store, loop)
+    ended = ReportAnswer(410, detail="the event loop of the store has ended")
+    assert transport.send(ReportRequest("a", Start(1), "key")) == ended
+    assert transport.listen().ask(["a"], 0) == ended
+
+
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
     """This is as over HTTP."""
     store.failure = StoreUnavailableError()
