@@ -17,6 +17,10 @@ INSIDE := $(addprefix tests/,core wire _internal store streaming auth client obs
 PORTABLE := _internal bridges cli client core story wire
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
+# What `check` runs, the longest first; these do not depend on each other.
+CHECKS := check-types check-types-on-windows check-python check-web
+TWO_AT_ONCE := xargs -n 1 -P 2 $(MAKE) --no-print-directory
+
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
 SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhttptest package:iproute2 font:fonts-noto-cjk font:fonts-noto-color-emoji
 
@@ -37,7 +41,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench docs picture check format build clean
-.PHONY: node system clients engines deploy frameworks test-web
+.PHONY: node system clients engines deploy frameworks test-web collected $(CHECKS)
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -49,7 +53,8 @@ run: $(VENV)/.run  ## Start the server on its embedded store (ARGS="--port 9000"
 demo: $(VENV)/.run  ## Show jobs in the browser, with buttons that break their connection
 	@$(BIN)/progress-sse demo $(ARGS)
 
-test: check test-web system  ## Run everything that CI checks
+test: $(VENV)/.dev web/node_modules/.ready system  ## Run everything that CI checks
+	@printf '%s\n' $(CHECKS) test-web collected | $(TWO_AT_ONCE)
 	@$(BIN)/python $(PYTEST)
 
 test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
@@ -84,16 +89,29 @@ picture: $(VENV)/.dev system  ## Take the README's picture of the page again
 	@$(BIN)/python -m docs.picture
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
+	@printf '%s\n' $(CHECKS) | $(TWO_AT_ONCE)
+
+check-types:
+	$(BIN)/mypy
+
+check-types-on-windows:
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 $(addprefix -p progress_sse.,$(PORTABLE))
+
+check-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	.ci/plain-words
 	$(BIN)/python -m docs.generate --check
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 $(addprefix -p progress_sse.,$(PORTABLE))
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.guarantees --check
+
+check-web:
 	npm --prefix web run --silent check
+
+# Compiles all tests once, which each of the test processes would do by itself in a fresh clone.
+collected:
+	@out=$$($(BIN)/python -m pytest --quiet --collect-only 2>&1) || { echo "$$out"; exit 1; }
 
 format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, write what is generated
 	$(BIN)/ruff check --fix .
