@@ -17,7 +17,9 @@ def run_eagerly(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         awaited = work.send(None)
     except StopIteration:
         return None
-    return asyncio.get_running_loop().create_task(_finished(_Rest(work, awaited)))
+    rest = _finished(_Rest(work, awaited))
+    rest.send(None)
+    return asyncio.get_running_loop().create_task(rest)
 
 
 async def _finished(rest: "_Rest") -> None:
@@ -32,14 +34,26 @@ class _Rest:
         self._awaited = awaited
 
     def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield  # Up to here without the task: a cancellation before its first turn so reaches the coroutine, too.
+        except BaseException as error:  # noqa: BLE001  # the coroutine handles it
+            if self._awaited is not None:
+                self._awaited.cancel()  # As a task does with what it waits for.
+            if self._has_ended_by(error):
+                return
         while True:
             try:
                 yield self._awaited
-            except BaseException as error:  # noqa: BLE001  # the coroutine handles it
-                try:
-                    self._awaited = self._work.throw(error)
-                except StopIteration:
+            except BaseException as error:  # noqa: BLE001  # see above
+                if self._has_ended_by(error):
                     return
             else:
                 break
         yield from self._work.__await__()
+
+    def _has_ended_by(self, error: BaseException) -> bool:
+        try:
+            self._awaited = self._work.throw(error)
+        except StopIteration:
+            return True
+        return False

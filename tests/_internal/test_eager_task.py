@@ -110,3 +110,24 @@ async def test_work_may_refuse_to_be_cancelled() -> None:
     task.cancel()
     await task
     assert not task.cancelled()
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_cleans_up() -> None:
+    """What the coroutine waits for is cancelled, too: a failure of that would have no one to take it."""
+    never = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            await never
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    task = run_eagerly(work())
+    assert task is not None
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["cleaned up"]
+    assert never.cancelled()
