@@ -22,7 +22,6 @@ VALID_S: Final = 10.0
 MAX_WAIT_S: Final = 0.5
 """Seconds that a commit waits for a new copy, before it and those that follow do with the last one, or without."""
 
-
 TURN_S: Final = 0.002
 """Seconds after which the work on a large history lets other tasks run."""
 
