@@ -188,7 +188,7 @@ def _sign_of(session: Session, command: Command) -> Beat | None:
     step = session.progress.steps[number]
     if step.status != "running" and step.conclusion != "lost":
         return None
-    return Beat(number, command.run, attempt_id=command.attempt_id, ago_ms=command.ago_ms)
+    return Beat(number, command.run, attempt_id=command.attempt_id)
 
 
 def _line_key(session_id: str, key: IdempotencyKey | None) -> LineKey | None:
