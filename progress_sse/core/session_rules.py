@@ -120,7 +120,8 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
         error=error, conclusion=command.conclusion, links=links, is_finished=True, is_cancelled=is_cancelled
     )
     steps = _ended_steps(session, command, now)
-    if (status, steps, details) == (before.status, before.steps, session.details):
+    says_nothing_new = details._replace(is_finished=session.details.is_finished) == session.details
+    if says_nothing_new and (status, steps) == (before.status, before.steps):
         return session
     check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)

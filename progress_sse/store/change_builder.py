@@ -60,7 +60,7 @@ class ChangeBuilder:
         self._resets_log = False
         self._steps: set[int] = set()
         self._steps_with_parts: list[int] = []
-        self._keys: list[RememberedKey] = []
+        self._keys: dict[str, RememberedKey] = {}
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
@@ -105,7 +105,7 @@ class ChangeBuilder:
             record,
             self._is_fresh,
             tuple(self._entries),
-            tuple(self._keys),
+            tuple(self._keys.values()),
             self._resets_log,
             frozenset(self._steps) if self._resets_log else _NO_STEPS,
             has_new_definitions,
@@ -140,9 +140,13 @@ class ChangeBuilder:
             return error
         return Applied(_effect(command, existed=before is not None), self.record)
 
+    def remembered(self, name: str) -> RememberedKey | None:
+        """Return the key of this name, if an earlier command of the change came with it."""
+        return self._keys.get(name)
+
     def remember(self, key: RememberedKey) -> None:
         """Store a key and its answer with the change."""
-        self._keys.append(key)
+        self._keys[key.name] = key
 
     def _note_sign(self, before: Session | None, session: Session, number: int, now: datetime) -> None:
         """Note that the worker of a running step is alive, if it holds a lease: now, whenever what it reports was."""
