@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import AppendLines, Command, Complete, Describe, Finish, Lose, Skip, Stall, Start, StepName
+from progress_sse.core.commands import (
+    AppendLines,
+    Command,
+    Complete,
+    Describe,
+    Finish,
+    Lose,
+    Skip,
+    Stall,
+    Start,
+    StepName,
+)
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.log_rules import dated_lines

@@ -89,6 +89,7 @@ class TestKeys:
         assert (await state(store)).position.offset == 1
 
     @pytest.mark.protocol("P-12.8")
+    @pytest.mark.guarantee(76)
     @pytest.mark.parametrize("is_log", [False, True])
     @pytest.mark.parametrize("is_sent_alone_before", [False, True])
     async def test_a_key_that_stands_twice_counts_once(

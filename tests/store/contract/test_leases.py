@@ -123,7 +123,8 @@ class TestSilence:
         await watch(watcher, clock, LEASE_S)
         assert (await step_of(store)).liveness == Liveness("stalled", timestamp(heard_at))
 
-    @pytest.mark.protocol("P-19.11")
+    @pytest.mark.protocol("P-19.18")
+    @pytest.mark.guarantee(75)
     @pytest.mark.parametrize(
         "report",
         [
