@@ -8,7 +8,7 @@ from typing import Final
 from progress_sse.story.listed_session import listed_words
 from progress_sse.story.session_state import SessionState
 
-HEAD: Final = ("SESSION", "STATE", "DONE", "STEP", "STARTED", "TIME", "TITLE")
+HEAD: Final = ("SESSION", "STATE", "DONE", "STEP", "CREATED", "TIME", "TITLE")
 
 _WIDE: Final = frozenset("WF")
 

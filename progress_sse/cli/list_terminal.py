@@ -32,7 +32,7 @@ BAR_WIDTH: Final = 12
 OTHER_LINES: Final = 5
 """Lines of a screen that are not for sessions."""
 
-COLUMNS: Final = {"State": 0, "Job": 0, "Bar": 80, "Done": 0, "Step": 60, "Started": 100, "Time": 50}
+COLUMNS: Final = {"State": 0, "Job": 0, "Bar": 80, "Done": 0, "Step": 60, "Created": 100, "Time": 50}
 """The columns of a list, and how wide a terminal must be to have each."""
 
 
@@ -119,6 +119,6 @@ def _cells(session: SessionState, now_s: float) -> dict[str, RenderableType]:
         "Bar": ProgressBar(100, percentage(session), BAR_WIDTH, complete_style=colour, finished_style=colour),
         "Done": words.percentage,
         "Step": words.step,
-        "Started": words.started,
+        "Created": words.created,
         "Time": Text(words.time, "dim"),
     }

@@ -116,7 +116,7 @@ def week_of(moment: datetime) -> int:
 def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson | None:
     """Return what a session teaches that has just been completed for the first time, if it has a profile.
 
-    That is what its steps took, as far as they were started once, and not skipped.
+    That is what its steps took, as far as they were started once, and not skipped; `None` if no step was.
     """
     timing = session.details.timing
     if timing is None or timing.profile is None or not timing.has_taught:
@@ -131,6 +131,8 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
         and number not in timing.untaught
         and len(step.name) <= MAX_NAME_CHARS
     ]
+    if not taught:
+        return None
     week, names = week_of(now), list(dict.fromkeys(step.name for step in taught))[:MAX_NAMES]
     durations = [Cell(week, step.name, _bucket_of(step.elapsed_ms)) for step in taught if step.name in names]
     return Lesson(timing.profile, (Cell(week, "", RUNS), *durations))

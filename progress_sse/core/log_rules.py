@@ -10,7 +10,7 @@ from progress_sse.core.commands import AppendLines, StepName
 from progress_sse.core.errors import StepOutOfRangeError
 from progress_sse.core.log_lines import LogLine, split_text
 from progress_sse.core.model import Session
-from progress_sse.core.step_rules import newest_named, time_of, timestamp
+from progress_sse.core.step_rules import current_time, newest_named, time_of, timestamp
 
 
 def check_lines(session: Session, command: AppendLines) -> int | None:
@@ -40,6 +40,7 @@ def dated_lines(session: Session, command: AppendLines, now: datetime) -> tuple[
         ProblemError: It does not take them; see `check_lines`.
     """
     number, created_at = check_lines(session, command), session.progress.created_at
+    now = current_time(now, session)
     lines: list[LogLine] = []
     for line in command.lines:
         ago_ms = command.ago_ms if line.ago_ms is None else line.ago_ms

@@ -6,7 +6,7 @@ from progress_sse.core.commands import ReportPart
 from progress_sse.core.errors import InvalidRequestError, StepNotRunningError, TooManyPartsError
 from progress_sse.core.model import Liveness, Session, StepProgress, is_over
 from progress_sse.core.parts import MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
-from progress_sse.core.step_rules import advance_of, end, end_part, heard, revived, timestamp
+from progress_sse.core.step_rules import advance_of, end, end_part, revived, timestamp
 
 
 def report(session: Session, before: StepProgress, command: ReportPart, moment: datetime, _number: int) -> StepProgress:
@@ -16,7 +16,7 @@ def report(session: Session, before: StepProgress, command: ReportPart, moment: 
     parts = before.parts or Parts(None, {})
     former = parts.by_name.get(command.part)
     part = _reported(former, command, moment)
-    if part is former and heard(before.liveness, moment) == before.liveness:
+    if part is former:
         return before
     if before.status != "running" and is_over(session.progress.status, session.progress.steps):
         raise StepNotRunningError
@@ -27,7 +27,7 @@ def report(session: Session, before: StepProgress, command: ReportPart, moment: 
         return _ended(before, parts)
     if before.status == "running":
         advance = advance_of(parts) or before.advance
-        return before._replace(parts=parts, advance=advance, liveness=heard(before.liveness, moment))
+        return before._replace(parts=parts, advance=advance)
     after = before._replace(parts=parts)
     return _running_again(session, after, moment) if part.status == "running" else after
 

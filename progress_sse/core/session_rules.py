@@ -88,12 +88,12 @@ def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
         details = request_rules.acknowledged(session.details, command)
     else:
         details = _described(session.details, command)
-    return session if details == session.details else told(session, details, command.ago_ms, moment)
+    return session if details == session.details else told(session, details, moment)
 
 
 def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
     log_rules.check_lines(session, command)
-    return session if session.details.log else told(session, session.details._replace(log=True), 0, now)
+    return session if session.details.log else told(session, session.details._replace(log=True), now)
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:
@@ -105,7 +105,7 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
     details = request_rules.asked(session, command, now)
     if details is session.details:
         return session
-    after = told(session, details, 0, now)
+    after = told(session, details, now)
     return after._replace(progress=after.progress._replace(status="error")) if details.is_cancelled else after
 
 
@@ -120,11 +120,12 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
         error=error, conclusion=command.conclusion, links=links, is_finished=True, is_cancelled=is_cancelled
     )
     steps = _ended_steps(session, command, now)
-    if (status, steps, details) == (before.status, before.steps, session.details):
+    says_nothing_new = details._replace(is_finished=session.details.is_finished) == session.details
+    if says_nothing_new and (status, steps) == (before.status, before.steps):
         return session
     check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)
-    stamp = updated_at(before, command.ago_ms, moment)
+    stamp = updated_at(before, moment)
     details = request_rules.settled(details, command, status, steps)
     progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
     return session._replace(progress=progress)
@@ -161,7 +162,7 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
     longer = appended(session, command.definitions, command.max_total_steps)
     details = reopened(session.details)
     status = status_of(longer.progress.steps, longer.progress.total_steps, details)
-    stamp = updated_at(session.progress, command.ago_ms, moment)
+    stamp = updated_at(session.progress, moment)
     progress = longer.progress._replace(status=status, updated_at=stamp, details=details)
     return longer._replace(progress=progress)
 
@@ -214,16 +215,15 @@ def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepP
     return details._replace(conclusion=None)
 
 
-def told(session: Session, details: Details, ago_ms: int, moment: datetime) -> Session:
+def told(session: Session, details: Details, moment: datetime) -> Session:
     """Return the session with other details, and no other change."""
-    stamp = updated_at(session.progress, ago_ms, moment)
+    stamp = updated_at(session.progress, moment)
     return session._replace(progress=session.progress._replace(updated_at=stamp, details=details))
 
 
-def updated_at(before: SessionProgress, ago_ms: int, moment: datetime) -> str:
-    """Return the time stamp of an update; one that tells of an earlier moment does not set it back."""
-    stamp = timestamp(moment)
-    return max(stamp, before.updated_at) if ago_ms else stamp
+def updated_at(before: SessionProgress, moment: datetime) -> str:
+    """Return the time stamp of an update; one of an earlier moment does not set it back."""
+    return max(timestamp(moment), before.updated_at)
 
 
 def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Details) -> SessionStatus:

@@ -133,9 +133,13 @@ def apply(
     The command has valid values: see `command_checks.check_command`. What was `learned` from earlier runs of the
     session's profile tells when it will end (see ``time_rules``).
 
+    Times of a session never go back: while `now` is before its last update, a command happens at that update.
+
     Raises:
         ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
     """
+    if session is not None and not isinstance(command, Create):  # A replacement has times of its own.
+        now = step_rules.current_time(now, session)
     outcome = _decide(session_id, session, command, now)
     after = outcome.session
     if after is None or after is session or after.progress.details.timing is None:
@@ -244,8 +248,8 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
     if isinstance(command, Start):
         request_rules.check_not_cancelled(target)
     moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before)) if command.ago_ms else now
-    if row == "lost" and before is not None and not isinstance(command, Start | Skip):
-        before = step_rules.revived(before, moment)
+    if before is not None and not isinstance(command, Start | Skip):
+        before = step_rules.revived(before, now) if row == "lost" else step_rules.heard(before, now)
     after = rule(target, before, command, moment, number)
     details = target.progress.details
     if isinstance(command, Start | Complete):
@@ -253,7 +257,7 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
     if after is stored:
         if details is target.progress.details:
             return Outcome(session, about=number)
-        return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session", about=number)
+        return Outcome(session_rules.told(session, details, moment), "session", about=number)
     is_still_running = row == "running" and after.status == "running"
     status = _fixed_status(target.progress, command, details, is_still_running=is_still_running)
     return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)
@@ -313,7 +317,7 @@ def _with_step(
         status,
         steps,
         before.created_at,
-        session_rules.updated_at(before, command.ago_ms, moment),
+        session_rules.updated_at(before, moment),
         details,
     )
     return Session(progress, session.definitions)

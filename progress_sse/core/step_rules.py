@@ -36,6 +36,11 @@ def time_of(ago_ms: int, now: datetime, earliest: str) -> datetime:
     return min(now, max(datetime.fromisoformat(earliest), now - ago_ms * MILLISECOND))
 
 
+def current_time(now: datetime, session: Session) -> datetime:
+    """Return the time at which a session goes on: `now`; its last update, while a clock that was set back is behind."""
+    return max(now, datetime.fromisoformat(session.progress.updated_at))
+
+
 def newest_named(session: Session, name: str) -> int:
     """Return the number of the newest running step of a name, else of the newest one.
 
@@ -135,15 +140,14 @@ def end_part(part: Part, status: EndStatus, moment: datetime) -> Part:
     return part._replace(status=status, completed_at=timestamp(moment), elapsed_ms=elapsed)
 
 
-def advance(_session: Session, before: StepProgress, command: Advance, moment: datetime, _number: int) -> StepProgress:
+def advance(_session: Session, before: StepProgress, command: Advance, _moment: datetime, _number: int) -> StepProgress:
     """Move the step on, unless its parts do."""
     if before.parts is not None and before.parts.total is not None:
         raise StepHasPartsError
     if command.total is not None and command.current > command.total:
         raise InvalidRequestError("current must lie between 0 and total.")
     advanced = StepAdvance(command.current, command.total)
-    live = heard(before.liveness, moment)
-    if (before.advance, before.message, before.liveness) == (advanced, command.message, live):
+    if (before.advance, before.message) == (advanced, command.message):
         return before
     return StepProgress(
         before.step,
@@ -157,16 +161,15 @@ def advance(_session: Session, before: StepProgress, command: Advance, moment: d
         before.error,
         advanced,
         before.attempt,
-        live,
+        before.liveness,
         None,
         before.parts,
     )
 
 
-def hear(_session: Session, before: StepProgress, _command: Beat, moment: datetime, _number: int) -> StepProgress:
-    """Count a sign of life; it changes what readers see of a stalled step alone."""
-    live = heard(before.liveness, moment)
-    return before if live == before.liveness else before._replace(liveness=live)
+def hear(_session: Session, before: StepProgress, _command: Beat, _moment: datetime, _number: int) -> StepProgress:
+    """Change nothing: each report is a sign of life; see `heard`."""
+    return before
 
 
 def skip(session: Session, before: StepProgress | None, command: Skip, moment: datetime, number: int) -> StepProgress:
@@ -222,11 +225,11 @@ def advance_of(parts: Parts) -> StepAdvance | None:
     return None if parts.total is None else StepAdvance(parts.counts.ended, parts.total)
 
 
-def heard(before: Liveness | None, moment: datetime) -> Liveness | None:
-    """Return the liveness of a step after a sign of life."""
-    if before is None or before.state == "live":
+def heard(before: StepProgress, now: datetime) -> StepProgress:
+    """Return the step as a report on it finds it: one that was stalled is live from now on, whenever that happened."""
+    if before.liveness is None or before.liveness.state == "live":
         return before
-    return Liveness("live", timestamp(moment))
+    return before._replace(liveness=Liveness("live", timestamp(now)))
 
 
 def elapsed_ms(started_at: str | None, moment: datetime) -> int:

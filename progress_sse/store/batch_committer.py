@@ -191,7 +191,9 @@ class BatchCommitter:
         """
         name = fingerprint(f"{builder.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")
-        former = await self._backend.find_idempotency_key(builder.session_id, name) if looks_up_key else None
+        former = builder.remembered(name)
+        if former is None and looks_up_key:
+            former = await self._backend.find_idempotency_key(builder.session_id, name)
         if former is not None and former.used_at >= oldest_counting_use(now):
             if former.digest != digest:
                 return KeyReusedError()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from progress_sse.core import state_machine, step_rules
-from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
+from progress_sse.core.commands import Command, Create, Delete, ServerCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
@@ -60,7 +60,7 @@ class ChangeBuilder:
         self._resets_log = False
         self._steps: set[int] = set()
         self._steps_with_parts: list[int] = []
-        self._keys: list[RememberedKey] = []
+        self._keys: dict[str, RememberedKey] = {}
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
@@ -105,7 +105,7 @@ class ChangeBuilder:
             record,
             self._is_fresh,
             tuple(self._entries),
-            tuple(self._keys),
+            tuple(self._keys.values()),
             self._resets_log,
             frozenset(self._steps) if self._resets_log else _NO_STEPS,
             has_new_definitions,
@@ -131,7 +131,7 @@ class ChangeBuilder:
                     self._lesson = outcome.lesson
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
-                    self._note_sign(before, outcome.session, outcome.about, command, now)
+                    self._note_sign(before, outcome.session, outcome.about, now)
             elif isinstance(command, ServerCommand):
                 self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
         except ProblemError as refusal:
@@ -140,33 +140,24 @@ class ChangeBuilder:
             return error
         return Applied(_effect(command, existed=before is not None), self.record)
 
+    def remembered(self, name: str) -> RememberedKey | None:
+        """Return the key of this name, if an earlier command of the change came with it."""
+        return self._keys.get(name)
+
     def remember(self, key: RememberedKey) -> None:
         """Store a key and its answer with the change."""
-        self._keys.append(key)
+        self._keys[key.name] = key
 
-    def _note_sign(
-        self, before: Session | None, session: Session, number: int, command: Command, now: datetime
-    ) -> None:
-        """Note that the worker of a running step is alive, if it holds a lease."""
+    def _note_sign(self, before: Session | None, session: Session, number: int, now: datetime) -> None:
+        """Note that the worker of a running step is alive, if it holds a lease: now, whenever what it reports was."""
         claim, step = session.details.claims.get(number), session.progress.steps[number]
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
-        ago_ms = command.ago_ms if isinstance(command, StepCommand) else 0
-        stamp = step_rules.timestamp(step_rules.time_of(ago_ms, now, session.progress.created_at))
+        stamp = step_rules.timestamp(step_rules.current_time(now, session))
         former = None if before is None else before.progress.steps.get(number)
-        sign = Sign(
-            number,
-            stamp,
-            self._monotonic,
-            ago_ms,
-            claim.lease_ms,
-            is_first=former is None or former.liveness != step.liveness,
-        )
         earlier = self._signs.get(number)
-        if earlier is not None and not sign.is_first:
-            newest = min(earlier, sign, key=lambda each: each.ago_ms)
-            sign = newest._replace(is_first=earlier.is_first)
-        self._signs[number] = sign
+        is_first = former is None or former.liveness != step.liveness or (earlier is not None and earlier.is_first)
+        self._signs[number] = Sign(number, stamp, self._monotonic, claim.lease_ms, is_first)
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
         if outcome.is_fresh:

@@ -112,7 +112,7 @@ class LocalLeases:
     def _note(self, session_id: str, signs: Iterable[Sign]) -> None:
         for sign in signs:
             kept = self._signs.setdefault(session_id, {})
-            at = self._clock.at(sign.monotonic) - sign.ago_ms / 1000
+            at = self._clock.at(sign.monotonic)
             before = kept.get(sign.step)
             if sign.is_first or before is None or before.at < at:
                 kept[sign.step] = _KeptSign(at, sign.stamp)

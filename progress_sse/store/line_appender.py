@@ -111,19 +111,23 @@ class LineAppender:
             opened = await self._commit_transitions(session_id, [QueuedCommand(each.command, None) for each in batch])
             stored = next((each.record for each in reversed(opened) if isinstance(each, Applied)), stored)
         decided = [self._decide(session_id, stored, queued, answer) for queued, answer in zip_longest(batch, opened)]
-        units = [each for each in decided if isinstance(each, LineUnit)]
-        if len(units) < len(batch) and not (is_current or opened):
+        accepted = [queued for queued, each in zip(batch, decided, strict=True) if isinstance(each, LineUnit)]
+        if len(accepted) < len(batch) and not (is_current or opened):
             return None
-        known: Sequence[str | None] = ()
-        if units and stored is not None:
+        if stored is None:
+            return [each for each in decided if isinstance(each, Exception)]
+        units = [
+            each if isinstance(each, LineUnit) else LineUnit((), _line_key(session_id, queued.key), is_refused=True)
+            for queued, each in zip(batch, decided, strict=True)
+        ]
+        known: Sequence[str | None] = [None] * len(units)
+        if any(unit.lines or unit.key for unit in units):
             try:
                 known = await self._backend.append_lines(LineAppend(session_id, stored.position, units))
             except ConflictError:
                 return None
-            accepted = [queued for queued, each in zip(batch, decided, strict=True) if isinstance(each, LineUnit)]
             stored = await self._give_signs(session_id, stored, accepted)
-        results = iter(zip(units, known, strict=True))
-        return [self._answer(*next(results), stored) if isinstance(each, LineUnit) else each for each in decided]
+        return [self._answer(*each, stored) for each in zip(decided, units, known, strict=True)]
 
     async def _give_signs(self, session_id: str, stored: Record, accepted: Iterable[QueuedCommand]) -> Record:
         """Count lines about a step whose worker holds a lease as signs of life, as any report; return the session.
@@ -169,12 +173,13 @@ class LineAppender:
             return refusal.with_traceback(None)  # It would refer to the frame that collects the answers.
         return LineUnit(tuple(map(encode_line, lines)), _line_key(session_id, queued.key))
 
-    def _answer(self, unit: LineUnit, known: str | None, stored: Record | None) -> Applied | Exception:
+    def _answer(
+        self, decided: LineUnit | Exception, unit: LineUnit, known: str | None, stored: Record
+    ) -> Applied | Exception:
         if known is None:
             self.line_count += len(unit.lines)
-        elif unit.key is not None and unit.key.digest != known:
-            return KeyReusedError()
-        return Applied("updated", stored)
+            return decided if isinstance(decided, Exception) else Applied("updated", stored)
+        return Applied("updated", stored) if unit.key is not None and unit.key.digest == known else KeyReusedError()
 
 
 def _sign_of(session: Session, command: Command) -> Beat | None:
@@ -188,7 +193,7 @@ def _sign_of(session: Session, command: Command) -> Beat | None:
     step = session.progress.steps[number]
     if step.status != "running" and step.conclusion != "lost":
         return None
-    return Beat(number, command.run, attempt_id=command.attempt_id, ago_ms=command.ago_ms)
+    return Beat(number, command.run, attempt_id=command.attempt_id)
 
 
 def _line_key(session_id: str, key: IdempotencyKey | None) -> LineKey | None:

@@ -27,10 +27,14 @@ class LineKey(NamedTuple):
 
 
 class LineUnit(NamedTuple):
-    """The lines of one request, encoded; all or none of them are appended."""
+    """The lines of one request, encoded; all or none of them are appended.
+
+    Of a request that is refused (`is_refused`) there are none, and its key is looked up alone: it may be a repeat.
+    """
 
     lines: Sequence[bytes]
     key: LineKey | None = None
+    is_refused: bool = False
 
 
 class LineAppend(NamedTuple):
@@ -103,7 +107,7 @@ def admit_units(units: Sequence[LineUnit], keys: str) -> tuple[list[bytes], list
         known.append(digest)
         if digest is None:
             lines += unit.lines
-            keys = keys if unit.key is None else with_key(keys, unit.key)
+            keys = keys if unit.key is None or unit.is_refused else with_key(keys, unit.key)
     return lines, known, keys
 
 

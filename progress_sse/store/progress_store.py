@@ -212,7 +212,7 @@ class ProgressStore(SessionOperations):
 
         They are committed together: a failure of the store fails all of them, so that none is applied after one that
         was not. A command whose key is in use by an earlier request is refused with `KeyInUseError`, and so are all
-        behind it: that request may fail yet, and then be sent again.
+        behind it: that request may fail yet, and then be sent again. Where a key stands twice, each gets its turn.
 
         Raises:
             InvalidSessionIdError: No session can have this id.
@@ -220,18 +220,20 @@ class ProgressStore(SessionOperations):
         check_session_id(session_id)
         keys = self._queues.keys
         commands = [QueuedCommand(command, key) for command, key in asked]
-        own: set[IdempotencyKey] = set()
+        own: set[str] = set()
         is_held_up = False
         for queued in commands:
-            is_held_up |= queued.key not in own and keys.has(session_id, queued.key)
+            is_own = queued.key is not None and queued.key.key in own
+            is_held_up |= not is_own and keys.has(session_id, queued.key)
             try:
                 if is_held_up:
                     raise KeyInUseError
-                keys.add(session_id, queued.key)
+                if not is_own:
+                    keys.add(session_id, queued.key)
             except ProblemError as refusal:
                 queued.resolve(refusal)
-            if queued.key is not None:
-                own.add(queued.key)
+            else:
+                own |= {queued.key.key} if queued.key is not None else set()
         self._queues.enqueue(session_id, [queued for queued in commands if not queued.is_answered])
         return [await _outcome(queued) for queued in commands]
 

@@ -106,8 +106,7 @@ class Sign(NamedTuple):
     Attributes:
         step: The number of the step.
         stamp: When it was given.
-        monotonic: Now, in seconds on the monotonic clock of this process.
-        ago_ms: How many milliseconds ago it was given.
+        monotonic: The same, in seconds on the monotonic clock of this process.
         lease_ms: Milliseconds within which the next one is due.
         is_first: Whether the step was not live before.
     """
@@ -115,7 +114,6 @@ class Sign(NamedTuple):
     step: int
     stamp: str
     monotonic: float
-    ago_ms: int
     lease_ms: int
     is_first: bool
 

@@ -6,7 +6,7 @@ from progress_sse.story.headline import title
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.time_left import MOST_BEFORE_THE_END, time_left
-from progress_sse.story.times import in_words, moment, seconds_of
+from progress_sse.story.times import moment
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
 _CONCLUSIONS: Final = ("cancelled", "lost")
@@ -19,7 +19,7 @@ class ListedWords(NamedTuple):
     state: str
     percentage: str
     step: str
-    started: str
+    created: str
     time: str
     title: str
 
@@ -59,10 +59,5 @@ def _step(session: SessionState) -> str:
 
 
 def _time(session: SessionState, now_s: float) -> str:
-    """Return what is left, or what it has taken since it was created."""
-    created, updated = seconds_of(session["created_at"]), seconds_of(session["updated_at"])
-    if session["status"] == "pending":
-        return ""
-    if session["status"] == "running":
-        return time_left({**session, "steps": []}, now_s) or f"for {in_words(max(0, now_s - created))}"
-    return f"{'took' if session['status'] == 'completed' else 'after'} {in_words(max(0, updated - created))}"
+    """Return what is left; how long it took is not known, as an entry does not say when its first step was started."""
+    return time_left({**session, "steps": []}, now_s) if session["status"] == "running" else ""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import Connect
 from tests.api.refusal import UPDATE, UPDATES
-from tests.clock import ManualClock
+from tests.clock import START, ManualClock
 
 
 async def only_step(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -35,7 +35,7 @@ async def test_a_duration_is_that_of_the_work(connect: Connect, jump_s: int) -> 
         assert (await client.post(UPDATES, json={"updates": updates})).json() == {"results": [{"status": 200}] * 2}
         step = await only_step(client)
     assert step["elapsed_ms"] == (2000 if jump_s >= 0 else 0)
-    assert datetime.fromisoformat(step["completed_at"]) <= clock.now()
+    assert datetime.fromisoformat(step["completed_at"]) <= max(clock.now(), START)
 
 
 @pytest.mark.protocol("P-9.24")

@@ -154,9 +154,9 @@ async def test_each_of_several_may_name_a_run(client: httpx.AsyncClient) -> None
     assert (await statuses(client, "s"))[1] == 2
 
 
-@pytest.mark.protocol("P-11.3", "P-11.4")
+@pytest.mark.protocol("P-11.3", "P-12.8")
 async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -> None:
-    """Used earlier, or in the same request, where the second of two equal keys is still under way."""
+    """Used earlier, or in the same request, where the second of two equal keys is a repeat."""
     await send(client, update("s", idempotency_key="k"))
     other, same, twice, another = await send(
         client,
@@ -165,12 +165,8 @@ async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -
         update("s", step=2, idempotency_key="j"),
         update("s", step=3, idempotency_key="j"),
     )
-    assert same == {"status": 200}
-    assert [each["type"].removeprefix("/problems/") for each in (other, twice, another)] == [
-        "idempotency-key-reused",
-        "idempotency-key-in-use",
-        "idempotency-key-reused",
-    ]
+    assert same == twice == {"status": 200}
+    assert {each["type"] for each in (other, another)} == {"/problems/idempotency-key-reused"}
     assert (await statuses(client, "s"))[1] == 2
 
 

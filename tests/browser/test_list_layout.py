@@ -64,7 +64,7 @@ async def test_a_list_is_a_table_that_the_keyboard_walks(server: Server, open_pa
     """Its layout as a grid takes no role away. A row that goes hands on the focus, one that moves keeps it."""
     shown = await open_list(server, open_page, STATES)
     table = shown.page.get_by_role("table", name="Jobs")
-    await expect(table.get_by_role("columnheader")).to_have_text(["State", "Job", "Progress", "Started", "Time"])
+    await expect(table.get_by_role("columnheader")).to_have_text(["State", "Job", "Progress", "Created", "Time"])
     await expect(table.get_by_role("rowheader")).to_have_count(len(STATES))
     await expect(table.get_by_role("row").nth(1).get_by_role("cell")).to_have_count(4)
     await names_of(shown).first.focus()

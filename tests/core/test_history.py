@@ -117,6 +117,12 @@ class TestLesson:
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "b"]
 
+    @pytest.mark.protocol("P-23.30")
+    def test_is_none_where_no_step_teaches(self) -> None:
+        """Such a run is not counted among those that were learned from."""
+        job = Job(*declared(None, None), profile="p")
+        assert job.do(0, Skip(1), Start(2, (), ago_ms=1000), Complete(2)).lesson is None
+
     def test_is_that_of_the_run_which_replaces_another_one(self) -> None:
         """A replacement is a new run."""
         job = Job(*declared(None), profile="p")

@@ -137,15 +137,16 @@ class TestFinish:
             session = after(session, late)
             assert session.progress.status == status
 
-    @pytest.mark.guarantee("H")
-    def test_is_definite_where_the_steps_had_completed_the_session(self) -> None:
-        """It is a change, though what readers see stays the same."""
+    @pytest.mark.protocol("P-18.7")
+    def test_changes_nothing_where_the_steps_had_completed_the_session(self) -> None:
+        """All of it was said; the last word on a step still wins. But further links are a change."""
         completed = session_with("success", "success", "success", status="completed")
-        assert after(completed, Complete(1, success=False)).progress.status == "error"
-        outcome = apply("s", completed, Finish(), T2)
-        assert (outcome.event, outcome.steps) == ("session", ())
-        assert outcome.session is not None
-        assert after(outcome.session, Complete(1, success=False)).progress.status == "completed"
+        assert apply("s", completed, Finish(), T2) == Outcome(completed)
+        assert after(completed, Finish(), Complete(1, success=False)).progress.status == "error"
+        linked = apply("s", completed, Finish(links=LINKS), T2)
+        assert linked.event == "session"
+        assert linked.session is not None
+        assert after(linked.session, Complete(1, success=False)).progress.status == "completed"
 
     @pytest.mark.parametrize("command", [Finish(), FAILURE._replace(conclusion="cancelled")])
     def test_a_start_opens_the_session_again(self, command: Finish) -> None:

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from progress_sse.core.commands import Complete, Describe, Finish, Skip, Start, StepName
-from progress_sse.core.state_machine import timestamp
+from progress_sse.core.commands import (
+    AppendLines,
+    Command,
+    Complete,
+    Describe,
+    Finish,
+    Lose,
+    Skip,
+    Stall,
+    Start,
+    StepName,
+)
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.log_lines import NewLine
+from progress_sse.core.log_rules import dated_lines
+from progress_sse.core.model import Session
+from progress_sse.core.state_machine import apply, timestamp
+from tests.core.random_commands import any_command
 from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, session_with
 
 LATER = T0 + timedelta(hours=1)
@@ -51,12 +71,6 @@ class TestAgo:
         session = session_with("not started", "success")
         assert after(session, Skip(1, ago_ms=ago(T0)), now=LATER).progress.steps[1].started_at == timestamp(T0)
 
-    def test_nothing_is_later_than_now(self) -> None:
-        """Though the clock was set back since the step began."""
-        early = T0 - timedelta(hours=1)
-        step = after(session_with("running"), Complete(1, ago_ms=1000), now=early).progress.steps[1]
-        assert (step.completed_at, step.elapsed_ms) == (timestamp(early), 0)
-
     @pytest.mark.parametrize("command", [Complete(1, ago_ms=86_400_000), Describe(title="t", ago_ms=86_400_000)])
     def test_the_time_of_the_last_update_never_goes_back(self, command: Complete | Describe) -> None:
         """It stays, or moves on."""
@@ -70,3 +84,60 @@ class TestAgo:
         session = after(session, Start(2, ()), now=T2)
         steps = after(session, Finish(ago_ms=ago(T1)), now=LATER).progress.steps
         assert [steps[number].completed_at for number in (1, 2)] == [timestamp(T1), timestamp(T2)]
+
+
+server_commands = st.builds(Stall, st.integers(1, 4), st.just(timestamp(T2)), st.just(1000)) | st.builds(
+    Lose, st.integers(1, 4), st.sampled_from([1000, 2500])
+)
+timed_commands = st.tuples(any_command | server_commands, st.sampled_from([-3600.0, -0.001, 0.0, 2.5, 3600.0]))
+
+
+class TestClock:
+    """The clock may jump, and servers that share a session may have different ones."""
+
+    @pytest.mark.protocol("P-9.24")
+    @pytest.mark.guarantee(55)
+    @given(st.lists(timed_commands, min_size=2, max_size=20))
+    def test_no_time_goes_back(self, sent: list[tuple[Command, float]]) -> None:
+        """Whatever is said, and whenever."""
+        session, now = None, T0
+        for command, seconds in sent:
+            before, now = session, now + timedelta(seconds=seconds)
+            with suppress(ProblemError):
+                outcome = apply("s", session, command, now)
+                session = outcome.session
+                if session is None:
+                    continue
+                if before is not None and not outcome.is_fresh:
+                    assert before.progress.updated_at <= session.progress.updated_at
+                for times in _times_of(session):
+                    assert list(times) == sorted(times)
+
+    @pytest.mark.parametrize("command", [Complete(1), Complete(1, ago_ms=1000), Finish(), Skip(2)])
+    def test_a_clock_that_was_set_back_stands_still(self, command: Command) -> None:
+        """Until it is again past the last update."""
+        session = after(session_with("running"), command, now=T0 - timedelta(hours=1))
+        ended = {step.completed_at for step in session.progress.steps.values()} - {None}
+        assert session.progress.updated_at == timestamp(T1)
+        assert ended == {timestamp(T1 - timedelta(milliseconds=getattr(command, "ago_ms", 0)))}
+
+    @pytest.mark.protocol("P-24.3")
+    def test_a_line_is_not_before_the_last_update(self) -> None:
+        """Unless it says so by its `ago_ms`."""
+        lines = (NewLine("a"), NewLine("b", ago_ms=1000))
+        written = dated_lines(session_with("running"), AppendLines(lines), T0 - timedelta(hours=1))
+        assert [line.at for line in written] == [timestamp(T1), timestamp(T1 - timedelta(seconds=1))]
+
+
+def _times_of(session: Session) -> Iterator[list[str]]:
+    """Yield time stamps that follow on each other."""
+    progress = session.progress
+    for step in progress.steps.values():
+        parts = step.parts.by_name.values() if step.parts is not None else ()
+        liveness = [step.liveness.since] if step.liveness is not None else []
+        for each in ([step.started_at, step.completed_at], [step.started_at, *liveness]):
+            yield [progress.created_at, *filter(None, each), progress.updated_at]
+        for part in parts:
+            yield [time for time in (step.started_at, part.started_at, part.completed_at, progress.updated_at) if time]
+    asked = [request.asked_at for request in reversed(session.details.requests)]
+    yield [progress.created_at, *asked, progress.updated_at]

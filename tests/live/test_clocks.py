@@ -52,11 +52,12 @@ def clock(tmp_path: Path) -> WallClock:
 
 
 def assert_sane(state: Body) -> None:
-    """Check that each time stamp of a session is in UTC with microseconds, and no duration is negative."""
+    """Check that each time stamp of a session is in UTC with microseconds, and none is before its own beginning."""
     for step in state["steps"]:
         assert step["elapsed_ms"] >= 0
-        for stamp in (step.get("started_at"), step.get("completed_at")):
-            assert stamp is None or TIMESTAMP.fullmatch(stamp), stamp
+        stamps = [stamp for stamp in (step.get("started_at"), step.get("completed_at")) if stamp]
+        assert stamps == sorted(stamps)
+        assert all(map(TIMESTAMP.fullmatch, stamps)), stamps
 
 
 def assert_beats_on(stream: RawStream, since: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create, ServerCommand, StepCommand
+from progress_sse.core.commands import Command, Create, ServerCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson
 from progress_sse.core.model import Position, Session
@@ -70,7 +70,7 @@ class ModelSessions:
         if outcome.lesson is not None:
             self._learn(outcome.lesson, outcome.session)
         if outcome.about is not None:
-            self._note_sign(session_id, before, outcome.about, command, clock)
+            self._note_sign(session_id, outcome.about, clock)
         if isinstance(command, Create):
             return "created" if before is None else "replaced"
         return "updated"
@@ -81,18 +81,13 @@ class ModelSessions:
             self._taught.add(run)
             self.histories[lesson.profile].update(lesson.cells)
 
-    def _note_sign(
-        self, session_id: str, before: Session | None, number: int, command: Command, clock: ManualClock
-    ) -> None:
-        """The first sign of a worker counts, even where it was given before the last one of a former worker."""
+    def _note_sign(self, session_id: str, number: int, clock: ManualClock) -> None:
+        """Each report is a sign when it arrives."""
         session = self.sessions[session_id]
         step, claim = session.progress.steps[number], session.details.claims.get(number)
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
-        at = clock.monotonic() - (command.ago_ms / 1000 if isinstance(command, StepCommand) else 0)
-        former = before.progress.steps.get(number) if before is not None else None
-        is_first = former is None or former.liveness != step.liveness
-        self.heard_at[session_id, number] = at if is_first else max(at, self.heard_at[session_id, number])
+        self.heard_at[session_id, number] = clock.monotonic()
 
     def is_silent(self, session_id: str, command: ServerCommand, clock: ManualClock) -> bool:
         """Whether the worker has given no sign of life for as long as the server says."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import Command, Complete, Create, Delete
+from progress_sse.core.commands import Ask, Command, Complete, Create, Delete
 from progress_sse.core.errors import (
     PreconditionFailedError,
     SessionExistsError,
@@ -15,6 +16,7 @@ from progress_sse.core.errors import (
     StepNotStartedError,
     StoreUnavailableError,
 )
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from progress_sse.store import batch_committer
 from progress_sse.store.backend import Backend
@@ -22,7 +24,7 @@ from progress_sse.store.batch_committer import MAX_ATTEMPTS
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Notification, StorageLimits
-from tests.clock import ManualClock
+from tests.clock import START, ManualClock
 from tests.store.fake_backends import CachingBackend, ConflictingBackend, ContestedBackend
 from tests.store.observed import state, transitions
 
@@ -69,6 +71,24 @@ class TestConcurrency:
         assert (record.status, record.position.offset) == ("completed", 64)
         assert sorted(await transitions(stores[0], start)) == sorted([*range(1, 33)] * 2)
         assert contested.conflicts > 0
+
+    @pytest.mark.guarantee(59)
+    async def test_no_time_goes_back_between_servers_with_different_clocks(self, backend: Backend) -> None:
+        """It is decided in the commit, on the session's state, also where that had to be read again."""
+        contested = ContestedBackend(backend)
+        ahead, behind = (ProgressStore(contested, clock=ManualClock(START + timedelta(hours=h))) for h in (1, 0))
+        await ahead.create_session("s", total_steps=8, accepts=("cancel",))
+        first = (await state(ahead)).session.progress.created_at
+        await asyncio.gather(*(store.start_step("s", step) for step in range(1, 9) for store in (ahead, behind)))
+        await behind.apply("s", Ask("cancel", "c"))
+        await asyncio.gather(*(behind.complete_step("s", step) for step in range(1, 9)))
+        await behind.append_lines("s", [NewLine("l")])
+        progress = (await state(ahead)).session.progress
+        times = {step.completed_at for step in progress.steps.values()}
+        assert {progress.updated_at, progress.details.requests[0].asked_at, *times} == {first}
+        stored = await behind.read_lines("s")
+        assert stored is not None
+        assert first.encode() in stored.lines[0].data
 
     async def test_one_of_two_competing_creations_wins(self, backend: Backend, clock: ManualClock) -> None:
         """Two processes create the same session without replacing; one of them gets an error."""

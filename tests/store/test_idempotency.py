@@ -9,9 +9,17 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import Command, Complete, Create, Delete, StepCommand
-from progress_sse.core.errors import KeyInUseError, KeyReusedError, StepNotStartedError, StoreFullError
+from progress_sse.core.commands import AppendLines, Command, Complete, Create, Delete, Start, StepCommand, Update
+from progress_sse.core.errors import (
+    AttemptSupersededError,
+    KeyInUseError,
+    KeyReusedError,
+    StepNotStartedError,
+    StepOutOfRangeError,
+    StoreFullError,
+)
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
@@ -79,6 +87,49 @@ class TestKeys:
         with pytest.raises(KeyReusedError):
             await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
         assert (await state(store)).position.offset == 1
+
+    @pytest.mark.protocol("P-12.8")
+    @pytest.mark.guarantee(76)
+    @pytest.mark.parametrize("is_log", [False, True])
+    @pytest.mark.parametrize("is_sent_alone_before", [False, True])
+    async def test_a_key_that_stands_twice_counts_once(
+        self, store: ProgressStore, *, is_log: bool, is_sent_alone_before: bool
+    ) -> None:
+        """The second one gets its turn after the first: to be applied where that was refused, or else as a repeat."""
+
+        def update(step: int) -> tuple[Update, IdempotencyKey]:
+            line = AppendLines((NewLine(str(step)),), step)
+            return line if is_log else Start(step, ()), IdempotencyKey("k", str(step))
+
+        await store.create_session("s", 3)
+        if is_sent_alone_before:
+            await store.apply("s", *update(1))
+        results = await store.apply_all("s", [update(step) for step in (9, 1, 9, 2, 1)])
+        first = KeyReusedError if is_sent_alone_before else StepOutOfRangeError
+        assert [type(each) for each in results] == [first, Applied, KeyReusedError, KeyReusedError, Applied]
+        stored, steps = await store.read_lines("s"), (await state(store)).session.progress.steps
+        assert stored is not None
+        assert (len(stored.lines), [*steps]) == ((1, []) if is_log else (0, [1]))
+        assert (await state(store)).position.offset == 1
+
+    @pytest.mark.protocol("P-11.2")
+    @pytest.mark.guarantee("G")
+    @pytest.mark.parametrize("update", [Complete(1, attempt_id="a"), AppendLines((NewLine("l"),), 1, attempt_id="a")])
+    async def test_a_used_key_gets_its_first_answer_though_its_attempt_was_replaced(
+        self, store: ProgressStore, update: Update
+    ) -> None:
+        """It was applied, and is not again; another key is refused, and so is another request under it."""
+        await store.apply("s", Start(1, (StepDefinition("x"),) * 2, attempt_id="a"))
+        await store.apply("s", update, self.KEY)
+        await store.apply("s", Start(1, (), attempt_id="b"))
+        before = await state(store)
+        asked = [(update, self.KEY), (update, IdempotencyKey("k", "other")), (update, IdempotencyKey("new", "digest"))]
+        for results in (
+            await store.apply_all("s", asked),
+            [each for pair in asked for each in await store.apply_all("s", [pair])],
+        ):
+            assert [type(each) for each in results] == [Applied, KeyReusedError, AttemptSupersededError]
+        assert await state(store) == before
 
     @pytest.mark.protocol("P-11.4")
     async def test_a_key_in_flight_refuses_a_second_request(self, slow_store: ProgressStore) -> None:

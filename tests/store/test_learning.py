@@ -107,6 +107,7 @@ async def test_a_named_workflow_is_a_profile(store: ProgressStore, clock: Manual
     """Its steps are learned under its name, unless the session has another profile."""
     for profile in (None, PROFILE):
         await store.create_session("s", workflow="default", profile=profile)
+        await store.start_step("s", 1)
         await store.finish_session("s")
     clock.advance(VALID_S + 1)
     assert [(await store.learned(name)).runs for name in ("default", PROFILE)] == [1, 1]

@@ -3,7 +3,6 @@ import { grace_ms, lateWords } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 
 /** @typedef {import("./language.js").Language} Language */
-/** @typedef {import("./texts.js").TextKey} TextKey */
 /** @typedef {import("./wire.js").ListedSession} ListedSession */
 
 /** 100 % comes only with the end. */
@@ -52,19 +51,13 @@ export function stepWords({ status, current_step, total_steps }, language) {
 }
 
 /**
- * How long it took, or what is left of it.
+ * What is left of it. How long it took is not known: an entry does not say when its first step was started.
  * @param {ListedSession} session
  * @param {number} now_ms
  * @param {Language} language
  */
-export function durationWords(session, now_ms, language) {
-  const begin_ms = created_ms(session);
-  const took = (/** @type {TextKey} */ key, /** @type {number} */ end_ms) =>
-    language.text(key, { duration: { duration_ms: end_ms - begin_ms } });
-  if (session.status === "completed") return took("list_took", Date.parse(session.updated_at));
-  if (session.status === "error") return took("list_ended", Date.parse(session.updated_at));
-  if (session.status === "pending") return "";
-  return timeWords(left(session, now_ms), now_ms, language) || took("list_since", now_ms);
+export function timeLeftWords(session, now_ms, language) {
+  return session.status === "running" ? timeWords(left(session, now_ms), now_ms, language) : "";
 }
 
 /** @param {ListedSession} session @param {number} now_ms @returns {import("./time-left.js").TimeLeft} */

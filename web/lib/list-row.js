@@ -1,7 +1,7 @@
 import { isolated, make, setText } from "./dom.js";
 import { icon, iconOf } from "./icons.js";
 import { fitLinks } from "./links.js";
-import { created_ms, durationWords, lookOf, nameOf, percentageAt, stepWords } from "./list-entry.js";
+import { created_ms, lookOf, nameOf, percentageAt, stepWords, timeLeftWords } from "./list-entry.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./texts.js").TextKey} TextKey */
@@ -82,7 +82,7 @@ export class ListRow {
     const session = this.#session;
     if (!session) return;
     setText(this.#started, this.#language.moment(created_ms(session), now_ms));
-    setText(this.#time, durationWords(session, now_ms, this.#language));
+    setText(this.#time, timeLeftWords(session, now_ms, this.#language));
     const percentage = percentageAt(session, now_ms);
     if (percentage === this.#percentage) return;
     this.#percentage = percentage;

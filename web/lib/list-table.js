@@ -17,7 +17,7 @@ const COLUMNS = [
   "list_column_state",
   "list_column_name",
   "list_column_progress",
-  "list_column_started",
+  "list_column_created",
   "list_column_time",
 ];
 const CLASSES = ["list-state", "list-name", "list-progress", "list-when", "list-duration"];

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Language } from "../lib/language.js";
-import { durationWords, lookOf, percentageAt, stepWords } from "../lib/list-entry.js";
+import { lookOf, percentageAt, stepWords, timeLeftWords } from "../lib/list-entry.js";
 import { listed } from "./fakes/listed.js";
 
 const language = new Language("en");
@@ -48,17 +48,16 @@ test("the step is said where there is more than one", () => {
 
 for (const [changes, minutes, words] of /** @type {[object, number, RegExp][]} */ ([
   [{ status: "pending" }, 5, /^$/],
-  [{ status: "completed", updated_at: at(2 * MINUTE_MS) }, 5, /^took 2 min$/],
-  [{ status: "completed", updated_at: at(62 * MINUTE_MS + 7000) }, 90, /^took 1 h 2 min$/],
-  [{ status: "error", updated_at: at(MINUTE_MS) }, 5, /^after 1 min$/],
-  [{}, 5, /^for 5 min$/],
+  [{ status: "completed", updated_at: at(2 * MINUTE_MS) }, 5, /^$/],
+  [{ status: "error", time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 5, /^$/],
+  [{}, 5, /^$/],
   [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 5, /^usually 3–5 min left$/],
   [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 10.4, /^a few seconds left$/],
   [{ time: time(8 * MINUTE_MS, 10 * MINUTE_MS) }, 11, /^taking longer than usual$/],
   [{ time: { ...time(MINUTE_MS, MINUTE_MS), basis: "declared" } }, 2, /^taking longer than expected$/],
-  [{ time: { ...time(0, 0), finish_at: null } }, 5, /^for 5 min$/],
+  [{ time: { ...time(0, 0), finish_at: null } }, 5, /^$/],
 ])) {
   test(`${JSON.stringify(changes)} after ${minutes} min: ${words}`, () => {
-    assert.match(durationWords(listed(0, changes), BEGIN_MS + minutes * MINUTE_MS, language), words);
+    assert.match(timeLeftWords(listed(0, changes), BEGIN_MS + minutes * MINUTE_MS, language), words);
   });
 }

@@ -96,7 +96,7 @@ class RedisLeases:
         """Return the arguments of scripts that note signs; see ``signs.lua``."""
         arguments: list[Argument] = []
         for sign in signs:
-            at = self._time.at(sign.monotonic) - sign.ago_ms
+            at = self._time.at(sign.monotonic)
             arguments += (f"{_SIGN}{sign.step}", at, sign.stamp, int(sign.is_first))
         return arguments
 
@@ -114,7 +114,7 @@ class RedisLeases:
         Further signs enter it about once a minute, in case that it was lost.
         """
         due = [
-            self._time.at(sign.monotonic) - sign.ago_ms + sign.lease_ms
+            self._time.at(sign.monotonic) + sign.lease_ms
             for sign in signs
             if sign.is_first or self._time.at(sign.monotonic) % ANNOUNCE_MS < sign.lease_ms / BEATS_IN_LEASE
         ]

@@ -148,7 +148,8 @@ class RedisLines:
 def _unit_arguments(append: LineAppend) -> Iterator[Argument]:
     yield len(append.units)
     for unit in append.units:
-        yield from unit.key or ("", "")
+        name, digest = unit.key or ("", "")
+        yield from (name, "" if unit.is_refused else digest)
         yield len(unit.lines)
         yield from unit.lines
 

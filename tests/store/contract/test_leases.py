@@ -8,8 +8,24 @@ from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import Advance, Beat, Command, Complete, Delete, Finish, Lose, Skip, Stall, Start
+from progress_sse.core.commands import (
+    Advance,
+    AppendLines,
+    Ask,
+    Beat,
+    Command,
+    Complete,
+    Delete,
+    Describe,
+    Finish,
+    Lose,
+    ReportPart,
+    Skip,
+    Stall,
+    Start,
+)
 from progress_sse.core.errors import AttemptSupersededError, SignSeenError, StepNotRunningError, StepNotStartedError
+from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Liveness, StepProgress
 from progress_sse.core.step_rules import timestamp
 from progress_sse.store.backend import Backend
@@ -107,17 +123,41 @@ class TestSilence:
         await watch(watcher, clock, LEASE_S)
         assert (await step_of(store)).liveness == Liveness("stalled", timestamp(heard_at))
 
-    async def test_a_sign_counts_from_when_it_was_given(
-        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
+    @pytest.mark.protocol("P-19.18")
+    @pytest.mark.guarantee(75)
+    @pytest.mark.parametrize(
+        "report",
+        [
+            START._replace(ago_ms=3_600_000),
+            Beat(1, attempt_id="A", ago_ms=3_600_000),
+            Advance(1, 1, attempt_id="A", ago_ms=3_600_000),
+            ReportPart(1, "p", "running", attempt_id="A", ago_ms=3_600_000),
+            Complete(1, attempt_id="A", ago_ms=3_600_000),
+            AppendLines((NewLine("l"),), 1, attempt_id="A", ago_ms=3_600_000),
+        ],
+        ids=lambda command: type(command).__name__,
+    )
+    async def test_a_report_is_a_sign_when_it_arrives(
+        self, store: ProgressStore, backend: Backend, watcher: LeaseWatcher, clock: ManualClock, report: Command
     ) -> None:
-        """Not from when it arrived."""
+        """However long ago that happened which it reports: its worker lives. So an open request stays open."""
+        await store.apply("s", Describe(accepts=("cancel",)))
+        await store.apply("s", Ask("cancel", "c"))
+        await watch(watcher, clock, LEASE_S + 1)
+        await store.apply("s", report)
+        arrived_at, state = clock.now(), await state_of(store)
         await watch(watcher, clock, LEASE_S - 1)
-        await store.apply("s", Beat(1, attempt_id="A", ago_ms=4000))
-        given_at = clock.now() - timedelta(seconds=4)
-        await watch(watcher, clock, LEASE_S - 5)
-        assert await state_of(store) == "live"
+        assert (await state_of(store), state) in {("live", "live"), ("success", "success")}
+        assert (await record_of(store)).session.details.requests[0].is_open
         await watch(watcher, clock, 1)
-        assert (await step_of(store)).liveness == Liveness("stalled", timestamp(given_at))
+        if state == "live":
+            assert (await step_of(store)).liveness == Liveness("stalled", timestamp(arrived_at))
+        await backend.aclose()
+        await backend.open()
+        again = LeaseWatcher(store, clock)
+        await watch(again, clock, LEASE_S - 1)
+        record = await store.load("s")
+        assert record is None or record.session.details.requests[0].is_open
 
     async def test_signs_in_one_commit_with_the_start_do_not_hide_it(
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
@@ -139,16 +179,6 @@ class TestSilence:
             await watch(watcher, clock, LEASE_S // 2)
             outcomes = await store.apply_all("s", [(Beat(1, attempt_id="A"), None), (Beat(2), None)])
             assert isinstance(outcomes[1], StepNotStartedError)
-        assert await state_of(store) == "live"
-
-    async def test_an_older_sign_that_comes_late_changes_nothing(
-        self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
-    ) -> None:
-        """The network may reorder them."""
-        await watch(watcher, clock, 5)
-        await store.apply("s", Beat(1, attempt_id="A"))
-        await store.apply("s", Beat(1, attempt_id="A", ago_ms=4000))
-        await watch(watcher, clock, LEASE_S - 1)
         assert await state_of(store) == "live"
 
     async def test_a_step_that_starts_during_a_check_is_watched(

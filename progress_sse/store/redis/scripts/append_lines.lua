@@ -1,7 +1,7 @@
 
 -- Appends log lines, if the session is at the expected position; publishes them.
 -- Returns the outcome, the numbers of the newest line and of the oldest one that is kept, and of each request the digest
--- of the one that came first with its key, or ''.
+-- of the one that came first with its key, or ''. A request that is refused has no digest: its key is only looked up.
 
 local CONFLICT, APPLIED, APPLIED_BEFORE, IN_DOUBT = 0, 1, 2, -1
 local TOKEN_CHARS, MOST_TOKENS, NAME_CHARS, KEY_CHARS, MOST_KEYS = 24, 64, 32, 64, 100
@@ -75,7 +75,7 @@ for i, unit in ipairs(units) do
             added[#added + 1] = each
             added_bytes = added_bytes + #each
         end
-        if unit.name ~= '' then
+        if unit.digest ~= '' then
             keys = string.sub(keys .. unit.name .. unit.digest, -MOST_KEYS * KEY_CHARS)
         end
     end
