@@ -40,13 +40,13 @@ class ListIndex(Generic[Indexed]):
         self._by_key: defaultdict[_Key, dict[Indexed, None]] = defaultdict(dict)
         self._shown: defaultdict[str, dict[Indexed, None]] = defaultdict(dict)
         self._labels: Counter[Label | None] = Counter()
-        """How many lists are found by each label."""
+        """How many lists are under each label."""
         self._prefixes: Counter[tuple[str, SessionStatus | None]] = Counter()
         self._lengths: Counter[int] = Counter()
         """How many lists have a prefix of each length: there are few lengths, and there may be many prefixes."""
 
     def add(self, added: Indexed) -> None:
-        """Find a list from now on, by that of its labels by which the fewest are found."""
+        """Add a list, under that of its labels that the fewest lists are under."""
         prefix, labels, status = added.wanted
         label = min(sorted(labels), key=self._labels.__getitem__, default=None)
         key = self._keys[added] = _Key(prefix, label, status)
@@ -54,7 +54,7 @@ class ListIndex(Generic[Indexed]):
         self._count(key, 1)
 
     def remove(self, removed: Indexed) -> None:
-        """Find a list, which shows nothing any more, no longer."""
+        """Forget a list that shows nothing any more."""
         key = self._keys.pop(removed)
         _take_out(self._by_key, key, removed)
         self._count(key, -1)
@@ -66,7 +66,7 @@ class ListIndex(Generic[Indexed]):
         _add(self._lengths, len(key.prefix), by)
 
     def note_shown(self, by: Indexed, session_id: str, is_shown: bool) -> None:
-        """Find a list by a session that it shows: what changes may be just what they have in common."""
+        """Note that a list shows a session, or no longer: it has to be found when the session stops matching."""
         if by.wanted.labels or by.wanted.status is not None:
             if is_shown:
                 self._shown[session_id][by] = None
