@@ -27,7 +27,8 @@ async def wait_as_preferred(
 ) -> dict[str, str]:
     """Wait until one of the sessions is as `is_met` says, or for as long as the request prefers.
 
-    It does not wait where all places are taken, and not to the end when the server shuts down.
+    A HEAD does not wait, nor does any request where all places are taken. None waits to the end when the server shuts
+    down.
     `on_first_look` is called with each session as it is when the wait begins.
 
     Returns:
@@ -38,7 +39,7 @@ async def wait_as_preferred(
         StoreUnavailableError: The store does not answer.
     """
     seconds = preferred_wait_s(header_values(request, b"prefer"))
-    if not seconds:
+    if not seconds or request.method == "HEAD":
         return NOT_APPLIED
     caller = counted_caller(service.settings, request, authorization)
     expires_at = authorization.expires_at

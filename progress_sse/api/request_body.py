@@ -50,6 +50,18 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
     return _validated(model, parse_json(raw), limits) if body is None else body
 
 
+async def pass_over_body(request: Request, limits: BodyLimits) -> None:
+    """Read a body that no endpoint asks for, and drop it.
+
+    Raises:
+        BodyTooLargeError: It is larger than `max_body_bytes`.
+        MalformedBodyError: The client went away in the middle of it.
+    """
+    length = _declared_length(request, limits.max_body_bytes)
+    if length or header_index(request).value(b"transfer-encoding"):
+        await _read(request, limits.max_body_bytes)
+
+
 def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
     """Return one of the updates of a `BatchBody`.
 
@@ -115,9 +127,14 @@ def _check_head(request: Request, max_body_bytes: int) -> None:
     media_types, codings = headers.values(b"content-type"), headers.values(b"content-encoding")
     if not _is_json(b",".join(media_types), b",".join(codings)):
         raise UnsupportedMediaError
-    declared = b",".join(headers.values(b"content-length")) or b"0"
+    _declared_length(request, max_body_bytes)
+
+
+def _declared_length(request: Request, max_body_bytes: int) -> int:
+    declared = b",".join(header_index(request).values(b"content-length")) or b"0"
     if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
         raise BodyTooLargeError
+    return int(declared)
 
 
 @lru_cache(maxsize=64)

@@ -5,13 +5,14 @@ try one pattern after the other.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api.error_pages import error_response
+from progress_sse.api.request_body import pass_over_body
 from progress_sse.core.errors import (
     MethodNotAllowedError,
     PathNotFoundError,
@@ -44,6 +45,7 @@ class Route(NamedTuple):
         operation_id: The key of its description in `openapi.operations.OPERATIONS`.
         endpoint: The function that responds; `None` where a mounted application does.
         is_hot: Whether thousands of requests a second may go there; see ``hot_routes``.
+        takes_body: Whether the endpoint reads the body; else a body is passed over before.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Route(NamedTuple):
     operation_id: str
     endpoint: Endpoint | None
     is_hot: bool = False
+    takes_body: bool = False
 
 
 def split_session(path: str) -> tuple[str, str] | None:
@@ -66,12 +69,13 @@ def _split(path: str, prefix: str, template: str) -> tuple[str, str] | None:
 class ApiRouter:
     """Responds to requests under `/api`, and passes all others on."""
 
-    def __init__(self, app: ASGIApp, service: ProgressService, routes: Iterable[Route]) -> None:
+    def __init__(self, app: ASGIApp, service: ProgressService, routes: Sequence[Route]) -> None:
         """Serve `service` by `routes`; `app` gets every other path."""
         self._app = app
         self._service = service
         self._endpoints: dict[str, dict[str, Endpoint]] = {}
-        for method, path, _, endpoint, _ in routes:
+        self._takes_body = {route.endpoint for route in routes if route.takes_body}
+        for method, path, _, endpoint, *_ in routes:
             if endpoint is not None and path.startswith(PREFIX):
                 self._endpoints.setdefault(path, {})[method] = endpoint
 
@@ -82,10 +86,13 @@ class ApiRouter:
         try:
             if is_request and not self._service.is_running:
                 await _start(self._service)
-            if not path.startswith(PREFIX):
+            endpoint = self._endpoint(path, scope) if path.startswith(PREFIX) else None
+            if is_request and endpoint not in self._takes_body:
+                await pass_over_body(Request(scope, receive), self._service.body_limits)
+            if endpoint is None:
                 await self._app(scope, receive, send)
                 return
-            response = await self._endpoint(path, scope)(self._service, Request(scope, receive))
+            response = await endpoint(self._service, Request(scope, receive))
         except ProblemError as problem:
             response = await error_response(self._service, Request(scope), problem)
         await response(scope, receive, send)

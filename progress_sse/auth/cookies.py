@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from progress_sse.auth.grants import Action
+from progress_sse.settings import is_loopback
 from progress_sse.wire.headers import header_values
 
 COOKIE: Final = "progress_sse"
@@ -22,6 +23,11 @@ LINK_ACTIONS: Final[frozenset[Action]] = frozenset({"read", "control"})
 """What a link may allow: to follow its session, and to ask something of its worker."""
 
 _BY_LINK: Final = b"link=1"
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Return whether the value of `Host`, or the host of an origin, is a loopback address: there no TLS is needed."""
+    return is_loopback(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0])
 
 
 def is_by_link(request: Request) -> bool:

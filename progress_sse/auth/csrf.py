@@ -8,7 +8,11 @@ from typing import Final
 
 from starlette.requests import Request
 
+from progress_sse.auth.cookies import is_of_this_machine
 from progress_sse.wire.headers import header_value
+
+_PORTS: Final = {"http": ":80", "https": ":443"}
+"""The port that a browser leaves out of an origin; a proxy may write it into `Host`."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -28,7 +32,16 @@ def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
     site = header_value(request, b"sec-fetch-site")
     if site:
         return site != "same-origin"
-    # Browsers older than that header send `Origin` with every method but the safe ones. Behind a proxy the server does
-    # not know its own scheme, so only the host is compared.
-    host = header_value(request, b"host")
-    return not host or origin.partition("://")[2] != host
+    # Browsers older than that header send `Origin` with every method but the safe ones.
+    return not origin or origin != _own_origin(request)
+
+
+def _own_origin(request: Request) -> str:
+    """Return the origin of this server's pages, as a browser writes it.
+
+    Its scheme is `https`, whatever a proxy in front says of it: without TLS a browser keeps a cookie of ours on this
+    machine alone.
+    """
+    host = header_value(request, b"host").lower()
+    scheme = request.scope["scheme"] if is_of_this_machine(host) else "https"
+    return f"{scheme}://{host.removesuffix(_PORTS.get(scheme, ''))}"

@@ -180,10 +180,11 @@ class Session(NamedTuple):
 
     @property
     def estimated_remaining_ms(self) -> int:
-        """The estimates, in milliseconds, of the steps after the current one."""
+        """The estimates, in milliseconds, of the steps after the current one; at most `MAX_SAFE_INTEGER`."""
         following = self.definitions[self.progress.current_step :]
         # Not `expected_ms`: each event of a session of a thousand steps would call it a thousand times.
-        return sum([each.assumed_ms if each.estimated_ms is None else each.estimated_ms for each in following])
+        estimates = [each.assumed_ms if each.estimated_ms is None else each.estimated_ms for each in following]
+        return min(sum(estimates), MAX_SAFE_INTEGER)
 
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:

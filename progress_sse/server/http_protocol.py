@@ -206,11 +206,6 @@ class HttpProtocol(HttpToolsProtocol):
             _end_with_connection(self.cycle)
         self.scope["extensions"] = extensions(self)
 
-    def on_body(self, body: bytes) -> None:
-        """Keep a part of a body, unless it belongs to the request of a stream, which reads no body."""
-        if self.detached is None or self.cycle is not self._running:
-            super().on_body(body)
-
     def on_message_complete(self) -> None:
         """Note that the request is complete."""
         if not self.parser.should_upgrade():
@@ -231,7 +226,6 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is None or cycle.scope is not scope or cycle.disconnected or not cycle.response_started:
             return None
         cycle.disconnected = True  # The application may return; uvicorn ignores what it still sends.
-        cycle.body.clear()
         if not self.pipeline:
             self.flow.resume_reading()  # A large body may have paused it; only reading detects a lost client.
         self.detached = protocol

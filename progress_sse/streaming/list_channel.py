@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from progress_sse._internal.backoff import Backoff
@@ -13,6 +14,7 @@ from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import ChangedSession, SessionSummary
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.list_index import ListIndex
 from progress_sse.streaming.list_window import WINDOW, ListEvent, ListWindow
 from progress_sse.streaming.publisher import Publisher
 from progress_sse.wire import sse
@@ -44,6 +46,7 @@ class ListChannel(Publisher):
         retry_ms: int,
         read_soon: Callable[[Iterable[str]], None],
         on_change: Callable[[ChangedSession], None],
+        index: "ListIndex[ListChannel]",
     ) -> None:
         """Begin with an empty list; `open` reads it.
 
@@ -55,6 +58,7 @@ class ListChannel(Publisher):
             retry_ms: Milliseconds after which a client comes back.
             read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
             on_change: Does the same, as soon as one more change of a session may be told.
+            index: Finds it by what it loads and shows.
         """
         super().__init__("", _NOWHERE, counts, flush_soon)
         self.wanted = wanted
@@ -62,7 +66,8 @@ class ListChannel(Publisher):
         self._retry_ms = retry_ms
         self._read_soon = read_soon
         self._on_change = on_change
-        self._window = ListWindow(wanted)
+        self._index = index
+        self._window = ListWindow(wanted, partial(index.note_shown, self))
         self._snapshot: FrameBatch | None = None
         self._opening: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
@@ -78,11 +83,12 @@ class ListChannel(Publisher):
         await asyncio.shield(self._opening)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, and show nothing."""
         for task in (self._opening, self._reloading):
             if task is not None:
                 task.cancel()
         self._opening = self._reloading = None
+        self._window.reset(())
 
     def on_gap(self) -> None:
         """Take note that changes of any session may have been missed."""
@@ -112,6 +118,7 @@ class ListChannel(Publisher):
         async with self._loading:
             may_miss_any, self._may_miss_any = self._may_miss_any, False
             meanwhile = self._changed_meanwhile = {}
+            self._index.loading[self] = None
             try:
                 summaries = await self._backend.list_summaries(self.wanted, WINDOW + 1, None)
             except BaseException:
@@ -119,6 +126,7 @@ class ListChannel(Publisher):
                 raise
             finally:
                 self._changed_meanwhile = None
+                self._index.loading.pop(self, None)
         news, self._snapshot = self._window.reset(summaries, meanwhile), None
         for event in news.events:
             self._tell(event)
@@ -126,6 +134,7 @@ class ListChannel(Publisher):
             self._on_change(ChangedSession(summary.session_id, summary.status))
         older = self._window.older if may_miss_any else self._window.next_older(OLDER_AT_ONCE)
         self._read_soon((*meanwhile, *older))
+        self._fill_soon()
 
     def apply(self, session_id: str, summary: SessionSummary | None) -> None:
         """Take a session as it was read just now; `None` if there is none."""
@@ -134,6 +143,9 @@ class ListChannel(Publisher):
         event = self._window.apply(session_id, summary)
         if event is not None:
             self._tell(event)
+        self._fill_soon()
+
+    def _fill_soon(self) -> None:
         if self._window.is_short:
             self.reload_soon()
 

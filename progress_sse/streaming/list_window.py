@@ -6,7 +6,7 @@ last are remembered, so that their end can be told.
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -51,9 +51,10 @@ class ListWindow:
         is_short: Whether a session of the window has gone, so that the next older one belongs there.
     """
 
-    def __init__(self, wanted: SessionFilter) -> None:
-        """Begin with no sessions."""
+    def __init__(self, wanted: SessionFilter, note_shown: Callable[[str, bool], None]) -> None:
+        """Begin with no sessions; `note_shown` is called as one comes (`True`) or goes, the older ones included."""
         self.wanted = wanted
+        self._note_shown = note_shown
         self.has_more = False
         self.is_short = False
         self._newest: list[SessionSummary] = []
@@ -121,6 +122,8 @@ class ListWindow:
                 self._insert(each)
                 events.append(_session_event(each))
         gone = self._take_out_gone(former, summaries, unsure)
+        for session_id in gone:
+            self._note_shown(session_id, False)
         for session_id in unsure:
             if session_id in former and session_id not in self._entries:
                 self._put(former[session_id])
@@ -149,6 +152,7 @@ class ListWindow:
             del self._older[session_id]
         else:
             return None
+        self._note_shown(session_id, False)
         return _gone_event(session_id)
 
     def _put(self, summary: SessionSummary) -> None:
@@ -170,6 +174,7 @@ class ListWindow:
     def _insert(self, summary: SessionSummary) -> None:
         insort(self._newest, summary, key=_ORDER)
         self._entries[summary.session_id] = summary
+        self._note_shown(summary.session_id, True)
 
     def _take_out(self, session_id: str) -> None:
         order = self._entries.pop(session_id).order
@@ -177,8 +182,9 @@ class ListWindow:
 
     def _remember_older(self, told: SessionSummary) -> None:
         self._older[told.session_id] = hash(told)
+        self._note_shown(told.session_id, True)
         if len(self._older) > MAX_OLDER:
-            self._older.popitem(last=False)
+            self._note_shown(self._older.popitem(last=False)[0], False)
 
 
 def _session_event(summary: SessionSummary) -> ListEvent:

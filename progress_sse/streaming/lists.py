@@ -7,8 +7,7 @@ older than the change. A process in which no list is followed hears of no change
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -22,6 +21,7 @@ from progress_sse.store.types import ChangedSession, ChangesListener
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.due_changes import DueChanges
 from progress_sse.streaming.list_channel import ListChannel
+from progress_sse.streaming.list_index import ListIndex
 from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.streaming.subscriber import Subscriber
 
@@ -52,10 +52,10 @@ class Lists:
         self._flush_soon = flush_soon
         self._retry_ms = retry_ms
         self._channels: dict[SessionFilter, ListChannel] = {}
-        self._by_prefix: defaultdict[str, dict[ListChannel, None]] = defaultdict(dict)
-        self._lengths: Counter[int] = Counter()
-        """How many lists have a prefix of each length: there are few lengths, and there may be many prefixes."""
+        self._index: ListIndex[ListChannel] = ListIndex()
         self._due = DueChanges()
+        self._reading: Collection[str] = ()
+        """Sessions that are being read, and may be found as they were before a change that is noted now."""
         self._is_woken = asyncio.Event()
         self._listener: ChangesListener = self._on_change
         self._listening: asyncio.Task[None] | None = None
@@ -97,10 +97,16 @@ class Lists:
         channel = self._channels.get(wanted)
         if channel is None:
             channel = self._channels[wanted] = ListChannel(
-                wanted, self._backend, self._counts, self._flush_soon, self._retry_ms, self._read_soon, self._on_change
+                wanted,
+                self._backend,
+                self._counts,
+                self._flush_soon,
+                self._retry_ms,
+                self._read_soon,
+                self._on_change,
+                self._index,
             )
-            self._by_prefix[wanted.prefix][channel] = None
-            self._lengths[len(wanted.prefix)] += 1
+            self._index.add(channel)
         channel.use_count += 1
         return channel
 
@@ -111,13 +117,8 @@ class Lists:
             return
         assert isinstance(released, ListChannel)
         released.close()
-        wanted = released.wanted
-        del self._channels[wanted], self._by_prefix[wanted.prefix][released]
-        if not self._by_prefix[wanted.prefix]:
-            del self._by_prefix[wanted.prefix]
-        self._lengths[len(wanted.prefix)] -= 1
-        if not self._lengths[len(wanted.prefix)]:
-            del self._lengths[len(wanted.prefix)]
+        self._index.remove(released)
+        del self._channels[released.wanted]
         if not self._channels:
             self._stop()
 
@@ -143,7 +144,7 @@ class Lists:
         if change is None:
             for channel in self._channels.values():
                 channel.on_gap()
-        elif any(self._channels_of(change.session_id)):
+        elif change.session_id in self._reading or self._index.concerns(change):
             self._due.add(change, _now())
             self._is_woken.set()
 
@@ -152,7 +153,7 @@ class Lists:
         self._is_woken.set()
 
     async def _run(self) -> None:
-        """Read the sessions that are due, and tell each to the lists that it may belong to."""
+        """Read the sessions that are due, and report each to the lists that it may concern."""
         backoff = Backoff(*RETRY_S)
         while True:
             wait_s = self._due.wait_s(_now())
@@ -178,22 +179,20 @@ class Lists:
             pass
 
     async def _read(self, session_ids: Iterable[str]) -> None:
-        ids = list(session_ids)
-        summaries = await self._backend.load_summaries(ids)
+        self._reading = ids = list(session_ids)
+        try:
+            summaries = await self._backend.load_summaries(ids)
+        finally:
+            self._reading = ()
         now = _now()
         for session_id in ids:
             summary = summaries.get(session_id)
             self._due.note_told(session_id, None if summary is None else summary.status, now)
             try:
-                for channel in self._channels_of(session_id):
+                for channel in self._index.find(session_id, summary):
                     channel.apply(session_id, summary)
             except ValueError:  # Its entry is damaged, and would hold up those that are read with it, again and again.
                 logger.exception("a session could not be told to those who follow lists")
-
-    def _channels_of(self, session_id: str) -> Iterator[ListChannel]:
-        for length in self._lengths:
-            if length <= len(session_id):
-                yield from self._by_prefix.get(session_id[:length], ())
 
     async def _check_in_turn(self) -> None:
         while True:

@@ -83,7 +83,8 @@ async def test_a_cookie_carries_it_for_own_pages_and_listed_ones(connect: Connec
         await client.put("/api/progress/a", json={"total_steps": 1}, headers=bearer(PUBLISH_TOKEN))
         for origin, site, status in (
             ("http://progress.example", "same-origin", 409),
-            ("http://progress.example", "", 409),
+            ("https://progress.example", "", 409),
+            ("http://progress.example", "", 403),
             (listed, "cross-site", 409),
             ("https://evil.example", "cross-site", 403),
             ("https://other.progress.example", "same-site", 403),

@@ -122,23 +122,28 @@ async def test_a_proxy_that_hides_its_name_shows_in_the_origin(
 
 
 ALLOWED_ORIGIN = "https://app.example"
-OWN = "http://progress.example"
+OWN, OWN_BY_TLS = "http://progress.example", "https://progress.example"
 
 CSRF = {
     "our own page": ({"sec-fetch-site": "same-origin", "origin": OWN}, 200),
-    "our own page behind a proxy with TLS": ({"origin": "https://progress.example"}, 200),
-    "our own page in an old browser": ({"origin": OWN}, 200),
+    "our own page in an old browser": ({"origin": OWN_BY_TLS}, 200),
+    "our own page, whose proxy writes out the port": ({"origin": OWN_BY_TLS, "host": "progress.example:443"}, 200),
+    "our own page on this machine": ({"origin": "http://localhost:8000", "host": "localhost:8000"}, 200),
     "a page that is allowed": ({"sec-fetch-site": "cross-site", "origin": ALLOWED_ORIGIN}, 200),
     "a page of another site": ({"sec-fetch-site": "cross-site", "origin": "https://evil.example"}, 403),
     "a page of another host of ours": ({"sec-fetch-site": "same-site", "origin": "http://blog.example"}, 403),
     "a page without TLS of our name": ({"sec-fetch-site": "cross-site", "origin": OWN}, 403),
     "a page of another site in an old browser": ({"origin": "https://evil.example"}, 403),
+    "a page without TLS of our name in an old browser": ({"origin": OWN}, 403),
+    "a page of our port without TLS": ({"origin": f"{OWN}:443", "host": "progress.example:443"}, 403),
+    "a page with TLS of this machine": ({"origin": "https://localhost", "host": "localhost"}, 403),
     "a page whose name begins like ours": ({"origin": "https://progress.example.evil.example"}, 403),
-    "a page of another port": ({"origin": f"{OWN}:81"}, 403),
+    "a page of another port": ({"origin": f"{OWN_BY_TLS}:81"}, 403),
     "a sandboxed frame": ({"sec-fetch-site": "cross-site", "origin": "null"}, 403),
     "a sandboxed frame in an old browser": ({"origin": "null"}, 403),
     "a URL that the visitor typed": ({"sec-fetch-site": "none"}, 403),
     "a browser that sends neither header": ({}, 403),
+    "a client that sends no host either": ({"host": ""}, 403),
 }
 
 

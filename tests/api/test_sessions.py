@@ -286,3 +286,32 @@ async def test_a_key_of_a_creation_includes_whether_it_may_replace(client: httpx
     first = await client.put("/api/progress/t", json={}, headers={"idempotency-key": "k"})
     again = await client.put("/api/progress/t?replace=false", json={}, headers={"idempotency-key": "k"})
     assert (again.status_code, again.content) == (201, first.content)
+
+
+@pytest.mark.protocol("P-3.12")
+async def test_no_number_is_greater_than_a_script_can_read(client: httpx.AsyncClient) -> None:
+    """Also where each that was sent is the greatest, and answers add them up."""
+    most = 2**53 - 1
+    steps = [{"name": name, "estimated_ms": most, "timeout_ms": most} for name in "abcd"]
+    created = await client.put("/api/progress/a", json={"steps": steps, "open_ended": True})
+    assert created.json()["estimated_remaining_ms"] == most
+    start = {"action": "start", "timeout_ms": most, "lease_ms": 2000, "lost_after_ms": most, "attempt_id": "1"}
+    part = {"action": "part", "step": 2, "part": "p", "status": "running", "current": most, "total": most}
+    updates = [
+        start | {"step": 1},
+        {"action": "progress", "step": 1, "current": most, "total": most, "attempt_id": "1"},
+        {"action": "complete", "step": 1, "ago_ms": 86_400_000, "attempt_id": "1"},
+        start | {"name": "e", "append": True, "estimated_ms": most},
+        {"action": "start", "step": 2},
+        part,
+        part | {"part": "q", "ago_ms": 86_400_000},
+    ]
+    for update in updates:
+        response = await client.post("/api/progress/a/update", json=update)
+        assert response.status_code == 200, response.text
+    numbers: list[int] = []
+    for path in ("/api/progress/a", "/api/progress", "/api/progress/a/steps", "/api/progress/a/parts?step=2"):
+        json.loads((await client.get(path)).text, parse_int=lambda digits: numbers.append(int(digits)))
+    assert max(numbers) == most
+    text = await client.get("/api/progress/a", headers={"accept": "text/plain"})
+    assert text.status_code == 200

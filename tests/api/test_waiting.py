@@ -106,6 +106,20 @@ async def test_without_a_change_a_poll_is_answered_after_its_time(server: Server
     assert response.headers["etag"] == ABSENT
 
 
+@pytest.mark.protocol("P-2.7")
+@pytest.mark.parametrize("path", ["/api/progress/a", "/api/progress/a/requests", "/api/requests?session_id=a"])
+async def test_a_head_never_waits(server: Server, path: str) -> None:
+    """It takes no place either, and is answered as a GET that does not wait."""
+    await server.service.store.create_session("a", 2)
+    headers = {"prefer": "wait=30", "if-none-match": await tag_of(server)}
+    request = asyncio.create_task(server.client.head(path, headers=headers))
+    await eventually(lambda: request.done() or len(server.service.streams.waits) > 0, DEADLINE_S)
+    assert len(server.service.streams.waits) == 0
+    response = await request
+    assert response.status_code == (304 if path == "/api/progress/a" else 200)
+    assert "preference-applied" not in response.headers
+
+
 @pytest.mark.protocol("P-22.3")
 @pytest.mark.parametrize(
     ("tag", "prefer", "status"),

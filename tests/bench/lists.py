@@ -74,11 +74,11 @@ async def time_of(work: Callable[[], Coroutine[Any, Any, None]]) -> str:
 
 
 @asynccontextmanager
-async def followed(service: ProgressService, wanted: SessionFilter, readers: int) -> AsyncIterator[None]:
-    """Follow a list, by readers that take nothing from their queues."""
+async def followed(service: ProgressService, *followed_lists: SessionFilter) -> AsyncIterator[None]:
+    """Follow lists, by readers that take nothing from their queues."""
     lists = service.streams.hub.lists
-    subscribers = [lists.new_subscriber(lambda: None) for _ in range(readers)]
-    for each in subscribers:
+    subscribers = [lists.new_subscriber(lambda: None) for _ in followed_lists]
+    for each, wanted in zip(subscribers, followed_lists, strict=True):
         await lists.subscribe(each, wanted)
     yield
     for each in subscribers:
@@ -93,7 +93,7 @@ async def measure_lists(service: ProgressService) -> None:
             await service.store.backend.list_summaries(wanted, PAGE, None)
 
         async def follow(wanted: SessionFilter = wanted) -> None:
-            async with followed(service, wanted, 1):
+            async with followed(service, wanted):
                 pass
 
         found = len(await service.store.backend.list_summaries(wanted, PAGE, None))
@@ -111,14 +111,17 @@ async def measure_changes(service: ProgressService) -> None:
 
     rare = await service.store.backend.list_summaries(SessionFilter("rare-"), FEW, None)
     ids = [summary.session_id for summary in rare]
-    for name, wanted, readers in (
-        ("no reader of lists", SessionFilter("rare-"), 0),
-        ("a reader of another list", SessionFilter("nothing-"), 1),
-        ("a reader of their list", SessionFilter("rare-"), 1),
-        ("100 readers of their list", SessionFilter("rare-"), 100),
-        ("no reader of lists, again", SessionFilter("rare-"), 0),
+    theirs = SessionFilter("rare-")
+    of_others = [SessionFilter(labels=frozenset({("user", str(number))})) for number in range(1500)]
+    for name, wanted in (
+        ("no reader of lists", []),
+        ("a reader of another list", [SessionFilter("nothing-")]),
+        ("readers of 1500 labels of others", of_others),
+        ("a reader of their list", [theirs]),
+        ("100 readers of their list", [theirs] * 100),
+        ("no reader of lists, again", []),
     ):
-        async with followed(service, wanted, readers):
+        async with followed(service, *wanted):
             began, cpu = time.perf_counter(), time.process_time()
             await change(ids)
             took, used = time.perf_counter() - began, time.process_time() - cpu

@@ -294,6 +294,8 @@ async def test_foreign_pages_cannot_break_anything(demo: Server) -> None:
             method = "POST" if "demo" in path else "GET"
             assert (await worker.client.request(method, path, headers=by_name)).status_code == 421
         assert (await worker.client.get("/", headers={"Host": f"localhost:{demo.port}"})).status_code == 200
+        own = {"Host": "192.0.2.1", "Origin": "http://192.0.2.1"}  # Without TLS there is no Sec-Fetch-Site.
+        assert (await worker.client.post("/demo/cut", headers=own)).status_code == 204
 
 
 @serve_only

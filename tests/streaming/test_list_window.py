@@ -27,7 +27,7 @@ class Reader:
 
     def __init__(self, sessions: Iterable[SessionSummary] = ()) -> None:
         self.sessions = {each.session_id: each for each in sessions}
-        self.window = ListWindow(WANTED)
+        self.window = ListWindow(WANTED, lambda _session_id, _is_shown: None)
         self.fold = ListFold()
         self.reset()
         self.begin()
@@ -83,7 +83,7 @@ def test_a_session_comes_changes_and_goes() -> None:
 
 def test_a_session_that_no_longer_belongs_is_removed() -> None:
     """As one that is gone."""
-    window = ListWindow(SessionFilter(status="running"))
+    window = ListWindow(SessionFilter(status="running"), lambda _session_id, _is_shown: None)
     window.apply("a", summary("a"))
     other = SessionSummary("a", "error", "", "", b"{}")
     assert window.apply("a", other) == ListEvent("removed", b'{"session_id":"a"}')

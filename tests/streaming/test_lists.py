@@ -22,6 +22,7 @@ from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
 from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.wire import list_json
 from progress_sse.wire.sse import StreamDecoder, decode_event
 from tests.clock import ManualClock
@@ -46,6 +47,8 @@ class UnsureBackend(MemoryBackend):
         self.is_mute = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.read_gate = asyncio.Event()
+        self.read_gate.set()
         self.damaged = ""
         self.reads: list[Collection[str]] = []
         self.list_reads = 0
@@ -63,6 +66,7 @@ class UnsureBackend(MemoryBackend):
         self.reads.append(session_ids)
         self._check_there()
         found = await super().load_summaries(session_ids)
+        await self.read_gate.wait()
         return {
             name: replace(each, listed=each.listed[:-1]) if name == self.damaged else each
             for name, each in found.items()
@@ -237,21 +241,91 @@ async def test_lists_of_labels_share_the_reading_of_an_entry(
     assert readers[4].knows()
 
 
-async def test_a_change_while_the_list_is_read_is_not_lost(
+async def test_a_change_visits_the_lists_alone_that_it_can_concern(
+    hub: Hub, store: ProgressStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1500 that match nothing only the first, which is found by the label that all share; closed ones leave none."""
+    visits: list[SessionFilter] = []
+    apply = ListChannel.apply
+
+    def counted(channel: ListChannel, session_id: str, summary: SessionSummary | None) -> None:
+        visits.append(channel.wanted)
+        apply(channel, session_id, summary)
+
+    monkeypatch.setattr(ListChannel, "apply", counted)
+    team, mine = ("team", "a"), ("user", "me")
+    others = [SessionFilter(labels=frozenset({team, ("user", str(number))})) for number in range(500)]
+    others += [SessionFilter(f"{number}-") for number in range(500)]
+    others += [SessionFilter("alice-", frozenset({("user", str(number))}), "error") for number in range(500)]
+    wanted = SessionFilter("alice-", frozenset({team, mine}), "running")
+    readers = [ListReader(hub) for _ in (*others, wanted)]
+    for reader, each in zip(readers, (*others, wanted), strict=True):
+        await reader.subscribe(each)
+    await store.create_session("alice-1", 1, labels=dict([team, mine]))
+    await store.start_step("alice-1", 1)
+    await readers[-1].until_it_knows(alice_1="running")
+    await store.complete_step("alice-1", 1)
+    await readers[-1].until_it_knows()
+    assert set(visits) == {others[0], wanted}
+    for reader in readers:
+        reader.subscriber.close()
+    assert not any(vars(hub.lists._index).values())  # noqa: SLF001  # what stays there would be found again
+
+
+async def test_a_change_while_its_session_is_read_is_not_lost(
     hub: Hub, store: ProgressStore, backend: UnsureBackend
+) -> None:
+    """The session is found as it was in the list, and has left it by then."""
+    reader = ListReader(hub)
+    await reader.subscribe(SessionFilter(status="running"))
+    backend.read_gate.clear()
+    await store.start_step("alice-1", 1)
+    await eventually(lambda: len(backend.reads) == 1, DEADLINE_S)
+    await store.finish_session("alice-1")
+    backend.read_gate.set()
+    await reader.until(lambda _: reader.events[-2:] == ["session", "removed"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known"),
+    [
+        (ALICE, {"alice_1": "running", "alice_2": "pending"}),
+        (SessionFilter("alice-", status="pending"), {"alice_2": "pending"}),
+    ],
+    ids=["that stays", "that leaves"],
+)
+async def test_a_change_while_the_list_is_read_is_not_lost(
+    hub: Hub, store: ProgressStore, backend: UnsureBackend, wanted: SessionFilter, known: dict[str, str]
 ) -> None:
     """The list was read before the change, and arrives after it."""
     await store.create_session("alice-1", 1)
     backend.gate.clear()
     reader = ListReader(hub)
-    subscribing = asyncio.create_task(reader.subscribe(ALICE))
+    subscribing = asyncio.create_task(reader.subscribe(wanted))
     await eventually(lambda: backend.list_reads == 1, DEADLINE_S)
     await store.start_step("alice-1", 1)
     await store.create_session("alice-2", 1)
     await eventually(lambda: len(backend.reads) > 0, DEADLINE_S)
     backend.gate.set()
     await subscribing
-    await reader.until_it_knows(alice_1="running", alice_2="pending")
+    await reader.until_it_knows(**known)
+
+
+async def test_a_gap_that_opens_while_the_list_is_read_is_filled(
+    hub: Hub, store: ProgressStore, backend: UnsureBackend
+) -> None:
+    """By a session that does not change any more."""
+    for number in range(WINDOW + 2):
+        await store.create_session(f"alice-{number:03}", 1)
+    backend.gate.clear()
+    reader = ListReader(hub)
+    subscribing = asyncio.create_task(reader.subscribe(SessionFilter(status="pending")))
+    await eventually(lambda: backend.list_reads == 1, DEADLINE_S)
+    await store.delete_session("alice-100")
+    await eventually(lambda: len(backend.reads) > 0, DEADLINE_S)
+    backend.gate.set()
+    await subscribing
+    await reader.until(lambda fold: "alice-001" in fold.entries)
 
 
 async def test_a_session_that_comes_while_the_list_is_read_again_does_not_go(

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from progress_sse.api.replies import UNCACHED, Reply
 from progress_sse.api.request_parts import session_id_of
 from progress_sse.api.router import SESSION_PREFIX
-from progress_sse.auth.cookies import COOKIE, LINK_COOKIE, SECURE_LINK_COOKIE
+from progress_sse.auth.cookies import COOKIE, LINK_COOKIE, SECURE_LINK_COOKIE, is_of_this_machine
 from progress_sse.service import ProgressService
-from progress_sse.settings import is_loopback
 from progress_sse.wire.headers import header_value
 
 _UNESCAPED: Final = "!'()*~"
@@ -68,5 +67,4 @@ def _is_on_this_machine(request: Request) -> bool:
     scheme, _, host = header_value(request, b"origin").partition("://")
     if not host:
         scheme, host = request.scope["scheme"], header_value(request, b"host")
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return scheme == "http" and is_loopback(name)
+    return scheme == "http" and is_of_this_machine(host)

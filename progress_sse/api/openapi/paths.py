@@ -70,7 +70,7 @@ def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json
 
 def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[ProblemError]]:
     """Return the problems of an operation: its own, those that its parameters and body imply, and the general ones."""
-    refusals = [*operation.problems, StoreUnavailableError, InternalError]
+    refusals = [*operation.problems, StoreUnavailableError, InternalError, BodyTooLargeError]
     if has_session:
         refusals.append(InvalidSessionIdError)
     if operation.action is not None and STREAM not in operation.responses.values():
@@ -78,7 +78,7 @@ def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[Probl
     if operation.credentials:
         refusals += [UnauthorizedError, ForbiddenError]
     if operation.body is not None:
-        refusals += [MalformedBodyError, BodyTooLargeError, UnsupportedMediaError, InvalidRequestError]
+        refusals += [MalformedBodyError, UnsupportedMediaError, InvalidRequestError]
     if "IdempotencyKey" in operation.parameters:
         refusals += [InvalidKeyError, KeyInUseError, KeyReusedError]
     return refusals

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from progress_sse.api.routes import ROUTES
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.serving import Server, Worker, session_path
 from tests.live.asgi_hosts import serve_only
@@ -73,6 +74,32 @@ async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, 
     for answer in answers:
         assert answer == b"" or answer.startswith(b"HTTP/1.1 %d " % status)
     assert any(answers)
+
+
+@serve_only
+@pytest.mark.protocol("P-2.3")
+@pytest.mark.parametrize(
+    ("header", "body", "is_refused"),
+    [
+        (("Content-Length", "300000"), b"", True),
+        (("Transfer-Encoding", "chunked"), in_chunks(LIMIT + 1).removesuffix(b"0\r\n\r\n"), True),
+        (("Transfer-Encoding", "chunked"), in_chunks(100), False),
+    ],
+    ids=["300 KB", "endless", "small"],
+)
+async def test_a_body_that_is_too_large_is_refused_by_each_route(
+    server: Server, sid: str, header: tuple[str, str], body: bytes, is_refused: bool
+) -> None:
+    """Also by those that take none, before they do anything; they pass over a small one."""
+    async with Worker.at(server) as worker:
+        await worker.start(sid, 1)
+        for route in ROUTES:
+            path = route.path.format(session_id=sid, profile="p", file="tracker.js")
+            async with await Connection.open(server.port) as connection, asyncio.timeout(10):
+                connection.writer.write(request_bytes(route.method, path, [*UPDATE_HEADERS, header]) + body)
+                answer = await connection.reader.readuntil(b" ") + await connection.reader.readuntil(b" ")
+            assert (answer == b"HTTP/1.1 413 ") == is_refused, (route.operation_id, answer)
+        assert (await worker.poll(sid))["status"] == ("running" if is_refused else "not_found")
 
 
 @serve_only  # The server reads them.
