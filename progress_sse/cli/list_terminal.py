@@ -14,7 +14,8 @@ from progress_sse.cli.display import Display
 from progress_sse.cli.observation import Observation
 from progress_sse.cli.observer import Connection
 from progress_sse.cli.terminal import BADGES, REFRESHES_PER_S
-from progress_sse.story.listed_session import listed_words, percentage
+from progress_sse.story.listed_session import listed_words
+from progress_sse.story.percentage import percentage
 from progress_sse.story.session_list import SessionList
 from progress_sse.story.session_state import SessionState
 
@@ -116,7 +117,9 @@ def _cells(session: SessionState, now_s: float) -> dict[str, RenderableType]:
     return {
         "State": Text(words.state, colour),
         "Job": job,
-        "Bar": ProgressBar(100, percentage(session), BAR_WIDTH, complete_style=colour, finished_style=colour),
+        "Bar": ProgressBar(
+            100, percentage({**session, "steps": []}), BAR_WIDTH, complete_style=colour, finished_style=colour
+        ),
         "Done": words.percentage,
         "Step": words.step,
         "Started": words.started,

@@ -21,7 +21,7 @@ from progress_sse.story.headline import conclusion, headline, title
 from progress_sse.story.life_signs import LifeSign
 from progress_sse.story.links import links
 from progress_sse.story.log_lines import log_texts
-from progress_sse.story.observed_session import ObservedSession, shown_percentage
+from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.requests import request_sentence
@@ -147,8 +147,7 @@ def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:
         mark, style = SIGNS[sign.kind]
         yield Text(f"{mark} {sign.text}", style)
     elif session.retried:
-        set_back = ", so the bar went back" if session.is_set_back else ""
-        yield Text(f"↺ step {session.retried} is being tried again{set_back}", "dim")
+        yield Text(f"↺ {retry_sentence(session)}", "dim")
 
 
 def _end(state: SessionState, server_url: str) -> Iterator[Text]:

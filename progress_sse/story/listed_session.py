@@ -3,9 +3,10 @@
 from typing import Final, NamedTuple
 
 from progress_sse.story.headline import title
+from progress_sse.story.percentage import moved, percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.time_left import MOST_BEFORE_THE_END, time_left
+from progress_sse.story.time_left import time_left
 from progress_sse.story.times import in_words, moment, seconds_of
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
@@ -26,10 +27,11 @@ class ListedWords(NamedTuple):
 
 def listed_words(session: SessionState, now_s: float) -> ListedWords:
     """Return what there is to say of a session at a time of the server, in seconds since 1970."""
+    session = {**session, "steps": []}  # An entry has none.
     return ListedWords(
         one_line(session["session_id"]),
         state_word(session),
-        f"{percentage(session)}%",
+        f"{moved(percentage(session), session, seconds_of(session['updated_at']), now_s)}%",
         _step(session),
         moment(session["created_at"], now_s),
         _time(session, now_s),
@@ -45,14 +47,6 @@ def state_word(session: SessionState) -> str:
     return _WORDS[session["status"]]
 
 
-def percentage(session: SessionState) -> int:
-    """Return how far a session is, by time where that is known; 100 comes only with the end."""
-    if session["status"] == "completed":
-        return 100
-    told: int = session.get("time", session)["percentage"]
-    return min(told, MOST_BEFORE_THE_END)
-
-
 def _step(session: SessionState) -> str:
     number, total = session["current_step"], session["total_steps"]
     return f"{number} of {total}" if number and total > 1 and session["status"] != "completed" else ""
@@ -64,5 +58,5 @@ def _time(session: SessionState, now_s: float) -> str:
     if session["status"] == "pending":
         return ""
     if session["status"] == "running":
-        return time_left({**session, "steps": []}, now_s) or f"for {in_words(max(0, now_s - created))}"
+        return time_left(session, now_s) or f"for {in_words(max(0, now_s - created))}"
     return f"{'took' if session['status'] == 'completed' else 'after'} {in_words(max(0, updated - created))}"

@@ -24,16 +24,16 @@ TIME = {"percentage": 40, "finish_at": {"p50": at(240), "p90": at(420)}, "basis"
     ("session", "words"),
     [
         (listed(), "running 33% | 2 of 3 | for 2 min"),
-        (listed(time=TIME), "running 40% | 2 of 3 | usually 2–5 min left"),
+        (listed(time=TIME), "running 52% | 2 of 3 | usually 2–5 min left"),
         (
             listed(time={**TIME, "finish_at": {"p50": at(1), "p90": at(2)}}),
             "running 40% | 2 of 3 | taking longer than usual",
         ),
         (listed(status="pending", current_step=0, percentage=0), "waiting 0% |  | "),
-        (listed(status="completed", percentage=100), "done 100% |  | took 1 min, 30 sec"),
-        (listed(status="error", percentage=100), "failed 99% | 2 of 3 | after 1 min, 30 sec"),
-        (listed(status="error", conclusion="cancelled"), "cancelled 33% | 2 of 3 | after 1 min, 30 sec"),
-        (listed(status="error", conclusion="\x1b[2J"), "failed 33% | 2 of 3 | after 1 min, 30 sec"),
+        (listed(status="completed", percentage=100), "done 100% |  | took 1 min 30 s"),
+        (listed(status="error", percentage=100), "failed 99% | 2 of 3 | after 1 min 30 s"),
+        (listed(status="error", conclusion="cancelled"), "cancelled 33% | 2 of 3 | after 1 min 30 s"),
+        (listed(status="error", conclusion="\x1b[2J"), "failed 33% | 2 of 3 | after 1 min 30 s"),
         (listed(total_steps=1), "running 33% |  | for 2 min"),
     ],
 )
@@ -88,17 +88,17 @@ def test_a_terminal_shows_the_list() -> None:
     assert first == "2 jobs  1 running, 1 done  live"
     assert head.split() == ["State", "Job", "Done", "Step", "Started", "Time"]
     assert row.startswith("running  Import  nightly")
-    assert row.endswith("for 2 min, 5 sec")
+    assert row.endswith("for 2 min 5 s")
     assert other.startswith("done     weekly")
 
 
 @pytest.mark.parametrize(
     ("width", "columns", "row"),
     [
-        (110, "State Job Done Step Started Time", "running 33% 2 of 3 for 2 min,"),
-        (80, "State Job Done Step Time", "running 33% 2 of 3 for 2 min,"),
-        (60, "State Job Done Step Time", "running 33% 2 of 3 for 2 min,"),
-        (50, "State Job Done Time", "running 33% for 2 min,"),
+        (110, "State Job Done Step Started Time", "running 33% 2 of 3 for 2 min"),
+        (80, "State Job Done Step Time", "running 33% 2 of 3 for 2 min"),
+        (60, "State Job Done Step Time", "running 33% 2 of 3 for 2 min"),
+        (50, "State Job Done Time", "running 33% for 2 min"),
         (30, "State Job Done", "running 33%"),
     ],
 )
