@@ -11,9 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from progress_sse.cli.display import Display
-from progress_sse.cli.follower import POLL_S
-from progress_sse.cli.observation import Observation
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import POLL_S, Connection, Observation
 from progress_sse.cli.step_rows import step_rows
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.failures import failures
