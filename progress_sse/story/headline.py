@@ -7,6 +7,8 @@ from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, failed_steps, took_s
 from progress_sse.story.times import in_words, seconds_of
 
+CONCLUSIONS: Final = ("cancelled", "lost")
+
 _ENDINGS: Final = {"cancelled": "Cancelled", "lost": "Lost", "": "Failed"}
 
 
@@ -36,11 +38,10 @@ def _running(state: SessionState) -> str:
 
 def _failure(state: SessionState) -> str:
     how, failed = conclusion(state), failed_steps(state)
-    ending = _ENDINGS[how]
-    if state.get("conclusion") in _ENDINGS or not failed:
-        return ending
+    if state.get("conclusion") in CONCLUSIONS or not failed:
+        return _ENDINGS[how]
     named = _last_ended(failed) if how else next(filter(_failed_plainly, failed), failed[0])
-    return f"{ending} at step {named['step']}"
+    return f"{_ENDINGS[how]} at step {named['step']}"
 
 
 def conclusion(state: SessionState) -> str:
@@ -48,16 +49,16 @@ def conclusion(state: SessionState) -> str:
 
     A session that does not say it ended as the step that ended last, unless one of its steps failed plainly.
     """
-    failed = failed_steps(state)
+    own, failed = state.get("conclusion", ""), failed_steps(state)
     if state["status"] != "error":
         return ""
-    if state.get("conclusion") in _ENDINGS or not failed:
-        return state.get("conclusion", "") if state.get("conclusion") in _ENDINGS else ""
-    return "" if any(map(_failed_plainly, failed)) else str(_last_ended(failed)["conclusion"])
+    if own in CONCLUSIONS:
+        return str(own)
+    return "" if not failed or any(map(_failed_plainly, failed)) else str(_last_ended(failed)["conclusion"])
 
 
 def _failed_plainly(step: Step) -> bool:
-    return step.get("conclusion") not in _ENDINGS
+    return step.get("conclusion") not in CONCLUSIONS
 
 
 def _last_ended(steps: list[Step]) -> Step:

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from progress_sse.story.headline import title
+from progress_sse.story.headline import CONCLUSIONS, title
 from progress_sse.story.percentage import moved, percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
@@ -10,7 +10,6 @@ from progress_sse.story.time_left import time_left
 from progress_sse.story.times import in_words, moment, seconds_of
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
-_CONCLUSIONS: Final = ("cancelled", "lost")
 
 
 class ListedWords(NamedTuple):
@@ -42,7 +41,7 @@ def listed_words(session: SessionState, now_s: float) -> ListedWords:
 def state_word(session: SessionState) -> str:
     """Return a word for the state of a session, or for what has ended it."""
     conclusion = session.get("conclusion")
-    if session["status"] == "error" and conclusion in _CONCLUSIONS:
+    if session["status"] == "error" and conclusion in CONCLUSIONS:
         return str(conclusion)
     return _WORDS[session["status"]]
 

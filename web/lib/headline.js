@@ -46,7 +46,7 @@ function failureHeadline(data) {
   const [conclusion, failed] = [conclusionOf(data), failedSteps(data)];
   const key = conclusion ?? "error";
   const named = conclusion ? lastEnded(failed) : (failed.find(failedPlainly) ?? failed[0]);
-  if (data.conclusion || !named) return { key: `${key}_whole`, values: {} };
+  if (!failedPlainly(data) || !named) return { key: `${key}_whole`, values: {} };
   return { key, values: { step: named.step } };
 }
 
@@ -59,12 +59,12 @@ function failureHeadline(data) {
 export function conclusionOf(data) {
   const failed = failedSteps(data);
   if (data.status !== "error") return undefined;
-  if (data.conclusion) return data.conclusion;
+  if (!failedPlainly(data)) return data.conclusion;
   const conclusion = failed.some(failedPlainly) ? undefined : lastEnded(failed)?.conclusion;
   return conclusion === "skipped" ? undefined : conclusion;
 }
 
-/** @param {Pick<StartedStep, "conclusion">} step */
+/** Also what a later server may say. @param {{conclusion?: string}} failed A session or a step. */
 function failedPlainly({ conclusion }) {
   return conclusion !== "cancelled" && conclusion !== "lost";
 }

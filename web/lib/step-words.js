@@ -9,7 +9,8 @@ const MINUTE_MS = 60_000;
 /** The word for its state: its status, or what is finer. @param {Step} step @param {Language} language */
 export function stateText(step, language) {
   const conclusion = step.status === "pending" ? undefined : step.conclusion;
-  return language.text(`step_${isStalled(step) ? "stalled" : (conclusion ?? step.status)}`);
+  const finer = isStalled(step) ? "step_stalled" : /** @type {const} */ (`step_${conclusion ?? step.status}`);
+  return language.text(finer in language.texts ? finer : `step_${step.status}`);
 }
 
 /**
