@@ -7,9 +7,7 @@ from typing import Self
 
 import click
 
-from progress_sse.cli.follower import POLL_S
-from progress_sse.cli.observation import Observation
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import POLL_S, Connection, Observation
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.changes import changes
 from progress_sse.story.log_lines import log_texts
@@ -28,10 +26,10 @@ class Display:
         """Take in lines of the session's log, and how many before them are not kept."""
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Take in how updates arrive."""
+        """Take in how updates arrive, and the reason if the stream does not bring them."""
 
     def set_clock(self, ahead_s: float) -> None:
-        """Take in by how many seconds the server's clock is ahead."""
+        """Take in by how many seconds the server's clock is ahead of this one."""
 
     def set_usual_times(self, usual: UsualTimes) -> None:
         """Take in what the steps of the present run usually take."""

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
+from progress_sse.cli.display import Display
 from progress_sse.cli.log_reader import LogReader
-from progress_sse.cli.observer import Connection, Observer
+from progress_sse.cli.observation import POLL_S, Connection
 from progress_sse.cli.responses import UnexpectedResponseError, check
 from progress_sse.cli.usual_times import UsualTimesRequest
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
@@ -45,11 +46,8 @@ FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
 """Seconds, at most, before a new stream: after the first failure, and after any."""
 
-POLL_S: Final = 2.0
-"""Seconds between polls, more or less."""
-
 TICK_S: Final = 1.0
-"""Seconds after which the observer is told that time goes by."""
+"""Seconds after which the display is told that time goes by."""
 
 HASTY_S: Final = 1.0
 """Seconds between two streams below which the server's own pace is ignored: it may ask for no pause at all."""
@@ -71,10 +69,10 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
 
-async def follow(address: Address, session_id: str, observer: Observer, *, has_log: bool = False) -> SessionState:
+async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
     """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
 
-    With `has_log` the observer is shown its log, too.
+    With `has_log` the display is shown its log, too.
 
     Raises:
         NotAllowedError: The server does not let this client read the session.
@@ -85,24 +83,20 @@ async def follow(address: Address, session_id: str, observer: Observer, *, has_l
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise ConfigurationError(f"Cannot connect to a server: {error}") from error
     async with client:
-        return await Follower(client, session_id, observer, has_log=has_log).run()
+        return await Follower(client, session_id, display, has_log=has_log).run()
 
 
 class Follower:
     """Follows one session by both means; see the module."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, session_id: str, observer: Observer, *, has_log: bool = False
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, session_id: str, display: Display, *, has_log: bool = False) -> None:
         """Prepare to follow over a client whose `base_url` is the server."""
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
-        self._stream_path = f"{self._path}/events"
-        self._query: tuple[tuple[str, str], ...] = ()
-        self._observer = observer
-        self._usual_times = UsualTimesRequest(client, session_id, observer.set_usual_times)
-        self._log = LogReader(client, self._path, observer.show_lines) if has_log else None
+        self._display = display
+        self._usual_times = UsualTimesRequest(client, session_id, display.set_usual_times)
+        self._log = LogReader(client, self._path, display.show_lines) if has_log else None
         self._connection: Connection | None = None
         self._state: SessionState | None = None
         self._position = ""
@@ -143,12 +137,12 @@ class Follower:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._observer.tick()
+            self._display.tick()
 
     def _set_connection(self, connection: Connection, reason: str = "") -> None:
         if connection != self._connection:
             self._connection = connection
-            self._observer.set_connection(connection, reason)
+            self._display.set_connection(connection, reason)
 
     # The stream.
 
@@ -180,8 +174,8 @@ class Follower:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
         request = self._client.build_request(
             "GET",
-            self._stream_path,
-            params=(*self._query, ("heartbeat", "event"), *([("log", "1")] if self._log else [])),
+            f"{self._path}/events",
+            params={"heartbeat": "event", **({"log": "1"} if self._log else {})},
             headers=headers,
             timeout=STREAM_TIMEOUT,
         )
@@ -248,7 +242,7 @@ class Follower:
         if interval_s <= 0:
             raise ValueError("no interval")
         self._heartbeat_s = min(interval_s, LONGEST_HEARTBEAT_S)
-        self._observer.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
+        self._display.set_clock((datetime.fromisoformat(data["now"]) - datetime.now(UTC)).total_seconds())
 
     def _await_event(self, within_s: float | None) -> None:
         """Poll beside the stream if it brings no event within so many seconds (`None`: never)."""
@@ -285,14 +279,14 @@ class Follower:
     async def _ask(self) -> None:
         events, content = self._events, Content(MAX_EVENT_BYTES)
         headers = {"If-None-Match": self._etag} if self._etag else {}
-        async with self._client.stream("GET", self._path, params=self._query, headers=headers) as response:
+        async with self._client.stream("GET", self._path, headers=headers) as response:
             async for chunk in response.aiter_raw():
                 content.add(chunk)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
             return  # Nothing is new, or an event has overtaken the answer.
         check(response, "application/json")
         try:
-            state = self._read_answer(parsed(bytes(content)))
+            state = checked(parsed(bytes(content)), self._session_id)
         except ValueError as error:
             raise UnexpectedResponseError("the answer is not that of a progress server") from error
         etag = response.headers.get("ETag", "")
@@ -300,14 +294,11 @@ class Follower:
         self._position = ""
         self._set_state(state)
 
-    def _read_answer(self, answer: Any) -> SessionState:
-        return checked(answer, self._session_id)
-
     def _set_state(self, state: SessionState) -> None:
         if state != self._state:
             self._state = state
             self._usual_times.update(state)
-            self._observer.show(state)
+            self._display.show(state)
         if is_over(state) and not self._over.done():
             self._over.set_result(state)
 

@@ -15,20 +15,18 @@ from progress_sse.core.errors import ConfigurationError
     "--label", "labels", type=LABEL, multiple=True, metavar="KEY:VALUE", help="A label that they have; several: all."
 )
 @click.option("--status", type=click.Choice(["pending", "running", "completed", "error"]), help="The status they have.")
-@click.option("--once", "is_once", is_flag=True, help="Print them once, on a terminal too.")
-@click.option("--json", "is_json", is_flag=True, help="Print them once, each as a line of JSON.")
+@click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
 @server_options
 def list(  # noqa: A001  # the name of the command
     prefix: str,
     labels: tuple[str, ...],
     status: str | None,
     *,
-    is_once: bool,
     is_json: bool,
     url: str | None,
     token: str | None,
 ) -> None:
-    """List the sessions of a server, newest first: on a terminal live until you press Ctrl+C, elsewhere once.
+    """List the sessions of a server, newest first.
 
     With a token that may list some prefixes only, --prefix must lie within one of them.
 
@@ -39,6 +37,6 @@ def list(  # noqa: A001  # the name of the command
 
     query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
     try:
-        sys.exit(list_sessions(query, url, token, is_once=is_once, is_json=is_json))
+        sys.exit(list_sessions(query, url, token, is_json=is_json))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error

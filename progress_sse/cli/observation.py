@@ -1,12 +1,18 @@
 """What a display knows: the session as it was seen, the server's clock, and how updates arrive."""
 
 import time
+from typing import Final, Literal, TypeAlias
 
-from progress_sse.cli.observer import Connection
 from progress_sse.story.life_signs import LifeSign, life_sign
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.usual_times import UsualTimes, with_usual
+
+Connection: TypeAlias = Literal["live", "polling", "reconnecting"]
+"""How updates arrive: by events, by polls, or not at all at present."""
+
+POLL_S: Final = 2.0
+"""Seconds between polls, more or less."""
 
 
 class Observation:

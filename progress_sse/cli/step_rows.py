@@ -9,7 +9,7 @@ from rich.text import Text
 
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.step_words import counted, expectation, over_limit, spent, state_of
+from progress_sse.story.step_words import attempt, counted, expectation, over_limit, spent, state_of
 from progress_sse.story.steps import Step
 
 ICONS: Final = {
@@ -61,8 +61,7 @@ def _inside(step: Step, word: str) -> RenderableType:
     progress = step.get("progress", {"current": 0, "total": None})
     if progress["total"]:
         cells.append(ProgressBar(progress["total"], progress["current"], STEP_BAR_WIDTH, complete_style="blue"))
-    if counted(step):
-        cells.append(Text(counted(step)))
+    cells += [Text(said) for said in (attempt(step), counted(step)) if said]
     if expectation(step):
         cells.append(Text(expectation(step), "dim"))
     grid.add_row(*cells)

@@ -11,9 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from progress_sse.cli.display import Display
-from progress_sse.cli.follower import POLL_S
-from progress_sse.cli.observation import Observation
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import POLL_S, Connection, Observation
 from progress_sse.cli.step_rows import step_rows
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.failures import failures
@@ -21,7 +19,7 @@ from progress_sse.story.headline import conclusion, headline, title
 from progress_sse.story.life_signs import LifeSign
 from progress_sse.story.links import links
 from progress_sse.story.log_lines import log_texts
-from progress_sse.story.observed_session import ObservedSession, shown_percentage
+from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.requests import request_sentence
@@ -147,8 +145,7 @@ def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:
         mark, style = SIGNS[sign.kind]
         yield Text(f"{mark} {sign.text}", style)
     elif session.retried:
-        set_back = ", so the bar went back" if session.is_set_back else ""
-        yield Text(f"↺ step {session.retried} is being tried again{set_back}", "dim")
+        yield Text(f"↺ {retry_sentence(session)}", "dim")
 
 
 def _end(state: SessionState, server_url: str) -> Iterator[Text]:

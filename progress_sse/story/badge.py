@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 from progress_sse.story.headline import conclusion, title
+from progress_sse.story.percentage import percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 
@@ -32,26 +33,18 @@ _NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uff
 def badge(state: SessionState) -> str:
     """Return the picture. It has no style, script or address, and text of the session only as text."""
     label = _shortened(title(state) or one_line(state["session_id"]))
-    words, colours, percentage = _right_half(state)
-    return _drawn(label, words, colours, percentage)
+    return _drawn(label, *_right_half(state))
 
 
 def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
-    status, percentage = state["status"], _percentage(state)
+    status, done = state["status"], percentage(state)
     if status == "completed":
         return "completed", _DONE, 100
     if status == "error":
         return conclusion(state) or "failed", _FAILED, 100
     if status == "running":
-        return f"{percentage}%", _RUNNING, percentage
+        return f"{done}%", _RUNNING, done
     return ("pending" if status == "pending" else "not found"), _GREY, 0
-
-
-def _percentage(state: SessionState) -> int:
-    """Return how far the session is, by time where that is known."""
-    time = state.get("time")
-    percentage: int = time["percentage"] if time else state["percentage"]
-    return percentage
 
 
 def _shortened(text: str) -> str:
@@ -67,7 +60,7 @@ def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 
 
-def _drawn(label: str, words: str, colours: tuple[str, str], percentage: int) -> str:
+def _drawn(label: str, words: str, colours: tuple[str, str], done_part: int) -> str:
     left, right = _width(label) + 2 * _PADDING, _width(words) + 2 * _PADDING
     whole, ground, done = left + right, *colours
     name = escape(f"{label}: {words}")
@@ -78,7 +71,7 @@ def _drawn(label: str, words: str, colours: tuple[str, str], percentage: int) ->
         '<g clip-path="url(#edge)">'
         f'<rect width="{left}" height="{_HEIGHT}" fill="#374151"/>'
         f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{ground}"/>'
-        f'<rect x="{left}" width="{right * percentage / 100:.1f}" height="{_HEIGHT}" fill="{done}"/></g>'
+        f'<rect x="{left}" width="{right * done_part / 100:.1f}" height="{_HEIGHT}" fill="{done}"/></g>'
         f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{_HEIGHT - 1}" rx="3" fill="none" stroke="#9ca3af"/>'
         '<g fill="#ffffff" font-family="Verdana,DejaVu Sans,Noto Sans CJK JP,sans-serif" font-size="11">'
         f"{_text(label, _PADDING)}{_text(words, left + _PADDING)}</g></svg>\n"

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from progress_sse.story.failures import failure_of_whole
 from progress_sse.story.headline import headline, title
 from progress_sse.story.links import links
-from progress_sse.story.observed_session import ObservedSession
+from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.parts import failed_parts
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.requests import has_news, request_sentence
@@ -14,7 +14,7 @@ from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
 from progress_sse.story.time_left import time_left
-from progress_sse.story.times import clock, moment
+from progress_sse.story.times import moment, to_the_tenth
 
 
 def changes(
@@ -62,7 +62,7 @@ def _step_lines(
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
         description = _description(known.get(step["step"]), step, now_s, zone)
-        place = f"{after.percentage:3}%  {step['step']}{of_total} {step['name']}"
+        place = f"{shown_percentage(after, now_s):3}%  {step['step']}{of_total} {step['name']}"
         if description:
             yield one_line(f"{place}: {description}")
         yield from (f"{one_line(place)}, {line}" for line in _new_failures(known.get(step["step"]), step))
@@ -75,7 +75,7 @@ def _time_line(
     left = time_left(after.state, now_s, zone)
     is_known = before and not after.begins_afresh and time_left(before.state, now_s, zone)
     if left and not (is_known and before and _starts(before.state) == _starts(after.state)):
-        yield f"{after.percentage:3}%  {left}"
+        yield f"{shown_percentage(after, now_s):3}%  {left}"
 
 
 def _starts(state: SessionState) -> list[str | None]:
@@ -93,7 +93,7 @@ def _description(before: Step | None, step: Step, now_s: float, zone: tzinfo | N
     if step["status"] == "running":
         return _running(before, step, _stalled(step, now_s, zone))
     word = state_of(step)
-    outcome = word if word == "skipped" else f"{word} after {clock(step['elapsed_ms'])}"
+    outcome = word if word == "skipped" else f"{word} after {to_the_tenth(step['elapsed_ms'])}"
     return _joined(outcome, step["message"], step["error"])
 
 

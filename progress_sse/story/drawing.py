@@ -1,6 +1,6 @@
 """A session drawn in plain text, for a terminal that gets it once: bar, steps, and what there is to say of the end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Final
 
@@ -8,14 +8,14 @@ from progress_sse.story.failures import failures
 from progress_sse.story.headline import headline, title
 from progress_sse.story.life_signs import life_sign
 from progress_sse.story.links import links
-from progress_sse.story.observed_session import observed
+from progress_sse.story.observed_session import observed, shown_percentage
 from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import SPOKEN, counted, expectation, over_limit, spent, state_of, steps_done
+from progress_sse.story.step_words import SPOKEN, details, spent, state_of, steps_done
 from progress_sse.story.steps import Step
-from progress_sse.story.time_left import step_ends, time_left
+from progress_sse.story.time_left import time_left
 
 SIGNS: Final = {
     "waiting": "·",
@@ -28,7 +28,7 @@ SIGNS: Final = {
     "lost": "?",
 }
 BAR_WIDTH: Final = 40
-TIME_WIDTH: Final = 8
+TIME_WIDTH: Final = 11
 MAX_ERROR_LINES: Final = 20
 MAX_FAILED_PARTS: Final = 20
 
@@ -45,7 +45,8 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
         return
     session = observed(None, state, now_s)
     facts = ", ".join(filter(None, (steps_done(state), time_left(state, now_s, zone))))
-    yield f"[{_bar(session.percentage, step_ends(state, now_s))}] {session.percentage:3}%  {facts}"
+    percentage = shown_percentage(session, now_s)
+    yield f"[{('#' * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, '-')}] {percentage:3}%  {facts}"
     width = len(str(len(state["steps"])))
     yield from (_step_line(step, width, now_s) for step in state["steps"])
     yield from (f"  {line}" for line in all_failed_parts(state, MAX_FAILED_PARTS))
@@ -59,23 +60,9 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
         yield from _end(state, server_url)
 
 
-def _bar(percentage: int, step_ends: Iterable[float]) -> str:
-    bar = list(("#" * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, "-"))
-    for place in (int(BAR_WIDTH * each) for each in step_ends):
-        if 0 < place < BAR_WIDTH:
-            bar[place] = "|"
-    return "".join(bar)
-
-
 def _step_line(step: Step, width: int, now_s: float) -> str:
     word = state_of(step)
-    told = (
-        word if word in SPOKEN else "",
-        over_limit(step, now_s),
-        expectation(step),
-        counted(step),
-        one_line(step.get("message", "")),
-    )
+    told = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
     head = f"{SIGNS[word]} {step['step']:{width}} {spent(step, now_s):>{TIME_WIDTH}}  {one_line(step['name'])}"
     return "  ".join((head, ", ".join(filter(None, told)))).rstrip()
 

@@ -4,8 +4,10 @@ from typing import Final
 
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import failed_steps, took_s
-from progress_sse.story.times import in_words
+from progress_sse.story.steps import Step, failed_steps, took_s
+from progress_sse.story.times import in_words, seconds_of
+
+CONCLUSIONS: Final = ("cancelled", "lost")
 
 _ENDINGS: Final = {"cancelled": "Cancelled", "lost": "Lost", "": "Failed"}
 
@@ -35,16 +37,29 @@ def _running(state: SessionState) -> str:
 
 
 def _failure(state: SessionState) -> str:
-    ending, failed = _ENDINGS[conclusion(state)], failed_steps(state)
-    if state.get("conclusion") in _ENDINGS or not failed:
-        return ending
-    return f"{ending} at step {failed[0]['step']}"
+    how, failed = conclusion(state), failed_steps(state)
+    if state.get("conclusion") in CONCLUSIONS or not failed:
+        return _ENDINGS[how]
+    named = _last_ended(failed) if how else next(filter(_failed_plainly, failed), failed[0])
+    return f"{_ENDINGS[how]} at step {named['step']}"
 
 
 def conclusion(state: SessionState) -> str:
-    """Return what ended a session in `error`, `cancelled` or `lost`; empty if it was a plain failure."""
+    """Return what ended a session in `error`, `cancelled` or `lost`; empty if it was a plain failure.
+
+    A session that does not say it ended as the step that ended last, unless one of its steps failed plainly.
+    """
+    own, failed = state.get("conclusion", ""), failed_steps(state)
     if state["status"] != "error":
         return ""
-    steps = [step.get("conclusion", "") for step in failed_steps(state)[:1]]
-    found = state.get("conclusion") or "".join(steps)
-    return found if found in _ENDINGS else ""
+    if own in CONCLUSIONS:
+        return str(own)
+    return "" if not failed or any(map(_failed_plainly, failed)) else str(_last_ended(failed)["conclusion"])
+
+
+def _failed_plainly(step: Step) -> bool:
+    return step.get("conclusion") not in CONCLUSIONS
+
+
+def _last_ended(steps: list[Step]) -> Step:
+    return max(reversed(steps), key=lambda step: seconds_of(step["completed_at"] or step["started_at"]))

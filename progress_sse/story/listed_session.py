@@ -2,14 +2,14 @@
 
 from typing import Final, NamedTuple
 
-from progress_sse.story.headline import title
+from progress_sse.story.headline import CONCLUSIONS, title
+from progress_sse.story.percentage import moved, percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.time_left import MOST_BEFORE_THE_END, time_left
-from progress_sse.story.times import moment
+from progress_sse.story.time_left import time_left
+from progress_sse.story.times import moment, seconds_of
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
-_CONCLUSIONS: Final = ("cancelled", "lost")
 
 
 class ListedWords(NamedTuple):
@@ -26,10 +26,11 @@ class ListedWords(NamedTuple):
 
 def listed_words(session: SessionState, now_s: float) -> ListedWords:
     """Return what there is to say of a session at a time of the server, in seconds since 1970."""
+    session = {**session, "steps": []}  # An entry has none.
     return ListedWords(
         one_line(session["session_id"]),
         state_word(session),
-        f"{percentage(session)}%",
+        f"{moved(percentage(session), session, seconds_of(session['updated_at']), now_s)}%",
         _step(session),
         moment(session["created_at"], now_s),
         _time(session, now_s),
@@ -40,17 +41,9 @@ def listed_words(session: SessionState, now_s: float) -> ListedWords:
 def state_word(session: SessionState) -> str:
     """Return a word for the state of a session, or for what has ended it."""
     conclusion = session.get("conclusion")
-    if session["status"] == "error" and conclusion in _CONCLUSIONS:
+    if session["status"] == "error" and conclusion in CONCLUSIONS:
         return str(conclusion)
     return _WORDS[session["status"]]
-
-
-def percentage(session: SessionState) -> int:
-    """Return how far a session is, by time where that is known; 100 comes only with the end."""
-    if session["status"] == "completed":
-        return 100
-    told: int = session.get("time", session)["percentage"]
-    return min(told, MOST_BEFORE_THE_END)
 
 
 def _step(session: SessionState) -> str:

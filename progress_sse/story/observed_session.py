@@ -1,12 +1,10 @@
 """A session as its reader has seen it. A server sends the present state; this also keeps facts about earlier ones."""
 
-import math
-from fractions import Fraction
 from typing import NamedTuple
 
+from progress_sse.story.percentage import moved, percentage
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, failed_steps, last_transition_s, started_at
-from progress_sse.story.time_left import MOST_BEFORE_THE_END, percentage_by_time
 
 
 class ObservedSession(NamedTuple):
@@ -14,8 +12,8 @@ class ObservedSession(NamedTuple):
 
     Attributes:
         state: As polling answers it.
-        percentage: As shown when the state came: by time where that is known, and else by successes; 100 only of a
-            completed session. It falls only when a step is tried again or fails, or when steps are added.
+        percentage: As shown when the state came. It falls only when a step is tried again or fails, or when steps are
+            added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
         is_deleted: Whether the session existed, and no longer does.
@@ -38,17 +36,16 @@ def observed(
     """Return the session after another state, where the one before was last known to be current at `verified_s`."""
     if before is None or is_another_run(before.state, state):
         return _first(before, state, now_s)
-    retried, percentage = _retried_step(before.state, state), _percentage(state, now_s)
-    former = shown_percentage(before, now_s)
+    retried, reported, former = _retried_step(before.state, state), percentage(state), shown_percentage(before, now_s)
     is_restarted = _is_running(state, retried)  # If not, the retry began and ended between two states.
     is_retrying = is_restarted or _is_running(state, before.retried)
     may_fall = retried or _has_grown(before.state, state) or _has_failed_since(before.state, state)
     was_set_back = is_retrying and before.is_set_back
     return ObservedSession(
         state,
-        percentage if may_fall else max(percentage, former),
+        reported if may_fall else max(reported, former),
         (retried if is_restarted else before.retried) if is_retrying else 0,
-        percentage < former if is_restarted else was_set_back,
+        reported < former if is_restarted else was_set_back,
         is_deleted=before.is_deleted and state["status"] == "not_found",
         begins_afresh=False,
         reported_s=_reported_s(before, state, now_s, verified_s or 0),
@@ -57,7 +54,13 @@ def observed(
 
 def shown_percentage(session: ObservedSession, now_s: float) -> int:
     """Return how far the bar is by now: where the time of a session is known, it moves between two states."""
-    return max(session.percentage, _percentage(session.state, now_s))
+    return moved(session.percentage, session.state, session.reported_s, now_s)
+
+
+def retry_sentence(session: ObservedSession) -> str:
+    """Return that a step is being tried again; empty if none is."""
+    set_back = ", so the bar went back" if session.is_set_back else ""
+    return f"Step {session.retried} is being tried again{set_back}" if session.retried else ""
 
 
 def _first(before: ObservedSession | None, state: SessionState, now_s: float) -> ObservedSession:
@@ -65,7 +68,7 @@ def _first(before: ObservedSession | None, state: SessionState, now_s: float) ->
     is_reporting = any("progress" in step for step in state["steps"])
     return ObservedSession(
         state,
-        _percentage(state, now_s),
+        percentage(state),
         retried=0,
         is_set_back=False,
         is_deleted=is_absent and not was_absent,
@@ -119,26 +122,3 @@ def _is_running(state: SessionState, number: int) -> bool:
 
 def _step(state: SessionState, number: int) -> Step | None:
     return state["steps"][number - 1] if 0 < number <= len(state["steps"]) else None
-
-
-def _percentage(state: SessionState, now_s: float) -> int:
-    """Return the percentage by time, or else by successes; 100 comes only with the end, since more steps may follow."""
-    if state["status"] == "completed":
-        return 100
-    by_time = percentage_by_time(state, now_s)
-    return min(MOST_BEFORE_THE_END, _successes(state) if by_time is None else by_time)
-
-
-def _successes(state: SessionState) -> int:
-    """Return the percentage without failed steps."""
-    percentage: int = state["percentage"]
-    if failed_steps(state):
-        percentage = math.floor(100 * sum(map(_done_part, state["steps"]), Fraction(0)) / len(state["steps"]))
-    return percentage
-
-
-def _done_part(step: Step) -> Fraction:
-    if step["status"] == "success":
-        return Fraction(1)
-    progress = step.get("progress") if step["status"] == "running" else None
-    return Fraction(progress["current"], progress["total"]) if progress and progress["total"] else Fraction(0)

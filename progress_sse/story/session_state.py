@@ -197,6 +197,7 @@ _STARTED: Final = {
     "error": is_text,
 }
 _STARTED_DETAILS: Final = {
+    "attempt": _is_count,
     "progress": _is_progress,
     "liveness": _is_liveness,
     "conclusion": is_text,
@@ -215,7 +216,7 @@ _PARTS: Final = {
 }
 _PART: Final = {"part": is_text, "status": is_text}
 _PART_DETAILS: Final = {"message": is_text, "error": is_text}
-_REQUEST: Final = {"id": is_text, "kind": is_text, "state": is_text}
+_REQUEST: Final = {"id": is_text, "kind": is_text, "state": is_text, "asked_at": is_time}
 _REQUEST_DETAILS: Final = {"message": is_text, "reason": is_text}
 _LINK: Final = {"label": is_text, "url": is_text}
 _SESSION_TRANSITION: Final = {"session": _is_object}

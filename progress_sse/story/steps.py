@@ -41,20 +41,15 @@ def elapsed_s(step: Step, now_s: float) -> float:
 
 
 def began_s(state: SessionState) -> float:
-    """Return when the first step was started; infinity if none was."""
-    return min(_times(state, "started_at"), default=math.inf)
+    """Return when the first step was started; for an entry of a list, which has no steps, when it was created."""
+    created = seconds_of(state["created_at"]) if "created_at" in state else math.inf
+    return min(_times(state, "started_at"), default=created)
 
 
 def took_s(state: SessionState) -> float:
     """Return the time from the first start to the last end."""
     starts, ends = _times(state, "started_at"), _times(state, "completed_at")
     return max(0.0, max(ends) - min(starts)) if starts and ends else 0.0
-
-
-def spent_s(state: SessionState, now_s: float) -> float:
-    """Return the time that its steps have taken, but for those that failed."""
-    done: int = sum(step["elapsed_ms"] for step in state["steps"] if step["status"] == "success")
-    return done / 1000 + sum(elapsed_s(step, now_s) for step in running_steps(state))
 
 
 def last_transition_s(state: SessionState) -> float:

@@ -38,6 +38,7 @@ async def test_a_badge_shows_status_and_percentage(client: httpx.AsyncClient) ->
         ({"action": "complete", "step": 1}, "33%"),
         ({"action": "start", "step": 2}, "33%"),
         ({"action": "complete", "step": 2, "success": False}, "failed"),
+        ({"action": "start", "step": 3}, "33%"),
         ({"action": "start", "step": 2}, "33%"),
         ({"action": "finish", "success": False, "conclusion": "cancelled"}, "cancelled"),
         ({"action": "start", "step": 2}, "33%"),

@@ -254,7 +254,7 @@ async def test_step_over_its_limit_says_so(server: Server, worker: Worker, open_
     """It does so by the server's clock, without a report of the worker."""
     shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1, timeout_ms=1000)
-    await expect(shown.step(1)).to_contain_text("over its limit of 0:01")
+    await expect(shown.step(1)).to_contain_text("over its limit of 1 s")
     await worker.complete(sid, 1)
     await expect(shown.step(1)).not_to_contain_text("over its limit")
 

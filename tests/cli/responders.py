@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
+from progress_sse.cli.display import Display
 from progress_sse.cli.follower import Follower
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import Connection
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.log_lines import LogLine
@@ -27,7 +28,7 @@ FAILED = {**RUNNING, "status": "error"}
 BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
 
 
-class Recorder:
+class Recorder(Display):
     """Records the shown states."""
 
     def __init__(self) -> None:
@@ -49,9 +50,6 @@ class Recorder:
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         self.reasons.append(reason)
         self.connections.append(connection)
-
-    def set_clock(self, ahead_s: float) -> None:
-        pass
 
     def set_usual_times(self, usual: UsualTimes) -> None:
         self.usual.append(usual)

@@ -65,13 +65,12 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
 CLIENT_MODULES = [
     *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
     *("progress_sse.cli.run_command", "progress_sse.cli.report_step", "progress_sse.cli.watch"),
-    *("progress_sse.cli.list_sessions", "progress_sse.cli.list_follower"),
-    "progress_sse.cli.report_session",
+    *("progress_sse.cli.list_sessions", "progress_sse.cli.report_session"),
     *("progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
 ]
 
 
-@pytest.mark.parametrize("module", [*CLIENT_MODULES, "progress_sse.cli.terminal", "progress_sse.cli.list_terminal"])
+@pytest.mark.parametrize("module", [*CLIENT_MODULES, "progress_sse.cli.terminal"])
 def test_a_client_module_imports_nothing_of_the_server(module: str) -> None:
     """A job's machine does not need the server's libraries."""
     modules = loaded_by(f"import {module}")

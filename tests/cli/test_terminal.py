@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from rich.console import Console
 
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import Connection
 from progress_sse.cli.terminal import Terminal
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
@@ -69,16 +69,16 @@ def test_a_terminal_shows_the_title_at_its_top() -> None:
 
 def test_times_tick_on_a_terminal() -> None:
     """They follow the server's clock, and a step past its time limit is marked."""
-    assert "🔄 1 Dump all 1:10" in drawn(session("running", step("running")))
-    assert "🔄 1 Dump all 2:10, over its limit of 2:00" in drawn(session("running", step("running")), later_s=60)
+    assert "🔄 1 Dump all 1 min 10 s" in drawn(session("running", step("running")))
+    assert "🔄 1 Dump all 2 min 10 s, over its limit of 2 min" in drawn(session("running", step("running")), later_s=60)
 
 
 def test_a_terminal_shows_the_progress_of_a_step() -> None:
     """There is a bar if the total is known."""
     running = session("running", step("running", progress={"current": 3120, "total": 8000}, message="rows"))
-    assert re.search(r"1:10 ━━━━━━━╸ +3,120 / 8,000 rows\n", drawn(running))
+    assert re.search(r"1 min 10 s ━━━━━━━╸ +3,120 / 8,000 rows\n", drawn(running))
     running = session("running", step("running", progress={"current": 3120, "total": None}))
-    assert re.search(r"1:10 3,120 *\n", drawn(running))
+    assert re.search(r"1 min 10 s 3,120 *\n", drawn(running))
 
 
 @pytest.mark.protocol("P-3.13")
@@ -100,10 +100,10 @@ def test_each_state_of_a_step_has_a_mark_of_its_own() -> None:
     steps += [ended("success", 0, conclusion="skipped"), ended("error", 3, conclusion="cancelled")]
     steps += [ended("error", 4, conclusion="lost")]
     rows = drawn(session("running", *steps)).splitlines()[3:11]
-    found = [re.sub(r"\d+:\d\d:\d\d.* 2:00", "…", re.sub(" +", " ", row.strip())) for row in rows]
+    found = [re.sub(r"\d+ d .* 2 min", "…", re.sub(" +", " ", row.strip())) for row in rows]
     assert found == [
-        *("⏳ 1 Dump all", "🔄 2 Dump all 1:10", "❗ 3 Dump all … stalled", "✅ 4 Dump all 1.0s"),
-        *("❌ 5 Dump all 2.0s", "⏩ 6 Dump all skipped", "🚫 7 Dump all 3.0s cancelled", "❓ 8 Dump all 4.0s lost"),
+        *("⏳ 1 Dump all", "🔄 2 Dump all 1 min 10 s", "❗ 3 Dump all … stalled", "✅ 4 Dump all 1.0 s"),
+        *("❌ 5 Dump all 2.0 s", "⏩ 6 Dump all skipped", "🚫 7 Dump all 3.0 s cancelled", "❓ 8 Dump all 4.0 s lost"),
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_terminal_warns_of_a_silent_worker_only_past_the_limit_of_its_step() -
     """The bar of a dead worker must not look alive, and that of a long step must."""
     running = session("running", step("running"))
     assert "no update" not in drawn(running, later_s=40)
-    assert "⚠ no update for 2 min, 10 sec\n" in drawn(running, later_s=60)
+    assert "⚠ no update for 2 min 10 s\n" in drawn(running, later_s=60)
     assert "no update" not in drawn(running, later_s=60, connection="reconnecting")
     assert "no update" in drawn(running, later_s=60, connection="polling")
 
@@ -153,9 +153,9 @@ def test_a_terminal_says_that_a_step_is_tried_again() -> None:
     """And why the bar went back."""
     done = session("running", ended("success", 1), step("pending"), percentage=50)
     again = session("running", step("running"), step("pending"), percentage=0)
-    assert "↺ step 1 is being tried again, so the bar went back\n" in drawn(done, again)
+    assert "↺ Step 1 is being tried again, so the bar went back\n" in drawn(done, again)
     failed = session("error", ended("error", 1), step("pending"), percentage=50)
-    assert "↺ step 1 is being tried again\n" in drawn(failed, again)
+    assert "↺ Step 1 is being tried again\n" in drawn(failed, again)
 
 
 def test_a_session_grows_on_a_terminal() -> None:
@@ -206,9 +206,9 @@ def test_a_terminal_says_when_a_job_ends_and_moves_its_bar_by_time() -> None:
     end = (datetime.now(UTC) + timedelta(seconds=280)).isoformat()
     time = {"percentage": 20, "finish_at": {"p50": end, "p90": end}, "basis": "declared", "runs": 0}
     running = session("running", step("running", estimated_ms=90_000), time=time)
-    assert " 20% 0 of 1 step done, about 5 min left\n" in drawn(running)
-    assert "1:10 estimated 1 min, 30 sec" in drawn(running)
-    assert " 45% 0 of 1 step done, about 3 min left\n" in drawn(running, later_s=90)
+    assert " 36% 0 of 1 step done, about 5 min left\n" in drawn(running)
+    assert "1 min 10 s expected 1 min 30 s" in drawn(running)
+    assert " 56% 0 of 1 step done, about 3 min left\n" in drawn(running, later_s=90)
     assert " 99% 0 of 1 step done, taking longer than expected\n" in drawn(running, later_s=310)
 
 
@@ -216,8 +216,8 @@ def test_a_terminal_says_what_a_step_usually_takes() -> None:
     """Once that is known; it counts more than what was declared."""
     running = session("running", step("running", estimated_ms=90_000), step("pending", name="new", estimated_ms=9000))
     shown = drawn(running, usual={running["steps"][0]["name"]: 75_000})
-    assert "1:10 usually 1 min, 15 sec" in shown
-    assert "estimated 9 sec" in shown
+    assert "1 min 10 s usually 1 min 15 s" in shown
+    assert "expected 9 s" in shown
 
 
 def test_a_narrow_terminal_shows_the_state_of_each_step() -> None:

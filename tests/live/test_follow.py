@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from progress_sse.cli import follower as following
+from progress_sse.cli.display import Display
 from progress_sse.cli.follower import follow
-from progress_sse.cli.observer import Connection
+from progress_sse.cli.observation import Connection
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.usual_times import UsualTimes
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
@@ -49,7 +49,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(following, name, 0.05)
 
 
-class Recorder:
+class Recorder(Display):
     """Records the states that it is shown."""
 
     def __init__(self) -> None:
@@ -72,12 +72,6 @@ class Recorder:
 
     def set_clock(self, ahead_s: float) -> None:
         self.ahead_s.append(ahead_s)
-
-    def set_usual_times(self, usual: UsualTimes) -> None:
-        pass
-
-    def tick(self) -> None:
-        pass
 
     def is_at(self, **expected: Any) -> bool:
         return bool(self.states) and expected.items() <= self.states[-1].items()

@@ -28,7 +28,7 @@ FAILED = session("error", dump("error", error="disk\nfull", message="rows"))
 AGAIN = session("running", step("running", started_at=at(60)))
 DONE = session("completed", ended("success", 307))
 STALLED = session("running", leased("stalled", -60 * 60 * 24))
-END = ["Completed in 5 min, 7 sec"]
+END = ["Completed in 5 min 7 s"]
 TWO = session("pending", step("pending"), step("pending"))
 
 
@@ -42,13 +42,16 @@ TWO = session("pending", step("pending"), step("pending"))
         ([RUNNING, RUNNING], []),
         ([RUNNING, AT_3], [" 33%  1/1 Dump all: 3,000 / 8,000, rows"]),
         ([AT_3, AT_4], [" 33%  1/1 Dump all: 4"]),
-        ([RUNNING, FAILED], ["  0%  1/1 Dump all: failed after 12.3s, rows, disk full", "Failed at step 1"]),
+        ([RUNNING, FAILED], ["  0%  1/1 Dump all: failed after 12.3 s, rows, disk full", "Failed at step 1"]),
         ([FAILED, AGAIN], [" 33%  1/1 Dump all: started again"]),
-        ([RUNNING, DONE], ["100%  1/1 Dump all: done after 5:07", *END]),
-        ([DONE], ["100%  1/1 Dump all: done after 5:07", *END]),
+        ([RUNNING, DONE], ["100%  1/1 Dump all: done after 5 min 7 s", *END]),
+        ([DONE], ["100%  1/1 Dump all: done after 5 min 7 s", *END]),
         ([DONE, PENDING], ["The job begins afresh"]),
         ([DONE, TWO], ["The job begins afresh"]),
-        ([FAILED, {**DONE, "total_steps": 2}], ["The job begins afresh", "100%  1/2 Dump all: done after 5:07", *END]),
+        (
+            [FAILED, {**DONE, "total_steps": 2}],
+            ["The job begins afresh", "100%  1/2 Dump all: done after 5 min 7 s", *END],
+        ),
         ([DONE, ABSENT], ["This job was deleted"]),
         ([DONE, ABSENT, {**ABSENT, "percentage": 0}], ["This job was deleted"]),
     ],
@@ -64,9 +67,11 @@ def test_each_end_of_a_step_has_a_word() -> None:
     cancelled = dump("error", conclusion="cancelled", error="enough")
     lost = dump("error", conclusion="lost", error="no sign of life for 30 s")
     assert lines(RUNNING, session("running", skipped)) == [" 33%  1/1 Dump all: skipped, no photos"]
-    assert lines(RUNNING, session("error", cancelled))[0] == "  0%  1/1 Dump all: cancelled after 12.3s, enough"
-    assert lines(RUNNING, session("error", lost))[0] == "  0%  1/1 Dump all: lost after 12.3s, no sign of life for 30 s"
-    assert lines(RUNNING, session("error", dump("error", conclusion="new")))[0].endswith("failed after 12.3s")
+    assert lines(RUNNING, session("error", cancelled))[0] == "  0%  1/1 Dump all: cancelled after 12.3 s, enough"
+    assert (
+        lines(RUNNING, session("error", lost))[0] == "  0%  1/1 Dump all: lost after 12.3 s, no sign of life for 30 s"
+    )
+    assert lines(RUNNING, session("error", dump("error", conclusion="new")))[0].endswith("failed after 12.3 s")
 
 
 def test_a_worker_that_stalls_and_comes_back_is_told() -> None:
@@ -109,12 +114,12 @@ def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
 def test_an_open_ended_session_has_no_last_step() -> None:
     """Steps that it plans are told; the one that is started has a line anyway."""
     one = session("running", dump("success"), open_ended=True)
-    assert lines(one) == [" 33%  1 Dump all: done after 12.3s"]
+    assert lines(one) == [" 33%  1 Dump all: done after 12.3 s"]
     two = session("running", dump("success"), step("running"), open_ended=True)
     assert lines(one, two) == [" 33%  2 Dump all: started"]
     planned = session("running", dump("success"), step("pending"), step("pending"), open_ended=True)
     assert lines(one, planned) == ["3 steps so far"]
-    assert lines(planned) == [" 33%  1 Dump all: done after 12.3s"]
+    assert lines(planned) == [" 33%  1 Dump all: done after 12.3 s"]
 
 
 def test_the_end_is_told_once_it_is_known_and_with_each_start() -> None:

@@ -22,18 +22,6 @@ def test_only_the_end_shows_100_percent() -> None:
     assert after((0, session("completed", FAILED, percentage=0))).percentage == 100
 
 
-def test_failed_steps_are_not_done() -> None:
-    """Skipped ones are, and so is the counted part of one that runs."""
-    assert after((0, session("error", DONE, FAILED, WAITING, percentage=66))).percentage == 33
-    skipped = ended("success", 0, conclusion="skipped")
-    assert after((0, session("error", FAILED, skipped, WAITING, percentage=66))).percentage == 33
-    half, unknown = (step("running", progress={"current": 1, "total": total}) for total in (2, None))
-    assert after((0, session("error", FAILED, half, DONE, percentage=83))).percentage == 50
-    assert after((0, session("error", FAILED, unknown, WAITING, percentage=33))).percentage == 0
-    fine = [FAILED, *[DONE] * 29, *[WAITING] * 20]
-    assert after((0, session("error", *fine, percentage=60))).percentage == 58
-
-
 def test_the_bar_falls_only_for_a_reason() -> None:
     """Reasons are a failure, a retry, and steps that are added."""
     nine = session("running", step("running", progress={"current": 9, "total": 10}), WAITING, percentage=45)

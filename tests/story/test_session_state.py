@@ -67,6 +67,7 @@ def test_an_invalid_state_is_refused() -> None:
         {**started, "liveness": {"state": "stalled"}},
         {**started, "liveness": {"state": "stalled", "since": "12:03"}},
         {**started, "conclusion": None},
+        {**started, "attempt": "\x1b[2J"},
         {**started, "estimated_ms": None},
         {**step("pending"), "step": 1, "estimated_ms": "\x1b[2J"},
         {key: value for key, value in started.items() if key != "error"},
@@ -107,7 +108,7 @@ def test_an_invalid_state_is_refused() -> None:
         "error": "",
         "conclusion": "new",
         "time": {**TIME, "finish_at": ENDS},
-        "requests": [{"id": "r1", "kind": "new", "state": "new", "message": ""}],
+        "requests": [{"id": "r1", "kind": "new", "state": "new", "asked_at": "2026-11-25T10:00:00Z", "message": ""}],
     }
     lively = {
         **started,

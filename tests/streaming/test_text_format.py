@@ -96,7 +96,7 @@ async def test_a_silent_worker_is_named_with_the_heartbeats(directly: bool, monk
     await asyncio.sleep(0.01)
     stream.send_heartbeat()
     await client.wait_until(lambda: b"no update" in client.body)
-    assert said(client)[-1] == "no update for 0 sec"
+    assert said(client)[-1] == "no update for 0 s"
     client.leave()
 
 

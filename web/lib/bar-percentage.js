@@ -1,6 +1,6 @@
 /* How far a session's bar is: pure functions of its data and of the server's time, `now_ms`. */
 import { hasStalledStep } from "./steps.js";
-import { expected_ms, waiting_ms } from "./usual-times.js";
+import { waiting_ms } from "./usual-times.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./usual-times.js").Learned} Learned */
@@ -9,60 +9,52 @@ import { expected_ms, waiting_ms } from "./usual-times.js";
 /** 100 % comes only with the end: more may follow the last step. */
 const MOST_BEFORE_THE_END = 99;
 
-/** By time where that is known. Failed steps are not done. @param {Progress} data @param {Learned} learned */
-export function percentageOf(data, learned) {
+/** A session, or an entry of a list, which has no steps. @typedef {Pick<Progress, "status" | "steps" | "percentage" | "time">} Drawn */
+
+/** By time where that is known, else by its steps. @param {Drawn} data */
+export function percentageOf(data) {
   if (data.status === "completed") return 100;
-  return Math.min(MOST_BEFORE_THE_END, data.time ? percentageByTime(data, learned) : percentageBySteps(data));
+  return Math.min(MOST_BEFORE_THE_END, data.time?.percentage ?? percentageBySteps(data));
 }
 
-/** @param {Progress} data @param {Learned} learned */
-function percentageByTime(data, learned) {
-  const percentage = data.time?.percentage ?? 0;
-  if (data.status !== "error") return percentage;
-  const done = data.steps.filter(({ status }) => status === "success");
-  const done_ms = done.map(({ elapsed_ms }) => elapsed_ms).reduce(plus, 0);
-  const left = data.steps.filter(({ status }) => status !== "success");
-  const left_ms = left.map((step) => expected_ms(step, data, learned)).reduce(plus, 0);
-  if (done_ms + left_ms > 0) return Math.min(percentage, Math.floor((100 * done_ms) / (done_ms + left_ms)));
-  // What is left is not known. A percentage that follows from a rate counts the steps at that rate.
-  const failed = data.time?.basis === "rate" ? data.steps.filter(({ status }) => status === "error") : [];
-  const counted_ms = failed.map(({ elapsed_ms }) => elapsed_ms).reduce(plus, done_ms);
-  return counted_ms > 0 ? Math.floor((percentage * done_ms) / counted_ms) : percentage;
-}
-
-/** @param {Progress} data */
-function percentageBySteps({ steps, total_steps, percentage }) {
+/** The share of successes and of what running steps report, exactly. @param {Drawn} data */
+function percentageBySteps({ steps, percentage }) {
+  // In `percentage` failed steps count as well.
   if (!steps.some(({ status }) => status === "error")) return percentage;
-  const parts = steps.map((step) => {
-    if (step.status === "success") return 1;
-    const { current, total } = (step.status === "running" && step.progress) || { current: 0, total: 0 };
-    return total ? current / total : 0;
-  });
-  return Math.floor((100 * parts.reduce(plus, 0)) / total_steps);
+  let [sum, unit] = [0n, 1n];
+  for (const step of steps) {
+    const { current, total } = (step.status === "running" && step.progress) || { current: 0, total: null };
+    if (step.status === "success") sum += unit;
+    if (total) [sum, unit] = [sum * BigInt(total) + unit * BigInt(current), unit * BigInt(total)];
+  }
+  return Number((100n * sum) / (unit * BigInt(steps.length)));
 }
 
-/** @param {number} sum @param {number} part */
-function plus(sum, part) {
-  return sum + part;
-}
-
-/** Whether the bar moves by itself until the next update. @param {Progress} data */
+/** Whether the bar moves by itself until the next update. @param {Pick<Progress, "status" | "steps" | "time">} data */
 export function isMoving(data) {
   return data.status === "running" && Boolean(data.time?.finish_at) && !hasStalledStep(data);
 }
 
 /**
- * How far the bar has moved since the last update: evenly, so that it would be full when half of all runs have ended. It
- * waits for a step that takes longer, so that those that follow keep their share.
- * @param {SessionState} state
+ * The percentage that was known at `reported_ms`, as it is by now. It moves evenly, so that it would be full when half of
+ * all runs have ended. It waits for a step that takes longer, so that those that follow keep their share.
+ * @param {number} known
+ * @param {Drawn} data
+ * @param {Learned} learned
+ * @param {number} reported_ms
  * @param {number} now_ms
  * @returns {number} Not rounded.
  */
-export function percentageAt({ data, updatedPercentage, percentage, reported_ms, known }, now_ms) {
-  if (!isMoving(data)) return percentage;
+export function moved(known, data, learned, reported_ms, now_ms) {
+  if (!isMoving(data)) return known;
   const end_ms = Date.parse(data.time?.finish_at?.p50 ?? "");
-  const passed_ms = Math.min(now_ms, end_ms - waiting_ms(data, known.learned)) - reported_ms;
-  if (!(passed_ms > 0)) return percentage;
-  const moved = updatedPercentage + ((100 - updatedPercentage) * passed_ms) / (end_ms - reported_ms);
-  return Math.max(percentage, Math.min(MOST_BEFORE_THE_END, moved));
+  const passed_ms = Math.min(now_ms, end_ms - waiting_ms(data, learned)) - reported_ms;
+  if (!(passed_ms > 0)) return known;
+  const byNow = known + ((100 - known) * passed_ms) / (end_ms - reported_ms);
+  return Math.max(known, Math.min(MOST_BEFORE_THE_END, byNow));
+}
+
+/** How far the bar of a session has moved since the last update. @param {SessionState} state @param {number} now_ms */
+export function percentageAt({ data, updatedPercentage, percentage, reported_ms, known }, now_ms) {
+  return Math.max(percentage, moved(updatedPercentage, data, known.learned, reported_ms, now_ms));
 }

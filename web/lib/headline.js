@@ -6,7 +6,9 @@ import { doneSteps, failedSteps, took_ms } from "./steps.js";
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./wire.js").SessionRequest} SessionRequest */
 /** @typedef {import("./texts.js").TextKey} TextKey */
+/** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./language.js").Values} Values */
+/** @typedef {import("./wire.js").StartedStep} StartedStep */
 /** @typedef {{key: TextKey, values: Values}} Sentence */
 
 const MILESTONE_PERCENT = 25;
@@ -41,21 +43,46 @@ function ownCancellation(data) {
 
 /** @param {Progress} data @returns {Sentence} */
 function failureHeadline(data) {
-  const [failed] = failedSteps(data);
-  const key = conclusionOf(data) ?? "error";
-  if (data.conclusion || !failed) return { key: `${key}_whole`, values: {} };
-  return { key, values: { step: failed.step } };
+  const [conclusion, failed] = [conclusionOf(data), failedSteps(data)];
+  const key = conclusion ?? "error";
+  const named = conclusion ? lastEnded(failed) : (failed.find(failedPlainly) ?? failed[0]);
+  if (!failedPlainly(data) || !named) return { key: `${key}_whole`, values: {} };
+  return { key, values: { step: named.step } };
 }
 
 /**
- * What ended a session in `error`, where it was not a plain failure.
+ * What ended a session in `error`, where it was not a plain failure. A session that does not say it ended as the step
+ * that ended last, unless one of its steps failed plainly.
  * @param {Progress} data
  * @returns {"cancelled" | "lost" | undefined}
  */
 export function conclusionOf(data) {
+  const failed = failedSteps(data);
   if (data.status !== "error") return undefined;
-  const conclusion = data.conclusion ?? failedSteps(data)[0]?.conclusion;
+  if (!failedPlainly(data)) return data.conclusion;
+  const conclusion = failed.some(failedPlainly) ? undefined : lastEnded(failed)?.conclusion;
   return conclusion === "skipped" ? undefined : conclusion;
+}
+
+/** Also what a later server may say. @param {{conclusion?: string}} failed A session or a step. */
+function failedPlainly({ conclusion }) {
+  return conclusion !== "cancelled" && conclusion !== "lost";
+}
+
+/** @param {StartedStep[]} steps */
+function lastEnded(steps) {
+  const end_ms = (/** @type {StartedStep} */ step) => Date.parse(step.completed_at ?? "");
+  return steps.reduce((/** @type {StartedStep | undefined} */ last, step) => {
+    return last && end_ms(last) > end_ms(step) ? last : step;
+  }, undefined);
+}
+
+/** How many steps are done, so far if others may be added. @param {Progress} data @param {Language} language @returns {Sentence} */
+export function countedOf(data, language) {
+  const { open_ended, status, total_steps: total } = data;
+  if (total === 0) return { key: "counted_none", values: {} };
+  const isOpen = open_ended && status !== "completed" && status !== "error";
+  return { key: language.plural(isOpen ? "counted_open" : "counted", total), values: { done: doneSteps(data), total } };
 }
 
 /**

@@ -1,5 +1,5 @@
 /* Whether a session's worker still lives, as far as a page can tell: pure functions, without DOM. */
-import { elapsed_ms, runningSteps } from "./steps.js";
+import { elapsed_ms, isStalled, runningSteps } from "./steps.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./wire.js").Progress} Progress */
@@ -16,6 +16,8 @@ export const SILENT_MS = 30_000;
 /** A living worker need not report more often. */
 export const QUIET_MS = 60_000;
 
+const MINUTE_MS = 60_000;
+
 /**
  * What is worth saying about the worker of a running session; null while it reports, or may take its time.
  * @param {SessionState} state
@@ -25,11 +27,27 @@ export const QUIET_MS = 60_000;
 export function lifeSignOf({ data, reported_ms }, now_ms) {
   if (data.status !== "running") return null;
   const running = runningSteps(data);
-  const stalled = running.find(({ liveness }) => liveness?.state === "stalled");
+  const stalled = running.find(isStalled);
   if (stalled) return { kind: "stalled", step: stalled.step, since_ms: Date.parse(stalled.liveness?.since ?? "") };
   const silent_ms = now_ms - reported_ms;
   if (running.some(({ liveness }) => liveness)) return silent_ms >= QUIET_MS ? { kind: "quiet", silent_ms } : null;
   return silent_ms >= SILENT_MS && isOverdue(data, silent_ms, now_ms) ? { kind: "silent", silent_ms } : null;
+}
+
+/**
+ * @param {LifeSign} sign
+ * @param {Progress} data
+ * @param {number} now_ms
+ * @param {import("./language.js").Language} language
+ * @returns {import("./headline.js").Sentence}
+ */
+export function signSentence(sign, data, now_ms, language) {
+  if (sign.kind === "stalled") {
+    const key = runningSteps(data).length > 1 ? "stalled_step" : "stalled";
+    return { key, values: { step: sign.step, time: language.moment(sign.since_ms, now_ms) } };
+  }
+  const grain_ms = sign.kind === "quiet" ? MINUTE_MS : 1;
+  return { key: sign.kind, values: { duration: { duration_ms: Math.floor(sign.silent_ms / grain_ms) * grain_ms } } };
 }
 
 /**

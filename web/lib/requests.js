@@ -1,5 +1,5 @@
 /* What readers ask of a session's worker: pure functions of its data. No DOM. */
-import { runningSteps, startedAt } from "./steps.js";
+import { isStalled, runningSteps, startedAt } from "./steps.js";
 
 /** @typedef {import("./headline.js").Sentence} Sentence */
 /** @typedef {import("./wire.js").Progress} Progress */
@@ -51,13 +51,14 @@ function isStopping(data) {
 export function requestSentence(data) {
   const [newest] = data.requests ?? [];
   if (!newest) return null;
-  return newest.kind === "cancel" ? cancelSentence(newest, data) : retrySentence(newest, data);
+  if (newest.kind === "cancel") return cancelSentence(newest, data);
+  return newest.kind === "retry" ? retrySentence(newest, data) : null;
 }
 
 /** @param {SessionRequest} request @param {Progress} data @returns {RequestSentence | null} */
 function cancelSentence(request, data) {
   const { state, message = "", reason = "" } = request;
-  if (state === "asked" && isStalled(data)) return { look: "asked", key: "cancel_unheard", values: {} };
+  if (state === "asked" && isUnheard(data)) return { look: "asked", key: "cancel_unheard", values: {} };
   if (state === "asked")
     return { look: "asked", key: reason ? "cancel_asked_why" : "cancel_asked", values: { reason } };
   if (state === "seen" || isStopping(data)) return { look: "seen", key: "cancel_seen", values: {} };
@@ -82,9 +83,9 @@ function declined(kind, message) {
 }
 
 /** Whether each running step has lost its worker. @param {Progress} data */
-function isStalled(data) {
+function isUnheard(data) {
   const running = runningSteps(data);
-  return running.length > 0 && running.every(({ liveness }) => liveness?.state === "stalled");
+  return running.length > 0 && running.every(isStalled);
 }
 
 /** Whether a request was made, answered or settled since. @param {Progress} before @param {Progress} data */

@@ -61,7 +61,7 @@ function updatedState(before, data, now_ms) {
   if (json === before.json) return { ...before, verified_ms: now_ms, leastLeft_ms };
   const retried = retriedStep(before.data, data);
   const hasMoreSteps = hasGrown(before.data, data);
-  const reported = percentageOf(data, before.known.learned);
+  const reported = percentageOf(data);
   const isRunning = (/** @type {number} */ step) => data.steps[step - 1]?.status === "running";
   const isRestarted = isRunning(retried); // If not, the retry began and ended between two updates.
   const isRetrying = isRestarted || isRunning(before.retried);
@@ -93,7 +93,7 @@ function updatedState(before, data, now_ms) {
 function firstState(before, data, json, now_ms) {
   const isReporting = data.steps.some((step) => step.status === "running" && step.progress);
   const known = { ...(before?.known ?? NOTHING_KNOWN), learned: NOTHING_KNOWN.learned };
-  const percentage = percentageOf(data, known.learned);
+  const percentage = percentageOf(data);
   return {
     data,
     json,

@@ -1,11 +1,10 @@
 import { isolated, make, setText } from "./dom.js";
-import { clock } from "./durations.js";
 import { icon, iconOf } from "./icons.js";
-import { checkTimeout } from "./index.js";
 import { LongText } from "./long-text.js";
 import { PartsView } from "./parts-view.js";
 import { StepFold } from "./step-fold.js";
-import { elapsed_ms } from "./steps.js";
+import { attemptText, countOf, limitText, spentText, stateText } from "./step-words.js";
+import { isStalled } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Part} Part */
@@ -20,7 +19,6 @@ import { elapsed_ms } from "./steps.js";
  */
 
 const SIGNS = { pending: "⏳", running: "🔄", success: "✅", error: "❌" };
-const MINUTE_MS = 60_000;
 
 /** One step of the list. */
 export class StepItem {
@@ -80,28 +78,30 @@ export class StepItem {
 
   /** @param {Step} step */
   #showState(step) {
-    const { conclusion = "", liveness, parts, attempt = 1 } = step.status === "pending" ? {} : step;
-    const isStalled = liveness?.state === "stalled";
+    const { conclusion = "", parts } = step.status === "pending" ? {} : step;
     this.element.dataset.status = step.status;
     this.element.dataset.conclusion = conclusion;
-    this.element.toggleAttribute("data-stalled", isStalled);
+    this.element.toggleAttribute("data-stalled", isStalled(step));
     this.element.style.setProperty("--number", String(step.step));
     this.element.part.value = `step step-${step.status}${conclusion && ` step-${conclusion}`}`;
-    setText(this.#outcome, conclusion && ` ${this.#language.text(`step_${conclusion}`)}`);
+    setText(this.#outcome, conclusion && ` ${stateText(step, this.#language)}`);
     if (step.status === "running") this.element.setAttribute("aria-current", "step");
     else this.element.removeAttribute("aria-current");
-    this.#showIcon(iconOf(step.status, { conclusion, isStalled }), step);
-    setText(this.#attempt, attempt > 1 ? ` ${this.#language.text("attempt", { attempt })}` : "");
+    this.#showIcon(iconOf(step.status, { conclusion, isStalled: isStalled(step) }), step);
+    setText(this.#attempt, spaced(attemptText(step, this.#language)));
     setText(this.#name, step.name);
     this.#message.show(step.status === "pending" ? "" : step.message);
-    // The parts count what the step's own progress would count.
-    this.#showInside(step.status === "running" && typeof parts?.total !== "number" ? step.progress : undefined);
+    this.#showInside(countOf(step));
     this.#showParts(step.step, parts);
   }
 
   /** A drawing that moves must stay the same element. @param {import("./icons.js").IconName} name @param {Step} step */
   #showIcon(name, step) {
-    this.#icon.setAttribute("aria-label", this.#language.text(`step_${step.status}`));
+    // The conclusion is said beside it.
+    this.#icon.setAttribute(
+      "aria-label",
+      this.#language.text(isStalled(step) ? "step_stalled" : `step_${step.status}`),
+    );
     if (this.#options.hasSigns) setText(this.#sign, SIGNS[step.status]);
     if (name === this.#iconName) return;
     this.#iconName = name;
@@ -117,17 +117,12 @@ export class StepItem {
     this.#parts?.show(parts);
   }
 
-  /** The progress inside the step. @param {{current: number, total: number | null} | undefined} progress */
+  /** The progress inside the step. @param {{current: number, total: number | null} | null} progress */
   #showInside(progress) {
-    // A worker that reports only messages has counted nothing.
-    const isCounted = progress !== undefined && (progress.current > 0 || progress.total !== null);
-    this.#inside.hidden = !isCounted;
-    if (!isCounted) {
-      setText(this.#count, "");
-      return;
-    }
+    this.#inside.hidden = !progress;
+    setText(this.#count, progress ? this.#language.counted(progress) : "");
+    if (!progress) return;
     const { current, total } = progress;
-    setText(this.#count, this.#language.counted(progress));
     this.#gauge.toggleAttribute("data-endless", total === null);
     const filled = /** @type {HTMLElement} */ (this.#gauge.firstElementChild);
     filled.style.width = total === null ? "" : `${total && (100 * current) / total}%`;
@@ -135,23 +130,14 @@ export class StepItem {
 
   /** @param {Step} step @param {number} now_ms */
   #showTimes(step, now_ms) {
-    const isOver = checkTimeout(step);
-    const text = this.#elapsedText(step, now_ms);
+    const limit = limitText(step, now_ms, this.#language);
+    const text = spentText(step, now_ms, this.#language, this.#options.hasSigns);
     const isMarked = this.#options.hasSigns && text !== "";
     setText(this.#before, isMarked ? "(" : "");
     setText(this.#duration, text);
     setText(this.#after, isMarked ? ")" : "");
-    setText(this.#limit, isOver ? ` ${this.#language.text("over_limit", { limit: clock(step.timeout_ms ?? 0) })}` : "");
-    this.element.toggleAttribute("data-over-limit", isOver);
-  }
-
-  /** @param {Step} step @param {number} now_ms */
-  #elapsedText(step, now_ms) {
-    if (step.status === "pending" || step.conclusion === "skipped") return "";
-    const ms = elapsed_ms(step, now_ms);
-    if (ms >= MINUTE_MS) return this.#language.duration(ms);
-    const count = step.status === "running" ? String(Math.floor(ms / 1000)) : (Math.floor(ms / 100) / 10).toFixed(1);
-    return this.#options.hasSigns ? `${count}s` : this.#language.text("unit_s", { count });
+    setText(this.#limit, spaced(limit));
+    this.element.toggleAttribute("data-over-limit", limit !== "");
   }
 
   // The fold that begins here
@@ -177,4 +163,9 @@ export class StepItem {
   focusFold() {
     this.#fold?.element.focus();
   }
+}
+
+/** A text that follows another one. @param {string} text */
+function spaced(text) {
+  return text && ` ${text}`;
 }

@@ -15,11 +15,6 @@ export function elapsed_ms(step, now_ms) {
   return Math.max(0, now_ms - Date.parse(step.started_at ?? "")) || 0;
 }
 
-/** When the first step was started; Infinity: none was. @param {Pick<Progress, "steps">} data */
-export function firstStart_ms({ steps }) {
-  return Math.min(...steps.map((step) => Date.parse(startedAt(step) ?? "")).filter(Number.isFinite));
-}
-
 /** From the first start to the last end. @param {Pick<Progress, "steps">} data */
 export function took_ms(data) {
   const start_ms = startedAt_ms(data);
@@ -49,6 +44,11 @@ export function doneSteps({ steps }) {
 }
 
 /** Whether the worker of a running step gives no sign of life. @param {Pick<Progress, "steps">} data */
-export function hasStalledStep(data) {
-  return runningSteps(data).some(({ liveness }) => liveness?.state === "stalled");
+export function hasStalledStep({ steps }) {
+  return steps.some(isStalled);
+}
+
+/** @param {Step} step */
+export function isStalled(step) {
+  return step.status === "running" && step.liveness?.state === "stalled";
 }

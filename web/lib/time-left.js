@@ -1,5 +1,5 @@
 /* How much time a session has left: pure functions of its state and of the server's time, `now_ms`. */
-import { elapsed_ms, firstStart_ms, hasStalledStep, runningSteps } from "./steps.js";
+import { elapsed_ms, hasStalledStep, runningSteps, startedAt_ms } from "./steps.js";
 import { waiting_ms } from "./usual-times.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
@@ -17,30 +17,34 @@ const MIN_GRACE_MS = 2000;
 const GRACE_PART = 20;
 
 /** By how much a time is exceeded before that is said, so that the words do not change back with the next report. @param {number} whole_ms */
-export const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
+const grace_ms = (whole_ms) => Math.max(MIN_GRACE_MS, whole_ms / GRACE_PART);
 
 /** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
 export function timeLeft(state, now_ms) {
   if (state.data.status !== "running") return null;
-  return state.data.time ? leftByTime(state, now_ms) : leftByEstimates(state, now_ms);
+  const { data, known } = state;
+  return data.time ? leftByTime(data, known.learned, startedAt_ms(data), now_ms) : leftByEstimates(state, now_ms);
 }
 
-/** @param {SessionState} state @param {number} now_ms @returns {TimeLeft} */
-function leftByTime({ data, known }, now_ms) {
+/**
+ * @param {Pick<Progress, "steps" | "time">} data
+ * @param {import("./usual-times.js").Learned} learned
+ * @param {number} begin_ms When it began.
+ * @param {number} now_ms
+ * @returns {TimeLeft}
+ */
+export function leftByTime(data, learned, begin_ms, now_ms) {
   const finishAt = data.time?.finish_at;
   if (!finishAt || hasStalledStep(data)) return null;
   const end_ms = Date.parse(finishAt.p90);
   const [p50_ms, p90_ms] = [Date.parse(finishAt.p50) - now_ms, end_ms - now_ms];
-  const least_ms = waiting_ms(data, known.learned);
+  const least_ms = waiting_ms(data, learned);
   // A step that takes too long does not shorten those that follow.
-  if (p90_ms + grace_ms(end_ms - firstStart_ms(data)) < (runningSteps(data).length ? least_ms : 0)) {
-    return lateWords(data.time);
+  if (p90_ms + grace_ms(end_ms - begin_ms) < (runningSteps(data).length ? least_ms : 0)) {
+    return data.time?.basis === "history" ? "longer_than_usual" : "longer_than_expected";
   }
   return { p50_ms: Math.max(p50_ms, least_ms), p90_ms: Math.max(p90_ms, least_ms) };
 }
-
-/** What a session is whose time is exceeded. @param {import("./wire.js").SessionTime | undefined} time */
-export const lateWords = (time) => (time?.basis === "history" ? "longer_than_usual" : "longer_than_expected");
 
 /**
  * By the estimates of the server's own steps. It never grows unless a step is retried, or steps are added.

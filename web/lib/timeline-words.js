@@ -1,4 +1,5 @@
 /* What is known of one step of a timeline, in words. No DOM. */
+import { attemptText, stateText } from "./step-words.js";
 import { elapsed_ms } from "./steps.js";
 import { kindOf } from "./timeline-spans.js";
 
@@ -16,14 +17,14 @@ const SECOND_MS = 1000;
 export function spanWords({ step, ...span }, language, now_ms) {
   const isRunning = step.status === "running";
   const took_ms = isRunning && now_ms === undefined ? 0 : elapsed_ms(step, now_ms ?? 0);
-  const { attempt = 1 } = step;
+  const attempt = attemptText(step, language);
   const kind = kindOf(span);
   return language.joined([
-    language.text(`step_${step.conclusion ?? step.status}`),
+    stateText(step, language),
     timesOf(step, language),
     ...(took_ms < SECOND_MS ? [] : [language.text(isRunning ? "running_for" : "took", durationOf(took_ms))]),
     ...(kind ? [language.text(`timeline_${kind}`, durationOf(span.expected_ms))] : []),
-    ...(attempt > 1 ? [language.text("attempt", { attempt })] : []),
+    ...(attempt ? [attempt] : []),
   ]);
 }
 

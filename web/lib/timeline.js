@@ -1,5 +1,6 @@
 /* When each step ran: bars on one time axis, details of each, and a table for screen readers. */
 import { isolated, make, nodesOf } from "./dom.js";
+import { stateText } from "./step-words.js";
 import { TimelineChart } from "./timeline-chart.js";
 import { TimelineRows } from "./timeline-rows.js";
 import { kindOf, spansOf } from "./timeline-spans.js";
@@ -108,7 +109,7 @@ export class Timeline {
     const kinds = KINDS.filter((kind) => !this.#expectations[kind].head.hidden);
     const rows = spans.map(({ step, ...span }) => [
       step.name,
-      this.#language.text(`step_${step.conclusion ?? step.status}`),
+      stateText(step, this.#language),
       this.#language.time(Date.parse(step.started_at ?? "")),
       step.status === "running" ? "" : this.#language.duration(step.elapsed_ms),
       ...kinds.map((kind) => (kindOf(span) === kind ? this.#language.duration(span.expected_ms) : "")),

@@ -28,7 +28,7 @@ export function usual_ms(step, learned) {
 /**
  * What the server expects of a step. What it learned counts more than what was declared, and this page may not know it.
  * @param {Step} step
- * @param {Progress} data
+ * @param {Pick<Progress, "time">} data
  * @param {Learned} learned
  * @returns {number} NaN: not known.
  */
@@ -36,7 +36,7 @@ export function expected_ms(step, { time }, learned) {
   return time?.basis === "history" && !learned.size ? NaN : usual_ms(step, learned);
 }
 
-/** The least time that is left, as far as it is known: that of the steps that have not begun. @param {Progress} data @param {Learned} learned */
+/** The least time that is left, as far as it is known: that of the steps that have not begun. @param {Pick<Progress, "steps" | "time">} data @param {Learned} learned */
 export function waiting_ms(data, learned) {
   const waiting = data.steps.filter(({ status }) => status === "pending");
   return waiting.reduce((sum, step) => sum + (expected_ms(step, data, learned) || 0), 0);

@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { failuresOf } from "../lib/failures.js";
-import { headlineOf, milestoneOf } from "../lib/headline.js";
+import { milestoneOf } from "../lib/headline.js";
 import { nextState } from "../lib/session-state.js";
 import { elapsed_ms, took_ms } from "../lib/steps.js";
-import { absent, after, done, iso, openSession, session, T0 } from "./fakes/sessions.js";
+import { absent, after, done, iso, session, T0 } from "./fakes/sessions.js";
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
-/** @typedef {import("../lib/wire.js").StartedStep} StartedStep */
-
-const inError = { status: /** @type {const} */ ("error") };
-
-/** @param {string} [error] @param {StartedStep["conclusion"]} [conclusion] @returns {Partial<StartedStep>} */
-const failed = (error = "", conclusion) => ({ ...done(1), ...inError, error, ...(conclusion && { conclusion }) });
 
 test("a running step's time follows the server's clock, another's is as measured", () => {
   const [running, finished, pending] = session([{}, done(1234)]).steps;
@@ -30,57 +23,6 @@ test("a session's duration is from its first start to its last end", () => {
   assert.equal(took_ms(session([{}])), 0);
   assert.equal(took_ms(session([])), 0);
 });
-
-test("the headline names the running step, or the first failed one", () => {
-  assert.deepEqual(headlineOf(session([done(1), {}])), {
-    key: "running",
-    values: { step: 2, total: 3, name: "STEP2" },
-  });
-  assert.deepEqual(headlineOf(session([failed(), failed()], inError)), { key: "error", values: { step: 1 } });
-  assert.equal(headlineOf(absent).key, "not_found");
-  assert.equal(headlineOf(absent, true).key, "deleted");
-  assert.equal(headlineOf(openSession([{}])).key, "running_open");
-});
-
-test("the headline of the end says how long it took, from a second on", () => {
-  const ended = { status: /** @type {const} */ ("completed") };
-  assert.deepEqual(headlineOf(session([done(240_000)], ended)), {
-    key: "completed_in",
-    values: { duration: { duration_ms: 240_000 } },
-  });
-  for (const data of [session([done(999)], ended), openSession([], ended)]) {
-    assert.equal(headlineOf(data).key, "completed");
-  }
-});
-
-for (const [name, data, headline, failures] of /** @type {[string, Progress, string, string[]][]} */ ([
-  ["a step", session([failed("disk full")], inError), "error", ["failure: disk full"]],
-  ["a cancelled step", session([failed("", "cancelled")], inError), "cancelled", ["failure_cancelled: "]],
-  ["a lost step", session([failed("no sign", "lost")], inError), "lost", ["failure_lost: no sign"]],
-  ["the session", session([], { ...inError, error: "no disk" }), "error_whole", ["failure_whole: no disk"]],
-  ["the session, without a text", session([done(1)], inError), "error_whole", ["failure_whole: "]],
-  [
-    "the cancelled session, whose step has the same text",
-    session([failed("enough", "cancelled")], { ...inError, error: "enough", conclusion: "cancelled" }),
-    "cancelled_whole",
-    ["failure_cancelled: enough"],
-  ],
-  [
-    "the session, for another reason than its step",
-    session([failed("x")], { ...inError, error: "y", conclusion: "lost" }),
-    "lost_whole",
-    ["failure_lost_whole: y", "failure: x"],
-  ],
-  ["a step beside one that runs", session([failed("x"), {}]), "running", ["failure: x"]],
-])) {
-  test(`the report of a failure: ${name}`, () => {
-    assert.equal(headlineOf(data).key, headline);
-    assert.deepEqual(
-      failuresOf(data).map(({ key, error }) => `${key}: ${error}`),
-      failures,
-    );
-  });
-}
 
 /** @param {Progress} before @param {Progress} data */
 const milestone = (before, data) => {

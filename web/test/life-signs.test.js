@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { lifeSignOf } from "../lib/life-signs.js";
-import { after, done, iso, MINUTE, openSession, SECOND, session, T0 } from "./fakes/sessions.js";
+import { after, done, iso, MINUTE, SECOND, session, T0 } from "./fakes/sessions.js";
 
 /** @typedef {import("../lib/wire.js").StartedStep} StartedStep */
 
@@ -16,21 +16,6 @@ function silence(state, ms) {
   const sign = lifeSignOf(state, T0 + ms);
   return sign?.kind === "silent" ? sign.silent_ms : sign;
 }
-
-test("without a lease, a step may take its time up to its limit", () => {
-  const state = after([0, session([{}])]);
-  assert.equal(silence(state, LIMIT), null);
-  assert.equal(silence(state, LIMIT + SECOND), LIMIT + SECOND);
-  assert.equal(silence(after([0, session([{ timeout_ms: null }])]), 99 * MINUTE), null);
-  assert.equal(silence(after([0, session([{ timeout_ms: 1000 }])]), 29_999), null, "it may only be slow");
-});
-
-test("between two steps, the limit is that of the next one", () => {
-  const state = after([0, session([done(0)])]);
-  assert.equal(silence(state, LIMIT), null);
-  assert.equal(silence(state, LIMIT + SECOND), LIMIT + SECOND);
-  assert.equal(silence(after([0, openSession([done(0)])]), 99 * MINUTE), null, "none is known");
-});
 
 test("only a running session can be silent", () => {
   for (const data of [session([]), session([{}], { status: "error" }), session([done(1)], { status: "completed" })]) {
@@ -60,14 +45,6 @@ test("a wrong clock does not cause silence", () => {
   const hour = 60 * MINUTE;
   const state = after([hour, session([{}])], [hour + SECOND, session([done(1000), { started_at: iso(1000) }])]);
   assert.equal(silence(state, hour + SECOND), null);
-});
-
-test("a worker that shows signs of life is never silent, only quiet", () => {
-  const state = after([0, session([leased("live")])]);
-  assert.equal(lifeSignOf(state, T0 + MINUTE - 1), null);
-  for (const ms of [MINUTE, 99 * MINUTE]) {
-    assert.deepEqual(lifeSignOf(state, T0 + ms), { kind: "quiet", silent_ms: ms });
-  }
 });
 
 test("a worker that has stopped to show them is stalled since the last one, at once", () => {

@@ -8,7 +8,6 @@ import {
   afterKnowing,
   done,
   iso,
-  MINUTE,
   OWN,
   openSession,
   SECOND,
@@ -26,46 +25,6 @@ function left(state, ms) {
   assert.equal(found.p50_ms, found.p90_ms);
   return found.p50_ms;
 }
-
-// By time
-
-test("the time left runs from the end that the server expects", () => {
-  const state = after([0, timedSession([{}], { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE, basis: "history" })]);
-  assert.deepEqual(timeLeft(state, T0), { p50_ms: 3 * MINUTE, p90_ms: 5 * MINUTE });
-  assert.deepEqual(timeLeft(state, T0 + 4 * MINUTE), { p50_ms: 0, p90_ms: MINUTE });
-  for (const grace_ms of [0, 15 * SECOND]) {
-    assert.deepEqual(timeLeft(state, T0 + 5 * MINUTE + grace_ms), { p50_ms: 0, p90_ms: 0 });
-  }
-  assert.equal(timeLeft(state, T0 + 5 * MINUTE + 15 * SECOND + 1), "longer_than_usual");
-});
-
-test("a step that takes longer does not shorten those that follow", () => {
-  const state = after([0, timedSession([{}], { p50_ms: 120_000 })]);
-  assert.equal(left(state, 59_000), 61_000);
-  assert.equal(left(state, 66_000), 60_000);
-  assert.equal(left(state, 66_001), "longer_than_expected");
-  const between = after([60_000, timedSession([done(60_000)], { p50_ms: 120_000 })]);
-  assert.equal(left(between, 70_000), 60_000, "no step runs that could take longer");
-  assert.equal(left(between, 126_001), "longer_than_expected");
-});
-
-test("a short time is exceeded by two seconds before that is said", () => {
-  const state = after([0, timedSession([done(0), done(0), {}], { p50_ms: 3000, basis: "rate" })]);
-  assert.equal(left(state, 5000), 0);
-  assert.equal(left(state, 5001), "longer_than_expected");
-});
-
-test("what was declared says nothing where the server has learned more", () => {
-  const data = timedSession([{}], { p50_ms: 9000, p90_ms: 9500, basis: "history" });
-  assert.deepEqual(timeLeft(after([0, data]), T0 + 8000), { p50_ms: 1000, p90_ms: 1500 });
-  const learned = new Map([
-    ["STEP2", 2000],
-    ["STEP3", 1000],
-  ]);
-  const state = afterKnowing({ learned }, [0, data]);
-  assert.deepEqual(timeLeft(state, T0 + 6200), { p50_ms: 3000, p90_ms: 3300 });
-  assert.equal(timeLeft(state, T0 + 8501), "longer_than_usual");
-});
 
 for (const [name, data] of /** @type {[string, Progress][]} */ ([
   ["whose end is not known", timedSession([{}], {})],

@@ -1,22 +1,17 @@
-"""`progress-sse list`: a real process against a real server, with a terminal or without."""
+"""`progress-sse list`: a real process against a real server."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import signal
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from progress_sse.story.plain_text import plain
 from tests.harness.serving import Server, session_path
 from tests.harness.tokens import CLOSED, make_token
-from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, start
+from tests.live.shell.commands import TOKEN, finish, start
 
 
 def list_sessions(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
@@ -68,35 +63,3 @@ def test_the_exit_status_tells_what_is_wrong(tmp_path: Path) -> None:
         assert list_sessions(closed, "--prefix", "alice-", PROGRESS_SSE_TOKEN=token)[0] == 0
         status, out, err = list_sessions(closed, PROGRESS_SSE_TOKEN=token)
         assert (status, out, err) == (3, "", "progress-sse: The token does not allow this.\n")
-
-
-def read_until(terminal: int, pattern: str) -> str:
-    """Read what a command draws until that matches, and return it in plain text."""
-    drawn = b""
-    while not re.search(pattern, plain(drawn.decode(errors="replace"))):
-        drawn += os.read(terminal, 65536)
-    return plain(drawn.decode(errors="replace"))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
-def test_a_terminal_shows_the_list_live(server: Server, number: signal.Signals) -> None:
-    """It follows changes until a signal ends it, with the exit status that shells expect."""
-    prefix = f"live-{number}-"
-    create(server, f"{prefix}1")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "list", "--prefix", prefix],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=environment(server.url, TERM="xterm", COLUMNS="110", LINES="20"),
-    )
-    os.close(theirs)
-    read_until(ours, rf"1 jobs  1 running  live[^~]*running  {prefix}1")
-    create(server, f"{prefix}2")
-    read_until(ours, rf"2 jobs  2 running  live[^~]*running  {prefix}2")
-    process.send_signal(number)
-    read_until(ours, ".")
-    assert process.communicate(timeout=WAIT_S)[1] == b""
-    assert process.returncode == 128 + number
-    os.close(ours)

@@ -75,9 +75,9 @@ def test_watching_prints_a_line_for_each_change(server: Server) -> None:
     assert (status, err) == (1, b"")
     assert re.fullmatch(
         r"  0%  1/2 Dump: started\n"
-        r" 50%  1/2 Dump: done after 0\.\ds\n"
+        r" 50%  1/2 Dump: done after 0\.\d s\n"
         r" 50%  2/2 原稿生成: started\n"
-        r" 50%  2/2 原稿生成: failed after 0\.\ds, disk full\n"
+        r" 50%  2/2 原稿生成: failed after 0\.\d s, disk full\n"
         r"Failed at step 2\n",
         out.decode(),
     )
@@ -108,7 +108,7 @@ def test_watching_tells_the_story_of_a_session(server: Server) -> None:
     assert (status, err) == (1, b"")
     assert re.fullmatch(
         r"Holiday photos\n2 steps so far\n  0%  1 Find: started\n 50%  2 Resize: skipped, none\n"
-        r" 50%  1 Find: cancelled after 0\.\ds, no space\nCancelled\nLog: http://.+/log\n",
+        r" 50%  1 Find: cancelled after 0\.\d s, no space\nCancelled\nLog: http://.+/log\n",
         out.decode(),
     )
 
@@ -124,7 +124,7 @@ def test_watching_tells_that_a_worker_stalls_and_is_lost(server: Server) -> None
     assert (status, err) == (1, b"")
     assert re.fullmatch(
         r"  0%  1/2 Dump: started\n  0%  1/2 Dump: no sign of life since \d\d:\d\d\n"
-        r"  0%  1/2 Dump: lost after \d+\.\ds, .+\nLost\n",
+        r"  0%  1/2 Dump: lost after \d+\.\d s, .+\nLost\n",
         out.decode(),
     )
 
@@ -200,8 +200,8 @@ def test_watching_on_a_terminal_is_live(server: Server) -> None:
     """The bar, the steps and the failure are drawn, and the cursor is visible again afterwards."""
     seen = watch_on_a_terminal(server, "drawn", "xterm-256color", *FAILURE)
     last = plain(seen[seen.rindex("drawn") :])
-    assert re.search(r"✅ 1 Dump +\d\.\ds", last)
-    assert re.search(r"❌ 2 原稿生成 +\d\.\ds", last)
+    assert re.search(r"✅ 1 Dump +\d\.\d s", last)
+    assert re.search(r"❌ 2 原稿生成 +\d\.\d s", last)
     assert "Step 2, 原稿生成, failed:\n  disk\n  full" in last
     assert seen.rstrip().endswith("\x1b[?25h")
 

@@ -1,0 +1,129 @@
+"""Lists of sessions: their pages, and how they are printed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from progress_sse.cli import list_sessions as listing
+from progress_sse.cli.list_sessions import json_lines, listed_sessions, table_lines
+from progress_sse.cli.responses import UnexpectedResponseError
+from progress_sse.client.config import Address
+from progress_sse.client.http import client_options
+from progress_sse.core.errors import ConfigurationError
+from progress_sse.story.listed_session import listed_words
+from tests.cli.sessions import T0_S, at
+
+HOUR_S = 3600
+QUERY = (("prefix", "n"), ("label", "team:a b"), ("status", "running"))
+JSON = {"Content-Type": "application/json"}
+
+
+def listed(session_id: str = "nightly", status: str = "running", created_s: float = 0, **more: Any) -> dict[str, Any]:
+    """A session of three steps, created so many seconds after `T0`, and changed a minute and a half later."""
+    return {
+        "session_id": session_id,
+        "current_step": 2,
+        "total_steps": 3,
+        "status": status,
+        "percentage": 33,
+        "estimated_remaining_ms": 0,
+        "created_at": at(created_s),
+        "updated_at": at(created_s + 90),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("session", "words"),
+    [
+        (listed(), "running 33% | 2 of 3 | "),
+        (listed(status="pending", current_step=0, percentage=0), "waiting 0% |  | "),
+        (listed(status="completed", percentage=100), "done 100% |  | "),
+        (listed(status="error", percentage=100), "failed 99% | 2 of 3 | "),
+        (listed(status="error", conclusion="cancelled"), "cancelled 33% | 2 of 3 | "),
+        (listed(status="error", conclusion="\x1b[2J"), "failed 33% | 2 of 3 | "),
+        (listed(total_steps=1), "running 33% |  | "),
+    ],
+)
+def test_a_session_is_told_in_words(session: dict[str, Any], words: str) -> None:
+    """Two minutes after its creation."""
+    said = listed_words(session, T0_S + 120)
+    assert f"{said.state} {said.percentage} | {said.step} | {said.time}" == words
+
+
+def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:
+    """Wide characters take two columns, and combining ones none; control characters are removed."""
+    sessions = [listed("原稿", title="\x1b[31mred\r\nline"), listed("e\u0301-1", created_s=1, title="x")]
+    head, wide, combined = table_lines(sessions, T0_S + HOUR_S)
+    assert head.split() == ["SESSION", "STATE", "DONE", "STEP", "CREATED", "TIME", "TITLE"]
+    assert wide.startswith("原稿     running  33%")
+    assert combined.startswith("e\u0301-1      running  33%")
+    assert wide.endswith("red line")
+
+
+def test_programs_get_lines_of_json() -> None:
+    """In ASCII, so that no terminal obeys it."""
+    sessions = [listed("原稿", title="\x1b[31m")]
+    lines = list(json_lines(sessions))
+    assert [json.loads(line) for line in lines] == sessions
+    assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
+    """List the sessions of a server that gives these pages in turn."""
+    left, cursors = list(contents), list[str | None]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params.multi_items()
+        assert [pair for pair in asked if pair[0] not in ("limit", "after")] == list(QUERY)
+        cursors.append(request.url.params.get("after"))
+        content = left.pop(0)
+        encoded = content if isinstance(content, itertools.repeat) else iter([json.dumps(content).encode()])
+        return httpx.Response(200, headers=JSON, content=encoded)
+
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(listing, "client_options", lambda each: {**client_options(each), "transport": transport})
+    return [*listed_sessions(Address("http://h", None), QUERY), cursors]
+
+
+def test_all_pages_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page leads to the next."""
+    first, second = {"sessions": [listed("b")], "next": "c/1"}, {"sessions": [listed("a")], "next": None}
+    assert pages(monkeypatch, first, second) == [listed("b"), listed("a"), [None, "c/1"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"sessions": [], "next": 1},
+        {"sessions": []},
+        {"sessions": 1, "next": None},
+        [],
+        {"sessions": [{}], "next": None},
+        {"sessions": [{**listed(), "created_at": "yesterday"}], "next": None},
+        {"sessions": [{**listed(), "status": "\x1b[31m"}], "next": None},
+        {"sessions": [{**listed(), "labels": {"a": 1}}], "next": None},
+    ],
+)
+def test_pages_of_another_server_are_refused(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
+    """Nothing that is not a list gets to a terminal."""
+    with pytest.raises(UnexpectedResponseError, match="not that of a progress server"):
+        pages(monkeypatch, content)
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server at the URL may send for ever."""
+    monkeypatch.setattr(listing, "MAX_EVENT_BYTES", 1000)
+    with pytest.raises(UnexpectedResponseError, match="does not end"):
+        pages(monkeypatch, itertools.repeat(b" " * 100, 100))
+
+
+def test_a_url_that_cannot_be_used_is_said_at_once() -> None:
+    """As for a session."""
+    with pytest.raises(ConfigurationError):
+        list(listed_sessions(Address("http://h/\x01", None), QUERY))

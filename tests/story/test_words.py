@@ -1,0 +1,82 @@
+"""The words of the terminal are those of the page: both suites read `tests/corpus/words.json`."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progress_sse.story.failures import failures
+from progress_sse.story.headline import headline
+from progress_sse.story.life_signs import life_sign
+from progress_sse.story.listed_session import listed_words
+from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
+from progress_sse.story.requests import request_sentence
+from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
+from progress_sse.story.time_left import time_left
+from progress_sse.story.times import seconds_of
+from progress_sse.story.usual_times import usual_times, with_usual
+
+VECTORS = json.loads((Path(__file__).parents[1] / "corpus" / "words.json").read_text("utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The reader is in UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def seen(vector: dict[str, Any]) -> ObservedSession:
+    """The session after each of the vector's states."""
+    session, verified_s = None, None
+    for state in vector["states"]:
+        known = usual_times({"steps": vector["learned"]}) if "learned" in vector else {}
+        session = observed(session, with_usual(state["session"], known), seconds_of(state["at"]), verified_s)
+        verified_s = seconds_of(state["at"])
+    assert session
+    return session
+
+
+def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
+    """All that is said of it, without what is empty."""
+    state, sign = session.state, life_sign(session.state, session.reported_s, now_s)
+    words = {
+        "headline": headline(state, is_deleted=session.is_deleted),
+        "done": steps_done(state) if state["status"] != "not_found" else "",
+        "time_left": time_left(state, now_s),
+        "note": sign.text if sign else retry_sentence(session),
+        "request": request_sentence(state),
+        "failures": [": ".join(filter(None, each)) for each in failures(state)],
+        "steps": [
+            ", ".join(
+                filter(
+                    None, (state_of(each), spent(each, now_s), attempt(each), over_limit(each, now_s), counted(each))
+                )
+            )
+            for each in state["steps"]
+        ],
+    }
+    return {name: said for name, said in words.items() if said}
+
+
+@pytest.mark.parametrize("vector", [each for each in VECTORS if "states" in each], ids=lambda each: each["name"])
+def test_a_session_is_drawn_and_told_as_by_the_page(vector: dict[str, Any]) -> None:
+    """With one still clock."""
+    session, now_s = seen(vector), seconds_of(vector["now"])
+    assert shown_percentage(session, now_s) == vector["percentage"]
+    assert shown(session, now_s) == vector["en"]
+
+
+@pytest.mark.parametrize("vector", [each for each in VECTORS if "entry" in each], ids=lambda each: each["name"])
+def test_an_entry_is_drawn_and_told_as_by_the_list_of_the_page(vector: dict[str, Any]) -> None:
+    """An entry has no steps."""
+    words = listed_words(vector["entry"], seconds_of(vector["now"]))
+    assert words.percentage == f"{vector['percentage']}%"
+    assert words.time == vector["en"]["time"]

@@ -1,0 +1,50 @@
+/* What there is to say of a step beside its name and its message. No DOM. */
+import { elapsed_ms, isStalled } from "./steps.js";
+
+/** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./wire.js").Step} Step */
+
+const MINUTE_MS = 60_000;
+
+/** The word for its state: its status, or what is finer. @param {Step} step @param {Language} language */
+export function stateText(step, language) {
+  const conclusion = step.status === "pending" ? undefined : step.conclusion;
+  const finer = isStalled(step) ? "step_stalled" : /** @type {const} */ (`step_${conclusion ?? step.status}`);
+  return language.text(finer in language.texts ? finer : `step_${step.status}`);
+}
+
+/**
+ * How long it took, or has been running; "" if it never ran.
+ * @param {Step} step
+ * @param {number} now_ms
+ * @param {Language} language
+ * @param {boolean} [isForScripts] Seconds are written as 12.3s in each language.
+ */
+export function spentText(step, now_ms, language, isForScripts = false) {
+  if (step.status === "pending" || step.conclusion === "skipped") return "";
+  const ms = elapsed_ms(step, now_ms);
+  if (ms >= MINUTE_MS) return language.duration(ms);
+  // While it runs, tenths would only flicker.
+  const count = step.status === "running" ? String(Math.floor(ms / 1000)) : (Math.floor(ms / 100) / 10).toFixed(1);
+  return isForScripts ? `${count}s` : language.text("unit_s", { count });
+}
+
+/** @param {Step} step @param {Language} language */
+export function attemptText(step, language) {
+  const { attempt = 1 } = step.status === "pending" ? {} : step;
+  return attempt > 1 ? language.text("attempt", { attempt }) : "";
+}
+
+/** That it is over its limit. @param {Step} step @param {number} now_ms @param {Language} language */
+export function limitText(step, now_ms, language) {
+  const { status, timeout_ms: duration_ms } = step;
+  if (status !== "running" || !duration_ms || elapsed_ms(step, now_ms) <= duration_ms) return "";
+  return language.text("over_limit", { limit: { duration_ms } });
+}
+
+/** How far a running step says it is; null if it has not counted. @param {Step} step */
+export function countOf(step) {
+  // The parts count what the step's own progress would count; a worker that reports messages alone has counted nothing.
+  if (step.status !== "running" || !step.progress || typeof step.parts?.total === "number") return null;
+  return step.progress.current > 0 || step.progress.total !== null ? step.progress : null;
+}
