@@ -199,8 +199,7 @@ $(VENV)/.django6: $(VENV)/.dev
 	@touch $@
 
 node:
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
-		|| { echo "The browser files' checks need Node 20 or newer, with npm." >&2; exit 1; }
+	@.ci/need node:nodejs npm
 
 system:
 	@.ci/need $(SYSTEM)

@@ -66,10 +66,9 @@ class ProgressHub:
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
         """Open the store, and close it at the end: the host's `lifespan`, or a part of it.
 
-        It may be opened again afterwards, in another event loop too, as when each test of a host runs one.
-
-        Raises:
-            StoreRefusedError: The store cannot be used as it is.
+        It may be opened again afterwards, in another event loop too, as when each test of a host runs one. The host
+        starts even if the store cannot be used, as one that another process holds. The log says so; requests get 503,
+        and operations raise `StoreUnavailableError`, until it can.
         """
         async with running(self._service):
             try:
@@ -91,8 +90,7 @@ class ProgressHub:
 
         Raises:
             InvalidSessionIdError: It is not a valid session id.
-            StoreRefusedError: The store cannot be used as it is.
-            StoreUnavailableError: The store does not answer when the iteration starts.
+            StoreUnavailableError: The store cannot be used, or does not answer, when the iteration starts.
         """
         check_session_id(session_id)
         await self._service.start_if_needed()
@@ -119,8 +117,7 @@ class ProgressHub:
 
         Raises:
             InvalidSessionIdError: No session id begins with the prefix.
-            StoreRefusedError: The store cannot be used as it is.
-            StoreUnavailableError: The store does not answer when the iteration starts.
+            StoreUnavailableError: The store cannot be used, or does not answer, when the iteration starts.
         """
         wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), status)
         await self._service.start_if_needed()

@@ -5,7 +5,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
@@ -15,12 +15,13 @@ from progress_sse.auth.callback_authorizer import CallbackAuthorizer
 from progress_sse.auth.one_time_store import MemoryOneTimeStore, OneTimeStore
 from progress_sse.auth.tickets import Tickets
 from progress_sse.auth.token_authorizer import make_authorizer
-from progress_sse.core.errors import ProblemError
+from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.events import Event
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import Position
 from progress_sse.settings import Settings
 from progress_sse.store.backend import Backend
+from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 STUCK_S: Final = 60
 """Seconds after which a commit counts as stuck, not slow: every backend gives up long before."""
+
+RETRY_S: Final = 2.0
+"""Seconds between two attempts to open a store that cannot be used."""
 
 PollResult: TypeAlias = Literal["200", "304", "not_found"]
 
@@ -119,6 +123,7 @@ class ProgressService:
         self.clock = clock
         self._tasks: list[asyncio.Task[None]] = []
         self._starting = asyncio.Lock()
+        self._opening = HealthLog("The progress server waits for its store")
         self._signals = ExitStack()
         self.is_running = False
 
@@ -142,12 +147,24 @@ class ProgressService:
         """Start under a server that is not ours, unless already started; the process's exit signal ends the streams.
 
         Raises:
-            StoreRefusedError: The store cannot be used as it is.
+            StoreUnavailableError: The store cannot be used as it is; the log has the reason once.
         """
         async with self._starting:
             if not self.is_running:
-                await self.start()
+                try:
+                    await self.start()
+                except StoreRefusedError as error:
+                    self._opening.record(error)
+                    raise StoreUnavailableError from error
+                self._opening.record(None)
                 self._signals.enter_context(called_on_exit(self.streams.drain))
+
+    async def keep_starting(self) -> None:
+        """Start as soon as the store can be used."""
+        while not self.is_running:
+            await self.clock.sleep(RETRY_S)
+            with suppress(StoreUnavailableError):
+                await self.start_if_needed()
 
     @property
     def fault(self) -> str | None:
@@ -195,13 +212,18 @@ class ProgressService:
 async def running(service: ProgressService) -> AsyncIterator[None]:
     """Run the service inside an application that has a lifespan.
 
-    Raises:
-        StoreRefusedError: The store cannot be used as it is.
+    The application starts even if the store cannot be used: requests get 503 until it can.
     """
-    await service.start_if_needed()
+    starting = None
+    try:
+        await service.start_if_needed()
+    except StoreUnavailableError:
+        starting = asyncio.create_task(service.keep_starting(), name="starting")
     try:
         yield
     finally:
+        if starting is not None:
+            starting.cancel()
         await service.aclose()
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server
@@ -26,6 +26,9 @@ hypothesis.settings.register_profile(
     "busy", parent=hypothesis.settings(), deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("busy")
+
+# Playwright's own five seconds are short for a browser on a busy machine.
+expect.set_options(timeout=20_000)
 
 CHROMIUM = "/usr/bin/chromium"
 

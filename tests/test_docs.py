@@ -11,7 +11,7 @@ import sys
 import tomllib
 import typing
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tests.harness.serving import ENV_PREFIX, Server, Worker
 from tests.harness.tokens import make_token
 
 ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
 ADDRESS = "http://127.0.0.1:8000"
 START_S = 60
 """Seconds within which a program must have begun or ended, on a busy machine too."""
@@ -78,7 +79,7 @@ QUICK_START = the_block(README, "sh", "--session mine")
 CLOSED = the_block(SECURE, "sh", "--read token")
 MINE = the_block(README, "html")
 PHOTOS = the_block(README, "python", "Progress(")
-MOUNTED = the_block(README, "python", "ProgressHub()")
+MOUNTED = the_block(README, "python", "ProgressHub(")
 TUTORIAL_JOB = the_block(TUTORIAL, "python")
 TUTORIAL_PAGE = the_block(TUTORIAL, "html")
 ELEMENT = the_block(PAGES, "html", "<progress-steps")
@@ -122,11 +123,13 @@ RUN = [
         *itertools.chain.from_iterable(CURL),
     ),
 ]
-"""Blocks that the tests of this file run; the README's mounted server runs in `tests/live/test_embedding.py`."""
+"""Blocks that the tests of this file run."""
 
-INSTALL = re.compile(r"pip install '?progress-sse(?:\[([\w,]+)\])?'?")
+INSTALL = re.compile(r"pip install '?\.(?:\[([\w,]+)\])?'?")
+UNRELEASED = "  # in a checkout: no release is published yet; then 'progress-sse[all]'"
 NAMED = re.compile(
-    rf"{INSTALL.pattern}|make [\w-]+( +#.*)?|progress-sse (serve|doctor)( http://\S+)?( --[\w-]+ \S+)*"
+    rf"{INSTALL.pattern}({re.escape(UNRELEASED)})?"
+    r"|make [\w-]+( +#.*)?|progress-sse (serve|doctor)( http://\S+)?( --[\w-]+ \S+)*"
     r"|python3? (job\.py|-m venv \.venv)|\. \.venv/bin/activate|mkdir -p www"
     r"|export PROGRESS_SSE_\w+=\$\(progress-sse token secret\)"
 )
@@ -154,14 +157,23 @@ def test_every_block_is_tested() -> None:
     assert [line for line in commands if not NAMED.fullmatch(line)] == []
 
 
+def as_in_the_readme(folder: Path) -> Server:
+    """The server that the README's first commands start in an empty folder, but for the installation."""
+    install, serve = SERVED.text.splitlines()
+    assert install == f"pip install '.[all]'{UNRELEASED}"
+    command = serve.replace("progress-sse", f"exec {BIN / 'progress-sse'}")
+    return Server(folder, command=["sh", "-euc", f"{command} --port {{port}}"])
+
+
 @pytest.fixture(scope="module")
 def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
-    """A server for each page, since the commands of a page build on each other."""
+    """A server and a folder for each page, since the commands of a page build on each other."""
     with ExitStack() as stack:
 
         @cache
         def start(page: str) -> Server:
-            return stack.enter_context(Server(tmp_path_factory.mktemp("page")))
+            start = as_in_the_readme if page == README else Server
+            return stack.enter_context(start(tmp_path_factory.mktemp("page")))
 
         yield start
 
@@ -200,7 +212,6 @@ def test_commands_print_what_their_page_says(
     request: pytest.FixtureRequest,
     server_of: Callable[[str], Server],
     environment: dict[str, str],
-    tmp_path: Path,
     commands: Block,
     printed: Block,
 ) -> None:
@@ -223,7 +234,7 @@ def test_commands_print_what_their_page_says(
         timeout=110,
         check=False,
         env=environment,
-        cwd=tmp_path,
+        cwd=server.folder,
     )
     assert result.returncode == 0, result.stdout
     pattern = re.escape(printed.text.strip()).replace("…", ".*").replace("\\\n", "\n")
@@ -273,17 +284,14 @@ def test_commands_exist() -> None:
     assert {"serve", "run", "watch"} <= named <= set(main.list_commands(typing.cast(Any, None)))
 
 
-def test_the_quick_start_shows_a_command(environment: dict[str, str], tmp_path: Path) -> None:
-    """Its lines run, but for the installation and with a shorter command: the session completes under its name."""
-    install, serve = SERVED.text.splitlines()
-    assert INSTALL.fullmatch(install)
+def test_the_quick_start_shows_a_command(server_of: Callable[[str], Server], environment: dict[str, str]) -> None:
+    """Its line runs, but with a shorter command: the session completes under its name."""
+    server = server_of(README)
     ours = {name: value for name, value in environment.items() if not name.startswith(ENV_PREFIX)}
-    command = serve.replace("progress-sse", f"exec {Path(sys.executable).with_name('progress-sse')}")
-    with Server(tmp_path, command=["sh", "-euc", f"{command} --port {{port}}"]) as server:
-        run = QUICK_START.text.replace(ADDRESS, server.url).replace("sleep 20", "sleep 0")
-        assert server.url in run
-        subprocess.run(["sh", "-euc", run], env=ours, check=True, timeout=START_S)
-        session = httpx.get(f"{server.url}/api/progress/mine").json()
+    run = QUICK_START.text.replace(ADDRESS, server.url).replace("sleep 20", "sleep 0")
+    assert server.url in run
+    subprocess.run(["sh", "-euc", run], env=ours, cwd=server.folder, check=True, timeout=START_S)
+    session = httpx.get(f"{server.url}/api/progress/mine").json()
     assert (session["status"], session["steps"][0]["name"]) == ("completed", "My job")
 
 
@@ -294,25 +302,36 @@ def test_the_quick_start_shows_a_command(environment: dict[str, str], tmp_path: 
         pytest.param(TUTORIAL_JOB, TUTORIAL_PAGE, id="tutorial", marks=pytest.mark.full),
     ],
 )
-async def test_a_page_of_ones_own_follows_a_job(chromium: Browser, tmp_path: Path, job: Block, html: Block) -> None:
+async def test_a_page_of_ones_own_follows_a_job(
+    server_of: Callable[[str], Server], chromium: Browser, tmp_path: Path, job: Block, html: Block
+) -> None:
     """As a newcomer copies both: the page in the folder `www`, and the job beside it."""
     assert "progress-sse serve --www www" in TEXTS[html.page]
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "job.html").write_text(html.text, "utf-8")
-    command = [sys.executable, "-m", "progress_sse", "serve", "--www", "www", "--port", "{port}"]
-    with Server(tmp_path, command=command) as server:
+    with nullcontext(server_of(README)) if html.page == README else as_in_the_readme(tmp_path) as server:
         assert "the files below www, for any client" in server.log()
+        (server.folder / "www" / "job.html").write_text(html.text, "utf-8")
         assert ADDRESS in job.text
-        (tmp_path / "job.py").write_text(job.text.replace(ADDRESS, server.url), "utf-8")
+        (server.folder / "job.py").write_text(job.text.replace(ADDRESS, server.url), "utf-8")
         async with await chromium.new_page() as page:
             await page.goto(f"{server.url}/job.html")
             await expect(page.locator("progress-steps")).to_contain_text("Waiting for the job to start")
-            program = await asyncio.create_subprocess_exec(sys.executable, "job.py", cwd=tmp_path)
+            program = await asyncio.create_subprocess_exec(sys.executable, "job.py", cwd=server.folder)
             wait_ms = START_S * 1000
             await expect(page.locator("#state")).to_have_text(re.compile(r"running, \d+%"), timeout=wait_ms)
             await expect(page.locator("progress-steps")).to_contain_text("Step 2 of 3: Resize", timeout=wait_ms)
             await expect(page.locator("#state")).to_have_text("completed, 100%", timeout=wait_ms)
             assert await program.wait() == 0
+
+
+def test_the_application_of_the_readme_runs_beside_its_server(server_of: Callable[[str], Server]) -> None:
+    """In the same folder, and at the same time: it has a store of its own."""
+    folder = server_of(README).folder
+    (folder / "app.py").write_text(MOUNTED.text, "utf-8")
+    [command] = re.findall(r"`app.py`, for `(uvicorn app:app --port 8001)`", TEXTS[README])
+    start = command.replace("uvicorn", str(BIN / "uvicorn")).replace("8001", "{port}").split()
+    with Server(folder, command=start, prefix="/jobs") as application:
+        assert httpx.put(f"{application.url}/api/progress/own", json={"total_steps": 1}).status_code == 201
+        assert "Traceback" not in application.log()
 
 
 async def go_to_block(page: Page, server: Server, html: Block) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import httpx
@@ -14,8 +14,9 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from progress_sse import Event, ProgressHub, Settings
-from progress_sse.core.errors import InvalidSessionIdError
+from progress_sse.core.errors import InvalidSessionIdError, StoreUnavailableError
 from progress_sse.streaming.subscriber import MAX_QUEUED_BYTES
+from tests.harness.serving import eventually
 
 WAIT_S = 10
 
@@ -205,3 +206,35 @@ async def test_a_store_that_cannot_be_used_is_503(tmp_path: Path, caplog: pytest
         assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
     async with hub.lifespan():
         """Close the store that the request has opened."""
+
+
+async def test_a_store_that_is_in_use_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The host starts. One line names the cure; the hub opens once the store is free, without a request, too."""
+    holder, hub = (ProgressHub(Settings(store=f"sqlite:///{tmp_path}/jobs.db")) for _ in range(2))
+    async with AsyncExitStack() as stack:
+        held = await stack.enter_async_context(AsyncExitStack())
+        await held.enter_async_context(holder.lifespan())
+        await stack.enter_async_context(hub.lifespan())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+            assert [(await client.get(path)).status_code for path in ("/s/a", "/api/progress/a", "/readyz")] == [
+                503
+            ] * 3
+        for ask in (lambda: hub.store.start_step("a", 1), lambda: anext(hub.subscribe("a"))):
+            with pytest.raises(StoreUnavailableError):
+                await ask()
+        [line] = caplog.messages
+        assert re.search(r"jobs\.db is in use by another process; .* PROGRESS_SSE_STORE .*\.$", line)
+        await held.aclose()
+        await eventually(lambda: hub._service.is_running, WAIT_S)  # noqa: SLF001 - seen nowhere else
+        assert (await hub.store.start_step("a", 1)).status == "running"
+
+
+async def test_a_hub_that_closes_no_longer_waits_for_its_store(tmp_path: Path) -> None:
+    """It leaves no task that would take the store later."""
+    holder, hub = (ProgressHub(Settings(store=f"sqlite:///{tmp_path}/jobs.db")) for _ in range(2))
+    async with holder.lifespan():
+        before = asyncio.all_tasks()
+        async with hub.lifespan():
+            pass
+        await wait_all_tasks_blocked()
+        assert asyncio.all_tasks() == before

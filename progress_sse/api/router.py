@@ -4,7 +4,6 @@ There are thousands of updates and streams, so one look-up of the path finds the
 try one pattern after the other.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -17,13 +16,10 @@ from progress_sse.core.errors import (
     MethodNotAllowedError,
     PathNotFoundError,
     ProblemError,
-    StoreRefusedError,
-    StoreUnavailableError,
 )
 from progress_sse.service import ProgressService
 
-logger = logging.getLogger(__name__)
-
+LIVENESS: Final = "/livez"
 PREFIX: Final = "/api/"
 SESSION_PREFIX: Final = "/api/progress/"
 SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
@@ -84,8 +80,9 @@ class ApiRouter:
         is_request = scope["type"] == "http"
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_request else ""
         try:
-            if is_request and not self._service.is_running:
-                await _start(self._service)
+            # A host that mounts the application runs no lifespan of it. Waiting for the store is no reason to end.
+            if is_request and not self._service.is_running and path != LIVENESS:
+                await self._service.start_if_needed()
             endpoint = self._endpoint(path, scope) if path.startswith(PREFIX) else None
             if is_request and endpoint not in self._takes_body:
                 await pass_over_body(Request(scope, receive), self._service.body_limits)
@@ -113,12 +110,3 @@ class ApiRouter:
             allowed = {*endpoints, "HEAD"} if "GET" in endpoints else endpoints
             raise MethodNotAllowedError(headers={"Allow": ", ".join(sorted(allowed))})
         return endpoint
-
-
-async def _start(service: ProgressService) -> None:
-    """Start with the first request: a host that mounts the application does not run its lifespan."""
-    try:
-        await service.start_if_needed()
-    except StoreRefusedError as error:
-        logger.error("%s", error)
-        raise StoreUnavailableError from error

@@ -22,7 +22,7 @@ from progress_sse.api.endpoints import (
     tickets,
     update,
 )
-from progress_sse.api.router import PROFILE_PATH, SESSION_PATH, Route
+from progress_sse.api.router import LIVENESS, PROFILE_PATH, SESSION_PATH, Route
 from progress_sse.service import ProgressService
 
 FILES: Final = "/web"
@@ -56,7 +56,7 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/log", "listLogLines", log.log),
     Route("GET", f"{SESSION_PATH}/steps", "listStepsOfSession", steps.steps_of_session),
     Route("POST", f"{SESSION_PATH}/link", "openLink", cookie.keep_link),
-    Route("GET", "/livez", "getLiveness", health.livez),
+    Route("GET", LIVENESS, "getLiveness", health.livez),
     Route("GET", "/readyz", "getReadiness", health.readyz),
     Route("GET", "/metrics", "getMetrics", metrics.metrics),
     Route("GET", "/openapi.json", "getDescription", _describe),

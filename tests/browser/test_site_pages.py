@@ -29,11 +29,10 @@ async def test_an_error_page_looks_like_the_page(
     shown = await open_page(f"{server.url}/nothing", locale=locale, color_scheme=scheme)
     await expect(shown.headline).to_have_text(title)
     await check_themes(shown)
-    ground = "getComputedStyle(document.body).backgroundColor"
-    error_ground = await shown.evaluate(ground)
+    error_ground = await shown.evaluate("getComputedStyle(document.body).backgroundColor")
     await shown.page.get_by_role("link", name=home).click()
     await expect(shown.headline).not_to_have_text(title)
-    assert await shown.evaluate(ground) == error_ground
+    await expect(shown.page.locator("body")).to_have_css("background-color", error_ground)
 
 
 async def test_a_page_on_paper_shows_the_job_alone(

@@ -100,7 +100,7 @@ class FakeTransport:
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         self.requests.append(request)
-        assert self.may_answer.wait(20)
+        assert self.may_answer.wait(60)
         return self.answer(request)
 
 

@@ -272,7 +272,9 @@ async def test_a_reader_cancels_a_job_that_reports_to_the_store(shell: Shell, st
 
     progress = shell.progress("a", steps=["One"], transport=transport(shell, store), accepts=["cancel"])
     job = asyncio.create_task(shell.run(work, progress) if shell.progress is Progress else work_here(progress))
-    await asyncio.sleep(1)  # It has said all that it says before it is cancelled.
+    async with asyncio.timeout(20):
+        while (session := await store.get_session("a")) is None or session.status != "running":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     request = await store.ask("a", "cancel", reason="wrong file")
     with pytest.raises(Cancelled, match="wrong file"):
         await asyncio.wait_for(job, 20)

@@ -1,4 +1,4 @@
-"""A disk of a test's own, small, that can be filled and made read-only."""
+"""A disk of a test's own, small, that can be filled and made read-only; and one that only says that it is full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 _AS_ROOT: Final = ["--map-root-user"] if os.geteuid() else []
@@ -25,7 +24,9 @@ class SmallDisk:
         command = ["unshare", "--mount", *_AS_ROOT, "sh", "-c", _HOLDER, "sh", str(folder), size]
         self._holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._holder.stdout is not None
-        assert self._holder.stdout.readline() == "mounted\n", "mounting needs root, or namespaces for other users"
+        if self._holder.stdout.readline() != "mounted\n":
+            self.__exit__()
+            raise PermissionError("mounting needs root, or namespaces for other users")
 
     @property
     def host_path(self) -> Path:
@@ -56,5 +57,47 @@ class SmallDisk:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._holder.communicate("\n")
+
+
+class ReportedDisk:
+    """A folder whose disk reports to a server that it is full, and takes writes all the same.
+
+    The server refuses what would use up its reserve before the kernel does, so it meets no other error on most disks.
+    This one needs no right to mount.
+    """
+
+    _SERVE: Final = """
+import pathlib, sys
+from progress_sse.cli.main import main
+from progress_sse.store.sqlite import room
+
+free_bytes, full = room.free_bytes, pathlib.Path(sys.argv.pop(1))
+room.free_bytes = lambda descriptor: 0 if full.exists() else free_bytes(descriptor)
+main()
+"""
+
+    def __init__(self, folder: Path, _size: str) -> None:
+        """Make the folder."""
+        folder.mkdir(parents=True)
+        self.folder = self.host_path = folder
+        self._full = folder / "full"
+
+    def command(self, python: str, _module: str, _package: str, *arguments: str) -> list[str]:
+        """A command of ours, `python -m progress_sse …`, that asks this disk for its free space."""
+        return [python, "-c", self._SERVE, str(self._full), *arguments]
+
+    def fill(self) -> None:
+        """Report no free space from now on."""
+        self._full.touch()
+
+    def free(self) -> None:
+        """Report the true space again."""
+        self._full.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

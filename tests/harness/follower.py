@@ -54,7 +54,7 @@ class Follower:
             await (stream.abort() if random.random() < 0.5 else stream.aclose())
             self.take(stream)
 
-    async def read_until(self, states: dict[str, Body], timeout_s: float = 15) -> None:
+    async def read_until(self, states: dict[str, Body], timeout_s: float = 30) -> None:
         """Connect, and read until every session is in its given state."""
         stream = await self.connect()
         seen = 0

@@ -265,7 +265,7 @@ class Connection:
         """Connect to a port on the loopback interface."""
         return cls(*await asyncio.open_connection(HOST, port))
 
-    async def exchange(self, request: bytes, method: str = "GET", *, timeout_s: float = 10) -> Response:
+    async def exchange(self, request: bytes, method: str = "GET", *, timeout_s: float = 30) -> Response:
         """Send bytes, and read one response to its end.
 
         Raises:
@@ -285,7 +285,7 @@ class Connection:
         body = json.dumps(payload, ensure_ascii=False).encode()
         return await self.request("POST", target, [("Content-Type", "application/json"), *headers], body)
 
-    async def rest(self, timeout_s: float = 20) -> bytes:
+    async def rest(self, timeout_s: float = 30) -> bytes:
         """Everything until the server closes; a reset, which a client that still sends may get, is an end too."""
         received = b""
         with contextlib.suppress(ConnectionError):

@@ -116,7 +116,7 @@ class RawStream(asyncio.Protocol):
 
     # Waiting
 
-    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
+    async def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 30) -> None:
         """Wait until a condition on the stream holds.
 
         Raises:
@@ -137,16 +137,16 @@ class RawStream(asyncio.Protocol):
                 handle.cancel()
                 self._waiters.discard(waiter)
 
-    async def received_head(self, timeout_s: float = 10) -> Head:
+    async def received_head(self, timeout_s: float = 30) -> Head:
         """Wait for status and headers."""
         await self.wait_until(lambda _: self._decoder.head is not None, timeout_s)
         return self.head
 
-    async def next_event(self, timeout_s: float = 10) -> Block:
+    async def next_event(self, timeout_s: float = 30) -> Block:
         """Wait for the next event, and return it; each call returns another one."""
         return (await self.next_events(1, timeout_s))[0]
 
-    async def next_events(self, count: int, timeout_s: float = 10) -> list[Block]:
+    async def next_events(self, count: int, timeout_s: float = 30) -> list[Block]:
         """Wait for the next `count` events, and return them."""
         wanted = self._cursor + count
         await self.wait_until(lambda stream: len(stream.events) >= wanted, timeout_s)
@@ -154,7 +154,7 @@ class RawStream(asyncio.Protocol):
         self._cursor = wanted
         return taken
 
-    async def closed(self, timeout_s: float = 10) -> str:
+    async def closed(self, timeout_s: float = 30) -> str:
         """Wait for the end of the stream, and return its kind; the connection may outlive it."""
         await self.wait_until(lambda stream: stream.ending is not None, timeout_s)
         assert self.ending is not None

@@ -25,7 +25,7 @@ KINDS: Final[tuple[Kind, ...]] = ("redis", "valkey")
 Persistence: TypeAlias = Literal["none", "always", "everysec", "rdb"]
 """The writes that survive a kill: none; each acknowledged one; all but the last second; those before `SAVE`."""
 
-START_S: Final = 30
+START_S: Final = 60
 """Seconds within which a server must have loaded its data and reply, on a busy machine too."""
 
 _OPTIONS: Final[dict[Persistence, dict[str, str]]] = {

@@ -8,11 +8,12 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from tests.conftest import RunRedis, Serve
-from tests.harness.disk import SmallDisk
+from tests.harness.disk import ReportedDisk, SmallDisk
 from tests.harness.load_clients import LoadClients
 from tests.harness.oracle import Body, Oracle, fold_all
 from tests.harness.rawsse import RawStream
@@ -25,20 +26,23 @@ SOON_S = 20
 MEGABYTE = 1024 * 1024
 
 
+Disk: TypeAlias = SmallDisk | ReportedDisk
+
+
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 8 MB."""
-    with SmallDisk(tmp_path / "disk", "8m") as disk:
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """A disk of 8 MB, unless a test names another kind."""
+    with getattr(request, "param", SmallDisk)(tmp_path / "disk", "8m") as disk:
         yield disk
 
 
-def serving_on(disk: SmallDisk) -> list[str]:
+def serving_on(disk: Disk) -> list[str]:
     """The command that serves from a database on the disk."""
     serve = [sys.executable, "-m", "progress_sse", "serve", "--port", "{port}", "--heartbeat-s", "0.5"]
     return disk.command(*serve, "--store", f"sqlite:///{disk.folder}/progress.db")
 
 
-def assert_sound(disk: SmallDisk) -> None:
+def assert_sound(disk: Disk) -> None:
     """Check that SQLite finds nothing wrong in the database that a server left behind."""
     with contextlib.closing(sqlite3.connect(disk.host_path / "progress.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -112,7 +116,8 @@ class SessionProbe:
 
 
 @pytest.mark.guarantee(7)
-async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: SmallDisk) -> None:
+@pytest.mark.parametrize("disk", [ReportedDisk, pytest.param(SmallDisk, marks=pytest.mark.full)], indirect=True)
+async def test_a_full_disk_refuses_updates_and_nothing_else(serve: Serve, disk: Disk) -> None:
     """FT-09: 507, and 503 from `/readyz`; polls and streams continue; updates work again with room; integrity is ok."""
     server = serve(command=serving_on(disk))
     async with SessionProbe.at(server) as probe:

@@ -133,3 +133,16 @@ async def test_two_hubs_in_one_process_are_independent(host: Host) -> None:
         assert (await client.put("/one" + session_path("s"), json={"total_steps": 2})).status_code == 201
         assert (await client.get("/one" + session_path("s"))).json()["total_steps"] == 2
         assert (await client.get("/two" + session_path("s"))).json()["status"] == "not_found"
+
+
+@pytest.mark.guarantee(16)
+async def test_a_host_whose_store_is_in_use_starts(host: Host, tmp_path: Path) -> None:
+    """It prints the reason and the cure in one sentence, and has the mounted server once the store is free."""
+    with Server(tmp_path / "holder", store=f"sqlite:///{tmp_path}/jobs.db"):
+        server = host(EXAMPLES["starlette_app"])
+        async with Worker.at(server) as worker:
+            assert (await worker.poll_raw("s")).status_code == 503
+        [line] = server.log().splitlines()
+        assert re.search(r"The store .*jobs\.db is in use by another process; .*\.$", line)
+    async with Worker.at(server) as worker:
+        assert (await worker.poll("s"))["status"] == "not_found"

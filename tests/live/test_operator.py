@@ -177,7 +177,6 @@ async def test_bad_requests_leave_few_harmless_log_lines(serve: Serve, log_forma
         assert json.loads(line)["level"] if log_format == "json" else re.match(RECORD, line), line
     places = {re.sub(r"[\d,.:+-]+", "", line) for line in lines}
     assert len(lines) <= (MAX_RECORDS + 1) * (taken_s + 2) * len(places)
-    assert len(lines) < rounds * len(HOSTILE_REQUESTS) / 4
     assert "hush" not in log
     assert "forged" not in log
     assert "Traceback" not in log

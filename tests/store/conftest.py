@@ -29,12 +29,25 @@ BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
 OpenBackend = Callable[..., Awaitable[Backend]]
 
 MAX_WAIT_S = 30
-"""Seconds that a commit waits for what was learned: on a busy machine it may take longer than a server waits."""
+"""Seconds that a commit waits, for what was learned or for Redis: on a busy machine they may take longer than usual."""
+
+WAITS = [
+    "learned_cache.MAX_WAIT_S",
+    "redis.connection.REPLY_TIMEOUT_S",
+    "redis.pending_command.READ_TIMEOUT_S",
+    "redis.pending_command.WRITE_TIMEOUT_S",
+    "redis.url.CONNECT_TIMEOUT_S",
+    "redis.url.REPLY_TIMEOUT_S",
+]
+
+HARMFUL = {"lost_replies", "redis_clusters", "run_redis"}
+"""Fixtures of tests that wait until Redis has not replied in time."""
 
 
 @pytest.fixture(autouse=True)
-def _patient_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("progress_sse.store.learned_cache.MAX_WAIT_S", MAX_WAIT_S)
+def _patient_commits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wait in WAITS[:1] if HARMFUL & set(request.fixturenames) else WAITS:
+        monkeypatch.setattr(f"progress_sse.store.{wait}", MAX_WAIT_S)
 
 
 def _url_of(kind: str, request: pytest.FixtureRequest) -> str:

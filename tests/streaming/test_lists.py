@@ -180,7 +180,7 @@ async def test_a_session_that_changes_often_is_told_four_times_a_second(
     await store.start_step("alice-1", 1)
     loop = asyncio.get_running_loop()
     began, count = loop.time(), 0
-    while loop.time() < began + 1:
+    while count <= 50 or loop.time() < began + 1:
         count += 1
         await store.report_progress("alice-1", 1, count, 10_000_000)
         await asyncio.sleep(0.001)
@@ -189,7 +189,6 @@ async def test_a_session_that_changes_often_is_told_four_times_a_second(
     for _ in range(10):
         await asyncio.sleep(0)
     assert reader.knows(alice_1="completed")
-    assert count > 50
     assert reads <= 2 + 4 * (loop.time() - began)
     assert reader.events.count("session") == len(backend.reads) <= reads + 1
 

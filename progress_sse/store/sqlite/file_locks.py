@@ -89,7 +89,10 @@ class FileLocks:
         return descriptor
 
     def _in_use(self) -> StoreRefusedError:
-        return self._path.refused("is in use by another process, and only one can use it at a time")
+        return self._path.refused(
+            "is in use by another process; end that one, or set PROGRESS_SSE_STORE to another store, such as "
+            "sqlite:///other.db"
+        )
 
 
 def _unlock(descriptor: int) -> None:
