@@ -31,7 +31,7 @@ function ofList(settings) {
   return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
 }
 
-/** Chooses between stream and polls for a list. wire.d.ts documents what is public. */
+/** Chooses between stream and polls for a list. tracker-types.d.ts documents what is public. */
 export class ProgressListTracker extends EventTarget {
   /** @type {TrackerState} */
   #state = "stopped";
