@@ -33,7 +33,9 @@ NEIGHBOURS = [
 
 MAX_JOB_BYTES = 6_000_000
 
-REFERENCE = re.compile(r'''(?:src=|href=|from ?|import ?|import\((?=.{2,20}-[A-Z0-9]{8}\.))"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"''')
+REFERENCE = re.compile(
+    r'''(?:src=|href=|from ?|import ?|import\((?=.{2,20}-[A-Z0-9]{8}\.))"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"'''
+)
 """A file that a page or a module loads; both write its name in double quotes."""
 
 # Building and installing from the registry takes its time on a busy machine.

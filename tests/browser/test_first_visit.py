@@ -1,4 +1,4 @@
-"""What a browser transfers at its first visit of a page, headers included."""
+"""What a browser transfers at its first visit of a page, headers included, and that it loads the state once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from playwright.async_api import CDPSession, Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import TIMEOUT_S
-from tests.browser.session_page import page_of
 from tests.harness.serving import Server, Worker, eventually
 
 MAX_BYTES = 40 * 1024
@@ -43,9 +42,7 @@ class Transfers:
 
 
 @pytest.mark.parametrize("path", ["/", "/s/{sid}"])
-async def test_a_first_visit_is_small(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str
-) -> None:
+async def test_a_first_visit_is_small(server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str) -> None:
     """At most 40 KB in three files, for a job that runs and is shown with its timeline."""
     await worker.start(sid, 1)
     shown = await open_page("about:blank")
@@ -56,4 +53,5 @@ async def test_a_first_visit_is_small(
     await eventually(lambda: not transfers.open, TIMEOUT_S)
     assert sum(transfers.sizes.values()) <= MAX_BYTES, transfers.sizes
     assert len(transfers.sizes) <= MAX_FILES
+    assert len([url for url in shown.requests if url.endswith(f"/api/progress/{sid}")]) == (path != "/")
     assert shown.errors == []
