@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code, and `llms.txt`: `python -m docs.generate`.
+"""Write what follows from the code: pages, `llms.txt`, and `web/lib/wire.d.ts`: `python -m docs.generate`.
 
 With `--check` it writes nothing, and fails if a file differs.
 """
@@ -15,6 +15,7 @@ from docs.generators.metrics import metrics_page
 from docs.generators.problems import problems_page
 from docs.generators.python_client import python_client_page
 from docs.generators.settings import settings_page
+from docs.generators.wire_types import wire_types
 
 DOCS: Final = Path(__file__).parent
 
@@ -29,7 +30,7 @@ def generated(docs: Path = DOCS) -> dict[str, str]:
         "reference/python-client.md": python_client_page(),
         "reference/settings.md": settings_page(),
     }
-    return {**pages, "../llms.txt": llms_txt(docs, pages)}
+    return {**pages, "../llms.txt": llms_txt(docs, pages), "../web/lib/wire.d.ts": wire_types()}
 
 
 def main(arguments: Sequence[str], docs: Path = DOCS) -> None:

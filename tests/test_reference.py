@@ -25,7 +25,8 @@ def test_a_difference_is_named(tmp_path: Path) -> None:
     """And the check leaves the file as it is; without `--check` the command repairs it."""
     docs = tmp_path / "docs"
     shutil.copytree(ROOT / "docs", docs, ignore=shutil.ignore_patterns("_build"))
-    for name in ("README.md", "llms.txt"):
+    (tmp_path / "web" / "lib").mkdir(parents=True)
+    for name in ("README.md", "llms.txt", "web/lib/wire.d.ts"):
         shutil.copy(ROOT / name, tmp_path / name)
     page = docs / "reference" / "settings.md"
     page.write_text("changed", "utf-8")
@@ -48,7 +49,7 @@ def test_the_index_for_language_models_leads_to_every_page() -> None:
 def test_the_page_on_the_tracker_lists_what_there_is() -> None:
     """All options and states of the trackers, and all attributes of the elements, and no others."""
     page = (ROOT / "docs" / "reference" / "tracker.md").read_text("utf-8")
-    types = (ROOT / "web" / "lib" / "wire.d.ts").read_text("utf-8")
+    types = (ROOT / "web" / "lib" / "tracker-types.d.ts").read_text("utf-8")
     element = (ROOT / "web" / "lib" / "element.js").read_text("utf-8")
     of_lists = (ROOT / "web" / "lib" / "list-element.js").read_text("utf-8")
 

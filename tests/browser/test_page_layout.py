@@ -163,19 +163,6 @@ async def test_the_timeline_is_drawn_and_has_a_table(
     await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
 
 
-async def test_page_is_light(server: Server, open_page: OpenPage, sid: str) -> None:
-    """It loads two files, and the state once; all of it comes compressed in 80 KB."""
-    shown = await open_page(page_of(server, sid))
-    await expect(shown.connection).to_have_text("live")
-    loaded: list[tuple[str, int]] = await shown.evaluate(
-        """["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
-            .map((entry) => [entry.name, entry.transferSize])"""
-    )
-    names = sorted(re.sub("-[0-9a-f]{16}", "", name.removeprefix(server.url)) for name, _ in loaded)
-    assert names == [f"/api/progress/{sid}", f"/s/{sid}", "/web/page.css", "/web/page.js"]
-    assert 10_000 < sum(size for _, size in loaded) <= 80 * 1024, loaded
-
-
 async def test_the_document_changes_once_per_frame(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

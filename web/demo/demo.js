@@ -4,7 +4,7 @@ import "../lib/define-list.js";
 import { element, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { languageFor, TEXTS } from "../lib/texts.js";
-import { CommandPanel } from "../page/command-panel.js";
+import { CommandDetails } from "../page/command-details.js";
 import { DEMO_TEXTS } from "./demo-texts.js";
 import { keepLogOpen } from "./open-log.js";
 
@@ -63,7 +63,7 @@ function ownSession() {
 function offerCommands() {
   const steps = labelled("yours");
   const sessionId = ownSession();
-  const panel = new CommandPanel(/** @type {HTMLDetailsElement} */ (element("drive")), {
+  const panel = new CommandDetails(/** @type {HTMLDetailsElement} */ (element("drive")), {
     sessionId,
     texts,
     isForDevelopers: true,

@@ -8,7 +8,7 @@ import { canAsk, requestSentence } from "./requests.js";
 
 /** The button that cancels a job, after a question, and what became of the newest request. */
 export class RequestRow {
-  element = make("div", "request");
+  #element;
   #language;
   #requests;
   #button;
@@ -17,11 +17,13 @@ export class RequestRow {
 
   /**
    * @param {Language} language
+   * @param {HTMLElement} element To be filled.
    * @param {SessionRequests} requests
    * @param {() => string} jobName
    */
-  constructor(language, requests, jobName) {
+  constructor(language, element, requests, jobName) {
     this.#language = language;
+    this.#element = element;
     this.#requests = requests;
     this.#button = makeButton("cancel", language.text("cancel"));
     this.#dialog = new ConfirmDialog(language, () => void requests.ask("cancel"));
@@ -30,8 +32,7 @@ export class RequestRow {
     });
     this.#text.tabIndex = -1;
     this.#text.hidden = true;
-    this.element.hidden = true;
-    this.element.append(this.#button, this.#text, this.#dialog.element);
+    this.#element.append(this.#button, this.#text, this.#dialog.element);
   }
 
   /** @param {Progress} data */
@@ -44,9 +45,9 @@ export class RequestRow {
     this.#button.toggleAttribute("data-unknown", isAllowed === null);
     setBusy(this.#button, sending !== null, this.#language.text(sending ? "sending" : "cancel"));
     const sentence = this.#sentence(data);
-    this.element.dataset.look = sentence?.look ?? "";
+    this.#element.dataset.look = sentence?.look ?? "";
     show(this.#text, sentence ? nodesOf(this.#language, sentence.key, sentence.values) : []);
-    this.element.hidden = !isOffered && !sentence;
+    this.#element.hidden = !isOffered && !sentence;
   }
 
   /** What others have asked meanwhile is said before a failure. @param {Progress} data */

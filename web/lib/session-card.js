@@ -7,6 +7,7 @@ import { StepList } from "./step-list.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./session-log.js").SessionLog} SessionLog */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 
 /**
@@ -18,7 +19,6 @@ import { Timeline } from "./timeline.js";
  * @property {boolean} hasSigns See `ItemOptions`.
  * @property {import("./step-item.js").ItemOptions["loadParts"]} loadParts
  * @property {import("./session-controls.js").SessionControls} controls
- * @property {import("./session-log.js").SessionLog} log
  */
 
 /** What a session's state is, in all its parts; above them stands the session's head. */
@@ -29,24 +29,25 @@ export class SessionCard {
   #bar;
   #controls;
   #list;
-  #log;
+  #steps;
+  /** @type {SessionLog | null} */
+  #log = null;
   /** @type {Timeline | null} */
   #timeline;
 
   /** @param {Language} language @param {HTMLElement} root Of the session. @param {CardOptions} options */
   constructor(language, root, options) {
-    const { controls, loadParts, log, hasSigns } = options;
+    const { controls, loadParts, hasSigns } = options;
     this.headline = new SessionHeadline(language, options.heading);
     this.#links = new SessionLinks(language);
     this.#facts = new SessionFacts(language, root);
     this.#bar = new OverallBar(options.barName);
     this.#controls = controls;
-    this.#log = log;
     this.#list = new StepList(language, { loadParts, hasSigns });
     this.#timeline = options.hasTimeline ? new Timeline(language) : null;
     const [request, failure] = controls.elements;
     const state = make("div", "state", ...this.headline.elements, request);
-    const steps = options.isCompact ? closed(language.text("steps"), this.#list.element) : this.#list.element;
+    this.#steps = options.isCompact ? closed(language.text("steps"), this.#list.element) : this.#list.element;
     const parts = [
       state,
       this.#facts.element,
@@ -54,10 +55,15 @@ export class SessionCard {
       this.#bar.element,
       this.#facts.note,
       failure,
-      steps,
-      log.element,
+      this.#steps,
     ];
     this.element = make("section", "card", ...parts, ...(this.#timeline ? [this.#timeline.element] : []));
+  }
+
+  /** @param {SessionLog} log */
+  addLog(log) {
+    this.#log = log;
+    this.#steps.after(log.element);
   }
 
   /** Puts something under a step. @param {number} step @param {HTMLElement} element */
@@ -82,7 +88,7 @@ export class SessionCard {
     this.#bar.show(state, isConnected ? now_ms : verified_ms);
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms);
-    this.#log.show(data);
+    this.#log?.show(data);
     this.#timeline?.show(data.steps, now_ms, known.learned);
   }
 }

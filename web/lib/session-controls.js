@@ -1,12 +1,14 @@
-import { focusedIn } from "./dom.js";
+import { focusedIn, make } from "./dom.js";
 import { FailureReport } from "./failure-report.js";
-import { RequestRow } from "./request-row.js";
+import { Later } from "./later.js";
 import { canAsk } from "./requests.js";
-import { SessionRequests } from "./session-requests.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./wire.js").ProgressTracker} ProgressTracker */
 /** @typedef {import("./wire.js").SessionRequest} SessionRequest */
+/** @typedef {import("./request-row.js").RequestRow} RequestRow */
+/** @typedef {import("./session-requests.js").SessionRequests} SessionRequests */
 
 /**
  * @typedef {object} ControlOptions
@@ -20,9 +22,16 @@ import { SessionRequests } from "./session-requests.js";
 /** Cancel and Retry, what became of the newest request, and the report of a failure. */
 export class SessionControls {
   elements;
-  #requests;
-  #row;
+  #element = make("div", "request");
   #failure;
+  /** Of a session whose worker takes requests. @type {Later<{requests: SessionRequests, row: RequestRow}>} */
+  #asking = new Later(
+    () => this.#loadAsking(),
+    () => this.#options.onChange(),
+  );
+  /** @type {ProgressTracker | null} */
+  #tracker = null;
+  #signal = new AbortController().signal;
   #language;
   #options;
   /** Why a request was not made, as it was announced last. @type {SessionRequests["failure"]} */
@@ -32,56 +41,71 @@ export class SessionControls {
   constructor(language, options) {
     this.#language = language;
     this.#options = options;
-    this.#requests = new SessionRequests(options.onChange);
-    this.#row = new RequestRow(language, this.#requests, options.jobName);
+    this.#element.hidden = true;
     this.#failure = new FailureReport(language, { announce: options.announce, onRetry: () => this.#onRetry() });
-    this.elements = /** @type {const} */ ([this.#row.element, this.#failure.element]);
+    this.elements = /** @type {const} */ ([this.#element, this.#failure.element]);
   }
 
-  /** @param {import("./wire.js").ProgressTracker} tracker @param {AbortSignal} signal Stops them. */
+  async #loadAsking() {
+    const { RequestRow, SessionRequests } = await import("./asking.js");
+    const requests = new SessionRequests(this.#options.onChange);
+    if (this.#tracker) requests.start(this.#tracker, this.#signal);
+    const row = new RequestRow(this.#language, this.#element, requests, this.#options.jobName);
+    return { requests, row };
+  }
+
+  get #requests() {
+    return this.#asking.part?.requests;
+  }
+
+  /** @param {ProgressTracker} tracker @param {AbortSignal} signal Stops them. */
   start(tracker, signal) {
-    this.#requests.start(tracker, signal);
-    signal.addEventListener("abort", () => this.#row.close());
+    this.#tracker = tracker;
+    this.#signal = signal;
+    this.#requests?.start(tracker, signal);
+    signal.addEventListener("abort", () => this.#asking.part?.row.close());
   }
 
   /** The server answers again, and perhaps grants more than before. */
   onConnected() {
-    this.#requests.forgetRight();
+    this.#requests?.forgetRight();
   }
 
   /** Whether this reader has made the request. @param {SessionRequest | null} request */
   isOwn(request) {
-    return this.#requests.isOwn(request);
+    return this.#requests?.isOwn(request) ?? false;
   }
 
   /** @param {Progress} data */
   show(data) {
-    this.#requests.update(data);
+    if (data.accepts?.length || data.requests?.length) void this.#asking.need();
+    const { requests, row } = this.#asking.part ?? {};
+    requests?.update(data);
     const [focused] = this.elements.flatMap((element) => focusedIn(element) ?? []);
-    this.#row.show(data);
+    row?.show(data);
     this.#announceFailure();
-    this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: this.#requests.sending !== null });
+    this.#failure.show(data, { canRetry: this.#canRetry(data), isSending: Boolean(requests?.sending) });
     // What was pressed or said, and goes, leaves the focus to what is said in its place.
     if (!focused?.matches(".cancel, .retry, .request-text") || !focused.closest("[hidden]")) return;
-    if (!this.#row.focus()) this.#options.onFocusLost();
+    if (!row?.focus()) this.#options.onFocusLost();
   }
 
   /** The state of a request is told by the session's data, and a request that was not made is not in there. */
   #announceFailure() {
-    const { failure } = this.#requests;
+    const failure = this.#requests?.failure ?? null;
     if (failure && failure !== this.#announced) this.#options.announce(this.#language.text(failure));
     this.#announced = failure;
   }
 
   /** @param {Progress} data */
   #canRetry(data) {
-    return this.#options.retry() !== null || (this.#requests.isAllowed === true && canAsk("retry", data));
+    return this.#options.retry() !== null || (this.#requests?.isAllowed === true && canAsk("retry", data));
   }
 
   /** The embedding page retries in its own way, where it has one. */
   #onRetry() {
     const retry = this.#options.retry();
     if (retry) retry();
-    else void this.#requests.ask("retry");
+    else void this.#requests?.ask("retry");
   }
 }

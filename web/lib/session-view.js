@@ -5,11 +5,11 @@
 import { make } from "./dom.js";
 import { conclusionOf, headlineOf } from "./headline.js";
 import { ProgressTracker } from "./index.js";
+import { Later } from "./later.js";
 import { NextRunWatch } from "./next-run-watch.js";
 import { SessionCard } from "./session-card.js";
 import { SessionControls } from "./session-controls.js";
 import { SessionHead } from "./session-head.js";
-import { SessionLog } from "./session-log.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepTimes } from "./step-times.js";
@@ -17,6 +17,7 @@ import { timeLeft } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 
 /** @typedef {import("./language.js").Language} Language */
+/** @typedef {import("./session-log.js").SessionLog} SessionLog */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./wire.js").TrackerState} TrackerState */
@@ -51,7 +52,11 @@ export class SessionView {
   #language;
   #head;
   #controls;
-  #log;
+  /** Of a session that has one. @type {Later<SessionLog>} */
+  #log = new Later(
+    () => this.#loadLog(),
+    (log) => this.#addLog(log),
+  );
   #card;
   #stepTimes;
   #news;
@@ -82,12 +87,6 @@ export class SessionView {
       onChange: () => this.#drawSoon(),
       onFocusLost: () => this.#card.headline.focus(),
     });
-    this.#log = new SessionLog(language, {
-      sessionId,
-      announce: options.announce,
-      attach: (step, panel) => this.#card.attach(step, panel),
-      onChange: () => this.#drawSoon(),
-    });
     this.#card = new SessionCard(language, this.element, {
       heading: options.heading,
       barName: this.#barName(),
@@ -96,7 +95,6 @@ export class SessionView {
       hasSigns,
       loadParts: (step) => this.#loadParts(step),
       controls: this.#controls,
-      log: this.#log,
     });
     this.#stepTimes = new StepTimes((known) => this.#learn(known));
     this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
@@ -132,7 +130,7 @@ export class SessionView {
     });
     this.#tracker = tracker;
     this.#controls.start(tracker, signal);
-    this.#log.start(tracker, signal);
+    this.#log.part?.start(tracker, signal);
     tracker.addEventListener("statechange", () => this.#onStateChange(tracker), { signal });
     for (const type of ["online", "offline"]) {
       addEventListener(type, () => this.#head.badge.update(tracker.state, tracker.interval), { signal });
@@ -146,7 +144,7 @@ export class SessionView {
 
   /** Opens the log, or closes it. */
   toggleLog() {
-    this.#log.toggle();
+    this.#log.part?.toggle();
   }
 
   /** Leaves only the element behind. */
@@ -189,6 +187,23 @@ export class SessionView {
     this.#sessionState = nextState(before, data, tracker.now());
     this.#stepTimes.update(this.#sessionState, tracker, this.#running.signal);
     if (this.#sessionState.json !== before?.json) this.#options.onchange?.(this.#sessionState);
+    this.#drawSoon();
+  }
+
+  async #loadLog() {
+    const { SessionLog } = await import("./session-log.js");
+    return new SessionLog(this.#language, {
+      sessionId: this.#sessionId,
+      announce: this.#options.announce,
+      attach: (step, panel) => this.#card.attach(step, panel),
+      onChange: () => this.#drawSoon(),
+    });
+  }
+
+  /** @param {SessionLog} log */
+  #addLog(log) {
+    this.#card.addLog(log);
+    if (this.#tracker) log.start(this.#tracker, this.#running.signal);
     this.#drawSoon();
   }
 
@@ -252,6 +267,7 @@ export class SessionView {
     this.#showMotion(isSettled, state !== this.#drawn);
     this.element.dataset.status = state.isDeleted ? "deleted" : data.status;
     this.element.dataset.conclusion = conclusionOf(data) ?? "";
+    if (data.log) void this.#log.need();
     this.#head.show(state, now_ms);
     const left = timeLeft(state, now_ms);
     const words = timeWords(left, now_ms, this.#language);

@@ -1,14 +1,14 @@
 import { isolated, make, setText } from "./dom.js";
 import { icon, iconOf } from "./icons.js";
+import { Later } from "./later.js";
 import { LongText } from "./long-text.js";
-import { PartsView } from "./parts-view.js";
 import { StepFold } from "./step-fold.js";
 import { attemptText, countOf, limitText, spentText, stateText } from "./step-words.js";
 import { isStalled } from "./steps.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Part} Part */
-/** @typedef {import("./wire.js").Parts} Parts */
+/** @typedef {import("./parts-view.js").PartsView} PartsView */
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./step-folds.js").Fold} Fold */
 /**
@@ -44,9 +44,14 @@ export class StepItem {
   #options;
   /** Made for a step at which a fold begins. @type {StepFold | null} */
   #fold = null;
-  /** Made for a step that has parts. @type {PartsView | null} */
-  #parts = null;
-  /** The step that is shown, as JSON. */
+  /** Of a step that has parts. @type {Later<PartsView>} */
+  #parts = new Later(
+    () => this.#loadParts(),
+    (parts) => this.#addParts(parts),
+  );
+  /** The step that is shown. @type {Step | null} */
+  #step = null;
+  /** The same as JSON. */
   #shown = "";
 
   /** @param {Language} language @param {ItemOptions} options */
@@ -67,6 +72,7 @@ export class StepItem {
     const json = JSON.stringify(step);
     const isChanged = json !== this.#shown;
     this.#shown = json;
+    this.#step = step;
     if (isChanged) this.#showState(step);
     if (isChanged || step.status === "running") this.#showTimes(step, now_ms);
   }
@@ -92,7 +98,8 @@ export class StepItem {
     setText(this.#name, step.name);
     this.#message.show(step.status === "pending" ? "" : step.message);
     this.#showInside(countOf(step));
-    this.#showParts(step.step, parts);
+    if (parts) void this.#parts.need();
+    this.#parts.part?.show(parts);
   }
 
   /** A drawing that moves must stay the same element. @param {import("./icons.js").IconName} name @param {Step} step */
@@ -108,13 +115,15 @@ export class StepItem {
     this.#icon.replaceChildren(this.#sign, icon(name));
   }
 
-  /** @param {number} number Of the step. @param {Parts | undefined} parts */
-  #showParts(number, parts) {
-    if (parts && !this.#parts) {
-      this.#parts = new PartsView(this.#language, () => this.#options.loadParts(number));
-      this.#about.append(this.#parts.element);
-    }
-    this.#parts?.show(parts);
+  async #loadParts() {
+    const { PartsView } = await import("./parts-view.js");
+    return new PartsView(this.#language, () => this.#options.loadParts(this.#step?.step ?? 0));
+  }
+
+  /** @param {PartsView} view */
+  #addParts(view) {
+    this.#inside.after(view.element);
+    if (this.#step && this.#step.status !== "pending") view.show(this.#step.parts);
   }
 
   /** The progress inside the step. @param {{current: number, total: number | null} | null} progress */

@@ -594,144 +594,6 @@
     }
   };
 
-  // src/list-state.js
-  var MAX_LISTED = 1e3;
-  var ListState = class {
-    /** By query. @type {Map<string, SessionList>} */
-    data = /* @__PURE__ */ new Map();
-    /** Events of lists have no ids. */
-    position = "";
-    /** The queries whose stream works. @type {Set<string>} */
-    live = /* @__PURE__ */ new Set();
-    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
-    #since = /* @__PURE__ */ new Map();
-    /** @param {SharedEvent} event */
-    apply(event) {
-      for (const query2 of event.sessions) {
-        if (event.failure) this.live.delete(query2);
-        else this.live.add(query2);
-      }
-      const query = this.changed(event);
-      if (query !== void 0) this.#change(query, event);
-    }
-    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
-    changed({ type, sessions }) {
-      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
-    }
-    /** @param {string} query @param {SharedEvent} event */
-    #change(query, { type, data }) {
-      if (type === "list") {
-        this.data.set(query, keptList({ sessions: data.sessions, more: data.more }, this.data.get(query)));
-        return;
-      }
-      const list = this.data.get(query);
-      if (!list) return;
-      if (type === "removed") {
-        this.#since.set(data.session_id, "removed");
-        this.data.set(query, without(list, data.session_id));
-      } else {
-        this.#since.set(data.session.session_id, "session");
-        this.data.set(query, withSession(list, data.session));
-      }
-    }
-    /** More sessions are requested from now on. */
-    beginExtending() {
-      this.#since.clear();
-    }
-    /**
-     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
-     * stream does not tell the end of an old session that it has never told.
-     * @param {string} query
-     * @param {SessionList} answer
-     */
-    extend(query, { sessions, more }) {
-      const list = this.data.get(query);
-      if (!list) return;
-      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
-      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
-      const merged = [...told, ...others].sort(byAge);
-      this.data.set(query, keptList(limited({ sessions: merged, more }), list));
-    }
-    /** @param {string} query */
-    forget(query) {
-      this.data.delete(query);
-      this.live.delete(query);
-    }
-  };
-  function without({ sessions, more }, id) {
-    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
-  }
-  function withSession({ sessions, more }, changed) {
-    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
-    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
-      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
-    }
-    const others = sessions.filter((_, place2) => place2 !== index);
-    const older = others.findIndex((other) => byAge(changed, other) < 0);
-    const place = older < 0 ? others.length : older;
-    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
-  }
-  function keptList(list, before) {
-    if (!before) return list;
-    const known = new Map(before.sessions.map((session) => [JSON.stringify(session), session]));
-    const sessions = list.sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
-    const isSame = list.more === before.more && sessions.length === before.sessions.length;
-    return isSame && sessions.every((session, index) => session === before.sessions[index]) ? before : { sessions, more: list.more };
-  }
-  function byAge(a, b) {
-    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
-    return left < right ? 1 : left > right ? -1 : 0;
-  }
-  function limited({ sessions, more }) {
-    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
-  }
-
-  // src/list-stream.js
-  var ListStream = class {
-    #settings;
-    #state;
-    #onEvent;
-    /** @type {Stream | null} */
-    #stream = null;
-    /**
-     * @param {StreamSettings} settings
-     * @param {ListState} state Kept up to date.
-     * @param {(event: SharedEvent) => void} onEvent
-     */
-    constructor(settings, state, onEvent) {
-      this.#settings = settings;
-      this.#state = state;
-      this.#onEvent = onEvent;
-    }
-    /** @param {import("./types.js").Wanted} wanted The settings' own query while the list is wanted, and none afterwards. */
-    follow({ sessions: [query] }) {
-      if (query === void 0) {
-        this.close();
-      } else if (!this.#stream) {
-        const url = () => `${this.#settings.baseUrl}/api/events?${query}&heartbeat=event`;
-        this.#stream = new Stream(this.#settings, url, "", (event) => this.#publish({ ...event, sessions: [query] }));
-        this.#stream.open();
-      }
-    }
-    /** Ends the wait of a stream that waits before it connects again. */
-    retryNow() {
-      if (this.#stream?.isWaiting) this.#stream.open();
-    }
-    restart() {
-      this.#stream?.restart();
-    }
-    close() {
-      this.#stream?.close();
-      this.#stream = null;
-      this.#state.live.clear();
-    }
-    /** @param {SharedEvent} event */
-    #publish(event) {
-      this.#state.apply(event);
-      this.#onEvent(event);
-    }
-  };
-
   // src/page-events.js
   function onReturn(action, signal) {
     const { document } = globalThis;
@@ -1162,12 +1024,16 @@
   };
 
   // src/hub.js
+  function ofSessions(settings) {
+    const state = new StreamState();
+    return { state, openStream: (onEvent) => new SharedStream(settings, state, onEvent) };
+  }
   var Hub = class _Hub {
     /** @type {Set<Hub>} */
     static #all = /* @__PURE__ */ new Set();
-    /** @param {StreamSettings} settings */
-    static of(settings) {
-      return [..._Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new _Hub(settings);
+    /** @param {StreamSettings} settings @param {Kind} [kind] */
+    static of(settings, kind = ofSessions) {
+      return [..._Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new _Hub(settings, kind);
     }
     #settings;
     /** @type {StreamState | ListState} */
@@ -1178,10 +1044,10 @@
     /** The browser has put the page away. */
     #isAway = false;
     #ending = new AbortController();
-    /** @param {StreamSettings} settings */
-    constructor(settings) {
+    /** @param {StreamSettings} settings @param {Kind} kind */
+    constructor(settings, kind) {
       this.#settings = settings;
-      const { state, openStream } = partsOf(settings);
+      const { state, openStream } = kind(settings);
       this.#state = state;
       const onEvent = (event) => this.#receive(event);
       const onState = () => {
@@ -1222,11 +1088,11 @@
     }
     /** More of a list is requested from now on; `extend` takes it. */
     beginExtending() {
-      if (this.#state instanceof ListState) this.#state.beginExtending();
+      if ("extend" in this.#state) this.#state.beginExtending();
     }
     /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
     extend(query, list) {
-      if (!(this.#state instanceof ListState)) return;
+      if (!("extend" in this.#state)) return;
       this.#state.extend(query, list);
       this.#catchUp(query, [...this.#listeners.get(query) ?? []]);
     }
@@ -1299,14 +1165,6 @@
       }
     }
   };
-  function partsOf(settings) {
-    if (settings.query === null) {
-      const state2 = new StreamState();
-      return { state: state2, openStream: (onEvent) => new SharedStream(settings, state2, onEvent) };
-    }
-    const state = new ListState();
-    return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
-  }
 
   // src/list-page.js
   function queryOf({ prefix = "", labels = {}, status }) {
@@ -1318,6 +1176,144 @@
   function listOf({ sessions, next }) {
     return { sessions, more: next !== null };
   }
+
+  // src/list-state.js
+  var MAX_LISTED = 1e3;
+  var ListState = class {
+    /** By query. @type {Map<string, SessionList>} */
+    data = /* @__PURE__ */ new Map();
+    /** Events of lists have no ids. */
+    position = "";
+    /** The queries whose stream works. @type {Set<string>} */
+    live = /* @__PURE__ */ new Set();
+    /** The events since `beginExtending`: what is requested meanwhile may be older. @type {Map<string, "session" | "removed">} */
+    #since = /* @__PURE__ */ new Map();
+    /** @param {SharedEvent} event */
+    apply(event) {
+      for (const query2 of event.sessions) {
+        if (event.failure) this.live.delete(query2);
+        else this.live.add(query2);
+      }
+      const query = this.changed(event);
+      if (query !== void 0) this.#change(query, event);
+    }
+    /** The query whose list an event changes. @param {SharedEvent} event @returns {string | undefined} */
+    changed({ type, sessions }) {
+      return ["list", "session", "removed"].includes(type) ? sessions[0] : void 0;
+    }
+    /** @param {string} query @param {SharedEvent} event */
+    #change(query, { type, data }) {
+      if (type === "list") {
+        this.data.set(query, keptList({ sessions: data.sessions, more: data.more }, this.data.get(query)));
+        return;
+      }
+      const list = this.data.get(query);
+      if (!list) return;
+      if (type === "removed") {
+        this.#since.set(data.session_id, "removed");
+        this.data.set(query, without(list, data.session_id));
+      } else {
+        this.#since.set(data.session.session_id, "session");
+        this.data.set(query, withSession(list, data.session));
+      }
+    }
+    /** More sessions are requested from now on. */
+    beginExtending() {
+      this.#since.clear();
+    }
+    /**
+     * Takes what a request for more sessions brought, apart from those of which events have said more since it began. The
+     * stream does not tell the end of an old session that it has never told.
+     * @param {string} query
+     * @param {SessionList} answer
+     */
+    extend(query, { sessions, more }) {
+      const list = this.data.get(query);
+      if (!list) return;
+      const told = list.sessions.filter(({ session_id }) => this.#since.get(session_id) === "session");
+      const others = sessions.filter(({ session_id }) => !this.#since.has(session_id));
+      const merged = [...told, ...others].sort(byAge);
+      this.data.set(query, keptList(limited({ sessions: merged, more }), list));
+    }
+    /** @param {string} query */
+    forget(query) {
+      this.data.delete(query);
+      this.live.delete(query);
+    }
+  };
+  function without({ sessions, more }, id) {
+    return { sessions: sessions.filter(({ session_id }) => session_id !== id), more };
+  }
+  function withSession({ sessions, more }, changed) {
+    const index = sessions.findIndex(({ session_id }) => session_id === changed.session_id);
+    if (index >= 0 && sessions[index]?.created_at === changed.created_at) {
+      return { sessions: sessions.map((each, place2) => place2 === index ? changed : each), more };
+    }
+    const others = sessions.filter((_, place2) => place2 !== index);
+    const older = others.findIndex((other) => byAge(changed, other) < 0);
+    const place = older < 0 ? others.length : older;
+    return limited({ sessions: [...others.slice(0, place), changed, ...others.slice(place)], more });
+  }
+  function keptList(list, before) {
+    if (!before) return list;
+    const known = new Map(before.sessions.map((session) => [JSON.stringify(session), session]));
+    const sessions = list.sessions.map((session) => known.get(JSON.stringify(session)) ?? session);
+    const isSame = list.more === before.more && sessions.length === before.sessions.length;
+    return isSame && sessions.every((session, index) => session === before.sessions[index]) ? before : { sessions, more: list.more };
+  }
+  function byAge(a, b) {
+    const [left, right] = [a.created_at + a.session_id, b.created_at + b.session_id];
+    return left < right ? 1 : left > right ? -1 : 0;
+  }
+  function limited({ sessions, more }) {
+    return { sessions: sessions.slice(0, MAX_LISTED), more: more || sessions.length > MAX_LISTED };
+  }
+
+  // src/list-stream.js
+  var ListStream = class {
+    #settings;
+    #state;
+    #onEvent;
+    /** @type {Stream | null} */
+    #stream = null;
+    /**
+     * @param {StreamSettings} settings
+     * @param {ListState} state Kept up to date.
+     * @param {(event: SharedEvent) => void} onEvent
+     */
+    constructor(settings, state, onEvent) {
+      this.#settings = settings;
+      this.#state = state;
+      this.#onEvent = onEvent;
+    }
+    /** @param {import("./types.js").Wanted} wanted The settings' own query while the list is wanted, and none afterwards. */
+    follow({ sessions: [query] }) {
+      if (query === void 0) {
+        this.close();
+      } else if (!this.#stream) {
+        const url = () => `${this.#settings.baseUrl}/api/events?${query}&heartbeat=event`;
+        this.#stream = new Stream(this.#settings, url, "", (event) => this.#publish({ ...event, sessions: [query] }));
+        this.#stream.open();
+      }
+    }
+    /** Ends the wait of a stream that waits before it connects again. */
+    retryNow() {
+      if (this.#stream?.isWaiting) this.#stream.open();
+    }
+    restart() {
+      this.#stream?.restart();
+    }
+    close() {
+      this.#stream?.close();
+      this.#stream = null;
+      this.#state.live.clear();
+    }
+    /** @param {SharedEvent} event */
+    #publish(event) {
+      this.#state.apply(event);
+      this.#onEvent(event);
+    }
+  };
 
   // src/poller.js
   var DEADLINE_MS = 5e3;
@@ -2286,6 +2282,10 @@
   var DEFAULT_INTERVAL_MS2 = 3e3;
   var EXTENDED_EVERY_MS = 3e4;
   var FIRST_LISTED = 100;
+  function ofList(settings) {
+    const state = new ListState();
+    return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
+  }
   var ProgressListTracker = class extends EventTarget {
     /** @type {TrackerState} */
     #state = "stopped";
@@ -2394,7 +2394,7 @@
         this.#poller.start(false);
         return;
       }
-      this.#hub = Hub.of({ ...settings, isShared, rights: rights ?? "" });
+      this.#hub = Hub.of({ ...settings, isShared, rights: rights ?? "" }, ofList);
       this.#hub.follow(this.#query, this.#listener);
       this.#timers.set("first", QUIET_MS, () => void (this.#data || this.#startPolling()));
     }

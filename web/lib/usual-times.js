@@ -8,14 +8,14 @@ import { elapsed_ms, runningSteps } from "./steps.js";
 
 /**
  * @typedef {object} KnownSteps
- * @property {readonly StepDefinition[]} own The server's own steps; empty while they are not known.
+ * @property {readonly Pick<StepDefinition, "step" | "name" | "estimated_ms">[]} own The server's own steps; empty while they are not known.
  * @property {Learned} learned From earlier runs of the session's job.
  */
 
 /** @type {KnownSteps} */
 export const NOTHING_KNOWN = { own: [], learned: new Map() };
 
-/** @param {readonly StepDefinition[]} definitions Of a session. @returns {Learned} */
+/** @param {readonly Pick<StepDefinition, "name" | "learned">[]} definitions Of a session. @returns {Learned} */
 export function learnedFrom(definitions) {
   return new Map(definitions.flatMap(({ name, learned }) => (learned ? [[name, learned.p50_ms]] : [])));
 }

@@ -1,400 +1,232 @@
-// The messages of docs/protocol.md, and the names that tracker.js puts on a page. Declarations only.
+// Written by docs/generate.py from the models of the responses. Times are ISO 8601 with an explicit offset.
 
-export type StepStatus = "pending" | "running" | "success" | "error";
-export type SessionStatus = "not_found" | "pending" | "running" | "completed" | "error";
+export type * from "./tracker-types.js";
 
-/** The optional keys of every step. */
-export interface StepDetails {
-  /** How long the step is expected to take, where that was declared. */
-  estimated_ms?: number;
+export type Step = StartedStep | PendingStep;
+export type StepDetails = Pick<PendingStep, "estimated_ms">;
+export type StepStatus = Step["status"];
+export type SessionStatus = Progress["status"];
+export type RequestKind = SessionRequest["kind"];
+export type LogLevel = LogLine["level"];
+
+/** How far a running step is. */
+export interface StepProgress {
+  current: number;
+  /** `null` where it is unknown. */
+  total: number | null;
 }
 
-/** A step that was started: nine keys, and optional ones that appear only where its worker used them. */
-export interface StartedStep extends StepDetails {
-  step: number;
-  name: string;
-  status: Exclude<StepStatus, "pending">;
-  /** ISO 8601 with an explicit offset. */
-  started_at: string | null;
-  completed_at: string | null;
-  elapsed_ms: number;
-  timeout_ms: number | null;
-  message: string;
-  error: string;
-  /** Only while the step runs. */
-  progress?: { current: number; total: number | null };
-  /** Counted from the first start that named its attempt. */
-  attempt?: number;
-  /** Only while the step runs, and where its worker promised signs of life. `stalled`: none since `since`. */
-  liveness?: { state: "live" | "stalled"; since: string };
-  /** `skipped` is a `success`; `cancelled` and `lost` are an `error`. */
-  conclusion?: "skipped" | "cancelled" | "lost";
-  /** Where many workers do the step together. */
-  parts?: Parts;
-}
-
-/** A part of a step, done by one of several workers. */
+/** A part of a step that many workers do at once. */
 export interface Part {
+  /** The name that its worker gave it. */
   part: string;
-  status: Exclude<StepStatus, "pending">;
-  progress?: { current: number; total: number | null };
+  status: "running" | "success" | "error";
+  /** Present where its last report says how far it is. */
+  progress?: StepProgress;
   message?: string;
   error?: string;
+  /** Milliseconds from its first report to its end; 0 while it runs. */
   elapsed_ms: number;
 }
 
-/** How many parts of a step are in each state. */
+/** The parts of a step that many workers do at once. */
 export interface Parts {
-  /** Null where the worker did not say how many there will be. */
+  /** How many there will be; `null` where that is unknown. */
   total: number | null;
   running: number;
   success: number;
   error: number;
-  /** At most 20: the failed ones first, then the running ones, then the newest. */
+  /** The failed ones first, then the running ones, then those that ended last. */
   listed: Part[];
 }
 
-export interface PendingStep extends StepDetails {
+/** Whether the worker of a running step gives the signs of life that it promised. */
+export interface Liveness {
+  state: "live" | "stalled";
+  /** The first sign of those without a gap; where it is stalled, the last sign. */
+  since: string;
+}
+
+/** A step that was started. */
+export interface StartedStep {
+  step: number;
+  name: string;
+  status: "running" | "success" | "error";
+  started_at: string;
+  completed_at: string | null;
+  /** Milliseconds from start to completion; 0 while it runs. */
+  elapsed_ms: number;
+  /** Milliseconds after which a page may show it as overdue; the server does not stop it. */
+  timeout_ms: number | null;
+  message: string;
+  error: string;
+  /** Present only while the step runs, once its worker has reported progress. */
+  progress?: StepProgress;
+  /** Which attempt it is, counted from the first start with an `attempt_id`; present from then on. */
+  attempt?: number;
+  /** Milliseconds that it takes, as its definition says; present where the time of the session is worked out. */
+  estimated_ms?: number;
+  /** Present only while the step runs, if its worker promised signs of life. */
+  liveness?: Liveness;
+  /** What ended it, beyond its status: present if it was skipped, cancelled, or given up for lack of reports. */
+  conclusion?: "skipped" | "cancelled" | "lost";
+  /** Present if workers do it in parts. */
+  parts?: Parts;
+}
+
+/** A step that was not started yet. */
+export interface PendingStep {
   step: number;
   name: string;
   status: "pending";
   elapsed_ms: 0;
   timeout_ms: number;
+  /** Milliseconds that it takes, as its definition says; present where the time of the session is worked out. */
+  estimated_ms?: number;
 }
 
-export type Step = StartedStep | PendingStep;
-
-/** What readers may ask of a session's worker. */
-export type RequestKind = "cancel" | "retry";
-
+/** What a reader asked of the worker of a session; each reader of the session sees it. */
 export interface SessionRequest {
   id: string;
-  kind: RequestKind;
+  kind: "cancel" | "retry";
+  /** The step that it is about; `null`: the session. */
   step: number | null;
+  /** Only ever moves on, from `asked`, maybe over `seen`, to one of the others. */
   state: "asked" | "seen" | "honoured" | "declined" | "too_late";
   asked_at: string;
+  /** Why it was asked, where that was said. */
   reason?: string;
+  /** What the worker said of it, where it said something. */
   message?: string;
 }
 
-export interface RequestOptions {
-  /** The step that is meant. Default: the session as a whole. */
-  step?: number;
-  /** Up to 500 characters, which every reader of the session sees. */
-  reason?: string;
-  /** Ends the attempts to send it. */
-  signal?: AbortSignal;
+/** A link for readers: http, https, or a path of this host. */
+export interface Link {
+  label: string;
+  url: string;
 }
 
-/** The optional keys of a session, which appear only where its worker used them, in this order. */
-export interface SessionDetails {
-  title?: string;
-  labels?: Record<string, string>;
-  /** Web addresses, or paths of the server's own host. */
-  links?: { label: string; url: string }[];
-  /** Steps are added while it runs, and only its worker completes it. */
-  open_ended?: true;
-  /** Why it ended, where it ended as a whole. */
-  error?: string;
-  conclusion?: "cancelled" | "lost";
-  /** Only while the time of each unfinished step is known. */
-  time?: SessionTime;
-  accepts?: RequestKind[];
-  /** Newest first. */
-  requests?: SessionRequest[];
-  log?: true;
-}
-
-export type LogLevel = "debug" | "info" | "warning" | "error";
-
-/** A line of a session's log. */
-export interface LogLine {
-  /** Counted from 1 within the `life` of the log. */
-  n: number;
-  /** When it was written. */
-  at: string;
-  /** The step that it is of; null is the session. */
-  step: number | null;
-  level: LogLevel;
-  /** Without line ends; it may have any other character, those of terminals included. */
-  text: string;
-}
-
-/** Lines of a session's log, of which each comes once, in order. */
-export interface LogUpdate {
-  /** The log begins anew with another one; "" without a log. */
-  life: string;
-  /** All lines before are to be forgotten; none come along. */
-  isNew: boolean;
-  lines: LogLine[];
-  /** How many lines before the first of these are not kept any more. */
-  missed: number;
+/** When a session will end, by the clock of the server. */
+export interface FinishAt {
+  /** In half of all cases before this. */
+  p50: string;
+  /** In nine of ten cases before this; the same as `p50` where only declarations are known. */
+  p90: string;
 }
 
 /** How far a session is by time, and when it will end. */
 export interface SessionTime {
-  /** Whole percent; 100 only once the session is `completed`. */
+  /** Of the time that it takes as a whole; 100 once it is completed, and not before. */
   percentage: number;
-  /** By the server's clock: half of all runs end before `p50`, nine of ten before `p90`. */
-  finish_at: { p50: string; p90: string } | null;
+  /** `null` before it is started, once it has ended, and where its end is not known. */
+  finish_at: FinishAt | null;
   /** What is known of the time that is left, at best. */
   basis: "declared" | "rate" | "history";
   /** How many earlier runs of its profile were learned from. */
   runs: number;
 }
 
-/** A step as the server knows it, apart from any session. */
-export interface StepDefinition {
-  name: string;
-  step?: number;
-  timeout_ms?: number;
-  estimated_ms?: number;
-  /** What it took in earlier runs, where enough of them had it. */
-  learned?: { runs: number; p50_ms: number; p90_ms: number };
+/** What a session says besides its steps; each key is present only where a worker used it. Each reader of the session sees it. */
+export interface SessionDetails {
+  /** Its name for people. */
+  title?: string;
+  /** Texts by which it is found. */
+  labels?: Record<string, string>;
+  /** Its results, and pages about it. */
+  links?: Link[];
+  /** Steps are added while it runs, and only `finish` completes it. */
+  open_ended?: true;
+  /** Why it failed, where it was finished as a whole. */
+  error?: string;
+  /** What ended it, beyond its status. */
+  conclusion?: "cancelled" | "lost";
+  /** How far it is by time, and when it will end: present only while that is known of each step that is left. */
+  time?: SessionTime;
+  /** What readers may ask of its worker. */
+  accepts?: ("cancel" | "retry")[];
+  /** What they asked, the newest first; the newest ten are kept. */
+  requests?: SessionRequest[];
+  /** Its worker has written lines into its log. */
+  log?: true;
 }
 
-/** The session after a change, as its `step` or `session` event has it. */
+/** A session without its steps. */
 export interface SessionSummary extends SessionDetails {
   session_id: string;
+  /** The step that was started last; 0 before the first. */
   current_step: number;
   total_steps: number;
-  status: SessionStatus;
-  /** Whole percent, 0…100. Failed steps count: 100 does not mean `completed`. */
+  status: "pending" | "running" | "completed" | "error";
   percentage: number;
+  /** Milliseconds that the steps after the current one are expected to take. */
   estimated_remaining_ms: number;
 }
 
-/** A session as lists have it. It has neither steps nor requests. */
-export interface ListedSession
-  extends Pick<SessionDetails, "title" | "labels" | "links" | "error" | "conclusion" | "time"> {
-  session_id: string;
-  current_step: number;
-  total_steps: number;
-  status: Exclude<SessionStatus, "not_found">;
-  percentage: number;
-  estimated_remaining_ms: number;
+/** A session in a list, which does not show what readers asked. */
+export interface ListedSession extends SessionSummary {
   created_at: string;
   updated_at: string;
 }
 
-/** Sessions, newest first, and whether there are more than these. */
-export interface SessionList {
-  readonly sessions: readonly ListedSession[];
-  readonly more: boolean;
-}
-
-/** The polling answer, and the data of a `snapshot` event. Keys come in this order, and the optional ones last. */
+/** A session as polling shows it; `not_found`, without steps, where it does not exist. */
 export interface Progress extends SessionDetails {
   session_id: string;
   current_step: number;
   total_steps: number;
-  status: SessionStatus;
-  /** One entry per step number 1…`total_steps`; empty when the session is `not_found`. */
-  steps: Step[];
+  status: "pending" | "running" | "completed" | "error" | "not_found";
+  /** One for each number from 1 to `total_steps`, in order. */
+  steps: (StartedStep | PendingStep)[];
   percentage: number;
   estimated_remaining_ms: number;
 }
 
-/** The data of a `step` event. `ProgressTracker.fold` applies it to the data before. */
+/** A line of the log of a session. */
+export interface LogLine {
+  /** Its number, counted from 1 within the `life`. */
+  n: number;
+  /** When it was written. */
+  at: string;
+  /** The step that it is about; `null`: the session. */
+  step: number | null;
+  level: "debug" | "info" | "warning" | "error";
+  /** Without line ends. */
+  text: string;
+}
+
+/** What a step took in earlier runs of a profile. */
+export interface LearnedDuration {
+  /** How many runs taught it. */
+  runs: number;
+  /** Milliseconds that half of all runs took at most. */
+  p50_ms: number;
+  /** Milliseconds that nine of ten runs took at most. */
+  p90_ms: number;
+}
+
+/** The definition of a step, known before it starts. */
+export interface StepDefinition {
+  step: number;
+  name: string;
+  timeout_ms: number;
+  estimated_ms: number;
+  /** Present where enough runs of the workflow, or of the session's profile, have taught it. */
+  learned?: LearnedDuration;
+}
+
+/** One change by a worker; applied to the snapshot before it, it gives the snapshot after it. */
 export interface StepEvent {
   step: StartedStep;
   session: SessionSummary;
 }
 
-/** The data of a `session` event: no step has changed. */
+/** One change of a session, of none of its steps and not of its status; all its keys replace those of before. */
 export interface SessionEvent {
   session: SessionSummary;
 }
 
-/** The data of a `heartbeat` event. */
+/** A heartbeat. */
 export interface Heartbeat {
   now: string;
+  /** Milliseconds until the next one. */
   interval_ms: number;
-}
-
-/**
- * The connection of a tracker:
- * - `stopped`: not started, or stopped by `stop()`;
- * - `connecting`: started, and nothing has arrived yet;
- * - `live`: events arrive;
- * - `reconnecting`: neither the stream nor polls work at present;
- * - `polling`: polls are answered; the stream does not work, or is not wanted;
- * - `finished`: the session is `completed`, or in `error` if that stops the tracker;
- * - `denied`: the server answered a poll with 401 or 403. A refused stream hides its status, so a poll follows it.
- */
-export type TrackerState = "stopped" | "connecting" | "live" | "reconnecting" | "polling" | "finished" | "denied";
-
-/** The part of an EventSource that the tracker uses. */
-export interface EventSourceLike {
-  readonly readyState: number;
-  addEventListener(type: string, listener: (event: any) => void): void;
-  close(): void;
-}
-
-export interface Timers {
-  setTimeout(action: () => void, delay_ms: number): any;
-  clearTimeout(handle: any): void;
-}
-
-export interface TrackerOptions {
-  /** Milliseconds between polls, and between calls of `onUpdate` while nothing changes. Default 2000. */
-  interval?: number | undefined;
-  /** Called at once on a change, and at least every `interval` ms. */
-  onUpdate?: (data: Progress) => void;
-  /** Called once, when the session is `completed`; the tracker has stopped by then. */
-  onComplete?: (data: Progress) => void;
-  /** Called once, when the session is in `error`; the tracker has stopped by then. Not for network errors. */
-  onError?: (data: Progress) => void;
-  /** `false`: follow on after `error`, since a retry may come, and never call `onError`. Default true. */
-  stopOnError?: boolean;
-  /**
-   * `auto`: stream, and poll while that does not work. `sse`: stream only, but poll once to learn why it was refused.
-   * `poll`: poll only. Default `auto`.
-   */
-  transport?: "auto" | "sse" | "poll" | undefined;
-  /** Where the server is mounted, without a trailing slash. Default `ProgressTracker.baseUrl`. */
-  baseUrl?: string | undefined;
-  /** Send cookies to another origin. Default false. */
-  withCredentials?: boolean | undefined;
-  /**
-   * For a server whose readers need a token: the token, or a function that returns it. The function is called when a
-   * token is needed, and once more if the server refuses it; after a second refusal the tracker is `denied`. Polls send
-   * the token in a header, streams send a ticket in its place: it is never part of a URL. Trackers share a stream only
-   * if their tokens grant the same. With a token that is not a JSON Web Token tabs share none, and `auto` polls.
-   */
-  token?: string | (() => string | Promise<string>) | undefined;
-  /**
-   * Follow by the link that this browser has opened for the session (`/s/nightly#token=…`), and not by the visitor's own
-   * cookie. For pages of the server's own origin, without a `token`. Only trackers of the same session share a stream.
-   */
-  byLink?: boolean | undefined;
-  /** Stops the tracker when aborted. */
-  signal?: AbortSignal;
-  /**
-   * A class in place of the browser's, for example one that can send headers; null polls. Trackers of a page with the
-   * same class share its stream. Default: the browser's, whose stream all tabs share. If they cannot, `auto` polls: see
-   * `ProgressTracker`.
-   */
-  EventSource?: (new (url: string, init: { withCredentials: boolean }) => EventSourceLike) | null;
-  fetch?: typeof globalThis.fetch;
-  timers?: Timers;
-}
-
-/**
- * Follows one session. Dispatches `statechange` when `state` changes.
- *
- * Over HTTP/1.1 a browser has six connections to a server, for all its tabs together. So all trackers of all tabs share
- * one stream of up to 20 sessions; further sessions are polled. Where links, lists and tokens of other rights would take
- * more than four streams together, some are polled. The tab that holds the stream posts its events by
- * BroadcastChannel, so this works without TLS too. A browser without BroadcastChannel (before 2022) polls.
- */
-export interface ProgressTracker extends EventTarget {
-  sessionId: string;
-  interval: number;
-  onUpdate: ((data: Progress) => void) | undefined;
-  onComplete: ((data: Progress) => void) | undefined;
-  onError: ((data: Progress) => void) | undefined;
-  readonly state: TrackerState;
-  /** A copy of the last update; null before the first one since `start()`. */
-  readonly data: Progress | null;
-  /**
-   * Resolves when this run ends, and never rejects: to the data that ended it if `state` is `finished`, to null if it
-   * is `stopped` or `denied`. `start()` after an end makes a new promise.
-   */
-  readonly finished: Promise<Progress | null>;
-  /** Whether the tracker runs, by stream or by polls: from `start()` until it stops. Setting `false` stops it. */
-  polling: boolean;
-  /** The server's time in milliseconds since 1970, as heartbeats and polls show it; before those, this machine's. */
-  now(): number;
-  /** Starts following. Resolves after the first `onUpdate`, or when stopped before it; never rejects. */
-  start(): Promise<void>;
-  /** Leaves no timer, request or stream behind. `start()` begins again. */
-  stop(): void;
-  /**
-   * Polls once, now, even if not started. Resolves after `onUpdate`, or when there was no answer. It sends nothing while
-   * the server's `Retry-After` has not passed.
-   */
-  poll(): Promise<void>;
-  /**
-   * Asks the session's worker, and resolves to the request as the server has it. Where the same is asked already, that
-   * is the one. It is sent again, and counts once, while the server does not answer. Rejects with a `RequestError`.
-   */
-  request(kind: RequestKind, options?: RequestOptions): Promise<SessionRequest>;
-  /** Whether the server lets this reader ask. Rejects if it does not answer. */
-  mayRequest(options?: { signal?: AbortSignal }): Promise<boolean>;
-  /** All parts of a step, in the order of their first reports. Rejects with a `RequestError`. */
-  parts(step: number, options?: { signal?: AbortSignal }): Promise<Part[]>;
-  /**
-   * Follows the log of the session until `signal` is aborted: first all lines that are kept, then each as it comes. It
-   * comes by the stream while that works, and else with the polls; after the end of the session all lines are there. The
-   * server sends no lines to pages that do not ask for them.
-   */
-  followLog(onLines: (update: LogUpdate) => void, options?: { signal?: AbortSignal }): void;
-  /** The session's steps, and what was learned of them from earlier runs. Rejects with a `RequestError`. */
-  steps(options?: { signal?: AbortSignal }): Promise<StepDefinition[]>;
-  /** The steps of sessions that bring none of their own. Rejects with a `RequestError`. */
-  serverSteps(options?: { signal?: AbortSignal }): Promise<StepDefinition[]>;
-}
-
-/** A request that the server refused or did not answer, as methods of `ProgressTracker` reject with it. */
-export interface RequestError extends Error {
-  name: "RequestError";
-  /** Of the response; 0 if there was none. */
-  status: number;
-  /** Of the problem: `/problems/request-out-of-time`. */
-  type: string;
-}
-
-export interface ProgressTrackerConstructor {
-  new (sessionId: string, options?: TrackerOptions): ProgressTracker;
-  prototype: ProgressTracker;
-  /** Where the server is mounted: derived from the address of tracker.js; "" is the root of the page's origin. */
-  baseUrl: string;
-  /** The data after a `step` or `session` event; pure. Folded into the snapshot, they equal the poll, byte for byte. */
-  fold(data: Progress, event: StepEvent | SessionEvent): Progress;
-}
-
-/** Which sessions a list has; all that is given must hold. */
-export interface ListFilter {
-  /** Begins the ids. A token with prefixes lists only what lies within one of them. Default "": all. */
-  prefix?: string | undefined;
-  labels?: Record<string, string> | undefined;
-  status?: Exclude<SessionStatus, "not_found"> | undefined;
-}
-
-export interface ListTrackerOptions
-  extends ListFilter,
-    Pick<TrackerOptions, "interval" | "transport" | "baseUrl" | "withCredentials" | "token" | "signal">,
-    Pick<TrackerOptions, "EventSource" | "fetch" | "timers"> {
-  /** Called at once on a change. */
-  onUpdate?: ((list: SessionList) => void) | undefined;
-}
-
-/**
- * Follows a list of sessions. Dispatches `statechange` when `state` changes, which is never `finished`. Tabs share the
- * stream of a list, as they share that of sessions, where they follow the same filter.
- */
-export interface ProgressListTracker extends EventTarget {
-  readonly state: TrackerState;
-  /** The last update; null before the first one. It is not to be changed. */
-  readonly data: SessionList | null;
-  /** The server's time in milliseconds since 1970. */
-  now(): number;
-  start(): void;
-  /** Leaves no timer, request or stream behind. `start()` begins again. */
-  stop(): void;
-  /** From now on the list has up to 1000 sessions; before that, the newest 100 and those that have changed since. */
-  showMore(): void;
-}
-
-export interface ProgressListTrackerConstructor {
-  new (options?: ListTrackerOptions): ProgressListTracker;
-  prototype: ProgressListTracker;
-}
-
-declare global {
-  var ProgressTracker: ProgressTrackerConstructor;
-  var ProgressListTracker: ProgressListTrackerConstructor;
-  /** Whether a step has been `running` for longer than its `timeout_ms`, by the server's time as `now()` has it. */
-  function checkTimeout(step: Step): boolean;
 }

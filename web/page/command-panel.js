@@ -11,28 +11,21 @@ import { updateUrl } from "./curl.js";
  * The commands contain no token: they read it from the environment.
  */
 export class CommandPanel {
-  #panel;
   #texts;
   #url;
   #needsToken;
-  #isForDevelopers;
   #offered = "";
-  #isShown = false;
   /** @type {CommandTab[]} */
   #tabs;
 
   /**
    * @param {HTMLDetailsElement} panel
-   * @param {object} options
-   * @param {string} options.sessionId
-   * @param {Texts} options.texts
-   * @param {boolean} options.isForDevelopers Others see the panel only while there is no session.
+   * @param {string} sessionId
+   * @param {Texts} texts
    */
-  constructor(panel, { sessionId, texts, isForDevelopers }) {
+  constructor(panel, sessionId, texts) {
     const publish = document.querySelector('meta[name="progress-publish"]');
-    this.#panel = panel;
     this.#texts = texts;
-    this.#isForDevelopers = isForDevelopers;
     this.#url = updateUrl(document.baseURI, sessionId);
     this.#needsToken = publish?.getAttribute("content") === "token";
     const status = make("p", "visually-hidden");
@@ -45,10 +38,6 @@ export class CommandPanel {
 
   /** @param {Progress} data */
   show(data) {
-    const isEmpty = data.status === "not_found";
-    this.#panel.hidden = data.status === "completed" || !(this.#isForDevelopers || isEmpty);
-    if (!this.#isShown) this.#panel.open = isEmpty;
-    this.#isShown = true;
     const update = nextUpdate(data);
     const title = this.#texts[update.action].replace("{step}", String(update.step));
     if (title === this.#offered) return;

@@ -13,7 +13,7 @@ import { Language } from "../lib/language.js";
 import { isOver } from "../lib/requests.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
-import { CommandPanel } from "./command-panel.js";
+import { CommandDetails } from "./command-details.js";
 import { CopyLink } from "./copy-link.js";
 import { DocumentHead } from "./document-head.js";
 import { HelpDialog } from "./help-dialog.js";
@@ -68,7 +68,7 @@ function viewOf(id) {
       status = data.status;
     },
     onmove: refresh,
-    ondraw: (data) => commandPanel?.show(data),
+    ondraw: (data) => commands?.show(data),
     onstatechange: (state) => state === "denied" && onDenied(),
   });
 }
@@ -139,11 +139,14 @@ if (views.length === 1) {
   for (const [part, id] of Object.entries(IDS)) document.querySelector(`.${part}`)?.setAttribute("id", id);
 }
 
-const panel = /** @type {HTMLDetailsElement} */ (element("drive"));
 const isForDevelopers = document.querySelector('meta[name="progress-dev"]')?.getAttribute("content") === "on";
-const commandPanel =
-  ids[0] && views.length === 1
-    ? new CommandPanel(panel, { sessionId: ids[0], texts: language.texts, isForDevelopers })
+const commands =
+  ids[0] && ids.length === 1
+    ? new CommandDetails(/** @type {HTMLDetailsElement} */ (element("drive")), {
+        sessionId: ids[0],
+        texts: language.texts,
+        isForDevelopers,
+      })
     : null;
 const tokenForm = new TokenForm(language.texts, () => {
   visit.useOwnToken();

@@ -1,6 +1,4 @@
 import { LimitedStream } from "./limited-stream.js";
-import { ListState } from "./list-state.js";
-import { ListStream } from "./list-stream.js";
 import { onPutAway } from "./page-events.js";
 import { serverClock } from "./server-clock.js";
 import { SharedStream } from "./shared-stream.js";
@@ -22,6 +20,19 @@ import { TabCoordinator } from "./tab-coordinator.js";
  */
 
 /** @typedef {(event: SharedEvent) => void} OnEvent */
+/** @typedef {import("./list-state.js").ListState} ListState */
+/** @typedef {import("./list-stream.js").ListStream} ListStream */
+
+/**
+ * What a stream keeps, and what opens it.
+ * @typedef {(settings: StreamSettings) => {state: StreamState | ListState, openStream: (onEvent: OnEvent) => SharedStream | ListStream}} Kind
+ */
+
+/** @type {Kind} */
+function ofSessions(settings) {
+  const state = new StreamState();
+  return { state, openStream: (onEvent) => new SharedStream(settings, state, onEvent) };
+}
 
 /**
  * Hands the events of one stream to all trackers of the page that have the same settings. A list is followed as a session
@@ -31,9 +42,9 @@ export class Hub {
   /** @type {Set<Hub>} */
   static #all = new Set();
 
-  /** @param {StreamSettings} settings */
-  static of(settings) {
-    return [...Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new Hub(settings);
+  /** @param {StreamSettings} settings @param {Kind} [kind] */
+  static of(settings, kind = ofSessions) {
+    return [...Hub.#all].find((hub) => hub.hasSettings(settings)) ?? new Hub(settings, kind);
   }
 
   #settings;
@@ -46,10 +57,10 @@ export class Hub {
   #isAway = false;
   #ending = new AbortController();
 
-  /** @param {StreamSettings} settings */
-  constructor(settings) {
+  /** @param {StreamSettings} settings @param {Kind} kind */
+  constructor(settings, kind) {
     this.#settings = settings;
-    const { state, openStream } = partsOf(settings);
+    const { state, openStream } = kind(settings);
     this.#state = state;
     const onEvent = (/** @type {SharedEvent} */ event) => this.#receive(event);
     const onState = () => {
@@ -95,12 +106,12 @@ export class Hub {
 
   /** More of a list is requested from now on; `extend` takes it. */
   beginExtending() {
-    if (this.#state instanceof ListState) this.#state.beginExtending();
+    if ("extend" in this.#state) this.#state.beginExtending();
   }
 
   /** Adds what a request for more of a list has brought. @param {string} query @param {SessionList} list */
   extend(query, list) {
-    if (!(this.#state instanceof ListState)) return;
+    if (!("extend" in this.#state)) return;
     this.#state.extend(query, list);
     this.#catchUp(query, [...(this.#listeners.get(query) ?? [])]);
   }
@@ -182,14 +193,4 @@ export class Hub {
       for (const listener of [...(this.#listeners.get(id) ?? [])]) this.#notify(id, listener, notification);
     }
   }
-}
-
-/** The state that such a stream keeps, and what opens the stream. @param {StreamSettings} settings */
-function partsOf(settings) {
-  if (settings.query === null) {
-    const state = new StreamState();
-    return { state, openStream: (/** @type {OnEvent} */ onEvent) => new SharedStream(settings, state, onEvent) };
-  }
-  const state = new ListState();
-  return { state, openStream: (/** @type {OnEvent} */ onEvent) => new ListStream(settings, state, onEvent) };
 }

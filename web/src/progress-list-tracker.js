@@ -2,7 +2,8 @@ import { absoluteUrl } from "./base-url.js";
 import { browserFetch } from "./browser-fetch.js";
 import { Hub } from "./hub.js";
 import { listOf, queryOf } from "./list-page.js";
-import { keptList, MAX_LISTED } from "./list-state.js";
+import { keptList, ListState, MAX_LISTED } from "./list-state.js";
+import { ListStream } from "./list-stream.js";
 import { onReturn } from "./page-events.js";
 import { Poller } from "./poller.js";
 import { ProgressTracker } from "./progress-tracker.js";
@@ -24,7 +25,13 @@ const EXTENDED_EVERY_MS = 30_000;
 /** As many as the stream begins with. */
 const FIRST_LISTED = 100;
 
-/** Chooses between stream and polls for a list. wire.d.ts documents what is public. */
+/** @type {import("./hub.js").Kind} */
+function ofList(settings) {
+  const state = new ListState();
+  return { state, openStream: (onEvent) => new ListStream(settings, state, onEvent) };
+}
+
+/** Chooses between stream and polls for a list. tracker-types.d.ts documents what is public. */
 export class ProgressListTracker extends EventTarget {
   /** @type {TrackerState} */
   #state = "stopped";
@@ -140,7 +147,7 @@ export class ProgressListTracker extends EventTarget {
       this.#poller.start(false);
       return;
     }
-    this.#hub = Hub.of({ ...settings, isShared, rights: rights ?? "" });
+    this.#hub = Hub.of({ ...settings, isShared, rights: rights ?? "" }, ofList);
     this.#hub.follow(this.#query, this.#listener);
     // The stream may be slow or broken, or a proxy may have let only its first bytes through.
     this.#timers.set("first", QUIET_MS, () => void (this.#data || this.#startPolling()));

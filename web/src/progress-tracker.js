@@ -26,7 +26,7 @@ import { rightsOf, tokenText } from "./tokens.js";
 
 const DEFAULT_INTERVAL_MS = 2000;
 
-/** Chooses between stream and polls, and calls the page's callbacks. wire.d.ts documents what is public. */
+/** Chooses between stream and polls, and calls the page's callbacks. tracker-types.d.ts documents what is public. */
 export class ProgressTracker extends EventTarget {
   static baseUrl = baseUrlOfScript();
 

@@ -21,7 +21,7 @@ from progress_sse.api.request_parts import query_of, session_id_of
 from progress_sse.api.rights import listable_prefixes
 from progress_sse.service import ProgressService
 
-PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts")
+PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map")
 
 PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -80,7 +80,14 @@ async def _html(name: str, request: Request, service: ProgressService, **facts: 
         meta = f'<meta name="progress-{fact}" content="'
         before, _, after = html.partition(meta)
         html = before + meta + escape(content, quote=True) + after[after.index('"') :]
-    return Response(html, media_type="text/html", headers=page_headers(service.settings))
+    headers = page_headers(service.settings) | {"Vary": "Accept-Encoding"}
+    if not _accepts_gzip(request.headers):
+        return Response(html, media_type="text/html", headers=headers)
+    return Response(gzip.compress(html.encode(), mtime=0), media_type="text/html", headers=headers | GZIP)
+
+
+def _accepts_gzip(headers: Headers) -> bool:
+    return "gzip" in headers.get("accept-encoding", "")
 
 
 def _needs_token_to_read(service: ProgressService) -> bool:
@@ -117,12 +124,14 @@ class BrowserFiles(StaticFiles):
         """
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
+        if str(full_path).endswith(".map"):
+            response.headers["Content-Type"] = "text/plain; charset=utf-8"
         response.headers["Cache-Control"] = IMMUTABLE if Path(full_path).parent == ASSETS else REVALIDATED
         if not isinstance(response, FileResponse):
             return response
         content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+        if _accepts_gzip(Headers(scope=scope)):
             return Response(compressed, headers=headers | GZIP)
         return Response(content, headers=headers)
 

@@ -44,7 +44,8 @@ const doneStep = (step) => ({
  */
 export function stepEvent(done, changes = {}) {
   const { steps: _, ...session } = progress(done);
-  return { step: doneStep(done), session: { ...session, ...changes } };
+  const summary = /** @type {import("../../lib/wire.js").SessionSummary} */ ({ ...session, ...changes });
+  return { step: doneStep(done), session: summary };
 }
 
 export const notFound = progress(0, { total_steps: 0, status: "not_found", steps: [], estimated_remaining_ms: 0 });
