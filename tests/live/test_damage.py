@@ -45,11 +45,6 @@ def make_garbage(database: Path) -> None:
     database.write_bytes(os.urandom(40_000))
 
 
-def make_older(database: Path) -> None:
-    """Turn it into one of an earlier version of ours."""
-    execute(database, "PRAGMA user_version = 1")
-
-
 def make_newer(database: Path) -> None:
     """Turn it into one of a later version of ours."""
     execute(database, "PRAGMA user_version = 77")
@@ -70,7 +65,6 @@ def make_folder(database: Path) -> None:
 CORRUPTIONS = {
     "garbage": (make_garbage, "cannot be used: file is not a database"),
     "truncated": (truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
-    "older": (make_older, "has format 1, made by another version"),
     "newer": (make_newer, "has format 77, made by another version"),
     "foreign": (make_foreign, "is the database of another application"),
     "folder": (make_folder, "cannot be used: it is not a regular file"),

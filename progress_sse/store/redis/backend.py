@@ -7,7 +7,7 @@
 * A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
 * ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
   order.
-* All sessions are found through one ``session_index``, which ``index_pages`` reads and ``index_repair`` completes.
+* All sessions are found through one ``session_index``, which ``index_pages`` reads.
   ``list_changes`` hears of the changes of all of them.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
@@ -50,7 +50,6 @@ from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.index_pages import IndexPages
-from progress_sse.store.redis.index_repair import IndexRepair
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.list_changes import ListChanges
@@ -92,8 +91,8 @@ logger = logging.getLogger(__name__)
 
 _TOKEN_BYTES: Final = 12
 
-FORMAT: Final = 2
-"""The newest format of sessions that this program knows; see the setting `store_format`."""
+FORMAT: Final = b"1"
+"""The format of the store. A change of it needs an upgrade, by the first server that finds the one before."""
 
 
 class RedisBackend:
@@ -101,9 +100,7 @@ class RedisBackend:
 
     forgets_silently = True
 
-    def __init__(
-        self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float, store_format: int = FORMAT
-    ) -> None:
+    def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
         """Name the server; nothing is connected yet.
 
         Args:
@@ -111,7 +108,6 @@ class RedisBackend:
             limits: How much is kept.
             prefix: The beginning of each key.
             lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
-            store_format: The newest format that is written.
 
         Raises:
             ValueError: The URL is malformed.
@@ -120,7 +116,6 @@ class RedisBackend:
         self._limits = limits
         self._prefix = prefix
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._format = store_format
         self._cache = RecordCache()
         self._decode = CheckedDecoder()
         self._set_up()
@@ -147,8 +142,7 @@ class RedisBackend:
         parts = self._executor, self._keyspace
         self._summaries = RedisSummaries(*parts, self._decode)
         self._index = SessionIndex(*parts, self._summaries)
-        self._repair = IndexRepair(*parts, self._summaries)
-        self._pages = IndexPages(*parts, self._decode, self._summaries, self._repair)
+        self._pages = IndexPages(*parts, self._decode, self._summaries)
         self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
         self._lines = RedisLines(self._executor, self._limits, self._lifetime_ms)
         self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
@@ -170,9 +164,7 @@ class RedisBackend:
         """Close all connections. Committed changes stay."""
         followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
         self._lines.clear()
-        repair = self._repair
         self._set_up()
-        await repair.aclose()
         await followed.aclose()
         await pubsub.aclose()
         await executor.aclose()
@@ -180,7 +172,7 @@ class RedisBackend:
             await close_pool(pool)
 
     async def ping(self) -> None:
-        """Return if the server takes writes and publishes messages, and its sessions are of a format that we know."""
+        """Return if the server takes writes and publishes messages, and its store is of the format that we know."""
         try:
             await self._probe()
         except StoreRefusedError as refusal:  # Redis was away when this server started.
@@ -189,14 +181,14 @@ class RedisBackend:
     async def _probe(self) -> None:
         keys = self._keyspace.write_probe
         await self._executor.run(PROBE, keys.of_transitions, self._publish_command, keys.channel)
-        stored = int(await self._executor.execute("GET", self._keyspace.format) or 1)
-        if stored > FORMAT:
+        await self._executor.execute("SET", self._keyspace.format, FORMAT, "NX")
+        stored = await self._executor.execute("GET", self._keyspace.format)
+        if stored != FORMAT:  # An upgrade from an earlier format would stand here.
+            found = (stored or b"")[:20].decode(errors="replace")
             raise StoreRefusedError(
-                f"The store in Redis has format {stored}, made by a newer version of this program, which knows format"
-                f" {FORMAT}."
+                f"The store in Redis has format {found}, made by another version of this program, which knows format"
+                f" {FORMAT.decode()}."
             )
-        if stored < self._format:
-            await self._executor.execute("SET", self._keyspace.format, self._format)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
@@ -487,7 +479,6 @@ class RedisBackend:
             removed += await commit_all(self, removals, is_damage)
             page = await self._index.page_before(created_before, page.next_start)
         await self._index.clean_sets(created_before)
-        self._repair.begin()  # Lists begin it only where the parts of the index differ in length.
         return removed
 
 

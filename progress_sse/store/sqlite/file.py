@@ -171,7 +171,7 @@ class DatabaseFile:
             )
 
     def _prepare(self) -> None:
-        """Create the store, or check it and bring it up to date, and keep a connection."""
+        """Create the store, or check it, and keep a connection."""
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:
@@ -186,8 +186,6 @@ class DatabaseFile:
         self._keeper = self._connect("mode=rwc")
         if creates:
             schema.create(self._keeper)
-        else:
-            schema.upgrade(self._keeper)
         self._try_writing(self._keeper)
         if is_unknown:
             schema.renew_epochs(self._keeper)

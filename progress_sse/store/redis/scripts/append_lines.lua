@@ -29,10 +29,6 @@ local epoch, n, revision = load_current()
 local kept = redis.call('XLEN', lines)  -- A foreign value there, or at the keys, fails the script before its first write.
 local tokens, keys = string.match(redis.call('GET', line_keys) or '\n', '^(%x*)\n(%x*)$')
 local stored = redis.call('HMGET', state, 'lines_last', 'lines_bytes')
-if not stored[1] and kept > 0 then
-    redis.call('DEL', lines, line_keys)  -- Left by a session before, which a server of an earlier version removed.
-    kept, tokens, keys = 0, '', ''
-end
 local last, bytes = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
 
 -- Where a text of this width stands in a list of them; `nil` if it is none of them.

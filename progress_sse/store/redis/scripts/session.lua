@@ -26,7 +26,7 @@ local function publish(revision, previous, message)
 end
 
 -- Whether the stored state follows on the state that the caller knows.
--- Another epoch follows if it began after that state; a session of an earlier version does not tell its beginning.
+-- Another epoch follows if it began after that state.
 local function follows_known_state(epoch, n, revision, beginning)
     local has_ended = string.find(ended_epochs, ' ' .. epoch .. ' ', 1, true)
     if has_ended or (tonumber(revision) or 0) < tonumber(known_revision) then
@@ -34,7 +34,7 @@ local function follows_known_state(epoch, n, revision, beginning)
     end
     if epoch ~= known_epoch then
         local began_in, began_at = string.match(beginning or '', '^(%S+) (%d+)$')
-        return began_in ~= epoch or tonumber(began_at) > tonumber(known_revision)
+        return began_in == epoch and tonumber(began_at) > tonumber(known_revision)
     end
     if revision == known_revision then
         return true
