@@ -18,7 +18,7 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.workflows import Workflows
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import Backend, DamageCounter
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
@@ -94,6 +94,11 @@ class ProgressStore(SessionOperations):
     def runs_learned(self) -> int:
         """How many runs taught here what they took."""
         return self._committer.runs_learned
+
+    @property
+    def damage_count(self) -> int:
+        """How many damaged sessions were found here."""
+        return self.backend.damage_count if isinstance(self.backend, DamageCounter) else 0
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""

@@ -41,6 +41,7 @@ from progress_sse.store.redis.codec import (
     KnownState,
     ReadResult,
     commit_arguments,
+    decode_entries,
     decode_key,
     decode_read,
     known_arguments,
@@ -141,11 +142,11 @@ class RedisBackend:
         self._list_changes = ListChanges(self._keyspace)
         parts = self._executor, self._keyspace
         self._summaries = RedisSummaries(*parts, self._decode)
-        self._index = SessionIndex(*parts, self._summaries)
+        self._index = SessionIndex(*parts, self._decode, self._summaries)
         self._pages = IndexPages(*parts, self._decode, self._summaries)
         self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
-        self._lines = RedisLines(self._executor, self._limits, self._lifetime_ms)
-        self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
+        self._lines = RedisLines(self._executor, self._decode, self._limits, self._lifetime_ms)
+        self.leases = RedisLeases(self._executor, self._keyspace, self._decode, self._lifetime_ms)
 
     async def open(self) -> None:
         """Begin to connect. That the server is away or full is no error here; operations fail until it is back."""
@@ -170,6 +171,11 @@ class RedisBackend:
         await executor.aclose()
         if pool is not None:
             await close_pool(pool)
+
+    @property
+    def damage_count(self) -> int:
+        """How many damaged sessions were found."""
+        return self._decode.damage.count
 
     async def ping(self) -> None:
         """Return if the server takes writes and publishes messages, and its store is of the format that we know."""
@@ -214,8 +220,15 @@ class RedisBackend:
         """Read a session, and its transitions after a position, if there is one."""
         known = self._known_state(session_id, keys)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
-        reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
-        return self._decode(decode_read, session_id, reply.value, known.record)
+        with self._decode.noting(session_id):
+            reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
+        result = self._decode(decode_read, session_id, reply.value, known.record)
+        if result.position is None or reply.value[-1] is None:
+            return result
+        try:
+            return result._replace(entries=self._decode(decode_entries, session_id, reply.value[-1]))
+        except StoreUnavailableError:  # Damaged transitions count as not kept: the session itself can be shown.
+            return result
 
     def _common_arguments(self, keys: SessionKeys, known: KnownState) -> Sequence[Argument]:
         """Return the first arguments of each script of a session."""
@@ -242,7 +255,8 @@ class RedisBackend:
         await self._prepare_leases(change)
         reply = await self._run_commit(change, keys, known)
         outcome, revision, created_at, keys_left = reply.value
-        former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
+        created_at = created_at.decode(errors="replace")
+        former_entry = index_entry(created_at, change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
             raise SignSeenError
         if outcome not in (APPLIED, APPLIED_BEFORE):
@@ -275,7 +289,8 @@ class RedisBackend:
         common = self._common_arguments(keys, known)
         has_lines = change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
-        return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
+        with self._decode.noting(change.session_id):
+            return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
 
     async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
         """Enter a session into the index where it will be found, and return its entry if the change creates it."""
@@ -335,7 +350,7 @@ class RedisBackend:
                 self._limits.orphaned_keys,
                 KEY_LIFETIME_MS,
             )
-            owners = [self._keyspace.of_fingerprint(tag.decode()) for tag in surplus.value]
+            owners = [self._keyspace.of_fingerprint(tag.decode(errors="replace")) for tag in surplus.value]
             deletions = (
                 self._executor.run(FORGET_KEYS, [each.state, each.idempotency_keys, each.idempotency_ranks])
                 for each in owners
@@ -347,7 +362,7 @@ class RedisBackend:
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return the last use of the key, or `None`."""
         data = await self._executor.execute("HGET", self._keyspace.of(session_id).idempotency_keys, name)
-        return None if data is None else self._decode(decode_key, name, data)
+        return None if data is None else self._decode(decode_key, session_id, name, data)
 
     async def forget_keys(self, used_before: str) -> None:
         """Do nothing: in Redis the keys expire by themselves, a day after their last use."""
@@ -379,7 +394,7 @@ class RedisBackend:
         """Return kept lines; see `Backend.read_lines`."""
         keys = self._keyspace.of(session_id)
         common = self._common_arguments(keys, self._known_state(session_id, keys))
-        return await self._lines.read(keys, common, after)
+        return await self._lines.read(session_id, keys, common, after)
 
     async def listen_lines(self, session_id: str, listener: LineListener) -> None:
         """Notify `listener` of the session's lines."""

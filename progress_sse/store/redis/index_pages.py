@@ -71,7 +71,7 @@ class IndexPages:
 
     async def _with_prefix(self, prefix: str, end: bytes | None) -> Sequence[bytes]:
         entries = await self._executor.execute("ZRANGE", self._keyspace.ids, *_range_of(prefix), "BYLEX")
-        found = [index_entry(*self._decode(split_id_entry, entry)).encode() for entry in entries]
+        found = [index_entry(*each).encode() for each in self._decode.each(self._keyspace.ids, split_id_entry, entries)]
         return sorted((each for each in found if end is None or each < end), reverse=True)
 
 

@@ -156,9 +156,11 @@ class DatabaseFile:
         return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{self._path.path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
         )
+        connection.text_factory = _decoded
+        return connection
 
     def _is_in_place(self) -> bool:
         return bool(self._files) and self._files[self._path.path] == self._path.file_id()
@@ -200,3 +202,8 @@ class DatabaseFile:
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # A store that is full can be read, and be emptied.
                 raise
+
+
+def _decoded(text: bytes) -> str:
+    """Return stored text. What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it."""
+    return text.decode(errors="surrogateescape")

@@ -10,6 +10,9 @@ Ids are compared byte by byte as UTF-8, which is code point by code point.
 A row of `steps` with the number 0 is what the session says besides its steps; a row of `log` with it is a transition
 of the session and of none of its steps.
 
+The values of `sessions`, `definitions` and `steps` are sealed, and rows of `log` and `lines` have a checksum; see
+``seals``. So a value that another program has written is found.
+
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
 the rows of `keys` that refer to it hold a text that a client sent.
 
@@ -125,6 +128,7 @@ SCHEMA: Final = (
         n INTEGER NOT NULL,
         step INTEGER NOT NULL,
         data BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
         PRIMARY KEY (life, n)
     )
     """,

@@ -8,7 +8,7 @@ local epoch, n, revision = load_current()
 if epoch == '' then
     return {'', 0, 1, {}}
 end
-local last = tonumber(redis.call('HGET', state, 'lines_last') or 0)
+local last = count(redis.call('HGET', state, 'lines_last'))
 if epoch == seen_epoch and last < seen_last then
     epoch = rebind_epoch(n, revision, replication_id())
 end
