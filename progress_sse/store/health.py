@@ -40,7 +40,7 @@ class DamageLog:
             del self._met_at[next(iter(self._met_at))]
         if met_at is None or now - met_at > FORGET_S:
             self.count += 1
-            logger.warning("A stored value of %r is damaged: %s: %s", name, type(error).__name__, error)
+            logger.warning("A stored value of %r is damaged: %s: %s", name, type(error).__name__, str(error))
 
 
 class HealthLog:

@@ -5,9 +5,8 @@ or all sessions. All but those of a prefix are read in the order of the list, un
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter, end_of_prefix
@@ -24,8 +23,6 @@ _COLUMNS: Final = ", ".join(
 
 MAX_COUNTED: Final = 10_000
 """Rows up to which the size of a set is counted; the larger ones count as equal."""
-
-Row: TypeAlias = tuple[Any, ...]
 
 _AFTER_ALL: Final = PageCursor("~", "")
 """It sorts after every time stamp."""
@@ -64,12 +61,12 @@ def list_summaries(
     else:
         rows = fewest
         order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
-    found = connection.execute(
+    statement = (
         f"SELECT {_COLUMNS} FROM {rows.table} WHERE {rows.condition}"  # noqa: S608  # of constants of this module
-        f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC",
-        (*rows.values, end.created_at, end.session_id, *values),
+        f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?"
     )
-    return [summary for summary, _ in islice(_readable(found, damage), limit)]
+    page = _page(connection, damage, statement, (*rows.values, end.created_at, end.session_id, *values), limit)
+    return [summary for summary, _ in page]
 
 
 def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
@@ -128,12 +125,11 @@ def list_created_before(
 ) -> Sequence[tuple[SessionSummary, Position]]:
     """Return a page of the sessions created before the time stamp, oldest first, each with its position."""
     behind = (after.created_at, after.session_id) if after else ("", "")
-    rows = connection.execute(
+    statement = (
         f"SELECT {_COLUMNS} FROM sessions"  # noqa: S608  # likewise
-        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id",
-        (*behind, created_before),
+        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?"
     )
-    return list(islice(_readable(rows, damage), limit))
+    return _page(connection, damage, statement, (*behind, created_before), limit)
 
 
 def load_summaries(
@@ -148,13 +144,28 @@ def load_summaries(
     return {summary.session_id: summary for summary, _ in _readable(rows, damage)}
 
 
-def _readable(rows: Iterable[Row], damage: DamageLog) -> Iterator[tuple[SessionSummary, Position]]:
-    """Yield the sessions that are not damaged."""
+def _page(
+    connection: sqlite3.Connection, damage: DamageLog, statement: str, values: Sequence[str], limit: int
+) -> list[tuple[SessionSummary, Position]]:
+    """Return so many sessions that are not damaged; `statement` takes how many rows to read behind its `values`."""
+    most = limit
+    while True:
+        rows = connection.execute(statement, (*values, most)).fetchall()
+        found = _readable(rows, damage)
+        if len(found) >= limit or len(rows) < most:
+            return found[:limit]
+        most *= 2
+
+
+def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[SessionSummary, Position]]:
+    """Return the sessions that are not damaged."""
+    found = []
     for row in rows:
         try:
-            yield _summary(*row)
+            found.append(_summary(*row))
         except UNREADABLE as error:
             damage.record(row[0], error)
+    return found
 
 
 def _summary(

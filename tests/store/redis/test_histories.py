@@ -163,7 +163,7 @@ async def test_cells_that_no_run_teaches_are_left_out(
     }
     with server.client() as client:
         for field, count in foreign.items():
-            client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # type: ignore[arg-type]  # noqa: SLF001
+            client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # noqa: SLF001
     assert await backend.history(PROFILE) == {RUN: 1, LOAD: 1}
     assert len([record for record in caplog.records if f"'{PROFILE}' is damaged" in record.getMessage()]) == 1
 
