@@ -11,22 +11,22 @@ Transitions and log lines, whose bytes are limited, have their checksum beside t
 from typing import Final
 from zlib import crc32
 
-from progress_sse.core.model import Position, SessionProgress
+from progress_sse.core.model import Position
 
 _HEX_DIGITS: Final = 8
 
 
-def checksum(data: bytes, *place: object) -> int:
-    """Return the checksum of a value for its place: a session, and what of it the value is."""
-    return crc32(data, crc32("\0".join(map(str, place)).encode("utf-8", "surrogatepass")))
+def checksum(data: bytes, session_id: str, place: object) -> int:
+    """Return the checksum of a value of a session; `place` says what of the session it is."""
+    return crc32(data, crc32(f"{session_id}\0{place}".encode()))
 
 
-def sealed(data: bytes, *place: object) -> bytes:
+def sealed(data: bytes, session_id: str, place: object) -> bytes:
     """Return a value behind its seal."""
-    return b"%08x%b" % (checksum(data, *place), data)
+    return b"%08x%b" % (checksum(data, session_id, place), data)
 
 
-def unsealed(value: object, *place: object) -> bytes:
+def unsealed(value: object, session_id: str, place: object) -> bytes:
     """Return the value that `sealed` took.
 
     Raises:
@@ -34,21 +34,14 @@ def unsealed(value: object, *place: object) -> bytes:
     """
     if isinstance(value, bytes):
         data = value[_HEX_DIGITS:]
-        if value[:_HEX_DIGITS] == b"%08x" % checksum(data, *place):
+        if value[:_HEX_DIGITS] == b"%08x" % checksum(data, session_id, place):
             return data
     raise ValueError("its seal does not match")
 
 
-def session_place(offset: int, progress: SessionProgress) -> tuple[object, ...]:
-    """Return what the JSON of a session in lists is sealed for: what is stored of the session beside it."""
-    return (
-        progress.session_id,
-        offset,
-        progress.status,
-        progress.current_step,
-        progress.created_at,
-        progress.updated_at,
-    )
+def header(offset: object, status: object, current_step: object, created_at: object, updated_at: object) -> str:
+    """Return the place of a session's JSON in lists: what is stored of the session beside it."""
+    return f"{offset}\0{status}\0{current_step}\0{created_at}\0{updated_at}"
 
 
 def checked_position(epoch: object, offset: object) -> Position:

@@ -11,7 +11,7 @@ from progress_sse.store.histories import is_count_of_cell
 from progress_sse.store.redis.list_messages import encode_change
 from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
-from progress_sse.store.seals import checked_position, checksum, sealed, session_place, unsealed
+from progress_sse.store.seals import checked_position, checksum, header, sealed, unsealed
 from progress_sse.store.types import (
     KEY_LIFETIME,
     Change,
@@ -129,7 +129,8 @@ def _fields(change: Change) -> Iterable[Argument]:
         return
     session, progress, offset = record.session, record.session.progress, record.position.offset
     steps, summary = encode_steps(change, record)
-    listed = sealed(session_json.encode_listed(session, summary), *session_place(offset, progress))
+    place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+    listed = sealed(session_json.encode_listed(session, summary), change.session_id, place)
     yield from ("n", offset, "status", progress.status, "current_step", progress.current_step)
     yield from ("updated_at", progress.updated_at, "listed", listed)
     if change.is_fresh:
@@ -144,7 +145,7 @@ def _fields(change: Change) -> Iterable[Argument]:
 
 
 def _checksum(session_id: str, entry: LogEntry) -> int:
-    return checksum(entry.data, session_id, entry.offset, entry.step)
+    return checksum(entry.data, session_id, f"{entry.offset} {entry.step}")
 
 
 def _encode_key(key: RememberedKey) -> str:
@@ -209,7 +210,7 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
 def _unsealed_listed(session_id: str, fields: Sequence[bytes], listed: bytes) -> tuple[list[str], bytes]:
     """Return the fields `_SEALED` as text, and the session as lists show it."""
     texts = [field.decode() for field in fields]
-    return texts, unsealed(listed, session_id, *texts)
+    return texts, unsealed(listed, session_id, header(*texts))
 
 
 def decode_entries(session_id: str, entries: Iterable[Any]) -> Sequence[LogEntry]:

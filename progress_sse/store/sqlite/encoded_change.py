@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
-from progress_sse.store.seals import sealed, session_place
+from progress_sse.store.seals import header, sealed
 from progress_sse.store.sqlite import label_index
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
@@ -61,7 +61,8 @@ class EncodedChange:
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
             steps[DETAILS] = details_json.encode_details(session.details)
             labels = label_index.texts_of(session.details.labels)
-        listed = sealed(session_json.encode_listed(session, summary), *session_place(offset, progress))
+        place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+        listed = sealed(session_json.encode_listed(session, summary), session_id, place)
         definitions = b""
         if is_new or change.has_new_definitions:
             definitions = sealed(session_json.encode_definitions(session.definitions), session_id, "definitions")

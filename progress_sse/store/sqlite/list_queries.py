@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter, end_of_prefix
 from progress_sse.store.health import UNREADABLE, DamageLog
-from progress_sse.store.seals import checked_position, unsealed
+from progress_sse.store.seals import checked_position, header, unsealed
 from progress_sse.store.sqlite import label_index
 from progress_sse.store.types import PageCursor, SessionSummary
 
@@ -178,5 +178,5 @@ def _summary(
     current_step: int,
     epoch: str,
 ) -> tuple[SessionSummary, Position]:
-    data = unsealed(listed, session_id, n, status, current_step, created_at, updated_at)
+    data = unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
     return SessionSummary(session_id, status, created_at, updated_at, data), checked_position(epoch, n)

@@ -169,7 +169,7 @@ def _append_to_log(
     limits: StorageLimits,
 ) -> None:
     for entry in entries:
-        seal = checksum(entry.data, session_id, entry.offset, entry.step)
+        seal = checksum(entry.data, session_id, f"{entry.offset} {entry.step}")
         connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row.life, *entry, seal))
         row.log_rows += 1
         row.log_bytes += len(entry.data)

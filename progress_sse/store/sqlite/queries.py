@@ -11,7 +11,7 @@ from typing import get_args
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.health import UNREADABLE, DamageLog
-from progress_sse.store.seals import checked_position, checksum, unsealed
+from progress_sse.store.seals import checked_position, checksum, header, unsealed
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import LogEntry, Record, RememberedKey, checked_key, fingerprint
 from progress_sse.wire import details_json, session_json
@@ -39,7 +39,7 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     if row is None:
         return None
     life, epoch, n, status, current_step, created_at, updated_at, listed, definitions = row
-    unsealed(listed, session_id, n, status, current_step, created_at, updated_at)
+    unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
     defined = session_json.decode_definitions(unsealed(definitions, session_id, "definitions"))
     rows = connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,))
     sealed_steps = {number: unsealed(data, session_id, number) for number, data in rows}
@@ -100,7 +100,7 @@ def replay(
     )
     entries = []
     for n, step, data, expected in rows:
-        if not isinstance(data, bytes) or checksum(data, session_id, n, step) != expected:
+        if not isinstance(data, bytes) or checksum(data, session_id, f"{n} {step}") != expected:
             damage.record(session_id, ValueError("a transition has another checksum"))
             return None
         entries.append(LogEntry(n, step, data))
