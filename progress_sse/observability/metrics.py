@@ -60,8 +60,8 @@ HELP: Final[Mapping[str, str]] = {
     "`lost`.",
     "commit_seconds": "Seconds that the store took to commit.",
     "runs_learned": "Runs of a profile that were completed here, and taught what their steps take.",
-    "damaged": "Sessions in the store that another program or a fault has damaged, each counted when it is found and "
-    "logged.",
+    "damaged": "Sessions and profiles in the store that another program or a fault has damaged, each counted when it "
+    "is found and logged.",
     "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
     "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
     "tasks": "Tasks in the event loop.",

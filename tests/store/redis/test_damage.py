@@ -20,6 +20,8 @@ from tests.store.contract.test_filtered_lists import ids, labelled, wanted
 from tests.store.contract.test_log_lines import append, texts
 from tests.store.redis.conftest import Open
 
+pytestmark = pytest.mark.guarantee(32)
+
 Corrupt = Callable[[redis.asyncio.Redis, SessionKeys], Any]
 
 SESSION = labelled(created(keys=[key("k")]), {"a": "b"})

@@ -17,6 +17,8 @@ from progress_sse.store.sqlite.backend import SqliteBackend
 from tests.store.changes import after, created, key, moved
 from tests.store.sqlite.files import execute, opened
 
+pytestmark = pytest.mark.guarantee(14)
+
 RUN, LOAD = Cell(1, "", RUNS), Cell(1, "Load", 2)
 SESSION = created(keys=[key("k")])._replace(lesson=Lesson("nightly", (RUN, LOAD)))
 
