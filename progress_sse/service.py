@@ -85,9 +85,7 @@ class ProgressService:
         """
         clock = clock or SystemClock()
         self.settings = settings
-        self.body_limits = BodyLimits(
-            settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps, settings.store_format
-        )
+        self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
         authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)
@@ -101,7 +99,6 @@ class ProgressService:
             workflows=make_workflows(settings),
             clock=clock,
             on_commit=on_commit,
-            store_format=settings.store_format,
             learn=settings.learn,
         )
         self.session_counts = SessionCounts(backend, clock)

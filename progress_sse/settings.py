@@ -115,17 +115,9 @@ class Settings(BaseSettings):
         description="Folder of pages of your own, served beside the API to every client that reaches the server; "
         "names that begin with a dot are left out, and the store and keys must lie elsewhere.",
     )
-    store_format: int = Field(
-        2,
-        ge=1,
-        le=2,
-        description="The newest format of sessions to write in a store in Redis. With 1, servers of the version before "
-        "can use the same store; this one then ignores in requests what the former protocol does not have.",
-    )
     learn: bool = Field(
         True,
-        description="Learn from each run of a profile what its steps take, to say when the next ones will end; never "
-        "with `store_format` 1.",
+        description="Learn from each run of a profile what its steps take, to say when the next ones will end.",
     )
     history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")

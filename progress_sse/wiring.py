@@ -72,7 +72,6 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
             limits,
             prefix=settings.redis_prefix,
             lifetime_s=lifetime_s,
-            store_format=settings.store_format,
         )
     except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
         raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error

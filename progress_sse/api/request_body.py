@@ -12,7 +12,6 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.former_requests import former_request
 from progress_sse.api.update_models import AddressedUpdate, UpdateBody
 from progress_sse.core.errors import (
     BodyTooLargeError,
@@ -21,7 +20,6 @@ from progress_sse.core.errors import (
     ProblemError,
     UnsupportedMediaError,
 )
-from progress_sse.core.former_commands import FORMER
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import check_session_id
 from progress_sse.wire.headers import header_index
@@ -45,7 +43,7 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
     """
     _check_head(request, limits.max_body_bytes)
     raw = await _read(request, limits.max_body_bytes)
-    is_flat = raw.count(b":") <= _FLAT.get(model, -1) and limits.store_format != FORMER
+    is_flat = raw.count(b":") <= _FLAT.get(model, -1)
     body = _read_flat(model, raw, limits) if is_flat else None
     return _validated(model, parse_json(raw), limits) if body is None else body
 
@@ -114,8 +112,6 @@ def _read_flat(model: type[Body], raw: bytes, limits: BodyLimits) -> Body | None
 
 
 def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
-    if limits.store_format == FORMER:
-        value = former_request(model, value)
     try:
         return model.model_validate(value, context=limits.context)
     except ValidationError as error:

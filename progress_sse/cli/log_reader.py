@@ -97,7 +97,7 @@ class LogReader:
         async with self._client.stream("GET", self._path, params={"after": self._last}) as response:
             async for chunk in response.aiter_raw():
                 content.add(chunk)
-        if response.status_code == httpx.codes.NOT_FOUND:  # There is no such session, or the server keeps no log.
+        if response.status_code == httpx.codes.NOT_FOUND:  # There is no such session.
             return _Page("", [], 1)
         check(response, "application/json")
         try:

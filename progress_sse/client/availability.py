@@ -21,14 +21,12 @@ class Availability:
     Attributes:
         reason: The last failure; `None` after a success.
         not_before: The earliest time of the next request.
-        takes_log: Whether it keeps the log of a session; `None` as long as it has not been asked.
     """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without a failure; `chance` gives numbers from 0 to 1."""
         self.reason: ReportAnswer | None = None
         self.not_before = -math.inf
-        self.takes_log: bool | None = None
         self._asked_until = -math.inf
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
 

@@ -35,8 +35,7 @@ class Options(TypedDict, total=False):
             ends without an exception.
         lease_s: Seconds without a sign of life after which a running step counts as stalled, from 1 to 3600; the
             default is 30, and after ten minutes it counts as lost. Reports carry their attempt, and their age. With
-            `None` the requests are those of former versions: there are no attempts, leases and ages, and an exception
-            ends no session that is not open-ended.
+            `None` reports bear no attempts, leases and ages, and an exception ends no session that is not open-ended.
         accepts: What readers of the session may ask of the job: `"cancel"`, `"retry"` or both; the default is nothing.
             Where it may be cancelled, `check` and `track` of its steps raise `Cancelled` once a reader asks for that.
             A session that was created elsewhere is told with the step that begins the work.

@@ -11,6 +11,7 @@ from typing import Final
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.report_commands import to_command
 from progress_sse.client.reports import Create
+from progress_sse.core.command_checks import check_command
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import Requests, RequestState, has_news
@@ -38,7 +39,8 @@ class AsyncStoreTransport:
         report = request.report
         key = IdempotencyKey(request.key, repr(report)) if request.key else None
         try:
-            command = self._store.admit(to_command(request, self._store))
+            command = to_command(request, self._store)
+            check_command(command)
             applied = await self._store.apply(request.session_id, command, key)
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")

@@ -26,7 +26,7 @@ An `Outbox` has one request under way at a time, so the server gets the reports 
   lease. One waits only for commands of its own step, and for a creation or the end of the session. They are dropped
   while the server is away, and never retried.
 * **Log lines are no reports**: none counts as lost, and none delays or harms a report. Those that the server refuses
-  are dropped, and those that it does not take for now wait by themselves. A server that keeps no log is asked once.
+  are dropped, and those that it does not take for now wait by themselves.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
   start or completion. After an outage of `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay,
   since without them the session would stay wrong.
@@ -54,7 +54,7 @@ from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
 from progress_sse.client.operation import Operation
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
-from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, is_unknown_action, reduced
+from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, reduced
 from progress_sse.client.reports import (
     Create,
     Finish,
@@ -172,7 +172,7 @@ class Outbox:
 
     def put_log(self, log: Log, now: float) -> bool:
         """Queue lines, which the job makes now; return whether the sender is to look at them."""
-        if self._has_given_up or self.server.takes_log is False or log in self._superseded:
+        if self._has_given_up or log in self._superseded:
             return False
         self._waiting.begin()
         lines = [self._waiting.lines.put(WaitingLine(each, now, log.step, log.lease)) for each in log.lines]
@@ -187,8 +187,6 @@ class Outbox:
             now: The time.
             alone: Whether to return at most one.
         """
-        if self.server.takes_log is False:
-            self._waiting.lines.drop_all()
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
@@ -264,7 +262,6 @@ class Outbox:
     def _lines_to_repeat(self, sent: Operation, answer: ReportAnswer, now: float) -> list[Operation]:
         """Apply the answer to log lines, and return them if they are to be sent again."""
         if answer.is_success:
-            self.server.takes_log = True
             self._waiting.lines.go_on()
             self._running.note(sent.report, now)
         elif self._is_lost(answer):
@@ -272,11 +269,6 @@ class Outbox:
         elif answer.is_retryable and not self._is_final(sent, answer, now):
             self._waiting.lines.pause(answer, now)
             return [sent]
-        elif self.server.takes_log is not True and is_unknown_action(answer):
-            if self.server.takes_log is None:
-                self._events.append(LinesRefused(str(answer), is_final=True))
-            self.server.takes_log = False
-            self._waiting.lines.drop_all()
         elif answer.is_superseded and isinstance(sent.report, Log):
             self._superseded.add_lines(sent.report)
         else:

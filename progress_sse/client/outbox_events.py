@@ -35,10 +35,9 @@ class Recreated:
 
 @dataclass(frozen=True, slots=True)
 class LinesRefused:
-    """The server has refused lines of the log; with `is_final` it takes none at all."""
+    """The server has refused lines of the log."""
 
     reason: str
-    is_final: bool = False
 
 
 Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated | LinesRefused

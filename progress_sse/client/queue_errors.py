@@ -42,8 +42,6 @@ class QueueErrors:
                     log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
                 case Recreated():
                     self._warn("recreated", "the server had lost %s: it was created again", where)
-                case LinesRefused(reason, is_final=True):
-                    log(logging.INFO, "log lines of %s are not sent, as the server keeps none: %s", where, reason)
                 case LinesRefused(reason):
                     self._warn("lines", "log lines of %s were refused: %s", where, reason)
                 case ReportDropped(error):

@@ -26,11 +26,6 @@ def is_refused_append(report: Report, answer: ReportAnswer) -> bool:
     return isinstance(report, Start) and report.append and answer.problem == "unknown-step-name"
 
 
-def is_unknown_action(answer: ReportAnswer) -> bool:
-    """Return whether the server refused a report as it does not know its action."""
-    return answer.problem == "invalid-request" and answer.detail.startswith("action")
-
-
 def in_place(operation: Operation) -> Operation:
     """Return an operation as one that was never sent; a start takes the step of that name."""
     report = operation.report
@@ -41,8 +36,8 @@ def in_place(operation: Operation) -> Operation:
 def reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
     """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
 
-    A profile may not be allowed, or not be known to the server. The key derives from that of the refused creation, so
-    processes that share the run by a fork create it once.
+    A profile may not be allowed. The key derives from that of the refused creation, so processes that share the run by
+    a fork create it once.
     """
     creation = refused.report
     if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):

@@ -206,3 +206,6 @@ _BOUNDS: Final = sorted({0, *(isqrt(isqrt(isqrt(isqrt(1 << each)))) for each in 
 
 _SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))
 """What stands for each bucket."""
+
+BUCKETS: Final = len(_SPREAD)
+"""How many buckets there are, numbered from 0."""

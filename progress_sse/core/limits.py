@@ -1,16 +1,15 @@
-"""What requests may contain: how much, and of which version of the protocol."""
+"""How much requests may contain."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """The largest body, text and number of steps, and the format of the store; see the settings of these names."""
+    """The largest body, text and number of steps; see the settings of these names."""
 
     max_body_bytes: int
     max_text_chars: int
     max_total_steps: int
-    store_format: int = 2
 
     @property
     def context(self) -> dict[str, int]:

@@ -60,6 +60,8 @@ HELP: Final[Mapping[str, str]] = {
     "`lost`.",
     "commit_seconds": "Seconds that the store took to commit.",
     "runs_learned": "Runs of a profile that were completed here, and taught what their steps take.",
+    "damaged": "Sessions and profiles in the store that another program or a fault has damaged, each counted when it "
+    "is found and logged.",
     "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
     "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
     "tasks": "Tasks in the event loop.",
@@ -147,6 +149,7 @@ class _Metrics(Collector):
         yield _histogram("commit_seconds", store.commit_seconds)
         yield _counters("log_lines", [], {(): store.line_count})
         yield _counters("runs_learned", [], {(): store.runs_learned})
+        yield _counters("damaged", [], {(): store.damage_count})
 
 
 def _gauge(name: str, value: float) -> Metric:

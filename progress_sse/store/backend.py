@@ -6,7 +6,7 @@ runs over every backend.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
@@ -155,6 +155,15 @@ class Backend(Protocol):
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove each session created before the time stamp that `should_remove` confirms; return how many."""
+
+
+@runtime_checkable
+class DamageCounter(Protocol):
+    """A backend in which other programs may damage sessions: no list has them, and each is logged once."""
+
+    @property
+    def damage_count(self) -> int:
+        """How many were found."""
 
 
 async def commit_all(

@@ -13,12 +13,34 @@ UNREADABLE: Final = (ValueError, LookupError, TypeError)
 """The exceptions that decoding damaged data raises."""
 
 
-class DamageError(Exception):
-    """Raised when a stored session is not as it was written."""
+FORGET_S: Final = 600.0
+"""Seconds without a read of a damaged value after which the next one is logged and counted again."""
 
-    def __init__(self, cause: Exception) -> None:
-        """Name the cause, which decoding raised."""
-        super().__init__(f"a stored session is damaged ({type(cause).__name__}: {cause})")
+_MAX_KNOWN: Final = 1000
+
+
+class DamageLog:
+    """Logs each damaged session once, and counts them.
+
+    Attributes:
+        count: How many were found.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.count = 0
+        self._met_at: dict[str, float] = {}
+
+    def record(self, what: object, error: BaseException | None) -> None:
+        """Record that a stored value cannot be read; `what` names its session or profile, or is a name in an index."""
+        name, now = str(what), time.monotonic()
+        met_at = self._met_at.pop(name, None)
+        self._met_at[name] = now
+        if len(self._met_at) > _MAX_KNOWN:
+            del self._met_at[next(iter(self._met_at))]
+        if met_at is None or now - met_at > FORGET_S:
+            self.count += 1
+            logger.warning("A stored value of %r is damaged: %s: %s", name, type(error).__name__, str(error))
 
 
 class HealthLog:

@@ -4,10 +4,19 @@ from collections import OrderedDict
 from collections.abc import Collection
 from typing import Final
 
-from progress_sse.core.history import MAX_CELLS, MAX_PROFILES, Cell, History, Lesson
+from progress_sse.core.history import BUCKETS, MAX_CELLS, MAX_PROFILES, RUNS, Cell, History, Lesson
+from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 
 MAX_STORED_CELLS: Final = 2 * MAX_CELLS
 """Cells of a profile beyond which a store takes no new ones, until its surplus is forgotten."""
+
+
+def is_count_of_cell(cell: Cell, count: int) -> bool:
+    """Return whether runs can have taught a stored cell so often: any program may have written anything there."""
+    week, name, bucket = cell
+    if not (all(type(each) is int for each in (week, bucket, count)) and is_text(name)):
+        return False
+    return 0 <= week <= MAX_SAFE_INTEGER and RUNS <= bucket < BUCKETS and 0 < count <= MAX_SAFE_INTEGER
 
 
 class Histories:

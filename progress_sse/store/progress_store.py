@@ -14,12 +14,11 @@ from progress_sse.core import state_machine
 from progress_sse.core.command_checks import check_command
 from progress_sse.core.commands import Command, Update
 from progress_sse.core.errors import KeyInUseError, ProblemError
-from progress_sse.core.former_commands import FORMER, former_command
 from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.workflows import Workflows
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import Backend, DamageCounter
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
@@ -53,7 +52,6 @@ class ProgressStore(SessionOperations):
         workflows: Workflows | None = None,
         clock: Clock | None = None,
         on_commit: Callable[[Change], None] | None = None,
-        store_format: int = 2,
         learn: bool = True,
     ) -> None:
         """Work on `backend`.
@@ -63,15 +61,13 @@ class ProgressStore(SessionOperations):
             workflows: Define the steps of sessions that bring none of their own.
             clock: The clock of all time stamps and measurements.
             on_commit: Called with each change once it is committed; must neither block nor raise.
-            store_format: The newest format to write; see the setting.
-            learn: Whether the runs of a profile teach what the next ones will take; never with `store_format` 1.
+            learn: Whether the runs of a profile teach what the next ones will take.
         """
-        self._store_format = store_format
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
         self._monitor = BackendMonitor(backend, self._clock)
-        self._learned = LearnedCache(backend, self._clock) if learn and store_format != FORMER else None
+        self._learned = LearnedCache(backend, self._clock) if learn else None
         self._committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
         self._appender = LineAppender(backend, self._clock, self._committer.commit)
         self._queues = CommandQueues(self._appender.commit)
@@ -99,6 +95,11 @@ class ProgressStore(SessionOperations):
         """How many runs taught here what they took."""
         return self._committer.runs_learned
 
+    @property
+    def damage_count(self) -> int:
+        """How many damaged sessions were found here."""
+        return self.backend.damage_count if isinstance(self.backend, DamageCounter) else 0
+
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
         await self._monitor.ping()
@@ -122,18 +123,9 @@ class ProgressStore(SessionOperations):
         record = await self.load(session_id)
         return record.session.progress if record else None
 
-    def admit(self, command: Command) -> Command:
-        """Return a command that a caller in this process made, as it can be applied here.
-
-        Raises:
-            InvalidRequestError: It has a value that no session can hold; or with `store_format` 1 it is an operation
-                that the version before does not have.
-        """
-        check_command(command)
-        return former_command(command) if self._store_format == FORMER else command
-
     async def _perform(self, session_id: str, command: Command) -> Record | None:
-        applied = await self.apply(session_id, self.admit(command))
+        check_command(command)
+        applied = await self.apply(session_id, command)
         await asyncio.sleep(0)  # Lets streams send it now, even if the caller never waits for anything else.
         return applied.record
 

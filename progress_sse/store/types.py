@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
@@ -88,6 +88,18 @@ class RememberedKey:
     epoch: str
     used_at: str
     former_use: str = ""
+
+
+def checked_key(key: RememberedKey) -> RememberedKey:
+    """Return a key that was stored.
+
+    Raises:
+        ValueError: It is none: another program has changed it.
+    """
+    are_texts = all(isinstance(each, str) for each in (key.digest, key.epoch, key.used_at))
+    if not (are_texts and key.answer in get_args(Effect) and (not key.epoch or key.epoch.isalnum())):
+        raise ValueError("an idempotency key is none")
+    return key
 
 
 def fingerprint(text: str) -> str:

@@ -177,10 +177,7 @@ def forget_definitions() -> None:
 
 
 def load_definitions(listed: Iterable[Mapping[str, Any]]) -> tuple[StepDefinition, ...]:
-    """Return the definitions from what the JSON of `encode_definitions` contains.
-
-    The version before did not say what was declared.
-    """
+    """Return the definitions from what the JSON of `encode_definitions` contains."""
     return tuple(
         StepDefinition(each["name"], each["timeout_ms"], estimated_ms=each["estimated_ms"])
         if "is_declared" in each

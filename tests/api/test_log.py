@@ -199,11 +199,3 @@ async def test_they_are_for_those_who_may_read(connect: Connect) -> None:
         assert (await client.post(UPDATE, json=line, headers=bearer(writing))).status_code == 200
         assert_problem(await client.post(UPDATE, json=line, headers=bearer(reading)), 403, "forbidden")
         assert len((await client.get(LOG, headers=bearer(reading))).json()["lines"]) == 1
-
-
-async def test_a_server_in_the_former_format_has_none(connect: Connect) -> None:
-    """It refuses the action, and lists nothing."""
-    async with connect(store_format=1) as client:
-        await client.post(UPDATE, json=START)
-        assert_problem(await write(client, "a"), 422, "invalid-request")
-        assert await numbers(client) == []

@@ -117,12 +117,3 @@ async def test_they_are_for_those_who_may_read(connect: Connect) -> None:
             assert_problem(refused, 403, "forbidden")
         allowed = await client.get(PARTS, params={"step": 1}, headers=bearer(FULL_TOKEN))
         assert_problem(allowed, 404, "session-not-found")
-
-
-async def test_a_server_in_the_former_format_has_none(connect: Connect) -> None:
-    """It ignores how many there will be, and refuses the action."""
-    async with connect(store_format=1) as client:
-        await start(client, 3)
-        assert list(await step_of(client))[-1] == "error"
-        body = {"action": "part", "step": 1, "part": "a", "status": "running"}
-        assert_problem(await client.post(UPDATE, json=body), 422, "invalid-request")

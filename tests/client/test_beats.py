@@ -178,7 +178,7 @@ def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
     "answer", [ReportAnswer(422, "invalid-request", "no"), ReportAnswer(409, "step-not-running"), NOT_FOUND, OTHER_RUN]
 )
 def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer) -> None:
-    """A former version knows none, and no report is lost by that; the next start begins anew."""
+    """No report is lost by that; the next start begins anew."""
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(10)

@@ -70,7 +70,7 @@ async def test_a_request_is_raised_in_the_job_at_once(shell: Shell) -> None:
 async def test_a_request_comes_in_answers_where_the_server_cannot_wait(
     shell: Shell, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An older server is asked once, and nothing is logged; the next report that is answered tells of the request."""
+    """It is asked once, and nothing is logged; the next report that is answered tells of the request."""
     caplog.set_level(logging.INFO)
 
     def work(progress: Reporter) -> None:

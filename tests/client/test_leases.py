@@ -79,7 +79,7 @@ async def test_a_start_has_its_lease(shell: Shell) -> None:
         assert (start.lease.lease_ms, start.lease.lost_after_ms) == expected
 
 
-async def test_without_a_lease_the_requests_are_those_of_former_versions(shell: Shell) -> None:
+async def test_without_a_lease_reports_bear_none_of_its_keys(shell: Shell) -> None:
     """But for the estimates that none declared; an exception ends the step that it leaves, and nothing else."""
 
     async def record(lease_s: float | None) -> list[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Log lines to a real server: their order and number through outages, and servers of the version before."""
+"""Log lines to a real server: their order and number through outages."""
 
 from __future__ import annotations
 

@@ -128,24 +128,6 @@ async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
     assert "some log lines on 'a' are not sent yet" in caplog.text
 
 
-async def test_a_server_without_a_log_is_asked_once(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """No warning is due, since the job reports as before."""
-    caplog.set_level(logging.INFO)
-    refusal = ReportAnswer(422, "invalid-request", "action: Input should be 'start'.")
-    fake = FakeTransport(lambda request: refusal if isinstance(request.report, Log) else ReportAnswer(200))
-
-    def work(progress: Reporter) -> None:
-        for _ in range(3):
-            with progress.step(1) as step:
-                step.log("x")
-
-    await shell.run(work, progress := shell.progress("a", transport=shell.transport(fake)))
-    assert [report for report in fake.reports if isinstance(report, Log)] == [Log((LogLine("x"),), 1)]
-    assert progress.lost == 0
-    [told] = [record for record in caplog.records if "as the server keeps none" in record.getMessage()]
-    assert told.levelno == logging.INFO
-
-
 async def test_a_text_that_cannot_be_shown_is_as_any_error_of_reporting(shell: Shell) -> None:
     """The job goes on; only one that has asked for errors gets it, and so for a level that there is not."""
     fake = FakeTransport()

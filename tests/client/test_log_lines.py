@@ -304,26 +304,8 @@ def test_the_body_names_step_level_and_attempt() -> None:
     assert report_body(lines("x")) == {"action": "log", "lines": [{"text": "x", "level": "info"}]}
 
 
-def test_a_server_that_keeps_no_log_is_asked_once() -> None:
-    """The refused lines harm no report, and later ones are dropped at once, in all sessions there."""
-    bench, other = BatchBench(), Bench()
-    other.outbox.server = bench.outbox.server
-    write(other, "waits")
-    write(bench, "a", "b")
-    write(bench, "in the same request", step=1)
-    bench.put(Start(1))
-    requests = bench.together()
-    bench.answer(requests, UNKNOWN_ACTION, UNKNOWN_ACTION, OK)
-    write(bench, "c")
-    assert bench.outbox.is_empty
-    assert bench.outbox.lost == 0
-    assert bench.outbox.events() == [LinesRefused(str(UNKNOWN_ACTION), is_final=True)]
-    assert other.next() is None
-    assert other.outbox.is_empty
-
-
 def test_refused_lines_are_dropped_and_later_ones_are_sent() -> None:
-    """A server that has taken lines before keeps a log, whatever it refuses."""
+    """Whatever the server refuses."""
     bench = BatchBench()
     write(bench, "a")
     assert together(bench) == [lines("a")]

@@ -470,7 +470,7 @@ def test_a_renewed_outbox_has_no_reports() -> None:
 
 @pytest.mark.parametrize("report", [Acknowledge("1", "seen"), Describe(accepts=("cancel",))])
 def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Report) -> None:
-    """The request may be settled, and an older server knows no requests."""
+    """The request may be settled."""
     bench = created(report)
     bench.put(report)
     bench.send(ReportAnswer(409, "request-settled"))

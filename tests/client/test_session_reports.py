@@ -273,7 +273,7 @@ async def test_an_exception_ends_the_own_steps_of_a_session_that_others_created(
 
 @pytest.mark.parametrize("method", ["__call__", "attach"])
 async def test_without_a_lease_an_exception_ends_nothing_else(shell: Shell, method: str) -> None:
-    """The requests are those of former versions."""
+    """It has no attempt that could end."""
     make = shell.progress if method == "__call__" else shell.progress.attach
     with recording() as recorder, pytest.raises(OopsError):
         await shell.run(between_steps, make("a", lease_s=None))
@@ -376,34 +376,6 @@ async def test_invalid_reports_on_a_session_are_a_warning(shell: Shell, caplog: 
 
     assert await reports_of_attached(shell, job) == [Finish(False, "MuteError")]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-
-
-async def test_a_server_that_knows_numbered_steps_alone_gets_them_unharmed(
-    shell: Shell, caplog: pytest.LogCaptureFixture
-) -> None:
-    """All else is lost and logged once; `test_former_server.py` shows it with the version before."""
-
-    def answer(request: ReportRequest) -> ReportAnswer:
-        report = request.report
-        is_known = isinstance(report, Create | Start | Advance | Complete)
-        is_named = isinstance(getattr(report, "step", None), str)
-        return OK if is_known and not is_named else ReportAnswer(422, "invalid-request", "action: no such one.")
-
-    def job(progress: Reporter) -> None:
-        progress.skip(1)
-        with progress.step("Two"):
-            pass
-        progress.plan(["Three"])
-        progress.describe(title="Mine")
-        with progress.step(2):
-            pass
-
-    fake = FakeTransport(answer)
-    progress = shell.progress("a", steps=["One", "Two"], open_ended=True, transport=shell.transport(fake))
-    await shell.run(job, progress)
-    assert progress.lost == 6, "the skip, both reports by name, the plan, the description and the end"
-    assert fake.reports[-3:] == [Start(2), Complete(2), Finish()]
-    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
 async def test_a_refused_end_is_raised_where_the_job_asks_for_errors(

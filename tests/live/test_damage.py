@@ -9,7 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,11 +45,6 @@ def make_garbage(database: Path) -> None:
     database.write_bytes(os.urandom(40_000))
 
 
-def make_older(database: Path) -> None:
-    """Turn it into one of an earlier version of ours."""
-    execute(database, "PRAGMA user_version = 1")
-
-
 def make_newer(database: Path) -> None:
     """Turn it into one of a later version of ours."""
     execute(database, "PRAGMA user_version = 77")
@@ -70,7 +65,6 @@ def make_folder(database: Path) -> None:
 CORRUPTIONS = {
     "garbage": (make_garbage, "cannot be used: file is not a database"),
     "truncated": (truncate, "(is damaged: restore it|cannot be used: .*malformed)"),
-    "older": (make_older, "has format 1, made by another version"),
     "newer": (make_newer, "has format 77, made by another version"),
     "foreign": (make_foreign, "is the database of another application"),
     "folder": (make_folder, "cannot be used: it is not a regular file"),
@@ -182,6 +176,76 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     assert "malformed" in log or "damaged" in log
     assert log.count("Reading the store") <= 5
     assert "Traceback" not in log
+
+
+FOREIGN_ROWS = {
+    "no-list-entry": "UPDATE sessions SET listed = CAST('{\"session_id\":' AS BLOB)",
+    "another-list-entry": "UPDATE sessions SET listed = CAST('{\"a\": 1}' AS BLOB)",
+    "text-for-bytes": "UPDATE sessions SET listed = '{}'",
+    "time-as-bytes": "UPDATE sessions SET created_at = x'ff'",
+    "time-as-word": "UPDATE sessions SET updated_at = 'yesterday'",
+    "no-utf-8": "UPDATE sessions SET status = CAST(x'ff' AS TEXT)",
+    "unknown-status": "UPDATE sessions SET status = 'evil'",
+    "no-number": "UPDATE sessions SET current_step = 'many'",
+    "epoch-as-bytes": "UPDATE sessions SET epoch = x'ff'",
+    "other-definitions": "UPDATE definitions SET data = CAST('[{\"name\": 5}]' AS BLOB)",
+    "definitions-as-number": "UPDATE definitions SET data = 5",
+    "no-definitions": "DELETE FROM definitions",
+    "step-of-another": "UPDATE steps SET data = (SELECT data FROM steps AS other WHERE other.life != steps.life)",
+    "step-in-a-fraction": "UPDATE steps SET step = step + 0.5",
+    "other-details": "UPDATE steps SET data = CAST('{\"title\": 5}' AS BLOB)",
+}
+"""Statements that change all rows of a session; a condition is appended."""
+
+
+def change_session(database: Path, session_id: str, statement: str) -> None:
+    """Change the rows of a session as another program would."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(
+            f"{statement} WHERE life = (SELECT life FROM sessions WHERE session_id = ?)",  # noqa: S608 - of the table above
+            (session_id,),
+        )
+
+
+async def assert_damage_is_contained(server: Server, damaged: Sequence[str], unlisted: Sequence[str]) -> None:
+    """Each damaged session gets 503, and lists lack those that they cannot show; the log has a line for each."""
+    async with Worker.at(server) as worker:
+        for session_id in damaged:
+            poll = await worker.poll_raw(session_id)
+            assert (session_id, poll.status_code) == (session_id, 503)
+            assert (session_id, poll.headers["content-type"]) == (session_id, "application/problem+json")
+            update = await worker.update(session_id, action="start", step=2)
+            assert (session_id, update.status_code) == (session_id, 503)
+        for query, others in (("", {"s"}), ("?status=running", {"s"}), ("?label=a:b", set[str]())):
+            listed = (await worker.client.get(f"/api/progress{query}")).json()["sessions"]
+            assert {each["session_id"] for each in listed} == others | set(damaged) - set(unlisted)
+        page = (await worker.client.get("/api/progress?prefix=s&limit=9")).json()
+        assert "s" in [each["session_id"] for each in page["sessions"]]
+        assert f"\nprogress_sse_damaged_total {len(damaged)}.0\n" in (await worker.client.get("/metrics")).text
+        await worker.complete("s", 1)
+        assert (await worker.client.get("/readyz")).status_code == 200
+    log = server.log()
+    said = re.findall(r"A stored value of '(\S+)' is damaged", log)
+    assert len(said) == len(set(said)) >= 10  # The log has no more lines of one kind within a second.
+    assert set(said) <= set(damaged)
+    assert "Traceback" not in log
+
+
+@pytest.mark.guarantee(14)
+async def test_foreign_rows_harm_no_other_session(serve: Serve) -> None:
+    """FT-16: values of another type, no JSON, JSON of another shape, no UTF-8, and rows of another session."""
+    server = serve(store="sqlite")
+    async with Worker.at(server) as worker:
+        await worker.start("s", 1)
+        for session_id in FOREIGN_ROWS:
+            await worker.create(session_id, labels={"a": "b"})
+            await worker.start(session_id, 1)
+    await asyncio.to_thread(server.terminate)
+    await asyncio.to_thread(server.start)  # With empty caches.
+    for session_id, statement in FOREIGN_ROWS.items():
+        change_session(server.database, session_id, statement)
+    unlisted = [name for name, statement in FOREIGN_ROWS.items() if " sessions SET" in statement]
+    await assert_damage_is_contained(server, list(FOREIGN_ROWS), unlisted)
 
 
 @pytest.mark.guarantee(15)
@@ -327,6 +391,22 @@ REDIS_CORRUPTIONS: dict[str, Corrupt] = {
     "number": lambda client, state: client.hset(state, "n", "many"),
 }
 
+FOREIGN_FIELDS: dict[str, Corrupt] = {
+    "no-list-entry": lambda client, state: client.hset(state, "listed", '{"session_id":'),
+    "another-list-entry": lambda client, state: client.hset(state, "listed", '{"a": 1}'),
+    "lacks-its-list-entry": lambda client, state: client.hdel(state, "listed"),
+    "no-utf-8": lambda client, state: client.hset(state, "status", b"\xff"),
+    "unknown-status": lambda client, state: client.hset(state, "status", "evil"),
+    "time-as-word": lambda client, state: client.hset(state, "updated_at", "yesterday"),
+    "no-number": lambda client, state: client.hset(state, "current_step", "many"),
+    "no-revision": lambda client, state: client.hset(state, "revision", "x"),
+    "no-offset": lambda client, state: client.hdel(state, "n"),
+    "other-details": lambda client, state: client.hset(state, "details", '{"title": 5}'),
+    "other-definitions": lambda client, state: client.hset(state, "definitions", '[{"name": 5}]'),
+    "other-step": lambda client, state: client.hset(state, "step:1", '{"step": "x"}'),
+    "unknown-step": lambda client, state: client.hset(state, "step:99", "{}"),
+}
+
 
 @pytest.fixture
 def servers(serve: Serve, kind: Kind, redis_servers: dict[str, RedisServer], tmp_path: Path) -> list[Server]:
@@ -368,9 +448,26 @@ async def test_a_session_damaged_in_redis_affects_no_other(
                 assert (await there.poll(name))["status"] == "running"
                 assert (await stream.next_event()).json()["status"] == "running"
     assert re.search("Redis: WRONGTYPE", servers[1].log())
-    assert re.search("a stored session is damaged", servers[1].log())
+    for name in REDIS_CORRUPTIONS:
+        assert servers[1].log().count(f"'{name}' is damaged") == 1
     for server in servers:
         assert "Traceback" not in server.log()
+
+
+@pytest.mark.guarantee(32)
+async def test_foreign_fields_harm_no_other_session(servers: list[Server], client: Redis, tmp_path: Path) -> None:
+    """FT-16: as in a file; lists lack a session where they read the field."""
+    async with Worker.at(servers[0]) as worker:
+        await worker.start("s", 1)
+        for session_id, corrupt in FOREIGN_FIELDS.items():
+            before = set(client.scan_iter(f"{tmp_path}:*:s"))
+            await worker.create(session_id, labels={"a": "b"})
+            await worker.start(session_id, 1)
+            [state] = set(client.scan_iter(f"{tmp_path}:*:s")) - before
+            corrupt(client, state.decode())
+    of_whole = {"other-details", "other-definitions", "other-step", "unknown-step", "no-revision"}
+    unlisted = [session_id for session_id in FOREIGN_FIELDS if session_id not in of_whole]
+    await assert_damage_is_contained(servers[1], list(FOREIGN_FIELDS), unlisted)
 
 
 @pytest.mark.guarantee(32)

@@ -153,12 +153,12 @@ class TestForgetting:
 
 
 class TestWithoutLearning:
-    """The setting `learn` is off, or the store is used in the former format."""
+    """The setting `learn` is off."""
 
-    @pytest.fixture(params=[{"learn": False}, {"store_format": 1}], ids=str)
-    def without(self, request: pytest.FixtureRequest, backend: Backend, clock: ManualClock) -> ProgressStore:
+    @pytest.fixture
+    def without(self, backend: Backend, clock: ManualClock) -> ProgressStore:
         """A store on the same backend that does not learn."""
-        return ProgressStore(backend, clock=clock, **request.param)
+        return ProgressStore(backend, clock=clock, learn=False)
 
     async def test_nothing_is_taught_or_read(
         self, without: ProgressStore, store: ProgressStore, backend: Backend, clock: ManualClock

@@ -34,7 +34,7 @@ async def create(service: ProgressService, request: Request) -> Reply:
     condition = preconditions_of(request).allow_change
     profile = await _profile_of(service, request, body)
     command = body.command(service.store.workflows, profile, replace=wants_replacement, only_if=condition)
-    applied = await service.store.apply(session_id, service.store.admit(command), key)
+    applied = await service.store.apply(session_id, command, key)
     status = 200 if applied.effect == "replaced" else 201
     return session_reply(session_id, applied.record, status, _run_of(applied.record))
 
@@ -45,7 +45,7 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     command = body.command(service.store.workflows, await _profile_of(service, request, body), replace=False)
-    applied = await service.store.apply(session_id, service.store.admit(command))
+    applied = await service.store.apply(session_id, command)
     location = f"{request.scope['path']}/{session_id}"  # Without a host: any client can choose one.
     return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
 

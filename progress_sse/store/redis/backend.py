@@ -7,7 +7,7 @@
 * A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
 * ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
   order.
-* All sessions are found through one ``session_index``, which ``index_pages`` reads and ``index_repair`` completes.
+* All sessions are found through one ``session_index``, which ``index_pages`` reads.
   ``list_changes`` hears of the changes of all of them.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
@@ -41,6 +41,7 @@ from progress_sse.store.redis.codec import (
     KnownState,
     ReadResult,
     commit_arguments,
+    decode_entries,
     decode_key,
     decode_read,
     known_arguments,
@@ -50,7 +51,6 @@ from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.index_pages import IndexPages
-from progress_sse.store.redis.index_repair import IndexRepair
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.list_changes import ListChanges
@@ -92,8 +92,8 @@ logger = logging.getLogger(__name__)
 
 _TOKEN_BYTES: Final = 12
 
-FORMAT: Final = 2
-"""The newest format of sessions that this program knows; see the setting `store_format`."""
+FORMAT: Final = b"1"
+"""The format of the store. A change of it needs an upgrade, by the first server that finds the one before."""
 
 
 class RedisBackend:
@@ -101,9 +101,7 @@ class RedisBackend:
 
     forgets_silently = True
 
-    def __init__(
-        self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float, store_format: int = FORMAT
-    ) -> None:
+    def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
         """Name the server; nothing is connected yet.
 
         Args:
@@ -111,7 +109,6 @@ class RedisBackend:
             limits: How much is kept.
             prefix: The beginning of each key.
             lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
-            store_format: The newest format that is written.
 
         Raises:
             ValueError: The URL is malformed.
@@ -120,7 +117,6 @@ class RedisBackend:
         self._limits = limits
         self._prefix = prefix
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._format = store_format
         self._cache = RecordCache()
         self._decode = CheckedDecoder()
         self._set_up()
@@ -146,12 +142,11 @@ class RedisBackend:
         self._list_changes = ListChanges(self._keyspace)
         parts = self._executor, self._keyspace
         self._summaries = RedisSummaries(*parts, self._decode)
-        self._index = SessionIndex(*parts, self._summaries)
-        self._repair = IndexRepair(*parts, self._summaries)
-        self._pages = IndexPages(*parts, self._decode, self._summaries, self._repair)
+        self._index = SessionIndex(*parts, self._decode, self._summaries)
+        self._pages = IndexPages(*parts, self._decode, self._summaries)
         self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
-        self._lines = RedisLines(self._executor, self._limits, self._lifetime_ms)
-        self.leases = RedisLeases(self._executor, self._keyspace, self._lifetime_ms)
+        self._lines = RedisLines(self._executor, self._decode, self._limits, self._lifetime_ms)
+        self.leases = RedisLeases(self._executor, self._keyspace, self._decode, self._lifetime_ms)
 
     async def open(self) -> None:
         """Begin to connect. That the server is away or full is no error here; operations fail until it is back."""
@@ -170,17 +165,20 @@ class RedisBackend:
         """Close all connections. Committed changes stay."""
         followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
         self._lines.clear()
-        repair = self._repair
         self._set_up()
-        await repair.aclose()
         await followed.aclose()
         await pubsub.aclose()
         await executor.aclose()
         if pool is not None:
             await close_pool(pool)
 
+    @property
+    def damage_count(self) -> int:
+        """How many damaged sessions were found."""
+        return self._decode.damage.count
+
     async def ping(self) -> None:
-        """Return if the server takes writes and publishes messages, and its sessions are of a format that we know."""
+        """Return if the server takes writes and publishes messages, and its store is of the format that we know."""
         try:
             await self._probe()
         except StoreRefusedError as refusal:  # Redis was away when this server started.
@@ -189,14 +187,14 @@ class RedisBackend:
     async def _probe(self) -> None:
         keys = self._keyspace.write_probe
         await self._executor.run(PROBE, keys.of_transitions, self._publish_command, keys.channel)
-        stored = int(await self._executor.execute("GET", self._keyspace.format) or 1)
-        if stored > FORMAT:
+        await self._executor.execute("SET", self._keyspace.format, FORMAT, "NX")
+        stored = await self._executor.execute("GET", self._keyspace.format)
+        if stored != FORMAT:  # An upgrade from an earlier format would stand here.
+            found = (stored or b"")[:20].decode(errors="replace")
             raise StoreRefusedError(
-                f"The store in Redis has format {stored}, made by a newer version of this program, which knows format"
-                f" {FORMAT}."
+                f"The store in Redis has format {found}, made by another version of this program, which knows format"
+                f" {FORMAT.decode()}."
             )
-        if stored < self._format:
-            await self._executor.execute("SET", self._keyspace.format, self._format)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
@@ -222,8 +220,15 @@ class RedisBackend:
         """Read a session, and its transitions after a position, if there is one."""
         known = self._known_state(session_id, keys)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
-        reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
-        return self._decode(decode_read, session_id, reply.value, known.record)
+        with self._decode.noting(session_id):
+            reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
+        result = self._decode(decode_read, session_id, reply.value, known.record)
+        if result.position is None or reply.value[-1] is None:
+            return result
+        try:
+            return result._replace(entries=self._decode(decode_entries, session_id, reply.value[-1]))
+        except StoreUnavailableError:  # Damaged transitions count as not kept: the session itself can be shown.
+            return result
 
     def _common_arguments(self, keys: SessionKeys, known: KnownState) -> Sequence[Argument]:
         """Return the first arguments of each script of a session."""
@@ -250,7 +255,8 @@ class RedisBackend:
         await self._prepare_leases(change)
         reply = await self._run_commit(change, keys, known)
         outcome, revision, created_at, keys_left = reply.value
-        former_entry = index_entry(created_at.decode(), change.session_id) if created_at else None
+        created_at = created_at.decode(errors="replace")
+        former_entry = index_entry(created_at, change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
             raise SignSeenError
         if outcome not in (APPLIED, APPLIED_BEFORE):
@@ -283,7 +289,8 @@ class RedisBackend:
         common = self._common_arguments(keys, known)
         has_lines = change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
-        return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
+        with self._decode.noting(change.session_id):
+            return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
 
     async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
         """Enter a session into the index where it will be found, and return its entry if the change creates it."""
@@ -343,7 +350,7 @@ class RedisBackend:
                 self._limits.orphaned_keys,
                 KEY_LIFETIME_MS,
             )
-            owners = [self._keyspace.of_fingerprint(tag.decode()) for tag in surplus.value]
+            owners = [self._keyspace.of_fingerprint(tag.decode(errors="replace")) for tag in surplus.value]
             deletions = (
                 self._executor.run(FORGET_KEYS, [each.state, each.idempotency_keys, each.idempotency_ranks])
                 for each in owners
@@ -355,7 +362,7 @@ class RedisBackend:
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return the last use of the key, or `None`."""
         data = await self._executor.execute("HGET", self._keyspace.of(session_id).idempotency_keys, name)
-        return None if data is None else self._decode(decode_key, name, data)
+        return None if data is None else self._decode(decode_key, session_id, name, data)
 
     async def forget_keys(self, used_before: str) -> None:
         """Do nothing: in Redis the keys expire by themselves, a day after their last use."""
@@ -387,7 +394,7 @@ class RedisBackend:
         """Return kept lines; see `Backend.read_lines`."""
         keys = self._keyspace.of(session_id)
         common = self._common_arguments(keys, self._known_state(session_id, keys))
-        return await self._lines.read(keys, common, after)
+        return await self._lines.read(session_id, keys, common, after)
 
     async def listen_lines(self, session_id: str, listener: LineListener) -> None:
         """Notify `listener` of the session's lines."""
@@ -487,7 +494,6 @@ class RedisBackend:
             removed += await commit_all(self, removals, is_damage)
             page = await self._index.page_before(created_before, page.next_start)
         await self._index.clean_sets(created_before)
-        self._repair.begin()  # Lists begin it only where the parts of the index differ in length.
         return removed
 
 

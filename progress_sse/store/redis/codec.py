@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS
-from progress_sse.core.history import Cell, History
+from progress_sse.core.history import Cell
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.histories import is_count_of_cell
 from progress_sse.store.redis.list_messages import encode_change
 from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
+from progress_sse.store.seals import checked_position, checksum, header, sealed, unsealed
 from progress_sse.store.types import (
     KEY_LIFETIME,
     Change,
@@ -19,6 +21,7 @@ from progress_sse.store.types import (
     RememberedKey,
     SessionSummary,
     StorageLimits,
+    checked_key,
 )
 from progress_sse.wire import details_json, session_json
 
@@ -27,7 +30,10 @@ Argument: TypeAlias = str | bytes | int
 KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
 
 _STEP: Final = "step:"
-SUMMARY_FIELDS: Final = ("status", "created_at", "updated_at", "listed", "epoch", "n")
+_SEALED: Final = ("n", "status", "current_step", "created_at", "updated_at")
+"""The fields that the seal of `listed` covers, too; see ``seals``."""
+
+SUMMARY_FIELDS: Final = (*_SEALED, "epoch", "listed")
 """The fields of a session's state that `decode_summary` takes, in this order."""
 
 
@@ -105,7 +111,7 @@ def commit_arguments(
         list_channel,
         encode_change(change),
         *_counted(_fields(change)),
-        *_counted(part for entry in change.entries for part in entry),
+        *_counted(part for entry in change.entries for part in (*entry, _checksum(change.session_id, entry))),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
         *_counted(signs),
     ]
@@ -121,18 +127,25 @@ def _fields(change: Change) -> Iterable[Argument]:
     record = change.record
     if record is None:
         return
-    session, progress = record.session, record.session.progress
+    session, progress, offset = record.session, record.session.progress, record.position.offset
     steps, summary = encode_steps(change, record)
-    yield from ("n", record.position.offset, "status", progress.status, "current_step", progress.current_step)
-    yield from ("updated_at", progress.updated_at, "listed", session_json.encode_listed(record.session, summary))
+    place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+    listed = sealed(session_json.encode_listed(session, summary), change.session_id, place)
+    yield from ("n", offset, "status", progress.status, "current_step", progress.current_step)
+    yield from ("updated_at", progress.updated_at, "listed", listed)
     if change.is_fresh:
         yield from ("epoch", record.position.epoch, "created_at", progress.created_at)
+    values = {f"{_STEP}{number}": data for number, data in steps.items()}
     if change.is_fresh or change.has_new_definitions:
-        yield from ("definitions", session_json.encode_definitions(session.definitions))
+        values["definitions"] = session_json.encode_definitions(session.definitions)
     if change.has_new_details or (change.is_fresh and session.details is not NO_DETAILS):
-        yield from ("details", details_json.encode_details(session.details))
-    for number, data in steps.items():
-        yield from (f"{_STEP}{number}", data)
+        values["details"] = details_json.encode_details(session.details)
+    for name, data in values.items():
+        yield from (name, sealed(data, change.session_id, name))
+
+
+def _checksum(session_id: str, entry: LogEntry) -> int:
+    return checksum(entry.data, session_id, f"{entry.offset} {entry.step}")
 
 
 def _encode_key(key: RememberedKey) -> str:
@@ -140,11 +153,11 @@ def _encode_key(key: RememberedKey) -> str:
     return f"{key.used_at} {key.digest} {key.answer} {key.epoch}"
 
 
-def decode_key(name: str, data: bytes) -> RememberedKey:
-    """Return an idempotency key from its stored form."""
+def decode_key(session_id: str, name: str, data: bytes) -> RememberedKey:
+    """Return an idempotency key that was used on a session from its stored form."""
     used_at, digest, answer, epoch = data.decode().split(" ")
     effect: Effect = answer  # type: ignore[assignment]  # as it was written
-    return RememberedKey(name, digest, effect, epoch, used_at)
+    return checked_key(RememberedKey(name, digest, effect, epoch, used_at))
 
 
 def encode_cell(cell: Cell) -> str:
@@ -152,56 +165,73 @@ def encode_cell(cell: Cell) -> str:
     return f"{cell.week} {cell.bucket} {cell.name}"
 
 
-def decode_history(reply: Sequence[bytes]) -> History:
-    """Return a history from the fields of its hash, each followed by its count."""
-    return {_decode_cell(field.decode()): int(count) for field, count in zip(reply[::2], reply[1::2], strict=True)}
-
-
-def _decode_cell(field: str) -> Cell:
-    week, bucket, name = field.split(" ", 2)
-    return Cell(int(week), name, int(bucket))
+def decode_cell(stored: tuple[bytes, bytes]) -> tuple[Cell, int]:
+    """Return how often a cell was taught from a field of a history's hash and its value."""
+    field, value = stored
+    week, bucket, name = field.decode().split(" ", 2)
+    cell, count = Cell(int(week), name, int(bucket)), int(value)
+    if not is_count_of_cell(cell, count):
+        raise ValueError("no run teaches such a cell")
+    return cell, count
 
 
 def decode_read(session_id: str, reply: Any, known: Record | None = None) -> ReadResult:
-    """Return the result of `READ`; `known` is the record that the caller knows, which the reply may leave out."""
-    epoch, n, revision, fields, entries = reply
+    """Return the result of `READ`, without transitions; `known` is what the caller knows and the reply leaves out."""
+    epoch, n, revision, fields, _ = reply
     if not epoch:
         return ReadResult(int(revision), None, None, ())
-    position = Position(epoch.decode(), int(n))
+    position = checked_position(epoch.decode(), int(n))
     record = known if known is not None and known.position == position else None
     if fields:
         record = _decode_record(session_id, position, dict(zip(fields[::2], fields[1::2], strict=True)))
-    return ReadResult(int(revision), position, record, [_decode_entry(entry) for entry in entries or ()])
+    return ReadResult(int(revision), position, record, ())
 
 
 def _decode_record(session_id: str, position: Position, fields: dict[bytes, bytes]) -> Record:
     prefix = _STEP.encode()
-    steps = {
-        step.step: step
-        for step in (session_json.decode_step(fields[name]) for name in fields if name.startswith(prefix))
-    }
-    definitions = session_json.decode_definitions(fields[b"definitions"])
-    status: SessionStatus = fields[b"status"].decode()  # type: ignore[assignment]  # as it was written
-    created_at, updated_at = fields[b"created_at"].decode(), fields[b"updated_at"].decode()
-    current_step = int(fields[b"current_step"])
-    details = details_json.decode_details(fields[b"details"]) if b"details" in fields else NO_DETAILS
+
+    def value(name: bytes) -> bytes:
+        return unsealed(fields[name], session_id, name.decode())
+
+    (_, status, current_step, created_at, updated_at), _ = _unsealed_listed(
+        session_id, [fields[name.encode()] for name in _SEALED], fields[b"listed"]
+    )
+    known: SessionStatus = status  # type: ignore[assignment]  # as it was written
+    started = (session_json.decode_step(value(name)) for name in fields if name.startswith(prefix))
+    steps = {step.step: step for step in started}
+    definitions = session_json.decode_definitions(value(b"definitions"))
+    details = details_json.decode_details(value(b"details")) if b"details" in fields else NO_DETAILS
     progress = SessionProgress(
-        session_id, current_step, len(definitions), status, steps, created_at, updated_at, details
+        session_id, int(current_step), len(definitions), known, steps, created_at, updated_at, details
     )
     return Record(Session(progress, definitions), position)
 
 
-def _decode_entry(entry: Any) -> LogEntry:
-    name, (_, step, _, data, *_) = entry
-    return LogEntry(int(name.partition(b"-")[0]), int(step), data)
+def _unsealed_listed(session_id: str, fields: Sequence[bytes], listed: bytes) -> tuple[list[str], bytes]:
+    """Return the fields `_SEALED` as text, and the session as lists show it."""
+    texts = [field.decode() for field in fields]
+    return texts, unsealed(listed, session_id, header(*texts))
+
+
+def decode_entries(session_id: str, entries: Iterable[Any]) -> Sequence[LogEntry]:
+    """Return transitions that the script `READ` returned."""
+    return [_decode_entry(session_id, entry) for entry in entries]
+
+
+def _decode_entry(session_id: str, entry: Any) -> LogEntry:
+    name, (_, step, _, data, _, _, _, expected) = entry
+    decoded = LogEntry(int(name.partition(b"-")[0]), int(step), data)
+    if _checksum(session_id, decoded) != int(expected):
+        raise ValueError("a transition has another checksum")
+    return decoded
 
 
 def decode_summary(session_id: str, fields: Sequence[bytes | None]) -> tuple[SessionSummary, Position] | None:
     """Return a session's summary and position from its `SUMMARY_FIELDS`; `None` if there is no session."""
-    texts = [b"" if field is None else field for field in fields]
-    if None in fields:
+    present = [field for field in fields if field is not None]
+    if not present:
         return None
-    status, created_at, updated_at, listed, epoch, n = texts
-    known: SessionStatus = status.decode()  # type: ignore[assignment]  # as it was written
-    summary = SessionSummary(session_id, known, created_at.decode(), updated_at.decode(), listed)
-    return summary, Position(epoch.decode(), int(n))
+    *covered, epoch, listed = present
+    (n, status, _, created_at, updated_at), data = _unsealed_listed(session_id, covered, listed)
+    known: SessionStatus = status  # type: ignore[assignment]  # as it was written
+    return SessionSummary(session_id, known, created_at, updated_at, data), checked_position(epoch.decode(), int(n))

@@ -14,9 +14,14 @@ _NOTHING_WRITTEN: Final = frozenset(
     {
         *("NOAUTH", "NOPERM", "NOSCRIPT", "LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "ASK", "TRYAGAIN"),
         *("CROSSSLOT", "OOM", "READONLY", "MISCONF", "NOREPLICAS", "WRONGTYPE"),
+        "DAMAGED",
     }
 )
 """Codes of errors that a script meets before its first write, or before it runs at all."""
+
+
+_OF_DAMAGE: Final = frozenset({"WRONGTYPE", "DAMAGED"})
+"""Codes of errors that foreign values cause; the second one is of our scripts."""
 
 
 def may_have_written(error: exceptions.RedisError) -> bool:
@@ -27,7 +32,7 @@ def may_have_written(error: exceptions.RedisError) -> bool:
 def is_damage(error: BaseException) -> bool:
     """Whether stored values of one session caused the error, and not a server that is away."""
     cause = error.__cause__
-    return isinstance(cause, UNREADABLE) or (isinstance(cause, exceptions.RedisError) and _code(cause) == "WRONGTYPE")
+    return isinstance(cause, UNREADABLE) or (isinstance(cause, exceptions.RedisError) and _code(cause) in _OF_DAMAGE)
 
 
 def _code(error: exceptions.RedisError) -> str:

@@ -14,7 +14,7 @@ from progress_sse.core.history import MAX_PROFILES, MAX_WEEKS, Cell, History, Le
 from progress_sse.core.model import Session
 from progress_sse.store.histories import MAX_STORED_CELLS
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.codec import decode_history, encode_cell
+from progress_sse.store.redis.codec import decode_cell, encode_cell
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import KEEP_PROFILE, TEACH
@@ -60,7 +60,7 @@ class RedisHistories:
             KEEP_PROFILE, [self._keyspace.profiles], profile, MAX_PROFILES, HISTORY_LIFETIME_MS
         )
         for former in surplus.value:
-            await self._executor.execute("DEL", self._keyspace.history(former.decode()))
+            await self._executor.execute("DEL", self._keyspace.history(former.decode(errors="replace")))
         await self._executor.run(
             TEACH,
             self._keyspace.profile(profile, run),
@@ -71,9 +71,9 @@ class RedisHistories:
         )
 
     async def load(self, profile: str) -> History:
-        """Return how often each cell was taught."""
+        """Return how often each cell was taught, without damaged ones."""
         reply = await self._executor.execute("HGETALL", self._keyspace.history(fingerprint(profile)))
-        return self._decode(decode_history, reply)
+        return dict(self._decode.each(profile, decode_cell, zip(reply[::2], reply[1::2], strict=True)))
 
     async def forget(self, profile: str, cells: Collection[Cell] | None) -> None:
         """Forget cells; see `Backend.forget_history`."""

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, end_of_prefix
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.index_repair import IndexRepair
 from progress_sse.store.redis.keys import Keyspace, index_entry, split_id_entry
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import PLAN_LIST
@@ -17,19 +16,13 @@ class IndexPages:
     """Reads lists of sessions."""
 
     def __init__(
-        self,
-        executor: CommandExecutor,
-        keyspace: Keyspace,
-        decode: CheckedDecoder,
-        summaries: RedisSummaries,
-        repair: IndexRepair,
+        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, summaries: RedisSummaries
     ) -> None:
-        """Read the index by `executor`, and have it repaired where it is not complete."""
+        """Read the index by `executor`."""
         self._executor = executor
         self._keyspace = keyspace
         self._decode = decode
         self._summaries = summaries
-        self._repair = repair
 
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
@@ -71,17 +64,14 @@ class IndexPages:
             sets.append(self._keyspace.unfinished)
         keys = [self._keyspace.index, self._keyspace.ids, *sets]
         arguments = *_range_of(wanted.prefix), limit
-        total, by_id, is_short, *counts = (await self._executor.run(PLAN_LIST, keys, *arguments)).value
-        if total != by_id:  # There is, or was until just now, a server of an earlier version.
-            self._repair.begin()
-            return self._keyspace.index
+        total, is_short, *counts = (await self._executor.run(PLAN_LIST, keys, *arguments)).value
         if is_short and wanted.prefix:
             return None
         return min([(total, self._keyspace.index), *zip(counts, sets, strict=True)])[1]
 
     async def _with_prefix(self, prefix: str, end: bytes | None) -> Sequence[bytes]:
         entries = await self._executor.execute("ZRANGE", self._keyspace.ids, *_range_of(prefix), "BYLEX")
-        found = [index_entry(*self._decode(split_id_entry, entry)).encode() for entry in entries]
+        found = [index_entry(*each).encode() for each in self._decode.each(self._keyspace.ids, split_id_entry, entries)]
         return sorted((each for each in found if end is None or each < end), reverse=True)
 
 

@@ -3,7 +3,7 @@
 All keys of a session have one hash tag, and so lie in one slot of a cluster. The tag is a digest of the session's id.
 No id can reach another session's keys, even one with braces, colons or globs.
 
-Stored names are never changed: servers of two versions may share one Redis.
+Other names would be another format of the store.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ class Keyspace:
         self.lease_checks = f"{prefix}:{{leases}}:d"
         """Sorted set: the id of each session whose worker holds a lease, and when on the lease clock to check it."""
         self.format = f"{prefix}:format"
-        """String: the newest format of the sessions; not there while all of them are of format 1."""
+        """String: the format of the store."""
         self.profiles = f"{prefix}:profiles"
         """Sorted set: the fingerprint of each profile that was taught, and when it was taught last."""
         self.orphans = f"{prefix}:orphans"

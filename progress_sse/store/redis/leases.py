@@ -8,11 +8,13 @@ silent worker is committed only if the sign in the session is old enough.
 import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from progress_sse.core.leases import Silence
 from progress_sse.core.model import Position
 from progress_sse.store.leases import MAX_OVERDUE, MAX_STANDSTILL_S
+from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.pipeline import CommandExecutor
@@ -79,10 +81,11 @@ class LeaseTime:
 class RedisLeases:
     """The leases of all sessions in one store."""
 
-    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, lifetime_ms: int) -> None:
+    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, lifetime_ms: int) -> None:
         """Work by `executor`; a session's keys expire `lifetime_ms` after its last sign."""
         self._executor = executor
         self._keyspace = keyspace
+        self._decode = decode
         self._lifetime_ms = lifetime_ms
         self._server = secrets.token_hex(8)
         self._time = LeaseTime()
@@ -167,7 +170,10 @@ class RedisLeases:
         )
         now_ms, since_ms, owner, due = reply.value
         lease_time.update(int(now_ms), int(since_ms), owner, monotonic)
-        return [session_id.decode() for session_id in due]
+        return self._session_ids(due)
+
+    def _session_ids(self, members: Iterable[bytes]) -> list[str]:
+        return list(self._decode.each(self._keyspace.lease_checks, bytes.decode, members))
 
     async def silences(self, session_id: str, steps: Iterable[int], monotonic: float) -> Mapping[int, Silence]:
         """Return the silences; see `Leases.silences`."""
@@ -176,13 +182,13 @@ class RedisLeases:
             return {}
         names = [f"{_SIGN}{number}" for number in numbers]
         kept = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *names)
-        return {number: self._silence(sign, monotonic) for number, sign in zip(numbers, kept, strict=True)}
+        signs = [self._decode(_decode_sign, session_id, sign) for sign in kept]
+        return {number: self._silence(*sign, monotonic) for number, sign in zip(numbers, signs, strict=True)}
 
-    def _silence(self, sign: bytes | None, monotonic: float) -> Silence:
+    def _silence(self, at: int, stamp: str | None, monotonic: float) -> Silence:
         now_ms = self._time.at(monotonic)
-        at, _, stamp = sign.decode().partition(" ") if sign is not None else ("0", "", "")
-        heard_at = int(at) if int(at) <= now_ms + MAX_AHEAD_MS else 0
-        return Silence(max(0, now_ms - max(heard_at, self._time.since_ms)), stamp or None)
+        heard_at = at if at <= now_ms + MAX_AHEAD_MS else 0
+        return Silence(max(0, now_ms - max(heard_at, self._time.since_ms)), stamp)
 
     async def check_in(self, session_id: str, ms: int | None, monotonic: float) -> None:
         """Enter the next check, or remove it; see `Leases.check_in`."""
@@ -195,4 +201,14 @@ class RedisLeases:
     async def watched(self) -> Collection[str]:
         """Return the sessions that have a check ahead."""
         members = await self._executor.execute("ZRANGE", self._keyspace.lease_checks, 0, -1)
-        return {member.decode() for member in members}
+        return set(self._session_ids(members))
+
+
+def _decode_sign(_session_id: str, sign: bytes | None) -> tuple[int, str | None]:
+    """Return when on the clock a sign was given, and its time stamp."""
+    if sign is None:
+        return 0, None
+    at, _, stamp = sign.decode().partition(" ")
+    if stamp and datetime.fromisoformat(stamp).tzinfo is None:
+        raise ValueError("a sign of life has no time")
+    return int(at), stamp or None

@@ -5,15 +5,18 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
+from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import SessionKeys
 from progress_sse.store.redis.messages import MAX_BYTES
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import APPEND_LINES, APPLIED, APPLIED_BEFORE, IN_DOUBT, READ_LINES
+from progress_sse.store.seals import checked_position, checksum
 from progress_sse.store.types import StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
 
@@ -23,6 +26,9 @@ MAX_SEEN: Final = 10_000
 """Sessions of which this process remembers the newest line that it has seen."""
 
 _TOKEN_BYTES: Final = 12
+
+_LINE: Final = "line"
+"""What lines have their checksum for, beside their session: their number is not known before they are stored."""
 
 
 @dataclass(slots=True)
@@ -38,9 +44,12 @@ class _FollowedLog:
 class RedisLines:
     """The log lines of all sessions, and the listeners to them in this process."""
 
-    def __init__(self, executor: CommandExecutor, limits: StorageLimits, lifetime_ms: int) -> None:
+    def __init__(
+        self, executor: CommandExecutor, decode: CheckedDecoder, limits: StorageLimits, lifetime_ms: int
+    ) -> None:
         """Keep as many lines as `limits` allow, for `lifetime_ms` milliseconds after the last change."""
         self._executor = executor
+        self._decode = decode
         self._limits = limits
         self._lifetime_ms = lifetime_ms
         # By the names of their keys, which tell nothing of a session that is gone.
@@ -61,7 +70,8 @@ class RedisLines:
             keys.line_channel,
             *_unit_arguments(append),
         ]
-        reply = await self._executor.run(APPEND_LINES, keys.of_lines, *common, *arguments, is_write=True)
+        with self._decode.noting(append.session_id):
+            reply = await self._executor.run(APPEND_LINES, keys.of_lines, *common, *arguments, is_write=True)
         outcome, last, first, known = reply.value
         if outcome not in (APPLIED, APPLIED_BEFORE):
             raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
@@ -79,15 +89,18 @@ class RedisLines:
         if numbered:
             self._notify(keys.line_channel, stored._replace(lines=numbered))
 
-    async def read(self, keys: SessionKeys, common: Sequence[Argument], after: int) -> StoredLines | None:
-        """Return lines; see `Backend.read_lines`."""
+    async def read(
+        self, session_id: str, keys: SessionKeys, common: Sequence[Argument], after: int
+    ) -> StoredLines | None:
+        """Return lines that are not damaged; see `Backend.read_lines`."""
         seen = self._seen.get(keys.lines, ("", 0))
-        reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
+        with self._decode.noting(session_id):
+            reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
         epoch, last, first, entries = reply.value
         if not epoch:
             return None
-        lines = [NumberedLine(int(name.partition(b"-")[0]), data) for name, (_, data) in entries]
-        stored = StoredLines(epoch.decode(), first, last, lines)
+        lines = list(self._decode.each(session_id, partial(_decode_line, session_id), entries))
+        stored = StoredLines(self._decode(_decode_epoch, session_id, epoch), first, last, lines)
         self._note(keys, stored)
         return stored
 
@@ -151,7 +164,20 @@ def _unit_arguments(append: LineAppend) -> Iterator[Argument]:
         name, digest = unit.key or ("", "")
         yield from (name, "" if unit.is_refused else digest)
         yield len(unit.lines)
-        yield from unit.lines
+        for line in unit.lines:
+            yield line
+            yield checksum(line, append.session_id, _LINE)
+
+
+def _decode_line(session_id: str, entry: Any) -> NumberedLine:
+    name, (_, data, _, expected) = entry
+    if checksum(data, session_id, _LINE) != int(expected):
+        raise ValueError("a log line has another checksum")
+    return NumberedLine(int(name.partition(b"-")[0]), data)
+
+
+def _decode_epoch(_session_id: str, epoch: bytes) -> str:
+    return checked_position(epoch.decode(), 0).epoch
 
 
 def _decode_message(payload: bytes) -> StoredLines:

@@ -11,9 +11,9 @@ from redis.exceptions import RedisClusterException
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
 from progress_sse.store.redis.url import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, close_pool, cluster_seeds, connection_pool
 
-_FAILURES: Final = (*CONNECTION_ERRORS, RedisClusterException, RuntimeError)
+_FAILURES: Final = (*CONNECTION_ERRORS, RedisClusterException, RuntimeError, ValueError)
 """The errors of a server that is away: the client of a cluster has one of its own, and uvloop raises a `RuntimeError`
-where the server has closed the connection."""
+where the server has closed the connection. A foreign value in place of a count is a `ValueError`."""
 
 
 class ServerStorage(RedisStorage):

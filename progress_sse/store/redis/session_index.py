@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 from progress_sse.core import state_machine
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionProgress
+from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import (
     Keyspace,
@@ -51,10 +52,13 @@ class IndexPage(NamedTuple):
 class SessionIndex:
     """All sessions of a store, in the order of their creation and of their ids, and the sets of some."""
 
-    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, summaries: RedisSummaries) -> None:
+    def __init__(
+        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, summaries: RedisSummaries
+    ) -> None:
         """Read and write the index by `executor`."""
         self._executor = executor
         self._keyspace = keyspace
+        self._decode = decode
         self._summaries = summaries
 
     def sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
@@ -142,7 +146,8 @@ class SessionIndex:
         while keys := await self._executor.execute(
             "ZRANGE", self._keyspace.sets, start, "+", "BYLEX", "LIMIT", 0, PAGE_SIZE
         ):
-            await asyncio.gather(*(self._clean_set(key.decode(), created_before) for key in keys))
+            names = self._decode.each(self._keyspace.sets, bytes.decode, keys)
+            await asyncio.gather(*(self._clean_set(name, created_before) for name in names))
             start = b"(" + keys[-1]
 
     async def _clean_set(self, key: str, created_before: str) -> None:
@@ -151,16 +156,18 @@ class SessionIndex:
             "ZRANGE", key, start, f"({created_before}", "BYLEX", "LIMIT", 0, PAGE_SIZE
         ):
             found = await self._summaries.find(list({entry_of(member) for member in members}))
-            for member in members:
-                if self._is_over(key, member, found.get(entry_of(member), False)):
+            for member, offset in self._decode.each(key, _with_offset, members):
+                if self._is_over(key, member, offset, found.get(entry_of(member), False)):
                     await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
             start = b"(" + members[-1]
 
-    def _is_over(self, key: str, member: bytes, found: tuple[SessionSummary, Position] | Literal[False] | None) -> bool:
+    def _is_over(
+        self, key: str, member: bytes, offset: int, found: tuple[SessionSummary, Position] | Literal[False] | None
+    ) -> bool:
         """Return whether a session is gone or has left a set since it entered; not if that cannot be read."""
         if found is None:
             return _is_old(member)
-        if not found or found[1].offset < split_set_member(member)[2]:  # The change may be under way.
+        if not found or found[1].offset < offset:  # The change may be under way.
             return False
         summary = found[0]
         if key == self._keyspace.unfinished:
@@ -173,6 +180,11 @@ def _is_alike(before: SessionProgress | None, after: SessionProgress) -> bool:
     if before is None or before.details.labels != after.details.labels:
         return False
     return (before.status == "completed") == (after.status == "completed")
+
+
+def _with_offset(member: bytes) -> tuple[bytes, int]:
+    """Return a member of a set with the offset in it."""
+    return member, split_set_member(member)[2]
 
 
 def entry_of(member: bytes) -> bytes:

@@ -40,7 +40,8 @@ class RedisSummaries:
         return found if found is not None and found[0].created_at == created_at else None
 
     async def _load(self, session_id: str) -> tuple[SessionSummary, Position] | None:
-        fields = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *SUMMARY_FIELDS)
+        with self._decode.noting(session_id):
+            fields = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *SUMMARY_FIELDS)
         return self._decode(decode_summary, session_id, fields)
 
 

@@ -16,6 +16,7 @@ from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import commit_all
+from progress_sse.store.health import DamageLog
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import ChangeListeners, ListenerRegistry
 from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
@@ -66,6 +67,7 @@ class SqliteBackend:
                 may, before it fails with `StoreUnavailableError`. Default 5.
         """
         self._file = DatabaseFile(path, busy_timeout_s)
+        self._damage = DamageLog()
         self._limits = limits
         self._busy_timeout_s = busy_timeout_s
         self._writer: SqliteWriter
@@ -81,9 +83,9 @@ class SqliteBackend:
 
     async def open(self) -> None:
         """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
-        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written)
+        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written, self._damage)
         await writer.open()
-        self._writer, self._reader = writer, SqliteReader(self._file)
+        self._writer, self._reader = writer, SqliteReader(self._file, self._damage)
         self._cache, self._loads = RecordCache(), {}  # Another process may have changed the file meanwhile.
         self._purge_timer = self._resolve_timer = None
         self._is_open = True
@@ -101,6 +103,11 @@ class SqliteBackend:
                 await self._writer.aclose()
                 self._listeners.clear()
                 self._line_listeners.clear()
+
+    @property
+    def damage_count(self) -> int:
+        """How many damaged sessions were found."""
+        return self._damage.count
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""
@@ -222,7 +229,7 @@ class SqliteBackend:
     async def history(self, profile: str) -> History:
         """Return how often each cell was taught."""
         self._check_open()
-        return await self._reader.read(histories.load, profile)
+        return await self._reader.read(histories.load, profile, self._damage)
 
     async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget cells; see `Backend.forget_history`."""
@@ -233,7 +240,7 @@ class SqliteBackend:
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         self._check_open()
-        return await self._reader.read(queries.replay, session_id, after)
+        return await self._reader.read(queries.replay, session_id, after, self._damage)
 
     async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
         """Append lines; see `Backend.append_lines`."""
@@ -245,7 +252,7 @@ class SqliteBackend:
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return kept lines; see `Backend.read_lines`."""
         self._check_open()
-        return await self._reader.read(log_lines.load, session_id, after)
+        return await self._reader.read(log_lines.load, session_id, after, self._damage)
 
     async def listen_lines(self, session_id: str, listener: LineListener) -> None:
         """Notify `listener` of the session's lines."""
@@ -276,12 +283,12 @@ class SqliteBackend:
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Backend.list_summaries`."""
         self._check_open()
-        return await self._reader.read(list_queries.list_summaries, wanted, limit, after)
+        return await self._reader.read(list_queries.list_summaries, self._damage, wanted, limit, after)
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         """Return the sessions that there are; see `Backend.load_summaries`."""
         self._check_open()
-        return await self._reader.read(list_queries.load_summaries, session_ids)
+        return await self._reader.read(list_queries.load_summaries, self._damage, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
@@ -293,7 +300,7 @@ class SqliteBackend:
         removed, after = 0, None
         while True:
             self._check_open()
-            page = await self._reader.read(queries.list_created_before, created_before, _PAGE, after)
+            page = await self._reader.read(list_queries.list_created_before, self._damage, created_before, _PAGE, after)
             if not page:
                 return removed
             removals = [

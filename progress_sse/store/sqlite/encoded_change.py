@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.seals import header, sealed
 from progress_sse.store.sqlite import label_index
 from progress_sse.store.sqlite.schema import DETAILS
 from progress_sse.store.types import Change
@@ -54,16 +55,21 @@ class EncodedChange:
             return cls(change)
         session, progress = record.session, record.session.progress
         is_new = change.is_fresh or change.expected is None
+        session_id, offset = change.session_id, record.position.offset
         steps, summary = encode_steps(change, record)
         labels = None
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
             steps[DETAILS] = details_json.encode_details(session.details)
             labels = label_index.texts_of(session.details.labels)
-        listed = session_json.encode_listed(session, summary)
+        place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+        listed = sealed(session_json.encode_listed(session, summary), session_id, place)
+        definitions = b""
+        if is_new or change.has_new_definitions:
+            definitions = sealed(session_json.encode_definitions(session.definitions), session_id, "definitions")
         return cls(
             change,
-            (record.position.offset, progress.status, progress.current_step, progress.updated_at, listed),
-            session_json.encode_definitions(session.definitions) if is_new or change.has_new_definitions else b"",
-            tuple(steps.items()),
+            (offset, progress.status, progress.current_step, progress.updated_at, listed),
+            definitions,
+            tuple((number, sealed(data, session_id, number)) for number, data in steps.items()),
             labels,
         )

@@ -156,9 +156,11 @@ class DatabaseFile:
         return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{self._path.path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
         )
+        connection.text_factory = _decoded
+        return connection
 
     def _is_in_place(self) -> bool:
         return bool(self._files) and self._files[self._path.path] == self._path.file_id()
@@ -171,7 +173,7 @@ class DatabaseFile:
             )
 
     def _prepare(self) -> None:
-        """Create the store, or check it and bring it up to date, and keep a connection."""
+        """Create the store, or check it, and keep a connection."""
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:
@@ -186,8 +188,6 @@ class DatabaseFile:
         self._keeper = self._connect("mode=rwc")
         if creates:
             schema.create(self._keeper)
-        else:
-            schema.upgrade(self._keeper)
         self._try_writing(self._keeper)
         if is_unknown:
             schema.renew_epochs(self._keeper)
@@ -202,3 +202,8 @@ class DatabaseFile:
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # A store that is full can be read, and be emptied.
                 raise
+
+
+def _decoded(text: bytes) -> str:
+    """Return stored text. What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it."""
+    return text.decode(errors="surrogateescape")

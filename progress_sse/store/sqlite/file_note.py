@@ -48,8 +48,6 @@ class FileNote:
     def matches(self) -> bool:
         """Whether the file is as the note says, and the note is no copy."""
         written_at, state = self._read()
-        if f"left {written_at} {state}" == self._closed():
-            return True  # As the version before wrote it.
         return self._is_original(written_at) and state in (self._closed(), self._in_use())
 
     def _is_original(self, written_at: str) -> bool:

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Collection
 
 from progress_sse.core.history import MAX_PROFILES, Cell, History, Lesson
-from progress_sse.store.histories import MAX_STORED_CELLS
+from progress_sse.store.health import DamageLog
+from progress_sse.store.histories import MAX_STORED_CELLS, is_count_of_cell
 
 
 def teach(connection: sqlite3.Connection, lesson: Lesson) -> None:
@@ -33,13 +34,20 @@ def teach(connection: sqlite3.Connection, lesson: Lesson) -> None:
     )
 
 
-def load(connection: sqlite3.Connection, profile: str) -> History:
-    """Return how often each cell of a profile was taught."""
+def load(connection: sqlite3.Connection, profile: str, damage: DamageLog) -> History:
+    """Return how often each cell of a profile was taught, without damaged ones."""
     rows = connection.execute(
         "SELECT week, cells.name, bucket, count FROM profiles JOIN cells USING (profile) WHERE profiles.name = ?",
         (profile,),
     )
-    return {Cell(week, name, bucket): count for week, name, bucket, count in rows}
+    history = {}
+    for week, name, bucket, count in rows:
+        cell = Cell(week, name, bucket)
+        if is_count_of_cell(cell, count):
+            history[cell] = count
+        else:
+            damage.record(profile, ValueError("what its runs taught has a cell that no run teaches"))
+    return history
 
 
 def forget(connection: sqlite3.Connection, profile: str, cells: Collection[Cell] | None) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from progress_sse.core.session_filter import Label
-from progress_sse.wire import list_json
 
 TABLES: Final = (
     """
@@ -53,9 +52,3 @@ def add(connection: sqlite3.Connection, life: int, labels: Iterable[str]) -> Non
         "INSERT INTO labels SELECT ?, created_at, session_id, life FROM sessions WHERE life = ?",
         ((label, life) for label in labels),
     )
-
-
-def fill(connection: sqlite3.Connection) -> None:
-    """Enter all sessions of a store that had no index, with what their entries in lists say."""
-    for life, listed in connection.execute("SELECT life, listed FROM sessions"):  # One at a time: they may be many.
-        add(connection, life, texts_of(list_json.labels_of(listed)))

@@ -19,6 +19,7 @@ TABLES: Final = (
         life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
         n INTEGER NOT NULL,
         data BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
         PRIMARY KEY (life, n)
     )
     """,

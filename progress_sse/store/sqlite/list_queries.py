@@ -5,15 +5,21 @@ or all sessions. All but those of a prefix are read in the order of the list, un
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter, end_of_prefix
+from progress_sse.store.health import UNREADABLE, DamageLog
+from progress_sse.store.seals import checked_position, header, unsealed
 from progress_sse.store.sqlite import label_index
 from progress_sse.store.types import PageCursor, SessionSummary
 
-_COLUMNS: Final = "sessions.session_id, sessions.status, sessions.created_at, sessions.updated_at, sessions.listed"
-"""As `SessionSummary` has them."""
+_COLUMNS: Final = ", ".join(
+    f"sessions.{name}"
+    for name in ("session_id", "status", "created_at", "updated_at", "listed", "n", "current_step", "epoch")
+)
+"""As `_summary` takes them."""
 
 MAX_COUNTED: Final = 10_000
 """Rows up to which the size of a set is counted; the larger ones count as equal."""
@@ -41,9 +47,9 @@ class _Rows(NamedTuple):
 
 
 def list_summaries(
-    connection: sqlite3.Connection, wanted: SessionFilter, limit: int, after: PageCursor | None
+    connection: sqlite3.Connection, damage: DamageLog, wanted: SessionFilter, limit: int, after: PageCursor | None
 ) -> Sequence[SessionSummary]:
-    """Return a page of a list; see `Backend.list_summaries`."""
+    """Return a page of a list, without damaged sessions; see `Backend.list_summaries`."""
     conditions, values = _conditions(wanted)
     end = after or _AFTER_ALL
     fewest = min(_sets(connection, wanted), key=lambda rows: rows.size)
@@ -55,12 +61,12 @@ def list_summaries(
     else:
         rows = fewest
         order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
-    found = connection.execute(
+    statement = (
         f"SELECT {_COLUMNS} FROM {rows.table} WHERE {rows.condition}"  # noqa: S608  # of constants of this module
-        f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?",
-        (*rows.values, end.created_at, end.session_id, *values, limit),
+        f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?"
     )
-    return [SessionSummary(*row) for row in found]
+    page = _page(connection, damage, statement, (*rows.values, end.created_at, end.session_id, *values), limit)
+    return [summary for summary, _ in page]
 
 
 def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
@@ -114,11 +120,63 @@ def _counted(
     return _Rows(table, columns, condition, values, size)
 
 
-def load_summaries(connection: sqlite3.Connection, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-    """Return those of the sessions that there are."""
+def list_created_before(
+    connection: sqlite3.Connection, damage: DamageLog, created_before: str, limit: int, after: PageCursor | None
+) -> Sequence[tuple[SessionSummary, Position]]:
+    """Return a page of the sessions created before the time stamp, oldest first, each with its position."""
+    behind = (after.created_at, after.session_id) if after else ("", "")
+    statement = (
+        f"SELECT {_COLUMNS} FROM sessions"  # noqa: S608  # likewise
+        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?"
+    )
+    return _page(connection, damage, statement, (*behind, created_before), limit)
+
+
+def load_summaries(
+    connection: sqlite3.Connection, damage: DamageLog, session_ids: Collection[str]
+) -> Mapping[str, SessionSummary]:
+    """Return those of the sessions that there are and that are not damaged."""
     marks = ", ".join("?" * len(session_ids))
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM sessions WHERE session_id IN ({marks})",  # noqa: S608  # likewise
         tuple(session_ids),
     )
-    return {row[0]: SessionSummary(*row) for row in rows}
+    return {summary.session_id: summary for summary, _ in _readable(rows, damage)}
+
+
+def _page(
+    connection: sqlite3.Connection, damage: DamageLog, statement: str, values: Sequence[str], limit: int
+) -> list[tuple[SessionSummary, Position]]:
+    """Return so many sessions that are not damaged; `statement` takes how many rows to read behind its `values`."""
+    most = limit
+    while True:
+        rows = connection.execute(statement, (*values, most)).fetchall()
+        found = _readable(rows, damage)
+        if len(found) >= limit or len(rows) < most:
+            return found[:limit]
+        most *= 2
+
+
+def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[SessionSummary, Position]]:
+    """Return the sessions that are not damaged."""
+    found = []
+    for row in rows:
+        try:
+            found.append(_summary(*row))
+        except UNREADABLE as error:
+            damage.record(row[0], error)
+    return found
+
+
+def _summary(
+    session_id: str,
+    status: SessionStatus,
+    created_at: str,
+    updated_at: str,
+    listed: bytes,
+    n: int,
+    current_step: int,
+    epoch: str,
+) -> tuple[SessionSummary, Position]:
+    data = unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
+    return SessionSummary(session_id, status, created_at, updated_at, data), checked_position(epoch, n)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
+from progress_sse.store.health import DamageLog
 from progress_sse.store.log_lines import LineAppend, StoredLines, admit_units
+from progress_sse.store.seals import checked_position, checksum
 from progress_sse.store.sqlite.mutations import SessionRows
 from progress_sse.store.types import StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
@@ -55,7 +57,8 @@ def write(connection: sqlite3.Connection, rows: SessionRows, wanted: LineWrite, 
     if not data:
         return
     lines = [NumberedLine(n, each) for n, each in enumerate(data, ring.last + 1)]
-    connection.executemany("INSERT INTO lines VALUES (?, ?, ?)", [(row.life, *line) for line in lines])
+    rows_of_lines = [(row.life, *line, checksum(line.data, append.session_id, line.n)) for line in lines]
+    connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows_of_lines)
     ring.last += len(lines)
     ring.lines_kept += len(lines)
     ring.bytes_kept += sum(map(len, data))
@@ -71,7 +74,12 @@ def _find_ring(connection: sqlite3.Connection, life: int) -> _Ring:
     row = connection.execute(
         "SELECT last, lines_kept, bytes_kept, keys FROM line_rings WHERE life = ?", (life,)
     ).fetchone()
-    return _Ring(*row) if row else _Ring()
+    if row is None:
+        return _Ring()
+    *numbers, keys = row
+    if not (all(type(each) is int and each >= 0 for each in numbers) and isinstance(keys, str)):
+        raise ValueError("its log has no numbers")
+    return _Ring(*row)
 
 
 def _trim(connection: sqlite3.Connection, life: int, ring: _Ring, limits: StorageLimits) -> None:
@@ -87,12 +95,19 @@ def _trim(connection: sqlite3.Connection, life: int, ring: _Ring, limits: Storag
     connection.execute("DELETE FROM lines WHERE life = ? AND n <= ?", (life, last))
 
 
-def load(connection: sqlite3.Connection, session_id: str, after: int) -> StoredLines | None:
-    """Return the kept lines after a number; see `Backend.read_lines`."""
+def load(connection: sqlite3.Connection, session_id: str, after: int, damage: DamageLog) -> StoredLines | None:
+    """Return the kept lines after a number that are not damaged; see `Backend.read_lines`."""
     stored = connection.execute("SELECT life, epoch FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
     if stored is None:
         return None
     life, epoch = stored
+    checked_position(epoch, 0)
     ring = _find_ring(connection, life)
-    rows = connection.execute("SELECT n, data FROM lines WHERE life = ? AND n > ? ORDER BY n", (life, after))
-    return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, [NumberedLine(*row) for row in rows])
+    rows = connection.execute("SELECT n, data, checksum FROM lines WHERE life = ? AND n > ? ORDER BY n", (life, after))
+    lines = []
+    for n, data, expected in rows:
+        if isinstance(data, bytes) and checksum(data, session_id, n) == expected:
+            lines.append(NumberedLine(n, data))
+        else:
+            damage.record(session_id, ValueError("a log line has another checksum"))
+    return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)

@@ -11,6 +11,7 @@ from typing import Final
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
+from progress_sse.store.seals import checksum
 from progress_sse.store.sqlite import histories, label_index
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
@@ -136,7 +137,7 @@ def _update_session(
     if encoded.change.resets_log:
         connection.execute("DELETE FROM log WHERE life = ?", (row.life,))
         row.log_rows = row.log_bytes = 0
-    _append_to_log(connection, row, encoded.change.entries, limits)
+    _append_to_log(connection, encoded.change.session_id, row, encoded.change.entries, limits)
     assert encoded.header is not None
     row.offset, status, *header = encoded.header
     updated = connection.execute(
@@ -161,10 +162,15 @@ def _update_labels(connection: sqlite3.Connection, row: _SessionRow, labels: fro
 
 
 def _append_to_log(
-    connection: sqlite3.Connection, row: _SessionRow, entries: Sequence[LogEntry], limits: StorageLimits
+    connection: sqlite3.Connection,
+    session_id: str,
+    row: _SessionRow,
+    entries: Sequence[LogEntry],
+    limits: StorageLimits,
 ) -> None:
     for entry in entries:
-        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (row.life, entry.offset, entry.step, entry.data))
+        seal = checksum(entry.data, session_id, f"{entry.offset} {entry.step}")
+        connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row.life, *entry, seal))
         row.log_rows += 1
         row.log_bytes += len(entry.data)
     if row.log_rows > limits.history or row.log_bytes > limits.history_bytes:

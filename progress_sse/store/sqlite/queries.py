@@ -6,13 +6,14 @@ SQLite.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import get_args
 
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
-from progress_sse.store.health import UNREADABLE
+from progress_sse.store.health import UNREADABLE, DamageLog
+from progress_sse.store.seals import checked_position, checksum, header, unsealed
 from progress_sse.store.sqlite.schema import DETAILS
-from progress_sse.store.types import LogEntry, PageCursor, Record, RememberedKey, SessionSummary, fingerprint
+from progress_sse.store.types import LogEntry, Record, RememberedKey, checked_key, fingerprint
 from progress_sse.wire import details_json, session_json
 
 
@@ -24,26 +25,29 @@ def count_sessions(connection: sqlite3.Connection) -> int:
 
 def count_by_status(connection: sqlite3.Connection) -> Mapping[SessionStatus, int]:
     """Return how many sessions there are of each status."""
-    return dict(connection.execute("SELECT status, count(*) FROM sessions GROUP BY status"))
+    counts = dict(connection.execute("SELECT status, count(*) FROM sessions GROUP BY status"))
+    return {status: counts[status] for status in get_args(SessionStatus) if status in counts}
 
 
 def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     """Return the session, or `None`."""
     row = connection.execute(
-        "SELECT life, epoch, n, status, current_step, created_at, updated_at, data"
-        " FROM sessions JOIN definitions USING (life) WHERE session_id = ?",
+        "SELECT life, epoch, n, status, current_step, created_at, updated_at, listed, data"
+        " FROM sessions LEFT JOIN definitions USING (life) WHERE session_id = ?",
         (session_id,),
     ).fetchone()
     if row is None:
         return None
-    life, epoch, n, status, current_step, created_at, updated_at, definitions = row
-    rows = dict(connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,)))
-    said = rows.pop(DETAILS, None)
+    life, epoch, n, status, current_step, created_at, updated_at, listed, definitions = row
+    unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
+    defined = session_json.decode_definitions(unsealed(definitions, session_id, "definitions"))
+    rows = connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,))
+    sealed_steps = {number: unsealed(data, session_id, number) for number, data in rows}
+    said = sealed_steps.pop(DETAILS, None)
     details = NO_DETAILS if said is None else details_json.decode_details(said)
-    steps = {number: session_json.decode_step(data) for number, data in rows.items()}
-    defined = session_json.decode_definitions(definitions)
+    steps = {number: session_json.decode_step(data) for number, data in sealed_steps.items()}
     progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at, details)
-    return Record(Session(progress, defined), Position(epoch, n))
+    return Record(Session(progress, defined), checked_position(epoch, n))
 
 
 def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
@@ -52,12 +56,12 @@ def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
     said = connection.execute(
         "SELECT session_id, data FROM sessions CROSS JOIN steps ON steps.life = sessions.life AND step = ?", (DETAILS,)
     )
-    return [session_id for session_id, data in said if _has_leases(data)]
+    return [session_id for session_id, data in said if _has_leases(session_id, data)]
 
 
-def _has_leases(details: bytes) -> bool:
+def _has_leases(session_id: str, details: bytes) -> bool:
     try:
-        claims = details_json.decode_details(details).claims
+        claims = details_json.decode_details(unsealed(details, session_id, DETAILS)).claims
     except UNREADABLE:
         return False
     return any(claim.lease_ms is not None for claim in claims.values())
@@ -70,7 +74,7 @@ def find_idempotency_key(connection: sqlite3.Connection, session_id: str, name: 
         " WHERE owner = ? AND name = ?",
         (fingerprint(session_id), name),
     ).fetchone()
-    return RememberedKey(*row) if row else None
+    return checked_key(RememberedKey(*row)) if row else None
 
 
 def list_stale_keyrings(connection: sqlite3.Connection, used_before: str, limit: int, after: int) -> Sequence[int]:
@@ -82,28 +86,22 @@ def list_stale_keyrings(connection: sqlite3.Connection, used_before: str, limit:
     return [keyring for (keyring,) in rows]
 
 
-def replay(connection: sqlite3.Connection, session_id: str, after: Position) -> Sequence[LogEntry] | None:
-    """Return the transitions after the position; `None` if it is of another epoch, or some are no longer kept."""
+def replay(
+    connection: sqlite3.Connection, session_id: str, after: Position, damage: DamageLog
+) -> Sequence[LogEntry] | None:
+    """Return the transitions after the position; `None` if it is of another epoch, or some are not kept or damaged."""
     stored = connection.execute(
         "SELECT life, n FROM sessions WHERE session_id = ? AND epoch = ?", (session_id, after.epoch)
     ).fetchone()
     if stored is None or after.offset > stored[1]:
         return None
     rows = connection.execute(
-        "SELECT n, step, data FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.offset)
+        "SELECT n, step, data, checksum FROM log WHERE life = ? AND n > ? ORDER BY n", (stored[0], after.offset)
     )
-    entries = [LogEntry(*row) for row in rows]
+    entries = []
+    for n, step, data, expected in rows:
+        if not isinstance(data, bytes) or checksum(data, session_id, f"{n} {step}") != expected:
+            damage.record(session_id, ValueError("a transition has another checksum"))
+            return None
+        entries.append(LogEntry(n, step, data))
     return entries if len(entries) == stored[1] - after.offset else None
-
-
-def list_created_before(
-    connection: sqlite3.Connection, created_before: str, limit: int, after: PageCursor | None
-) -> Sequence[tuple[SessionSummary, Position]]:
-    """Return a page of the sessions created before the time stamp, oldest first, each with its position."""
-    behind = (after.created_at, after.session_id) if after else ("", "")
-    rows: Sequence[tuple[Any, ...]] = connection.execute(
-        "SELECT session_id, status, created_at, updated_at, listed, epoch, n FROM sessions"
-        " WHERE (created_at, session_id) > (?, ?) AND created_at < ? ORDER BY created_at, session_id LIMIT ?",
-        (*behind, created_before, limit),
-    ).fetchall()
-    return [(SessionSummary(*row[:5]), Position(*row[5:])) for row in rows]

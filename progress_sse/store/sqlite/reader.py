@@ -9,7 +9,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.store.health import UNREADABLE, DamageError, HealthLog
+from progress_sse.store.health import UNREADABLE, DamageLog, HealthLog
 from progress_sse.store.sqlite.file import DatabaseFile
 
 P = ParamSpec("P")
@@ -19,12 +19,13 @@ T = TypeVar("T")
 class SqliteReader:
     """Runs reads one after the other in its thread, each on a snapshot of the committed data."""
 
-    def __init__(self, file: DatabaseFile) -> None:
-        """Read from `file`, after its writer has opened it."""
+    def __init__(self, file: DatabaseFile, damage: DamageLog) -> None:
+        """Read from `file`, after its writer has opened it, and log damaged rows by `damage`."""
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
         self._health = HealthLog("Reading the store")
+        self._damage = damage
 
     async def aclose(self) -> None:
         """Close the connection, after the reads that are queued."""
@@ -34,7 +35,7 @@ class SqliteReader:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
-        """Call `function` with the connection and the arguments.
+        """Call `function` with the connection and the arguments, the first of which names what is read for the log.
 
         Raises:
             StoreUnavailableError: The file cannot be read, or the rows are damaged.
@@ -53,7 +54,10 @@ class SqliteReader:
             self._connection.execute("COMMIT")
         except (sqlite3.Error, *UNREADABLE) as error:
             self._disconnect()  # Ends the transaction; the next read makes a new connection.
-            self._health.record(error if isinstance(error, sqlite3.Error) else DamageError(error))
+            if isinstance(error, sqlite3.Error):
+                self._health.record(error)
+            else:
+                self._damage.record(args[0], error)
             raise StoreUnavailableError from error
         self._health.record(None)
         return result

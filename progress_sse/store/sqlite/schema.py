@@ -1,32 +1,37 @@
-"""The tables of a store in SQLite: their definitions, and the upgrade from earlier formats.
+"""The tables of a store in SQLite.
+
+They have one format. With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where
+`DatabaseFile` creates the tables. Until then ``store_check`` refuses every file that has another number.
 
 A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
 it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
 Ids are compared byte by byte as UTF-8, which is code point by code point.
 
 A row of `steps` with the number 0 is what the session says besides its steps; a row of `log` with it is a transition
-of the session and of none of its steps. Format 3 has neither.
+of the session and of none of its steps.
+
+The values of `sessions`, `definitions` and `steps` are sealed, and rows of `log` and `lines` have a checksum; see
+``seals``. So a value that another program has written is found.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
 the rows of `keys` that refer to it hold a text that a client sent.
 
 A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
-Format 4 has neither.
 
 The log lines of sessions are in the tables of ``line_tables``, and the index of labels and status is that of
-``label_index``; format 5 has neither.
+``label_index``.
 """
 
 import sqlite3
 from typing import Final
 
 from progress_sse.store.sqlite import label_index, line_tables
-from progress_sse.store.types import fingerprint, new_epoch
+from progress_sse.store.types import new_epoch
 
 APPLICATION_ID: Final = 0x50534531
 """Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
 
-VERSION: Final = 6
+VERSION: Final = 1
 """The format of the store, which `user_version` in the file says."""
 
 DETAILS: Final = 0
@@ -123,6 +128,7 @@ SCHEMA: Final = (
         n INTEGER NOT NULL,
         step INTEGER NOT NULL,
         data BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
         PRIMARY KEY (life, n)
     )
     """,
@@ -132,28 +138,11 @@ SCHEMA: Final = (
     *label_index.TABLES,
 )
 
-_UPGRADE_OF_2: Final = (
-    "ALTER TABLE keys RENAME TO former_keys",
-    *_KEY_TABLES,
-    "INSERT INTO keyrings SELECT life, fingerprint(session_id), max(rank), count(*), max(used_at), 0"
-    " FROM former_keys JOIN sessions USING (life) GROUP BY life",
-    "INSERT INTO keys SELECT life, rank, fingerprint(session_id || '/' || key), fingerprint(key || ' ' || digest),"
-    " answer, epoch, used_at FROM former_keys JOIN sessions USING (life)",
-    "DROP TABLE former_keys",
-    "ALTER TABLE sessions DROP COLUMN keys_kept",
-    "ALTER TABLE sessions DROP COLUMN keys_used",
+TABLES: Final = frozenset(
+    {"sessions", "definitions", "steps", "log", "keyrings", "keys", "profiles", "cells", "labels"}
+    | line_tables.TABLE_NAMES
 )
-
-_TABLES_OF_2: Final = frozenset({"sessions", "definitions", "steps", "log", "keys"})
-_TABLES_OF_4: Final = _TABLES_OF_2 | {"keyrings"}
-_TABLES_OF_5: Final = _TABLES_OF_4 | {"profiles", "cells"}
-_TABLES: Final = _TABLES_OF_5 | line_tables.TABLE_NAMES | {"labels"}
-
-TABLES: Final = {2: _TABLES_OF_2, 3: _TABLES_OF_4, 4: _TABLES_OF_4, 5: _TABLES_OF_5, VERSION: _TABLES}
-"""The tables of each format that can be used; see `upgrade`."""
-
-_UPGRADES: Final = ((2, _UPGRADE_OF_2), (4, _HISTORY_TABLES), (5, (*line_tables.TABLES, *label_index.TABLES)))
-"""Statements for stores of up to each format."""
+"""The names of the tables."""
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -163,22 +152,6 @@ def create(connection: sqlite3.Connection) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
-
-
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a store of an earlier format up to date, completely or not at all."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return
-    connection.create_function("fingerprint", 1, fingerprint)
-    connection.execute("PRAGMA secure_delete = ON")  # Format 2 held keys in plain text.
-    connection.execute("BEGIN IMMEDIATE")
-    for newest, statements in _UPGRADES:
-        for statement in statements if version <= newest else ():
-            connection.execute(statement)
-    label_index.fill(connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

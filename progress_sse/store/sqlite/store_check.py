@@ -41,11 +41,11 @@ def is_new(connection: sqlite3.Connection, path: StorePath) -> bool:
         return True
     if application_id != schema.APPLICATION_ID:
         raise path.refused("is the database of another application")
-    if version not in schema.TABLES:
+    if version != schema.VERSION:
         raise path.refused(
             f"has format {version}, made by another version of this program, which knows format {schema.VERSION}"
         )
-    if found != schema.TABLES[version]:
+    if found != schema.TABLES:
         raise path.refused("holds other tables than a store does")
     if not (_is_complete(connection, path) and _seems_sound(connection)):
         raise path.refused("is damaged: restore it from a backup, or move it away to start with an empty one")

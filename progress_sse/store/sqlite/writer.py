@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreRefusedError
-from progress_sse.store.health import UNREADABLE, HealthLog
+from progress_sse.store.health import UNREADABLE, DamageLog, HealthLog
 from progress_sse.store.sqlite import log_lines, mutations, queries, schema
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_applied, not_committed, primary_code
@@ -61,6 +61,15 @@ WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
 """The writes of a group, in the order in which they were applied, each with its error."""
 
 
+class DamagedRowError(Exception):
+    """Raised when a write meets a row that is not as it was written: the write fails alone, and its group goes on."""
+
+    def __init__(self, write: Write) -> None:
+        """Name the write."""
+        super().__init__("a stored row is damaged")
+        self.write = write
+
+
 class SqliteWriter:
     """Accepts changes in the event loop, commits them in its thread, and reports the results to the loop, in order.
 
@@ -74,6 +83,7 @@ class SqliteWriter:
         limits: StorageLimits,
         busy_timeout_s: float,
         on_written: Callable[[Sequence[Notification], WriteResults], None],
+        damage: DamageLog,
     ) -> None:
         """Write to `file`.
 
@@ -83,11 +93,13 @@ class SqliteWriter:
             busy_timeout_s: Seconds that a change waits while another process has the file locked.
             on_written: Called in the event loop with the results of each group. The notifications are of sessions
                 whose last change, or last lines, had an unknown outcome, and come first.
+            damage: Logs damaged rows.
         """
         self._file = file
         self._limits = limits
         self._busy_timeout_s = busy_timeout_s
         self._on_written = on_written
+        self._damage = damage
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._waiting: deque[Write] = deque()
         self._is_scheduled = False
@@ -234,6 +246,13 @@ class SqliteWriter:
                 connection.execute("COMMIT")
                 self._check_in_place()  # Or it may have gone to a file without a name.
                 self._report(resolved, results)
+        except DamagedRowError as found:
+            self._recover(found)
+            self._session_count = session_count
+            self._rows.clear()
+            self._damage.record(found.write.session_id, found.__cause__)
+            self._report([], [(found.write, not_applied(found))])
+            self._waiting.extendleft(write for write in reversed(group) if write is not found.write)
         except Exception as error:  # noqa: BLE001 - every waiting caller must get an answer
             self._recover(error)
             self._session_count = session_count
@@ -264,6 +283,12 @@ class SqliteWriter:
         return notifications
 
     def _apply(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
+        try:
+            return self._applied(connection, write)
+        except (sqlite3.IntegrityError, *UNREADABLE) as error:
+            raise DamagedRowError(write) from error
+
+    def _applied(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
         if write.encoded is None:
             connection.execute(f"PRAGMA user_version = {schema.VERSION}")
             return None

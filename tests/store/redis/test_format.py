@@ -1,4 +1,4 @@
-"""The format of the sessions in Redis: one that is newer than this program is refused."""
+"""The format of the store in Redis: any but ours is refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pytest
 import redis.asyncio
 
 from progress_sse.core.errors import StoreRefusedError, StoreUnavailableError
-from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.types import StorageLimits
 from tests.harness.redis import RedisServer
 from tests.store.redis.conftest import Open
 
@@ -25,34 +23,24 @@ async def client(server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
 async def test_the_store_says_its_format(
     server: RedisServer, connect: Open, client: redis.asyncio.Redis, tmp_path: Path
 ) -> None:
-    """Once a server has opened it that may write it."""
+    """Once a server has opened it."""
     assert await client.get(f"{tmp_path}:format") is None
     await connect(server)
-    assert await client.get(f"{tmp_path}:format") == "2"
+    assert await client.get(f"{tmp_path}:format") == "1"
 
 
-async def test_a_newer_format_is_refused(
-    server: RedisServer, connect: Open, client: redis.asyncio.Redis, tmp_path: Path
+@pytest.mark.guarantee(70)
+@pytest.mark.parametrize("stored", ["0", "2", "", "none"])
+async def test_another_format_is_refused(
+    server: RedisServer, connect: Open, client: redis.asyncio.Redis, tmp_path: Path, stored: str
 ) -> None:
     """In one sentence, and nothing is written; also where Redis was away at the start."""
     backend = await connect(server)
-    await client.set(f"{tmp_path}:format", "3")
-    with pytest.raises(StoreRefusedError, match="has format 3, made by a newer version of this program, which knows"):
+    await client.set(f"{tmp_path}:format", stored)
+    sentence = f"has format {stored}, made by another version of this program, which knows format 1"
+    with pytest.raises(StoreRefusedError, match=sentence):
         await connect(server)
-    with pytest.raises(StoreUnavailableError, match="has format 3"):
+    with pytest.raises(StoreUnavailableError, match=sentence):
         await backend.ping()
     assert await client.keys(f"{tmp_path}:*") == [f"{tmp_path}:format"]
-
-
-async def test_the_former_format_is_left_as_it_is(
-    server: RedisServer, client: redis.asyncio.Redis, tmp_path: Path
-) -> None:
-    """A server that writes it says nothing, whichever format there is."""
-    for stored in (None, "2"):
-        if stored is not None:
-            await client.set(f"{tmp_path}:format", stored)
-        url = f"redis://127.0.0.1:{server.port}/0"
-        backend = RedisBackend(url, StorageLimits(), prefix=str(tmp_path), lifetime_s=60, store_format=1)
-        await backend.open()
-        await backend.aclose()
-        assert await client.get(f"{tmp_path}:format") == stored
+    assert await client.get(f"{tmp_path}:format") == stored

@@ -125,20 +125,47 @@ async def test_a_run_that_went_back_in_time_teaches_once(server: RedisServer, co
     assert not [name for name in names if PROFILE.encode() in name or b"Load" in name]
 
 
-async def test_values_of_another_program_harm_no_commit(server: RedisServer, connect: Open, clock: ManualClock) -> None:
-    """In place of a history, of another type, or with content that was never written."""
+async def test_a_value_of_another_type_harms_no_commit(server: RedisServer, connect: Open, clock: ManualClock) -> None:
+    """In place of a history."""
     backend = await connect(server)
     store = ProgressStore(backend, clock=clock)
-    key = backend._keyspace.history(fingerprint(PROFILE))  # noqa: SLF001 - a key of this name
     with server.client() as client:
-        for number, is_hash in enumerate((False, True)):
-            client.delete(key)
-            client.execute_command(*(("HSET", key, "no cell", "x") if is_hash else ("SET", key, "x")))
-            assert (await run(store, clock, f"run {number}")).status == "completed"
-            with pytest.raises(StoreUnavailableError):
-                await store.learned(PROFILE)
+        client.set(backend._keyspace.history(fingerprint(PROFILE)), "x")  # noqa: SLF001 - a key of this name
+        assert (await run(store, clock, "run")).status == "completed"
+        with pytest.raises(StoreUnavailableError):
+            await store.learned(PROFILE)
         await store.forget_learned(PROFILE)
     assert await store.learned(PROFILE) == NOTHING_LEARNED
+
+
+async def test_cells_that_no_run_teaches_are_left_out(
+    server: RedisServer, connect: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of another program; the log has a line about the profile."""
+    backend = await connect(server)
+    await teach(backend, "a", RUN, LOAD)
+    foreign: dict[bytes, bytes | int] = {
+        b"no cell": 1,
+        b"1 Load": 1,
+        b"1 5": 1,
+        b"x 5 Load": 1,
+        b"1 -2 Load": 1,
+        b"1 513 Load": 1,
+        b"1 9999999 Load": 1,
+        b"-1 5 Load": 1,
+        b"\xff 5 Load": 1,
+        b"1 5 \xff": 1,
+        b"2 5 Load": b"x",
+        b"3 5 Load": 0,
+        b"4 5 Load": -1,
+        b"5 5 Load": 2**53,
+        b"6 5 Load": b"1" * 5000,
+    }
+    with server.client() as client:
+        for field, count in foreign.items():
+            client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # noqa: SLF001
+    assert await backend.history(PROFILE) == {RUN: 1, LOAD: 1}
+    assert len([record for record in caplog.records if f"'{PROFILE}' is damaged" in record.getMessage()]) == 1
 
 
 async def test_an_abandoned_profile_expires(server: RedisServer, connect: Open, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -14,11 +14,7 @@ from progress_sse.core.errors import ConflictError
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.index_repair import IndexRepair
-from progress_sse.store.redis.keys import Keyspace, set_member
-from progress_sse.store.redis.pipeline import CommandExecutor
-from progress_sse.store.redis.summaries import RedisSummaries
+from progress_sse.store.redis.keys import set_member
 from progress_sse.store.types import Record
 from progress_sse.streaming import lists
 from progress_sse.streaming.hub import Hub
@@ -136,71 +132,6 @@ async def test_stray_entries_are_passed_over_and_cleaned_up(
         await backend.expire("3", lambda _summary: False)
         assert client.zrange(label, 0, -1) == [set_member(T0, "s", 9).encode()]
         assert client.zcard(index.unfinished) == 1
-
-
-async def test_sessions_of_older_servers_are_found(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
-    """They entered sessions by their creation alone; the first list of a prefix completes the index."""
-    for number in range(250):
-        await backend.commit(labelled(created(f"s{number:03}"), LABELS))
-    with server.client() as client:
-        index = Index(client, tmp_path)
-        sizes = index.sizes()
-        client.delete(index.ids, *index.sets)
-        client.zadd(index.ids, {f"other\0{T0}": 0})
-        assert len(await ids(backend, wanted("s1"))) == 100
-        assert len(await ids(backend, wanted(a="1", status="pending"))) == 250
-        await eventually(lambda: index.sizes() == sizes, DEADLINE_S)
-    assert len(await ids(backend, wanted("s1"))) == 100
-    assert len(await ids(backend, wanted(a="1", status="pending"))) == 250
-    assert await ids(backend, wanted("other")) == []
-
-
-async def test_a_clean_up_finds_sessions_that_no_count_shows(
-    server: RedisServer, backend: RedisBackend, tmp_path: Path
-) -> None:
-    """An older server has created as many sessions as it removed."""
-    await backend.commit(labelled(created(), LABELS))
-    with server.client() as client:
-        index = Index(client, tmp_path)
-        sizes = index.sizes()
-        client.delete(index.ids, *index.sets)
-        client.zadd(index.ids, {f"other\0{T0}": 0})
-        await backend.expire("0", lambda _summary: False)
-        await eventually(lambda: index.sizes() == sizes, DEADLINE_S)
-    assert await ids(backend, wanted("s")) == ["s"]
-    assert await ids(backend, wanted(a="1", status="pending")) == ["s"]
-
-
-async def test_a_damaged_entry_holds_up_no_repair(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
-    """The sessions behind it are entered; it stays, and is not listed."""
-    await backend.commit(created())
-    with server.client() as client:
-        index = Index(client, tmp_path)
-        client.zadd(index.main, {b"2020 \xff": 0})
-        client.delete(index.ids, *index.sets)
-        assert await ids(backend, wanted("s")) == ["s"]
-        await eventually(lambda: client.zcard(index.ids) == client.zcard(index.unfinished) == 1, DEADLINE_S)
-    assert await ids(backend, wanted(status="pending")) == ["s"]
-
-
-async def test_a_repair_that_fails_is_not_begun_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the error is, which the log has."""
-
-    class Faulty:
-        runs = 0
-
-        async def run(self, *_command: object) -> None:
-            self.runs += 1
-            raise ValueError("a mistake")
-
-    executor, keyspace = cast(CommandExecutor, faulty := Faulty()), Keyspace("p", 0)
-    repair = IndexRepair(executor, keyspace, RedisSummaries(executor, keyspace, CheckedDecoder()))
-    for _ in range(3):
-        repair.begin()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    assert faulty.runs == 1
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a mistake"]
 
 
 async def test_a_list_is_followed_at_another_process(server: RedisServer, connect: Open) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit, StoredLines
+from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.messages import MAX_BYTES
@@ -166,18 +166,6 @@ async def test_lines_expire_with_their_session(here: RedisBackend, server: Redis
         await here.commit(change._replace(has_new_details=True))
         assert min(lifetimes_ms()) > 3_000_000
         assert {key for key in client.keys(f"{tmp_path}:*") if client.pttl(key) < 0}.isdisjoint(map(str.encode, names))
-
-
-async def test_lines_of_a_session_that_an_earlier_version_removed_are_dropped(
-    here: RedisBackend, there: RedisBackend, server: RedisServer
-) -> None:
-    """It does not know them, and leaves them."""
-    await append(here, "a", "b", key=line_key("k"))
-    with server.client() as client:
-        client.hdel(here._keyspace.of("s").state, "lines_last", "lines_bytes")  # noqa: SLF001 - as a new session has none
-        assert await stored(there) == StoredLines("first", 1, 0, [])
-        await append(there, "c", key=line_key("k"))
-    assert await texts(there) == {1: "c"}
 
 
 @pytest.mark.parametrize("name", ["lines", "line_keys"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,27 @@ async def test_closed_rates_leave_no_connection(run_redis: RunRedis, tmp_path: P
             await rates.count("read", "caller 0")
         await rates.aclose()
         await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
+
+
+@pytest.mark.parametrize("value", ["foreign", "1.5", b"\xff"])
+async def test_a_foreign_count_is_a_failure_to_count(
+    run_redis: RunRedis, tmp_path: Path, caplog: pytest.LogCaptureFixture, value: str | bytes
+) -> None:
+    """In place of each counter: the process counts alone, or the caller waits for the next window."""
+    server = run_redis()
+    rates = rates_at(server, tmp_path)
+    await rates.count("read", "caller")
+    with server.client() as client:
+        for name in client.scan_iter():
+            client.set(name, value)
+    for _ in range(2):
+        with contextlib.suppress(RateExceededError):
+            await rates.count("read", "caller")
+    with server.client() as client:
+        for name in client.scan_iter():
+            client.delete(name)
+            client.rpush(name, "foreign")
+    with contextlib.suppress(RateExceededError):
+        await rates.count("read", "caller")
+    await rates.aclose()
+    assert not [record for record in caplog.records if record.exc_info]

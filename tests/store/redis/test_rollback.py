@@ -247,18 +247,6 @@ async def test_a_server_that_knows_a_later_epoch_alone_recognises_an_earlier_one
         assert "first" not in {each.record.position.epoch for each in follower.notifications if each.record}
 
 
-async def test_a_session_of_an_earlier_version_keeps_its_epoch(
-    server: RedisServer, here: RedisBackend, there: RedisBackend
-) -> None:
-    """It does not tell when its epoch began."""
-    record = await apply(here, created())
-    assert await there.load("s") == record
-    record = await apply(here, created(epoch="second", expected=record.position))
-    with server.client() as client:
-        assert client.hdel(here._keyspace.of("s").state, "beginning") == 1  # noqa: SLF001 - as that version wrote it
-    assert await there.load("s") == record
-
-
 async def test_a_rollback_that_lost_nothing_changes_nothing(
     here: RedisBackend, there: RedisBackend, take_dump: Callable[[], KeyDump]
 ) -> None:

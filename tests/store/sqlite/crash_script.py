@@ -1,10 +1,9 @@
-"""Processes that are killed while they use a store; `python -m` this module with `open|upgrade|leave|teach|write …`."""
+"""Processes that are killed while they use a store; `python -m` this module with `open|leave|teach|write …`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sqlite3
 import sys
@@ -19,14 +18,9 @@ from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, created, moved
 
 
-def open_and_die(folder: Path, former: Path | None = None) -> None:
-    """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement.
-
-    Each is a new file, or a copy of `former`.
-    """
+def open_and_die(folder: Path) -> None:
+    """Open `folder`/<k>.db and die at its k-th statement, for each k until an opening has no k-th statement."""
     for fatal in range(1000):
-        if former is not None:
-            shutil.copy(former, folder / f"{fatal}.db")
         child = os.fork()
         if child == 0:
             _die_at(fatal)
@@ -96,8 +90,6 @@ async def leave_a_log(path: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "open":
         open_and_die(Path(sys.argv[2]))
-    elif sys.argv[1] == "upgrade":
-        open_and_die(Path(sys.argv[2]), Path(sys.argv[3]))
     elif sys.argv[1] == "teach":
         asyncio.run(teach_until_killed(Path(sys.argv[2])))
     elif sys.argv[1] == "leave":

@@ -54,15 +54,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "cut by a byte": ("malformed|damaged", lambda path: os.truncate(path, path.stat().st_size - 1)),
     "a page zeroed": ("malformed|damaged", lambda path: overwrite(path, 4096, bytes(4096))),
     "a page of noise": ("malformed|damaged", lambda path: overwrite(path, 3 * 4096, os.urandom(4096))),
-    "older": ("format 1", lambda path: execute(path, "PRAGMA user_version = 1")),
-    "newer": ("format 7", lambda path: execute(path, "PRAGMA user_version = 7")),
+    "newer": ("format 2, made by another version", lambda path: execute(path, "PRAGMA user_version = 2")),
     "much newer": ("format 2000", lambda path: execute(path, "PRAGMA user_version = 2000")),
     "without a version": ("format 0", lambda path: execute(path, "PRAGMA user_version = 0")),
     "of another application": ("another application", lambda path: execute(path, "PRAGMA application_id = 77")),
     "of no application": ("another application", lambda path: execute(path, "PRAGMA application_id = 0")),
     "with a foreign table": ("other tables", lambda path: execute(path, "CREATE TABLE t (a)")),
     "without a table": ("other tables", lambda path: execute(path, "DROP TABLE keys")),
-    "older, with newer tables": ("other tables", lambda path: execute(path, "PRAGMA user_version = 2")),
 }
 
 

@@ -106,9 +106,6 @@ LEAVE_SETS: Final = Script.load("leave_sets.lua")
 PLAN_LIST: Final = Script.load("plan_list.lua")
 """Returns how many sessions the parts of the index have."""
 
-MISSING_IDS: Final = Script.load("missing_ids.lua")
-"""Returns which sessions on a page of the index are not among the ids, or removes ids that are not in the index."""
-
 TICK: Final = Script.load("tick.lua")
 """Moves the lease clock on, and returns its time, since when it moves, its owner, and the sessions to check."""
 

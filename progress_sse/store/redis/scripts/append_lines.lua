@@ -20,7 +20,7 @@ local units = {}
 for i = 1, tonumber(take()) do
     local unit = {name = take(), digest = take(), data = {}}
     for j = 1, tonumber(take()) do
-        unit.data[j] = take()
+        unit.data[j] = {take(), take()}
     end
     units[i] = unit
 end
@@ -29,11 +29,10 @@ local epoch, n, revision = load_current()
 local kept = redis.call('XLEN', lines)  -- A foreign value there, or at the keys, fails the script before its first write.
 local tokens, keys = string.match(redis.call('GET', line_keys) or '\n', '^(%x*)\n(%x*)$')
 local stored = redis.call('HMGET', state, 'lines_last', 'lines_bytes')
-if not stored[1] and kept > 0 then
-    redis.call('DEL', lines, line_keys)  -- Left by a session before, which a server of an earlier version removed.
-    kept, tokens, keys = 0, '', ''
+local last, bytes = count(stored[1]), count(stored[2])
+if not tokens then
+    refuse_damage()
 end
-local last, bytes = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
 
 -- Where a text of this width stands in a list of them; `nil` if it is none of them.
 local function find(list, text, width)
@@ -73,7 +72,7 @@ for i, unit in ipairs(units) do
     if not note_known(i, unit) then
         for _, each in ipairs(unit.data) do
             added[#added + 1] = each
-            added_bytes = added_bytes + #each
+            added_bytes = added_bytes + #each[1]
         end
         if unit.digest ~= '' then
             keys = string.sub(keys .. unit.name .. unit.digest, -MOST_KEYS * KEY_CHARS)
@@ -92,7 +91,7 @@ local function is_too_long()
 end
 redis.call('HSET', state, 'lines_last', integer(last))  -- First: no number is used twice, even if the rest is refused.
 for i, each in ipairs(added) do
-    redis.call('XADD', lines, integer(previous + i) .. '-0', 'd', each)
+    redis.call('XADD', lines, integer(previous + i) .. '-0', 'd', each[1], 'c', each[2])
 end
 while is_too_long() do
     local oldest = redis.call('XRANGE', lines, cut and integer(cut + 1) or '-', '+', 'COUNT', math.max(10, #added))
@@ -119,8 +118,11 @@ redis.call('PEXPIRE', log, lifetime_ms)
 local first = last - kept + 1
 local header = table.concat({epoch, integer(first), integer(last)}, ' ')
 if added_bytes <= most_message_bytes then
-    table.insert(added, 1, header)
-    redis.call(publish_command, line_channel, table.concat(added, '\n'))
+    local message = {header}
+    for i, each in ipairs(added) do
+        message[i + 1] = each[1]
+    end
+    redis.call(publish_command, line_channel, table.concat(message, '\n'))
 else
     redis.call(publish_command, line_channel, header)
 end

@@ -27,7 +27,7 @@ local is_removal = #fields == 0
 local epoch, n, revision = load_current()
 local stored = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'born_by')
 local last_token, created_by = stored[1], stored[4]
-local created_at, log_bytes = stored[2] or '', tonumber(stored[3] or 0)
+local created_at, log_bytes = stored[2] or '', count(stored[3])
 local log_length = redis.call('XLEN', log)
 local keys_left = redis.call('HLEN', idempotency_keys)
 redis.call('ZCARD', idempotency_ranks)  -- As with XLEN, a foreign value there fails the script before its first write.
@@ -123,8 +123,9 @@ if is_removal then
     return {APPLIED, revision, created_at, redis.call('HLEN', idempotency_keys)}
 end
 
-for i = 1, #entries, 3 do
-    redis.call('XADD', log, entries[i] .. '-' .. previous, 's', entries[i + 1], 'd', entries[i + 2], 't', token)
+for i = 1, #entries, 4 do
+    local fields = {'s', entries[i + 1], 'd', entries[i + 2], 't', token, 'c', entries[i + 3]}
+    redis.call('XADD', log, entries[i] .. '-' .. previous, unpack(fields))
     log_length = log_length + 1
     log_bytes = log_bytes + #entries[i + 2]
 end
@@ -133,7 +134,7 @@ local function is_too_long()
 end
 local last = nil
 while is_too_long() do
-    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', math.max(1, #entries / 3))
+    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', math.max(1, #entries / 4))
     if #oldest == 0 then
         log_length, log_bytes = 0, 0
     end
@@ -141,7 +142,7 @@ while is_too_long() do
         if is_too_long() then
             last = tonumber(string.match(entry[1], '^%d+'))
             log_length = log_length - 1
-            log_bytes = log_bytes - #entry[2][4]
+            log_bytes = log_bytes - #(entry[2][4] or '')
         end
     end
 end

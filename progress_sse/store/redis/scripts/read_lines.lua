@@ -8,13 +8,9 @@ local epoch, n, revision = load_current()
 if epoch == '' then
     return {'', 0, 1, {}}
 end
-local stored = redis.call('HGET', state, 'lines_last')
-local last = tonumber(stored or 0)
+local last = count(redis.call('HGET', state, 'lines_last'))
 if epoch == seen_epoch and last < seen_last then
     epoch = rebind_epoch(n, revision, replication_id())
-end
-if not stored then
-    return {epoch, 0, 1, {}}  -- What is there was left by a session before; see append_lines.lua.
 end
 local first = last - redis.call('XLEN', lines) + 1
 return {epoch, last, first, redis.call('XRANGE', lines, integer(tonumber(after) + 1), '+')}

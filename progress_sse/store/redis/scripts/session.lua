@@ -8,6 +8,18 @@ local function integer(number)
     return string.format('%.0f', number)
 end
 
+local function refuse_damage()
+    error({err = 'DAMAGED Another program has changed the session.'})
+end
+
+-- A count in the state, 0 without one; anything else there fails the script before its first write.
+local function count(stored)
+    if stored and not string.match(stored, '^%d+$') then
+        refuse_damage()
+    end
+    return tonumber(stored or 0)
+end
+
 local function replication_id()
     local info = redis.call('INFO', 'replication')
     if not string.find(info, 'role:master', 1, true) then
@@ -26,7 +38,7 @@ local function publish(revision, previous, message)
 end
 
 -- Whether the stored state follows on the state that the caller knows.
--- Another epoch follows if it began after that state; a session of an earlier version does not tell its beginning.
+-- Another epoch follows if it began after that state.
 local function follows_known_state(epoch, n, revision, beginning)
     local has_ended = string.find(ended_epochs, ' ' .. epoch .. ' ', 1, true)
     if has_ended or (tonumber(revision) or 0) < tonumber(known_revision) then
@@ -34,7 +46,7 @@ local function follows_known_state(epoch, n, revision, beginning)
     end
     if epoch ~= known_epoch then
         local began_in, began_at = string.match(beginning or '', '^(%S+) (%d+)$')
-        return began_in ~= epoch or tonumber(began_at) > tonumber(known_revision)
+        return began_in == epoch and tonumber(began_at) > tonumber(known_revision)
     end
     if revision == known_revision then
         return true
@@ -69,8 +81,13 @@ local function load_current()
     local epoch, n, revision = stored[1], stored[2], stored[3]
     if not epoch then
         local removal = redis.call('GET', tombstone)
-        return '', '0', removal and string.match(removal, '^%d+') or '0'
+        return '', '0', string.match(removal or '', '^%d+') or '0'
     end
+    if not n or not revision then
+        refuse_damage()
+    end
+    count(n)
+    count(revision)
     local replid = replication_id()
     if stored[4] == replid and follows_known_state(epoch, n, revision, stored[5]) and not is_log_ahead(n) then
         return epoch, n, revision

@@ -13,7 +13,7 @@ local stored = redis.call('HMGET', clock, 'owner', 'now', 'since')
 local owner, now, since = stored[1], tonumber(stored[2]), tonumber(stored[3])
 redis.call('ZCARD', checks)  -- A foreign value there fails the script before its first write.
 
-if not now then
+if not (now and since) then
     owner, now, since = caller, tonumber(start), tonumber(start)
 elseif now < seen then
     owner = caller

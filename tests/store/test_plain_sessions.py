@@ -1,4 +1,4 @@
-"""Sessions whose workers use none of the optional keys: the bytes are those of the version before there were any."""
+"""Sessions whose workers use none of the optional keys: their bytes stay as recorded."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ EVENTS = [
         'tus":"completed","percentage":100,"estimated_remaining_ms":0}}'
     ),
 ]
-"""The data of the events of all but the first command, as that version wrote them."""
+"""The data of the events of all but the first command, as recorded."""
 
 POLLS = {
     0: (
@@ -101,12 +101,12 @@ POLLS = {
         '":120000,"message":"","error":""}],"percentage":100,"estimated_remaining_ms":0}'
     ),
 }
-"""The answers to polls after some of the commands, as that version gave them."""
+"""The answers to polls after some of the commands, as recorded."""
 
 
 @pytest.mark.guarantee("J")
-def test_polls_and_events_are_byte_for_byte_as_before() -> None:
-    """As recorded with the version before the second part of the protocol."""
+def test_polls_and_events_are_byte_for_byte_as_recorded() -> None:
+    """No optional key appears, and no byte moves."""
     record: Record | None = None
     events: list[str] = []
     for number, command in enumerate(COMMANDS):
