@@ -188,11 +188,8 @@ class Lists:
         for session_id in ids:
             summary = summaries.get(session_id)
             self._due.note_told(session_id, None if summary is None else summary.status, now)
-            try:
-                for channel in self._index.find(session_id, summary):
-                    channel.apply(session_id, summary)
-            except ValueError:  # Its entry is damaged, and would hold up those that are read with it, again and again.
-                logger.exception("a session could not be told to those who follow lists")
+            for channel in self._index.find(session_id, summary):
+                channel.apply(session_id, summary)
 
     async def _check_in_turn(self) -> None:
         while True:

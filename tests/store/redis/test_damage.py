@@ -125,7 +125,7 @@ async def test_a_damaged_sign_of_life_is_none(
     await client.hset(keys.state, "sign:1", sign)
     with pytest.raises(StoreUnavailableError):
         await backend.leases.silences("s", [1], 0.0)
-    sign_of_now = Sign(1, "2026-01-01T00:00:00+00:00", 0.0, 0, 1000, True)
+    sign_of_now = Sign(1, "2026-01-01T00:00:00+00:00", 0.0, 1000, True)
     assert await backend.leases.renew("s", Position("first", 1), [sign_of_now])
     assert await backend.leases.silences("s", [1], 0.0)
 
