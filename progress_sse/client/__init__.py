@@ -45,8 +45,8 @@ The parts, from the pure to the practical::
     own_requests         whether the code that runs now sends requests of our own
     http                 requests by httpx, whose types stay in there
     thread_listener      waits for the requests of readers in daemon threads
-    thread_sender        sends for every `Progress`: one daemon thread per process
-    loop_sender          sends for every `AsyncProgress` of an event loop: a task for each request
+    thread_sender        sends every report: one daemon thread per process
+    loops                the event loop of a job, as other threads use it
     cancel_scope         blocks of async code that a request to cancel ends
     loop_announcer       calls a job's callbacks with requests, on its event loop
     sync                 `Progress`

@@ -2,8 +2,8 @@
 
 A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
 collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. Reports and
-requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the one thread
-or task that sends. The sender alone logs and calls the transport, and holds no lock while it does.
+requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the thread that
+sends. The sender alone logs and calls the transport, and holds no lock while it does.
 
 A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
 them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
@@ -21,10 +21,11 @@ from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
+from progress_sse.client.loops import Home
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.queue_errors import QueueErrors
 from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import Acknowledge, Create, Log
+from progress_sse.client.reports import Acknowledge, Beat, Create, Log
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
 
@@ -43,11 +44,12 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
 class Sender(Protocol):
     """Sends the reports of queues."""
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it can settle a queue now."""
+
     def wake(self, queue: "ReportQueue") -> None:
         """Check the queue again; called from any thread, and never blocks."""
-
-    def release(self, queue: "ReportQueue") -> None:
-        """Let the process's thread send for the queue; never blocks."""
 
 
 class Waiter(Protocol):
@@ -81,8 +83,9 @@ class ReportQueue:
         on_error: OnError = "warn",
         flush_timeout_s: float = FLUSH_S,
         inbox: Inbox | None = None,
+        home: Home | None = None,
     ) -> None:
-        """Begin with no report but the creation; see `Outbox`."""
+        """Begin with no report but the creation; see `Outbox`. The job lives as long as its `home` turns."""
         self.session_id = session_id
         self.inbox = inbox or Inbox()
         self.target = target
@@ -91,6 +94,7 @@ class ReportQueue:
         )
         self.session_key = session_id, self.destination
         self.sender = sender
+        self._home = home
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._outbox = Outbox(session_id, creation, tells_age=tells_age)
@@ -131,17 +135,25 @@ class ReportQueue:
     def begin(self) -> None:
         """Let the session be created, if it is to be, before its first report."""
         self._outbox.begin()
-        self.sender.wake(self)
+        self.wake()
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates."""
         self._outbox.put(prepare()(), time.monotonic())
-        self.sender.wake(self)
+        self.wake()
 
     def put_log(self, prepare: Callable[[], Log]) -> None:
         """Queue the lines that `prepare` reads."""
         if self._outbox.put_log(prepare(), time.monotonic()):
-            self.sender.wake(self)
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the sender check the queue; called by the job."""
+        if self._home is not None:
+            self._home.find()
+            if isinstance(self.target, OnLoop) and self.target.loop is None:
+                self.target.loop = self._home.loop
+        self.sender.wake(self)
 
     @property
     def is_listening(self) -> bool:
@@ -179,17 +191,15 @@ class ReportQueue:
         """Stop notifying a waiter."""
         self._waiters.pop(waiter, None)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the job waits until the queue is settled."""
+        return bool(self._waiters)
+
     def spend_patience(self, seconds: float) -> None:
         """Note that the job has waited at its end, unless that was of use."""
         if not self.is_settled:
             self.patience_s = max(0.0, self.patience_s - seconds)
-
-    def transfer_to(self, sender: Sender) -> None:
-        """Let another sender send from now on; it repeats requests of this one whose answers are unknown."""
-        self.sender = sender
-        self.is_woken = False  # The former sender may never check it.
-        if not self.is_settled or self._outbox.has_running_steps:
-            sender.wake(self)
 
     def give_up(self) -> None:
         """Drop all unsent reports, at the end of the process."""
@@ -212,7 +222,7 @@ class ReportQueue:
         return self._outbox.server
 
     def adopt(self, server: Availability) -> None:
-        """Share the availability of the server, and queue again the requests of another sender without an answer."""
+        """Share the availability of the server, and queue again the requests that have no answer."""
         self._outbox.server = server
         self._outbox.retract()
 
@@ -266,8 +276,14 @@ class ReportQueue:
         return self._outbox.beat_at()
 
     def take_beats(self) -> list[ReportRequest]:
-        """Return the signs of life to send now; those that are due while the server is away are dropped."""
-        return self._outbox.take_beats(time.monotonic())
+        """Return the signs of life to send now; those that are due while the server is away are dropped.
+
+        There is none of a job whose event loop has not turned for so long that its steps count as lost.
+        """
+        beats, home = self._outbox.take_beats(time.monotonic()), self._home
+        if home is None:
+            return beats
+        return [each for each in beats if isinstance(each.report, Beat) and home.has_turned(each.report.lease)]
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
         """Apply the answer to a sign of life."""

@@ -1,9 +1,11 @@
-"""The thread that sends for every `Progress` of the process.
+"""The thread that sends for every `Progress` and `AsyncProgress` of the process.
 
 There is one thread per process, started with the first report, and a new one in a forked child. It also gives the signs
-of life of running steps. It is a daemon, so it keeps no process alive. When the process exits, unsent reports get the
-rest of the time that a job waits at its end. Exit functions that run after ours wait until their reports are sent.
-Reports that cannot be sent are counted and logged.
+of life of running steps. It is a daemon, so it keeps no process alive. So reports go on while an event loop is blocked.
+A transport of an event loop runs there, and the thread sends for other sessions meanwhile.
+
+When the process exits, unsent reports get the rest of the time that a job waits at its end. Exit functions that run
+after ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
 """
 
 import atexit
@@ -13,11 +15,11 @@ import sys
 import threading
 import time
 from _thread import allocate_lock, get_ident
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork, block_signals
@@ -34,8 +36,18 @@ from progress_sse.client.queue_errors import MAX_KINDS
 from progress_sse.client.report_queue import ReportQueue, give_beat_answers, report_queues, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.schedule import Schedule
-from progress_sse.client.targets import BatchTransport, OnLoop, Target, Transport
-from progress_sse.client.thread_listener import ListeningTransport, RequestWait, ThreadListener
+from progress_sse.client.targets import (
+    LOOP_HAS_ENDED,
+    Answer,
+    BatchTransport,
+    ListeningTransport,
+    OnLoop,
+    RequestWait,
+    TakeAnswer,
+    Target,
+    Transport,
+)
+from progress_sse.client.thread_listener import ThreadListener
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
@@ -46,13 +58,19 @@ RECOVERY_S: Final = 1.0
 MAX_TRANSPORTS: Final = 10
 """Servers whose connections are kept."""
 
+AT_ONCE: Final = 10
+"""Sessions that send at the same time by one transport of an event loop."""
+
+_Woken: TypeAlias = ReportQueue | Callable[[], object]
+"""A queue to check, or what an event loop has left to do."""
+
 
 class ThreadSender:
     """The thread that sends for every `Progress` of the process, one request after the other."""
 
     def __init__(self) -> None:
         """Begin without a thread; the first report starts it."""
-        self._woken: SimpleQueue[ReportQueue] = SimpleQueue()
+        self._woken: SimpleQueue[_Woken] = SimpleQueue()
         self._is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
@@ -61,13 +79,19 @@ class ThreadSender:
         self._waited_s = 0.0
         self._finishing: set[int] = set()
         # Used by the thread alone.
-        self._schedule: Schedule[ReportQueue] = Schedule()
+        self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
+        self._on_loops: dict[ReportQueue, Sequence[ReportRequest]] = {}
         self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
         self._without_batches: set[Hashable] = set()
-        self._listening: ListenSchedule[ReportQueue] = ListenSchedule(self)
+        self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
         self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
         self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[str, HttpTransport] = {}
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the thread runs, so that it can settle a queue."""
+        return self._is_started
 
     def wake(self, queue: ReportQueue) -> None:
         """Check the queue again; called from any thread, and does not block before the process exits."""
@@ -107,20 +131,18 @@ class ThreadSender:
             return
         until = time.monotonic() + timeout_s
         settled: SimpleQueue[ReportQueue] = SimpleQueue()
+        awaited = [queue for queue in awaited if not _is_sent_here(queue)]
         try:
             for queue in awaited:
                 queue.add_waiter(settled)
             for queue in awaited:
-                while not queue.is_settled and (self._is_started or queue.sender is not self):
+                while not queue.is_settled and self._is_started:
                     settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
         finally:
             for queue in awaited:
                 queue.remove_waiter(settled)
-
-    def release(self, queue: ReportQueue) -> None:
-        """Keep the queue: there is no other sender for it."""
 
     def end(self) -> None:
         """Send reports before the process exits; done once, though `multiprocessing` may call it as well."""
@@ -149,8 +171,6 @@ class ThreadSender:
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
         timeout_s = max(0.0, max(queue.patience_s for queue in awaited) - self._waited_s)
-        for queue in awaited:
-            queue.sender.release(queue)
         if not self._is_started:
             self._is_started = start_thread(self._run)
         if self._is_started:
@@ -191,13 +211,13 @@ class ThreadSender:
     def _restart(self) -> None:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
-        self._schedule, self._beats = Schedule(), BeatSchedule()
-        self._listening = ListenSchedule(self)
+        self._schedule, self._beats = Schedule(AT_ONCE), BeatSchedule()
+        self._on_loops.clear()
+        self._listening = ListenSchedule()
         for listener in self._listeners.values():
             listener.stop()
         for queue in report_queues():
-            if queue.sender is self:
-                self._check(queue)
+            self._check(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
         self._check_woken_queues(timeout_s)
@@ -214,16 +234,21 @@ class ThreadSender:
         wake_at = min(self._schedule.wake_at(), self._beats.wake_at(), self._listening.wake_at())
         pause_s = min(timeout_s, wake_at - time.monotonic())
         with suppress(Empty):
-            queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
+            woken = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
-                queue.is_woken = False  # Before the check: later reports wake it again.
-                self._check(queue)
-                queue = self._woken.get_nowait()
+                if isinstance(woken, ReportQueue):
+                    woken.is_woken = False  # Before the check: later reports wake it again.
+                    self._check(woken)
+                else:
+                    woken()
+                woken = self._woken.get_nowait()
 
     def _check(self, queue: ReportQueue) -> None:
         if queue not in self._schedule:
             queue.adopt(self._servers.setdefault(queue.destination, queue.server))
         queue.handle_events()
+        if queue in self._on_loops and _has_no_loop(queue):
+            self._take(queue, self._on_loops[queue], LOOP_HAS_ENDED)
         self._schedule.check(queue, time.monotonic())
         self._beats.check(queue)
         if _can_listen(queue):
@@ -231,23 +256,38 @@ class ThreadSender:
 
     def _serve(self, queue: ReportQueue) -> None:
         requests = queue.next(alone=not _takes_batches(queue))
-        if requests:
-            queue.take(requests, self._send(queue, requests))
+        if not requests:
+            self._end_turn(queue)
+            return
+        self._on_loops[queue] = requests
+        self._send(queue, requests, partial(self._take, queue, requests))
+
+    def _take(self, queue: ReportQueue, requests: Sequence[ReportRequest], answer: Answer) -> None:
+        if self._on_loops.get(queue) is requests:  # Else they were given up.
+            del self._on_loops[queue]
+            queue.take(requests, answer)
+            self._end_turn(queue)
+
+    def _end_turn(self, queue: ReportQueue) -> None:
         queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
         self._schedule.served(queue, time.monotonic())
         self._beats.check(queue)
 
     def _beat(self) -> None:
         """Give the signs of life that are due, those of one server together."""
-        due = [queue for queue in self._beats.take_due(time.monotonic()) if queue.sender is self]
+        due = self._beats.take_due(time.monotonic())
         for queues in by_destination(due):
             takes_batches = _takes_batches(queues[0]) and queues[0].destination not in self._without_batches
             for beats in beats_of(queues, MAX_BEATS if takes_batches else 1):
-                answer = self._send(queues[0], [request for _, request in beats])
-                if give_beat_answers(beats, answer):
-                    self._without_batches.add(queues[0].destination)
+                self._send(queues[0], [request for _, request in beats], partial(self._take_beats, beats))
         for queue in due:
             self._check(queue)
+
+    def _take_beats(self, beats: Sequence[tuple[ReportQueue, ReportRequest]], answer: Answer) -> None:
+        if give_beat_answers(beats, answer):
+            self._without_batches.add(beats[0][0].destination)
+        for queue, _ in beats:
+            self._beats.check(queue)
 
     def _listen(self) -> None:
         """Wait for the requests of readers, by threads of their own."""
@@ -262,12 +302,19 @@ class ThreadSender:
                 self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
 
-    def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
-        if isinstance(queue.target, OnLoop):
-            return ReportAnswer(410, detail="the event loop that reported has ended")
+    def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
+        """Send requests, and call `take` with the answer: in this call, or later by the thread."""
+        if not isinstance(queue.target, OnLoop):
+            take(self._exchange(queue.target, requests))
+        elif _has_no_loop(queue):
+            take(LOOP_HAS_ENDED)
+        else:
+            queue.target.begin(requests, lambda answer: self._woken.put(partial(take, answer)))
+
+    def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
             with sending():
-                transport = self._transport(queue.target)
+                transport = self._transport(target)
                 if len(requests) > 1 and isinstance(transport, BatchTransport):
                     return transport.send_batch(requests)
                 return transport.send(requests[0])
@@ -290,8 +337,19 @@ class ThreadSender:
         return transport.showing(target.token)  # A worker may have a token for each session.
 
 
+def _has_no_loop(queue: ReportQueue) -> bool:
+    """Return whether the job waits for a loop that does not run; without a wait it may run again."""
+    return queue.is_awaited and isinstance(queue.target, OnLoop) and not queue.target.is_running
+
+
+def _is_sent_here(queue: ReportQueue) -> bool:
+    """Return whether only the loop sends that a wait would block."""
+    return isinstance(queue.target, OnLoop) and queue.target.is_here
+
+
 def _takes_batches(queue: ReportQueue) -> bool:
-    return isinstance(queue.target, Address | BatchTransport)
+    target = queue.target
+    return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
 
 
 def _can_listen(queue: ReportQueue) -> bool:
@@ -325,12 +383,6 @@ def load_http() -> None:
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")
-
-
-def http_sender() -> ThreadSender:
-    """Return the sender of this process, ready to send over HTTP."""
-    load_http()  # Now, and not later in the thread.
-    return _thread_sender
 
 
 def _begin_in_child() -> None:
