@@ -29,8 +29,8 @@ The parts, from the pure to the practical::
     errors               the errors of reporting, and the exception of a job that is cancelled
     inbox                the requests of a session's readers, as the job learns of them
     listening            which sessions' requests a process waits for
-    schedule             which of many sessions sends next
-    beat_schedule        which of many sessions gives a sign of life, and when
+    mailbox              which reports of which sessions go in the next request to a server
+    timetable            when each of many things is due next
     targets              where reports are sent to: a server, or a transport in its place
     report_sink          what receives the reports of a session: a queue, or nothing
     report_queue         one session's outbox in a process of many threads

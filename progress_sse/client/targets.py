@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Answer, Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loops import JobLoop
 from progress_sse.client.own_requests import sending
 from progress_sse.client.reports import describe_error
@@ -20,9 +21,7 @@ ANSWER_S: Final = 10.0
 LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop that reported has ended")
 _SILENT: Final = ReportAnswer(0, detail="the event loop that reports does not answer")
 _NOT_IMPLEMENTED: Final = 501
-
-Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
-"""The answers to requests, one for each, or one for all of them."""
+_INTERNAL_ERROR: Final = 500
 
 TakeAnswer: TypeAlias = Callable[[Answer], object]
 
@@ -116,14 +115,23 @@ class OnLoop:
         return isinstance(self.transport, AsyncBatchTransport)
 
     def begin(self, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
-        """Send requests on the loop, and call `take` with the answer to each, or with one to all of them."""
+        """Send requests on the loop, and call `take` with the answer to each, or with one to all of them.
 
-        async def send() -> Answer:
-            if len(requests) > 1 and isinstance(self.transport, AsyncBatchTransport):
-                return await self.transport.send_batch(requests)
-            return await self.transport.send(requests[0])
+        A transport that takes no batches sends them at the same time.
+        """
+        transport = self.transport
+        if isinstance(transport, AsyncBatchTransport) and len(requests) > 1:
+            self._begin(partial(transport.send_batch, requests), take, _INTERNAL_ERROR)
+            return
+        answers: dict[int, ReportAnswer] = {}
 
-        self._begin(send, take, 500)
+        def collect(number: int, answer: ReportAnswer) -> None:
+            answers[number] = answer
+            if len(answers) == len(requests):
+                take([answers[each] for each in range(len(requests))])
+
+        for number, request in enumerate(requests):
+            self._begin(partial(transport.send, request), partial(collect, number), _INTERNAL_ERROR)
 
     def ask(self, session_ids: Sequence[str], wait_s: int, take: Callable[[Asked | ReportAnswer], object]) -> None:
         """Ask on the loop for the requests of readers, and call `take` with them, or with the answer in their place."""

@@ -23,22 +23,20 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork, block_signals
-from progress_sse.client.availability import Availability
-from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.loading import loading
+from progress_sse.client.mailbox import Mailbox, Part
 from progress_sse.client.own_log import log
 from progress_sse.client.own_requests import sending
 from progress_sse.client.queue_errors import MAX_KINDS
-from progress_sse.client.report_queue import ReportQueue, give_beat_answers, report_queues, start_thread
+from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
-from progress_sse.client.schedule import Schedule
+from progress_sse.client.request_room import MAX_UPDATES
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
-    Answer,
     BatchTransport,
     ListeningTransport,
     OnLoop,
@@ -48,6 +46,7 @@ from progress_sse.client.targets import (
     Transport,
 )
 from progress_sse.client.thread_listener import ThreadListener
+from progress_sse.client.timetable import Timetable
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
@@ -59,7 +58,9 @@ MAX_TRANSPORTS: Final = 10
 """Servers whose connections are kept."""
 
 AT_ONCE: Final = 10
-"""Sessions that send at the same time by one transport of an event loop."""
+"""Requests that are under way at the same time by one transport of an event loop that takes no batches."""
+
+_Mailbox: TypeAlias = Mailbox[ReportQueue]
 
 _Woken: TypeAlias = ReportQueue | Callable[[], object]
 """A queue to check, or what an event loop has left to do."""
@@ -79,13 +80,11 @@ class ThreadSender:
         self._waited_s = 0.0
         self._finishing: set[int] = set()
         # Used by the thread alone.
-        self._schedule: Schedule[ReportQueue] = Schedule(AT_ONCE)
-        self._on_loops: dict[ReportQueue, Sequence[ReportRequest]] = {}
-        self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
-        self._without_batches: set[Hashable] = set()
+        self._mailboxes: WeakValueDictionary[Hashable, _Mailbox] = WeakValueDictionary()
+        self._busy: dict[_Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
+        self._turns: Timetable[_Mailbox] = Timetable()
         self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
         self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
-        self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[str, HttpTransport] = {}
 
     @property
@@ -211,27 +210,27 @@ class ThreadSender:
     def _restart(self) -> None:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
-        self._schedule, self._beats = Schedule(AT_ONCE), BeatSchedule()
-        self._on_loops.clear()
+        self._mailboxes.clear()
+        self._busy.clear()
+        self._turns = Timetable()
         self._listening = ListenSchedule()
         for listener in self._listeners.values():
             listener.stop()
+        for queue in report_queues():
+            queue.mailbox = None
         for queue in report_queues():
             self._check(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
         self._check_woken_queues(timeout_s)
-        queue = self._schedule.next(time.monotonic())
-        if queue is not None:
-            self._serve(queue)
-        if self._beats.wake_at() <= time.monotonic():
-            self._beat()
+        for mailbox in self._turns.take_due(time.monotonic()):
+            self._serve(mailbox)
         if self._listening.wake_at() <= time.monotonic():
             self._listen()
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
-        wake_at = min(self._schedule.wake_at(), self._beats.wake_at(), self._listening.wake_at())
+        wake_at = min(self._turns.wake_at(), self._listening.wake_at())
         pause_s = min(timeout_s, wake_at - time.monotonic())
         with suppress(Empty):
             woken = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
@@ -244,50 +243,42 @@ class ThreadSender:
                 woken = self._woken.get_nowait()
 
     def _check(self, queue: ReportQueue) -> None:
-        if queue not in self._schedule:
-            queue.adopt(self._servers.setdefault(queue.destination, queue.server))
+        mailbox = self._mailbox_of(queue)
+        if queue.mailbox is not mailbox:
+            queue.join(mailbox)
         queue.handle_events()
-        if queue in self._on_loops and _has_no_loop(queue):
-            self._take(queue, self._on_loops[queue], LOOP_HAS_ENDED)
-        self._schedule.check(queue, time.monotonic())
-        self._beats.check(queue)
+        if queue.is_awaited and mailbox.under_way and _has_no_loop(queue.target):
+            self._take(mailbox, mailbox.under_way, LOOP_HAS_ENDED)
+        mailbox.check(queue, time.monotonic())
+        self._plan(mailbox)
         if _can_listen(queue):
             self._listening.check(queue, time.monotonic())
 
-    def _serve(self, queue: ReportQueue) -> None:
-        requests = queue.next(alone=not _takes_batches(queue))
-        if not requests:
-            self._end_turn(queue)
-            return
-        self._on_loops[queue] = requests
-        self._send(queue, requests, partial(self._take, queue, requests))
+    def _mailbox_of(self, queue: ReportQueue) -> _Mailbox:
+        mailbox = self._mailboxes.get(queue.destination)
+        if mailbox is None:
+            takes_batches = _takes_batches(queue.target)
+            at_once = AT_ONCE if isinstance(queue.target, OnLoop) else 1
+            mailbox = queue.mailbox or Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
+            self._mailboxes[queue.destination] = mailbox
+        return mailbox
 
-    def _take(self, queue: ReportQueue, requests: Sequence[ReportRequest], answer: Answer) -> None:
-        if self._on_loops.get(queue) is requests:  # Else they were given up.
-            del self._on_loops[queue]
-            queue.take(requests, answer)
-            self._end_turn(queue)
+    def _plan(self, mailbox: _Mailbox) -> None:
+        self._turns.plan(mailbox, mailbox.wake_at())
+        if mailbox.is_idle:
+            self._busy.pop(mailbox, None)
+        else:
+            self._busy[mailbox] = None
 
-    def _end_turn(self, queue: ReportQueue) -> None:
-        queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
-        self._schedule.served(queue, time.monotonic())
-        self._beats.check(queue)
+    def _serve(self, mailbox: _Mailbox) -> None:
+        parts = mailbox.next(time.monotonic())
+        if parts:
+            self._send(parts, partial(self._take, mailbox, parts))
+        self._plan(mailbox)
 
-    def _beat(self) -> None:
-        """Give the signs of life that are due, those of one server together."""
-        due = self._beats.take_due(time.monotonic())
-        for queues in by_destination(due):
-            takes_batches = _takes_batches(queues[0]) and queues[0].destination not in self._without_batches
-            for beats in beats_of(queues, MAX_BEATS if takes_batches else 1):
-                self._send(queues[0], [request for _, request in beats], partial(self._take_beats, beats))
-        for queue in due:
-            self._check(queue)
-
-    def _take_beats(self, beats: Sequence[tuple[ReportQueue, ReportRequest]], answer: Answer) -> None:
-        if give_beat_answers(beats, answer):
-            self._without_batches.add(beats[0][0].destination)
-        for queue, _ in beats:
-            self._beats.check(queue)
+    def _take(self, mailbox: _Mailbox, parts: Sequence[Part[ReportQueue]], answer: Answer) -> None:
+        mailbox.take(parts, answer, time.monotonic())
+        self._plan(mailbox)
 
     def _listen(self) -> None:
         """Wait for the requests of readers, by threads of their own."""
@@ -302,14 +293,16 @@ class ThreadSender:
                 self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
 
-    def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
+    def _send(self, parts: Sequence[Part[ReportQueue]], take: TakeAnswer) -> None:
         """Send requests, and call `take` with the answer: in this call, or later by the thread."""
-        if not isinstance(queue.target, OnLoop):
-            take(self._exchange(queue.target, requests))
-        elif _has_no_loop(queue):
+        requests = [request for part in parts for request in part.requests]
+        target = parts[0].queue.target
+        if not isinstance(target, OnLoop):
+            take(_checked(self._exchange(target, requests), len(requests)))
+        elif any(part.queue.is_awaited for part in parts) and _has_no_loop(target):
             take(LOOP_HAS_ENDED)
         else:
-            queue.target.begin(requests, lambda answer: self._woken.put(partial(take, answer)))
+            target.begin(requests, lambda answer: self._woken.put(partial(take, _checked(answer, len(requests)))))
 
     def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
@@ -337,9 +330,19 @@ class ThreadSender:
         return transport.showing(target.token)  # A worker may have a token for each session.
 
 
-def _has_no_loop(queue: ReportQueue) -> bool:
-    """Return whether the job waits for a loop that does not run; without a wait it may run again."""
-    return queue.is_awaited and isinstance(queue.target, OnLoop) and not queue.target.is_running
+def _has_no_loop(target: Target) -> bool:
+    """Return whether its loop does not run. Unless the job waits, it may run again."""
+    return isinstance(target, OnLoop) and not target.is_running
+
+
+def _checked(answer: Answer, count: int) -> Answer:
+    """Return the answers of a transport, or an error in place of others: a user may have written it."""
+    if isinstance(answer, ReportAnswer):
+        return answer
+    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
+    if are_answers and len(answer) == count:
+        return answer
+    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
 
 
 def _is_sent_here(queue: ReportQueue) -> bool:
@@ -347,8 +350,7 @@ def _is_sent_here(queue: ReportQueue) -> bool:
     return isinstance(queue.target, OnLoop) and queue.target.is_here
 
 
-def _takes_batches(queue: ReportQueue) -> bool:
-    target = queue.target
+def _takes_batches(target: Target) -> bool:
     return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
 
 

@@ -240,7 +240,7 @@ async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> N
     answers: SimpleQueue[Any] = SimpleQueue()
     StoreTransport(store, asyncio.get_running_loop()).begin([ReportRequest("a", Start(1), "key")], answers.put)
     answer = await asyncio.to_thread(answers.get, timeout=20)
-    assert answer == ReportAnswer(0, detail="the event loop that reports does not answer")
+    assert answer == [ReportAnswer(0, detail="the event loop that reports does not answer")]
 
 
 async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> None:
@@ -249,7 +249,7 @@ async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> Non
     loop.close()
     transport, answers = StoreTransport(store, loop), list[Any]()
     transport.begin([ReportRequest("a", Start(1), "key")], answers.append)
-    assert [*answers, transport.listen().ask(["a"], 0)] == [LOOP_HAS_ENDED] * 2
+    assert [*answers, transport.listen().ask(["a"], 0)] == [[LOOP_HAS_ENDED], LOOP_HAS_ENDED]
 
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:

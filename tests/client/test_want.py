@@ -16,9 +16,9 @@ from progress_sse.bridges.attempts import TaskStep, report_loss
 from progress_sse.client import report_queue, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.loops import AsyncioLoop
+from progress_sse.client.mailbox import Mailbox
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
-from progress_sse.client.schedule import Schedule
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.programs import run, shown
 from tests.client.shells import Shell
@@ -145,9 +145,7 @@ def test_a_time_limit_during_a_report_ends_the_job() -> None:
     assert progress.lost == 0
 
 
-@pytest.mark.parametrize(
-    ("part", "name"), [(Schedule, "check"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
-)
+@pytest.mark.parametrize(("part", "name"), [(Mailbox, "check"), (Mailbox, "next"), (Mailbox, "take"), (Outbox, "take")])
 async def test_the_sender_survives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
