@@ -16,11 +16,12 @@ from _thread import allocate_lock, get_ident
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.posix import at_fork, block_signals
+from progress_sse._internal.posix import at_fork
+from progress_sse._internal.threads import SimpleQueue, take
 from progress_sse.client.availability import Availability
 from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
@@ -112,7 +113,7 @@ class ThreadSender:
                 queue.add_waiter(settled)
             for queue in awaited:
                 while not queue.is_settled and (self._is_started or queue.sender is not self):
-                    settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
+                    take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
         finally:
@@ -172,8 +173,6 @@ class ThreadSender:
             self._sending_lock.release()
 
     def _run(self) -> None:
-        # Signals are for the job: those that its threads block would come here, and SIGPIPE might end it.
-        block_signals()
         if not self._sending_lock.acquire(blocking=False):
             return
         self._ident = get_ident()
@@ -281,7 +280,8 @@ class ThreadSender:
             return target
         transport = self._transports.pop(target.url, None)
         if transport is None:
-            from progress_sse.client.http import HttpTransport
+            with loading():  # A greenlet of this thread may be importing it.
+                from progress_sse.client.http import HttpTransport
 
             transport = HttpTransport(target)
         self._transports[target.url] = transport
