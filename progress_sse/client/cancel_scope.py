@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
+from progress_sse.client.loop_announcer import running_loop
 from progress_sse.client.reports import StepRef
 
 
@@ -25,8 +26,8 @@ class CancelScope:
         self.step = step
         self._inbox = inbox
         self._request: Request | None = None
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        self._loop = running_loop()
+        self._task = None if self._loop is None else asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         inbox.scopes[self] = None
         if pending is not None:
@@ -34,8 +35,9 @@ class CancelScope:
 
     def cancel(self, request: Request) -> None:
         """Cancel the block's task, soon; called from any thread."""
-        with suppress(RuntimeError):  # The loop is closed.
-            self._loop.call_soon_threadsafe(self._cancel, request)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # The loop is closed.
+                self._loop.call_soon_threadsafe(self._cancel, request)
 
     def _cancel(self, request: Request) -> None:
         if self._task is None or self._request is not None or request.is_declined:

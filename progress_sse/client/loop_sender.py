@@ -16,11 +16,13 @@ from typing import Final, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork
+from progress_sse._internal.threads import LOOK_S, SimpleQueue
 from progress_sse.client.availability import Availability
 from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
+from progress_sse.client.loop_announcer import running_loop
 from progress_sse.client.own_log import log
 from progress_sse.client.own_requests import sending
 from progress_sse.client.report_queue import ReportQueue, Sender, give_beat_answers
@@ -41,9 +43,8 @@ AT_ONCE: Final = 10
 
 def sender_here() -> Sender:
     """Return the sender of the running loop; without one, that of the process."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
+    loop = running_loop()
+    if loop is None:
         return thread_sender()
     if loop not in _senders:
         _abandon_closed_loops()
@@ -393,6 +394,9 @@ async def wait_for(queue: ReportQueue, timeout_s: float) -> None:
     """Wait until the queue is settled, or for `timeout_s`; retry at once."""
     if isinstance(queue.sender, LoopSender) and not queue.sender.is_running:
         queue.sender.release(queue)  # Its loop was left behind.
+    if running_loop() is None:
+        await _look_until_settled(queue, timeout_s)
+        return
     settled = _LoopWaiter()
     queue.add_waiter(settled)
     try:
@@ -401,6 +405,22 @@ async def wait_for(queue: ReportQueue, timeout_s: float) -> None:
                 while not queue.is_settled:
                     settled.event.clear()
                     await settled.event.wait()
+    finally:
+        queue.remove_waiter(settled)
+
+
+async def _look_until_settled(queue: ReportQueue, timeout_s: float) -> None:
+    """Wait as `wait_for` does, on a loop of trio."""
+    import anyio  # httpx has imported it.
+
+    settled: SimpleQueue[ReportQueue] = SimpleQueue()
+    queue.add_waiter(settled)
+    try:
+        with anyio.move_on_after(timeout_s):
+            while not queue.is_settled:
+                await anyio.sleep(LOOK_S)
+    except RuntimeError:  # No loop runs that anyio knows.
+        log(logging.WARNING, "the end of a block does not wait for its reports, since no event loop runs")
     finally:
         queue.remove_waiter(settled)
 

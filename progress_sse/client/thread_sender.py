@@ -57,7 +57,7 @@ class ThreadSender:
         self._is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
-        self._has_ended = False
+        self._has_ended = not threading.main_thread().is_alive()
         self._warned_of: set[str] = set()
         self._waited_s = 0.0
         self._finishing: set[int] = set()
@@ -79,15 +79,15 @@ class ThreadSender:
             except BaseException:
                 queue.is_woken = False
                 raise
+        if not self._is_started and not self._has_ended:
+            self._start()
         if self._has_ended:
             self._finish([queue])
-        elif not self._is_started:
-            self._start()
 
     def _start(self) -> None:
         self._is_started = True
         try:
-            _flush_when_multiprocessing_ends()
+            self._has_ended = _multiprocessing_ends()
             self._is_started = start_thread(self._run)
             if not self._is_started:
                 self._warn("no thread can be started to report; that is tried again with each report")
@@ -307,6 +307,16 @@ def _connect(target: Target) -> RequestWait:
     return HttpRequestWait(target)
 
 
+class _End:
+    """Ends the sender as Python finalises this module: it calls no function that an exit function registers."""
+
+    module = sys.modules[__name__]  # Python finalises those that are referenced.
+
+    def __del__(self) -> None:
+        thread_sender().end()
+
+
+_end: Final = _End()  # Before the sender: it is finalised first.
 _thread_sender = ThreadSender()
 _inherited: Final[list[ThreadSender]] = []
 """Kept for ever, since releasing the parent's connections might close them."""
@@ -342,11 +352,13 @@ def _begin_in_child() -> None:
         queue.forget(_thread_sender)
 
 
-def _flush_when_multiprocessing_ends() -> None:
-    """Register the exit of a `multiprocessing` child, which runs no `atexit` functions."""
+def _multiprocessing_ends() -> bool:
+    """Flush when a `multiprocessing` child ends, which runs no `atexit` functions; return whether it does so now."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    if util is None:
+        return False
+    util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    return bool(util.is_exiting())
 
 
 at_fork(after_in_child=_begin_in_child)

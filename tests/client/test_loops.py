@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
+import trio
 
 from progress_sse import AsyncProgress
 from progress_sse.client import loop_sender
@@ -20,6 +21,7 @@ from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
 from progress_sse.client.thread_sender import thread_sender
 from tests.client.fake import AsyncFakeTransport, FakeTransport
+from tests.client.programs import shown
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
 
@@ -279,3 +281,22 @@ async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkey
     assert queue.sender is thread_sender()
     queue.give_up()
     transport.may_end.set()
+
+
+async def _job_on_trio(url: str) -> None:
+    async with AsyncProgress("nightly", url=url, steps=["One", "Two"], accepts=["cancel"]) as progress:
+        progress.on_request(print)
+        async with progress.step(1):
+            await trio.lowlevel.checkpoint()
+        async with progress.step(2) as step:
+            assert [item async for item in step.track([1, 2])] == [1, 2]
+        assert await progress.flush()
+
+
+@pytest.mark.processes
+def test_a_job_on_trio_reports_by_the_thread(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """It waits for its reports; requests alone are not announced there, and the log has a line."""
+    server = serve()
+    trio.run(_job_on_trio, server.url)
+    assert shown(server)[0] == ["success"] * 2
+    assert [record.levelname for record in caplog.records if record.name == "progress_sse.client"] == ["WARNING"]
