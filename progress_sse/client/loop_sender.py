@@ -417,7 +417,7 @@ async def _look_until_settled(queue: ReportQueue, timeout_s: float) -> None:
     queue.add_waiter(settled)
     try:
         with anyio.move_on_after(timeout_s):
-            while not queue.is_settled:
+            while not queue.is_settled:  # noqa: ASYNC110  # the thread that sends can set no event of trio
                 await anyio.sleep(LOOK_S)
     except RuntimeError:  # No loop runs that anyio knows.
         log(logging.WARNING, "the end of a block does not wait for its reports, since no event loop runs")
