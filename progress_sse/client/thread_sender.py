@@ -57,7 +57,8 @@ class ThreadSender:
         self._is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
-        self._has_ended = not threading.main_thread().is_alive()
+        # Exit functions run. `is_alive` of the main thread may let other greenlets run, also in a forked child.
+        self._has_ended = getattr(threading, "_SHUTTING_DOWN", False)
         self._warned_of: set[str] = set()
         self._waited_s = 0.0
         self._finishing: set[int] = set()
