@@ -12,7 +12,7 @@ from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.inbox import Request
 from progress_sse.client.loop_announcer import LoopAnnouncer
-from progress_sse.client.loops import Home, is_cancellation, loop_here
+from progress_sse.client.loops import Home, JobLoop, is_cancellation, running_loop
 from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Create, StepRef
@@ -85,9 +85,10 @@ class AsyncStep(BaseStep):
     async def __aenter__(self) -> Self:
         self.__enter__()
         self._scope = None
-        if self.reporter.inbox.accepts:
+        loop = running_loop() if self.reporter.inbox.accepts else None
+        if loop is not None:
             pending = None if self.reporter.inbox.is_entered else self.pending_cancel()
-            self._scope = CancelScope(self.reporter.inbox, self.number, pending)
+            self._scope = CancelScope(self.reporter.inbox, loop, self.number, pending)
         return self
 
     async def __aexit__(
@@ -215,8 +216,9 @@ class AsyncProgress(Reporter):
 
     async def __aenter__(self) -> Self:
         self._enter()
-        if self.inbox.accepts:
-            self._scope = CancelScope(self.inbox, None, self.inbox.pending(None))
+        loop = running_loop() if self.inbox.accepts else None
+        if loop is not None:
+            self._scope = CancelScope(self.inbox, loop, None, self.inbox.pending(None))
         return self
 
     async def __aexit__(
@@ -240,7 +242,10 @@ class AsyncProgress(Reporter):
 
 async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
     """Wait until the queue is settled, or for `timeout_s`; retry at once."""
-    settled, until = LoopWaiter(), time.monotonic() + timeout_s
+    loop, until = running_loop(), time.monotonic() + timeout_s
+    if loop is None:
+        return
+    settled = LoopWaiter(loop)
     queue.add_waiter(settled)
     try:
         while not queue.is_settled and queue.sender.is_started and await settled.wait(until):
@@ -250,11 +255,11 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
 
 
 class LoopWaiter:
-    """Waits on the running loop until the sending thread has settled a queue."""
+    """Waits on a loop until the sending thread has settled a queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: JobLoop) -> None:
         """Begin on the running loop."""
-        self._loop = loop_here()
+        self._loop = loop
         self._settled = self._loop.event()
 
     async def wait(self, until: float) -> bool:

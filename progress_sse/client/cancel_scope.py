@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
-from progress_sse.client.loops import is_cancellation, loop_here
+from progress_sse.client.loops import AsyncioLoop, JobLoop, is_cancellation
 from progress_sse.client.reports import StepRef
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ class CancelScope:
         step: The step whose block it is; `None` for that of the whole job.
     """
 
-    def __init__(self, inbox: Inbox, step: StepRef | None = None, pending: Request | None = None) -> None:
-        """Begin the block in the current task; it is cancelled at once where a request is `pending`."""
+    def __init__(
+        self, inbox: Inbox, loop: JobLoop, step: StepRef | None = None, pending: Request | None = None
+    ) -> None:
+        """Begin the block in the current task of a loop; it is cancelled at once where a request is `pending`."""
         self.step = step
         self._inbox = inbox
         self._request: Request | None = None
         self._is_over = False
-        self._loop = loop_here()
-        self._block: _Cancellable = _AsyncioTask() if asyncio._get_running_loop() else _TrioScope()  # noqa: SLF001
+        self._loop = loop
+        self._block: _Cancellable = _AsyncioTask() if isinstance(loop, AsyncioLoop) else _TrioScope()
         inbox.scopes[self] = None
         if pending is not None:
             self.cancel(pending)

@@ -5,7 +5,7 @@ from contextvars import copy_context
 from inspect import isawaitable
 
 from progress_sse.client.inbox import Inbox, Request, calling
-from progress_sse.client.loops import loop_here
+from progress_sse.client.loops import running_loop
 
 
 class LoopAnnouncer:
@@ -15,12 +15,12 @@ class LoopAnnouncer:
         """Begin on the running loop."""
         self._inbox = inbox
         self._callbacks = callbacks
-        self._loop = loop_here()
+        self._loop = running_loop()
 
     def __call__(self, request: Request) -> bool:
         """Call them soon; return whether the loop can. Called from any thread."""
         loop, context = self._loop, copy_context()
-        return loop.call(lambda: loop.start(lambda: self._announce(request), context))
+        return loop is not None and loop.call(lambda: loop.start(lambda: self._announce(request), context))
 
     async def _announce(self, request: Request) -> None:
         with request.announced_to(self._callbacks) as untold:

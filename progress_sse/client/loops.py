@@ -162,24 +162,12 @@ def _trio_token() -> "trio.lowlevel.TrioToken | None":
 
 
 def running_loop() -> JobLoop | None:
-    """Return the loop that this code runs on, or `None`."""
+    """Return the loop that this code runs on; `None` outside of one, and on one of another library."""
     loop = asyncio._get_running_loop()  # noqa: SLF001  # see above
     if loop is not None:
         return AsyncioLoop(loop)
     token = _trio_token()
     return None if token is None else TrioLoop(token)
-
-
-def loop_here() -> JobLoop:
-    """Return the loop that this code runs on.
-
-    Raises:
-        RuntimeError: It runs on none.
-    """
-    loop = running_loop()
-    if loop is None:
-        raise RuntimeError("no running event loop")
-    return loop
 
 
 class Home:

@@ -12,11 +12,11 @@ them. It begins with a new outbox, and sends by its own thread (``thread_sender`
 import math
 import time
 import weakref
-from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
+from progress_sse._internal.threads import here, run_apart, start_new_thread
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
@@ -33,12 +33,12 @@ from progress_sse.core.requests import Acknowledgement
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
-    """Start a thread, and return whether that was possible.
+    """Start a thread to which no signal comes, and return whether that was possible.
 
     `threading` would wait until it runs. But it may first run a finaliser that waits for a lock of the job.
     """
     with SuppressReportingErrors():
-        start_new_thread(function, args)
+        start_new_thread(run_apart, (here(), function, *args))
         return True
     return False
 

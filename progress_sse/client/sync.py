@@ -5,7 +5,6 @@ from functools import partial
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
-from progress_sse._internal.posix import block_signals
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
@@ -206,7 +205,6 @@ class Progress(Reporter):
 
 
 def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
-    block_signals()
     with request.announced_to(callbacks) as untold:
         for callback in untold:
             with calling():

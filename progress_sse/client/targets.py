@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Answer, Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loops import JobLoop

@@ -8,10 +8,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Generic, TypeVar
 
-from progress_sse._internal.posix import block_signals
+from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.exchange import Asked, ReportAnswer
 from progress_sse.client.listening import Group, Listening
 from progress_sse.client.own_requests import sending
@@ -44,7 +44,6 @@ class ThreadListener(Generic[Q]):
             self._wait.interrupt()
 
     def _run(self) -> None:
-        block_signals()
         try:
             self._wait = self._connect()
             self._listen(self._wait)

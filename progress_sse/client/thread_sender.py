@@ -18,11 +18,12 @@ from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.posix import at_fork, block_signals
+from progress_sse._internal.posix import at_fork
+from progress_sse._internal.threads import SimpleQueue, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
@@ -75,7 +76,8 @@ class ThreadSender:
         self._is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
-        self._has_ended = False
+        # Exit functions run. `is_alive` of the main thread may let other greenlets run, also in a forked child.
+        self._has_ended = getattr(threading, "_SHUTTING_DOWN", False)
         self._warned_of: set[str] = set()
         self._waited_s = 0.0
         self._finishing: set[int] = set()
@@ -101,15 +103,15 @@ class ThreadSender:
             except BaseException:
                 queue.is_woken = False
                 raise
+        if not self._is_started and not self._has_ended:
+            self._start()
         if self._has_ended:
             self._finish([queue])
-        elif not self._is_started:
-            self._start()
 
     def _start(self) -> None:
         self._is_started = True
         try:
-            _flush_when_multiprocessing_ends()
+            self._has_ended = _multiprocessing_ends()
             self._is_started = start_thread(self._run)
             if not self._is_started:
                 self._warn("no thread can be started to report; that is tried again with each report")
@@ -136,7 +138,7 @@ class ThreadSender:
                 queue.add_waiter(settled)
             for queue in awaited:
                 while not queue.is_settled and self._is_started:
-                    settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
+                    take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
         finally:
@@ -191,8 +193,6 @@ class ThreadSender:
             self._sending_lock.release()
 
     def _run(self) -> None:
-        # Signals are for the job: those that its threads block would come here, and SIGPIPE might end it.
-        block_signals()
         if not self._sending_lock.acquire(blocking=False):
             return
         self._ident = get_ident()
@@ -321,7 +321,8 @@ class ThreadSender:
             return target
         transport = self._transports.pop(target.url, None)
         if transport is None:
-            from progress_sse.client.http import HttpTransport
+            with loading():  # A greenlet of this thread may be importing it.
+                from progress_sse.client.http import HttpTransport
 
             transport = HttpTransport(target)
         self._transports[target.url] = transport
@@ -367,6 +368,16 @@ def _connect(target: Target) -> RequestWait:
     return HttpRequestWait(target)
 
 
+class _End:
+    """Ends the sender as Python finalises this module: it calls no function that an exit function registers."""
+
+    module = sys.modules[__name__]  # Python finalises those that are referenced.
+
+    def __del__(self) -> None:
+        thread_sender().end()
+
+
+_end: Final = _End()  # Before the sender: it is finalised first.
 _thread_sender = ThreadSender()
 _inherited: Final[list[ThreadSender]] = []
 """Kept for ever, since releasing the parent's connections might close them."""
@@ -396,11 +407,13 @@ def _begin_in_child() -> None:
         queue.forget(_thread_sender)
 
 
-def _flush_when_multiprocessing_ends() -> None:
-    """Register the exit of a `multiprocessing` child, which runs no `atexit` functions."""
+def _multiprocessing_ends() -> bool:
+    """Flush when a `multiprocessing` child ends, which runs no `atexit` functions; return whether it does so now."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    if util is None:
+        return False
+    util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    return bool(util.is_exiting())
 
 
 at_fork(after_in_child=_begin_in_child)
