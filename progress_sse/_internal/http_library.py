@@ -3,6 +3,8 @@
 The modules that it imports lazily come with it; see ``client.http``.
 """
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,9 +17,15 @@ else:
 
     if httpx.__name__ == "httpx":
         import certifi  # noqa: F401
-        import httpcore  # noqa: F401
     else:
-        import httpcore2  # noqa: F401
         import truststore  # noqa: F401
+
+    core = httpx.__name__.replace("httpx", "httpcore")
+    try:
+        import_module(core)
+    except AttributeError:  # It imports trio, which under eventlet misses methods of sockets.
+        sys.modules["trio"] = None
+        import_module(core)
+        del sys.modules["trio"]
 
 __all__ = ["httpx"]

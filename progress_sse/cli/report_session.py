@@ -9,7 +9,7 @@ from progress_sse.client.definitions import define
 from progress_sse.client.errors import ReportError
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.thread_sender import http_sender, thread_sender
+from progress_sse.client.thread_sender import load_http, thread_sender
 
 
 def create_session(
@@ -36,7 +36,8 @@ def create_session(
     address = reports_to(url, token)
     if address is None:
         return ""
-    queue = ReportQueue(session_of(session_id), address, http_sender(), creation=creation, on_error="raise")
+    load_http()
+    queue = ReportQueue(session_of(session_id), address, thread_sender(), creation=creation, on_error="raise")
     queue.begin()
     thread_sender().wait([queue], SEND_S)
     is_settled = queue.is_settled

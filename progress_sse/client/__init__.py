@@ -29,8 +29,8 @@ The parts, from the pure to the practical::
     errors               the errors of reporting, and the exception of a job that is cancelled
     inbox                the requests of a session's readers, as the job learns of them
     listening            which sessions' requests a process waits for
-    schedule             which of many sessions sends next
-    beat_schedule        which of many sessions gives a sign of life, and when
+    mailbox              which reports of which sessions go in the next request to a server
+    timetable            when each of many things is due next
     targets              where reports are sent to: a server, or a transport in its place
     report_sink          what receives the reports of a session: a queue, or nothing
     report_queue         one session's outbox in a process of many threads
@@ -45,8 +45,8 @@ The parts, from the pure to the practical::
     own_requests         whether the code that runs now sends requests of our own
     http                 requests by httpx, whose types stay in there
     thread_listener      waits for the requests of readers in daemon threads
-    thread_sender        sends for every `Progress`: one daemon thread per process
-    loop_sender          sends for every `AsyncProgress` of an event loop: a task for each request
+    thread_sender        sends every report: one daemon thread per process
+    loops                the event loop of a job, as other threads use it
     cancel_scope         blocks of async code that a request to cancel ends
     loop_announcer       calls a job's callbacks with requests, on its event loop
     sync                 `Progress`

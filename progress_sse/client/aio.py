@@ -1,9 +1,7 @@
 """`AsyncProgress`, for code on an event loop."""
 
-import asyncio
-from collections import deque
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
@@ -14,13 +12,12 @@ from progress_sse.client.fit_details import Links
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.inbox import Request
 from progress_sse.client.loop_announcer import LoopAnnouncer
-from progress_sse.client.loop_sender import LoopSender, sender_here, wait_for
+from progress_sse.client.loops import Home, JobLoop, is_cancellation, running_loop
 from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
 from progress_sse.client.targets import AsyncTransport, OnLoop
-from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
 
 P = ParamSpec("P")
@@ -32,7 +29,7 @@ class AsyncOptions(Options, total=False):
     """The options of `AsyncProgress`.
 
     Attributes:
-        transport: Used in place of HTTP to the URL; called by the reporting task.
+        transport: Used in place of HTTP to the URL; called on the event loop of the job, which closes it.
     """
 
     transport: AsyncTransport | None
@@ -88,9 +85,10 @@ class AsyncStep(BaseStep):
     async def __aenter__(self) -> Self:
         self.__enter__()
         self._scope = None
-        if self.reporter.inbox.accepts:
+        loop = running_loop() if self.reporter.inbox.accepts else None
+        if loop is not None:
             pending = None if self.reporter.inbox.is_entered else self.pending_cancel()
-            self._scope = CancelScope(self.reporter.inbox, self.number, pending)
+            self._scope = CancelScope(self.reporter.inbox, loop, self.number, pending)
         return self
 
     async def __aexit__(
@@ -103,7 +101,7 @@ class AsyncStep(BaseStep):
 
     def _as_reported(self, error: BaseException | None) -> BaseException | None:
         """Return the exception that the step is to bear: a block around it may have been cancelled by a request."""
-        request = self.pending_cancel() if isinstance(error, asyncio.CancelledError) else None
+        request = self.pending_cancel() if is_cancellation(error) else None
         return error if request is None else request.cancellation()
 
 
@@ -168,9 +166,8 @@ class AsyncProgress(Reporter):
         return progress
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
-        transport = options.get("transport")
-        target = (OnLoop(transport), _Unbound()) if transport else None
-        self._set_up(session_id, create, options, _http_sender, target)
+        transport, home = options.get("transport"), Home()
+        self._set_up(session_id, create, options, OnLoop(transport, home.loop) if transport else None, home)
 
     def step(
         self,
@@ -201,48 +198,27 @@ class AsyncProgress(Reporter):
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
         if isinstance(self._sink, ReportQueue):
-            await wait_for(self._sink, self._sink.flush_timeout_s if timeout_s is None else timeout_s)
+            await _wait_for(self._sink, self._sink.flush_timeout_s if timeout_s is None else timeout_s)
         return self._sink.is_settled
 
     async def aclose(self) -> None:
-        """Wait as the end of the block does, and end the task; later reports go by the thread.
+        """Wait as the end of the block does.
 
         Raises:
             ReportError: Only with ``on_error="raise"``: a report was refused, or the server was away for too long.
         """
         self.inbox.is_closed = True
-        is_sent = await self._last_flush(self._close_timeout_s)
-        try:
-            self._conclude(is_sent)
-        finally:
-            await self._release()
+        self._conclude(await self._last_flush(self._close_timeout_s))
 
     async def _last_flush(self, timeout_s: float | None = None) -> bool:
-        try:
-            with self._last_wait() as patience_s:
-                return await self.flush(patience_s if timeout_s is None else timeout_s)
-        except asyncio.CancelledError:
-            self._release_sink()
-            raise
-
-    def _release_sink(self) -> None:
-        if isinstance(self._sink, ReportQueue):
-            self._sink.sender.release(self._sink)
-
-    async def _release(self) -> None:
-        if not isinstance(self._sink, ReportQueue):
-            return
-        if isinstance(self._sink.sender, LoopSender):
-            await self._sink.sender.aclose(self._sink)
-        else:
-            self._sink.transfer_to(thread_sender())
+        with self._last_wait() as patience_s:
+            return await self.flush(patience_s if timeout_s is None else timeout_s)
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._sink, ReportQueue):
-            self._sink.sender.wake(self._sink)  # On this loop, even if another thread reports first.
         self._enter()
-        if self.inbox.accepts:
-            self._scope = CancelScope(self.inbox, None, self.inbox.pending(None))
+        loop = running_loop() if self.inbox.accepts else None
+        if loop is not None:
+            self._scope = CancelScope(self.inbox, loop, None, self.inbox.pending(None))
         return self
 
     async def __aexit__(
@@ -260,35 +236,38 @@ class AsyncProgress(Reporter):
     async def _end_block(self, error: BaseException | None) -> None:
         if error is None:
             await self.aclose()
-        elif isinstance(error, asyncio.CancelledError):
-            self._release_sink()  # Perhaps a time limit has passed: a further wait would exceed it.
-        else:
+        elif not is_cancellation(error):  # Else a time limit may have passed, which a further wait would exceed.
             await self._last_flush()
-            await self._release()
 
 
-def _http_sender() -> "_Unbound":
-    load_http()
-    return _Unbound()
+async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
+    """Wait until the queue is settled, or for `timeout_s`; retry at once."""
+    loop, until = running_loop(), time.monotonic() + timeout_s
+    if loop is None:
+        return
+    settled = LoopWaiter(loop)
+    queue.add_waiter(settled)
+    try:
+        while not queue.is_settled and queue.sender.is_started and await settled.wait(until):
+            pass
+    finally:
+        queue.remove_waiter(settled)
 
 
-class _Unbound:
-    """The sender of a queue before its first report, which is made on the loop that will send it or on none."""
+class LoopWaiter:
+    """Waits on a loop until the sending thread has settled a queue."""
 
-    def __init__(self) -> None:
-        self._first = deque([None])
+    def __init__(self, loop: JobLoop) -> None:
+        """Begin on the running loop."""
+        self._loop = loop
+        self._settled = self._loop.event()
 
-    def wake(self, queue: ReportQueue) -> None:
-        """Choose the sender. One thread does so; others need not wait, as the queue is checked later."""
-        with suppress(IndexError):
-            self._first.pop()
-            try:
-                sender = sender_here()
-            except BaseException:
-                self._first.append(None)  # For the next report.
-                raise
-            queue.transfer_to(sender)
+    async def wait(self, until: float) -> bool:
+        """Wait until the queue was settled since the last call, or until a time; return whether it was."""
+        is_settled = await self._loop.wait(self._settled, max(0.0, until - time.monotonic()))
+        self._settled = self._loop.event()
+        return is_settled
 
-    def release(self, queue: ReportQueue) -> None:
-        """Let the process's thread send for the queue."""
-        queue.transfer_to(thread_sender())
+    def put(self, _: object, /) -> None:
+        """Wake the wait; called by the sending thread."""
+        self._loop.call(lambda: self._settled.set())

@@ -1,16 +1,30 @@
 """Blocks on an event loop that a request to cancel ends: their task is cancelled, as by `asyncio.timeout`.
 
 At its end such a block turns its own cancellation into `Cancelled`. Where the task is cancelled from elsewhere, too,
-that cancellation goes on. An exception group of nothing but `Cancelled` becomes one of them: the tasks of an
-`asyncio.TaskGroup` may have checked first.
+that cancellation goes on. An exception group of nothing but `Cancelled` becomes one of them: the tasks of a task group
+may have checked first.
 """
 
 import asyncio
-from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
+from progress_sse.client.loops import AsyncioLoop, JobLoop, is_cancellation
 from progress_sse.client.reports import StepRef
+
+if TYPE_CHECKING:
+    pass
+
+
+class _Cancellable(Protocol):
+    """The block as its event loop knows it."""
+
+    def cancel(self) -> object:
+        """Cancel the block."""
+
+    def leave(self, error: BaseException | None) -> bool:
+        """End the block that was cancelled; return whether nothing but that has cancelled it."""
 
 
 class CancelScope:
@@ -20,37 +34,73 @@ class CancelScope:
         step: The step whose block it is; `None` for that of the whole job.
     """
 
-    def __init__(self, inbox: Inbox, step: StepRef | None = None, pending: Request | None = None) -> None:
-        """Begin the block in the current task; it is cancelled at once where a request is `pending`."""
+    def __init__(
+        self, inbox: Inbox, loop: JobLoop, step: StepRef | None = None, pending: Request | None = None
+    ) -> None:
+        """Begin the block in the current task of a loop; it is cancelled at once where a request is `pending`."""
         self.step = step
         self._inbox = inbox
         self._request: Request | None = None
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._is_over = False
+        self._loop = loop
+        self._block: _Cancellable = _AsyncioTask() if isinstance(loop, AsyncioLoop) else _TrioScope()
         inbox.scopes[self] = None
         if pending is not None:
             self.cancel(pending)
 
     def cancel(self, request: Request) -> None:
         """Cancel the block's task, soon; called from any thread."""
-        with suppress(RuntimeError):  # The loop is closed.
-            self._loop.call_soon_threadsafe(self._cancel, request)
+        self._loop.call(lambda: self._cancel(request))
 
     def _cancel(self, request: Request) -> None:
-        if self._task is None or self._request is not None or request.is_declined:
+        if self._is_over or self._request is not None or request.is_declined:
             return
         self._request = request
-        self._task.cancel()
+        self._block.cancel()
 
     def close(self, error: BaseException | None) -> BaseException | None:
         """End the block; return the exception that leaves it, `Cancelled` in place of its own cancellation."""
         self._inbox.scopes.pop(self, None)
-        task, self._task = self._task, None
-        is_ours = task is not None and self._request is not None and task.uncancel() <= self._cancelling
-        if is_ours and self._request is not None and isinstance(error, asyncio.CancelledError):
+        self._is_over = True
+        is_ours = self._block.leave(error) and self._request is not None
+        if is_ours and self._request is not None and is_cancellation(error):
             return self._request.cancellation()
         return _cancellation_in(error) or error
+
+
+class _AsyncioTask:
+    """The task of asyncio in which the block runs."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._is_cancelled = True
+            self._task.cancel()
+
+    def leave(self, _: BaseException | None) -> bool:
+        task, self._task = self._task, None
+        return task is not None and self._is_cancelled and task.uncancel() <= self._cancelling
+
+
+class _TrioScope:
+    """A scope of trio around the block."""
+
+    def __init__(self) -> None:
+        import trio
+
+        self._scope: trio.CancelScope = trio.CancelScope()
+        self._scope.__enter__()
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    def leave(self, error: BaseException | None) -> bool:
+        trace = None if error is None else error.__traceback__
+        return bool(self._scope.__exit__(None if error is None else type(error), error, trace))
 
 
 def _cancellation_in(error: BaseException | None) -> BaseException | None:

@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
+from progress_sse.client.loops import AsyncioLoop
 from progress_sse.client.report_commands import to_command
 from progress_sse.client.reports import Create
+from progress_sse.client.targets import OnLoop
 from progress_sse.core.command_checks import check_command
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
@@ -20,11 +19,6 @@ from progress_sse.store.types import Record
 
 LOOK_S: Final = 0.5
 """Seconds between two looks for requests of readers."""
-
-ANSWER_S: Final = 10.0
-"""Seconds that a thread waits for the event loop of the store."""
-
-_LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop of the store has ended")
 
 
 class AsyncStoreTransport:
@@ -65,9 +59,6 @@ class AsyncStoreTransport:
             known = {each.id for each in requests} if known is None else known
             await asyncio.sleep(LOOK_S)
 
-    async def aclose(self) -> None:
-        """Leave the store open: the application closes it."""
-
 
 def _requests(record: Record | None) -> Requests:
     return () if record is None else record.session.details.requests
@@ -81,61 +72,9 @@ def _open_requests(record: Record | None, *states: RequestState) -> list[AskedRe
     ]
 
 
-class StoreTransport:
+class StoreTransport(OnLoop):
     """Transport of a `Progress` in a thread of the process that has the store's event loop."""
 
     def __init__(self, store: ProgressStore, loop: asyncio.AbstractEventLoop) -> None:
         """Apply reports to `store`, on the `loop` that it was opened on."""
-        self._transport = AsyncStoreTransport(store)
-        self._loop = loop
-
-    def listen(self) -> "StoreRequestWait":
-        """Return what asks the store for the requests of readers."""
-        return StoreRequestWait(self._transport, self._loop)
-
-    def send(self, request: ReportRequest) -> ReportAnswer:
-        """Apply a report once, and wait for the answer."""
-        if self._loop.is_closed():
-            return _LOOP_HAS_ENDED
-        applied: SimpleQueue[asyncio.Task[ReportAnswer]] = SimpleQueue()
-        self._loop.call_soon_threadsafe(
-            lambda: self._loop.create_task(self._transport.send(request)).add_done_callback(applied.put)
-        )
-        with suppress(Empty):
-            task = applied.get(timeout=ANSWER_S)
-            if not task.cancelled():  # The end of the loop cancels it.
-                return task.result()
-        return ReportAnswer(0, detail="the event loop of the store does not answer")
-
-
-class StoreRequestWait:
-    """Asks the store for the requests of readers, from one thread; another one may interrupt it."""
-
-    def __init__(self, transport: AsyncStoreTransport, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask by `transport`, on the `loop` of the store."""
-        self._transport = transport
-        self._loop = loop
-        self._under_way: Future[Asked | ReportAnswer] | None = None
-        self._is_interrupted = False
-
-    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions, once there is one or after so many seconds."""
-        if self._loop.is_closed():
-            return _LOOP_HAS_ENDED
-        self._under_way = asyncio.run_coroutine_threadsafe(self._transport.ask(session_ids, wait_s), self._loop)
-        if self._is_interrupted:
-            self.interrupt()
-        try:
-            return self._under_way.result(wait_s + ANSWER_S)
-        except (CancelledError, TimeoutError):
-            self._under_way.cancel()
-            return ReportAnswer(0, detail="the event loop of the store does not answer")
-
-    def interrupt(self) -> None:
-        """End the request under way, and all later ones at once."""
-        self._is_interrupted = True
-        if self._under_way is not None:
-            self._under_way.cancel()
-
-    def close(self) -> None:
-        """Do nothing: the application closes the store."""
+        super().__init__(AsyncStoreTransport(store), AsyncioLoop(loop))

@@ -105,3 +105,7 @@ class ReportAnswer(NamedTuple):
     def __str__(self) -> str:
         """Return a text for people."""
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
+
+
+Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
+"""The answers to requests, one for each, or one for all of them."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -31,16 +30,18 @@ from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
 from progress_sse.client.inbox import Inbox, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, lease_of
+from progress_sse.client.loops import Home
 from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import ReportQueue, Sender
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
 from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
-from progress_sse.client.targets import Target
+from progress_sse.client.targets import OnLoop, Transport
+from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.log_lines import LogLevel
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
@@ -178,7 +179,7 @@ class Reporter(SessionReports):
         """Let a new callback have what is asked already, and listen from now on if it is for that."""
         self.inbox.announce_open()
         if self.inbox.is_open and isinstance(self._sink, ReportQueue):
-            self._sink.sender.wake(self._sink)
+            self._sink.wake()
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates, and keep errors of that from the job."""
@@ -213,12 +214,17 @@ class Reporter(SessionReports):
         session_id: str | None,
         create: Callable[[], Create] | None,
         options: Options,
-        make_sender: Callable[[], Sender],
-        transport: tuple[Target, Sender] | None,
+        transport: Transport | OnLoop | None,
+        home: Home | None = None,
     ) -> None:
-        """Find the server and the session; `create` returns the creation of a new session.
+        """Find the server and the session.
 
-        `make_sender` returns the sender over HTTP; `transport` is another target, and its sender.
+        Args:
+            session_id: Its id.
+            create: Returns the creation of a new session.
+            options: What the job asks for.
+            transport: Sends in place of HTTP.
+            home: The event loop of the job, which is alive while that turns.
         """
         self._on_error = options.get("on_error", "warn")
         if self._on_error == "raise" and options.get("flush_timeout_s") is None:
@@ -228,7 +234,7 @@ class Reporter(SessionReports):
         self.inbox = Inbox()
         self._callbacks = []
         try:
-            self._connect(session_id, create() if create else None, options, make_sender, transport)
+            self._connect(session_id, create() if create else None, options, transport, home)
         except TimeoutError:
             raise
         except REPORTING_ERRORS as error:
@@ -241,8 +247,8 @@ class Reporter(SessionReports):
         session_id: str | None,
         creation: Create | None,
         options: Options,
-        make_sender: Callable[[], Sender],
-        transport: tuple[Target, Sender] | None,
+        transport: Transport | OnLoop | None,
+        home: Home | None,
     ) -> None:
         self.lease = lease_of(options.get("lease_s", LEASE_S))
         self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
@@ -258,18 +264,22 @@ class Reporter(SessionReports):
             log(logging.INFO, "progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
             return
         self.session_id = session_of(session_id)
-        make_queue = partial(
-            ReportQueue,
+        if address is not None:
+            load_http()  # Now, and not later in the thread.
+        target = transport or address
+        assert target is not None
+        self._sink = ReportQueue(
+            self.session_id,
+            target,
+            thread_sender(),
             creation=self._begun(creation),
             tells_age=self.lease is not None,
             on_error=self._on_error,
             flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
             inbox=self.inbox,
+            home=home,
         )
-        if transport is not None:
-            self._sink = make_queue(self.session_id, *transport)
-        elif address is not None:
-            self._sink = make_queue(self.session_id, address, make_sender())
+        if address is not None:
             self.link = link_to(address, self.session_id)
             log(logging.INFO, "progress is shown at %s", self.link)
 

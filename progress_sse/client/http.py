@@ -63,7 +63,7 @@ def authorization(token: str | None) -> dict[str, str]:
 
 
 def client_options(address: Address) -> dict[str, Any]:
-    """Return the arguments of an httpx client for one server; blocking or async."""
+    """Return the arguments of an httpx client for one server."""
     return {
         "base_url": address.url,
         # The size of compressed content is unknown before it is unpacked.
@@ -199,46 +199,3 @@ class HttpRequestWait:
         """Close the connection."""
         with sending():
             self._client.close()
-
-
-class AsyncHttpTransport:
-    """The same for event loops."""
-
-    def __init__(self, address: Address) -> None:
-        """Begin without a connection; the first request opens it."""
-        with loading():
-            self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, **client_options(address))
-
-    async def send(self, request: ReportRequest) -> ReportAnswer:
-        """Send a request, and return the answer."""
-        return await self._exchange(encode(request), read_answer)
-
-    async def send_batch(self, requests: Sequence[ReportRequest]) -> list[ReportAnswer] | ReportAnswer:
-        """Send several requests at once, and return the answers."""
-        return await self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
-
-    async def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions, once there is one or after so many seconds."""
-        return await self._exchange(encode_wait(session_ids, wait_s), read_asked, wait_s)
-
-    async def _exchange(self, message: EncodedRequest, read: Callable[..., A], wait_s: float = 0) -> A | ReportAnswer:
-        method, path, body, headers = message
-        content = Content(wait_s=wait_s)
-        try:
-            async with self._client.stream(
-                method,
-                path,
-                content=body or None,
-                headers={**_JSON, **headers} if body else headers,
-                timeout=_timeout(wait_s),
-            ) as response:
-                async for chunk in response.aiter_raw():
-                    content.add(chunk)
-        except (httpx.HTTPError, OSError) as error:
-            return _no_answer(error)
-        return read(response.status_code, response.headers, bytes(content))
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        with sending():
-            await self._client.aclose()

@@ -13,7 +13,7 @@ that listens for less than `DELAY_S` causes no request.
 
 import math
 from collections.abc import Callable, Hashable
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from progress_sse._internal.backoff import Backoff, chance_of_system
@@ -51,7 +51,6 @@ class Listening(Protocol):
     """A queue of reports on a session, whose readers may ask for something."""
 
     session_id: str
-    sender: Any
 
     @property
     def destination(self) -> Hashable:
@@ -69,7 +68,7 @@ Q = TypeVar("Q", bound=Listening)
 
 
 class Group(Generic[Q]):
-    """Sessions of one server that are asked about together, by one thread or task.
+    """Sessions of one server that are asked about together, by one thread.
 
     Attributes:
         destination: The server.
@@ -78,12 +77,9 @@ class Group(Generic[Q]):
         has_answered: Whether it has told some, or that there are none.
     """
 
-    def __init__(
-        self, destination: Hashable, queues: list[Q], owner: object, chance: Callable[[], float] = chance_of_system
-    ) -> None:
-        """Begin with these sessions, whose sender is the `owner`; a queue that its job has dropped is not held."""
+    def __init__(self, destination: Hashable, queues: list[Q], chance: Callable[[], float] = chance_of_system) -> None:
+        """Begin with these sessions; a queue that its job has dropped is not held."""
         self.destination = destination
-        self._owner = owner
         self.is_over = False
         self.is_refused = False
         self.has_answered = False
@@ -95,7 +91,7 @@ class Group(Generic[Q]):
     def queues(self) -> list[Q]:
         """Return the queues that still listen here."""
         held = (each() for each in self._members)
-        return [each for each in held if each is not None and each.is_listening and each.sender is self._owner]
+        return [each for each in held if each is not None and each.is_listening]
 
     def session_ids(self) -> list[str]:
         """Return the sessions to ask about now."""
@@ -149,11 +145,10 @@ class Change(NamedTuple, Generic[Q]):
 
 
 class ListenSchedule(Generic[Q]):
-    """The queues that listen, in groups; used by the one thread or task that sends."""
+    """The queues that listen, in groups; used by the thread that sends."""
 
-    def __init__(self, owner: object, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without queues; the `owner` sends for them."""
-        self._owner = owner
+    def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
+        """Begin without queues."""
         self._chance = chance
         self._new: WeakKeyDictionary[Q, float] = WeakKeyDictionary()
         self._groups: list[Group[Q]] = []
@@ -202,7 +197,7 @@ class ListenSchedule(Generic[Q]):
                 replaced, queues = group, list(dict.fromkeys([*members, *queues]))
                 self._groups.remove(group)
                 break
-        joined = Group(destination, queues, self._owner)
+        joined = Group(destination, queues)
         self._groups.append(joined)
         for queue in queues:
             self._joined[queue] = joined

@@ -3,8 +3,7 @@
 An `Outbox` has one request under way at a time, so the server gets the reports in their order (see
 ``waiting_reports``). A request may carry several reports.
 
-* **Commands go together** where several wait and the target takes batches. Each has its answer. A refusal of a whole
-  batch does not show which command is at fault, so fewer go together, and at last each by itself.
+* **Commands go together** where several wait and the target takes batches (``mailbox``). Each has its answer.
 * **Each report has an idempotency key**, made when it is first sent, and sent with each retry: the server applies the
   report once.
 * **Transient failures are retried.** No answer, 5xx, 429, and a key still in use (409) are retried after a pause: as
@@ -50,7 +49,7 @@ from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
 from progress_sse.client.count import Count
 from progress_sse.client.created_run import CreatedRun
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import TOO_MANY, ReportAnswer, ReportRequest
+from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.operation import Operation
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
@@ -68,6 +67,7 @@ from progress_sse.client.reports import (
     StepReport,
     named,
 )
+from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
 from progress_sse.client.thinned_lines import WaitingLine
@@ -76,14 +76,8 @@ from progress_sse.client.waiting_reports import WaitingReports
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
 
-MAX_BATCH: Final = 50
-"""Reports in one request, at most; fewer if their texts make it too large for the server."""
-
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
-
-NO_SUCH_PATH: Final = frozenset({404, 405})
-"""Statuses of a server that takes no batches."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
@@ -126,7 +120,6 @@ class Outbox:
         self._run: CreatedRun | None = None
         self._running = RunningSteps()
         self._may_append = True
-        self._batch_size = MAX_BATCH
 
     @property
     def lost(self) -> int:
@@ -149,6 +142,11 @@ class Outbox:
     def has_events(self) -> bool:
         """Whether there are events that `events` has not returned yet."""
         return bool(self._events)
+
+    @property
+    def has_creation(self) -> bool:
+        """Whether a creation is what goes next."""
+        return self._waiting.has_creation
 
     @property
     def has_commands(self) -> bool:
@@ -180,17 +178,18 @@ class Outbox:
             self._waiting.lines.drop_all()
         return any(lines)
 
-    def next(self, now: float, *, alone: bool = True) -> list[ReportRequest]:
+    def next(self, now: float, room: RequestRoom | None = None, *, alone: bool = True) -> list[ReportRequest]:
         """Return the requests to send now; `take` or `refuse` must follow before the next call.
 
         Args:
             now: The time.
+            room: The room for them; `None`: that of an empty request.
             alone: Whether to return at most one.
         """
         if self._is_sending or now < self._not_before:
             return []
         self._is_sending = True
-        taken = self._waiting.take_next(1 if alone else self._batch_size, now)
+        taken = self._waiting.take_next(room or RequestRoom(), now, alone=alone)
         self._sending = [self._fit(each) for each in taken if each.report not in self._superseded]
         self._lost.add(_reports_among(taken) - _reports_among(self._sending))
         self._is_sending = bool(self._sending)
@@ -212,7 +211,11 @@ class Outbox:
 
     def wake_at(self) -> float:
         """Return when `next` will return requests; infinity if only a report or an answer changes that."""
-        return math.inf if self._is_sending else max(self._not_before, self._waiting.next_at())
+        return max(self.due_at(), self.server.not_before)
+
+    def due_at(self) -> float:
+        """Return the same for a server that answers."""
+        return math.inf if self._is_sending else max(self._own.not_before, self._waiting.next_at())
 
     def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer], now: float) -> None:
         """Apply the answer to each request; ignored if they were retracted meanwhile, since they are sent again."""
@@ -237,8 +240,6 @@ class Outbox:
         self._put_back(again)
         if failures:
             self._pause(failures[0], now)
-        elif all(answer.is_success for answer in answers):
-            self._batch_size = min(2 * self._batch_size, MAX_BATCH)
 
     def _is_failure(self, sent: Operation, answer: ReportAnswer, now: float) -> bool:
         """Whether all reports of the session wait before this one is sent again; for lines they do not."""
@@ -296,10 +297,6 @@ class Outbox:
         if not self._is_under_way(requests):
             return
         self.retract()
-        if answer.status in NO_SUCH_PATH:
-            self._batch_size = 0
-        elif answer.status == TOO_MANY or not answer.is_transient:
-            self._batch_size = len(requests) // 2
         if answer.is_transient:
             self._pause(answer, now)
 
@@ -396,12 +393,12 @@ class Outbox:
         held = self._held_back()
         return math.inf if held is None else self._running.due_at(held)
 
-    def take_beats(self, now: float) -> list[ReportRequest]:
-        """Return the signs of life to send now; those that are due while the server is away are dropped."""
+    def take_beats(self, now: float, most: float = math.inf) -> list[ReportRequest]:
+        """Return at most so many signs of life to send now; those that are due while the server is away are dropped."""
         held = self._held_back()
         if held is None:  # A report has begun since.
             return []
-        beats = self._running.take_due(now, held)
+        beats = self._running.take_due(now, held, most)
         if now < self.server.not_before:
             return []
         return [ReportRequest(self.session_id, each, "", self._run_of(each)) for each in beats]

@@ -2,40 +2,43 @@
 
 A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
 collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. Reports and
-requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the one thread
-or task that sends. The sender alone logs and calls the transport, and holds no lock while it does.
+requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the thread that
+sends. The sender alone logs and calls the transport, and holds no lock while it does.
 
 A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
 them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
 """
 
+import math
 import time
 import weakref
-from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from progress_sse.client.availability import Availability
+from progress_sse._internal.threads import here, run_apart, start_new_thread
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
-from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
+from progress_sse.client.loops import Home
+from progress_sse.client.mailbox import Mailbox
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.queue_errors import QueueErrors
 from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import Acknowledge, Create, Log
+from progress_sse.client.reports import Acknowledge, Beat, Create, Log
+from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
-    """Start a thread, and return whether that was possible.
+    """Start a thread to which no signal comes, and return whether that was possible.
 
     `threading` would wait until it runs. But it may first run a finaliser that waits for a lock of the job.
     """
     with SuppressReportingErrors():
-        start_new_thread(function, args)
+        start_new_thread(run_apart, (here(), function, *args))
         return True
     return False
 
@@ -43,11 +46,12 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
 class Sender(Protocol):
     """Sends the reports of queues."""
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it can settle a queue now."""
+
     def wake(self, queue: "ReportQueue") -> None:
         """Check the queue again; called from any thread, and never blocks."""
-
-    def release(self, queue: "ReportQueue") -> None:
-        """Let the process's thread send for the queue; never blocks."""
 
 
 class Waiter(Protocol):
@@ -64,6 +68,7 @@ class ReportQueue:
         destination: The same for all queues to one server.
         session_key: A key that all queues to one session there share.
         sender: Sends the reports.
+        mailbox: Decides when; `None` until the sender has seen the first report.
         is_woken: Whether the sender is about to check the queue; kept by the sender.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.
@@ -81,8 +86,9 @@ class ReportQueue:
         on_error: OnError = "warn",
         flush_timeout_s: float = FLUSH_S,
         inbox: Inbox | None = None,
+        home: Home | None = None,
     ) -> None:
-        """Begin with no report but the creation; see `Outbox`."""
+        """Begin with no report but the creation; see `Outbox`. The job lives as long as its `home` turns."""
         self.session_id = session_id
         self.inbox = inbox or Inbox()
         self.target = target
@@ -91,6 +97,8 @@ class ReportQueue:
         )
         self.session_key = session_id, self.destination
         self.sender = sender
+        self.mailbox: Mailbox[ReportQueue] | None = None
+        self._home = home
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._outbox = Outbox(session_id, creation, tells_age=tells_age)
@@ -131,17 +139,25 @@ class ReportQueue:
     def begin(self) -> None:
         """Let the session be created, if it is to be, before its first report."""
         self._outbox.begin()
-        self.sender.wake(self)
+        self.wake()
 
     def put(self, prepare: Prepare) -> None:
         """Queue the report that `prepare` creates."""
         self._outbox.put(prepare()(), time.monotonic())
-        self.sender.wake(self)
+        self.wake()
 
     def put_log(self, prepare: Callable[[], Log]) -> None:
         """Queue the lines that `prepare` reads."""
         if self._outbox.put_log(prepare(), time.monotonic()):
-            self.sender.wake(self)
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the sender check the queue; called by the job."""
+        if self._home is not None:
+            self._home.find()
+            if isinstance(self.target, OnLoop) and self.target.loop is None:
+                self.target.loop = self._home.loop
+        self.sender.wake(self)
 
     @property
     def is_listening(self) -> bool:
@@ -179,17 +195,15 @@ class ReportQueue:
         """Stop notifying a waiter."""
         self._waiters.pop(waiter, None)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the job waits until the queue is settled."""
+        return bool(self._waiters)
+
     def spend_patience(self, seconds: float) -> None:
         """Note that the job has waited at its end, unless that was of use."""
         if not self.is_settled:
             self.patience_s = max(0.0, self.patience_s - seconds)
-
-    def transfer_to(self, sender: Sender) -> None:
-        """Let another sender send from now on; it repeats requests of this one whose answers are unknown."""
-        self.sender = sender
-        self.is_woken = False  # The former sender may never check it.
-        if not self.is_settled or self._outbox.has_running_steps:
-            sender.wake(self)
 
     def give_up(self) -> None:
         """Drop all unsent reports, at the end of the process."""
@@ -203,22 +217,24 @@ class ReportQueue:
         self.is_woken = False
         self.patience_s = self.flush_timeout_s
         self.sender = sender
+        self.mailbox = None
 
     # The rest is for the sender alone.
 
-    @property
-    def server(self) -> Availability:
-        """The availability of the server."""
-        return self._outbox.server
-
-    def adopt(self, server: Availability) -> None:
-        """Share the availability of the server, and queue again the requests of another sender without an answer."""
-        self._outbox.server = server
+    def join(self, mailbox: "Mailbox[ReportQueue]") -> None:
+        """Send by a mailbox from now on, and queue again the requests that have no answer."""
+        self.mailbox = mailbox
+        self._outbox.server = mailbox.server
         self._outbox.retract()
 
-    def wake_at(self) -> float:
-        """Return when there will be something to send; infinity if only another report changes that."""
-        return self._outbox.wake_at()
+    @property
+    def has_creation(self) -> bool:
+        """Whether the creation of the session is what goes next."""
+        return self._outbox.has_creation
+
+    def due_at(self) -> float:
+        """Return when there is something to send while the server answers; infinity if only a report changes that."""
+        return self._outbox.due_at()
 
     def retry_now(self, now: float) -> bool:
         """Retry at once if a waiter has asked for that; return whether one has."""
@@ -233,23 +249,18 @@ class ReportQueue:
         self.handle_events()
         return until
 
-    def next(self, *, alone: bool) -> list[ReportRequest]:
-        """Return the requests to send now; at most one if `alone`."""
-        return self._outbox.next(time.monotonic(), alone=alone)
+    def next(self, room: RequestRoom, *, alone: bool) -> list[ReportRequest]:
+        """Return the requests to send now, for which there is room; at most one if `alone`."""
+        return self._outbox.next(time.monotonic(), room, alone=alone)
 
-    def take(self, requests: Sequence[ReportRequest], answer: Sequence[ReportAnswer] | ReportAnswer) -> None:
-        """Apply the answers, one for each request, or one for all of them."""
-        if not _is_answer(requests, answer):
-            answer = ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
-        now = time.monotonic()
-        if not isinstance(answer, ReportAnswer):
-            self._outbox.take(requests, answer, now)
-        elif len(requests) == 1:
-            self._outbox.take(requests, [answer], now)
-        else:
-            self._outbox.refuse(requests, answer, now)
-        answers = [answer] if isinstance(answer, ReportAnswer) else answer
-        for request, each in zip(requests, answers, strict=False):
+    def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer) -> None:
+        """Send the requests again: the server processed none of those that went together."""
+        self._outbox.refuse(requests, answer, time.monotonic())
+
+    def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer]) -> None:
+        """Apply the answer to each request."""
+        self._outbox.take(requests, answers, time.monotonic())
+        for request, each in zip(requests, answers, strict=True):
             if isinstance(request.report, Acknowledge) and each.is_success:
                 self.inbox.confirm(request.report.request)
         self._learn_from(answers)
@@ -265,9 +276,15 @@ class ReportQueue:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
         return self._outbox.beat_at()
 
-    def take_beats(self) -> list[ReportRequest]:
-        """Return the signs of life to send now; those that are due while the server is away are dropped."""
-        return self._outbox.take_beats(time.monotonic())
+    def take_beats(self, most: float = math.inf) -> list[ReportRequest]:
+        """Return at most so many signs of life to send now; those that are due while the server is away are dropped.
+
+        There is none of a job whose event loop has not turned for so long that its steps count as lost.
+        """
+        beats, home = self._outbox.take_beats(time.monotonic(), most), self._home
+        if home is None:
+            return beats
+        return [each for each in beats if isinstance(each.report, Beat) and home.has_turned(each.report.lease)]
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
         """Apply the answer to a sign of life."""
@@ -287,33 +304,6 @@ class ReportQueue:
             self.patience_s = self.flush_timeout_s
             for waiter in list(self._waiters):
                 waiter.put(self)
-
-
-def _is_answer(requests: Sequence[ReportRequest], returned: object) -> bool:
-    """Whether a transport has returned valid answers: a user may have written it, and all queues share the thread."""
-    if isinstance(returned, ReportAnswer):
-        return True
-    if not isinstance(returned, list | tuple) or len(returned) != len(requests):
-        return False
-    return all(isinstance(each, ReportAnswer) for each in returned)
-
-
-def give_beat_answers(
-    beats: Sequence[tuple[ReportQueue, ReportRequest]], answer: Sequence[ReportAnswer] | ReportAnswer
-) -> bool:
-    """Apply the answers to signs of life, one for each, or one for all; return whether they must go one by one."""
-    requests = [request for _, request in beats]
-    if not _is_answer(requests, answer):
-        return False
-    if not isinstance(answer, ReportAnswer):
-        answers = answer
-    elif len(beats) == 1 or answer.is_outage:
-        answers = [answer] * len(beats)
-    else:
-        return answer.status in NO_SUCH_PATH
-    for (queue, request), each in zip(beats, answers, strict=True):
-        queue.take_beat_answer(request, each)
-    return False
 
 
 _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}

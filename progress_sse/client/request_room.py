@@ -1,29 +1,61 @@
-"""The room for log lines in one request. Pure."""
+"""The room for reports in one request: their number, and their bytes. Pure."""
 
 import json
 from collections.abc import Iterable
 from typing import Final
 
-from progress_sse.client.reports import LogLine
+from progress_sse.client.reports import LogLine, Report
 
-MAX_REQUEST_BYTES: Final = 65_536
-"""Bytes of lines in one request, so that it is no larger than a server takes; a single line may be larger."""
+MAX_UPDATES: Final = 100
+"""Updates in one request, which a server takes."""
+
+MAX_REQUEST_BYTES: Final = 200_000
+"""Bytes of one request, fewer than a server takes; a single report may be larger."""
+
+MAX_LINE_BYTES: Final = 65_536
+"""Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
 
 _ENTRY_BYTES: Final = 50
 """Bytes of a line in a request, besides its text."""
 
+_REPORT_BYTES: Final = 200
+"""Bytes of a report in a request, besides what it says: its session, key and run."""
+
 
 class RequestRoom:
-    """The room for lines in one request."""
+    """The room in one request.
 
-    def __init__(self) -> None:
+    Attributes:
+        updates: How many more updates it takes.
+    """
+
+    def __init__(self, updates: int = MAX_UPDATES) -> None:
         """Begin with nothing in the request."""
-        self._taken_bytes = 0
+        self.updates = updates
+        self._most = updates
+        self._bytes = 0
+        self._line_bytes = 0
 
-    def take(self, lines: Iterable[LogLine]) -> bool:
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is in the request."""
+        return self.updates < self._most
+
+    def take(self, report: Report) -> bool:
+        """Take room for a report if there is enough, or if nothing else is in the request."""
+        # In JSON a character may have six bytes; that of most reports is far less, and none has to be exact.
+        return self._take(_REPORT_BYTES + 4 * len(repr(report)))
+
+    def take_lines(self, lines: Iterable[LogLine]) -> bool:
         """Take room for lines if there is enough, or if the request has no lines yet."""
-        size_bytes = sum(len(json.dumps(line.text)) + _ENTRY_BYTES for line in lines)
-        if self._taken_bytes and self._taken_bytes + size_bytes > MAX_REQUEST_BYTES:
+        size = sum(len(json.dumps(line.text)) + _ENTRY_BYTES for line in lines)
+        if self._line_bytes and self._line_bytes + size > MAX_LINE_BYTES:
             return False
-        self._taken_bytes += size_bytes
+        self._line_bytes += size
+        return self._take(size)
+
+    def _take(self, size: int) -> bool:
+        if self._bytes and self._bytes + size > MAX_REQUEST_BYTES:
+            return False
+        self._bytes += size
         return True

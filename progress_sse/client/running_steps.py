@@ -61,14 +61,14 @@ class RunningSteps:
         due = (each.heard_at + each.lease.interval_s for step, each in self._steps.items() if step not in held)
         return min(due, default=math.inf)
 
-    def take_due(self, now: float, held: Container[StepRef] = ()) -> list[Beat]:
-        """Return the signs of life that are due, but of the steps that are `held`.
+    def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
+        """Return at most so many signs of life that are due, but of the steps that are `held`.
 
         They are due again after the same time, sent or not.
         """
-        beats = []
+        beats: list[Beat] = []
         for step, each in self._steps.items():
-            if step not in held and each.heard_at + each.lease.interval_s <= now:
+            if len(beats) < most and step not in held and each.heard_at + each.lease.interval_s <= now:
                 each.heard_at = now
                 beats.append(Beat(step, lease=each.lease))
         return beats

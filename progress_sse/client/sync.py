@@ -5,7 +5,6 @@ from functools import partial
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
-from progress_sse._internal.posix import block_signals
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, define
 from progress_sse.client.fit_details import Links
@@ -15,8 +14,8 @@ from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue, start_thread
 from progress_sse.client.reports import Create, StepRef
 from progress_sse.client.step_reports import length
-from progress_sse.client.targets import Transport
-from progress_sse.client.thread_sender import http_sender, thread_sender
+from progress_sse.client.targets import OnLoop, Transport
+from progress_sse.client.thread_sender import thread_sender
 from progress_sse.core.model import StepDefinition
 
 P = ParamSpec("P")
@@ -31,7 +30,7 @@ class SyncOptions(Options, total=False):
         transport: Used in place of HTTP to the URL; called by the reporting thread.
     """
 
-    transport: Transport | None
+    transport: Transport | OnLoop | None
 
 
 class Step(BaseStep):
@@ -141,9 +140,7 @@ class Progress(Reporter):
         return progress
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: SyncOptions) -> None:
-        transport = options.get("transport")
-        target = (transport, thread_sender()) if transport else None
-        self._set_up(session_id, create, options, http_sender, target)
+        self._set_up(session_id, create, options, options.get("transport"))
 
     def step(
         self,
@@ -208,7 +205,6 @@ class Progress(Reporter):
 
 
 def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
-    block_signals()
     with request.announced_to(callbacks) as untold:
         for callback in untold:
             with calling():

@@ -1,10 +1,30 @@
 """Where reports are sent to: a server, or a transport in its place."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from queue import Empty
+from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Answer, Asked, ReportAnswer, ReportRequest
+from progress_sse.client.loops import JobLoop
+from progress_sse.client.own_requests import sending
+from progress_sse.client.reports import describe_error
+
+A = TypeVar("A")
+
+ANSWER_S: Final = 10.0
+"""Seconds beyond its wait that a request for the requests of readers may take on an event loop."""
+
+LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop that reported has ended")
+_SILENT: Final = ReportAnswer(0, detail="the event loop that reports does not answer")
+_NOT_IMPLEMENTED: Final = 501
+_INTERNAL_ERROR: Final = 500
+
+TakeAnswer: TypeAlias = Callable[[Answer], object]
 
 
 class Transport(Protocol):
@@ -22,14 +42,32 @@ class BatchTransport(Transport, Protocol):
         """Send requests without a creation; return the answer to each, or one answer to all of them."""
 
 
+class RequestWait(Protocol):
+    """Asks a server for the requests of readers; used by one thread, and interrupted by another."""
+
+    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+
+    def interrupt(self) -> None:
+        """End the request under way, and all later ones at once."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@runtime_checkable
+class ListeningTransport(Protocol):
+    """A transport that receives the requests of readers."""
+
+    def listen(self) -> RequestWait:
+        """Return what asks for them."""
+
+
 class AsyncTransport(Protocol):
-    """Sends a request to the server and returns its answer, on an event loop."""
+    """Sends a request to the server and returns its answer, on an event loop. The application closes it."""
 
     async def send(self, request: ReportRequest) -> ReportAnswer:
         """Send a request, and return the answer."""
-
-    async def aclose(self) -> None:
-        """Close its connections."""
 
 
 @runtime_checkable
@@ -48,10 +86,119 @@ class AsyncListeningTransport(AsyncTransport, Protocol):
         """Return the open requests of these sessions, once there is one or after so many seconds."""
 
 
-class OnLoop(NamedTuple):
-    """A target that only an event loop can reach."""
+class OnLoop:
+    """A transport that runs on one event loop, with the context variables of the code that made this.
 
-    transport: object
+    Attributes:
+        transport: The transport.
+        loop: The loop; `None` until the job has reported on one.
+    """
+
+    def __init__(self, transport: AsyncTransport, loop: JobLoop | None = None) -> None:
+        """Begin without a request under way."""
+        self.transport = transport
+        self.loop = loop
+        self._context = copy_context()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop may send now."""
+        return self.loop is not None and self.loop.is_running
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the calling code runs on the loop, which sends nothing while that waits."""
+        return self.loop is not None and self.loop.is_here
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether it can send several requests at once."""
+        return isinstance(self.transport, AsyncBatchTransport)
+
+    def begin(self, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
+        """Send requests on the loop, and call `take` with the answer to each, or with one to all of them.
+
+        A transport that takes no batches sends them at the same time.
+        """
+        transport = self.transport
+        if isinstance(transport, AsyncBatchTransport) and len(requests) > 1:
+            self._begin(partial(transport.send_batch, requests), take, _INTERNAL_ERROR)
+            return
+        answers: dict[int, ReportAnswer] = {}
+
+        def collect(number: int, answer: ReportAnswer) -> None:
+            answers[number] = answer
+            if len(answers) == len(requests):
+                take([answers[each] for each in range(len(requests))])
+
+        for number, request in enumerate(requests):
+            self._begin(partial(transport.send, request), partial(collect, number), _INTERNAL_ERROR)
+
+    def ask(self, session_ids: Sequence[str], wait_s: int, take: Callable[[Asked | ReportAnswer], object]) -> None:
+        """Ask on the loop for the requests of readers, and call `take` with them, or with the answer in their place."""
+
+        async def ask() -> Asked | ReportAnswer:
+            if isinstance(self.transport, AsyncListeningTransport):
+                return await self.transport.ask(session_ids, wait_s)
+            return ReportAnswer(_NOT_IMPLEMENTED)
+
+        self._begin(ask, take, _NOT_IMPLEMENTED)
+
+    def _begin(
+        self, call: Callable[[], Awaitable[A]], take: Callable[[A | ReportAnswer], object], status_of_errors: int
+    ) -> None:
+        async def work() -> None:
+            answer: A | ReportAnswer = _SILENT
+            try:
+                with sending():
+                    answer = await call()
+            except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+                answer = ReportAnswer(0, detail=describe_error(error))
+            except Exception as error:  # noqa: BLE001  # an error of a transport is not the job's
+                answer = ReportAnswer(status_of_errors, detail=describe_error(error))
+            finally:  # Also where the end of the loop cancels the task.
+                take(answer)
+
+        def start(loop: JobLoop) -> None:
+            try:
+                loop.start(work, self._context.copy())
+            except Exception as error:  # noqa: BLE001  # there may be no memory left
+                take(ReportAnswer(0, detail=describe_error(error)))
+
+        loop = self.loop
+        if loop is None or not loop.call(lambda: start(loop)):
+            take(LOOP_HAS_ENDED)
+
+    def listen(self) -> "LoopWait":
+        """Return what asks for the requests of readers."""
+        return LoopWait(self)
+
+
+class LoopWait:
+    """Asks for the requests of readers by a transport of an event loop."""
+
+    def __init__(self, target: OnLoop) -> None:
+        """Begin without a request under way."""
+        self._target = target
+        self._answers: SimpleQueue[Asked | ReportAnswer] = SimpleQueue()
+        self._is_interrupted = False
+
+    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+        """Return the open requests of these sessions; see `RequestWait`."""
+        answers = self._answers = SimpleQueue()  # A late answer to an earlier request is not this one's.
+        if not self._is_interrupted:
+            self._target.ask(session_ids, wait_s, answers.put)
+            with suppress(Empty):
+                return answers.get(timeout=wait_s + ANSWER_S)
+        return _SILENT
+
+    def interrupt(self) -> None:
+        """End the request under way, and all later ones at once."""
+        self._is_interrupted = True
+        self._answers.put(_SILENT)
+
+    def close(self) -> None:
+        """Do nothing: the application closes the transport."""
 
 
 Target: TypeAlias = Address | Transport | OnLoop

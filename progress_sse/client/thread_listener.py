@@ -8,38 +8,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from queue import Empty
+from typing import Generic, TypeVar
 
-from progress_sse._internal.posix import block_signals
+from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.exchange import Asked, ReportAnswer
 from progress_sse.client.listening import Group, Listening
 from progress_sse.client.own_requests import sending
 from progress_sse.client.report_queue import start_thread
 from progress_sse.client.reports import describe_error
+from progress_sse.client.targets import RequestWait
 
 Q = TypeVar("Q", bound=Listening)
-
-
-class RequestWait(Protocol):
-    """Asks a server for the requests of readers; used by one thread, and interrupted by another."""
-
-    def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions, once there is one or after so many seconds."""
-
-    def interrupt(self) -> None:
-        """End the request under way, and all later ones at once."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
-@runtime_checkable
-class ListeningTransport(Protocol):
-    """A transport without HTTP that tells the requests of readers."""
-
-    def listen(self) -> RequestWait:
-        """Return what asks for them."""
 
 
 class ThreadListener(Generic[Q]):
@@ -64,7 +44,6 @@ class ThreadListener(Generic[Q]):
             self._wait.interrupt()
 
     def _run(self) -> None:
-        block_signals()
         try:
             self._wait = self._connect()
             self._listen(self._wait)

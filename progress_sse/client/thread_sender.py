@@ -1,9 +1,11 @@
-"""The thread that sends for every `Progress` of the process.
+"""The thread that sends for every `Progress` and `AsyncProgress` of the process.
 
 There is one thread per process, started with the first report, and a new one in a forked child. It also gives the signs
-of life of running steps. It is a daemon, so it keeps no process alive. When the process exits, unsent reports get the
-rest of the time that a job waits at its end. Exit functions that run after ours wait until their reports are sent.
-Reports that cannot be sent are counted and logged.
+of life of running steps. It is a daemon, so it keeps no process alive. So reports go on while an event loop is blocked.
+A transport of an event loop runs there, and the thread sends for other sessions meanwhile.
+
+When the process exits, unsent reports get the rest of the time that a job waits at its end. Exit functions that run
+after ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
 """
 
 import atexit
@@ -13,29 +15,39 @@ import sys
 import threading
 import time
 from _thread import allocate_lock, get_ident
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from queue import Empty
+from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.posix import at_fork, block_signals
-from progress_sse.client.availability import Availability
-from progress_sse.client.beat_schedule import MAX_BEATS, BeatSchedule, beats_of, by_destination
+from progress_sse._internal.posix import at_fork
+from progress_sse._internal.threads import SimpleQueue, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
 from progress_sse.client.listening import Group, ListenSchedule
 from progress_sse.client.loading import loading
+from progress_sse.client.mailbox import Mailbox, Part
 from progress_sse.client.own_log import log
 from progress_sse.client.own_requests import sending
 from progress_sse.client.queue_errors import MAX_KINDS
-from progress_sse.client.report_queue import ReportQueue, give_beat_answers, report_queues, start_thread
+from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
-from progress_sse.client.schedule import Schedule
-from progress_sse.client.targets import BatchTransport, OnLoop, Target, Transport
-from progress_sse.client.thread_listener import ListeningTransport, RequestWait, ThreadListener
+from progress_sse.client.request_room import MAX_UPDATES
+from progress_sse.client.targets import (
+    LOOP_HAS_ENDED,
+    BatchTransport,
+    ListeningTransport,
+    OnLoop,
+    RequestWait,
+    TakeAnswer,
+    Target,
+    Transport,
+)
+from progress_sse.client.thread_listener import ThreadListener
+from progress_sse.client.timetable import Timetable
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
@@ -46,28 +58,41 @@ RECOVERY_S: Final = 1.0
 MAX_TRANSPORTS: Final = 10
 """Servers whose connections are kept."""
 
+AT_ONCE: Final = 10
+"""Requests that are under way at the same time by one transport of an event loop that takes no batches."""
+
+_Mailbox: TypeAlias = Mailbox[ReportQueue]
+
+_Woken: TypeAlias = ReportQueue | Callable[[], object]
+"""A queue to check, or what an event loop has left to do."""
+
 
 class ThreadSender:
     """The thread that sends for every `Progress` of the process, one request after the other."""
 
     def __init__(self) -> None:
         """Begin without a thread; the first report starts it."""
-        self._woken: SimpleQueue[ReportQueue] = SimpleQueue()
+        self._woken: SimpleQueue[_Woken] = SimpleQueue()
         self._is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
-        self._has_ended = False
+        # Exit functions run. `is_alive` of the main thread may let other greenlets run, also in a forked child.
+        self._has_ended = getattr(threading, "_SHUTTING_DOWN", False)
         self._warned_of: set[str] = set()
         self._waited_s = 0.0
         self._finishing: set[int] = set()
         # Used by the thread alone.
-        self._schedule: Schedule[ReportQueue] = Schedule()
-        self._beats: BeatSchedule[ReportQueue] = BeatSchedule()
-        self._without_batches: set[Hashable] = set()
-        self._listening: ListenSchedule[ReportQueue] = ListenSchedule(self)
+        self._mailboxes: WeakValueDictionary[Hashable, _Mailbox] = WeakValueDictionary()
+        self._busy: dict[_Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
+        self._turns: Timetable[_Mailbox] = Timetable()
+        self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
         self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
-        self._servers: WeakValueDictionary[Hashable, Availability] = WeakValueDictionary()
         self._transports: dict[str, HttpTransport] = {}
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the thread runs, so that it can settle a queue."""
+        return self._is_started
 
     def wake(self, queue: ReportQueue) -> None:
         """Check the queue again; called from any thread, and does not block before the process exits."""
@@ -78,15 +103,15 @@ class ThreadSender:
             except BaseException:
                 queue.is_woken = False
                 raise
+        if not self._is_started and not self._has_ended:
+            self._start()
         if self._has_ended:
             self._finish([queue])
-        elif not self._is_started:
-            self._start()
 
     def _start(self) -> None:
         self._is_started = True
         try:
-            _flush_when_multiprocessing_ends()
+            self._has_ended = _multiprocessing_ends()
             self._is_started = start_thread(self._run)
             if not self._is_started:
                 self._warn("no thread can be started to report; that is tried again with each report")
@@ -107,20 +132,18 @@ class ThreadSender:
             return
         until = time.monotonic() + timeout_s
         settled: SimpleQueue[ReportQueue] = SimpleQueue()
+        awaited = [queue for queue in awaited if not _is_sent_here(queue)]
         try:
             for queue in awaited:
                 queue.add_waiter(settled)
             for queue in awaited:
-                while not queue.is_settled and (self._is_started or queue.sender is not self):
-                    settled.get(timeout=min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
+                while not queue.is_settled and self._is_started:
+                    take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
         finally:
             for queue in awaited:
                 queue.remove_waiter(settled)
-
-    def release(self, queue: ReportQueue) -> None:
-        """Keep the queue: there is no other sender for it."""
 
     def end(self) -> None:
         """Send reports before the process exits; done once, though `multiprocessing` may call it as well."""
@@ -149,8 +172,6 @@ class ThreadSender:
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
         timeout_s = max(0.0, max(queue.patience_s for queue in awaited) - self._waited_s)
-        for queue in awaited:
-            queue.sender.release(queue)
         if not self._is_started:
             self._is_started = start_thread(self._run)
         if self._is_started:
@@ -172,8 +193,6 @@ class ThreadSender:
             self._sending_lock.release()
 
     def _run(self) -> None:
-        # Signals are for the job: those that its threads block would come here, and SIGPIPE might end it.
-        block_signals()
         if not self._sending_lock.acquire(blocking=False):
             return
         self._ident = get_ident()
@@ -191,63 +210,75 @@ class ThreadSender:
     def _restart(self) -> None:
         """Plan anew, as an error may have interrupted any operation; requests under way are sent again."""
         threading.current_thread().name = "progress-sse"
-        self._schedule, self._beats = Schedule(), BeatSchedule()
-        self._listening = ListenSchedule(self)
+        self._mailboxes.clear()
+        self._busy.clear()
+        self._turns = Timetable()
+        self._listening = ListenSchedule()
         for listener in self._listeners.values():
             listener.stop()
         for queue in report_queues():
-            if queue.sender is self:
-                self._check(queue)
+            queue.mailbox = None
+        for queue in report_queues():
+            self._check(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
         self._check_woken_queues(timeout_s)
-        queue = self._schedule.next(time.monotonic())
-        if queue is not None:
-            self._serve(queue)
-        if self._beats.wake_at() <= time.monotonic():
-            self._beat()
+        for mailbox in self._turns.take_due(time.monotonic()):
+            self._serve(mailbox)
         if self._listening.wake_at() <= time.monotonic():
             self._listen()
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
-        wake_at = min(self._schedule.wake_at(), self._beats.wake_at(), self._listening.wake_at())
+        wake_at = min(self._turns.wake_at(), self._listening.wake_at())
         pause_s = min(timeout_s, wake_at - time.monotonic())
         with suppress(Empty):
-            queue = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
+            woken = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))
             while True:
-                queue.is_woken = False  # Before the check: later reports wake it again.
-                self._check(queue)
-                queue = self._woken.get_nowait()
+                if isinstance(woken, ReportQueue):
+                    woken.is_woken = False  # Before the check: later reports wake it again.
+                    self._check(woken)
+                else:
+                    woken()
+                woken = self._woken.get_nowait()
 
     def _check(self, queue: ReportQueue) -> None:
-        if queue not in self._schedule:
-            queue.adopt(self._servers.setdefault(queue.destination, queue.server))
+        mailbox = self._mailbox_of(queue)
+        if queue.mailbox is not mailbox:
+            queue.join(mailbox)
         queue.handle_events()
-        self._schedule.check(queue, time.monotonic())
-        self._beats.check(queue)
+        if queue.is_awaited and mailbox.under_way and _has_no_loop(queue.target):
+            self._take(mailbox, mailbox.under_way, LOOP_HAS_ENDED)
+        mailbox.check(queue, time.monotonic())
+        self._plan(mailbox)
         if _can_listen(queue):
             self._listening.check(queue, time.monotonic())
 
-    def _serve(self, queue: ReportQueue) -> None:
-        requests = queue.next(alone=not _takes_batches(queue))
-        if requests:
-            queue.take(requests, self._send(queue, requests))
-        queue.handle_events()  # Before the end of the turn, for which the queue has to be settled.
-        self._schedule.served(queue, time.monotonic())
-        self._beats.check(queue)
+    def _mailbox_of(self, queue: ReportQueue) -> _Mailbox:
+        mailbox = self._mailboxes.get(queue.destination)
+        if mailbox is None:
+            takes_batches = _takes_batches(queue.target)
+            at_once = AT_ONCE if isinstance(queue.target, OnLoop) else 1
+            mailbox = queue.mailbox or Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
+            self._mailboxes[queue.destination] = mailbox
+        return mailbox
 
-    def _beat(self) -> None:
-        """Give the signs of life that are due, those of one server together."""
-        due = [queue for queue in self._beats.take_due(time.monotonic()) if queue.sender is self]
-        for queues in by_destination(due):
-            takes_batches = _takes_batches(queues[0]) and queues[0].destination not in self._without_batches
-            for beats in beats_of(queues, MAX_BEATS if takes_batches else 1):
-                answer = self._send(queues[0], [request for _, request in beats])
-                if give_beat_answers(beats, answer):
-                    self._without_batches.add(queues[0].destination)
-        for queue in due:
-            self._check(queue)
+    def _plan(self, mailbox: _Mailbox) -> None:
+        self._turns.plan(mailbox, mailbox.wake_at())
+        if mailbox.is_idle:
+            self._busy.pop(mailbox, None)
+        else:
+            self._busy[mailbox] = None
+
+    def _serve(self, mailbox: _Mailbox) -> None:
+        parts = mailbox.next(time.monotonic())
+        if parts:
+            self._send(parts, partial(self._take, mailbox, parts))
+        self._plan(mailbox)
+
+    def _take(self, mailbox: _Mailbox, parts: Sequence[Part[ReportQueue]], answer: Answer) -> None:
+        mailbox.take(parts, answer, time.monotonic())
+        self._plan(mailbox)
 
     def _listen(self) -> None:
         """Wait for the requests of readers, by threads of their own."""
@@ -262,12 +293,21 @@ class ThreadSender:
                 self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
 
-    def _send(self, queue: ReportQueue, requests: Sequence[ReportRequest]) -> Sequence[ReportAnswer] | ReportAnswer:
-        if isinstance(queue.target, OnLoop):
-            return ReportAnswer(410, detail="the event loop that reported has ended")
+    def _send(self, parts: Sequence[Part[ReportQueue]], take: TakeAnswer) -> None:
+        """Send requests, and call `take` with the answer: in this call, or later by the thread."""
+        requests = [request for part in parts for request in part.requests]
+        target = parts[0].queue.target
+        if not isinstance(target, OnLoop):
+            take(_checked(self._exchange(target, requests), len(requests)))
+        elif any(part.queue.is_awaited for part in parts) and _has_no_loop(target):
+            take(LOOP_HAS_ENDED)
+        else:
+            target.begin(requests, lambda answer: self._woken.put(partial(take, _checked(answer, len(requests)))))
+
+    def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
             with sending():
-                transport = self._transport(queue.target)
+                transport = self._transport(target)
                 if len(requests) > 1 and isinstance(transport, BatchTransport):
                     return transport.send_batch(requests)
                 return transport.send(requests[0])
@@ -281,7 +321,8 @@ class ThreadSender:
             return target
         transport = self._transports.pop(target.url, None)
         if transport is None:
-            from progress_sse.client.http import HttpTransport
+            with loading():  # A greenlet of this thread may be importing it.
+                from progress_sse.client.http import HttpTransport
 
             transport = HttpTransport(target)
         self._transports[target.url] = transport
@@ -290,8 +331,28 @@ class ThreadSender:
         return transport.showing(target.token)  # A worker may have a token for each session.
 
 
-def _takes_batches(queue: ReportQueue) -> bool:
-    return isinstance(queue.target, Address | BatchTransport)
+def _has_no_loop(target: Target) -> bool:
+    """Return whether its loop does not run. Unless the job waits, it may run again."""
+    return isinstance(target, OnLoop) and not target.is_running
+
+
+def _checked(answer: Answer, count: int) -> Answer:
+    """Return the answers of a transport, or an error in place of others: a user may have written it."""
+    if isinstance(answer, ReportAnswer):
+        return answer
+    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
+    if are_answers and len(answer) == count:
+        return answer
+    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
+
+
+def _is_sent_here(queue: ReportQueue) -> bool:
+    """Return whether only the loop sends that a wait would block."""
+    return isinstance(queue.target, OnLoop) and queue.target.is_here
+
+
+def _takes_batches(target: Target) -> bool:
+    return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
 
 
 def _can_listen(queue: ReportQueue) -> bool:
@@ -307,6 +368,16 @@ def _connect(target: Target) -> RequestWait:
     return HttpRequestWait(target)
 
 
+class _End:
+    """Ends the sender as Python finalises this module: it calls no function that an exit function registers."""
+
+    module = sys.modules[__name__]  # Python finalises those that are referenced.
+
+    def __del__(self) -> None:
+        thread_sender().end()
+
+
+_end: Final = _End()  # Before the sender: it is finalised first.
 _thread_sender = ThreadSender()
 _inherited: Final[list[ThreadSender]] = []
 """Kept for ever, since releasing the parent's connections might close them."""
@@ -327,12 +398,6 @@ def load_http() -> None:
             importlib.import_module("progress_sse.client.http")
 
 
-def http_sender() -> ThreadSender:
-    """Return the sender of this process, ready to send over HTTP."""
-    load_http()  # Now, and not later in the thread.
-    return _thread_sender
-
-
 def _begin_in_child() -> None:
     """Let this process send for each queue: a child has no thread of its parent, and must not use its connections."""
     global _thread_sender
@@ -342,11 +407,13 @@ def _begin_in_child() -> None:
         queue.forget(_thread_sender)
 
 
-def _flush_when_multiprocessing_ends() -> None:
-    """Register the exit of a `multiprocessing` child, which runs no `atexit` functions."""
+def _multiprocessing_ends() -> bool:
+    """Flush when a `multiprocessing` child ends, which runs no `atexit` functions; return whether it does so now."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    if util is None:
+        return False
+    util.Finalize(None, lambda: thread_sender().end(), exitpriority=0)
+    return bool(util.is_exiting())
 
 
 at_fork(after_in_child=_begin_in_child)

@@ -135,7 +135,7 @@ class WaitingLines:
         with suppress(IndexError):  # Another thread drops them.
             operation = self._again[0]
             assert isinstance(operation.report, Log)
-            if operation.number < before and room.take(operation.report.lines):
+            if operation.number < before and room.take_lines(operation.report.lines):
                 return self._again.popleft()
         return None
 
@@ -149,7 +149,7 @@ class WaitingLines:
                 together.append(line._replace(line=mark(left_out)))
             while len(together) < MAX_BATCH_LINES:
                 number, line = self._waiting.popleft()
-                if number >= before or not _may_join(line, together) or not room.take([line.line]):
+                if number >= before or not _may_join(line, together) or not room.take_lines([line.line]):
                     self._waiting.appendleft((number, line))
                     break
                 self._chars.add(-len(line.line.text))

@@ -79,6 +79,11 @@ class WaitingReports:
         return (self._creation is not None) + len(self._commands)
 
     @property
+    def has_creation(self) -> bool:
+        """Whether a creation waits, which precedes everything."""
+        return self._creation is not None
+
+    @property
     def commands(self) -> list[Operation]:
         """The creation and the commands that wait, in their order."""
         creation = self._creation
@@ -127,30 +132,36 @@ class WaitingReports:
     def _next_advances(self) -> list[float]:
         return [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
 
-    def take_next(self, most: int, now: float) -> list[Operation]:
-        """Take out the reports to send together now: at most so many commands, or else an advance; and log lines."""
-        commands = self._take_commands(max(1, most), now)
-        if commands:
-            return commands
-        is_turn_of_lines = most <= 1 and self.lines.next_at() <= now  # They are rarer than advances.
-        advance = [] if is_turn_of_lines else self._take_advance(now)
-        if len(advance) == max(1, most) or self.lines.next_at() > now:
-            return advance
-        return advance + self.lines.take(max(1, most) - len(advance), RequestRoom(), now)
+    def take_next(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
+        """Take out the reports to send together now, for which there is room, or a single one if `alone`.
 
-    def _take_commands(self, most: int, now: float) -> list[Operation]:
+        These are commands, or else an advance; and log lines.
+        """
+        most = 1 if alone else room.updates
+        taken = self._take_commands(most, room, now) or self._take_others(most, room, now)
+        room.updates -= len(taken)
+        return taken
+
+    def _take_others(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
+        is_turn_of_lines = most == 1 and self.lines.next_at() <= now  # They are rarer than advances.
+        advance = [] if is_turn_of_lines else self._take_advance(now)
+        if len(advance) == most or self.lines.next_at() > now:
+            return advance
+        return advance + self.lines.take(most - len(advance), room, now)
+
+    def _take_commands(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
         # A creation goes alone, since its request has another form.
         if self._creation:
             creation, self._creation = self._creation, None
             return [creation]
         taken: list[Operation] = []
-        room = RequestRoom()
         with suppress(IndexError):  # Another thread may drop some; see `drop_oldest`.
             while len(taken) < most:
                 command = self._commands.popleft()
                 waits = isinstance(command.report, Complete | Finish | ReportPart | Skip)
                 taken += self.lines.take(most - len(taken) - (not waits), room, now, command.number)
-                if len(taken) == most or (waits and self.lines.are_due(command.number, now)):
+                is_full = len(taken) == most or not room.take(command.report)
+                if is_full or (waits and self.lines.are_due(command.number, now)):
                     self._commands.appendleft(command)
                     break
                 taken.append(command)

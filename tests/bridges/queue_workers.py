@@ -96,6 +96,17 @@ class QueueWorkers:
         """All output of the workers."""
         return (self.folder / "worker.log").read_text(errors="backslashreplace")
 
+    def terminate(self) -> None:
+        """Send SIGTERM to the worker's main process."""
+        assert self._worker is not None
+        self._worker.terminate()
+
+    @property
+    def are_alive(self) -> bool:
+        """Whether the worker's main process has not ended."""
+        assert self._worker is not None
+        return self._worker.poll() is None
+
     async def call(self, code: str) -> Any:
         """Run code in a process that has the jobs, and return its output, parsed as JSON."""
         source = f"from {self.module} import *\nfrom more_{self.module} import *\n{code}"

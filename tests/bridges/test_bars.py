@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -217,7 +218,9 @@ async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
             await inner.aclose()
             assert await asyncio.to_thread(outer.flush)
         assert await asyncio.to_thread(outer.flush)
-    assert sorted(seen.request.split()[0] for seen in server.seen) == ["POST"] * 3 + ["PUT"]
+    bodies = [json.loads(seen.body) for seen in server.seen if seen.request.startswith("POST")]
+    updates = [update for body in bodies for update in body.get("updates", [body])]
+    assert sorted(update["action"] for update in updates) == ["complete", "start", "start"]
 
 
 def move_tqdm(step: BaseStep, locks: list[Any]) -> None:

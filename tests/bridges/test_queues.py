@@ -44,6 +44,7 @@ async def test_tasks_are_steps(workers_of: WorkersOf, name: str) -> None:
 KINDS = [
     ("celery", ["--pool", "threads"]),
     ("celery", ["--pool", "solo"]),
+    ("celery", ["--pool", "gevent"]),
     ("rq", ["--worker-class", "more_rq_jobs.InProcess"]),
     ("rq", ["--worker-class", "more_rq_jobs.Spawning"]),
 ]
@@ -52,9 +53,11 @@ KINDS = [
 @pytest.mark.full
 @pytest.mark.parametrize(("name", "options"), KINDS)
 async def test_workers_of_another_kind_report_alike(build: Build, name: str, options: list[str]) -> None:
-    """Threads, the worker's own process, and processes that are not forked report alike."""
+    """Threads, greenlets, the worker's own process, and processes that are not forked report alike, and end."""
     with build(name, *options) as workers:
         await expect_steps(workers, name, retries_at_once="more_rq_jobs.InProcess" in options)
+        workers.terminate()
+        await eventually(lambda: not workers.are_alive, 60)
 
 
 @pytest.mark.full

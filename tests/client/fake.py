@@ -112,6 +112,3 @@ class AsyncFakeTransport:
 
     async def send(self, request: ReportRequest) -> ReportAnswer:
         return await asyncio.to_thread(self._transport.send, request)
-
-    async def aclose(self) -> None:
-        pass

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import math
 
 import pytest
 
-from progress_sse.client.beat_schedule import BeatSchedule, beats_of, by_destination
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
@@ -317,56 +315,6 @@ def test_a_refused_creation_ends_the_signs_of_life() -> None:
     bench.send(OTHER_RUN)
     bench.send(ReportAnswer(409, "session-exists"))
     assert bench.due_in() == math.inf
-
-
-class Queue:
-    """A queue with a sign of life that is due at a time."""
-
-    def __init__(self, at: float, destination: str = "here", count: int = 1) -> None:
-        self.at = at
-        self.destination = destination
-        self.count = count
-
-    def beat_at(self) -> float:
-        return self.at
-
-    def take_beats(self) -> list[ReportRequest]:
-        return [ReportRequest("a", Beat(step), "") for step in range(self.count)]
-
-
-def test_queues_take_turns_by_time() -> None:
-    """One whose reports were a sign of life meanwhile is planned anew."""
-    schedule: BeatSchedule[Queue] = BeatSchedule()
-    first, second, silent = Queue(5), Queue(3), Queue(math.inf)
-    for queue in (first, second, silent, second):
-        schedule.check(queue)
-    assert schedule.wake_at() == 3
-    second.at = 9
-    assert schedule.take_due(4) == []
-    assert schedule.take_due(5) == [first]
-    second.at = 7
-    schedule.check(second)
-    assert schedule.wake_at() == 7
-    assert schedule.take_due(9) == [second]
-    assert schedule.wake_at() == math.inf
-
-
-def test_a_queue_that_is_gone_gives_no_sign_of_life() -> None:
-    """The schedule does not keep it."""
-    schedule: BeatSchedule[Queue] = BeatSchedule()
-    schedule.check(Queue(3))
-    gc.collect()
-    assert schedule.take_due(3) == []
-
-
-def test_signs_of_life_to_one_server_go_together() -> None:
-    """They do so up to a limit."""
-    queues = [Queue(1, count=2), Queue(1, "there"), Queue(1, count=2)]
-    here, there = by_destination(queues)
-    assert (here, there) == ([queues[0], queues[2]], [queues[1]])
-    assert [len(beats) for beats in beats_of(here, 3)] == [3, 1]
-    nothing: list[Queue] = []
-    assert list(beats_of(nothing, 3)) == []
 
 
 def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:

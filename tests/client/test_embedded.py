@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from progress_sse.client.reports import (
     Skip,
     Start,
 )
+from progress_sse.client.targets import LOOP_HAS_ENDED
 from progress_sse.core.commands import Command
 from progress_sse.core.details import Timing
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
@@ -235,19 +237,19 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
 async def test_a_store_whose_loop_ends_does_not_answer(store: FailingStore) -> None:
     """The loop's end cancels requests; a cancellation must not reach the thread that sends for all."""
     store.failure = asyncio.CancelledError()
-    transport = StoreTransport(store, asyncio.get_running_loop())
-    answer = await asyncio.to_thread(transport.send, ReportRequest("a", Start(1), "key"))
-    assert answer == ReportAnswer(0, detail="the event loop of the store does not answer")
+    answers: SimpleQueue[Any] = SimpleQueue()
+    StoreTransport(store, asyncio.get_running_loop()).begin([ReportRequest("a", Start(1), "key")], answers.put)
+    answer = await asyncio.to_thread(answers.get, timeout=20)
+    assert answer == [ReportAnswer(0, detail="the event loop that reports does not answer")]
 
 
 async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> None:
     """Nothing is sent again: the store cannot come back."""
     loop = asyncio.new_event_loop()
     loop.close()
-    transport = StoreTransport(store, loop)
-    ended = ReportAnswer(410, detail="the event loop of the store has ended")
-    assert transport.send(ReportRequest("a", Start(1), "key")) == ended
-    assert transport.listen().ask(["a"], 0) == ended
+    transport, answers = StoreTransport(store, loop), list[Any]()
+    transport.begin([ReportRequest("a", Start(1), "key")], answers.append)
+    assert [*answers, transport.listen().ask(["a"], 0)] == [[LOOP_HAS_ENDED], LOOP_HAS_ENDED]
 
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:

@@ -229,12 +229,43 @@ IN_A_CHILD_OF_MULTIPROCESSING = """
         assert process.exitcode == 0
 """
 
+FIRST_IMPORT = """
+    import atexit, threading
+
+    def last():
+        import os
+        from progress_sse import Progress
+
+        progress = Progress(steps=["One", "Two"])
+        progress.step(1).start()
+        progress.step(1).complete()
+        progress.step(2).start()
+        os.write(1, f"lost {progress.lost}\\n".encode())
+
+    atexit.register(last)
+"""
+
+FIRST_IMPORT_IN_A_CHILD_OF_MULTIPROCESSING = FIRST_IMPORT.replace(
+    "    atexit.register(last)",
+    """
+    import multiprocessing
+    from multiprocessing import util
+
+    process = multiprocessing.get_context("fork").Process(target=util.Finalize, args=[None, last, (), None, -1])
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+""",
+)
+
 LATE = {
     "registered before": REGISTERED_BEFORE,
     "first report": FIRST_REPORT,
     "no thread": WITHOUT_A_THREAD,
     "loop has ended": ON_A_LOOP_THAT_HAS_ENDED,
     "multiprocessing": IN_A_CHILD_OF_MULTIPROCESSING,
+    "first import": FIRST_IMPORT,
+    "first import, multiprocessing": FIRST_IMPORT_IN_A_CHILD_OF_MULTIPROCESSING,
 }
 
 
@@ -275,22 +306,21 @@ def test_reports_during_the_exit_of_the_process_are_sent(serve: Serve, program: 
 
 
 @pytest.mark.guarantee(50)
-@pytest.mark.parametrize(
-    "program",
-    [
-        LATE["registered before"],
-        *(
-            pytest.param(LATE[name], marks=pytest.mark.full)
-            for name in ("no thread", "first report", "loop has ended", "multiprocessing")
-        ),
-    ],
-)
+@pytest.mark.parametrize("program", LATE.values(), ids=LATE.keys())
 @pytest.mark.full
 def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str) -> None:
     """The server is away: the process waits as long as for earlier reports, and logs that once."""
     *lines, lost = run(program, f"http://{HOST}:{free_port()}", timeout_s=30).splitlines()
     assert lost == "lost 4", "the creation, two starts, and a completion"
     assert len([line for line in lines if "the process ends before all reports on 'nightly' were sent" in line]) == 1
+
+
+@pytest.mark.guarantee(50)
+@pytest.mark.full
+def test_reports_of_a_first_import_during_the_exit_are_counted() -> None:
+    """Without `threading` nothing shows that the process exits; the log has a line."""
+    output = run(FIRST_IMPORT.replace(", threading", ""), f"http://{HOST}:{free_port()}", timeout_s=30)
+    assert output.count("the process ends before all reports on 'nightly' were sent") == 1
 
 
 BY_A_FINALISER = """

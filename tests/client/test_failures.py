@@ -106,13 +106,20 @@ def test_a_close_waits_for_the_error_of_a_report_that_has_its_answer(monkeypatch
 async def test_a_close_on_a_loop_waits_for_the_error_of_a_report_that_has_its_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The block ends before the loop has run the callback of the request."""
+    """The block ends before the thread has handled the answer whole."""
     closing: list[asyncio.Task[None]] = []
-    take = Outbox.take
+    take, loop = Outbox.take, asyncio.get_running_loop()
+
+    def close() -> None:
+        closing.append(asyncio.create_task(progress.aclose()))
 
     def take_and_close(*arguments: Any) -> None:
         take(*arguments)
-        closing.append(asyncio.create_task(progress.aclose()))
+        loop.call_soon_threadsafe(close)
+        (queue,) = (each for each in report_queues() if each.session_id == "a")
+        deadline_s = time.monotonic() + 20
+        while not queue.is_awaited:
+            assert time.monotonic() < deadline_s
 
     monkeypatch.setattr(Outbox, "take", take_and_close)
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(FakeTransport(refuse)), on_error="raise")

@@ -23,7 +23,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
-from progress_sse.client import availability, loop_sender, thread_sender, waiting_reports
+from progress_sse.client import aio, availability, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
@@ -288,14 +288,14 @@ async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
     notifications = itertools.count()
 
-    class Settled(loop_sender._LoopWaiter):  # noqa: SLF001  # a moment that nothing else shows
-        def put(self, queue: ReportQueue, /) -> None:
+    class Settled(aio.LoopWaiter):
+        def put(self, queue: object, /) -> None:
             if next(notifications) == 0:
                 fake.may_answer.clear()
                 progress.step(2).start()
             super().put(queue)
 
-    monkeypatch.setattr(loop_sender, "_LoopWaiter", Settled)
+    monkeypatch.setattr(aio, "LoopWaiter", Settled)
     fake.may_answer.clear()
     progress.step(1).start()
     flush = asyncio.create_task(progress.flush(3600))

@@ -10,7 +10,6 @@ import pytest
 from progress_sse.client.exchange import AskedRequest, ReportAnswer
 from progress_sse.client.listening import DELAY_S, MAX_SESSIONS, WAIT_S, Group, ListenSchedule
 
-OWNER = object()
 CANCEL = AskedRequest("1", "cancel")
 
 
@@ -21,7 +20,6 @@ class Queue:
     session_id: str = "a"
     destination: str = "http://one"
     is_listening: bool = True
-    sender: object = OWNER
     told: list[AskedRequest] = field(default_factory=list)
 
     def learn(self, asked: AskedRequest) -> bool:
@@ -31,7 +29,7 @@ class Queue:
 
 
 def group(*queues: Queue) -> Group[Queue]:
-    joined = Group("http://one", list(queues), OWNER, chance=lambda: 1.0)
+    joined = Group("http://one", list(queues), chance=lambda: 1.0)
     joined.take([], 0)  # The first request does not wait.
     return joined
 
@@ -42,7 +40,7 @@ def due(schedule: ListenSchedule[Queue], now: float = 100) -> list[list[Queue]]:
 
 def test_the_first_request_does_not_wait() -> None:
     """It tells what other workers have seen; the later ones wait."""
-    asked = Group("http://one", [Queue()], OWNER)
+    asked = Group("http://one", [Queue()])
     assert asked.wait_s == 0
     asked.take([], 0)
     assert asked.wait_s == WAIT_S
@@ -87,7 +85,7 @@ def test_failures_are_repeated_after_growing_pauses() -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 422, 501])
 def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pauses(status: int) -> None:
     """So it is about all of its sessions: the answer may be that of a proxy, while the server starts."""
-    schedule = ListenSchedule[Queue](OWNER, chance=lambda: 1.0)
+    schedule = ListenSchedule[Queue](chance=lambda: 1.0)
     queue, now = Queue(), 0.0
 
     def next_pause() -> float:
@@ -109,7 +107,7 @@ def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pause
 
 def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
     """The pauses begin afresh, and refusals at the same time count as one."""
-    schedule = ListenSchedule[Queue](OWNER, chance=lambda: 1.0)
+    schedule = ListenSchedule[Queue](chance=lambda: 1.0)
     queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS)]
     now = 0.0
     for pause_s in (20, 30, 20):
@@ -130,7 +128,7 @@ def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
 
 def test_a_session_is_due_after_a_moment() -> None:
     """One that has ended by then is not asked about."""
-    schedule = ListenSchedule[Queue](OWNER)
+    schedule = ListenSchedule[Queue]()
     short, long = Queue("short"), Queue("long")
     for queue in (short, long):
         schedule.check(queue, 5)
@@ -143,7 +141,7 @@ def test_a_session_is_due_after_a_moment() -> None:
 
 def test_a_session_that_listens_again_is_asked_about_anew() -> None:
     """The request under way may be without it, and would be answered much later."""
-    schedule = ListenSchedule[Queue](OWNER)
+    schedule = ListenSchedule[Queue]()
     steady, paused = Queue("a"), Queue("b")
     for queue in (steady, paused):
         schedule.check(queue, 0)
@@ -159,7 +157,7 @@ def test_a_session_that_listens_again_is_asked_about_anew() -> None:
 
 def test_a_later_session_joins_the_group_of_its_server() -> None:
     """The former group is replaced, and holds no session that has ended."""
-    schedule = ListenSchedule[Queue](OWNER)
+    schedule = ListenSchedule[Queue]()
     first, ended = Queue("a"), Queue("b")
     schedule.check(first, 0)
     schedule.check(ended, 0)
@@ -175,7 +173,7 @@ def test_a_later_session_joins_the_group_of_its_server() -> None:
 
 def test_a_group_has_a_limit() -> None:
     """More sessions make more groups."""
-    schedule = ListenSchedule[Queue](OWNER)
+    schedule = ListenSchedule[Queue]()
     queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS + 1)]
     for queue in queues:
         schedule.check(queue, 0)
@@ -184,7 +182,7 @@ def test_a_group_has_a_limit() -> None:
 
 def test_a_session_listens_again_after_its_group_is_over() -> None:
     """Its job may start another step later."""
-    schedule = ListenSchedule[Queue](OWNER)
+    schedule = ListenSchedule[Queue]()
     queue = Queue()
     schedule.check(queue, 0)
     [(former, _)] = schedule.take_due(1)
@@ -196,10 +194,9 @@ def test_a_session_listens_again_after_its_group_is_over() -> None:
 
 
 def test_a_queue_that_its_job_has_dropped_is_not_held() -> None:
-    """Neither is one that another sender has."""
-    queue, moved = Queue("a"), Queue("b")
-    asked = group(queue, moved)
-    assert asked.session_ids() == ["a", "b"]
-    moved.sender = object()
+    """Nothing is asked for it any more."""
+    queue = Queue("a")
+    asked = group(queue)
+    assert asked.session_ids() == ["a"]
     del queue
     assert asked.session_ids() == []

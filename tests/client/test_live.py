@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from progress_sse.client import availability, outbox
+from progress_sse.client import availability, thread_sender
 from progress_sse.client.handle import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS
 from tests.client.shells import Shell
@@ -207,7 +207,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
 ) -> None:
     """It has its own steps and their reports, whichever report comes first."""
     if alone:
-        monkeypatch.setattr(outbox, "MAX_BATCH", 1)
+        monkeypatch.setattr(thread_sender, "MAX_UPDATES", 1)
     server = serve()
     progress = shell.progress("nightly", steps=["One", "Two", "Three"], url=server.url)
     progress.step(1).start()

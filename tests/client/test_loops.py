@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
@@ -14,12 +15,9 @@ import httpx
 import pytest
 
 from progress_sse import AsyncProgress
-from progress_sse.client import loop_sender
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reports import Complete, Start
-from progress_sse.client.thread_sender import thread_sender
-from tests.client.fake import AsyncFakeTransport, FakeTransport
+from tests.client.fake import AsyncFakeTransport, FakeServer, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path
 
@@ -205,77 +203,25 @@ def test_a_loop_that_was_closed_by_hand_is_released(serve: Serve) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-class Unreachable:
-    """A transport that fails at once: a loop that is closed by hand therefore leaves no connection half open."""
-
-    async def send(self, _request: ReportRequest) -> ReportAnswer:
-        return ReportAnswer(0, detail="unreachable")
-
-    async def aclose(self) -> None:
-        """Do nothing."""
-
-
-def test_unsent_reports_of_a_loop_that_was_closed_by_hand_go_by_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That loop runs no code that could transfer them."""
-    monkeypatch.setattr(loop_sender, "_connect", lambda _: Unreachable())
-
-    async def begin(session_id: str) -> AsyncProgress:
-        progress = AsyncProgress.attach(session_id, url="http://127.0.0.1:9")
-        progress.step(1).start()
-        await eventually(lambda: queue_of(session_id).server.reason is not None, LIMIT_S)
-        return progress
-
-    loop = asyncio.new_event_loop()
-    closed = loop.run_until_complete(begin("closed"))
-    loop.close()
-    left = queue_of("closed")
-    assert left.sender is not thread_sender()
-    after = asyncio.run(begin("after"))
-    assert left.sender is thread_sender()
-    for progress, session_id in (closed, "closed"), (after, "after"):
-        queue_of(session_id).give_up()
-        assert progress.lost == 1
-
-
 def queue_of(session_id: str) -> ReportQueue:
     """The queue of a session."""
     (queue,) = (each for each in report_queues() if each.session_id == session_id)
     return queue
 
 
-class Stubborn:
-    """A transport that is slow to cancel."""
-
-    def __init__(self) -> None:
-        self.was_asked, self.was_cancelled, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def send(self, _request: ReportRequest) -> ReportAnswer:
-        self.was_asked.set()
-        try:
-            await self.may_end.wait()
-        finally:
-            self.was_cancelled.set()
-            await self.may_end.wait()
-        return ReportAnswer(200)
-
-    async def aclose(self) -> None:
-        """Do nothing."""
-
-
-async def test_a_session_whose_close_is_cancelled_continues_on_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does so before the request under way has ended: otherwise it would have no sender."""
-    transport = Stubborn()
-    monkeypatch.setattr(loop_sender, "_connect", lambda _: transport)
-    progress = AsyncProgress.attach("cancelled", url="http://127.0.0.1:9", flush_timeout_s=0)
-    progress.step(1).start()
-    async with asyncio.timeout(30):
-        await transport.was_asked.wait()
+async def test_a_session_whose_close_is_cancelled_continues_on_the_thread() -> None:
+    """Cancelling the wait cancels no request, and no report."""
+    async with FakeServer() as server, asyncio.timeout(30):
+        progress = AsyncProgress.attach("cancelled", url=server.url, flush_timeout_s=20)
+        progress.step(1).start()
+        await server.came.wait()
         closing = asyncio.create_task(progress.aclose())
-        await transport.was_cancelled.wait()
+        await eventually(lambda: queue_of("cancelled").is_awaited, LIMIT_S)
         closing.cancel()
         with suppress(asyncio.CancelledError):
             await closing
-    queue = queue_of("cancelled")
-    assert queue.sender is thread_sender()
-    queue.give_up()
-    transport.may_end.set()
+        progress.step(1).complete()
+        server.may_answer.set()
+        await eventually(lambda: queue_of("cancelled").is_settled, LIMIT_S)
+        assert [json.loads(seen.body)["action"] for seen in server.seen] == ["start", "complete"]
+        assert progress.lost == 0

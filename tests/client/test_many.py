@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from progress_sse import AsyncProgress, StepDefinition
-from progress_sse.client import loop_sender
+from progress_sse import StepDefinition
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reports import Create, Start
-from tests.client.fake import FakeServer, FakeTransport
+from progress_sse.client.thread_sender import AT_ONCE
+from tests.client.fake import FakeTransport
 from tests.client.shells import Shell
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT, eventually
@@ -66,8 +65,8 @@ async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkey
     for progress in each:
         progress.step(1).start()
     await eventually(lambda: len(fake.requests) > len({request.session_id for request in fake.requests}), 30)
-    assert len({request.session_id for request in fake.requests}) <= loop_sender.AT_ONCE
-    assert checks.total() <= len(fake.requests) + 1
+    assert len({request.session_id for request in fake.requests}) <= AT_ONCE
+    assert checks.total() <= len(fake.requests) + AT_ONCE
     is_back = True
     for progress in each:
         assert await shell.flush(progress, 30)
@@ -75,22 +74,6 @@ async def test_during_an_outage_one_session_retries_for_all(shell: Shell, monkey
     reports = [Create((StepDefinition("One"),)), Start(1)]
     assert Counter(applied) == Counter((str(number), report) for number in range(MANY) for report in reports)
     assert checks.total() < 10 * MANY
-
-
-async def test_a_session_that_ends_lets_another_have_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This holds though the other has no new report, and only its own task could check."""
-    monkeypatch.setattr(loop_sender, "AT_ONCE", 1)
-    async with FakeServer() as server:
-        first, second = (AsyncProgress(each, steps=["One"], url=server.url) for each in ("first", "second"))
-        first.step(1).start()
-        second.step(1).start()
-        await server.came.wait()
-        await first.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
-        await eventually(lambda: any("/second" in seen.request for seen in server.seen), 10)
-        server.may_answer.set()
-        for progress in (first, second):
-            assert await progress.flush(20)
-            await progress.aclose()
 
 
 WAITING = """

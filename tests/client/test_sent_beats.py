@@ -8,14 +8,16 @@ import json
 import logging
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
+from progress_sse.client.lease import LOST_AFTER_MS
+from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reports import Advance, Beat, Complete, Start
-from progress_sse.client.thread_sender import thread_sender
 from tests.client.bench import OK
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
@@ -144,7 +146,6 @@ async def test_a_step_of_an_ended_loop_stays_alive() -> None:
 
         progress = await asyncio.to_thread(asyncio.run, start())
         await eventually(lambda: any(b'"beat"' in seen.body for seen in server.seen), 20)
-        assert isinstance(vars(progress)["_sink"].sender, type(thread_sender()))
         progress.step(1).complete()
         await progress.aclose()
 
@@ -195,3 +196,31 @@ def test_a_job_that_drops_its_progress_is_no_longer_alive() -> None:
     assert count("a") == before
     other.step(1).complete()
     other.close()
+
+
+async def test_a_job_gives_signs_of_life_while_its_loop_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as alive, and its reports are sent, until its loop has not turned for the time of a lost step."""
+    monkeypatch.setattr("progress_sse.client.loops.time", clock := mock.Mock())
+    clock.monotonic.return_value = 0.0
+
+    async def block() -> int:
+        progress = AsyncProgress.attach("a", url=server.url, lease_s=1)
+        begin(progress)
+
+        def wait_for_beats(more: int) -> None:
+            before, deadline_s = count(), time.monotonic() + 20
+            while count() < before + more:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.005)
+
+        wait_for_beats(3)
+        clock.monotonic.return_value = LOST_AFTER_MS / 1000 + 1
+        queue = next(each for each in report_queues() if each.session_id == "a")
+        return len(queue.take_beats())
+
+    def count() -> int:
+        return sum(b'"beat"' in seen.body for seen in server.seen)
+
+    async with FakeServer() as server:
+        server.may_answer.set()
+        assert await asyncio.to_thread(asyncio.run, block()) == 0

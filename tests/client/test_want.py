@@ -13,16 +13,18 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import TaskStep, report_loss
-from progress_sse.client import loop_sender, report_queue, thread_sender
+from progress_sse.client import report_queue, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.loops import AsyncioLoop
+from progress_sse.client.mailbox import Mailbox
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Advance, Complete, Start
-from progress_sse.client.schedule import Schedule
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.programs import run, shown
 from tests.client.shells import Shell
 from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
+from tests.harness.serving import eventually
 
 pytestmark = [pytest.mark.processes, pytest.mark.guarantee(49)]
 
@@ -143,15 +145,12 @@ def test_a_time_limit_during_a_report_ends_the_job() -> None:
     assert progress.lost == 0
 
 
-@pytest.mark.parametrize(
-    ("part", "name"), [(Schedule, "check"), (Schedule, "next"), (Schedule, "served"), (Outbox, "take")]
-)
+@pytest.mark.parametrize(("part", "name"), [(Mailbox, "check"), (Mailbox, "next"), (Mailbox, "take"), (Outbox, "take")])
 async def test_the_sender_survives_a_lack_of_memory(
     shell: Shell, part: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It restarts in every case, and requests under way are sent again with their keys."""
-    for module in (loop_sender, thread_sender):
-        monkeypatch.setattr(module, "RECOVERY_S", 0.01)
+    monkeypatch.setattr(thread_sender, "RECOVERY_S", 0.01)
     monkeypatch.setattr(thread_sender, "_thread_sender", thread_sender.ThreadSender())
     is_lacking = threading.Event()
     method = getattr(part, name)
@@ -169,7 +168,7 @@ async def test_the_sender_survives_a_lack_of_memory(
         is_lacking.set()
         progress.step(number).start()
         assert await shell.flush(progress, 20)
-        assert not is_lacking.is_set()
+        await eventually(lambda: not is_lacking.is_set(), 20)
     await shell.close(progress)
     assert list(dict.fromkeys(fake.reports)) == [Start(1), Start(2), Start(3)]
     assert len({request.key for request in fake.requests}) == 3
@@ -180,10 +179,12 @@ async def test_the_sender_survives_a_lack_of_memory(
 async def test_a_loop_without_memory_for_a_task_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next report lets the first one be sent, too."""
     with monkeypatch.context() as lack:
-        lack.setattr(loop_sender.LoopSender, "__init__", mock.Mock(side_effect=MemoryError))
+        start = mock.Mock(side_effect=MemoryError)
+        lack.setattr(AsyncioLoop, "start", start)
         fake = FakeTransport()
         progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
         progress.step(1).start()
+        await eventually(lambda: start.called, 10)
     progress.step(2).start()
     assert await progress.flush(10)
     assert fake.reports == [Start(1), Start(2)]

@@ -18,6 +18,7 @@ WITHOUT_POSIX = """
     # The standard library of this system needs them; on Windows it has modules of its own.
     import asyncio, http.cookiejar, logging, os, random, select, selectors, signal, socket, ssl, subprocess, sys
     import tempfile, threading, urllib.request, uuid
+    import trio  # The HTTP library imports it.
 
     POSIX_MODULES = "fcntl grp posix pty pwd resource syslog termios tty"
     POSIX_NAMES = {

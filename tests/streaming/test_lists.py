@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ ALICE = SessionFilter("alice-")
 
 
 class UnsureBackend(MemoryBackend):
-    """A memory backend that can be away, hold up its lists, lose sessions and messages, and damage one."""
+    """A memory backend that can be away, hold up its lists, and lose sessions and messages."""
 
     forgets_silently = False
 
@@ -49,7 +48,6 @@ class UnsureBackend(MemoryBackend):
         self.gate.set()
         self.read_gate = asyncio.Event()
         self.read_gate.set()
-        self.damaged = ""
         self.reads: list[Collection[str]] = []
         self.list_reads = 0
 
@@ -67,10 +65,7 @@ class UnsureBackend(MemoryBackend):
         self._check_there()
         found = await super().load_summaries(session_ids)
         await self.read_gate.wait()
-        return {
-            name: replace(each, listed=each.listed[:-1]) if name == self.damaged else each
-            for name, each in found.items()
-        }
+        return found
 
     def _check_there(self) -> None:
         if self.is_away:
@@ -353,18 +348,6 @@ async def test_a_store_that_is_away_delays_what_is_told(
     assert reader.knows(alice_1="pending")
     backend.is_away = False
     await reader.until_it_knows(alice_1="running")
-
-
-async def test_a_damaged_entry_holds_up_no_other_session(
-    hub: Hub, store: ProgressStore, backend: UnsureBackend
-) -> None:
-    """What cannot be read of it is logged, and it is not told."""
-    reader = ListReader(hub)
-    await reader.subscribe(SessionFilter("alice-", frozenset({("team", "a")})))
-    backend.damaged = "alice-1"
-    for session_id in ("alice-1", "alice-2"):
-        await store.create_session(session_id, 1, labels={"team": "a"})
-    await reader.until_it_knows(alice_2="pending")
 
 
 async def test_no_one_subscribes_while_the_store_is_away(

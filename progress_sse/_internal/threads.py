@@ -1,0 +1,73 @@
+"""Threads of the system, and their queues, also where gevent has put greenlets in their place.
+
+A greenlet would send nothing while another one computes, and would go on in a forked child. Eventlet's stay greenlets:
+its locks, such as that of a log handler, fail where two threads of the system use them.
+"""
+
+import _thread
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from progress_sse._internal.posix import block_signals
+
+T = TypeVar("T")
+
+LOOK_S: Final = 0.01
+"""Seconds between two looks at a queue where other greenlets are to run."""
+
+
+def _original(module: ModuleType, name: str) -> Any:
+    """Return an attribute of a module as it was before gevent replaced it."""
+    gevent = sys.modules.get("gevent.monkey")
+    return gevent.get_original(module.__name__, name) if gevent else getattr(module, name)
+
+
+start_new_thread: Final[Callable[..., int]] = _original(_thread, "start_new_thread")
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue as SimpleQueue
+else:
+    SimpleQueue = _original(queue, "SimpleQueue")
+
+
+def here() -> int:
+    """Return the number of the system's thread that runs this; 0 where the system has none."""
+    return getattr(threading, "get_native_id", int)()
+
+
+def run_apart(starter: int, function: Callable[..., object], *args: object) -> None:
+    """Call a function in a new thread, to which no signal is to come: they are for the job.
+
+    A signal that the job's threads block would come here, and SIGPIPE might end the thread. A greenlet runs in the
+    thread of its `starter`, which blocks none.
+    """
+    if here() != starter:
+        block_signals()
+    function(*args)
+
+
+def _has_greenlets() -> bool:
+    """Return whether `time.sleep` lets other greenlets run."""
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    by_gevent = gevent is not None and gevent.is_module_patched("time")
+    return by_gevent or (eventlet is not None and eventlet.is_monkey_patched("time"))
+
+
+def take(waiting: "SimpleQueue[T]", timeout_s: float) -> T:
+    """Return the next entry; other greenlets run until there is one.
+
+    Raises:
+        queue.Empty: There is none after so many seconds.
+    """
+    until = time.monotonic() + timeout_s
+    if _has_greenlets():
+        with suppress(AssertionError):  # By gevent, in a callback of its loop: no other one can run.
+            while waiting.empty() and time.monotonic() < until:
+                time.sleep(LOOK_S)
+    return waiting.get(timeout=max(0.0, until - time.monotonic()))
