@@ -17,11 +17,12 @@ from progress_sse.client.loop_announcer import LoopAnnouncer
 from progress_sse.client.loop_sender import LoopSender, sender_here, wait_for
 from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.reports import Create, StepRef
+from progress_sse.client.reports import Create
 from progress_sse.client.step_reports import length
 from progress_sse.client.targets import AsyncTransport, OnLoop
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import StepRef
 
 P = ParamSpec("P")
 R = TypeVar("R")

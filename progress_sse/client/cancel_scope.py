@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
-from progress_sse.client.reports import StepRef
+from progress_sse.core.updates import StepRef
 
 
 class CancelScope:

@@ -24,9 +24,10 @@ from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.outbox import NO_SUCH_PATH, Outbox
 from progress_sse.client.queue_errors import QueueErrors
 from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import Acknowledge, Create, Log
+from progress_sse.client.reports import Create, Log
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
+from progress_sse.core.updates import Acknowledge
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from progress_sse.core import state_machine, step_rules
-from progress_sse.core.commands import Command, Create, Delete, ServerCommand, StepCommand
+from progress_sse.core.commands import Command, Create, Delete, ServerCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
+from progress_sse.core.updates import StepUpdate
 from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
@@ -151,7 +152,7 @@ class ChangeBuilder:
         claim, step = session.details.claims.get(number), session.progress.steps[number]
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
-        ago_ms = command.ago_ms if isinstance(command, StepCommand) else 0
+        ago_ms = command.ago_ms if isinstance(command, StepUpdate) else 0
         stamp = step_rules.timestamp(step_rules.time_of(ago_ms, now, session.progress.created_at))
         former = None if before is None else before.progress.steps.get(number)
         sign = Sign(

@@ -5,31 +5,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from progress_sse.core.commands import (
-    UNCHANGED,
+from progress_sse.core.bounds import STEP, UNCHANGED, Unchanged
+from progress_sse.core.commands import Ask, Command, Create, Delete, StepName, Target
+from progress_sse.core.details import Claim, Link
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.log_lines import NewLine
+from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.parts import PartStatus
+from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
+from progress_sse.core.updates import (
     Acknowledge,
     Advance,
     AppendLines,
-    Ask,
     Beat,
-    Command,
     Complete,
-    Create,
-    Delete,
     Describe,
+    Envelope,
     Finish,
     Plan,
     ReportPart,
     Skip,
     Start,
-    Target,
-    Unchanged,
+    StepRef,
 )
-from progress_sse.core.details import Link
-from progress_sse.core.log_lines import NewLine
-from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
-from progress_sse.core.parts import PartStatus
-from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.types import Record
 
@@ -153,23 +151,10 @@ class SessionOperations(ABC):
             TooManyStepsError: The session would have too many steps.
             AttemptSupersededError: A later attempt has replaced this one.
         """
-        command = self.start_command(step, timeout_ms)._replace(
-            append=append,
-            estimated_ms=estimated_ms,
-            attempt_id=attempt_id,
-            lease_ms=lease_ms,
-            lost_after_ms=lost_after_ms,
-            ago_ms=ago_ms,
-            parts_total=parts_total,
-        )
+        lease = Claim(attempt_id, lease_ms, lost_after_ms)
+        envelope = Envelope(lease, ago_ms=ago_ms, definitions=self.workflows.named())
+        command = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
         return _progress(await self._perform(session_id, command))
-
-    def start_command(self, step: Target, timeout_ms: int | None, run: str | None = None) -> Start:
-        """Return the command that starts a step, and creates a session of the workflow `default` if needed.
-
-        With a `run` it creates no session.
-        """
-        return Start(step, self.workflows.named(), timeout_ms, run)
 
     async def complete_step(
         self,
@@ -195,15 +180,9 @@ class SessionOperations(ABC):
             UnknownStepNameError: The session has no step of that name.
             AttemptSupersededError: The step's newest attempt is another one.
         """
+        told = None if links is None else tuple(links)
         command = Complete(
-            step,
-            success,
-            message,
-            error,
-            conclusion=conclusion,
-            links=None if links is None else tuple(links),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
+            _ref(step), success, message, error, conclusion, told, envelope=_envelope(attempt_id, ago_ms)
         )
         return _progress(await self._perform(session_id, command))
 
@@ -230,7 +209,7 @@ class SessionOperations(ABC):
             AttemptSupersededError: The step's newest attempt is another one.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        command = Advance(step, current, total, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        command = Advance(_ref(step), current, total, message, envelope=_envelope(attempt_id, ago_ms))
         return _progress(await self._perform(session_id, command))
 
     async def skip_step(
@@ -245,7 +224,7 @@ class SessionOperations(ABC):
             UnknownStepNameError: The session has no step of that name.
             AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = Skip(step, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        command = Skip(_ref(step), message, envelope=_envelope(attempt_id, ago_ms))
         return _progress(await self._perform(session_id, command))
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
@@ -259,7 +238,7 @@ class SessionOperations(ABC):
             UnknownStepNameError: The session has no step of that name.
             AttemptSupersededError: The step's newest attempt is another one.
         """
-        await self._perform(session_id, Beat(step, attempt_id=attempt_id, ago_ms=ago_ms))
+        await self._perform(session_id, Beat(_ref(step), envelope=_envelope(attempt_id, ago_ms)))
 
     async def report_part(
         self,
@@ -300,7 +279,9 @@ class SessionOperations(ABC):
             TooManyPartsError: The step or the session would have too many parts.
             AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = ReportPart(step, part, status, current, total, message, error, attempt_id=attempt_id, ago_ms=ago_ms)
+        command = ReportPart(
+            _ref(step), part, status, current, total, message, error, envelope=_envelope(attempt_id, ago_ms)
+        )
         return _progress(await self._perform(session_id, command))
 
     async def finish_session(
@@ -325,14 +306,8 @@ class SessionOperations(ABC):
             AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
             TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
-        command = Finish(
-            success,
-            error,
-            conclusion,
-            None if links is None else tuple(links),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
-        )
+        told = None if links is None else tuple(links)
+        command = Finish(success, error, told, conclusion, envelope=_envelope(attempt_id, ago_ms))
         return _progress(await self._perform(session_id, command))
 
     async def plan_steps(
@@ -346,7 +321,7 @@ class SessionOperations(ABC):
             TooManyStepsError: The session would have too many steps.
             AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Plan(tuple(steps), attempt_id=attempt_id, ago_ms=ago_ms)
+        command = Plan(tuple(steps), envelope=_envelope(attempt_id, ago_ms))
         return _progress(await self._perform(session_id, command))
 
     async def describe_session(
@@ -374,8 +349,7 @@ class SessionOperations(ABC):
             labels,
             links if links is None or isinstance(links, Unchanged) else tuple(links),
             accepts if accepts is None or isinstance(accepts, Unchanged) else tuple(accepts),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
+            envelope=_envelope(attempt_id, ago_ms),
         )
         return _progress(await self._perform(session_id, command))
 
@@ -419,7 +393,7 @@ class SessionOperations(ABC):
             RequestSettledError: The request was settled otherwise before.
             AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Acknowledge(request, state, message, attempt_id=attempt_id, ago_ms=ago_ms)
+        command = Acknowledge(request, state, message or "", envelope=_envelope(attempt_id, ago_ms))
         return _progress(await self._perform(session_id, command))
 
     async def append_lines(
@@ -443,7 +417,8 @@ class SessionOperations(ABC):
             AttemptSupersededError: A later attempt has replaced this one.
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
-        await self._perform(session_id, AppendLines(written, step, attempt_id=attempt_id, ago_ms=ago_ms))
+        about = None if step is None else _ref(step)
+        await self._perform(session_id, AppendLines(written, about, envelope=_envelope(attempt_id, ago_ms)))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.
@@ -457,6 +432,18 @@ class SessionOperations(ABC):
 def make_request_id() -> str:
     """Return the id of a new request."""
     return secrets.token_hex(8)
+
+
+def _ref(step: Target) -> StepRef:
+    if isinstance(step, StepName):
+        return step.name
+    if isinstance(step, str):  # Types forbid it: a number in a text is not to be taken for a name.
+        raise InvalidRequestError(f"step must be {STEP.demand}.")
+    return step
+
+
+def _envelope(attempt_id: str | None, ago_ms: int) -> Envelope:
+    return Envelope(None if attempt_id is None else Claim(attempt_id), ago_ms=ago_ms)
 
 
 def _progress(record: Record | None) -> SessionProgress:

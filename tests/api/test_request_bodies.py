@@ -21,12 +21,11 @@ from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
 from progress_sse.api.request_model import RequestBody
 from progress_sse.api.routes import ROUTES
-from progress_sse.api.update_commands import UpdateContext, command_of
-from progress_sse.api.update_models import BatchBody, UpdateBody
-from progress_sse.core.command_checks import check_command
-from progress_sse.core.commands import Ask, Create, Update
+from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
+from progress_sse.core.commands import Ask, Create, check_command
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
+from progress_sse.core.updates import Update
 from progress_sse.core.workflows import Workflows
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
@@ -361,7 +360,7 @@ KEY = jsonschema_rs.Draft202012Validator(COMPONENTS["parameters"]["IdempotencyKe
 @example("")
 def test_an_idempotency_key_is_valid_if_the_description_says_so(key: str) -> None:
     """SE-05: white space around it is not part of it."""
-    body = UpdateBody(action="start", step=1)
+    body = UpdateBody.model_validate({"action": "start", "step": 1})
     try:
         found = idempotency_key(request(b"", (b"idempotency-key", key.encode("latin-1"))), "update", body)
     except InvalidKeyError:
@@ -375,7 +374,9 @@ def test_an_idempotency_key_is_valid_if_the_description_says_so(key: str) -> Non
 def test_a_key_is_the_same_in_a_header_and_among_other_updates() -> None:
     """A header strips the spaces around it; an update that is repeated by itself is still applied once."""
     update = {"session_id": "s", "action": "start", "step": 1, "idempotency_key": "  k "}
-    alone = idempotency_key(request(b"", (b"idempotency-key", b"k")), "update", UpdateBody(action="start", step=1))
+    alone = idempotency_key(
+        request(b"", (b"idempotency-key", b"k")), "update", UpdateBody.model_validate({"action": "start", "step": 1})
+    )
     assert read_update(update, LIMITS).key == alone
 
 

@@ -8,25 +8,22 @@ from typing import Any, TypeVar
 
 from progress_sse.client.exchange import ReportRequest
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import (
+from progress_sse.client.reports import Create, Log, LogLine, Report, by
+from progress_sse.core.bounds import UNCHANGED
+from progress_sse.core.details import Link
+from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import (
     Acknowledge,
     Advance,
     Beat,
     Complete,
-    Create,
     Describe,
     Finish,
-    Log,
-    LogLine,
     Plan,
-    Report,
     ReportPart,
     Skip,
     Start,
 )
-from progress_sse.core.commands import UNCHANGED
-from progress_sse.core.details import Link
-from progress_sse.core.model import StepDefinition
 
 Value = TypeVar("Value")
 
@@ -69,7 +66,7 @@ def _report(choices: _Choices, lease: Lease | None) -> Report:
         return Create(**_creation(choices), lease=lease)
     if kind is Log:
         return Log(_lines(choices), choices.one(None, *_STEPS), lease=lease)
-    report: Report = kind(**_content(kind, choices), lease=lease)
+    report: Report = kind(**_content(kind, choices), envelope=by(lease))
     return report
 
 

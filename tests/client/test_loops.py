@@ -17,8 +17,8 @@ from progress_sse import AsyncProgress
 from progress_sse.client import loop_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue, report_queues
-from progress_sse.client.reports import Complete, Start
 from progress_sse.client.thread_sender import thread_sender
+from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path

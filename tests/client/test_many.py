@@ -17,7 +17,8 @@ from progress_sse.client import loop_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
-from progress_sse.client.reports import Create, Start
+from progress_sse.client.reports import Create
+from progress_sse.core.updates import Start
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.http1 import HOST, free_port

@@ -13,8 +13,9 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
-from progress_sse.client.reports import Advance, Complete, Create, Queueable, Start
+from progress_sse.client.reports import Create, Queueable
 from progress_sse.client.schedule import Schedule
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.clock import ManualClock
 
 OK = ReportAnswer(200)

@@ -14,8 +14,8 @@ import pytest
 from progress_sse import AsyncProgress, Progress
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import Advance, Beat, Complete, Start
 from progress_sse.client.thread_sender import thread_sender
+from progress_sse.core.updates import Advance, Beat, Complete, Start
 from tests.client.bench import OK
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell

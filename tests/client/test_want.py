@@ -16,8 +16,8 @@ from progress_sse.bridges.attempts import TaskStep, report_loss
 from progress_sse.client import loop_sender, report_queue, thread_sender
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.reports import Advance, Complete, Start
 from progress_sse.client.schedule import Schedule
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.programs import run, shown
 from tests.client.shells import Shell

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import (
-    Acknowledge,
-    Advance,
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Create,
-    Delete,
-    Describe,
-    Finish,
-    Lose,
-    Plan,
-    ReportPart,
-    Skip,
-    Stall,
-    Start,
-    StepName,
-)
+from progress_sse.core.commands import Ask, Command, Create, Delete, Lose, Stall
 from progress_sse.core.details import Link
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.former_commands import former_command
-from tests.core.samples import DEFINITIONS
+from progress_sse.core.updates import (
+    Acknowledge,
+    Advance,
+    Beat,
+    Complete,
+    Describe,
+    Finish,
+    Plan,
+    ReportPart,
+    Skip,
+    Start,
+)
+from tests.core.samples import DEFINITIONS, sent
 
-NAME = StepName("x")
+NAME = "x"
 LINKS = (Link("x", "/y"),)
 
 
@@ -37,9 +31,15 @@ LINKS = (Link("x", "/y"),)
     [
         (Create(DEFINITIONS, False, title="x", open_ended=True, attempt_id="a"), Create(DEFINITIONS, False)),
         (Create(DEFINITIONS, is_timed=True, profile="p"), Create(DEFINITIONS)),
-        (Start(1, DEFINITIONS, 7, "r", attempt_id="a", lease_ms=1000, parts_total=5), Start(1, DEFINITIONS, 7, "r")),
-        (Complete(1, False, "m", "e", "r", conclusion="cancelled", links=LINKS), Complete(1, False, "m", "e", "r")),
-        (Advance(1, 2, 3, "m", "r", attempt_id="a", ago_ms=5), Advance(1, 2, 3, "m", "r")),
+        (
+            sent(Start(1, 7, parts_total=5), run="r", attempt_id="a", lease_ms=1000),
+            sent(Start(1, 7), run="r"),
+        ),
+        (
+            sent(Complete(1, False, "m", "e", conclusion="cancelled", links=LINKS), run="r"),
+            sent(Complete(1, False, "m", "e"), run="r"),
+        ),
+        (sent(Advance(1, 2, 3, "m"), run="r", attempt_id="a", ago_ms=5), sent(Advance(1, 2, 3, "m"), run="r")),
         (Delete(), Delete()),
         (Stall(1, "", 1000), Stall(1, "", 1000)),
         (Lose(1, 1000), Lose(1, 1000)),
@@ -53,8 +53,8 @@ def test_a_command_is_left_without_what_is_new(command: Command, former: Command
 @pytest.mark.parametrize(
     "command",
     [
-        Start(StepName("x"), DEFINITIONS),
-        Complete(StepName("x")),
+        Start("x"),
+        Complete("x"),
         Skip(1),
         Beat(1),
         ReportPart(1, "a", "running"),

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create, ServerCommand, StepCommand
+from progress_sse.core.commands import Command, Create, ServerCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson
 from progress_sse.core.model import Position, Session
+from progress_sse.core.updates import StepUpdate
 from tests.clock import ManualClock
 
 
@@ -89,7 +90,7 @@ class ModelSessions:
         step, claim = session.progress.steps[number], session.details.claims.get(number)
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
-        at = clock.monotonic() - (command.ago_ms / 1000 if isinstance(command, StepCommand) else 0)
+        at = clock.monotonic() - (command.ago_ms / 1000 if isinstance(command, StepUpdate) else 0)
         former = before.progress.steps.get(number) if before is not None else None
         is_first = former is None or former.liveness != step.liveness
         self.heard_at[session_id, number] = at if is_first else max(at, self.heard_at[session_id, number])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import Advance, Beat, Command, Complete, Delete, Finish, Lose, Skip, Stall, Start
+from progress_sse.core.commands import Command, Delete, Lose, Stall
 from progress_sse.core.errors import AttemptSupersededError, SignSeenError, StepNotRunningError, StepNotStartedError
 from progress_sse.core.model import Liveness, StepProgress
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, Skip, Start
 from progress_sse.store.backend import Backend
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.leases import Leases
@@ -19,9 +21,10 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 from tests.clock import START as START_TIME
 from tests.clock import ManualClock
+from tests.core.samples import sent
 
 LEASE_S, LOST_S = 10, 30
-START = Start(1, (), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
+START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ class TestSilence:
 
     @pytest.mark.parametrize(
         "report",
-        [Beat(1, attempt_id="A"), Beat(1), Advance(1, 1), Advance(1, 1, attempt_id="A"), START],
+        [sent(Beat(1), attempt_id="A"), Beat(1), Advance(1, 1), sent(Advance(1, 1), attempt_id="A"), START],
         ids=["beat", "beat of no attempt", "progress of no attempt", "progress", "start"],
     )
     async def test_each_report_is_a_sign(
@@ -112,7 +115,7 @@ class TestSilence:
     ) -> None:
         """Not from when it arrived."""
         await watch(watcher, clock, LEASE_S - 1)
-        await store.apply("s", Beat(1, attempt_id="A", ago_ms=4000))
+        await store.apply("s", sent(Beat(1), attempt_id="A", ago_ms=4000))
         given_at = clock.now() - timedelta(seconds=4)
         await watch(watcher, clock, LEASE_S - 5)
         assert await state_of(store) == "live"
@@ -126,8 +129,8 @@ class TestSilence:
         await store.apply("s", Complete(1))
         await watch(watcher, clock, LEASE_S + 2)
         assert not await store.backend.leases.watched()
-        start = START._replace(step=2, ago_ms=500)
-        await store.apply_all("s", [(start, None), (Advance(2, 1), None), (Beat(2, ago_ms=900), None)])
+        start = sent(replace(START, step=2), ago_ms=500)
+        await store.apply_all("s", [(start, None), (Advance(2, 1), None), (sent(Beat(2), ago_ms=900), None)])
         await watch(watcher, clock, LOST_S)
         assert (await step_of(store, 2)).conclusion == "lost"
 
@@ -137,7 +140,7 @@ class TestSilence:
         """Each is answered for itself."""
         for _ in range(6):
             await watch(watcher, clock, LEASE_S // 2)
-            outcomes = await store.apply_all("s", [(Beat(1, attempt_id="A"), None), (Beat(2), None)])
+            outcomes = await store.apply_all("s", [(sent(Beat(1), attempt_id="A"), None), (Beat(2), None)])
             assert isinstance(outcomes[1], StepNotStartedError)
         assert await state_of(store) == "live"
 
@@ -146,8 +149,8 @@ class TestSilence:
     ) -> None:
         """The network may reorder them."""
         await watch(watcher, clock, 5)
-        await store.apply("s", Beat(1, attempt_id="A"))
-        await store.apply("s", Beat(1, attempt_id="A", ago_ms=4000))
+        await store.apply("s", sent(Beat(1), attempt_id="A"))
+        await store.apply("s", sent(Beat(1), attempt_id="A", ago_ms=4000))
         await watch(watcher, clock, LEASE_S - 1)
         assert await state_of(store) == "live"
 
@@ -160,7 +163,7 @@ class TestSilence:
 
         async def late(leases: Leases, session_id: str, ms: int | None, monotonic: float) -> None:
             monkeypatch.undo()
-            await store.apply("s", START._replace(step=2))
+            await store.apply("s", replace(START, step=2))
             await check_in(leases, session_id, ms, monotonic)
 
         monkeypatch.setattr(type(store.backend.leases), "check_in", late)
@@ -172,7 +175,7 @@ class TestSilence:
     ) -> None:
         """Nor the lease clock."""
         await store.create_session("hangs", 1)
-        await store.apply("hangs", START._replace(lease_ms=2000))
+        await store.apply("hangs", sent(START, lease_ms=2000))
         load = store.load
 
         async def slow_load(session_id: str) -> Record | None:
@@ -198,13 +201,20 @@ class TestSilence:
         before = await record_of(store)
         for _ in range(10):
             await watch(watcher, clock, 5)
-            await store.apply("s", Beat(1, attempt_id="A"))
+            await store.apply("s", sent(Beat(1), attempt_id="A"))
         after = await record_of(store)
         assert (after, after.body, notifications) == (before, before.body, [])
 
     @pytest.mark.parametrize(
         "end",
-        [Complete(1), Complete(1, success=False), Finish(), Finish(success=False), Delete(), Start(1, ())],
+        [
+            Complete(1),
+            Complete(1, success=False),
+            Finish(),
+            Finish(success=False),
+            Delete(),
+            Start(1),
+        ],
         ids=["success", "error", "finish", "failure", "removal", "start"],
     )
     async def test_a_step_that_has_ended_is_not_watched(
@@ -221,10 +231,10 @@ class TestSilence:
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """It stays stalled, and is watched again once it is heard."""
-        await store.apply("s", START._replace(lost_after_ms=None))
+        await store.apply("s", sent(START, lost_after_ms=None))
         await watch(watcher, clock, 3 * LOST_S)
         assert await state_of(store) == "stalled"
-        await store.apply("s", Beat(1, attempt_id="A"))
+        await store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await state_of(store) == "live"
         await watch(watcher, clock, LEASE_S)
         assert await state_of(store) == "stalled"
@@ -233,7 +243,7 @@ class TestSilence:
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """Of one session."""
-        await store.apply("s", Start(2, (), attempt_id="B", lease_ms=3000))
+        await store.apply("s", sent(Start(2), attempt_id="B", lease_ms=3000))
         await watch(watcher, clock, 3)
         assert (await step_of(store, 1)).liveness == Liveness("live", timestamp(clock.now() - timedelta(seconds=3)))
         assert (await step_of(store, 2)).liveness == Liveness("stalled", timestamp(clock.now() - timedelta(seconds=3)))
@@ -260,7 +270,9 @@ class TestReturn:
 
     @pytest.mark.protocol("P-19.10", "P-19.11")
     @pytest.mark.parametrize(
-        "report", [Beat(1, attempt_id="A"), Advance(1, 0, attempt_id="A")], ids=lambda command: type(command).__name__
+        "report",
+        [sent(Beat(1), attempt_id="A"), sent(Advance(1, 0), attempt_id="A")],
+        ids=lambda command: type(command).__name__,
     )
     @pytest.mark.parametrize("silent_s", [LEASE_S, LOST_S])
     async def test_it_is_live_again_in_one_transition(
@@ -283,7 +295,7 @@ class TestReturn:
     ) -> None:
         """As if it still ran."""
         await watch(watcher, clock, LOST_S)
-        await store.apply("s", Complete(1, message="done", attempt_id="A"))
+        await store.apply("s", sent(Complete(1, message="done"), attempt_id="A"))
         step, record = await step_of(store), await record_of(store)
         assert (step.status, step.conclusion, step.elapsed_ms, step.message) == ("success", None, 30_000, "done")
         assert (record.status, record.session.details.conclusion) == ("running", None)
@@ -304,9 +316,14 @@ class TestReturn:
     ) -> None:
         """Its words come too late, and are no sign of life."""
         await watch(watcher, clock, LOST_S)
-        await store.apply("s", START._replace(attempt_id="B"))
+        await store.apply("s", sent(START, attempt_id="B"))
         before = await record_of(store)
-        for command in (Beat(1, attempt_id="A"), Advance(1, 1, attempt_id="A"), Complete(1, attempt_id="A"), START):
+        for command in (
+            sent(Beat(1), attempt_id="A"),
+            sent(Advance(1, 1), attempt_id="A"),
+            sent(Complete(1), attempt_id="A"),
+            START,
+        ):
             await watch(watcher, clock, 1)
             with pytest.raises(AttemptSupersededError):
                 await store.apply("s", command)
@@ -367,7 +384,7 @@ class TestClock:
         with pytest.raises(SignSeenError):
             await store.apply("s", Stall(1, "", LEASE_S * 1000))
         await watch(watcher, clock, 5)
-        await store.apply("s", Beat(1, attempt_id="A"))
+        await store.apply("s", sent(Beat(1), attempt_id="A"))
         stalled = await record_of(store)
         assert stalled.session.progress.steps[1].liveness != before.session.progress.steps[1].liveness
         with pytest.raises(SignSeenError):
@@ -383,7 +400,7 @@ class TestClock:
         """Its beats count, though they change nothing."""
         for _ in range(10):
             await watch(watcher, clock, 8)
-            await store.apply("s", Beat(1, attempt_id="A"))
+            await store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await store.cleanup_old_sessions(max_age_hours=60 / 3600) == 0
         await watch(watcher, clock, LOST_S)
         assert await store.cleanup_old_sessions(max_age_hours=1 / 3600) == 1

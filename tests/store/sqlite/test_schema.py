@@ -13,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse.core.commands import Command, Complete, Create
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.errors import KeyReusedError
 from progress_sse.core.history import Cell, Lesson
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.core.updates import Complete
 from progress_sse.store.log_lines import LineAppend, LineUnit
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite import schema
 from progress_sse.store.types import fingerprint
 from tests.clock import ManualClock
+from tests.core.samples import start_of
 from tests.store.changes import after, created, moved
 from tests.store.contract.test_filtered_lists import ids, labelled, wanted
 from tests.store.sqlite.faults import Faults
@@ -60,7 +62,7 @@ class TestUpgrade:
             assert record.position.offset == 2
             assert record.session.progress.steps[1].message == "8,000 rows"
             definitions = record.session.definitions
-            commands: list[Command] = [Create(definitions, replace=False), store.start_command(1, None), Complete(1)]
+            commands: list[Command] = [Create(definitions, replace=False), start_of(1), Complete(1)]
             for command, (name, digest, answer) in zip(commands, keys, strict=True):
                 again = await store.apply("orders", command, IdempotencyKey(str(name), str(digest)))
                 assert again.effect == answer
@@ -68,10 +70,10 @@ class TestUpgrade:
                 if answer == "created":
                     assert again.record.position == Position("d21cab82cc0ec802", 0)
             assert await backend.load("orders") == record
-            await store.apply("orders", store.start_command(2, None), IdempotencyKey("new", "digest"))
+            await store.apply("orders", start_of(2), IdempotencyKey("new", "digest"))
             await store.delete_session("nightly")
             with pytest.raises(KeyReusedError):
-                await store.apply("orders", store.start_command(2, None), IdempotencyKey("start", "another"))
+                await store.apply("orders", start_of(2), IdempotencyKey("start", "another"))
         assert b"completion" not in former.read_bytes()
         async with opened(former) as backend:
             assert [summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 9, None)] == ["orders"]
