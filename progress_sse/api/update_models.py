@@ -157,10 +157,6 @@ if TYPE_CHECKING:
 
     class _Keys(BaseModel):
         action: str
-        attempt_id: str | None
-        lease_ms: int | None
-        lost_after_ms: int | None
-        ago_ms: int
 
 else:
     _ACTION = Literal[tuple(kind.action for kind in UPDATES)]
@@ -295,16 +291,14 @@ def command_of(body: UpdateBody, context: UpdateContext) -> Update:
         InvalidRequestError: A field is missing, or contradicts another one.
     """
     values: Mapping[str, Any] = body.__dict__
-    for key, read in _READ.items():
-        if values[key] is not None:
-            values = {**values, key: read(values[key])}
-    lease = body.attempt_id, body.lease_ms, body.lost_after_ms
+    attempt_id, lease_ms, lost_after_ms = values["attempt_id"], values["lease_ms"], values["lost_after_ms"]
+    has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
     envelope = Envelope(
-        None if lease == (None, None, None) else Claim(*lease),
+        Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None,
         context.run,
-        body.ago_ms,
+        values["ago_ms"],
         context.only_if,
-        context.workflows.named() if body.action == "start" else (),
+        context.workflows.named() if values["action"] == "start" else (),
         context.limits.max_total_steps,
     )
-    return decode(values, body.model_fields_set, envelope)
+    return decode(values, body.model_fields_set, envelope, _READ)

@@ -88,8 +88,9 @@ class Log:
 
     def update(self, ago_ms: int) -> AppendLines:
         """Return the update that writes them, if the last of them was made so many milliseconds ago."""
-        ages_ms = [min(ago_ms + line.before_ms, MAX_AGO_MS) for line in self.lines]
-        lines = [NewLine(line.text, line.level, age) for line, age in zip(self.lines, ages_ms, strict=True)]
+        lines = [
+            NewLine(line.text, line.level, min(ago_ms + line.before_ms, MAX_AGO_MS) or None) for line in self.lines
+        ]
         return AppendLines(tuple(lines), self.step, envelope=by(self.lease))
 
 

@@ -58,7 +58,9 @@ class Words:
 
     def fits(self, value: object) -> bool:
         """Return whether the field can have the value."""
-        return is_text(value) and self.least <= len(str(value)) and (self.most is None or len(str(value)) <= self.most)
+        if not isinstance(value, str) or not is_text(value):
+            return False
+        return self.least <= len(value) and (self.most is None or len(value) <= self.most)
 
     @property
     def demand(self) -> str:
@@ -167,10 +169,11 @@ _FOUND: Final[dict[type, tuple[BoundField, ...]]] = {}
 
 def bound_fields(kind: type) -> tuple[BoundField, ...]:
     """Return the fields of a class that have a bound, in their order."""
-    if kind not in _FOUND:
+    known = _FOUND.get(kind)
+    if known is None:
         found = (_bound_field(name, hint) for name, hint in get_type_hints(kind, include_extras=True).items())
-        _FOUND[kind] = tuple(filter(None, found))
-    return _FOUND[kind]
+        known = _FOUND[kind] = tuple(filter(None, found))
+    return known
 
 
 def _bound_field(name: str, hint: Any) -> BoundField | None:
@@ -197,17 +200,13 @@ def check_fields(value: object) -> None:
     """
     for name, bound, gaps, _ in bound_fields(type(value)):
         found = getattr(value, name)
-        if not (bound.fits(found) or any(found is gap for gap in gaps)):
+        if found is None and None in gaps:
+            continue
+        if not bound.fits(found) and not (found is UNCHANGED and UNCHANGED in gaps):
             raise InvalidRequestError(f"{name} must be {bound.demand}.")
 
 
-def check_field(name: str, bound: Bound, value: object) -> None:
-    """Refuse a value that is out of a bound; see `check_fields`."""
-    if not bound.fits(value):
-        raise InvalidRequestError(f"{name} must be {bound.demand}.")
-
-
-def check_optional(name: str, bound: Bound, value: object) -> None:
+def check_value(name: str, bound: Bound, value: object) -> None:
     """Refuse a value that is neither `None` nor within a bound; see `check_fields`."""
-    if value is not None:
-        check_field(name, bound, value)
+    if value is not None and not bound.fits(value):
+        raise InvalidRequestError(f"{name} must be {bound.demand}.")

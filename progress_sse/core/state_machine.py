@@ -177,7 +177,8 @@ def _apply_step_command(session_id: str, session: Session | None, command: StepU
 
 
 def _check_run(session: Session, command: Update | Ask) -> None:
-    if command.run is not None and command.run != session.run:
+    run = command.run
+    if run is not None and run != session.run:
         raise OtherRunError
 
 
@@ -231,8 +232,10 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
             raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
     else:
         number, target = _named(session, command, command.step)
+    envelope = command.envelope
+    ago_ms = envelope.ago_ms
     stored = before = target.progress.steps.get(number)
-    if command.attempt_id is not None:
+    if envelope.lease is not None:
         check_attempt(target, number, command)
     row = _row(before, command)
     rule = _TABLE[type(command)][row]
@@ -240,7 +243,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
         raise rule
     if isinstance(command, Start):
         request_rules.check_not_cancelled(target)
-    moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before)) if command.ago_ms else now
+    moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
     if row == "lost" and before is not None and not isinstance(command, Start | Skip):
         before = step_rules.revived(before, moment)
     after = rule(target, before, command, moment, number)
@@ -250,7 +253,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
     if after is stored:
         if details is target.progress.details:
             return Outcome(session, about=number)
-        return Outcome(session_rules.told(session, details, command.ago_ms, moment), "session", about=number)
+        return Outcome(session_rules.told(session, details, ago_ms, moment), "session", about=number)
     is_still_running = row == "running" and after.status == "running"
     status = _fixed_status(target.progress, command, details, is_still_running=is_still_running)
     return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)

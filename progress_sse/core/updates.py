@@ -28,9 +28,8 @@ from progress_sse.core.bounds import (
     Unchanged,
     Whole,
     Words,
-    check_field,
     check_fields,
-    check_optional,
+    check_value,
 )
 from progress_sse.core.details import Link
 from progress_sse.core.errors import InvalidRequestError
@@ -96,7 +95,17 @@ class Envelope(NamedTuple):
     max_total_steps: int = MAX_TOTAL_STEPS
 
 
-_PLAIN: Final = Envelope()
+PLAIN: Final = Envelope()
+"""The envelope of an update with which nothing goes."""
+
+
+def _check_total(current: int | None, total: int | None) -> None:
+    if total is None:
+        return
+    if current is None:
+        raise InvalidRequestError("total: needs a current.")
+    if current > total:
+        raise InvalidRequestError("current: must not be more than total.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +118,7 @@ class Update:
     """
 
     action: ClassVar[str]
-    envelope: Envelope = field(default=_PLAIN, compare=False, repr=False)
+    envelope: Envelope = field(default=PLAIN, compare=False, repr=False)
 
     @property
     def lease(self) -> Attempt | None:
@@ -136,6 +145,13 @@ class Update:
     def only_if(self) -> Condition:
         """Where the session must be."""
         return self.envelope.only_if
+
+    def check_consistency(self) -> None:
+        """Refuse values that contradict each other.
+
+        Raises:
+            InvalidRequestError: It says which ones do.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,18 @@ class Start(StepUpdate):
     estimated_ms: Annotated[int | None, COUNT] = None
     parts_total: Annotated[int | None, Whole(1, MAX_PARTS)] = None
 
+    def check_consistency(self) -> None:
+        """Refuse the times of a lease that do not fit together."""
+        lease = self.envelope.lease
+        if lease is None or (lease.lease_ms is None and lease.lost_after_ms is None):
+            return
+        if lease.attempt_id is None:
+            raise InvalidRequestError("lease_ms: needs an attempt_id.")
+        if lease.lease_ms is None:
+            raise InvalidRequestError("lost_after_ms: needs a lease_ms.")
+        if lease.lost_after_ms is not None and lease.lost_after_ms < lease.lease_ms:
+            raise InvalidRequestError("lost_after_ms: must not be less than lease_ms.")
+
 
 @dataclass(frozen=True, slots=True)
 class Advance(StepUpdate):
@@ -174,6 +202,10 @@ class Advance(StepUpdate):
     current: Annotated[int, COUNT]
     total: Annotated[int | None, COUNT] = None
     message: Annotated[str, TEXT] = ""
+
+    def check_consistency(self) -> None:
+        """Refuse more than the whole."""
+        _check_total(self.current, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +218,11 @@ class Complete(StepUpdate):
     error: Annotated[str, TEXT] = ""
     conclusion: Conclusion = None
     links: Annotated[tuple[Link, ...] | None, LINKS] = None
+
+    def check_consistency(self) -> None:
+        """Refuse a success that was cancelled."""
+        if self.conclusion is not None and self.success:
+            raise InvalidRequestError("conclusion: a success is not cancelled.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +245,10 @@ class ReportPart(StepUpdate):
     message: Annotated[str, Words(0, MAX_PART_TEXT_CHARS)] = ""
     error: Annotated[str, Words(0, MAX_PART_TEXT_CHARS)] = ""
 
+    def check_consistency(self) -> None:
+        """Refuse more than the whole."""
+        _check_total(self.current, self.total)
+
 
 @dataclass(frozen=True, slots=True)
 class Beat(StepUpdate):
@@ -225,6 +266,11 @@ class Finish(SessionUpdate):
     error: Annotated[str, TEXT] = ""
     links: Annotated[tuple[Link, ...] | None, LINKS] = None
     conclusion: Conclusion = None
+
+    def check_consistency(self) -> None:
+        """Refuse a success that was cancelled."""
+        if self.conclusion is not None and self.success:
+            raise InvalidRequestError("conclusion: a success is not cancelled.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +310,11 @@ class AppendLines(SessionUpdate):
     lines: Annotated[tuple[NewLine, ...], LINES]
     step: Annotated[StepRef | None, STEP] = None
 
+    def check_consistency(self) -> None:
+        """Refuse texts with so many line ends that one update would fill the log."""
+        if split_count(self.lines) > MAX_SPLIT_LINES:
+            raise InvalidRequestError(f"lines: have more than {MAX_SPLIT_LINES} line ends.")
+
 
 UPDATES: Final[tuple[type[Update], ...]] = (
     *(Start, Complete, Advance, Skip, Beat, ReportPart),
@@ -288,47 +339,16 @@ def check_update(update: Update) -> None:
         InvalidRequestError: A value is out of its bound, or contradicts another one.
     """
     check_fields(update)
-    lease, ago_ms = update.envelope.lease, update.envelope.ago_ms
-    check_field("ago_ms", AGO, ago_ms)
+    if update.envelope is not PLAIN:
+        _check_envelope(update.envelope)
+    update.check_consistency()
+
+
+def _check_envelope(envelope: Envelope) -> None:
+    lease, ago_ms = envelope.lease, envelope.ago_ms
+    if not AGO.fits(ago_ms):
+        raise InvalidRequestError(f"ago_ms must be {AGO.demand}.")
     if lease is not None:
-        check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
-        check_optional("lease_ms", LEASE, lease.lease_ms)
-        check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)
-    check_consistency(update)
-
-
-def check_consistency(update: Update) -> None:
-    """Refuse values that contradict each other.
-
-    Raises:
-        InvalidRequestError: It says which ones do.
-    """
-    if isinstance(update, Advance | ReportPart):
-        _check_total(update)
-    elif isinstance(update, Start):
-        _check_lease(update.envelope.lease)
-    elif isinstance(update, Complete | Finish):
-        if update.conclusion is not None and update.success:
-            raise InvalidRequestError("conclusion: a success is not cancelled.")
-    elif isinstance(update, AppendLines) and split_count(update.lines) > MAX_SPLIT_LINES:
-        raise InvalidRequestError(f"lines: have more than {MAX_SPLIT_LINES} line ends.")
-
-
-def _check_total(update: Advance | ReportPart) -> None:
-    if update.total is None:
-        return
-    if update.current is None:
-        raise InvalidRequestError("total: needs a current.")
-    if update.current > update.total:
-        raise InvalidRequestError("current: must not be more than total.")
-
-
-def _check_lease(lease: Attempt | None) -> None:
-    if lease is None or (lease.lease_ms is None and lease.lost_after_ms is None):
-        return
-    if lease.attempt_id is None:
-        raise InvalidRequestError("lease_ms: needs an attempt_id.")
-    if lease.lease_ms is None:
-        raise InvalidRequestError("lost_after_ms: needs a lease_ms.")
-    if lease.lost_after_ms is not None and lease.lost_after_ms < lease.lease_ms:
-        raise InvalidRequestError("lost_after_ms: must not be less than lease_ms.")
+        check_value("attempt_id", ATTEMPT_ID, lease.attempt_id)
+        check_value("lease_ms", LEASE, lease.lease_ms)
+        check_value("lost_after_ms", LOST_AFTER, lease.lost_after_ms)

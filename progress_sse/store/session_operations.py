@@ -14,6 +14,7 @@ from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDe
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.updates import (
+    PLAIN,
     Acknowledge,
     Advance,
     AppendLines,
@@ -435,6 +436,8 @@ def make_request_id() -> str:
 
 
 def _ref(step: Target) -> StepRef:
+    if type(step) is int:
+        return step
     if isinstance(step, StepName):
         return step.name
     if isinstance(step, str):  # Types forbid it: a number in a text is not to be taken for a name.
@@ -443,6 +446,8 @@ def _ref(step: Target) -> StepRef:
 
 
 def _envelope(attempt_id: str | None, ago_ms: int) -> Envelope:
+    if attempt_id is None and not ago_ms:
+        return PLAIN
     return Envelope(None if attempt_id is None else Claim(attempt_id), ago_ms=ago_ms)
 
 

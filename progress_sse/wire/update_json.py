@@ -26,7 +26,6 @@ from progress_sse.core.updates import (
     Start,
     StepRef,
     Update,
-    check_consistency,
 )
 
 _ALWAYS: Final[Mapping[type[Update], Collection[str]]] = {
@@ -41,6 +40,9 @@ _ALWAYS: Final[Mapping[type[Update], Collection[str]]] = {
 
 _NEEDED: Final = frozenset({"status"})
 """The keys that a request must have though their fields have a default."""
+
+_COMPOUND: Final = frozenset({"links", "accepts", "lines", "steps"})
+"""The keys whose values have another form in requests than in fields."""
 
 _ORDERS: Final[Mapping[type[Update], tuple[str, ...]]] = {
     Finish: ("success", "error", "conclusion", "links"),
@@ -65,11 +67,11 @@ def show_links(links: Iterable[Link] | None) -> list[dict[str, str]] | None:
     return None if links is None else [{"label": each.label, "url": each.url} for each in links]
 
 
-def _show_line(line: NewLine) -> dict[str, object]:
-    shown: dict[str, object] = {"text": line.text, "level": line.level}
-    if line.ago_ms:
-        shown["ago_ms"] = line.ago_ms
-    return shown
+def _show_lines(lines: Iterable[NewLine]) -> list[dict[str, object]]:
+    return [
+        {"text": text, "level": level, "ago_ms": ago_ms} if ago_ms else {"text": text, "level": level}
+        for text, level, ago_ms in lines
+    ]
 
 
 _SHOW: Final[Mapping[str, Callable[[Any], object]]] = {
@@ -77,7 +79,7 @@ _SHOW: Final[Mapping[str, Callable[[Any], object]]] = {
     "links": show_links,
     "labels": lambda labels: None if labels is None else dict(labels),
     "accepts": lambda accepts: None if accepts is None else list(accepts),
-    "lines": lambda lines: list(map(_show_line, lines)),
+    "lines": _show_lines,
 }
 
 
@@ -119,31 +121,37 @@ def encode(update: Update, ago_ms: int = 0) -> dict[str, object]:
     return body
 
 
-def decode(values: Mapping[str, Any], given: Collection[str], envelope: Envelope) -> Update:
+def decode(
+    values: Mapping[str, Any], given: Collection[str], envelope: Envelope, read: Mapping[str, Callable[[Any], object]]
+) -> Update:
     """Return the update of a request's body.
 
     Args:
-        values: All keys of updates but the envelope's, each with a value that fits it, or its default.
+        values: All keys of updates, each with a value that fits it, or its default.
         given: The keys that the body has.
         envelope: What goes with the update.
+        read: Functions that make fields of the values of `_COMPOUND` keys.
 
     Raises:
         InvalidRequestError: A key is missing, or contradicts another one.
     """
     form = _form(values["action"])
     said = [values[name] for name in form.fields]
-    if form.step_at is not None:
+    if form.step_at is not None and (values["name"] is not None or values["step"] is None):
         said[form.step_at] = _step_of(values, is_required=form.needs_step)
     for name in form.required:
         if values[name] is None:
             raise InvalidRequestError(f"{name}: Field required.")
+    for place, name in form.compound:
+        if said[place] is not None:
+            said[place] = read[name](said[place])
     for name, most in form.short_texts:
         if len(values[name]) > most:
             raise InvalidRequestError(f"{name}: has more than {most} characters.")
     if form.is_partial:
         said = [value if name in given else UNCHANGED for name, value in zip(form.fields, said, strict=True)]
     update = form.kind(*said, envelope=envelope)
-    check_consistency(update)
+    update.check_consistency()
     return update
 
 
@@ -156,6 +164,7 @@ class _Form(NamedTuple):
         required: Those that a request must name, but for the step.
         needs_step: Whether it must name that.
         step_at: The place of the step among the fields, if it has one.
+        compound: Its fields whose values have another form in requests, with their places.
         is_partial: Whether it leaves what it does not name.
         short_texts: Its texts that are shorter than those of other kinds, and their most characters.
     """
@@ -165,6 +174,7 @@ class _Form(NamedTuple):
     required: tuple[str, ...]
     needs_step: bool
     step_at: int | None
+    compound: tuple[tuple[int, str], ...]
     is_partial: bool
     short_texts: tuple[tuple[str, int], ...]
 
@@ -185,6 +195,7 @@ def _form(action: str) -> _Form:
         tuple(name for name, default in defaults.items() if name != "step" and (default is MISSING or name in _NEEDED)),
         defaults.get("step") is MISSING,
         names.index("step") if "step" in names else None,
+        tuple((place, name) for place, name in enumerate(names) if name in _COMPOUND),
         UNCHANGED in defaults.values(),
         tuple(short_texts),
     )

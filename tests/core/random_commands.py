@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,10 +14,10 @@ from progress_sse.core.details import Link
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import (
+    UPDATES,
     Acknowledge,
     Advance,
     AppendLines,
-    Beat,
     Complete,
     Describe,
     Finish,
@@ -24,6 +25,7 @@ from progress_sse.core.updates import (
     ReportPart,
     Skip,
     Start,
+    Update,
 )
 from tests.core.samples import DEFINITIONS, sent
 
@@ -52,6 +54,12 @@ def made(command: Callable[..., Command], **given: st.SearchStrategy[Any]) -> st
         return sent(command(**{name: values[name] for name in own}), **about)
 
     return st.fixed_dictionaries(given).map(make)
+
+
+def needs_step_alone(kind: type[Update]) -> bool:
+    """Whether updates of the kind are complete with a step."""
+    required = [each.name for each in fields(kind) if each.default is MISSING]
+    return required == ["step"]
 
 
 planned = st.lists(
@@ -86,7 +94,7 @@ more_updates = st.one_of(
     made(Complete, step=targets, success=st.just(False), error=texts, conclusion=st.just("cancelled"), **enveloped),
     made(Advance, step=targets, current=st.integers(0, 3), total=total, message=texts, **enveloped),
     made(Skip, step=targets, message=texts, **enveloped),
-    made(Beat, step=targets, **enveloped),
+    *(made(kind, step=targets, **enveloped) for kind in UPDATES if needs_step_alone(kind)),
     made(Start, **named, parts_total=st.integers(1, 3)),
     made(ReportPart, step=targets, part=names, status=part_statuses, message=texts, **enveloped),
     made(ReportPart, step=numbers, part=names, status=part_statuses, current=st.integers(0, 3), total=total),
