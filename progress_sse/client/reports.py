@@ -80,7 +80,7 @@ class LogLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Lines that a job logs, of one step or of none, as they wait; `lease` is the attempt that they are of."""
+    """Lines for the log of the session, of one step or of none; the `lease` is no part of their content."""
 
     lines: tuple[LogLine, ...]
     step: StepRef | None = None

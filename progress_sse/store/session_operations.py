@@ -43,6 +43,9 @@ class SessionOperations(ABC):
       operation (`AttemptSupersededError`).
     * `ago_ms`: How many milliseconds ago it happened, by a monotonic clock.
 
+    Those but `start_step` may raise, besides what they name, `SessionNotFoundError`, `StepOutOfRangeError` and
+    `UnknownStepNameError` where there is no such session or step, and `AttemptSupersededError`.
+
     Attributes:
         workflows: Define the steps of sessions that bring none of their own.
     """
@@ -154,8 +157,8 @@ class SessionOperations(ABC):
         """
         lease = Claim(attempt_id, lease_ms, lost_after_ms)
         envelope = Envelope(lease, ago_ms=ago_ms, definitions=self.workflows.named())
-        command = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
-        return _progress(await self._perform(session_id, command))
+        update = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
+        return _progress(await self._perform(session_id, update))
 
     async def complete_step(
         self,
@@ -175,17 +178,11 @@ class SessionOperations(ABC):
         A `conclusion` says what ended a step without success; `links` replace those of the session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
         told = None if links is None else tuple(links)
-        command = Complete(
-            _ref(step), success, message, error, conclusion, told, envelope=_envelope(attempt_id, ago_ms)
-        )
-        return _progress(await self._perform(session_id, command))
+        update = Complete(_ref(step), success, message, error, conclusion, told, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def report_progress(
         self,
@@ -201,17 +198,13 @@ class SessionOperations(ABC):
         """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
             StepHasPartsError: The step's progress is that of its parts.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        command = Advance(_ref(step), current, total, message, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, command))
+        update = Advance(_ref(step), current, total, message, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def skip_step(
         self, session_id: str, step: Target, message: str = "", *, attempt_id: str | None = None, ago_ms: int = 0
@@ -219,25 +212,17 @@ class SessionOperations(ABC):
         """Count a step as done that is not needed: one that was never started, or has failed.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepStartedError: The step runs, or has succeeded.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = Skip(_ref(step), message, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, command))
+        update = Skip(_ref(step), message, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
         """Give a sign of life for a running step, which renews its lease, and change nothing else.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
         await self._perform(session_id, Beat(_ref(step), envelope=_envelope(attempt_id, ago_ms)))
 
@@ -272,18 +257,14 @@ class SessionOperations(ABC):
             ago_ms: See the class.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended, and has no parts or the session is over.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
             TooManyPartsError: The step or the session would have too many parts.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = ReportPart(
+        update = ReportPart(
             _ref(step), part, status, current, total, message, error, envelope=_envelope(attempt_id, ago_ms)
         )
-        return _progress(await self._perform(session_id, command))
+        return _progress(await self._perform(session_id, update))
 
     async def finish_session(
         self,
@@ -302,14 +283,12 @@ class SessionOperations(ABC):
         steps end with the `error`, which the session bears, too. `links` replace those of the session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
             TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
         told = None if links is None else tuple(links)
-        command = Finish(success, error, told, conclusion, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, command))
+        update = Finish(success, error, told, conclusion, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def plan_steps(
         self, session_id: str, steps: Sequence[StepDefinition], *, attempt_id: str | None = None, ago_ms: int = 0
@@ -317,13 +296,11 @@ class SessionOperations(ABC):
         """Append steps to an open-ended session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepsFixedError: The session is not open-ended.
             TooManyStepsError: The session would have too many steps.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Plan(tuple(steps), envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, command))
+        update = Plan(tuple(steps), envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def describe_session(
         self,
@@ -341,18 +318,16 @@ class SessionOperations(ABC):
         Labels are merged with those that it has, and `None` removes one of them; links and `accepts` are replaced.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
             TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.
         """
-        command = Describe(
+        update = Describe(
             title,
             labels,
             links if links is None or isinstance(links, Unchanged) else tuple(links),
             accepts if accepts is None or isinstance(accepts, Unchanged) else tuple(accepts),
             envelope=_envelope(attempt_id, ago_ms),
         )
-        return _progress(await self._perform(session_id, command))
+        return _progress(await self._perform(session_id, update))
 
     async def ask(
         self, session_id: str, kind: RequestKind, *, step: int | None = None, reason: str | None = None
@@ -389,13 +364,11 @@ class SessionOperations(ABC):
         """Answer a request by its id; a `message` has at most 500 characters.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             RequestNotFoundError: It does not remember a request of that id.
             RequestSettledError: The request was settled otherwise before.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Acknowledge(request, state, message or "", envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, command))
+        update = Acknowledge(request, state, message or "", envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def append_lines(
         self,
@@ -410,12 +383,6 @@ class SessionOperations(ABC):
 
         All readers of the session may read them. A text with line ends becomes several lines. The first lines change
         the session, which says from then on that it has a log; later ones do not.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: A later attempt has replaced this one.
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
         about = None if step is None else _ref(step)
