@@ -24,7 +24,6 @@ from progress_sse.core.updates import (
     ReportPart,
     Skip,
     Start,
-    StepRef,
     Update,
 )
 
@@ -137,10 +136,12 @@ def decode(
     """
     form = _form(values["action"])
     said = [values[name] for name in form.fields]
-    if form.step_at is not None and (values["name"] is not None or values["step"] is None):
-        said[form.step_at] = _step_of(values, is_required=form.needs_step)
-    for name in form.required:
-        if values[name] is None:
+    if values["name"] is not None and form.step_at is not None:
+        if values["step"] is not None:
+            raise InvalidRequestError("name: must not come with a step.")
+        said[form.step_at] = values["name"]
+    for place, name in form.required:
+        if said[place] is None:
             raise InvalidRequestError(f"{name}: Field required.")
     for place, name in form.compound:
         if said[place] is not None:
@@ -161,19 +162,17 @@ class _Form(NamedTuple):
     Attributes:
         kind: The kind.
         fields: Its fields.
-        required: Those that a request must name, but for the step.
-        needs_step: Whether it must name that.
         step_at: The place of the step among the fields, if it has one.
-        compound: Its fields whose values have another form in requests, with their places.
+        required: The fields that a request must have, with their places.
+        compound: Those whose values have another form in requests, with their places.
         is_partial: Whether it leaves what it does not name.
         short_texts: Its texts that are shorter than those of other kinds, and their most characters.
     """
 
     kind: type[Update]
     fields: tuple[str, ...]
-    required: tuple[str, ...]
-    needs_step: bool
     step_at: int | None
+    required: tuple[tuple[int, str], ...]
     compound: tuple[tuple[int, str], ...]
     is_partial: bool
     short_texts: tuple[tuple[str, int], ...]
@@ -184,6 +183,7 @@ def _form(action: str) -> _Form:
     [kind] = [each for each in UPDATES if each.action == action]
     defaults = _defaults(kind)
     names = tuple(defaults)
+    required = {name for name, default in defaults.items() if default is MISSING} | (_NEEDED & defaults.keys())
     short_texts = [
         (name, bound.most)
         for name, bound, *_ in bound_fields(kind)
@@ -192,22 +192,9 @@ def _form(action: str) -> _Form:
     return _Form(
         kind,
         names,
-        tuple(name for name, default in defaults.items() if name != "step" and (default is MISSING or name in _NEEDED)),
-        defaults.get("step") is MISSING,
         names.index("step") if "step" in names else None,
+        tuple((place, name) for place, name in enumerate(names) if name in required),
         tuple((place, name) for place, name in enumerate(names) if name in _COMPOUND),
         UNCHANGED in defaults.values(),
         tuple(short_texts),
     )
-
-
-def _step_of(values: Mapping[str, Any], *, is_required: bool) -> StepRef | None:
-    step: StepRef | None = values["step"]
-    name: str | None = values["name"]
-    if name is None:
-        if step is None and is_required:
-            raise InvalidRequestError("step: Field required.")
-        return step
-    if step is not None:
-        raise InvalidRequestError("name: must not come with a step.")
-    return name
