@@ -154,12 +154,14 @@ class BoundField(NamedTuple):
     Attributes:
         name: Its name.
         bound: Its bound.
+        fits: Whether a value is within it.
         gaps: The values that it may have besides: `None` and `UNCHANGED`.
         options: The values of its `Literal`, if that is its bound.
     """
 
     name: str
     bound: Bound
+    fits: Callable[[object], bool]
     gaps: tuple[Unchanged | None, ...]
     options: tuple[str, ...] = ()
 
@@ -182,9 +184,11 @@ def _bound_field(name: str, hint: Any) -> BoundField | None:
     choices = (hint,) if get_origin(hint) is Literal else get_args(hint)
     gaps = tuple(gap for gap, choice in ((None, NoneType), (UNCHANGED, Unchanged)) if choice in choices)
     if bounds:
-        return BoundField(name, bounds[0], gaps)
-    options = [get_args(choice) for choice in choices if get_origin(choice) is Literal]
-    return BoundField(name, _one_of(options[0], gaps), gaps, options[0]) if options else None
+        return BoundField(name, bounds[0], bounds[0].fits, gaps)
+    for options in (get_args(choice) for choice in choices if get_origin(choice) is Literal):
+        bound = _one_of(options, gaps)
+        return BoundField(name, bound, bound.fits, gaps, options)
+    return None
 
 
 def _one_of(options: tuple[str, ...], gaps: tuple[object, ...]) -> Rule:
@@ -198,15 +202,21 @@ def check_fields(value: object) -> None:
     Raises:
         InvalidRequestError: It says which field, and what it must be.
     """
-    for name, bound, gaps, _ in bound_fields(type(value)):
+    for name, bound, fits, gaps, _ in bound_fields(type(value)):
         found = getattr(value, name)
         if found is None and None in gaps:
             continue
-        if not bound.fits(found) and not (found is UNCHANGED and UNCHANGED in gaps):
+        if not fits(found) and not (found is UNCHANGED and UNCHANGED in gaps):
             raise InvalidRequestError(f"{name} must be {bound.demand}.")
 
 
 def check_value(name: str, bound: Bound, value: object) -> None:
-    """Refuse a value that is neither `None` nor within a bound; see `check_fields`."""
-    if value is not None and not bound.fits(value):
+    """Refuse a value that is out of a bound; see `check_fields`."""
+    if not bound.fits(value):
         raise InvalidRequestError(f"{name} must be {bound.demand}.")
+
+
+def check_optional(name: str, bound: Bound, value: object) -> None:
+    """Refuse a value that is neither `None` nor within a bound; see `check_fields`."""
+    if value is not None:
+        check_value(name, bound, value)

@@ -8,20 +8,25 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.bounds import (
     ACCEPTS,
+    AGO,
     ATTEMPT_ID,
     LABELS,
+    LEASE,
     LINKS,
+    LOST_AFTER,
     PROFILE,
     REQUEST_ID,
     REQUEST_TEXT,
     STEP_NUMBER,
     TITLE,
     check_fields,
+    check_optional,
+    check_value,
 )
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.requests import RequestKind
-from progress_sse.core.updates import UPDATES, Condition, Update, anywhere, check_update
+from progress_sse.core.updates import PLAIN, UPDATES, Condition, Envelope, Update, anywhere
 
 
 class StepName(NamedTuple):
@@ -106,7 +111,17 @@ def check_command(command: Command) -> None:
     Raises:
         InvalidRequestError: A value is out of its bound, or contradicts another one.
     """
+    check_fields(command)
     if isinstance(command, Update):
-        check_update(command)
-    else:
-        check_fields(command)
+        if command.envelope is not PLAIN:
+            _check_envelope(command.envelope)
+        command.check_consistency()
+
+
+def _check_envelope(envelope: Envelope) -> None:
+    lease = envelope.lease
+    check_value("ago_ms", AGO, envelope.ago_ms)
+    if lease is not None:
+        check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
+        check_optional("lease_ms", LEASE, lease.lease_ms)
+        check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)

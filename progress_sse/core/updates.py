@@ -11,14 +11,10 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, Ty
 
 from progress_sse.core.bounds import (
     ACCEPTS,
-    AGO,
-    ATTEMPT_ID,
     COUNT,
     LABELS,
-    LEASE,
     LINES,
     LINKS,
-    LOST_AFTER,
     REQUEST_ID,
     REQUEST_TEXT,
     STEP,
@@ -28,8 +24,6 @@ from progress_sse.core.bounds import (
     Unchanged,
     Whole,
     Words,
-    check_fields,
-    check_value,
 )
 from progress_sse.core.details import Link
 from progress_sse.core.errors import InvalidRequestError
@@ -97,15 +91,6 @@ class Envelope(NamedTuple):
 
 PLAIN: Final = Envelope()
 """The envelope of an update with which nothing goes."""
-
-
-def _check_total(current: int | None, total: int | None) -> None:
-    if total is None:
-        return
-    if current is None:
-        raise InvalidRequestError("total: needs a current.")
-    if current > total:
-        raise InvalidRequestError("current: must not be more than total.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +190,8 @@ class Advance(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse more than the whole."""
-        _check_total(self.current, self.total)
+        if self.total is not None and self.current > self.total:
+            raise InvalidRequestError("current: must not be more than total.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +233,10 @@ class ReportPart(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse more than the whole."""
-        _check_total(self.current, self.total)
+        if self.total is not None and self.current is None:
+            raise InvalidRequestError("total: needs a current.")
+        if self.total is not None and self.current is not None and self.current > self.total:
+            raise InvalidRequestError("current: must not be more than total.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,25 +319,3 @@ def with_envelope(update: AnyUpdate, envelope: Envelope) -> AnyUpdate:
     names: tuple[str, ...] = update.__match_args__
     content = [getattr(update, name) for name in names]
     return type(update)(*content, envelope=envelope)
-
-
-def check_update(update: Update) -> None:
-    """Refuse values that no session can hold, in an update or its envelope.
-
-    Raises:
-        InvalidRequestError: A value is out of its bound, or contradicts another one.
-    """
-    check_fields(update)
-    if update.envelope is not PLAIN:
-        _check_envelope(update.envelope)
-    update.check_consistency()
-
-
-def _check_envelope(envelope: Envelope) -> None:
-    lease, ago_ms = envelope.lease, envelope.ago_ms
-    if not AGO.fits(ago_ms):
-        raise InvalidRequestError(f"ago_ms must be {AGO.demand}.")
-    if lease is not None:
-        check_value("attempt_id", ATTEMPT_ID, lease.attempt_id)
-        check_value("lease_ms", LEASE, lease.lease_ms)
-        check_value("lost_after_ms", LOST_AFTER, lease.lost_after_ms)

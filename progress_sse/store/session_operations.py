@@ -155,7 +155,8 @@ class SessionOperations(ABC):
             TooManyStepsError: The session would have too many steps.
             AttemptSupersededError: A later attempt has replaced this one.
         """
-        lease = Claim(attempt_id, lease_ms, lost_after_ms)
+        has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
+        lease = Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None
         envelope = Envelope(lease, ago_ms=ago_ms, definitions=self.workflows.named())
         update = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
         return _progress(await self._perform(session_id, update))
