@@ -55,7 +55,7 @@ from progress_sse.client.operation import Operation
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
 from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, is_unknown_action, reduced
-from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, lease_of, named
+from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, named, own_lease
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
 from progress_sse.client.thinned_lines import WaitingLine
@@ -420,7 +420,7 @@ class Outbox:
             self.server.fail(answer, now)
         elif answer.is_success:
             self.server.succeed()
-        elif answer.is_retryable or not self._running.has(beat.step, lease_of(beat)):
+        elif answer.is_retryable or not self._running.has(beat.step, own_lease(beat)):
             return  # It may have been overtaken by a report of the step.
         elif answer.is_superseded:
             self._supersede(beat, answer)
@@ -432,7 +432,7 @@ class Outbox:
 
     def _supersede(self, report: StepUpdate, answer: ReportAnswer, lost: int = 0) -> None:
         """Send no more reports of the step by this attempt, since a later attempt has it."""
-        lease = lease_of(report)
+        lease = own_lease(report)
         assert lease is not None
         self._running.forget(report.step)
         self._superseded.add(report)

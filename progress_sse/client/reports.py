@@ -32,7 +32,7 @@ def by(lease: Lease | None) -> Envelope:
     return Envelope(lease)
 
 
-def lease_of(report: "Report") -> Lease | None:
+def own_lease(report: "Report") -> Lease | None:
     """Return the attempt that made the report."""
     lease = report.lease
     assert lease is None or isinstance(lease, Lease)

@@ -5,7 +5,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Log, Report, by, lease_of
+from progress_sse.client.reports import Log, Report, by, own_lease
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, ReportPart, Skip, Start, StepRef
 
 
@@ -30,12 +30,12 @@ class RunningSteps:
         """Record that the server has applied a report, which is a sign of life of its step."""
         match report:
             case Start(step):
-                self._start(step, lease_of(report), now)
+                self._start(step, own_lease(report), now)
             case Advance(step):
                 if step in self._steps:
                     self._steps[step].heard_at = now
                 elif report.lease is not None:  # It was started before a fork.
-                    self._start(step, lease_of(report), now)
+                    self._start(step, own_lease(report), now)
             case ReportPart(step) | Log(step=step) if step in self._steps:
                 self._steps[step].heard_at = now
             case Complete(step) | Skip(step):

@@ -1,6 +1,6 @@
 """The attempts at steps that a later attempt has replaced. Pure."""
 
-from progress_sse.client.reports import Latest, Log, Queueable, lease_of
+from progress_sse.client.reports import Latest, Log, Queueable, own_lease
 from progress_sse.core.updates import StepRef, StepUpdate
 
 
@@ -17,7 +17,7 @@ class SupersededAttempts:
 
     def add(self, report: StepUpdate) -> None:
         """Record that a later attempt has the step of a report."""
-        lease = lease_of(report)
+        lease = own_lease(report)
         assert lease is not None
         lease.attempt.is_superseded = True
         self._attempts[report.step, lease.attempt_id] = None
