@@ -18,10 +18,11 @@ from progress_sse.api.field_types import (
     to_links,
     without_null,
 )
-from progress_sse.core.commands import Condition, Create, anywhere
+from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Condition, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text

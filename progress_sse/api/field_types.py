@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
     ValidationInfo,
@@ -15,13 +16,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from progress_sse.core import details, requests
-from progress_sse.core.command_checks import MAX_AGO_MS, MAX_LEASE_MS, MIN_LEASE_MS
+from progress_sse.core import details
+from progress_sse.core.bounds import AGO, ATTEMPT_ID, LABEL_VALUE, LINK_LABEL, TITLE, Whole, Words
 from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.log_lines import MAX_LINES, LogLevel, NewLine
-from progress_sse.core.model import MAX_SAFE_INTEGER, is_session_id
-from progress_sse.core.parts import MAX_PART_CHARS, MAX_PARTS
+from progress_sse.core.model import is_session_id
 from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import IS_TEXT, PLAIN, Text, check_text
@@ -83,8 +83,24 @@ def _check_url(url: str) -> str:
     return url
 
 
+class Within:
+    """Bounds an integer or a text of a request as the domain does."""
+
+    def __init__(self, bound: Whole | Words) -> None:
+        """Bound it by `bound`."""
+        self._bound = bound
+
+    def __get_pydantic_core_schema__(self, _source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        bound = self._bound
+        if isinstance(bound, Whole):
+            return handler.generate_schema(Annotated[int, Field(strict=True, ge=bound.least, le=bound.most)])
+        if bound.most is None:
+            return handler.generate_schema(Text)
+        chars = Field(strict=True, min_length=bound.least or None, max_length=bound.most, json_schema_extra=PLAIN)
+        return handler.generate_schema(Annotated[str, chars, IS_TEXT])
+
+
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
-Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 TotalSteps = Annotated[
     int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
 ]
@@ -99,18 +115,9 @@ PlannedSteps = Annotated[
     BeforeValidator(_check_planned),
 ]
 """Steps to append: too many of them have the same problem as too many for the session."""
-AgoMs = Annotated[int, Field(strict=True, ge=0, le=MAX_AGO_MS)]
-LeaseMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_LEASE_MS)]
-LostAfterMs = Annotated[int, Field(strict=True, ge=MIN_LEASE_MS, le=MAX_SAFE_INTEGER)]
-AttemptId = Annotated[
-    str, Field(strict=True, min_length=1, max_length=details.MAX_ATTEMPT_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
-]
+AttemptId = Annotated[str, Within(ATTEMPT_ID)]
 Profile = Annotated[str, Field(strict=True), AfterValidator(_check_profile)]
-PartName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_PART_CHARS, json_schema_extra=PLAIN), IS_TEXT]
-PartsTotal = Annotated[int, Field(strict=True, ge=1, le=MAX_PARTS)]
-Title = Annotated[
-    str, Field(strict=True, min_length=1, max_length=details.MAX_TITLE_CHARS, json_schema_extra=PLAIN), IS_TEXT
-]
+Title = Annotated[str, Within(TITLE)]
 LabelKey = Annotated[
     str,
     Field(
@@ -122,18 +129,9 @@ LabelKey = Annotated[
     ),
     AfterValidator(_check_label),
 ]
-LabelValue = Annotated[
-    str, Field(strict=True, max_length=details.MAX_LABEL_VALUE_CHARS, json_schema_extra=PLAIN), IS_TEXT
-]
+LabelValue = Annotated[str, Within(LABEL_VALUE)]
 Accepts = Annotated[
     list[RequestKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
-]
-
-RequestId = Annotated[
-    str, Field(strict=True, min_length=1, max_length=requests.MAX_REQUEST_ID_CHARS, json_schema_extra=PLAIN), IS_TEXT
-]
-RequestText = Annotated[
-    str, Field(strict=True, max_length=requests.MAX_REQUEST_TEXT_CHARS, json_schema_extra=PLAIN), IS_TEXT
 ]
 
 
@@ -142,9 +140,7 @@ class LinkSpec(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    label: Annotated[
-        str, Field(strict=True, min_length=1, max_length=details.MAX_LINK_CHARS, json_schema_extra=PLAIN), IS_TEXT
-    ]
+    label: Annotated[str, Within(LINK_LABEL)]
     url: Annotated[
         str,
         Field(strict=True, max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
@@ -168,7 +164,7 @@ class LineSpec(BaseModel):
 
     text: Text
     level: LogLevel = "info"
-    ago_ms: AgoMs | None = Field(
+    ago_ms: Annotated[int, Within(AGO)] | None = Field(
         None,
         description="How long before this request it was written; otherwise as its update says.",
         exclude=True,  # When it was sent is no part of what it says; see `creation_model.canonical`.

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from progress_sse.api.replies import RUN
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.auth.caller_identity import caller_of
-from progress_sse.core.commands import Condition, anywhere
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import SessionStatus, check_session_id
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
+from progress_sse.core.updates import Condition, anywhere
 from progress_sse.settings import Settings
 from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values

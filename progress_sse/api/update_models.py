@@ -1,35 +1,36 @@
-"""The models of updates, and the commands that they become."""
+"""The models of updates in requests, made from ``core.updates``, and the updates that they become."""
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
 
 from progress_sse.api.creation_model import canonical
 from progress_sse.api.field_types import (
     Accepts,
-    AgoMs,
     AttemptId,
-    Count,
     LabelKey,
     LabelValue,
-    LeaseMs,
     Lines,
     Links,
-    LostAfterMs,
-    PartName,
-    PartsTotal,
     PlannedSteps,
-    RequestId,
     StepNumber,
-    Title,
+    Within,
+    to_lines,
+    to_links,
 )
 from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
-from progress_sse.core.details import MAX_LABELS
+from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
+from progress_sse.core.details import MAX_LABELS, Claim
 from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.parts import MAX_PART_TEXT_CHARS, PartStatus
-from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement
-from progress_sse.wire.step_specs import Milliseconds
+from progress_sse.core.limits import BodyLimits
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS
+from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
+from progress_sse.core.updates import UPDATES, Condition, Envelope, Update, anywhere
+from progress_sse.core.workflows import Workflows
+from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text
+from progress_sse.wire.update_json import decode
 
 MAX_UPDATES: Final = 100
 """Updates that one request may have."""
@@ -86,7 +87,83 @@ _RULES: Final[dict[str, Any]] = {
 """What an update needs besides its action; all other keys may come along, and are ignored."""
 
 
-class UpdateBody(BaseModel):
+_DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "step": "One of the session's steps, the first of which is 1.",
+    "timeout_ms": "For `start`; `null` and 0 stand for the definition's.",
+    "success": "For `complete` and `finish`.",
+    "message": "For `complete`, `progress`, `skip`, `part` and `acknowledge`.",
+    "error": "For `complete`, `finish` and `part`.",
+    "current": "Required for `progress`, and for `part` with a `total`: at most that.",
+    "total": "For `progress` and `part`; `null` where it is unknown.",
+    "name": "The step's name, in place of its number.",
+    "append": "For `start` by name: append a step, even if one has that name.",
+    "estimated_ms": "For `start` by name: of the step that it appends.",
+    "attempt_id": "The worker's attempt, a new text for each one.",
+    "lease_ms": "For `start` with an `attempt_id`: without a report for so long, the step counts as stalled.",
+    "lost_after_ms": "For `start` with a `lease_ms`: without a report for so long, the step counts as lost.",
+    "parts_total": "For `start`: how many parts the step has, with the last of which it ends by itself.",
+    "part": "For `part`: its name.",
+    "status": "For `part`: whether it runs, or how it ended.",
+    "ago_ms": "How long before this request it happened.",
+    "conclusion": "For `complete` and `finish` without success.",
+    "links": "For `complete`, `finish` and `describe`: those of the session.",
+    "steps": "For `plan`: the steps to append.",
+    "title": "For `describe`; `null` removes it.",
+    "labels": "For `describe`: labels to add; `null` removes one, or all.",
+    "accepts": "For `describe`: what readers may ask; `null` removes it.",
+    "request": "For `acknowledge`: the `id` of the request.",
+    "state": "For `acknowledge`: what becomes of the request.",
+    "lines": "For `log`: lines, or their texts, which each reader may read.",
+}
+"""What the keys of updates mean, in the order in which they are described."""
+
+_TYPES: Final[dict[str, Any]] = {
+    "step": StepNumber,
+    "name": Annotated[Text, Field(min_length=1)],
+    "steps": PlannedSteps,
+    "links": Links,
+    "lines": Lines,
+    "labels": Annotated[dict[LabelKey, LabelValue | None], Field(max_length=MAX_LABELS)],
+    "accepts": Accepts,
+    "attempt_id": AttemptId,
+    "lease_ms": Annotated[int, Within(LEASE)],
+    "lost_after_ms": Annotated[int, Within(LOST_AFTER)],
+    "ago_ms": Annotated[int, Within(AGO)],
+}
+"""The types of keys that have a form of their own in requests, or go with updates of all kinds."""
+
+_DEFAULTS: Final = {"success": True, "message": "", "error": "", "append": False, "ago_ms": 0}
+"""The values of keys that are missing; of all others it is `None`."""
+
+
+def _type_of(key: str) -> Any:
+    """Return the type of a key: the bound of the field of that name, the widest one where those of kinds differ."""
+    bounds = [each for kind in UPDATES for each in bound_fields(kind) if each.name == key]
+    if key in _TYPES or not bounds:
+        return _TYPES.get(key, StrictBool)
+    if bounds[0].options:
+        return Literal[bounds[0].options]
+    widest = next((each.bound for each in bounds if each.bound == TEXT), bounds[0].bound)
+    assert not isinstance(widest, Rule)
+    return Annotated[int if isinstance(widest, Whole) else str, Within(widest)]
+
+
+def _field(key: str) -> tuple[Any, Any]:
+    default = _DEFAULTS.get(key)
+    return (_type_of(key) | None if default is None else _type_of(key)), Field(default, description=_DESCRIPTIONS[key])
+
+
+if TYPE_CHECKING:
+
+    class _Keys(BaseModel):
+        action: str
+
+else:
+    _ACTION = Literal[tuple(kind.action for kind in UPDATES)]
+    _Keys = create_model("_Keys", action=(_ACTION, ...), **{key: _field(key) for key in _DESCRIPTIONS})
+
+
+class UpdateBody(_Keys):
     """The report of a worker. Other keys are ignored; numbers must be integers (`1.0` is not one)."""
 
     model_config = ConfigDict(
@@ -107,46 +184,6 @@ class UpdateBody(BaseModel):
             ],
         },
     )
-
-    action: Literal[
-        "start", "complete", "progress", "skip", "beat", "part", "finish", "plan", "describe", "acknowledge", "log"
-    ]
-    step: StepNumber | None = Field(None, description="One of the session's steps, the first of which is 1.")
-    timeout_ms: Milliseconds | None = Field(None, description="For `start`; `null` and 0 stand for the definition's.")
-    success: StrictBool = Field(True, description="For `complete` and `finish`.")
-    message: Text = Field("", description="For `complete`, `progress`, `skip`, `part` and `acknowledge`.")
-    error: Text = Field("", description="For `complete`, `finish` and `part`.")
-    current: Count | None = Field(
-        None, description="Required for `progress`, and for `part` with a `total`: at most that."
-    )
-    total: Count | None = Field(None, description="For `progress` and `part`; `null` where it is unknown.")
-    name: Text | None = Field(None, min_length=1, description="The step's name, in place of its number.")
-    append: StrictBool = Field(False, description="For `start` by name: append a step, even if one has that name.")
-    estimated_ms: Milliseconds | None = Field(None, description="For `start` by name: of the step that it appends.")
-    attempt_id: AttemptId | None = Field(None, description="The worker's attempt, a new text for each one.")
-    lease_ms: LeaseMs | None = Field(
-        None, description="For `start` with an `attempt_id`: without a report for so long, the step counts as stalled."
-    )
-    lost_after_ms: LostAfterMs | None = Field(
-        None, description="For `start` with a `lease_ms`: without a report for so long, the step counts as lost."
-    )
-    parts_total: PartsTotal | None = Field(
-        None, description="For `start`: how many parts the step has, with the last of which it ends by itself."
-    )
-    part: PartName | None = Field(None, description="For `part`: its name.")
-    status: PartStatus | None = Field(None, description="For `part`: whether it runs, or how it ended.")
-    ago_ms: AgoMs = Field(0, description="How long before this request it happened.")
-    conclusion: Literal["cancelled"] | None = Field(None, description="For `complete` and `finish` without success.")
-    links: Links | None = Field(None, description="For `complete`, `finish` and `describe`: those of the session.")
-    steps: PlannedSteps | None = Field(None, description="For `plan`: the steps to append.")
-    title: Title | None = Field(None, description="For `describe`; `null` removes it.")
-    labels: dict[LabelKey, LabelValue | None] | None = Field(
-        None, max_length=MAX_LABELS, description="For `describe`: labels to add; `null` removes one, or all."
-    )
-    accepts: Accepts | None = Field(None, description="For `describe`: what readers may ask; `null` removes it.")
-    request: RequestId | None = Field(None, description="For `acknowledge`: the `id` of the request.")
-    state: Acknowledgement | None = Field(None, description="For `acknowledge`: what becomes of the request.")
-    lines: Lines | None = Field(None, description="For `log`: lines, or their texts, which each reader may read.")
 
     @property
     def takes_key(self) -> bool:
@@ -218,3 +255,50 @@ class BatchBody(BaseModel):
         "applied or refused by itself: an invalid one does not affect the others.",
         json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/AddressedUpdate"}, {}]}},
     )
+
+
+class UpdateContext(NamedTuple):
+    """What goes with an update besides its body.
+
+    Attributes:
+        workflows: Define the steps of a session that a `start` creates.
+        limits: Say how many steps a session may have.
+        run: The run of the session that is meant; `None`: the current one.
+        only_if: Where the session must be.
+    """
+
+    workflows: Workflows
+    limits: BodyLimits
+    run: str | None = None
+    only_if: Condition = anywhere
+
+
+_READ: Final[Mapping[str, Callable[[Any], object]]] = {
+    "links": to_links,
+    "accepts": tuple,
+    "lines": to_lines,
+    "steps": lambda specs: define_steps(specs, lambda _number: ""),  # Only the session knows their numbers.
+}
+
+
+def command_of(body: UpdateBody, context: UpdateContext) -> Update:
+    """Return the update that a body asks for.
+
+    A `start` of a session that does not exist yet creates one of the workflow `default`; by a step's name, an
+    open-ended one.
+
+    Raises:
+        InvalidRequestError: A field is missing, or contradicts another one.
+    """
+    values: Mapping[str, Any] = body.__dict__
+    attempt_id, lease_ms, lost_after_ms = values["attempt_id"], values["lease_ms"], values["lost_after_ms"]
+    has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
+    envelope = Envelope(
+        Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None,
+        context.run,
+        values["ago_ms"],
+        context.only_if,
+        context.workflows.named() if values["action"] == "start" else (),
+        context.limits.max_total_steps,
+    )
+    return decode(values, body.model_fields_set, envelope, _READ)

@@ -27,11 +27,12 @@ from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.inbox import Request
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import start_thread
-from progress_sse.client.reports import Create, StepRef, describe_error
+from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.sync import Progress
 from progress_sse.core.errors import ProgressError
 from progress_sse.core.model import is_session_id
 from progress_sse.core.requests import RequestKind
+from progress_sse.core.updates import StepRef
 
 SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"

@@ -15,7 +15,7 @@ from typing import Final
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
-from progress_sse.client.reports import StepRef
+from progress_sse.core.updates import StepRef
 
 assert sys.platform == "linux", "the command checks it"
 

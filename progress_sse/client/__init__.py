@@ -4,9 +4,8 @@ The parts, from the pure to the practical::
 
     lease                a worker's attempt at its steps, and how long it may be silent
     shared_attempts      the attempt that all reporters of a process have at a session
-    reports              the reports of a job: create, start, advance, complete, and those on the session as a whole
+    reports              the reports of a job: the updates of the domain, the creation, and lines of a log
     exchange             the request of a report, its answer, and what readers ask in it
-    report_body          the JSON object of a report
     codec                the HTTP form of requests and answers
     availability         whether a server answers, and when to send to it again
     count                a counter for many threads, without a lock
@@ -52,9 +51,8 @@ The parts, from the pure to the practical::
     sync                 `Progress`
     aio                  `AsyncProgress`
     embedded             transports to a store in the same process, without HTTP
-    report_commands      the commands of the store that reports become
     testing              a recorder for the tests of a job
 
-Only `embedded` and `report_commands` import the server. The HTTP client is imported with the first `Progress` that has
+Only `embedded` imports the server. The HTTP client is imported with the first `Progress` that has
 a server to report to.
 """

@@ -15,10 +15,11 @@ from progress_sse.client.loop_announcer import LoopAnnouncer
 from progress_sse.client.loops import Home, JobLoop, is_cancellation, running_loop
 from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.reports import Create, StepRef
+from progress_sse.client.reports import Create
 from progress_sse.client.step_reports import length
 from progress_sse.client.targets import AsyncTransport, OnLoop
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import StepRef
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request
 from progress_sse.client.loops import AsyncioLoop, JobLoop, is_cancellation
-from progress_sse.client.reports import StepRef
+from progress_sse.core.updates import StepRef
 
 if TYPE_CHECKING:
     pass

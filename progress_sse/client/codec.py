@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.report_body import report_body
-from progress_sse.client.reports import Create
+from progress_sse.client.reports import Create, Log, Report
+from progress_sse.wire import update_json
 
 MAX_RUN_CHARS: Final = 255
 """Characters that a run's name may have."""
@@ -36,6 +36,39 @@ def encode(request: ReportRequest) -> EncodedRequest:
     if isinstance(request.report, Create):
         return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
     return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
+
+
+def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
+    """Return the JSON object of a report that was made so many milliseconds ago."""
+    if isinstance(report, Log):
+        return update_json.encode(report.update(ago_ms))
+    if not isinstance(report, Create):
+        return update_json.encode(report, ago_ms)
+    body = _creation(report)
+    if report.lease is not None:
+        body["attempt_id"] = report.lease.attempt_id
+    return body | ({"ago_ms": ago_ms} if ago_ms else {})
+
+
+def _creation(report: Create) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if report.steps is not None:
+        body["steps"] = update_json.show_steps(report.steps)
+    elif report.workflow is not None:
+        body["workflow"] = report.workflow
+    if report.title is not None:
+        body["title"] = report.title
+    if report.labels:
+        body["labels"] = dict(report.labels)
+    if report.links:
+        body["links"] = update_json.show_links(report.links)
+    if report.open_ended:
+        body["open_ended"] = True
+    if report.accepts:
+        body["accepts"] = list(report.accepts)
+    if report.profile is not None:
+        body["profile"] = report.profile
+    return body
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> ReportAnswer:

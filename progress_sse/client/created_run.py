@@ -8,15 +8,13 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from progress_sse.client.reports import (
-    Acknowledge,
+from progress_sse.client.reports import Create, Log
+from progress_sse.core.bounds import Unchanged
+from progress_sse.core.updates import (
     Advance,
-    Beat,
     Complete,
-    Create,
     Describe,
     Finish,
-    Log,
     Plan,
     ReportPart,
     Skip,
@@ -24,7 +22,6 @@ from progress_sse.client.reports import (
     StepRef,
     Update,
 )
-from progress_sse.core.commands import Unchanged
 
 _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]
 
@@ -61,7 +58,7 @@ class CreatedRun:
         applied += [report for entry in self._entries for report in entry]
         return applied if self._finish is None else [*applied, self._finish]
 
-    def note(self, report: Update) -> None:
+    def note(self, report: Update | Log) -> None:
         """Record an applied report."""
         self.losses = 0
         match report:
@@ -85,8 +82,6 @@ class CreatedRun:
                 self._finish = report
             case Describe():
                 self._description = _merged(self.creation, self._description, report)
-            case Beat() | Acknowledge() | Log():
-                pass
 
     def _start(self, start: Start) -> None:
         before = None if start.append else self._find(start.step)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from progress_sse.client.fit_details import Links, fit_labels, fit_links, fit_new_links, fit_profile, fit_title
-from progress_sse.client.reports import Create, Describe, fit_text
-from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.client.reports import Create, fit_text
+from progress_sse.core.bounds import UNCHANGED, Unchanged
 from progress_sse.core.details import Link
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Describe
 
 Labels: TypeAlias = Mapping[str, str]
 """Texts by their names, by which a session is found."""

@@ -7,13 +7,15 @@ from typing import Final
 
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.loops import AsyncioLoop
-from progress_sse.client.report_commands import to_command
-from progress_sse.client.reports import Create
+from progress_sse.client.reports import Create, Log
 from progress_sse.client.targets import OnLoop
-from progress_sse.core.command_checks import check_command
+from progress_sse.core import commands
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.model import StepDefinition
 from progress_sse.core.requests import Requests, RequestState, has_news
+from progress_sse.core.updates import Envelope, with_envelope
+from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Record
 
@@ -33,8 +35,8 @@ class AsyncStoreTransport:
         report = request.report
         key = IdempotencyKey(request.key, repr(report)) if request.key else None
         try:
-            command = to_command(request, self._store)
-            check_command(command)
+            command = _command(request, self._store.workflows)
+            commands.check_command(command)
             applied = await self._store.apply(request.session_id, command, key)
         except ProblemError as error:
             retry_after = error.headers.get("Retry-After")
@@ -58,6 +60,43 @@ class AsyncStoreTransport:
                 return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
             known = {each.id for each in requests} if known is None else known
             await asyncio.sleep(LOOK_S)
+
+
+def _command(request: ReportRequest, workflows: Workflows) -> commands.Command:
+    """Return the command of the store that a report becomes.
+
+    Raises:
+        UnknownWorkflowError: No workflow has the name of a creation's.
+    """
+    report = request.report
+    if isinstance(report, Create):
+        return _creation(report, workflows)
+    update = report.update(request.ago_ms) if isinstance(report, Log) else report
+    envelope = Envelope(update.lease, request.run or None, request.ago_ms, definitions=workflows.named())
+    return with_envelope(update, envelope)
+
+
+def _creation(report: Create, workflows: Workflows) -> commands.Create:
+    return commands.Create(
+        _definitions(report, workflows),
+        report.replace,
+        title=report.title,
+        labels=dict(report.labels),
+        links=report.links,
+        open_ended=report.open_ended,
+        accepts=report.accepts,
+        attempt_id=None if report.lease is None else report.lease.attempt_id,
+        is_timed=report.open_ended or any(said is not None for said in (report.steps, report.workflow, report.profile)),
+        profile=profile_of(report.profile, report.workflow),
+    )
+
+
+def _definitions(report: Create, workflows: Workflows) -> tuple[StepDefinition, ...]:
+    if report.steps is not None:
+        return report.steps
+    if report.workflow is not None:
+        return workflows.named(report.workflow)
+    return () if report.open_ended else workflows.named()
 
 
 def _requests(record: Record | None) -> Requests:

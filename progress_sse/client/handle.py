@@ -36,13 +36,14 @@ from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
-from progress_sse.client.reports import Create, Log, StepRef, describe_error, is_normal_exit
+from progress_sse.client.reports import Create, Log, describe_error, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
 from progress_sse.client.targets import OnLoop, Transport
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.log_lines import LogLevel
+from progress_sse.core.updates import StepRef
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)

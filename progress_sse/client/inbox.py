@@ -17,9 +17,10 @@ from progress_sse.client.errors import Cancelled
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.reports import StepRef, describe_error, fit_text
+from progress_sse.client.reports import describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
+from progress_sse.core.updates import StepRef
 
 CANCELLED_BEFORE: Final = "cancelled-before-it-began"
 """The id of a request that the server has honoured before the job began."""

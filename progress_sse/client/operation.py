@@ -2,12 +2,10 @@
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
 
-from progress_sse.client.reports import Create, Lane, Report, ReportPart, StepRef, StepReport
-
-MAX_AGE_MS: Final = 86_400_000
-"""The longest time since a report was made that a server is told."""
+from progress_sse.client.reports import Create, Lane, Report
+from progress_sse.core.bounds import MAX_AGO_MS
+from progress_sse.core.updates import ReportPart, StepRef, StepUpdate
 
 
 @dataclass(slots=True)
@@ -36,7 +34,7 @@ class Operation:
     @property
     def step(self) -> StepRef | None:
         """The step that the report is about, if it is about one."""
-        return self.report.step if isinstance(self.report, StepReport) else None
+        return self.report.step if isinstance(self.report, StepUpdate) else None
 
     @property
     def lane(self) -> Lane | None:
@@ -45,4 +43,4 @@ class Operation:
 
     def age_ms(self, now: float) -> int:
         """Return how many milliseconds ago the job made it."""
-        return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGE_MS)
+        return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGO_MS)

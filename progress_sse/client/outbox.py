@@ -54,24 +54,13 @@ from progress_sse.client.operation import Operation
 from progress_sse.client.outage import MAX_OUTAGE_S, Outage
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
 from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, reduced
-from progress_sse.client.reports import (
-    Create,
-    Finish,
-    Latest,
-    Log,
-    Queueable,
-    Report,
-    ReportPart,
-    Start,
-    StepRef,
-    StepReport,
-    named,
-)
+from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, named, own_lease
 from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.running_steps import RunningSteps
 from progress_sse.client.superseded_attempts import SupersededAttempts
 from progress_sse.client.thinned_lines import WaitingLine
 from progress_sse.client.waiting_reports import WaitingReports
+from progress_sse.core.updates import Finish, ReportPart, Start, StepRef, StepUpdate
 
 MAX_WAITING: Final = 1000
 """Reports of one session that may wait."""
@@ -410,17 +399,17 @@ class Outbox:
         reports = [each.report for each in (*self._sending, *self._waiting.commands)]
         if any(isinstance(each, Create | Finish) for each in reports):
             return None
-        return {each.step for each in reports if isinstance(each, StepReport)}
+        return {each.step for each in reports if isinstance(each, StepUpdate)}
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer, now: float) -> None:
         """Apply the answer to a sign of life; after a refusal the step gets no more of them."""
         beat = request.report
-        assert isinstance(beat, StepReport)
+        assert isinstance(beat, StepUpdate)
         if answer.is_outage:
             self.server.fail(answer, now)
         elif answer.is_success:
             self.server.succeed()
-        elif answer.is_retryable or not self._running.has(beat.step, beat.lease):
+        elif answer.is_retryable or not self._running.has(beat.step, own_lease(beat)):
             return  # It may have been overtaken by a report of the step.
         elif answer.is_superseded:
             self._supersede(beat, answer)
@@ -430,12 +419,13 @@ class Outbox:
         else:
             self._running.forget(beat.step)
 
-    def _supersede(self, report: StepReport, answer: ReportAnswer, lost: int = 0) -> None:
+    def _supersede(self, report: StepUpdate, answer: ReportAnswer, lost: int = 0) -> None:
         """Send no more reports of the step by this attempt, since a later attempt has it."""
-        assert report.lease is not None
+        lease = own_lease(report)
+        assert lease is not None
         self._running.forget(report.step)
         self._superseded.add(report)
-        if report.lease.is_handed_on:  # It had to come.
+        if lease.is_handed_on:  # It had to come.
             return
         self._lose(_refusal(f"nothing more is reported on step {report.step!r}, since {named(report)}", answer), lost)
 
@@ -481,7 +471,7 @@ class Outbox:
 
     def _refuse(self, operation: Operation, answer: ReportAnswer) -> None:
         report = operation.report
-        if isinstance(report, StepReport):
+        if isinstance(report, StepUpdate):
             if not isinstance(report, ReportPart):
                 self._running.forget(report.step)
             if answer.is_superseded and report.lease is not None:

@@ -1,7 +1,7 @@
 """The steps that a job has started itself: any of its threads may report, so each method is a single call into C."""
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import StepRef
+from progress_sse.core.updates import StepRef
 
 
 class OwnSteps:

@@ -2,8 +2,9 @@
 
 from progress_sse.client.handle import BaseStep
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Complete, Conclusion, Latest, ReportPart, Start, StepRef, fit_text
+from progress_sse.client.reports import Latest, by, fit_text
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, PartStatus
+from progress_sse.core.updates import Complete, Conclusion, ReportPart, Start, StepRef
 
 
 class PartReports(BaseStep):
@@ -36,7 +37,10 @@ class PartReports(BaseStep):
         self._restart()
         self.reporter.own_steps.start_part(step, self.name)
         return ReportPart(
-            step, self.name, message=fit_text(self._first_message, MAX_PART_TEXT_CHARS), lease=self._lease_of(step)
+            step,
+            self.name,
+            message=fit_text(self._first_message, MAX_PART_TEXT_CHARS),
+            envelope=by(self._lease_of(step)),
         )
 
     def _completed(
@@ -62,5 +66,5 @@ class PartReports(BaseStep):
             total,
             fit_text(self._message or "", MAX_PART_TEXT_CHARS),
             fit_text(error, MAX_PART_TEXT_CHARS),
-            lease=self._lease_of(step),
+            envelope=by(self._lease_of(step)),
         )

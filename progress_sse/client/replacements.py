@@ -6,7 +6,8 @@ from typing import Final
 
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.operation import Operation
-from progress_sse.client.reports import Acknowledge, Create, Describe, Report, Start
+from progress_sse.client.reports import Create, Report
+from progress_sse.core.updates import Acknowledge, Describe, Start
 
 _FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422

@@ -26,10 +26,11 @@ from progress_sse.client.mailbox import Mailbox
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.queue_errors import QueueErrors
 from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import Acknowledge, Beat, Create, Log
+from progress_sse.client.reports import Create, Log, own_lease
 from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
+from progress_sse.core.updates import Acknowledge
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
@@ -284,7 +285,7 @@ class ReportQueue:
         beats, home = self._outbox.take_beats(time.monotonic(), most), self._home
         if home is None:
             return beats
-        return [each for each in beats if isinstance(each.report, Beat) and home.has_turned(each.report.lease)]
+        return [each for each in beats if home.has_turned(own_lease(each.report))]
 
     def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
         """Apply the answer to a sign of life."""

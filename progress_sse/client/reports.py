@@ -3,40 +3,48 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
-from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.details import Link
-from progress_sse.core.log_lines import LogLevel
+from progress_sse.core.log_lines import LogLevel, NewLine
 from progress_sse.core.model import StepDefinition, is_text
-from progress_sse.core.parts import PartStatus
-from progress_sse.core.requests import Acknowledgement, RequestKind
+from progress_sse.core.requests import RequestKind
+from progress_sse.core.updates import (
+    Advance,
+    AppendLines,
+    Conclusion,
+    Envelope,
+    ReportPart,
+    StepRef,
+    StepUpdate,
+    Update,
+)
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
 
-StepRef: TypeAlias = int | str
-"""A step, by its number from 1 or by its name."""
 
-Conclusion: TypeAlias = Literal["cancelled"] | None
-"""How a failure came about, where it was no error."""
+def by(lease: Lease | None) -> Envelope:
+    """Return the envelope of a report that an attempt makes."""
+    return Envelope(lease)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OfAttempt:
-    """A report, with the attempt that it is of; that is no part of its content."""
-
-    lease: Lease | None = field(default=None, compare=False, repr=False)
+def own_lease(report: "Report") -> Lease | None:
+    """Return the attempt that made the report."""
+    lease = report.lease
+    assert lease is None or isinstance(lease, Lease)
+    return lease
 
 
 @dataclass(frozen=True, slots=True)
-class Create(_OfAttempt):
+class Create:
     """Create the session, with its own steps, those of a workflow of the server, or the default ones.
 
     `replace` says whether it replaces an existing session of the id. An `open_ended` one gets steps as they start.
-    The server learns what the steps take from all sessions of a `profile`.
+    The server learns what the steps take from all sessions of a `profile`. Its `lease` is no part of its content.
     """
 
     steps: tuple[StepDefinition, ...] | None = None
@@ -48,106 +56,7 @@ class Create(_OfAttempt):
     open_ended: bool = False
     accepts: tuple[RequestKind, ...] = ()
     profile: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Start(_OfAttempt):
-    """Start a step; `timeout_ms` of `None` is that of its definition.
-
-    By a name it is the first step of that name, or a new one: where there is none, or with `append`. With `parts_total`
-    it ends by itself, once so many parts have ended.
-    """
-
-    step: StepRef
-    timeout_ms: int | None = None
-    append: bool = False
-    estimated_ms: int | None = None
-    parts_total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Advance(_OfAttempt):
-    """Report that a running step has done `current` of `total` units (`None`: the total is unknown)."""
-
-    step: StepRef
-    current: int
-    total: int | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Complete(_OfAttempt):
-    """Complete a step, with or without success."""
-
-    step: StepRef
-    success: bool = True
-    message: str = ""
-    error: str = ""
-    conclusion: Conclusion = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skip(_OfAttempt):
-    """Count a step as done that is not needed."""
-
-    step: StepRef
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPart(_OfAttempt):
-    """Report one part of a step that many workers do at once; `current` of `None` says nothing of how far it is."""
-
-    step: StepRef
-    part: str
-    status: PartStatus = "running"
-    current: int | None = None
-    total: int | None = None
-    message: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Beat(_OfAttempt):
-    """Give a sign of life for a running step."""
-
-    step: StepRef
-
-
-@dataclass(frozen=True, slots=True)
-class Finish(_OfAttempt):
-    """End the session as a whole; `links` of `None` leaves those of the session."""
-
-    success: bool = True
-    error: str = ""
-    links: tuple[Link, ...] | None = None
-    conclusion: Conclusion = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan(_OfAttempt):
-    """Append steps to an open-ended session."""
-
-    steps: tuple[StepDefinition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Describe(_OfAttempt):
-    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
-
-    title: str | Unchanged | None = UNCHANGED
-    labels: Mapping[str, str | None] | Unchanged | None = field(default=UNCHANGED, hash=False)
-    links: tuple[Link, ...] | Unchanged | None = UNCHANGED
-    accepts: tuple[RequestKind, ...] | Unchanged = UNCHANGED
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge(_OfAttempt):
-    """Answer the request of a reader, by its id."""
-
-    request: str
-    state: Acknowledgement
-    message: str = ""
+    lease: Lease | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
@@ -170,17 +79,22 @@ class LogLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Log(_OfAttempt):
-    """Add lines to the session's log, of one step or of none."""
+class Log:
+    """Lines for the log of the session, of one step or of none; the `lease` is no part of their content."""
 
     lines: tuple[LogLine, ...]
     step: StepRef | None = None
+    lease: Lease | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+    def update(self, ago_ms: int) -> AppendLines:
+        """Return the update that writes them, if the last of them was made so many milliseconds ago."""
+        lines = [
+            NewLine(line.text, line.level, min(ago_ms + line.before_ms, MAX_AGO_MS) or None) for line in self.lines
+        ]
+        return AppendLines(tuple(lines), self.step, envelope=by(self.lease))
 
 
-StepReport: TypeAlias = Start | Advance | Complete | Skip | ReportPart | Beat
-SessionReport: TypeAlias = Finish | Plan | Describe | Acknowledge
-Update: TypeAlias = StepReport | SessionReport | Log
-Report: TypeAlias = Create | Update
+Report: TypeAlias = Create | Update | Log
 
 
 Lane: TypeAlias = StepRef | tuple[StepRef, str]
@@ -229,7 +143,7 @@ Queueable: TypeAlias = Report | Latest
 def named(report: Report) -> str:
     """Return which report it is, for a log."""
     kind = type(report).__name__.lower()
-    return f"{kind} of step {report.step!r}" if isinstance(report, StepReport) else f"{kind} of the session"
+    return f"{kind} of step {report.step!r}" if isinstance(report, StepUpdate) else f"{kind} of the session"
 
 
 def fit_text(text: object, most: int = MAX_TEXT_CHARS) -> str:

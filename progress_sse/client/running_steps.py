@@ -5,7 +5,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Advance, Beat, Complete, Finish, Log, Report, ReportPart, Skip, Start, StepRef
+from progress_sse.client.reports import Log, Report, by, own_lease
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, ReportPart, Skip, Start, StepRef
 
 
 @dataclass(slots=True)
@@ -29,12 +30,12 @@ class RunningSteps:
         """Record that the server has applied a report, which is a sign of life of its step."""
         match report:
             case Start(step):
-                self._start(step, report.lease, now)
+                self._start(step, own_lease(report), now)
             case Advance(step):
                 if step in self._steps:
                     self._steps[step].heard_at = now
                 elif report.lease is not None:  # It was started before a fork.
-                    self._start(step, report.lease, now)
+                    self._start(step, own_lease(report), now)
             case ReportPart(step) | Log(step=step) if step in self._steps:
                 self._steps[step].heard_at = now
             case Complete(step) | Skip(step):
@@ -70,5 +71,5 @@ class RunningSteps:
         for step, each in self._steps.items():
             if len(beats) < most and step not in held and each.heard_at + each.lease.interval_s <= now:
                 each.heard_at = now
-                beats.append(Beat(step, lease=each.lease))
+                beats.append(Beat(step, envelope=by(each.lease)))
         return beats

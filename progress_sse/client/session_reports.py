@@ -4,7 +4,6 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from progress_sse.client.definitions import change, definitions
@@ -16,26 +15,21 @@ from progress_sse.client.log_texts import log_lines
 from progress_sse.client.own_log import log
 from progress_sse.client.own_steps import OwnSteps
 from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import (
-    Complete,
-    Conclusion,
-    Create,
-    Describe,
-    Finish,
-    Log,
-    Plan,
-    SessionReport,
-    Skip,
-    StepRef,
-    conclusion_of,
-    error_text,
-    fit_text,
-    is_normal_exit,
-    step_ref,
-)
-from progress_sse.core.commands import UNCHANGED, Unchanged
+from progress_sse.client.reports import Create, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.core.bounds import UNCHANGED, Unchanged
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import (
+    Complete,
+    Conclusion,
+    Describe,
+    Finish,
+    Plan,
+    SessionUpdate,
+    Skip,
+    StepRef,
+    with_envelope,
+)
 
 
 class SessionReports(ABC):
@@ -174,15 +168,17 @@ class SessionReports(ABC):
 
     def _skipped(self, step: StepRef, message: str) -> Skip:
         self.own_steps.skip(step)
-        return Skip(step, message, lease=self.own_steps.lease_of(step))
+        return Skip(step, message, envelope=by(self.own_steps.lease_of(step)))
 
     def _broken_off(self, step: StepRef, error: str, conclusion: Conclusion) -> Complete:
         self.own_steps.end(step, has_failed=True)
         if conclusion is not None:
             self.inbox.settle()
-        return Complete(step, success=False, error=error, conclusion=conclusion, lease=self.own_steps.lease_of(step))
+        return Complete(
+            step, success=False, error=error, conclusion=conclusion, envelope=by(self.own_steps.lease_of(step))
+        )
 
-    def _of_session(self, report: SessionReport) -> SessionReport:
+    def _of_session(self, report: SessionUpdate) -> SessionUpdate:
         if isinstance(report, Finish):
             self._has_succeeded = report.success
             if report.conclusion is not None:
@@ -194,4 +190,4 @@ class SessionReports(ABC):
         lease = self.lease if is_known else self.own_steps.session_lease(self.lease)
         if isinstance(report, Finish):
             self.own_steps.end_all(has_failed=not report.success)
-        return replace(report, lease=lease)
+        return with_envelope(report, by(lease))

@@ -8,24 +8,11 @@ from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease
 from progress_sse.client.log_texts import log_lines
-from progress_sse.client.reports import (
-    Advance,
-    Complete,
-    Conclusion,
-    Latest,
-    Log,
-    LogLine,
-    ReportPart,
-    Start,
-    StepRef,
-    conclusion_of,
-    error_text,
-    fit_text,
-    step_ref,
-)
+from progress_sse.client.reports import Latest, Log, LogLine, by, conclusion_of, error_text, fit_text, step_ref
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.shared_attempts import share
 from progress_sse.core.log_lines import LogLevel
+from progress_sse.core.updates import Advance, Complete, Conclusion, ReportPart, Start, StepRef
 
 
 class StepReports:
@@ -160,7 +147,7 @@ class StepReports:
         if self._lease is not None:
             self._lease.begin()
         is_appended = self.reporter.begin_step(step, self._lease)
-        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, lease=self._lease)
+        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=by(self._lease))
 
     def _lease_of(self, step: StepRef) -> Lease | None:
         """Return the attempt that this job has the step by; `None` if another one may have started it."""
@@ -196,12 +183,12 @@ class StepReports:
             message=self._message or "",
             error=error or "",
             conclusion=conclusion,
-            lease=self._lease_of(step),
+            envelope=by(self._lease_of(step)),
         )
 
     def _read(self) -> Advance | ReportPart:
         latest = self._latest
-        return Advance(latest.step, *self._done(), self._message or "", lease=latest.lease)
+        return Advance(latest.step, *self._done(), self._message or "", envelope=by(latest.lease))
 
     def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.

@@ -1,6 +1,7 @@
 """The attempts at steps that a later attempt has replaced. Pure."""
 
-from progress_sse.client.reports import Latest, Log, Queueable, StepRef, StepReport
+from progress_sse.client.reports import Latest, Log, Queueable, own_lease
+from progress_sse.core.updates import StepRef, StepUpdate
 
 
 class SupersededAttempts:
@@ -14,11 +15,12 @@ class SupersededAttempts:
         self._attempts: dict[tuple[StepRef | None, str], None] = {}
         self._of_lines: dict[tuple[StepRef | None, str], None] = {}
 
-    def add(self, report: StepReport) -> None:
+    def add(self, report: StepUpdate) -> None:
         """Record that a later attempt has the step of a report."""
-        assert report.lease is not None
-        report.lease.attempt.is_superseded = True
-        self._attempts[report.step, report.lease.attempt_id] = None
+        lease = own_lease(report)
+        assert lease is not None
+        lease.attempt.is_superseded = True
+        self._attempts[report.step, lease.attempt_id] = None
 
     def add_lines(self, log: Log) -> None:
         """Record that a later attempt has the step of these lines, or where they are of none, the session."""
@@ -27,7 +29,7 @@ class SupersededAttempts:
 
     def __contains__(self, report: Queueable) -> bool:
         """Return whether a report is of such an attempt."""
-        if report.lease is None or not isinstance(report, StepReport | Latest | Log):
+        if report.lease is None or not isinstance(report, StepUpdate | Latest | Log):
             return False
         attempt = report.step, report.lease.attempt_id
         return attempt in self._attempts or (isinstance(report, Log) and attempt in self._of_lines)

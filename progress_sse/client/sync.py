@@ -12,11 +12,12 @@ from progress_sse.client.handle import BaseStep, Reporter, active
 from progress_sse.client.inbox import Inbox, Request, calling
 from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue, start_thread
-from progress_sse.client.reports import Create, StepRef
+from progress_sse.client.reports import Create
 from progress_sse.client.step_reports import length
 from progress_sse.client.targets import OnLoop, Transport
 from progress_sse.client.thread_sender import thread_sender
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import StepRef
 
 P = ParamSpec("P")
 R = TypeVar("R")

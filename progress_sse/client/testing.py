@@ -24,24 +24,9 @@ from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.handle import diverted
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.report_sink import NullSink, Prepare
-from progress_sse.client.reports import (
-    Acknowledge,
-    Advance,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Latest,
-    Log,
-    LogLine,
-    Plan,
-    Queueable,
-    Report,
-    ReportPart,
-    Skip,
-    Start,
-)
+from progress_sse.client.reports import Create, Latest, Log, LogLine, Queueable, Report
 from progress_sse.core.requests import Acknowledgement, RequestKind
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
 
 __all__ = [
     "Acknowledge",

@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 
 from progress_sse.client.count import Count
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import LogLine, StepRef
+from progress_sse.client.reports import LogLine
+from progress_sse.core.updates import StepRef
 
 FIRST_LINES: Final = 100
 LAST_LINES: Final = 100

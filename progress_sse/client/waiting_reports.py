@@ -23,22 +23,10 @@ from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.operation import Operation
-from progress_sse.client.reports import (
-    Advance,
-    Complete,
-    Create,
-    Finish,
-    Lane,
-    Latest,
-    Log,
-    Queueable,
-    ReportPart,
-    Skip,
-    StepRef,
-    StepReport,
-)
+from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
 from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.waiting_lines import WaitingLines
+from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
@@ -110,7 +98,7 @@ class WaitingReports:
             self._commands.append(Operation(report, made_at=made_at, number=next(self._numbers)))
             if isinstance(report, ReportPart):
                 self._advances.pop((report.step, report.part), None)
-            elif isinstance(report, StepReport):
+            elif isinstance(report, StepUpdate):
                 self._drop_progress_of(report.step)
             elif isinstance(report, Finish):
                 self._advances.clear()

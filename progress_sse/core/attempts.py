@@ -1,12 +1,12 @@
 """Whose attempt a step is: a later attempt fences out the earlier ones, however late their words arrive."""
 
-from progress_sse.core.commands import AppendLines, SessionCommand, Start, StepCommand
 from progress_sse.core.details import Claim, Details, with_replaced
 from progress_sse.core.errors import AttemptSupersededError, StepRunningError
 from progress_sse.core.model import Session, StepProgress
+from progress_sse.core.updates import AppendLines, SessionUpdate, Start, StepUpdate
 
 
-def check_attempt(session: Session, number: int, command: StepCommand | AppendLines) -> None:
+def check_attempt(session: Session, number: int, command: StepUpdate | AppendLines) -> None:
     """Refuse a command on a step by an attempt that another one has replaced.
 
     Raises:
@@ -26,7 +26,7 @@ def check_attempt(session: Session, number: int, command: StepCommand | AppendLi
         raise AttemptSupersededError
 
 
-def check_session_attempt(session: Session, command: SessionCommand) -> None:
+def check_session_attempt(session: Session, command: SessionUpdate) -> None:
     """Refuse a command on the session as a whole by an attempt that another one has replaced.
 
     Raises:
@@ -68,12 +68,12 @@ def attempt_number(before: StepProgress | None, claim: Claim | None, start: Star
 
 def with_claim(details: Details, number: int, start: Start) -> Details:
     """Return the details after a step was started."""
-    former = details.claims.get(number)
+    former, lease = details.claims.get(number), start.lease
     if former is None and start.attempt_id is None:
         return details
+    claim = Claim(None) if lease is None else Claim(lease.attempt_id, lease.lease_ms, lease.lost_after_ms)
     replaced = details.replaced
-    if former is not None and former.attempt_id not in (None, start.attempt_id):
+    if former is not None and former.attempt_id not in (None, claim.attempt_id):
         replaced = with_replaced(replaced, former.attempt_id)
-    claim = Claim(start.attempt_id, start.lease_ms, start.lost_after_ms)
     creator = None if details.creator in replaced else details.creator  # Though more are replaced than remembered.
     return details._replace(claims={**details.claims, number: claim}, replaced=replaced, creator=creator)

@@ -1,26 +1,32 @@
-"""The commands that workers and applications apply to a session.
+"""The commands that workers, readers and the server itself apply to a session: updates, and those that are none.
 
-Which values are valid in them: ``command_checks``. What they do: ``state_machine``.
+What they do: ``state_machine``.
 """
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
+from progress_sse.core.bounds import (
+    ACCEPTS,
+    AGO,
+    ATTEMPT_ID,
+    LABELS,
+    LEASE,
+    LINKS,
+    LOST_AFTER,
+    PROFILE,
+    REQUEST_ID,
+    REQUEST_TEXT,
+    STEP_NUMBER,
+    TITLE,
+    check_fields,
+    check_optional,
+    check_value,
+)
 from progress_sse.core.details import Link
-from progress_sse.core.log_lines import NewLine
-from progress_sse.core.model import Position, StepDefinition
-from progress_sse.core.parts import PartStatus
-from progress_sse.core.requests import Acknowledgement, RequestKind
-
-Condition: TypeAlias = Callable[[Position | None], bool]
-"""Whether a session at this position may be changed; `None` stands for a session that does not exist.
-
-A command applies only if the session is where the client expects it; the store checks the position.
-"""
-
-MAX_TOTAL_STEPS: Final = 1000
-"""Steps that a session may have, where no setting says otherwise."""
+from progress_sse.core.model import StepDefinition
+from progress_sse.core.requests import RequestKind
+from progress_sse.core.updates import PLAIN, UPDATES, Condition, Envelope, Update, anywhere
 
 
 class StepName(NamedTuple):
@@ -32,20 +38,6 @@ class StepName(NamedTuple):
 Target: TypeAlias = int | StepName
 
 
-def anywhere(_position: Position | None) -> bool:
-    """Allow a change wherever the session is."""
-    return True
-
-
-class Unchanged(Enum):
-    """Stands for a value that a command leaves as it is, where `None` removes it."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED: Final = Unchanged.UNCHANGED
-
-
 class Create(NamedTuple):
     """Create a fresh pending session; `replace` allows it to replace a session of that id.
 
@@ -55,14 +47,14 @@ class Create(NamedTuple):
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
     only_if: Condition = anywhere
-    title: str | None = None
-    labels: Mapping[str, str] = {}
-    links: tuple[Link, ...] = ()
+    title: Annotated[str | None, TITLE] = None
+    labels: Annotated[Mapping[str, str], LABELS] = {}
+    links: Annotated[tuple[Link, ...], LINKS] = ()
     open_ended: bool = False
-    accepts: tuple[RequestKind, ...] = ()
-    attempt_id: str | None = None
+    accepts: Annotated[tuple[RequestKind, ...], ACCEPTS] = ()
+    attempt_id: Annotated[str | None, ATTEMPT_ID] = None
     is_timed: bool = False
-    profile: str | None = None
+    profile: Annotated[str | None, PROFILE] = None
 
 
 class Delete(NamedTuple):
@@ -71,160 +63,13 @@ class Delete(NamedTuple):
     only_if: Condition = anywhere
 
 
-class Start(NamedTuple):
-    """Begin a step; `timeout_ms` of `None` or 0 is the definition's. A session that it creates has `definitions`.
-
-    A step that is named is looked up, or appended to an open-ended session. Its sign of life is due every `lease_ms`.
-    With `parts_total` it ends by itself, once so many parts have ended.
-    """
-
-    step: Target
-    definitions: tuple[StepDefinition, ...]
-    timeout_ms: int | None = None
-    run: str | None = None
-    only_if: Condition = anywhere
-    append: bool = False
-    estimated_ms: int | None = None
-    attempt_id: str | None = None
-    lease_ms: int | None = None
-    lost_after_ms: int | None = None
-    ago_ms: int = 0
-    max_total_steps: int = MAX_TOTAL_STEPS
-    parts_total: int | None = None
-
-
-class Complete(NamedTuple):
-    """End a step, with success or an error; `links` of `None` leaves those of the session."""
-
-    step: Target
-    success: bool = True
-    message: str = ""
-    error: str = ""
-    run: str | None = None
-    only_if: Condition = anywhere
-    conclusion: Literal["cancelled"] | None = None
-    links: tuple[Link, ...] | None = None
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Advance(NamedTuple):
-    """Report how far a running step is."""
-
-    step: Target
-    current: int
-    total: int | None = None
-    message: str = ""
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Skip(NamedTuple):
-    """Count a step as done that is not needed."""
-
-    step: Target
-    message: str = ""
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Beat(NamedTuple):
-    """Give a sign of life for a step, and say nothing else."""
-
-    step: Target
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class ReportPart(NamedTuple):
-    """Report one part of a step; `current` of `None` says nothing of how far it is."""
-
-    step: Target
-    part: str
-    status: PartStatus
-    current: int | None = None
-    total: int | None = None
-    message: str = ""
-    error: str = ""
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Finish(NamedTuple):
-    """End the session as a whole; `links` of `None` leaves those of the session."""
-
-    success: bool = True
-    error: str = ""
-    conclusion: Literal["cancelled"] | None = None
-    links: tuple[Link, ...] | None = None
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Plan(NamedTuple):
-    """Append steps to an open-ended session; one with an empty name is named by its number."""
-
-    definitions: tuple[StepDefinition, ...]
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-    max_total_steps: int = MAX_TOTAL_STEPS
-
-
-class Describe(NamedTuple):
-    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
-
-    title: str | Unchanged | None = UNCHANGED
-    labels: Mapping[str, str | None] | Unchanged | None = UNCHANGED
-    links: tuple[Link, ...] | Unchanged | None = UNCHANGED
-    accepts: tuple[RequestKind, ...] | Unchanged | None = UNCHANGED
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class AppendLines(NamedTuple):
-    """Write lines into the log of the session; about one of its steps, or about none."""
-
-    lines: tuple[NewLine, ...]
-    step: Target | None = None
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
-class Acknowledge(NamedTuple):
-    """Answer a request of a reader; a `message` of `None` leaves what the worker said of it before."""
-
-    request: str
-    state: Acknowledgement
-    message: str | None = None
-    run: str | None = None
-    only_if: Condition = anywhere
-    attempt_id: str | None = None
-    ago_ms: int = 0
-
-
 class Ask(NamedTuple):
     """Ask something of the worker, on behalf of a reader; an open request of the kind stays in its place."""
 
     kind: RequestKind
-    request_id: str
-    step: int | None = None
-    reason: str | None = None
+    request_id: Annotated[str, REQUEST_ID]
+    step: Annotated[int | None, STEP_NUMBER] = None
+    reason: Annotated[str | None, REQUEST_TEXT] = None
     run: str | None = None
     only_if: Condition = anywhere
 
@@ -246,18 +91,37 @@ class Lose(NamedTuple):
     only_if: Condition = anywhere
 
 
-StepCommand: TypeAlias = Start | Complete | Advance | Skip | Beat | ReportPart
-"""What workers say of one step."""
-
-SessionCommand: TypeAlias = Finish | Plan | Describe | Acknowledge | AppendLines
-"""What workers say of the session as a whole."""
-
-Update: TypeAlias = StepCommand | SessionCommand
-
 ServerCommand: TypeAlias = Stall | Lose
 """What the server says by itself of a step whose worker is silent."""
 
-STEP_COMMANDS: Final = (Advance, Start, Complete, Beat, ReportPart, Skip)
-"""The types of `StepCommand`, of which an instance is found faster than of the union."""
-
 Command: TypeAlias = Create | Delete | Update | Ask | ServerCommand
+
+ACTIONS: Final = (*(kind.action for kind in UPDATES), "ask", "create", "delete", "stall", "lose")
+"""The names of all commands."""
+
+
+def action_of(command: Command) -> str:
+    """Return the name of a command."""
+    return command.action if isinstance(command, Update) else type(command).__name__.lower()
+
+
+def check_command(command: Command) -> None:
+    """Refuse values that no session can hold, in a command that a caller in the process makes.
+
+    Raises:
+        InvalidRequestError: A value is out of its bound, or contradicts another one.
+    """
+    check_fields(command)
+    if isinstance(command, Update):
+        if command.envelope is not PLAIN:
+            _check_envelope(command.envelope)
+        command.check_consistency()
+
+
+def _check_envelope(envelope: Envelope) -> None:
+    lease = envelope.lease
+    check_value("ago_ms", AGO, envelope.ago_ms)
+    if lease is not None:
+        check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
+        check_optional("lease_ms", LEASE, lease.lease_ms)
+        check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)

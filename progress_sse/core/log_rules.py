@@ -6,11 +6,11 @@ Only the first line changes the session: from then on it says that it has a log.
 from datetime import datetime
 
 from progress_sse.core.attempts import check_attempt, check_session_attempt
-from progress_sse.core.commands import AppendLines, StepName
 from progress_sse.core.errors import StepOutOfRangeError
 from progress_sse.core.log_lines import LogLine, split_text
 from progress_sse.core.model import Session
 from progress_sse.core.step_rules import current_time, newest_named, time_of, timestamp
+from progress_sse.core.updates import AppendLines
 
 
 def check_lines(session: Session, command: AppendLines) -> int | None:
@@ -26,7 +26,7 @@ def check_lines(session: Session, command: AppendLines) -> int | None:
     if command.step is None:
         check_session_attempt(session, command)
         return None
-    number = newest_named(session, command.step.name) if isinstance(command.step, StepName) else command.step
+    number = newest_named(session, command.step) if isinstance(command.step, str) else command.step
     if not 1 <= number <= session.progress.total_steps:
         raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
     check_attempt(session, number, command)

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from progress_sse.core.commands import ReportPart
-from progress_sse.core.errors import InvalidRequestError, StepNotRunningError, TooManyPartsError
+from progress_sse.core.errors import StepNotRunningError, TooManyPartsError
 from progress_sse.core.model import Liveness, Session, StepProgress, is_over
 from progress_sse.core.parts import MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
 from progress_sse.core.step_rules import advance_of, end, end_part, revived, timestamp
+from progress_sse.core.updates import ReportPart
 
 
 def report(session: Session, before: StepProgress, command: ReportPart, moment: datetime, _number: int) -> StepProgress:
@@ -34,8 +34,6 @@ def report(session: Session, before: StepProgress, command: ReportPart, moment: 
 
 def _reported(former: Part | None, command: ReportPart, moment: datetime) -> Part:
     """Return the part after the report; the same object if that repeats what it is already."""
-    if command.total is not None and (command.current is None or command.current > command.total):
-        raise InvalidRequestError("current must lie between 0 and total.")
     said = (command.status, command.current, command.total, command.message, command.error)
     if former is not None and said == (former.status, former.current, former.total, former.message, former.error):
         return former

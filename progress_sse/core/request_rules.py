@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from progress_sse.core.commands import Acknowledge, Ask, Command, Complete, Finish, Start
+from progress_sse.core.commands import Ask, Command
 from progress_sse.core.details import Details
 from progress_sse.core.errors import (
     RequestNotAcceptedError,
@@ -30,6 +30,7 @@ from progress_sse.core.requests import (
     with_settled,
 )
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import Acknowledge, Complete, Finish, Start
 
 CANCELLED_BEFORE_START: Final = "The session was cancelled before a step was started."
 """The error of a session that the server itself cancelled."""

@@ -6,24 +6,13 @@ from datetime import datetime
 
 from progress_sse.core import log_rules, request_rules
 from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
-from progress_sse.core.command_checks import check_definitions
-from progress_sse.core.commands import (
-    UNCHANGED,
-    Acknowledge,
-    AppendLines,
-    Ask,
-    Create,
-    Describe,
-    Finish,
-    Plan,
-    SessionCommand,
-    Start,
-    StepName,
-)
+from progress_sse.core.bounds import COUNT, TEXT, UNCHANGED
+from progress_sse.core.commands import Ask, Create
 from progress_sse.core.details import NO_DETAILS, Details, Timing, check_size, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
+from progress_sse.core.updates import Acknowledge, AppendLines, Describe, Finish, Plan, SessionUpdate, Start
 from progress_sse.core.workflows import default_step_name
 
 
@@ -39,6 +28,26 @@ def created(
     stamp = timestamp(now)
     progress = SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp, details)
     return Session(progress, definitions)
+
+
+def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: bool = False) -> None:
+    """Refuse step definitions that no session can have.
+
+    Raises:
+        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
+    """
+    if not definitions and not may_be_empty:
+        raise InvalidRequestError("definitions must be at least one step.")
+    if not all(map(_is_fit, definitions)):
+        raise InvalidRequestError(
+            f"each definition must have a name that is {TEXT.demand}, and times that are {COUNT.demand}."
+        )
+
+
+def _is_fit(each: object) -> bool:
+    if not isinstance(each, StepDefinition) or not TEXT.fits(each.name):
+        return False
+    return all(map(COUNT.fits, (each.timeout_ms, each.expected_ms, each.assumed_ms)))
 
 
 def create(session_id: str, command: Create, now: datetime) -> Session:
@@ -65,12 +74,12 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
 
 def created_by(session_id: str, command: Start, now: datetime) -> Session:
     """Return the session that a first `start` creates: an open-ended one, if it names its step."""
-    if isinstance(command.step, StepName):
+    if isinstance(command.step, str):
         return created(session_id, (), now, Details(open_ended=True))
-    return created(session_id, command.definitions, now)
+    return created(session_id, command.envelope.definitions, now)
 
 
-def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
+def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
     """Return the session after the command; the same object if the command repeats what it says already.
 
     Raises:
@@ -87,6 +96,7 @@ def apply(session: Session, command: SessionCommand, now: datetime) -> Session:
     if isinstance(command, Acknowledge):
         details = request_rules.acknowledged(session.details, command)
     else:
+        assert isinstance(command, Describe)
         details = _described(session.details, command)
     return session if details == session.details else told(session, details, moment)
 
@@ -156,10 +166,10 @@ def _is_lost_by(session: Session, step: StepProgress, attempt_id: str | None) ->
 def _planned(session: Session, command: Plan, moment: datetime) -> Session:
     if not session.details.open_ended:
         raise StepsFixedError
-    if not command.definitions:
+    if not command.steps:
         raise InvalidRequestError("definitions must be at least one step.")
     request_rules.check_not_cancelled(session)
-    longer = appended(session, command.definitions, command.max_total_steps)
+    longer = appended(session, command.steps, command.envelope.max_total_steps)
     details = reopened(session.details)
     status = status_of(longer.progress.steps, longer.progress.total_steps, details)
     stamp = updated_at(session.progress, moment)

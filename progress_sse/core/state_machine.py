@@ -52,22 +52,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
-from progress_sse.core.commands import (
-    STEP_COMMANDS,
-    Advance,
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Create,
-    Delete,
-    ReportPart,
-    ServerCommand,
-    Skip,
-    Start,
-    StepCommand,
-    Update,
-)
+from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
 from progress_sse.core.details import NO_DETAILS, Details, check_size
 from progress_sse.core.errors import (
     OtherRunError,
@@ -84,6 +69,17 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson, lesson_o
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepProgress
 from progress_sse.core.session_rules import create, created, status_of
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import (
+    Advance,
+    Beat,
+    Complete,
+    ReportPart,
+    SessionUpdate,
+    Skip,
+    Start,
+    StepUpdate,
+    Update,
+)
 
 __all__ = [
     "EventName",
@@ -130,7 +126,7 @@ def apply(
 ) -> Outcome:
     """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 
-    The command has valid values: see `command_checks.check_command`. What was `learned` from earlier runs of the
+    The command has valid values: see `commands.check_command`. What was `learned` from earlier runs of the
     session's profile tells when it will end (see ``time_rules``).
 
     Times of a session never go back: while `now` is before its last update, a command happens at that update.
@@ -153,7 +149,7 @@ def apply(
 
 
 def _decide(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
-    if isinstance(command, STEP_COMMANDS):
+    if isinstance(command, StepUpdate):
         return _apply_step_command(session_id, session, command, now)
     if isinstance(command, Create):
         if session is not None and not command.replace:
@@ -170,10 +166,11 @@ def _decide(session_id: str, session: Session | None, command: Command, now: dat
     _check_run(session, command)
     if isinstance(command, Ask):
         return _outcome_of(session, session_rules.asked(session, command, now))
+    assert isinstance(command, SessionUpdate)
     return _outcome_of(session, session_rules.apply(session, command, now))
 
 
-def _apply_step_command(session_id: str, session: Session | None, command: StepCommand, now: datetime) -> Outcome:
+def _apply_step_command(session_id: str, session: Session | None, command: StepUpdate, now: datetime) -> Outcome:
     if session is not None:
         _check_run(session, command)
         return _apply_to_step(session, command, now)
@@ -184,7 +181,8 @@ def _apply_step_command(session_id: str, session: Session | None, command: StepC
 
 
 def _check_run(session: Session, command: Update | Ask) -> None:
-    if command.run is not None and command.run != session.run:
+    run = command.run
+    if run is not None and run != session.run:
         raise OtherRunError
 
 
@@ -231,15 +229,17 @@ def age_limit(now: datetime, max_age_hours: float) -> str:
         return timestamp(datetime.min.replace(tzinfo=now.tzinfo))
 
 
-def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Outcome:
+def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outcome:
     if isinstance(command.step, int):
         number, target = command.step, session
         if not 1 <= number <= session.progress.total_steps:
             raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
     else:
-        number, target = _named(session, command, command.step.name)
+        number, target = _named(session, command, command.step)
+    envelope = command.envelope
+    ago_ms = envelope.ago_ms
     stored = before = target.progress.steps.get(number)
-    if command.attempt_id is not None:
+    if envelope.lease is not None:
         check_attempt(target, number, command)
     row = _row(before, command)
     rule = _TABLE[type(command)][row]
@@ -247,7 +247,7 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
         raise rule
     if isinstance(command, Start):
         request_rules.check_not_cancelled(target)
-    moment = step_rules.time_of(command.ago_ms, now, step_rules.newest_time(target, before)) if command.ago_ms else now
+    moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
     if before is not None and not isinstance(command, Start | Skip):
         before = step_rules.revived(before, now) if row == "lost" else step_rules.heard(before, now)
     after = rule(target, before, command, moment, number)
@@ -263,7 +263,7 @@ def _apply_to_step(session: Session, command: StepCommand, now: datetime) -> Out
     return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)
 
 
-def _row(before: StepProgress | None, command: StepCommand) -> str:
+def _row(before: StepProgress | None, command: StepUpdate) -> str:
     if before is None:
         return "not started"
     if before.conclusion == "lost" and command.attempt_id is not None:  # It is the step's own: others were refused.
@@ -271,7 +271,7 @@ def _row(before: StepProgress | None, command: StepCommand) -> str:
     return before.status
 
 
-def _named(session: Session, command: StepCommand, name: str) -> tuple[int, Session]:
+def _named(session: Session, command: StepUpdate, name: str) -> tuple[int, Session]:
     """Return the number of the step that a command names, and the session with that step."""
     if not isinstance(command, Start):
         return step_rules.newest_named(session, name), session
@@ -281,7 +281,7 @@ def _named(session: Session, command: StepCommand, name: str) -> tuple[int, Sess
     if not session.details.open_ended:
         raise UnknownStepNameError
     definition = step_rules.define(name, command.timeout_ms, command.estimated_ms)
-    longer = session_rules.appended(session, (definition,), command.max_total_steps)
+    longer = session_rules.appended(session, (definition,), command.envelope.max_total_steps)
     return longer.progress.total_steps, longer
 
 
@@ -298,7 +298,7 @@ def _details_after(before: Details, number: int, command: Start | Complete) -> D
 def _with_step(
     session: Session,
     step: StepProgress,
-    command: StepCommand,
+    command: StepUpdate,
     moment: datetime,
     details: Details,
     status: SessionStatus | None,
@@ -324,7 +324,7 @@ def _with_step(
 
 
 def _fixed_status(
-    before: SessionProgress, command: StepCommand, details: Details, *, is_still_running: bool
+    before: SessionProgress, command: StepUpdate, details: Details, *, is_still_running: bool
 ) -> SessionStatus | None:
     """Return the status after a command, where it does not follow from the steps."""
     if isinstance(command, Start):
@@ -334,7 +334,7 @@ def _fixed_status(
 
 _Rule: TypeAlias = Callable[..., StepProgress] | type[ProblemError]
 
-_TABLE: Final[Mapping[type[StepCommand], Mapping[str, _Rule]]] = {
+_TABLE: Final[Mapping[type[StepUpdate], Mapping[str, _Rule]]] = {
     Start: dict.fromkeys(("not started", "running", "success", "error", "lost"), step_rules.begin),
     Complete: {
         "not started": StepNotStartedError,

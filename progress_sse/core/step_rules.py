@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from progress_sse.core.attempts import attempt_number
-from progress_sse.core.commands import Advance, Beat, Complete, Skip, Start
-from progress_sse.core.errors import InvalidRequestError, StepHasPartsError, StepStartedError, UnknownStepNameError
+from progress_sse.core.errors import StepHasPartsError, StepStartedError, UnknownStepNameError
 from progress_sse.core.model import (
     DEFAULT_TIMEOUT_MS,
     Liveness,
@@ -20,6 +19,7 @@ from progress_sse.core.model import (
     StepProgress,
 )
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, EndStatus, Part, Parts
+from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -78,7 +78,7 @@ def begin(session: Session, before: StepProgress | None, command: Start, moment:
         command.timeout_ms or definition.timeout_ms,
         attempt=attempt,
         advance=None if parts is None else advance_of(parts),
-        liveness=None if command.lease_ms is None else Liveness("live", started_at),
+        liveness=None if command.lease is None or command.lease.lease_ms is None else Liveness("live", started_at),
         parts=parts,
     )
 
@@ -144,8 +144,6 @@ def advance(_session: Session, before: StepProgress, command: Advance, _moment: 
     """Move the step on, unless its parts do."""
     if before.parts is not None and before.parts.total is not None:
         raise StepHasPartsError
-    if command.total is not None and command.current > command.total:
-        raise InvalidRequestError("current must lie between 0 and total.")
     advanced = StepAdvance(command.current, command.total)
     if (before.advance, before.message) == (advanced, command.message):
         return before

@@ -13,12 +13,13 @@ that is known of each step that has not succeeded.
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from progress_sse.core.commands import Command, Skip, Start
+from progress_sse.core.commands import Command
 from progress_sse.core.details import FinishAt, Time, TimeBasis, Timing
 from progress_sse.core.distributions import Points, certain, left_after, longest, mixed, plus, quantile, total
 from progress_sse.core.history import Learned
 from progress_sse.core.model import Session, StepAdvance, StepProgress
 from progress_sse.core.step_rules import MILLISECOND, elapsed_ms, newest_time, timestamp
+from progress_sse.core.updates import Skip, Start
 
 MAX_LEFT_MS: Final = 100 * 365 * 86_400_000
 """The furthest end that is told: in a hundred years."""

@@ -18,10 +18,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from progress_sse._internal.histogram import Histogram
+from progress_sse.core.commands import ACTIONS
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.requests import RequestKind, RequestState
 from progress_sse.service import PollResult, ProgressService
-from progress_sse.store.command_queue import CommandName, CommandOutcome
+from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
 from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
@@ -140,7 +141,7 @@ class _Metrics(Collector):
         if self._sessions is not None:
             sessions = {**dict.fromkeys(get_args(SessionStatus), 0), **self._sessions}
             yield _gauges("sessions", ["status"], sessions)
-        known = product(get_args(CommandName), get_args(CommandOutcome))
+        known = product(ACTIONS, get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
         states = product(get_args(RequestKind), get_args(RequestState))
         yield _counters("reader_requests", ["kind", "state"], store.reader_requests, states)

@@ -12,70 +12,15 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from progress_sse._internal.eager_task import run_eagerly
-from progress_sse.core.commands import (
-    Acknowledge,
-    Advance,
-    AppendLines,
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Create,
-    Delete,
-    Describe,
-    Finish,
-    Lose,
-    Plan,
-    ReportPart,
-    Skip,
-    Stall,
-    Start,
-    Update,
-)
+from progress_sse.core.commands import Command, action_of
 from progress_sse.core.errors import OutcomeUnknownError, ProblemError, SignSeenError
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.updates import Update
 from progress_sse.store.idempotency import KeysInFlight
 from progress_sse.store.types import Applied
-
-CommandName: TypeAlias = Literal[
-    "start",
-    "complete",
-    "progress",
-    "skip",
-    "beat",
-    "part",
-    "finish",
-    "plan",
-    "describe",
-    "acknowledge",
-    "log",
-    "ask",
-    "create",
-    "delete",
-    "stall",
-    "lose",
-]
-COMMAND_NAMES: Final[dict[type[Command], CommandName]] = {
-    Start: "start",
-    Complete: "complete",
-    Advance: "progress",
-    Skip: "skip",
-    Beat: "beat",
-    ReportPart: "part",
-    Finish: "finish",
-    Plan: "plan",
-    Describe: "describe",
-    Acknowledge: "acknowledge",
-    AppendLines: "log",
-    Ask: "ask",
-    Create: "create",
-    Delete: "delete",
-    Stall: "stall",
-    Lose: "lose",
-}
 
 CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
 """Accepted: applied, or a repeat that changes nothing. Refused: it breaks a rule. Failed: the store failed."""
@@ -145,7 +90,7 @@ class CommandQueues:
     def __init__(self, commit: Commit) -> None:
         """Commit each batch by `commit`."""
         self.keys = KeysInFlight()
-        self.outcomes: Counter[tuple[CommandName, CommandOutcome]] = Counter()
+        self.outcomes: Counter[tuple[str, CommandOutcome]] = Counter()
         self._commit = commit
         self._queues: dict[str, deque[QueuedCommand]] = {}
         self._drains: set[asyncio.Task[None]] = set()
@@ -199,7 +144,7 @@ class CommandQueues:
             del self._queues[session_id]
 
     def _answer(self, queued: QueuedCommand, answer: Applied | Exception) -> None:
-        self.outcomes[COMMAND_NAMES[type(queued.command)], _outcome(answer)] += 1
+        self.outcomes[action_of(queued.command), _outcome(answer)] += 1
         queued.resolve(answer)
 
 

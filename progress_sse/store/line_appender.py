@@ -13,7 +13,7 @@ from typing import Final
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import AppendLines, Beat, Command
+from progress_sse.core.commands import Command
 from progress_sse.core.errors import (
     ConflictError,
     KeyReusedError,
@@ -27,6 +27,7 @@ from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import split_count
 from progress_sse.core.log_rules import check_lines, dated_lines
 from progress_sse.core.model import Session
+from progress_sse.core.updates import AppendLines, Beat, anywhere
 from progress_sse.store.backend import Backend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS, PAUSES_S
 from progress_sse.store.command_queue import QueuedCommand
@@ -193,7 +194,7 @@ def _sign_of(session: Session, command: Command) -> Beat | None:
     step = session.progress.steps[number]
     if step.status != "running" and step.conclusion != "lost":
         return None
-    return Beat(number, command.run, attempt_id=command.attempt_id)
+    return Beat(number, envelope=command.envelope._replace(only_if=anywhere))
 
 
 def _line_key(session_id: str, key: IdempotencyKey | None) -> LineKey | None:

@@ -5,31 +5,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from progress_sse.core.commands import (
-    UNCHANGED,
+from progress_sse.core.bounds import STEP, UNCHANGED, Unchanged
+from progress_sse.core.commands import Ask, Command, Create, Delete, StepName, Target
+from progress_sse.core.details import Claim, Link
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.log_lines import NewLine
+from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
+from progress_sse.core.parts import PartStatus
+from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
+from progress_sse.core.updates import (
+    PLAIN,
     Acknowledge,
     Advance,
     AppendLines,
-    Ask,
     Beat,
-    Command,
     Complete,
-    Create,
-    Delete,
     Describe,
+    Envelope,
     Finish,
     Plan,
     ReportPart,
     Skip,
     Start,
-    Target,
-    Unchanged,
+    StepRef,
 )
-from progress_sse.core.details import Link
-from progress_sse.core.log_lines import NewLine
-from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
-from progress_sse.core.parts import PartStatus
-from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.types import Record
 
@@ -43,6 +42,9 @@ class SessionOperations(ABC):
     * `attempt_id`: The text that the worker made for its attempt. Another attempt that replaced it refuses the
       operation (`AttemptSupersededError`).
     * `ago_ms`: How many milliseconds ago it happened, by a monotonic clock.
+
+    Those but `start_step` may raise, besides what they name, `SessionNotFoundError`, `StepOutOfRangeError` and
+    `UnknownStepNameError` where there is no such session or step, and `AttemptSupersededError`.
 
     Attributes:
         workflows: Define the steps of sessions that bring none of their own.
@@ -153,23 +155,11 @@ class SessionOperations(ABC):
             TooManyStepsError: The session would have too many steps.
             AttemptSupersededError: A later attempt has replaced this one.
         """
-        command = self.start_command(step, timeout_ms)._replace(
-            append=append,
-            estimated_ms=estimated_ms,
-            attempt_id=attempt_id,
-            lease_ms=lease_ms,
-            lost_after_ms=lost_after_ms,
-            ago_ms=ago_ms,
-            parts_total=parts_total,
-        )
-        return _progress(await self._perform(session_id, command))
-
-    def start_command(self, step: Target, timeout_ms: int | None, run: str | None = None) -> Start:
-        """Return the command that starts a step, and creates a session of the workflow `default` if needed.
-
-        With a `run` it creates no session.
-        """
-        return Start(step, self.workflows.named(), timeout_ms, run)
+        has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
+        lease = Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None
+        envelope = Envelope(lease, ago_ms=ago_ms, definitions=self.workflows.named())
+        update = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
+        return _progress(await self._perform(session_id, update))
 
     async def complete_step(
         self,
@@ -189,23 +179,11 @@ class SessionOperations(ABC):
         A `conclusion` says what ended a step without success; `links` replace those of the session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = Complete(
-            step,
-            success,
-            message,
-            error,
-            conclusion=conclusion,
-            links=None if links is None else tuple(links),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
-        )
-        return _progress(await self._perform(session_id, command))
+        told = None if links is None else tuple(links)
+        update = Complete(_ref(step), success, message, error, conclusion, told, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def report_progress(
         self,
@@ -221,17 +199,13 @@ class SessionOperations(ABC):
         """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
             StepHasPartsError: The step's progress is that of its parts.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        command = Advance(step, current, total, message, attempt_id=attempt_id, ago_ms=ago_ms)
-        return _progress(await self._perform(session_id, command))
+        update = Advance(_ref(step), current, total, message, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def skip_step(
         self, session_id: str, step: Target, message: str = "", *, attempt_id: str | None = None, ago_ms: int = 0
@@ -239,27 +213,19 @@ class SessionOperations(ABC):
         """Count a step as done that is not needed: one that was never started, or has failed.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepStartedError: The step runs, or has succeeded.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = Skip(step, message, attempt_id=attempt_id, ago_ms=ago_ms)
-        return _progress(await self._perform(session_id, command))
+        update = Skip(_ref(step), message, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
         """Give a sign of life for a running step, which renews its lease, and change nothing else.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        await self._perform(session_id, Beat(step, attempt_id=attempt_id, ago_ms=ago_ms))
+        await self._perform(session_id, Beat(_ref(step), envelope=_envelope(attempt_id, ago_ms)))
 
     async def report_part(
         self,
@@ -292,16 +258,14 @@ class SessionOperations(ABC):
             ago_ms: See the class.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended, and has no parts or the session is over.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
             TooManyPartsError: The step or the session would have too many parts.
-            AttemptSupersededError: The step's newest attempt is another one.
         """
-        command = ReportPart(step, part, status, current, total, message, error, attempt_id=attempt_id, ago_ms=ago_ms)
-        return _progress(await self._perform(session_id, command))
+        update = ReportPart(
+            _ref(step), part, status, current, total, message, error, envelope=_envelope(attempt_id, ago_ms)
+        )
+        return _progress(await self._perform(session_id, update))
 
     async def finish_session(
         self,
@@ -320,20 +284,12 @@ class SessionOperations(ABC):
         steps end with the `error`, which the session bears, too. `links` replace those of the session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
             TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
-        command = Finish(
-            success,
-            error,
-            conclusion,
-            None if links is None else tuple(links),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
-        )
-        return _progress(await self._perform(session_id, command))
+        told = None if links is None else tuple(links)
+        update = Finish(success, error, told, conclusion, envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def plan_steps(
         self, session_id: str, steps: Sequence[StepDefinition], *, attempt_id: str | None = None, ago_ms: int = 0
@@ -341,13 +297,11 @@ class SessionOperations(ABC):
         """Append steps to an open-ended session.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             StepsFixedError: The session is not open-ended.
             TooManyStepsError: The session would have too many steps.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Plan(tuple(steps), attempt_id=attempt_id, ago_ms=ago_ms)
-        return _progress(await self._perform(session_id, command))
+        update = Plan(tuple(steps), envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def describe_session(
         self,
@@ -365,19 +319,16 @@ class SessionOperations(ABC):
         Labels are merged with those that it has, and `None` removes one of them; links and `accepts` are replaced.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
             TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.
         """
-        command = Describe(
+        update = Describe(
             title,
             labels,
             links if links is None or isinstance(links, Unchanged) else tuple(links),
             accepts if accepts is None or isinstance(accepts, Unchanged) else tuple(accepts),
-            attempt_id=attempt_id,
-            ago_ms=ago_ms,
+            envelope=_envelope(attempt_id, ago_ms),
         )
-        return _progress(await self._perform(session_id, command))
+        return _progress(await self._perform(session_id, update))
 
     async def ask(
         self, session_id: str, kind: RequestKind, *, step: int | None = None, reason: str | None = None
@@ -414,13 +365,11 @@ class SessionOperations(ABC):
         """Answer a request by its id; a `message` has at most 500 characters.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             RequestNotFoundError: It does not remember a request of that id.
             RequestSettledError: The request was settled otherwise before.
-            AttemptSupersededError: The attempt is neither the creator's nor the newest of a step.
         """
-        command = Acknowledge(request, state, message, attempt_id=attempt_id, ago_ms=ago_ms)
-        return _progress(await self._perform(session_id, command))
+        update = Acknowledge(request, state, message or "", envelope=_envelope(attempt_id, ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def append_lines(
         self,
@@ -435,15 +384,10 @@ class SessionOperations(ABC):
 
         All readers of the session may read them. A text with line ends becomes several lines. The first lines change
         the session, which says from then on that it has a log; later ones do not.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name.
-            AttemptSupersededError: A later attempt has replaced this one.
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
-        await self._perform(session_id, AppendLines(written, step, attempt_id=attempt_id, ago_ms=ago_ms))
+        about = None if step is None else _ref(step)
+        await self._perform(session_id, AppendLines(written, about, envelope=_envelope(attempt_id, ago_ms)))
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.
@@ -457,6 +401,22 @@ class SessionOperations(ABC):
 def make_request_id() -> str:
     """Return the id of a new request."""
     return secrets.token_hex(8)
+
+
+def _ref(step: Target) -> StepRef:
+    if type(step) is int:
+        return step
+    if isinstance(step, StepName):
+        return step.name
+    if isinstance(step, str):  # Types forbid it: a number in a text is not to be taken for a name.
+        raise InvalidRequestError(f"step must be {STEP.demand}.")
+    return step
+
+
+def _envelope(attempt_id: str | None, ago_ms: int) -> Envelope:
+    if attempt_id is None and not ago_ms:
+        return PLAIN
+    return Envelope(None if attempt_id is None else Claim(attempt_id), ago_ms=ago_ms)
 
 
 def _progress(record: Record | None) -> SessionProgress:

@@ -21,15 +21,19 @@ from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
 from progress_sse.api.request_model import RequestBody
 from progress_sse.api.routes import ROUTES
-from progress_sse.api.update_commands import UpdateContext, command_of
-from progress_sse.api.update_models import BatchBody, UpdateBody
-from progress_sse.core.command_checks import check_command
-from progress_sse.core.commands import Ask, Create, Update
+from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
+from progress_sse.client.codec import report_body
+from progress_sse.client.reports import Create as CreateReport
+from progress_sse.client.reports import Log
+from progress_sse.core.commands import Ask, Create, check_command
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
 from progress_sse.core.limits import BodyLimits
+from progress_sse.core.updates import UPDATES, Update
 from progress_sse.core.workflows import Workflows
+from tests.client.random_reports import random_requests
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
+WIDE = BodyLimits(max_body_bytes=65_536, max_text_chars=8192, max_total_steps=1000)
 CONTEXT = UpdateContext(Workflows(), LIMITS)
 COMPONENTS = document(ROUTES, LIMITS, 20, frozenset())["components"]
 
@@ -43,8 +47,8 @@ def request(raw: bytes = b"", *headers: tuple[bytes, bytes]) -> Request:
     return Request({"type": "http", "headers": [(b"content-type", b"application/json"), *headers]}, receive)
 
 
-def read(model: type[Body], raw: bytes) -> Body:
-    return asyncio.run(read_body(request(raw), model, LIMITS))
+def read(model: type[Body], raw: bytes, limits: BodyLimits = LIMITS) -> Body:
+    return asyncio.run(read_body(request(raw), model, limits))
 
 
 def is_accepted(ask: Callable[[], object]) -> bool:
@@ -115,7 +119,7 @@ steps = st.lists(step_specs, max_size=5) | anything
 updates = with_some(
     st.sampled_from(
         [
-            *({"action": action, "step": 1} for action in ("start", "complete", "progress", "skip", "beat", "Start")),
+            *({"action": action, "step": 1} for action in (*(kind.action for kind in UPDATES), "Start")),
             *({"action": action, "name": "a"} for action in ("start", "complete", "skip", "beat")),
             {"action": "start", "step": 1, "attempt_id": "a", "lease_ms": 1000},
             {"action": "progress", "step": 1, "current": 1},
@@ -183,6 +187,21 @@ creations = with_some(
         "x": anything,
     },
 )
+
+
+def test_what_a_client_sends_is_read_as_the_update_that_it_is() -> None:
+    """Both ways of the codec: its bytes are an update of the same content, or one that no session can hold."""
+    read_back = 0
+    for sent in random_requests(seed=1, count=600):
+        if isinstance(sent.report, CreateReport):
+            continue
+        update = sent.report.update(sent.ago_ms) if isinstance(sent.report, Log) else sent.report
+        with contextlib.suppress(InvalidRequestError):
+            body = read(UpdateBody, json.dumps(report_body(sent.report, sent.ago_ms)).encode(), WIDE)
+            found = command_of(body, UpdateContext(Workflows(), WIDE))
+            assert (found, found.attempt_id) == (update, update.attempt_id)
+            read_back += 1
+    assert read_back > 200
 
 
 @given(updates | anything)
@@ -361,7 +380,7 @@ KEY = jsonschema_rs.Draft202012Validator(COMPONENTS["parameters"]["IdempotencyKe
 @example("")
 def test_an_idempotency_key_is_valid_if_the_description_says_so(key: str) -> None:
     """SE-05: white space around it is not part of it."""
-    body = UpdateBody(action="start", step=1)
+    body = UpdateBody.model_validate({"action": "start", "step": 1})
     try:
         found = idempotency_key(request(b"", (b"idempotency-key", key.encode("latin-1"))), "update", body)
     except InvalidKeyError:
@@ -375,7 +394,9 @@ def test_an_idempotency_key_is_valid_if_the_description_says_so(key: str) -> Non
 def test_a_key_is_the_same_in_a_header_and_among_other_updates() -> None:
     """A header strips the spaces around it; an update that is repeated by itself is still applied once."""
     update = {"session_id": "s", "action": "start", "step": 1, "idempotency_key": "  k "}
-    alone = idempotency_key(request(b"", (b"idempotency-key", b"k")), "update", UpdateBody(action="start", step=1))
+    alone = idempotency_key(
+        request(b"", (b"idempotency-key", b"k")), "update", UpdateBody.model_validate({"action": "start", "step": 1})
+    )
     assert read_update(update, LIMITS).key == alone
 
 

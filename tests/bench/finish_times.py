@@ -19,10 +19,11 @@ from typing import NamedTuple
 import click
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Advance, Command, Complete, Create, Start
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Time
 from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson, learned_from, surplus_of
 from progress_sse.core.model import Session, StepDefinition
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.bench.durations import KINDS, Draw, Run, runs_of
 
 SHARES = (10, 50, 90)
@@ -103,7 +104,7 @@ def _commands(run: Run, *, has_advances: bool) -> Iterator[tuple[int, float, Com
     yield 0, 0, Create(tuple(StepDefinition(step.name) for step in run), is_timed=True, profile="job")
     at_ms = 0
     for number, step in enumerate(run, start=1):
-        yield at_ms, number - 1, Start(number, ())
+        yield at_ms, number - 1, Start(number)
         for unit, ms in enumerate(step.units, start=1):
             at_ms += ms
             if has_advances and unit < len(step.units):

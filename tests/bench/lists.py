@@ -19,11 +19,13 @@ from typing import Any, Final
 import click
 import uvloop
 
-from progress_sse.core.commands import Advance, Create, Finish, Start
+from progress_sse.core.commands import Create
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.updates import Advance, Finish, Start
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
+from tests.core.samples import sent
 
 SESSIONS: Final = 100_000
 FEW: Final = 50
@@ -57,7 +59,7 @@ async def fill(service: ProgressService, count: int) -> None:
         async with limit:
             create = Create(STEPS, labels=labels)
             await service.store.apply(session_id, create)
-            await service.store.apply(session_id, Start(1, STEPS) if is_rare else Finish())
+            await service.store.apply(session_id, sent(Start(1), definitions=STEPS) if is_rare else Finish())
 
     for begin in range(0, count, 10 * AT_ONCE):
         await asyncio.gather(*(make(number) for number in range(begin, min(begin + 10 * AT_ONCE, count))))

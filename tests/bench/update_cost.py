@@ -27,8 +27,7 @@ from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.router import SESSION_PATH, Endpoint, Route
-from progress_sse.api.update_commands import UpdateContext, command_of
-from progress_sse.api.update_models import UpdateBody
+from progress_sse.api.update_models import UpdateBody, UpdateContext, command_of
 from progress_sse.core.model import StepDefinition
 from progress_sse.server.uvicorn_server import COLLECTOR_THRESHOLDS, make_config, own_protocol
 from progress_sse.service import ProgressService

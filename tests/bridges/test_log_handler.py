@@ -15,8 +15,9 @@ from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import LogHandler, StepHandler
 from progress_sse.client import own_log
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Log, LogLine
+from progress_sse.client.reports import Log, LogLine
 from progress_sse.client.testing import Recorder
+from progress_sse.core.updates import Advance
 from tests.client.fake import AsyncFakeTransport, FakeServer, FakeTransport
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Advance, Complete, Create, Report, Start
+from progress_sse.client.reports import Create, Report
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.bench import AGAIN, BUSY, CREATE, NOT_FOUND, OK, Bench
 
 

@@ -10,8 +10,9 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
-from progress_sse.client.reports import Advance, Beat, Complete, Describe, Finish, Latest, Plan, Report, Skip, Start
+from progress_sse.client.reports import Latest, Report, by
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
 
 LEASE = Lease(30_000, 600_000, "mine")
@@ -23,7 +24,7 @@ class BeatBench(Bench):
     """An outbox whose steps have a lease."""
 
     def begin(self, *steps: int | str, lease: Lease = LEASE) -> None:
-        self.put(*(Start(step, lease=lease) for step in steps))
+        self.put(*(Start(step, envelope=by(lease)) for step in steps))
         self.deliver()
 
     def beats(self) -> list[ReportRequest]:
@@ -58,7 +59,7 @@ def test_a_report_of_the_step_is_a_sign_of_life() -> None:
     bench = BeatBench()
     bench.begin(1, 2)
     bench.clock.advance(9)
-    bench.put(Advance(1, 5, lease=LEASE))
+    bench.put(Advance(1, 5, envelope=by(LEASE)))
     bench.send()
     bench.clock.advance(1)
     assert [beat.report for beat in bench.beats()] == [Beat(2)]
@@ -211,7 +212,7 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
         beat, _ = bench.beats()
         bench.answer(beat, SUPERSEDED)
     else:
-        bench.put(Complete(1, lease=LEASE), Complete(1, lease=LEASE))
+        bench.put(Complete(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)))
         bench.send(SUPERSEDED)
         assert bench.next() is None
     [event] = bench.outbox.events()
@@ -223,12 +224,14 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
     bench.put(latest)
     assert latest.is_waiting, "a loop does not put it again for each row"
     lost = bench.outbox.lost
-    bench.put(Start(1, lease=LEASE), Complete(1, lease=LEASE), Complete(2, lease=LEASE), Complete(1))
+    bench.put(
+        Start(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)), Complete(2, envelope=by(LEASE)), Complete(1)
+    )
     assert bench.deliver() == [Complete(2), Complete(1)]
     assert bench.outbox.lost == lost + 2
     bench.begin(1, lease=LEASE.renewed())
     child = bench.outbox.renewed()
-    child.put(Start(1, lease=LEASE))
+    child.put(Start(1, envelope=by(LEASE)))
     assert child.is_empty
 
 
@@ -268,7 +271,7 @@ def test_a_report_that_is_under_way_finds_that_itself() -> None:
     bench.begin(1)
     bench.clock.advance(10)
     [beat] = bench.beats()
-    bench.put(Start(2, lease=LEASE))
+    bench.put(Start(2, envelope=by(LEASE)))
     bench.answer(beat, NOT_FOUND)
     bench.send(NOT_FOUND)
     assert bench.send(ReportAnswer(201, run="two")) == AGAIN
@@ -281,7 +284,7 @@ def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     bench.put(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
-    bench.put(Start(2, lease=LEASE))
+    bench.put(Start(2, envelope=by(LEASE)))
     bench.send(NOT_FOUND)
     bench.send(ReportAnswer(201, run="two"))
     assert not bench.outbox.has_running_steps
@@ -296,11 +299,11 @@ def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
     parent, child = BeatBench(), BeatBench()
     parent.begin(1)
     child.outbox = parent.outbox.renewed()
-    child.put(Advance(1, 5, lease=LEASE), Advance(2, 5))
+    child.put(Advance(1, 5, envelope=by(LEASE)), Advance(2, 5))
     child.deliver()
     child.clock.advance(10)
     assert [beat.report for beat in child.beats()] == [Beat(1)]
-    child.put(Complete(1, lease=LEASE))
+    child.put(Complete(1, envelope=by(LEASE)))
     child.deliver()
     assert not child.outbox.has_running_steps
 
@@ -320,7 +323,7 @@ def test_a_refused_creation_ends_the_signs_of_life() -> None:
 def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:
     """It is made when it is sent."""
     outbox = Outbox("a", tells_age=True)
-    outbox.put(Start(1, lease=LEASE), 0)
+    outbox.put(Start(1, envelope=by(LEASE)), 0)
     requests = outbox.next(1)
     outbox.take(requests, [OK], 1)
     assert [request.ago_ms for request in outbox.take_beats(100)] == [0]

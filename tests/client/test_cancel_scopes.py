@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Cancelled
-from progress_sse.client.reports import Acknowledge, Complete, Create, Finish, Start
+from progress_sse.client.reports import Create
 from progress_sse.client.testing import Recorder, recording
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Acknowledge, Complete, Finish, Start
 
 SOON_S = 20
 

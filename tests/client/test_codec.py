@@ -10,20 +10,10 @@ import pytest
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import (
-    Advance,
-    Beat,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Plan,
-    Report,
-    Skip,
-    Start,
-)
+from progress_sse.client.reports import Create, Report, by
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.bench import OK
 
 LEASE = Lease(30_000, 600_000, "mine")
@@ -61,7 +51,7 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
         {"title": "T", "labels": {"a": "b"}, "links": [LINK._asdict()], "open_ended": True, "attempt_id": "mine"},
     ),
     (
-        Start("Parse", append=True, estimated_ms=9, lease=LEASE),
+        Start("Parse", append=True, estimated_ms=9, envelope=by(LEASE)),
         "POST",
         "/update",
         {
@@ -76,13 +66,13 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
         },
     ),
     (
-        Advance("Parse", 1, lease=LEASE),
+        Advance("Parse", 1, envelope=by(LEASE)),
         "POST",
         "/update",
         {"action": "progress", "name": "Parse", "current": 1, "total": None, "message": "", "attempt_id": "mine"},
     ),
     (Skip(2, "m"), "POST", "/update", {"action": "skip", "step": 2, "message": "m"}),
-    (Beat("Parse", lease=LEASE), "POST", "/update", {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
+    (Beat("Parse", envelope=by(LEASE)), "POST", "/update", {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
     (Finish(), "POST", "/update", {"action": "finish", "success": True, "error": ""}),
     (
         Finish(False, "e", (LINK,)),

@@ -21,8 +21,8 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.outbox import MAX_WAITING, Outbox
 from progress_sse.client.report_queue import ReportQueue, report_queues
-from progress_sse.client.reports import Complete, Start
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.job_errors import OopsError
 from tests.client.shells import Shell

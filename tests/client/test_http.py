@@ -14,8 +14,8 @@ from progress_sse._internal.http_library import httpx
 from progress_sse.client import http, thread_sender
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Start
 from progress_sse.client.sync import Progress
+from progress_sse.core.updates import Start
 from tests.harness.http1 import HOST
 from tests.harness.serving import eventually
 

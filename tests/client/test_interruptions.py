@@ -28,8 +28,9 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.reports import Advance, Complete, Create, Start
+from progress_sse.client.reports import Create
 from progress_sse.client.testing import recording
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.shells import Shell
 from tests.harness.serving import ROOT, eventually

@@ -15,9 +15,10 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease, lease_of
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.reports import Advance, Beat, Complete, Latest, Start
+from progress_sse.client.reports import Latest, by
 from progress_sse.client.testing import recording
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.updates import Advance, Beat, Complete, Start
 from tests.client.bench import CREATE, NO_ANSWER, Bench
 from tests.client.fake import FakeServer, FakeTransport, Seen
 from tests.client.job_errors import OopsError
@@ -199,9 +200,9 @@ def test_processes_that_fork_before_the_first_report_have_attempts_of_their_own(
 
 def test_an_attempt_is_no_part_of_a_reports_content() -> None:
     """Tests of jobs compare their reports."""
-    assert Start(1, lease=Lease()) == Start(1)
-    assert repr(Complete(1, lease=Lease(1000, None, "secret"))) == repr(Complete(1))
-    assert hash(Beat(1, lease=Lease())) == hash(Beat(1))
+    assert Start(1, envelope=by(Lease())) == Start(1)
+    assert repr(Complete(1, envelope=by(Lease(1000, None, "secret")))) == repr(Complete(1))
+    assert hash(Beat(1, envelope=by(Lease()))) == hash(Beat(1))
 
 
 async def test_reporters_of_a_process_share_an_attempt(shell: Shell) -> None:

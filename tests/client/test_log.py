@@ -12,8 +12,9 @@ from progress_sse import Progress
 from progress_sse.client.config import OnError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import Complete, Create, Finish, Log, LogLine, Report, Start
+from progress_sse.client.reports import Create, Log, LogLine, Report
 from progress_sse.client.testing import recording
+from progress_sse.core.updates import Complete, Finish, Start
 from tests.client.fake import FakeTransport
 from tests.client.job_errors import MuteError, OopsError
 from tests.client.shells import Shell

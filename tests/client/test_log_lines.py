@@ -7,24 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
+from progress_sse.client.codec import report_body
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
 from progress_sse.client.log_texts import log_lines
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, ReportDropped
-from progress_sse.client.report_body import report_body
-from progress_sse.client.reports import (
-    Advance,
-    Complete,
-    Create,
-    Finish,
-    Log,
-    LogLine,
-    Report,
-    Start,
-    StepRef,
-)
+from progress_sse.client.reports import Create, Log, LogLine, Report, by
 from progress_sse.client.thinned_lines import FIRST_LINES
 from progress_sse.client.waiting_lines import MAX_CHARS, MAX_LINES
+from progress_sse.core.updates import Advance, Complete, Finish, Start, StepRef
 from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
 from tests.client.test_batches import BatchBench
 
@@ -367,11 +358,11 @@ def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() ->
     bench, former = BatchBench(), Lease(30_000)
     write(bench, "a", step=1, lease=former)
     bench.answer(bench.together(), SUPERSEDED)
-    bench.put(Complete(1, lease=former))
+    bench.put(Complete(1, envelope=by(former)))
     bench.answer(bench.together(), SUPERSEDED)
     assert [type(event) for event in bench.outbox.events()] == [ReportDropped]
     write(bench, "b", step=1, lease=former)
-    bench.put(Start(1, lease=former))
+    bench.put(Start(1, envelope=by(former)))
     assert bench.outbox.is_empty
     assert bench.outbox.lost == 2
 
@@ -449,7 +440,7 @@ def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
 def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
     """So a job that logs gives no others; one of another step, or of none, says nothing of it."""
     bench, lease = Bench(), Lease(30_000)
-    bench.put(Start(1, lease=lease))
+    bench.put(Start(1, envelope=by(lease)))
     bench.deliver()
     due_at = bench.outbox.beat_at()
     bench.clock.advance(5)

@@ -16,7 +16,7 @@ import pytest
 
 from progress_sse import AsyncProgress
 from progress_sse.client.report_queue import ReportQueue, report_queues
-from progress_sse.client.reports import Complete, Start
+from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeServer, FakeTransport
 from tests.conftest import Serve
 from tests.harness.serving import Server, eventually, session_path

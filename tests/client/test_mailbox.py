@@ -14,8 +14,9 @@ from progress_sse.client.lease import Lease
 from progress_sse.client.mailbox import Mailbox, Part
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
-from progress_sse.client.reports import Advance, Beat, Complete, Create, Finish, Queueable, Report, Start
+from progress_sse.client.reports import Create, Queueable, Report, by
 from progress_sse.client.request_room import MAX_REQUEST_BYTES, RequestRoom
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, Start
 from tests.clock import ManualClock
 
 OK = ReportAnswer(200)
@@ -210,18 +211,20 @@ def test_signs_of_life_go_with_reports(together: int, expected: list[int]) -> No
     """They take at most half of the room; a server without batches gets each by itself."""
     bench = Bench(together=together)
     lease = Lease(30_000)
-    queues = [bench.queue(session_id, Start(1, lease=lease), Start(2, lease=lease)) for session_id in "ab"]
+    queues = [
+        bench.queue(session_id, Start(1, envelope=by(lease)), Start(2, envelope=by(lease))) for session_id in "ab"
+    ]
     bench.run(until=1)
     bench.clock.advance(lease.interval_s)
     del bench.sent[:]
     assert [len(bench.send()) for _ in expected] == expected
-    assert [report for _, report in bench.sent] == [Beat(1, lease=lease), Beat(2, lease=lease)] * len(queues)
+    assert [report for _, report in bench.sent] == [Beat(1), Beat(2)] * len(queues)
 
 
 def test_signs_of_life_of_a_queue_that_is_gone_are_not_sent() -> None:
     """The mailbox does not hold it."""
     bench = Bench()
-    bench.queue("a", Start(1, lease=Lease(30_000)))
+    bench.queue("a", Start(1, envelope=by(Lease(30_000))))
     bench.run(until=1)
     assert bench.mailbox.wake_at() == math.inf
 

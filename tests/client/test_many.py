@@ -15,8 +15,9 @@ from progress_sse import StepDefinition
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import report_queues
-from progress_sse.client.reports import Create, Start
+from progress_sse.client.reports import Create
 from progress_sse.client.thread_sender import AT_ONCE
+from progress_sse.core.updates import Start
 from tests.client.fake import FakeTransport
 from tests.client.shells import Shell
 from tests.harness.http1 import HOST, free_port

@@ -6,9 +6,9 @@ import threading
 
 from progress_sse import Progress
 from progress_sse.client.inbox import Request
-from progress_sse.client.reports import Acknowledge
 from progress_sse.client.sync import current
 from progress_sse.client.testing import recording
+from progress_sse.core.updates import Acknowledge
 from tests.client.shells import Shell
 from tests.client.test_cancel import SOON_S
 from tests.harness.serving import eventually

@@ -12,18 +12,8 @@ from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import Disconnected, Reconnected, ReportDropped
-from progress_sse.client.reports import (
-    Acknowledge,
-    Advance,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Latest,
-    Report,
-    Skip,
-    Start,
-)
+from progress_sse.client.reports import Create, Latest, Report
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Skip, Start
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from progress_sse import AsyncProgress, Cancelled, Progress, ProgressStore, StepDefinition
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
-from progress_sse.client.reports import Acknowledge, Complete, Describe, ReportPart, Start
 from progress_sse.client.sync import current
 from progress_sse.client.testing import recording
+from progress_sse.core.updates import Acknowledge, Complete, Describe, ReportPart, Start
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from tests.client.bench import Bench, created

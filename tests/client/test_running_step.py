@@ -15,8 +15,9 @@ from progress_sse import Progress, current
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter, diverted
 from progress_sse.client.report_sink import NullSink, Prepare
-from progress_sse.client.reports import Advance, Complete, Create, Start
+from progress_sse.client.reports import Create
 from progress_sse.client.testing import recording
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.fake import FakeTransport
 from tests.client.job_errors import MuteError, OopsError, TimeIsUpError
 from tests.client.shells import Shell

@@ -14,20 +14,10 @@ from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import Recreated, ReportDropped
-from progress_sse.client.reports import (
-    Advance,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Latest,
-    Plan,
-    Report,
-    Skip,
-    Start,
-)
+from progress_sse.client.reports import Create, Latest, Report
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHER_RUN, Bench, created, fail_for
 
 

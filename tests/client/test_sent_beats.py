@@ -17,7 +17,7 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import LOST_AFTER_MS
 from progress_sse.client.report_queue import report_queues
-from progress_sse.client.reports import Advance, Beat, Complete, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Start
 from tests.client.bench import OK
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.shells import Shell

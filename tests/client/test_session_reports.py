@@ -16,20 +16,11 @@ from progress_sse.client.definitions import change, define
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.reports import (
-    Advance,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Plan,
-    Report,
-    Skip,
-    Start,
-)
+from progress_sse.client.reports import Create, Report
 from progress_sse.client.testing import recording
-from progress_sse.core.commands import UNCHANGED
+from progress_sse.core.bounds import UNCHANGED
 from progress_sse.core.details import Link
+from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.fake import FakeTransport
 from tests.client.job_errors import MuteError, OopsError
 from tests.client.shells import Job, Shell

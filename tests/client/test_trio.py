@@ -12,7 +12,8 @@ import trio.lowlevel
 from progress_sse import AsyncProgress, Cancelled
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import report_queues
-from progress_sse.client.reports import Acknowledge, Complete, Finish, Report, Start
+from progress_sse.client.reports import Report
+from progress_sse.core.updates import Acknowledge, Complete, Finish, Start
 from tests.conftest import Serve
 from tests.harness.serving import session_path
 

@@ -18,7 +18,7 @@ from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.loops import AsyncioLoop
 from progress_sse.client.mailbox import Mailbox
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.reports import Advance, Complete, Start
+from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 from tests.client.programs import run, shown
 from tests.client.shells import Shell

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Claim, Details
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.state_machine import apply, timestamp
+from progress_sse.core.updates import Envelope, Start, Update, with_envelope
+from progress_sse.core.workflows import Workflows
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 T1 = T0 + timedelta(seconds=1.5)
@@ -18,6 +20,30 @@ DEFINITIONS = (StepDefinition("one", 1000, 10), StepDefinition("two"), StepDefin
 
 StepState = Literal["not started", "running", "success", "error"]
 STATES: tuple[StepState, ...] = ("not started", "running", "success", "error")
+
+
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+
+
+def sent(command: AnyCommand, **values: Any) -> AnyCommand:
+    """The command, with these values of its envelope, or of the attempt in it; of one without an envelope, its own."""
+    changed: Any = command
+    if not isinstance(changed, Update):
+        changed = changed._replace(**values)
+    else:
+        given = {name: values.pop(name) for name in Claim._fields if name in values}
+        if given:
+            lease = changed.lease or Claim(None)
+            assert isinstance(lease, Claim)
+            values["lease"] = lease._replace(**given)
+        changed = with_envelope(changed, changed.envelope._replace(**values))
+    assert isinstance(changed, type(command))
+    return changed
+
+
+def start_of(step: int) -> Start:
+    """The start of a step, which creates a session of the workflow `default` where there is none."""
+    return Start(step, envelope=Envelope(definitions=Workflows().named()))
 
 
 def step_in(state: StepState, number: int = 1) -> StepProgress | None:
@@ -40,8 +66,10 @@ def session_with(*states: StepState, status: SessionStatus = "running", current_
 
 
 def after(session: Session | None, *commands: Command, now: datetime = T2) -> Session:
-    """The session after the commands."""
+    """The session after the commands; a start that creates it gives it `DEFINITIONS`, if it names none."""
     for command in commands:
+        if session is None and isinstance(command, Start) and not command.envelope.definitions:
+            command = sent(command, definitions=DEFINITIONS)
         session = apply("s", session, command, now).session
     assert session is not None
     return session

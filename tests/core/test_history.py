@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import Complete, Create, Finish, Plan, Skip, Start
+from progress_sse.core.commands import Create
 from progress_sse.core.history import (
     MAX_CELLS,
     MAX_NAMES,
@@ -25,7 +25,8 @@ from progress_sse.core.history import (
 )
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.state_machine import apply
-from tests.core.samples import T0
+from progress_sse.core.updates import Complete, Finish, Plan, Skip, Start
+from tests.core.samples import T0, sent
 from tests.core.timed import Job, at, declared
 
 WEEK = week_of(T0)
@@ -72,7 +73,7 @@ class TestLesson:
     def test_comes_with_a_finish(self) -> None:
         """Of the steps that it ends."""
         job = Job(open_ended=True, profile="p")
-        job.do(0, Plan(declared(None, None)), Start(1, ()))
+        job.do(0, Plan(declared(None, None)), Start(1))
         lesson = job.do(2, Finish()).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "a"]
@@ -81,9 +82,9 @@ class TestLesson:
     def test_has_only_steps_that_were_started_once_and_succeeded(self) -> None:
         """Not those that were skipped, failed or tried again."""
         job = Job(*declared(*[None] * 5), open_ended=True, profile="p")
-        job.do(0, *[Start(step, ()) for step in (1, 2, 3)])
+        job.do(0, *[Start(step) for step in (1, 2, 3)])
         job.do(1, Complete(1), Complete(2), Complete(3, False))
-        job.do(2, Start(2, ()), Complete(2), Skip(4), Start(4, ()), Complete(4))
+        job.do(2, Start(2), Complete(2), Skip(4), Start(4), Complete(4))
         lesson = job.do(3, Finish()).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "a", "d"]
@@ -92,8 +93,8 @@ class TestLesson:
     def test_has_no_step_that_was_skipped_between_two_starts(self) -> None:
         """It was started twice."""
         job = Job(*declared(None, None), profile="p")
-        job.do(0, Start(1, ()), Complete(1, False), Skip(1), Start(1, ()))
-        lesson = job.do(1, Complete(1), Start(2, ()), Complete(2)).lesson
+        job.do(0, Start(1), Complete(1, False), Skip(1), Start(1))
+        lesson = job.do(1, Complete(1), Start(2), Complete(2)).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "b"]
 
@@ -102,7 +103,12 @@ class TestLesson:
     def test_has_no_step_whose_duration_is_cut(self, cut_ms: int, names: list[str]) -> None:
         """It began that long before the server knew the session, which was away."""
         job = Job(*declared(None, None), profile="p")
-        job.do(1, Start(1, (), ago_ms=1000 + cut_ms), Complete(1), Start(2, (), ago_ms=900))
+        job.do(
+            1,
+            sent(Start(1), ago_ms=1000 + cut_ms),
+            Complete(1),
+            sent(Start(2), ago_ms=900),
+        )
         lesson = job.end(2, 2).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == names
@@ -112,7 +118,7 @@ class TestLesson:
         """No start can be told to be before that."""
         job = Job(*declared(None, None), profile="p")
         job.do(5, Skip(1))
-        job.do(6, Start(1, (), ago_ms=2000), Complete(1), Start(2, (), ago_ms=2000))
+        job.do(6, sent(Start(1), ago_ms=2000), Complete(1), sent(Start(2), ago_ms=2000))
         lesson = job.end(6, 2).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", "b"]
@@ -121,14 +127,14 @@ class TestLesson:
     def test_is_none_where_no_step_teaches(self) -> None:
         """Such a run is not counted among those that were learned from."""
         job = Job(*declared(None, None), profile="p")
-        assert job.do(0, Skip(1), Start(2, (), ago_ms=1000), Complete(2)).lesson is None
+        assert job.do(0, Skip(1), sent(Start(2), ago_ms=1000), Complete(2)).lesson is None
 
     def test_is_that_of_the_run_which_replaces_another_one(self) -> None:
         """A replacement is a new run."""
         job = Job(*declared(None), profile="p")
         job.start(0, 1)
         assert job.end(1, 1).lesson is not None
-        job.do(1, Create(declared(None), is_timed=True, profile="p"), Start(1, ()))
+        job.do(1, Create(declared(None), is_timed=True, profile="p"), Start(1))
         assert job.end(2, 1).lesson is not None
 
     @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ class TestLesson:
     def test_needs_a_profile_of_a_session_with_a_time(self, create: Create) -> None:
         """No other session teaches."""
         outcome = apply("s", None, create, T0)
-        for command in (Start(1, ()), Complete(1)):
+        for command in (Start(1), Complete(1)):
             outcome = apply("s", outcome.session, command, T0)
         assert outcome.session is not None
         assert outcome.session.progress.status == "completed"
@@ -148,7 +154,7 @@ class TestLesson:
         """The names that come first."""
         job = Job(*[StepDefinition(f"n{number}") for number in range(2 * MAX_NAMES)], profile="p")
         for step in range(1, 2 * MAX_NAMES + 1):
-            lesson = job.do(0, Start(step, ()), Complete(step)).lesson
+            lesson = job.do(0, Start(step), Complete(step)).lesson
         assert lesson is not None
         assert [cell.name for cell in lesson.cells] == ["", *(f"n{number}" for number in range(MAX_NAMES))]
 
@@ -187,7 +193,7 @@ class TestLearned:
         """Each of them teaches how long it took."""
         job = Job(*[StepDefinition("a")] * MIN_RUNS, profile="p")
         for step in range(1, MIN_RUNS + 1):
-            lesson = job.do(step, Start(step, ()), Complete(step)).lesson
+            lesson = job.do(step, Start(step), Complete(step)).lesson
         assert lesson is not None
         learned = learned_from(history_of([lesson] * runs), T0)
         assert (learned.runs, learned.steps["a"].runs) == (runs, runs)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.command_checks import check_command
-from progress_sse.core.commands import AppendLines, Create, Start, StepName
+from progress_sse.core.commands import Create, check_command
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.errors import (
     AttemptSupersededError,
@@ -19,7 +18,8 @@ from progress_sse.core.log_lines import MAX_LINES, MAX_SPLIT_LINES, LogLine, New
 from progress_sse.core.log_rules import dated_lines
 from progress_sse.core.model import Session
 from progress_sse.core.state_machine import Outcome, apply, timestamp
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, session_with
+from progress_sse.core.updates import AppendLines, Start
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with
 
 LINE = (NewLine("a"),)
 
@@ -50,7 +50,7 @@ class TestTheSession:
     def test_a_new_run_begins_without_a_log(self) -> None:
         """Though a step that is started again keeps it."""
         session = after(session_with(), AppendLines(LINE))
-        assert after(session, Start(1, DEFINITIONS)).details.log
+        assert after(session, Start(1)).details.log
         assert not after(session, Create(DEFINITIONS)).details.log
 
     def test_lines_need_a_session_and_its_run(self) -> None:
@@ -58,7 +58,7 @@ class TestTheSession:
         with pytest.raises(SessionNotFoundError):
             apply("s", None, AppendLines(LINE), T2)
         with pytest.raises(OtherRunError):
-            apply("s", session_with(), AppendLines(LINE, run="other"), T2)
+            apply("s", session_with(), sent(AppendLines(LINE), run="other"), T2)
 
 
 class TestTheStep:
@@ -75,21 +75,21 @@ class TestTheStep:
     def test_by_its_name(self) -> None:
         """The newest step that runs, else the newest one."""
         session = open_ended("a", "b", "a")
-        assert dated_lines(session, AppendLines(LINE, StepName("a")), T2)[0].step == 3
-        running = after(session, Start(1, ()))
-        assert dated_lines(running, AppendLines(LINE, StepName("a")), T2)[0].step == 1
+        assert dated_lines(session, AppendLines(LINE, "a"), T2)[0].step == 3
+        running = after(session, Start(1))
+        assert dated_lines(running, AppendLines(LINE, "a"), T2)[0].step == 1
         with pytest.raises(UnknownStepNameError):
-            apply("s", session, AppendLines(LINE, StepName("c")), T2)
+            apply("s", session, AppendLines(LINE, "c"), T2)
 
     @pytest.mark.parametrize("step", [1, None])
     def test_an_attempt_that_was_replaced_writes_nothing(self, step: int | None) -> None:
         """Neither about its step nor about the session; its successor does."""
-        session = after(session_with(), Start(1, DEFINITIONS, attempt_id="old"))
-        assert texts(session, AppendLines(LINE, step, attempt_id="old")) == ["a"]
-        session = after(session, Start(1, DEFINITIONS, attempt_id="new"))
+        session = after(session_with(), sent(Start(1), attempt_id="old"))
+        assert texts(session, sent(AppendLines(LINE, step), attempt_id="old")) == ["a"]
+        session = after(session, sent(Start(1), attempt_id="new"))
         with pytest.raises(AttemptSupersededError):
-            apply("s", session, AppendLines(LINE, step, attempt_id="old"), T2)
-        assert texts(session, AppendLines(LINE, step, attempt_id="new")) == ["a"]
+            apply("s", session, sent(AppendLines(LINE, step), attempt_id="old"), T2)
+        assert texts(session, sent(AppendLines(LINE, step), attempt_id="new")) == ["a"]
 
 
 class TestTheLines:
@@ -112,7 +112,7 @@ class TestTheLines:
     def test_each_was_written_when_its_worker_says(self) -> None:
         """By itself or with its update, but not before the session was there."""
         lines = (NewLine("a"), NewLine("b", ago_ms=0), NewLine("c", ago_ms=10**7))
-        dated = dated_lines(session_with(), AppendLines(lines, ago_ms=1000), T2)
+        dated = dated_lines(session_with(), sent(AppendLines(lines), ago_ms=1000), T2)
         assert [line.at for line in dated] == [timestamp(T1), timestamp(T2), timestamp(T0)]
 
 

@@ -8,19 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import (
-    Advance,
-    Beat,
-    Command,
-    Complete,
-    Finish,
-    Lose,
-    ReportPart,
-    Skip,
-    Stall,
-    Start,
-    StepName,
-)
+from progress_sse.core.commands import Command, Lose, Stall, check_command
 from progress_sse.core.errors import (
     AttemptSupersededError,
     InvalidRequestError,
@@ -34,14 +22,15 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Liveness, Session, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, Part, PartCounts, Parts, PartStatus
 from progress_sse.core.state_machine import Outcome, apply, timestamp
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, session_with
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, ReportPart, Skip, Start
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, sent, session_with
 
 ONE = DEFINITIONS[:1]
 
 
 def started(parts_total: int | None = None, definitions: tuple[StepDefinition, ...] = DEFINITIONS) -> Session:
     """A session whose first step was started at T0."""
-    return after(None, Start(1, definitions, parts_total=parts_total), now=T0)
+    return after(None, sent(Start(1, parts_total=parts_total), definitions=definitions), now=T0)
 
 
 def reported(session: Session, *parts: tuple[str, PartStatus]) -> Session:
@@ -129,8 +118,8 @@ class TestReport:
     @pytest.mark.parametrize(("current", "total"), [(2, 1), (None, 1)])
     def test_is_refused_beyond_its_whole(self, current: int | None, total: int) -> None:
         """As the progress of a step is."""
-        with pytest.raises(InvalidRequestError, match="between 0 and total"):
-            apply("s", started(), ReportPart(1, "a", "running", current, total), T2)
+        with pytest.raises(InvalidRequestError, match=r"more than total|needs a current"):
+            check_command(ReportPart(1, "a", "running", current, total))
 
     def test_needs_a_step_that_was_started(self) -> None:
         """And of one that has ended, one that has parts."""
@@ -143,19 +132,19 @@ class TestReport:
 
     def test_names_a_step(self) -> None:
         """The newest running one of the name."""
-        session = after(started(), ReportPart(StepName("one"), "a", "running"))
+        session = after(started(), ReportPart("one", "a", "running"))
         assert list(parts_of(session)) == ["a"]
 
     def test_tells_of_an_earlier_moment(self) -> None:
         """Not before that part's own newest time, nor before the step's start."""
-        session = after(started(), ReportPart(1, "a", "running", ago_ms=500), now=T2)
+        session = after(started(), sent(ReportPart(1, "a", "running"), ago_ms=500), now=T2)
         assert parts_of(session)["a"].started_at == timestamp(T2 - timedelta(milliseconds=500))
-        ended = after(session, ReportPart(1, "a", "success", ago_ms=1500), now=T2)
+        ended = after(session, sent(ReportPart(1, "a", "success"), ago_ms=1500), now=T2)
         assert (parts_of(ended)["a"].completed_at, parts_of(ended)["a"].elapsed_ms) == (
             parts_of(session)["a"].started_at,
             0,
         )
-        early = after(started(), ReportPart(1, "a", "running", ago_ms=60_000), now=T2)
+        early = after(started(), sent(ReportPart(1, "a", "running"), ago_ms=60_000), now=T2)
         assert parts_of(early)["a"].started_at == timestamp(T0)
 
 
@@ -182,7 +171,7 @@ class TestTotal:
     def test_ends_the_step_with_the_last_part(self) -> None:
         """At the time of the part that ended last."""
         session = after(started(2, ONE), ReportPart(1, "a", "success"), now=T2)
-        session = after(session, ReportPart(1, "b", "success", ago_ms=1000), now=T2)
+        session = after(session, sent(ReportPart(1, "b", "success"), ago_ms=1000), now=T2)
         step = step_of(session)
         assert (step.status, step.error, step.advance, step.elapsed_ms) == ("success", "", None, 2500)
         assert (step.completed_at, session.progress.status) == (timestamp(T2), "completed")
@@ -221,7 +210,7 @@ class TestEnd:
 
     def test_recover_a_session_in_error_of_which_a_step_runs(self) -> None:
         """It is not over."""
-        session = after(reported(started(1), ("a", "error")), Start(2, DEFINITIONS), Advance(2, 1))
+        session = after(reported(started(1), ("a", "error")), Start(2), Advance(2, 1))
         session = after(session, ReportPart(1, "a", "running"))
         assert (step_of(session).status, step_of(session).error) == ("running", "")
         assert session.progress.status == "running"
@@ -232,7 +221,7 @@ class TestEnd:
         """Completed, or in error with no step running; a start opens it again."""
         session = reported(started(1, ONE), ("a", outcome))
         assert is_refused(session, command, StepNotRunningError)
-        assert step_of(after(session, Start(1, ONE, parts_total=2))).parts == Parts(2, {})
+        assert step_of(after(session, sent(Start(1, parts_total=2), definitions=ONE))).parts == Parts(2, {})
 
     def test_correct_the_outcome_that_they_gave_the_step(self) -> None:
         """The last word of each part wins, before the session is over."""
@@ -243,7 +232,7 @@ class TestEnd:
     def test_leave_the_outcome_that_a_worker_gave_the_step(self) -> None:
         """`complete` is about the step."""
         cancelled = Complete(1, success=False, error="e", conclusion="cancelled")
-        session = after(started(2), Start(2, DEFINITIONS), cancelled)
+        session = after(started(2), Start(2), cancelled)
         session = reported(session, ("a", "success"), ("b", "success"))
         assert (step_of(session).status, step_of(session).error) == ("error", "e")
         assert step_of(session).conclusion == "cancelled"
@@ -276,7 +265,7 @@ class TestEnd:
     def test_are_forgotten_by_a_start(self) -> None:
         """And by a skip."""
         session = reported(started(2), ("a", "running"))
-        assert step_of(after(session, Start(1, DEFINITIONS))).parts is None
+        assert step_of(after(session, Start(1))).parts is None
         failed = after(session, Complete(1, success=False))
         assert step_of(after(failed, Skip(1))).parts is None
 
@@ -293,10 +282,10 @@ class TestLimits:
     def test_are_1000_of_a_session(self) -> None:
         """Those of a step that is started again are free."""
         definitions = (StepDefinition("x"),) * 6
-        session = after(None, *(Start(step, definitions) for step in range(1, 7)))
+        session = after(None, *(sent(Start(step), definitions=definitions) for step in range(1, 7)))
         session = after(session, *(ReportPart(step, f"p{n}", "running") for step in range(1, 6) for n in range(200)))
         assert is_refused(session, ReportPart(6, "more", "running"), TooManyPartsError)
-        assert apply("s", after(session, Start(5, definitions)), ReportPart(6, "more", "running"), T2).steps == (6,)
+        assert apply("s", after(session, Start(5)), ReportPart(6, "more", "running"), T2).steps == (6,)
 
 
 class TestAttempt:
@@ -304,32 +293,41 @@ class TestAttempt:
 
     def test_of_a_superseded_one_is_refused(self) -> None:
         """Without an id it applies."""
-        session = after(None, Start(1, DEFINITIONS, attempt_id="a"), Start(1, DEFINITIONS, attempt_id="b"))
-        assert is_refused(session, ReportPart(1, "p", "running", attempt_id="a"), AttemptSupersededError)
+        session = after(
+            None,
+            sent(Start(1), attempt_id="a"),
+            sent(Start(1), attempt_id="b"),
+        )
+        assert is_refused(session, sent(ReportPart(1, "p", "running"), attempt_id="a"), AttemptSupersededError)
         for attempt_id in ("b", None):
-            assert list(parts_of(after(session, ReportPart(1, "p", "running", attempt_id=attempt_id)))) == ["p"]
+            assert list(parts_of(after(session, sent(ReportPart(1, "p", "running"), attempt_id=attempt_id)))) == ["p"]
 
     def test_makes_a_stalled_step_live(self) -> None:
         """Even if it repeats what the part is."""
-        start, report = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000), ReportPart(1, "p", "running")
+        start, report = (
+            sent(Start(1), attempt_id="a", lease_ms=1000),
+            ReportPart(1, "p", "running"),
+        )
         stalled = after(None, start, report, Stall(1, timestamp(T0), 1000), now=T0)
         assert step_of(after(stalled, report)).liveness == Liveness("live", timestamp(T2))
 
     def test_revives_a_lost_step(self) -> None:
         """With all of its parts, as far as they were."""
-        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=1000, parts_total=3)
+        start = sent(
+            Start(1, parts_total=3), definitions=DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=1000
+        )
         session = after(None, start, ReportPart(1, "p", "running"), ReportPart(1, "q", "success"), now=T0)
         lost = after(session, Stall(1, timestamp(T0), 1000), Lose(1, 1000), now=T0)
         assert (step_of(lost).conclusion, parts_of(lost)["p"].status) == ("lost", "running")
         assert is_refused(lost, ReportPart(1, "p", "success"), StepNotRunningError)
-        for command in (ReportPart(1, "p", "running", attempt_id="a"), Beat(1, attempt_id="a")):
+        for command in (sent(ReportPart(1, "p", "running"), attempt_id="a"), sent(Beat(1), attempt_id="a")):
             step = step_of(after(lost, command))
             assert (step.status, step.conclusion, step.advance) == ("running", None, StepAdvance(1, 3))
             assert step.liveness == Liveness("live", timestamp(T2))
 
     def test_holds_the_lease_of_a_step_that_runs_again(self) -> None:
         """As from a start."""
-        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, parts_total=1)
+        start = sent(Start(1, parts_total=1), attempt_id="a", lease_ms=1000)
         session = after(None, start, ReportPart(1, "p", "success"), ReportPart(1, "p", "running"))
         assert step_of(session).liveness == Liveness("live", timestamp(T2))
 

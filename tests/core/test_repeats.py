@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from progress_sse.core.commands import Advance, Command, Complete, Start
+from progress_sse.core.commands import Command
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.state_machine import (
     Outcome,
     apply,
 )
-from tests.core.samples import DEFINITIONS, T2, StepState, after, session_with
+from progress_sse.core.updates import Advance, Complete, Start
+from tests.core.samples import T2, StepState, after, session_with
 
 
 class TestStatus:
@@ -40,7 +41,7 @@ class TestStatus:
     def test_is_running_after_a_start(self, before: SessionStatus) -> None:
         """Also while another step is in error, and after the end."""
         session = session_with("not started", "error", "success", status=before)
-        assert after(session, Start(1, DEFINITIONS)).progress.status == "running"
+        assert after(session, Start(1)).progress.status == "running"
 
     @pytest.mark.parametrize("before", ["pending", "running", "completed", "error"])
     def test_stays_after_an_advance(self, before: SessionStatus) -> None:
@@ -52,7 +53,7 @@ class TestStatus:
     def test_recovers_by_a_retry(self) -> None:
         """From error over running to completed."""
         session = session_with("error", "success", "success", status="error")
-        running = after(session, Start(1, DEFINITIONS))
+        running = after(session, Start(1))
         assert running.progress.status == "running"
         assert after(running, Complete(1)).progress.status == "completed"
 
@@ -63,7 +64,13 @@ class TestStatus:
 
     def test_current_step_is_the_one_started_last(self) -> None:
         """Completions and reports do not move it, in any order."""
-        session = after(None, Start(3, DEFINITIONS), Start(1, DEFINITIONS), Advance(3, 1), Complete(3))
+        session = after(
+            None,
+            Start(3),
+            Start(1),
+            Advance(3, 1),
+            Complete(3),
+        )
         assert session.progress.current_step == 1
 
 
@@ -106,10 +113,10 @@ class TestRepeat:
 
     def test_of_a_first_advance_without_text(self) -> None:
         """No report yet differs from a report of 0 of an unknown total."""
-        session = after(None, Start(1, DEFINITIONS))
+        session = after(None, Start(1))
         assert apply("s", session, Advance(1, 0), T2).steps == (1,)
 
     def test_is_never_a_start(self) -> None:
         """Two workers that start the same step are two attempts."""
-        session = after(None, Start(1, DEFINITIONS))
-        assert apply("s", session, Start(1, DEFINITIONS), T2).steps == (1,)
+        session = after(None, Start(1))
+        assert apply("s", session, Start(1), T2).steps == (1,)

@@ -8,22 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import (
-    Acknowledge,
-    Advance,
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Lose,
-    Plan,
-    Skip,
-    Stall,
-    Start,
-)
+from progress_sse.core.commands import Ask, Command, Create, Lose, Stall
 from progress_sse.core.errors import (
     AttemptSupersededError,
     OtherRunError,
@@ -40,7 +25,8 @@ from progress_sse.core.model import Session, SessionStatus, StepDefinition, is_o
 from progress_sse.core.request_rules import CANCELLED_BEFORE_START
 from progress_sse.core.requests import MAX_REQUESTS, Request
 from progress_sse.core.state_machine import apply, timestamp
-from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, session_with
+from progress_sse.core.updates import Acknowledge, Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
+from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, sent, session_with
 
 CANCEL = Ask("cancel", "c")
 RETRY = Ask("retry", "r")
@@ -170,7 +156,7 @@ class TestAcknowledge:
         before = after(accepting("running"), CANCEL, now=T0)
         outcome = apply("s", before, command, T2)
         assert outcome.event == "session"
-        expected = before.details.requests[0]._replace(state=command.state, message=command.message)
+        expected = before.details.requests[0]._replace(state=command.state, message=command.message or None)
         assert outcome.session is not None
         assert outcome.session.details == before.details._replace(requests=(expected,))
 
@@ -213,11 +199,11 @@ class TestAcknowledge:
 
     def test_is_of_an_attempt_that_holds_the_session(self) -> None:
         """As all that workers say of the session."""
-        start = Start(1, DEFINITIONS, attempt_id="a")
-        session = after(accepting(), start, start._replace(attempt_id="b"), CANCEL)
+        start = sent(Start(1), attempt_id="a")
+        session = after(accepting(), start, sent(start, attempt_id="b"), CANCEL)
         with pytest.raises(AttemptSupersededError):
-            apply("s", session, Acknowledge("c", "seen", attempt_id="a"), T2)
-        assert state(after(session, Acknowledge("c", "seen", attempt_id="b"))) == "seen"
+            apply("s", session, sent(Acknowledge("c", "seen"), attempt_id="a"), T2)
+        assert state(after(session, sent(Acknowledge("c", "seen"), attempt_id="b"))) == "seen"
 
 
 def _acknowledge(state: str) -> Acknowledge:
@@ -238,7 +224,7 @@ class TestCancel:
             (Finish(), "too_late"),
             (Complete(1), "open"),
             (Advance(1, 2), "open"),
-            (Start(2, DEFINITIONS), "open"),
+            (Start(2), "open"),
             (Skip(2), "open"),
             (Describe(title="t"), "open"),
         ],
@@ -282,16 +268,16 @@ class TestCancel:
 
     def test_is_too_late_once_the_worker_is_lost(self) -> None:
         """The session is in error then, and nothing of it runs."""
-        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+        start = sent(Start(1), attempt_id="a", lease_ms=1000, lost_after_ms=2000)
         session = after(accepting(), start, CANCEL, Stall(1, timestamp(T2), 1000), Lose(1, 2000))
         assert (session.progress.status, state(session)) == ("error", "too_late")
-        assert state(after(session, Advance(1, 1, attempt_id="a"))) == "too_late"
+        assert state(after(session, sent(Advance(1, 1), attempt_id="a"))) == "too_late"
 
     def test_is_too_late_once_the_worker_of_a_finished_session_is_lost_again(self) -> None:
         """It had come back after the end, so that there was something to cancel."""
         lose = Stall(1, timestamp(T2), 1000), Lose(1, 2000)
-        start = Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000, lost_after_ms=2000)
-        back = after(accepting(), start, *lose, Finish(success=False), Beat(1, attempt_id="a"))
+        start = sent(Start(1), attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+        back = after(accepting(), start, *lose, Finish(success=False), sent(Beat(1), attempt_id="a"))
         assert (back.progress.status, back.progress.steps[1].status) == ("error", "running")
         session = after(back, CANCEL, *lose)
         assert (session.progress.steps[1].conclusion, state(session)) == ("lost", "too_late")
@@ -302,7 +288,7 @@ class TestRetry:
 
     def test_is_honoured_by_a_start(self) -> None:
         """Of any step."""
-        outcome = apply("s", after(FAILED, RETRY), Start(2, DEFINITIONS), T2)
+        outcome = apply("s", after(FAILED, RETRY), Start(2), T2)
         assert outcome.event == "step"
         assert outcome.session is not None
         assert state(outcome.session, "r") == "honoured"
@@ -333,7 +319,7 @@ class TestCancelledBeforeStart:
 
     def test_does_not_concern_one_that_was_started(self) -> None:
         """Though no step of it runs; its worker is to answer."""
-        started = after(pending(), Start(1, DEFINITIONS), Complete(1))
+        started = after(pending(), Start(1), Complete(1))
         assert state(after(started, CANCEL)) == "asked"
 
     @pytest.mark.parametrize(
@@ -344,7 +330,7 @@ class TestCancelledBeforeStart:
         session = after(pending(), CANCEL, *others)
         for number in (1, 2):
             with pytest.raises(SessionCancelledError):
-                apply("s", session, Start(number, DEFINITIONS), T2)
+                apply("s", session, Start(number), T2)
 
     def test_allows_no_further_steps(self) -> None:
         """They would open it again."""
@@ -353,25 +339,25 @@ class TestCancelledBeforeStart:
             apply("s", session, Plan((StepDefinition("a"),)), T2)
         planned = after(session, RETRY, Plan((StepDefinition("a"),)))
         assert planned.progress.status == "pending"
-        assert after(planned, Start(1, ())).progress.status == "running"
+        assert after(planned, Start(1)).progress.status == "running"
 
     @pytest.mark.parametrize("answers", [(), (Acknowledge("r", "seen"),), (Acknowledge("r", "honoured"),)])
     def test_may_be_tried_again(self, answers: tuple[Command, ...]) -> None:
         """Where a reader asks for that, and the worker does not decline it."""
-        session = after(pending(), CANCEL, RETRY, *answers, Start(1, DEFINITIONS))
+        session = after(pending(), CANCEL, RETRY, *answers, Start(1))
         assert (session.progress.status, state(session, "r")) == ("running", "honoured")
         assert (session.details.error, session.details.conclusion, session.details.is_cancelled) == (None, None, False)
         again = after(session, Finish(success=False, conclusion="cancelled"))
-        assert after(again, Start(1, DEFINITIONS)).progress.status == "running"
+        assert after(again, Start(1)).progress.status == "running"
 
     def test_is_no_more_once_the_session_is_created_again(self) -> None:
         """That is another run."""
-        session = after(pending(), CANCEL, Create(DEFINITIONS), Start(1, DEFINITIONS))
+        session = after(pending(), CANCEL, Create(DEFINITIONS), Start(1))
         assert session.progress.status == "running"
 
     def test_is_no_more_once_a_worker_completes_it(self) -> None:
         """Its word is the last."""
-        session = after(pending(), CANCEL, Finish(), Start(1, DEFINITIONS))
+        session = after(pending(), CANCEL, Finish(), Start(1))
         assert session.progress.status == "running"
 
 
@@ -386,13 +372,13 @@ acknowledgements = _made(
     Acknowledge, request=_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=_texts
 )
 reports = st.one_of(
-    _made(Start, step=_steps, definitions=st.just(DEFINITIONS)),
+    _made(Start, step=_steps),
     _made(Complete, step=_steps, success=st.just(value=True)),
     _made(Complete, step=_steps, success=st.just(value=False), conclusion=_conclusions),
     _made(Finish, success=st.just(value=False), conclusion=_conclusions),
     _made(Finish),
     _made(Skip, step=_steps),
-    _made(Plan, definitions=st.just(DEFINITIONS[:1])),
+    _made(Plan, steps=st.just(DEFINITIONS[:1])),
 )
 FORWARD = ["asked", "seen", "settled"]
 
@@ -402,7 +388,7 @@ def _rank(request: Request) -> int:
 
 
 @given(st.booleans(), st.lists(asks | acknowledgements | reports, max_size=30))
-@example(False, [Ask("cancel", "a"), Ask("retry", "b"), Start(1, DEFINITIONS)])
+@example(False, [Ask("cancel", "a"), Ask("retry", "b"), Start(1)])
 def test_requests_only_move_on(is_open_ended: bool, commands: list[Command]) -> None:
     """Whatever is said: no settled request changes, at most one of a kind is open, and none that came too late."""
     session = after(None, Create(DEFINITIONS[:2], open_ended=is_open_ended, accepts=("cancel", "retry")), now=T0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from progress_sse.core.commands import Complete, Create, Describe, Finish, Plan, SessionCommand, Skip, Start
+from progress_sse.core.commands import Create
 from progress_sse.core.details import NO_DETAILS, Details, Link
 from progress_sse.core.errors import (
     InvalidRequestError,
@@ -16,19 +18,20 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import Outcome, apply, timestamp
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, session_with, statuses
+from progress_sse.core.updates import Complete, Describe, Finish, Plan, SessionUpdate, Skip, Start
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with, statuses
 
 LINKS = (Link("Report", "https://example.org/report"),)
 FAILURE = Finish(success=False, error="disk full")
 
 
 @pytest.mark.parametrize("command", [Finish(), Plan(DEFINITIONS), Describe(title="t")])
-def test_a_command_needs_its_session(command: SessionCommand) -> None:
+def test_a_command_needs_its_session(command: SessionUpdate) -> None:
     """And, where it names one, its run."""
     with pytest.raises(SessionNotFoundError):
         apply("s", None, command, T2)
     with pytest.raises(OtherRunError):
-        apply("s", open_ended("a"), command._replace(run="other"), T2)
+        apply("s", open_ended("a"), sent(command, run="other"), T2)
 
 
 class TestCreate:
@@ -62,13 +65,13 @@ class TestOpenEnded:
 
     def test_is_not_completed_by_its_steps(self) -> None:
         """Only by `finish`, though all known steps have succeeded."""
-        session = after(open_ended("a"), Start(1, ()), Complete(1))
+        session = after(open_ended("a"), Start(1), Complete(1))
         assert (session.progress.status, session.percentage) == ("running", 100)
         assert after(session, Finish()).progress.status == "completed"
 
     def test_is_in_error_with_a_failed_step(self) -> None:
         """As every session."""
-        assert after(open_ended("a"), Start(1, ()), Complete(1, success=False)).progress.status == "error"
+        assert after(open_ended("a"), Start(1), Complete(1, success=False)).progress.status == "error"
 
 
 class TestFinish:
@@ -97,7 +100,7 @@ class TestFinish:
 
     def test_bears_its_conclusion(self) -> None:
         """So do the steps that it ends."""
-        session = after(session_with("running"), FAILURE._replace(conclusion="cancelled"))
+        session = after(session_with("running"), replace(FAILURE, conclusion="cancelled"))
         assert (session.details.conclusion, statuses(session)) == ("cancelled", {1: "cancelled"})
 
     @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ class TestFinish:
         """`step` for one step, `session` where nothing but the session's own text changes, else `snapshot`."""
         assert apply("s", session, command, T2).event == event
 
-    @pytest.mark.parametrize("command", [Finish(), FAILURE, FAILURE._replace(conclusion="cancelled", links=LINKS)])
+    @pytest.mark.parametrize("command", [Finish(), FAILURE, replace(FAILURE, conclusion="cancelled", links=LINKS)])
     def test_again_changes_nothing(self, command: Finish) -> None:
         """No time stamp either."""
         session = after(session_with("running", "error"), command, now=T1)
@@ -124,7 +127,7 @@ class TestFinish:
     def test_otherwise_is_another_word(self) -> None:
         """The last one wins."""
         session = after(session_with("running"), FAILURE)
-        assert after(session, FAILURE._replace(error="no disk")).details.error == "no disk"
+        assert after(session, replace(FAILURE, error="no disk")).details.error == "no disk"
         finished = after(session, Finish())
         assert (finished.progress.status, finished.details.error) == ("completed", None)
 
@@ -148,16 +151,16 @@ class TestFinish:
         assert linked.session is not None
         assert after(linked.session, Complete(1, success=False)).progress.status == "completed"
 
-    @pytest.mark.parametrize("command", [Finish(), FAILURE._replace(conclusion="cancelled")])
+    @pytest.mark.parametrize("command", [Finish(), replace(FAILURE, conclusion="cancelled")])
     def test_a_start_opens_the_session_again(self, command: Finish) -> None:
         """It runs, and why it had ended is gone; its status then follows from its steps."""
-        session = after(session_with("running"), command, Start(2, DEFINITIONS))
+        session = after(session_with("running"), command, Start(2))
         assert (session.progress.status, session.details) == ("running", NO_DETAILS)
         assert after(session, Complete(2, success=False)).progress.status == "error"
 
     def test_may_bring_the_links_of_the_results(self) -> None:
         """They replace those of the session; so do those of a completion."""
-        session = after(None, Create(DEFINITIONS, links=(Link("Old", "/old"),)), Start(1, DEFINITIONS))
+        session = after(None, Create(DEFINITIONS, links=(Link("Old", "/old"),)), Start(1))
         assert after(session, Finish(links=LINKS)).details.links == LINKS
         assert after(session, Finish()).details.links == session.details.links
         assert after(session, Finish(links=())).details.links == ()
@@ -175,7 +178,7 @@ class TestFinish:
         session = after(session_with("running"), Describe(labels={"a": "x" * 256}))
         long = tuple(Link(each.label, each.url + "x" * 250) for each in command.links or ())
         with pytest.raises((InvalidRequestError, TooMuchError)):
-            apply("s", session, command._replace(links=long), T2)
+            apply("s", session, replace(command, links=long), T2)
 
 
 class TestPlan:
@@ -196,7 +199,7 @@ class TestPlan:
 
     def test_lets_the_percentage_fall(self) -> None:
         """It is exact over the steps that are known."""
-        session = after(open_ended("a"), Start(1, ()), Complete(1))
+        session = after(open_ended("a"), Start(1), Complete(1))
         assert after(session, Plan(DEFINITIONS)).percentage == 25
 
     def test_refuses_a_session_of_fixed_steps(self) -> None:
@@ -207,16 +210,16 @@ class TestPlan:
     def test_refuses_too_many_steps(self) -> None:
         """And none at all."""
         session = open_ended("a")
-        assert after(session, Plan(DEFINITIONS, max_total_steps=4)).progress.total_steps == 4
+        assert after(session, sent(Plan(DEFINITIONS), max_total_steps=4)).progress.total_steps == 4
         with pytest.raises(TooManyStepsError):
-            apply("s", session, Plan(DEFINITIONS, max_total_steps=3), T2)
+            apply("s", session, sent(Plan(DEFINITIONS), max_total_steps=3), T2)
         with pytest.raises(InvalidRequestError):
             apply("s", session, Plan(()), T2)
 
     @pytest.mark.parametrize(("command", "status"), [(Finish(), "running"), (FAILURE, "error")])
     def test_opens_a_finished_session_again(self, command: Finish, status: str) -> None:
         """Its status follows from its steps once more."""
-        session = after(open_ended("a"), Start(1, ()), command, Plan(DEFINITIONS))
+        session = after(open_ended("a"), Start(1), command, Plan(DEFINITIONS))
         assert (session.progress.status, session.details) == (status, Details(open_ended=True))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import Advance, Command, Complete, Create, Delete, Start, StepCommand
+from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import (
     OtherRunError,
     ProblemError,
@@ -24,7 +24,8 @@ from progress_sse.core.state_machine import (
     timestamp,
     with_nothing_started,
 )
-from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, session_with
+from progress_sse.core.updates import Advance, Complete, Start, StepUpdate
+from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, sent, session_with
 
 
 class TestTable:
@@ -33,7 +34,7 @@ class TestTable:
     @pytest.mark.parametrize("state", STATES)
     def test_start_begins_a_step_in_any_state(self, state: StepState) -> None:
         """Afresh: nothing of an earlier attempt remains."""
-        outcome = apply("s", session_with(state), Start(1, DEFINITIONS), T2)
+        outcome = apply("s", session_with(state), Start(1), T2)
         assert (outcome.steps, outcome.is_fresh) == ((1,), False)
         assert outcome.session is not None
         assert outcome.session.progress.steps == {
@@ -86,8 +87,8 @@ class TestTable:
     @pytest.mark.parametrize("kind", ["start", "complete", "advance"])
     def test_refuses_steps_that_do_not_exist(self, step: int, kind: str) -> None:
         """By the number of the session's own steps."""
-        commands: dict[str, StepCommand] = {
-            "start": Start(step, DEFINITIONS * 9),
+        commands: dict[str, StepUpdate] = {
+            "start": sent(Start(step), definitions=DEFINITIONS * 9),
             "complete": Complete(step),
             "advance": Advance(step, 1),
         }
@@ -100,7 +101,7 @@ class TestSession:
 
     def test_start_creates_one(self) -> None:
         """With the definitions that the command brings, and the step already running."""
-        outcome = apply("s", None, Start(2, DEFINITIONS, 7), T2)
+        outcome = apply("s", None, sent(Start(2, 7), definitions=DEFINITIONS), T2)
         assert (outcome.steps, outcome.is_fresh) == ((2,), True)
         assert outcome.session == Session(
             SessionProgress(
@@ -115,17 +116,20 @@ class TestSession:
             DEFINITIONS,
         )
 
-    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1)])
-    def test_accepts_a_command_for_its_run(self, command: StepCommand) -> None:
+    @pytest.mark.parametrize("command", [Start(1), Complete(1), Advance(1, 1)])
+    def test_accepts_a_command_for_its_run(self, command: StepUpdate) -> None:
         """Like one that names no run."""
         session = session_with("running")
-        assert apply("s", session, command._replace(run=session.run), T2) == apply("s", session, command, T2)
+        assert apply("s", session, sent(command, run=session.run), T2) == apply("s", session, command, T2)
 
-    @pytest.mark.parametrize("command", [Start(1, DEFINITIONS), Complete(1), Advance(1, 1), Start(9, DEFINITIONS)])
+    @pytest.mark.parametrize(
+        "command",
+        [Start(1), Complete(1), Advance(1, 1), Start(9)],
+    )
     @pytest.mark.parametrize("run", ["", timestamp(T1)])
-    def test_refuses_a_command_for_another_run(self, command: StepCommand, run: str) -> None:
+    def test_refuses_a_command_for_another_run(self, command: StepUpdate, run: str) -> None:
         """Before any other check; a session that does not exist is not created."""
-        named = command._replace(run=run)
+        named = sent(command, run=run)
         with pytest.raises(OtherRunError):
             apply("s", session_with("running"), named, T2)
         with pytest.raises(SessionNotFoundError):
@@ -134,12 +138,12 @@ class TestSession:
     def test_start_creates_none_for_a_step_that_does_not_exist(self) -> None:
         """It would have no such step."""
         with pytest.raises(StepOutOfRangeError):
-            apply("s", None, Start(4, DEFINITIONS), T2)
+            apply("s", None, sent(Start(4), definitions=DEFINITIONS), T2)
 
     @pytest.mark.protocol("P-13.10")
     def test_start_leaves_the_definitions_alone(self) -> None:
         """A session keeps those that it was created with."""
-        assert after(session_with(), Start(1, (StepDefinition("other"),))).definitions == DEFINITIONS
+        assert after(session_with(), sent(Start(1), definitions=(StepDefinition("other"),))).definitions == DEFINITIONS
 
     @pytest.mark.parametrize("before", [None, session_with("running", "error", status="error")])
     def test_create_makes_a_fresh_one(self, before: Session | None) -> None:
@@ -166,7 +170,7 @@ class TestSession:
 
     def test_can_be_shown_as_it_was_created(self) -> None:
         """For subscribers of a session that was created by its first start."""
-        session = after(None, Start(2, DEFINITIONS), Complete(2), now=T1)
+        session = after(None, Start(2), Complete(2), now=T1)
         assert with_nothing_started(session) == created("s", DEFINITIONS, T1)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from progress_sse.core.commands import Advance, Beat, Command, Complete, Create, Finish, Lose, Skip, Stall, Start
+from progress_sse.core.commands import Command, Create, Lose, Stall
 from progress_sse.core.errors import (
     ProblemError,
     SessionNotFoundError,
@@ -15,7 +17,8 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import Liveness, StepAdvance, StepProgress
 from progress_sse.core.state_machine import Outcome, apply, timestamp
-from tests.core.samples import DEFINITIONS, T0, T1, T2, StepState, after, lost_session, session_with, statuses
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, Skip, Start
+from tests.core.samples import DEFINITIONS, T0, T1, T2, StepState, after, lost_session, sent, session_with, statuses
 
 
 class TestSkip:
@@ -65,7 +68,7 @@ class TestSkip:
     def test_is_no_last_word(self) -> None:
         """A step that was skipped may be started, or completed otherwise."""
         session = after(session_with(), Skip(1))
-        assert statuses(after(session, Start(1, DEFINITIONS))) == {1: "running"}
+        assert statuses(after(session, Start(1))) == {1: "running"}
         assert statuses(after(session, Complete(1, success=False))) == {1: "error"}
 
     @pytest.mark.parametrize("command", [Skip(1), Beat(1)])
@@ -74,7 +77,7 @@ class TestSkip:
         with pytest.raises(SessionNotFoundError):
             apply("s", None, command, T2)
         with pytest.raises(StepOutOfRangeError):
-            apply("s", session_with(), command._replace(step=4), T2)
+            apply("s", session_with(), replace(command, step=4), T2)
 
 
 class TestCancelledStep:
@@ -90,7 +93,7 @@ class TestCancelledStep:
         cancelled = Complete(1, success=False, error="e", conclusion="cancelled")
         session = after(session_with("running"), cancelled)
         assert apply("s", session, cancelled, T2) == Outcome(session, about=1)
-        assert statuses(after(session, cancelled._replace(conclusion=None))) == {1: "error"}
+        assert statuses(after(session, replace(cancelled, conclusion=None))) == {1: "error"}
 
 
 class TestBeat:
@@ -98,7 +101,10 @@ class TestBeat:
 
     def test_changes_nothing_of_a_running_step(self) -> None:
         """With a lease or without one."""
-        for start in (Start(1, DEFINITIONS), Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000)):
+        for start in (
+            Start(1),
+            sent(Start(1), attempt_id="a", lease_ms=1000),
+        ):
             session = after(None, start, now=T0)
             assert apply("s", session, Beat(1), T2) == Outcome(session, about=1)
 
@@ -124,7 +130,7 @@ class TestBeat:
 
     def test_is_shown_while_the_step_runs_under_a_lease(self) -> None:
         """From its start to its end."""
-        session = after(None, Start(1, DEFINITIONS, attempt_id="a", lease_ms=1000), now=T0)
+        session = after(None, sent(Start(1), attempt_id="a", lease_ms=1000), now=T0)
         assert session.progress.steps[1].liveness == Liveness("live", timestamp(T0))
         assert after(session, Complete(1)).progress.steps[1].liveness is None
 
@@ -135,7 +141,7 @@ class TestLost:
     @pytest.mark.protocol("P-19.10")
     def test_a_completion_is_applied(self) -> None:
         """The duration counts from the start."""
-        outcome = apply("s", lost_session(), Complete(1, message="done", attempt_id="a"), T2)
+        outcome = apply("s", lost_session(), sent(Complete(1, message="done"), attempt_id="a"), T2)
         assert (outcome.event, outcome.steps) == ("step", (1,))
         assert outcome.session is not None
         step = outcome.session.progress.steps[1]
@@ -144,7 +150,10 @@ class TestLost:
 
     @pytest.mark.parametrize(
         ("command", "advance", "message"),
-        [(Advance(1, 1, 3, "new", attempt_id="a"), StepAdvance(1, 3), "new"), (Beat(1, attempt_id="a"), None, "m")],
+        [
+            (sent(Advance(1, 1, 3, "new"), attempt_id="a"), StepAdvance(1, 3), "new"),
+            (sent(Beat(1), attempt_id="a"), None, "m"),
+        ],
     )
     def test_the_step_runs_again(self, command: Beat | Advance, advance: StepAdvance | None, message: str) -> None:
         """In the same transition, and live."""
@@ -168,8 +177,8 @@ class TestLost:
 
     def test_it_may_be_skipped_or_started(self) -> None:
         """As any step that failed."""
-        assert statuses(after(lost_session(), Skip(1, attempt_id="a"))) == {1: "skipped"}
-        assert after(lost_session(), Start(1, DEFINITIONS, attempt_id="b")).progress.steps[1].attempt == 2
+        assert statuses(after(lost_session(), sent(Skip(1), attempt_id="a"))) == {1: "skipped"}
+        assert after(lost_session(), sent(Start(1), attempt_id="b")).progress.steps[1].attempt == 2
 
     def test_without_an_attempt_it_is_a_failed_step(self) -> None:
         """The report may be any worker's."""
@@ -180,15 +189,15 @@ class TestLost:
     def test_a_finished_session_stays_as_it_is(self) -> None:
         """Until the next start."""
         session = after(lost_session(), Finish(success=False, error="given up"), now=T1)
-        progress = after(session, Complete(1, attempt_id="a")).progress
+        progress = after(session, sent(Complete(1), attempt_id="a")).progress
         assert (progress.status, progress.details.error, progress.steps[1].status) == ("error", "given up", "success")
 
     @pytest.mark.parametrize(
         ("finish", "status", "error", "conclusion"),
         [
-            (Finish(attempt_id="a"), "success", "", None),
-            (Finish(False, "disk full", attempt_id="a"), "error", "disk full", None),
-            (Finish(False, "stopped", "cancelled", attempt_id="a"), "error", "stopped", "cancelled"),
+            (sent(Finish(), attempt_id="a"), "success", "", None),
+            (sent(Finish(False, "disk full"), attempt_id="a"), "error", "disk full", None),
+            (sent(Finish(False, "stopped", conclusion="cancelled"), attempt_id="a"), "error", "stopped", "cancelled"),
         ],
     )
     def test_ends_with_its_session_if_its_own_attempt_finishes_that(
@@ -209,15 +218,15 @@ class TestLost:
 class TestLostSession:
     """A session is lost only while it is in error for a step whose worker was lost."""
 
-    LEASED = Start(1, DEFINITIONS, attempt_id="A", lease_ms=1000, lost_after_ms=2000)
+    LEASED = sent(Start(1), attempt_id="A", lease_ms=1000, lost_after_ms=2000)
 
     @pytest.mark.parametrize(
         ("command", "status"),
         [
             (Complete(1), "completed"),
             (Skip(1), "completed"),
-            (Complete(1, attempt_id="A"), "completed"),
-            (Start(1, DEFINITIONS), "running"),
+            (sent(Complete(1), attempt_id="A"), "completed"),
+            (Start(1), "running"),
             (Complete(1, success=False, error="e"), "error"),
         ],
     )
@@ -233,9 +242,9 @@ class TestLostSession:
         lost = after(
             None,
             self.LEASED,
-            self.LEASED._replace(step=2, attempt_id="B"),
+            sent(replace(self.LEASED, step=2), attempt_id="B"),
             *(Stall(number, "", 1000) for number in (1, 2)),
             *(Lose(number, 2000) for number in (1, 2)),
         )
-        session = after(lost, Beat(1, attempt_id="A"))
+        session = after(lost, sent(Beat(1), attempt_id="A"))
         assert (session.progress.status, session.details.conclusion) == ("error", "lost")

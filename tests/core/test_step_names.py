@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from progress_sse.core.commands import Advance, Beat, Complete, Create, Skip, Start, StepCommand, StepName
+from progress_sse.core.commands import Create
 from progress_sse.core.errors import TooManyStepsError, UnknownStepNameError
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import apply, with_nothing_started
-from tests.core.samples import DEFINITIONS, T1, T2, after, open_ended, session_with, statuses
+from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start, StepUpdate
+from tests.core.samples import T1, T2, after, open_ended, sent, session_with, statuses
 
-A, B = StepName("a"), StepName("b")
+A, B = "a", "b"
 
 
-def start(name: StepName = A, *, append: bool = False) -> Start:
+def start(name: str = A, *, append: bool = False) -> Start:
     """Start a step by its name."""
-    return Start(name, (), append=append)
+    return Start(name, append=append)
 
 
 def names(session: Session) -> list[str]:
@@ -48,16 +51,16 @@ class TestStart:
 
     def test_brings_the_times_of_the_new_step(self) -> None:
         """They are ignored where the step exists."""
-        given = Start(A, (), timeout_ms=7, estimated_ms=8)
+        given = Start(A, timeout_ms=7, estimated_ms=8)
         session = after(open_ended("b"), given)
         assert session.definitions[1] == StepDefinition("a", 7, 8)
         assert session.progress.steps[2].timeout_ms == 7
         assert after(open_ended("a"), given).definitions == (StepDefinition("a"),)
-        assert after(open_ended(), Start(A, (), timeout_ms=0, estimated_ms=0)).definitions == (
+        assert after(open_ended(), Start(A, timeout_ms=0, estimated_ms=0)).definitions == (
             StepDefinition("a", estimated_ms=0),
         )
 
-    @pytest.mark.parametrize("command", [start(), start(append=True), Start(StepName("one"), (), append=True)])
+    @pytest.mark.parametrize("command", [start(), start(append=True), Start("one", append=True)])
     def test_appends_nothing_to_a_session_of_fixed_steps(self, command: Start) -> None:
         """The name is unknown to it."""
         with pytest.raises(UnknownStepNameError):
@@ -65,7 +68,7 @@ class TestStart:
 
     def test_creates_an_open_ended_session(self) -> None:
         """With that step alone, whatever steps the server would give it."""
-        outcome = apply("s", None, Start(A, DEFINITIONS), T2)
+        outcome = apply("s", None, Start(A), T2)
         assert (outcome.event, outcome.steps, outcome.is_fresh) == ("step", (1,), True)
         assert outcome.session is not None
         assert outcome.session.details.open_ended
@@ -79,33 +82,43 @@ class TestStart:
     def test_appends_no_more_than_the_server_allows(self) -> None:
         """Nothing changes then."""
         with pytest.raises(TooManyStepsError):
-            apply("s", open_ended("b"), start()._replace(max_total_steps=1), T2)
+            apply("s", open_ended("b"), sent(start(), max_total_steps=1), T2)
 
 
 class TestOthers:
     """Other actions take the newest running step of a name, else the newest."""
 
     @pytest.mark.parametrize("command", [Complete(A), Advance(A, 1), Beat(A)])
-    def test_take_the_newest_running_step(self, command: StepCommand) -> None:
+    def test_take_the_newest_running_step(self, command: StepUpdate) -> None:
         """Not a newer one that has ended or was not started."""
-        session = after(open_ended("a", "a", "a", "a"), Start(1, ()), Start(2, ()), Start(3, ()), Complete(3))
+        session = after(
+            open_ended("a", "a", "a", "a"),
+            Start(1),
+            Start(2),
+            Start(3),
+            Complete(3),
+        )
         outcome = apply("s", session, command, T2)
         assert outcome.session is not None
         changed = outcome.session.progress.steps
         assert {number for number in changed if changed[number] != session.progress.steps[number]} <= {2}
-        assert outcome.session == apply("s", session, command._replace(step=2), T2).session
+        assert outcome.session == apply("s", session, replace(command, step=2), T2).session
 
     @pytest.mark.parametrize("command", [Complete(A, message="again"), Skip(A)])
-    def test_take_the_newest_step_where_none_runs(self, command: StepCommand) -> None:
+    def test_take_the_newest_step_where_none_runs(self, command: StepUpdate) -> None:
         """Whether it was started or not."""
         session = after(
-            open_ended("a", "a"), Start(1, ()), Complete(1, success=False), Start(2, ()), Complete(2, False)
+            open_ended("a", "a"),
+            Start(1),
+            Complete(1, success=False),
+            Start(2),
+            Complete(2, False),
         )
         assert apply("s", session, command, T2).steps == (2,)
         assert statuses(after(open_ended("a", "a"), Skip(A))) == {2: "skipped"}
 
     @pytest.mark.parametrize("command", [Complete(A), Advance(A, 1), Beat(A), Skip(A)])
-    def test_append_nothing(self, command: StepCommand) -> None:
+    def test_append_nothing(self, command: StepUpdate) -> None:
         """Also in an open-ended session."""
         with pytest.raises(UnknownStepNameError):
             apply("s", open_ended("b"), command, T2)

@@ -8,30 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import (
-    Advance,
-    Command,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Plan,
-    ReportPart,
-    Skip,
-    Start,
-    StepName,
-)
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Time
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
 from progress_sse.core.model import MAX_SAFE_INTEGER, Session, StepDefinition
 from progress_sse.core.state_machine import apply
 from progress_sse.core.time_rules import MAX_LEFT_MS
+from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
 from tests.core.random_commands import more_updates, plain_updates, requests
-from tests.core.samples import T0
+from tests.core.samples import T0, sent
 from tests.core.timed import Job, declared, ends, learned, points
 
-A, C = StepName("a"), StepName("c")
+A, C = "a", "c"
 
 
 class TestDeclared:
@@ -114,7 +103,7 @@ class TestUnknown:
     @pytest.mark.protocol("P-23.4")
     def test_a_session_that_a_start_created_has_none(self) -> None:
         """Whatever its definitions declare."""
-        for command in (Start(1, declared(5)), Create(declared(5)), Start(A, ())):
+        for command in (sent(Start(1), definitions=declared(5)), Create(declared(5)), Start(A)):
             outcome = apply("s", None, command, T0)
             assert outcome.session is not None
             assert (outcome.session.details.time, outcome.session.details.timing) == (None, None)
@@ -158,7 +147,7 @@ class TestRate:
     def test_is_that_of_the_parts(self) -> None:
         """If it is known how many there are."""
         job = Job(*declared(None))
-        job.do(0, Start(1, (), parts_total=4))
+        job.do(0, Start(1, parts_total=4))
         assert job.time == Time(0, None, "rate", 0)
         job.do(3, ReportPart(1, "x", "success"))
         assert job.time == Time(25, ends(12), "rate", 0)
@@ -212,9 +201,9 @@ class TestHistory:
         steps = {name: LearnedStep(runs, points(5)) for name, runs in (("a", 12), ("b", 6), ("c", 5))}
         job = Job(open_ended=True, known=Learned(12, steps))
         assert job.time == Time(0, None, "history", 12)
-        job.do(0, Start(A, ()))
+        job.do(0, Start(A))
         assert job.time == Time(0, ends(10), "history", 12)
-        job.do(5, Complete(A), Start(C, ()))
+        job.do(5, Complete(A), Start(C))
         assert job.time == Time(33, ends(15), "history", 12)
 
 
@@ -233,11 +222,11 @@ class TestPercentage:
     def test_stays_though_the_time_was_unknown_in_between(self) -> None:
         """What a reader has seen is not taken back."""
         job = Job(*declared(6, 2, None))
-        job.do(0, Start(3, ()), Advance(3, 1, 2), Start(1, ()))
+        job.do(0, Start(3), Advance(3, 1, 2), Start(1))
         job.do(6, Complete(1), Advance(3, 1, 2, "m"))
         seen = job.time
         assert seen is not None
-        job.do(6, Complete(3, False), Start(2, ()), Skip(3))
+        job.do(6, Complete(3, False), Start(2), Skip(3))
         assert job.time is not None
         assert job.time.percentage >= seen.percentage
 
@@ -263,7 +252,7 @@ class TestPercentage:
         job = Job(*declared(5, 5))
         job.start(0, 1)
         job.end(5, 1)
-        job.do(6, Start(2, ()), Complete(2, False))
+        job.do(6, Start(2), Complete(2, False))
         assert job.time == Time(50, None, "declared", 0)
         job.start(7, 2)
         assert job.time == Time(50, ends(12), "declared", 0)

@@ -10,25 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import (
-    AppendLines,
-    Command,
-    Complete,
-    Describe,
-    Finish,
-    Lose,
-    Skip,
-    Stall,
-    Start,
-    StepName,
-)
+from progress_sse.core.commands import Command, Lose, Stall
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.log_rules import dated_lines
 from progress_sse.core.model import Session
 from progress_sse.core.state_machine import apply, timestamp
+from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Skip, Start, Update
 from tests.core.random_commands import any_command
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, session_with
+from tests.core.samples import T0, T1, T2, after, open_ended, sent, session_with
 
 LATER = T0 + timedelta(hours=1)
 
@@ -44,45 +34,47 @@ class TestAgo:
     @pytest.mark.guarantee("I")
     def test_durations_survive_an_outage(self) -> None:
         """The reports of half an hour come at once, and the step lasted as long as it did."""
-        session = after(session_with(), Start(1, DEFINITIONS, ago_ms=ago(T1)), now=LATER)
-        step = after(session, Complete(1, ago_ms=ago(T2)), now=LATER).progress.steps[1]
+        session = after(session_with(), sent(Start(1), ago_ms=ago(T1)), now=LATER)
+        step = after(session, sent(Complete(1), ago_ms=ago(T2)), now=LATER).progress.steps[1]
         assert (step.started_at, step.completed_at, step.elapsed_ms) == (timestamp(T1), timestamp(T2), 1000)
 
     def test_a_first_start_is_not_before_the_session(self) -> None:
         """Nothing of it can be older."""
-        step = after(session_with(), Start(1, DEFINITIONS, ago_ms=86_400_000), now=LATER).progress.steps[1]
+        step = after(session_with(), sent(Start(1), ago_ms=86_400_000), now=LATER).progress.steps[1]
         assert step.started_at == timestamp(T0)
 
     def test_a_session_that_it_creates_begins_now(self) -> None:
         """The time of its creation is that of no earlier run of the id."""
-        session = after(None, Start(StepName("a"), (), ago_ms=5000), now=LATER)
+        session = after(None, sent(Start("a"), ago_ms=5000), now=LATER)
         assert session.progress.created_at == session.progress.steps[1].started_at == timestamp(LATER)
 
     @pytest.mark.parametrize(("state", "earliest"), [("running", T0), ("success", T1), ("error", T1)])
     def test_a_report_is_not_before_the_newest_time_of_its_step(self, state: str, earliest: datetime) -> None:
         """Neither is its next start."""
         session = session_with(state)  # type: ignore[arg-type]
-        restarted = after(session, Start(1, DEFINITIONS, ago_ms=86_400_000), now=LATER).progress.steps[1]
-        ended = after(session, Complete(1, message="new", ago_ms=86_400_000), now=LATER).progress.steps[1]
+        restarted = after(session, sent(Start(1), ago_ms=86_400_000), now=LATER).progress.steps[1]
+        ended = after(session, sent(Complete(1, message="new"), ago_ms=86_400_000), now=LATER).progress.steps[1]
         assert restarted.started_at == ended.completed_at == timestamp(earliest)
 
     def test_the_times_of_other_steps_are_no_bound(self) -> None:
         """Steps may run side by side."""
         session = session_with("not started", "success")
-        assert after(session, Skip(1, ago_ms=ago(T0)), now=LATER).progress.steps[1].started_at == timestamp(T0)
+        assert after(session, sent(Skip(1), ago_ms=ago(T0)), now=LATER).progress.steps[1].started_at == timestamp(T0)
 
-    @pytest.mark.parametrize("command", [Complete(1, ago_ms=86_400_000), Describe(title="t", ago_ms=86_400_000)])
+    @pytest.mark.parametrize(
+        "command", [sent(Complete(1), ago_ms=86_400_000), sent(Describe(title="t"), ago_ms=86_400_000)]
+    )
     def test_the_time_of_the_last_update_never_goes_back(self, command: Complete | Describe) -> None:
         """It stays, or moves on."""
         assert after(session_with("running"), command, now=LATER).progress.updated_at == timestamp(T1)
-        recent = command._replace(ago_ms=ago(T2))
+        recent = sent(command, ago_ms=ago(T2))
         assert after(session_with("running"), recent, now=LATER).progress.updated_at == timestamp(T2)
 
     def test_a_finish_ends_each_step_within_its_own_bounds(self) -> None:
         """One that began later ends no earlier than that."""
-        session = after(open_ended("a", "b"), Start(1, ()), now=T0)
-        session = after(session, Start(2, ()), now=T2)
-        steps = after(session, Finish(ago_ms=ago(T1)), now=LATER).progress.steps
+        session = after(open_ended("a", "b"), Start(1), now=T0)
+        session = after(session, Start(2), now=T2)
+        steps = after(session, sent(Finish(), ago_ms=ago(T1)), now=LATER).progress.steps
         assert [steps[number].completed_at for number in (1, 2)] == [timestamp(T1), timestamp(T2)]
 
 
@@ -98,10 +90,10 @@ class TestClock:
     @pytest.mark.protocol("P-9.24")
     @pytest.mark.guarantee(55)
     @given(st.lists(timed_commands, min_size=2, max_size=20))
-    def test_no_time_goes_back(self, sent: list[tuple[Command, float]]) -> None:
+    def test_no_time_goes_back(self, told: list[tuple[Command, float]]) -> None:
         """Whatever is said, and whenever."""
         session, now = None, T0
-        for command, seconds in sent:
+        for command, seconds in told:
             before, now = session, now + timedelta(seconds=seconds)
             with suppress(ProblemError):
                 outcome = apply("s", session, command, now)
@@ -113,13 +105,13 @@ class TestClock:
                 for times in _times_of(session):
                     assert list(times) == sorted(times)
 
-    @pytest.mark.parametrize("command", [Complete(1), Complete(1, ago_ms=1000), Finish(), Skip(2)])
+    @pytest.mark.parametrize("command", [Complete(1), sent(Complete(1), ago_ms=1000), Finish(), Skip(2)])
     def test_a_clock_that_was_set_back_stands_still(self, command: Command) -> None:
         """Until it is again past the last update."""
         session = after(session_with("running"), command, now=T0 - timedelta(hours=1))
         ended = {step.completed_at for step in session.progress.steps.values()} - {None}
         assert session.progress.updated_at == timestamp(T1)
-        assert ended == {timestamp(T1 - timedelta(milliseconds=getattr(command, "ago_ms", 0)))}
+        assert ended == {timestamp(T1 - timedelta(milliseconds=command.ago_ms if isinstance(command, Update) else 0))}
 
     @pytest.mark.protocol("P-24.3")
     def test_a_line_is_not_before_the_last_update(self) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from progress_sse.core.commands import Command, Complete, Create, Start
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import FinishAt, Time
 from progress_sse.core.distributions import Points
 from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import Complete, Start
 from tests.core.samples import T0
 
 
@@ -56,7 +57,7 @@ class Job:
 
     def start(self, seconds: float, step: int) -> Outcome:
         """Start a step."""
-        return self.do(seconds, Start(step, ()))
+        return self.do(seconds, Start(step))
 
     def end(self, seconds: float, step: int) -> Outcome:
         """Complete a step."""

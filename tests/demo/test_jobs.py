@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from progress_sse.client.errors import Cancelled
-from progress_sse.client.reports import Acknowledge, Advance, Complete, Create, Finish, Log, ReportPart, Start
+from progress_sse.client.reports import Create, Log
 from progress_sse.client.testing import Recorder, recording
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Finish, ReportPart, Start
 from progress_sse.demo import export, jobs
 from progress_sse.demo.agent import run_agent
 from progress_sse.demo.film import FAILING, FRAMES, run_film

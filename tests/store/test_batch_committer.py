@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import Ask, Command, Complete, Create, Delete
+from progress_sse.core.commands import Ask, Command, Create, Delete
 from progress_sse.core.errors import (
     PreconditionFailedError,
     SessionExistsError,
@@ -18,6 +18,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Complete
 from progress_sse.store import batch_committer
 from progress_sse.store.backend import Backend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS
@@ -25,6 +26,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Notification, StorageLimits
 from tests.clock import START, ManualClock
+from tests.core.samples import sent, start_of
 from tests.store.fake_backends import CachingBackend, ConflictingBackend, ContestedBackend
 from tests.store.observed import state, transitions
 
@@ -108,7 +110,7 @@ class TestConcurrency:
         stores = [ProgressStore(contested, clock=clock) for _ in range(4)]
         await stores[0].start_step("s", 1)
         seen = (await state(stores[0])).position
-        conditional = command._replace(only_if=lambda position: position == seen)
+        conditional = sent(command, only_if=lambda position: position == seen)
         changes = (store.apply("s", conditional) for store in stores)
         outcomes = await asyncio.gather(*changes, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(Applied) == 1
@@ -173,7 +175,7 @@ async def test_a_long_batch_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(batch_committer, "TURN_S", 0)
     store = ProgressStore(MemoryBackend(StorageLimits()))
     await store.create_session("s", total_steps=50)
-    asked = [(store.start_command(step, None), None) for step in range(1, 51)]
+    asked = [(start_of(step), None) for step in range(1, 51)]
     applied, turns = asyncio.create_task(store.apply_all("s", asked)), 0
     while not applied.done():
         await asyncio.sleep(0)

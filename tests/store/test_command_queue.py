@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import Command, Complete, Create, Delete
+from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import (
     OutcomeUnknownError,
     SessionNotFoundError,
@@ -20,10 +20,12 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.updates import Complete
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, StorageLimits
 from tests.clock import ManualClock
+from tests.core.samples import start_of
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import SlowBackend
 from tests.store.observed import described, state
@@ -79,9 +81,9 @@ class TestCommandQueue:
         notifications: list[Notification] = []
         await backend.listen("s", notifications.append)
         commands: list[Command] = [
-            *(slow_store.start_command(step, None) for step in (1, 2, 3)),
+            *(start_of(step) for step in (1, 2, 3)),
             Create(slow_store.workflows.named()),
-            *(slow_store.start_command(step, None) for step in (4, 5)),
+            *(start_of(step) for step in (4, 5)),
         ]
         applied = asyncio.gather(*(slow_store.apply("s", command) for command in commands))
         await asyncio.sleep(0)
@@ -100,7 +102,7 @@ class TestCommandQueue:
             raise StoreUnavailableError
 
         monkeypatch.setattr(backend, "commit", fail)
-        asked = [slow_store.apply("s", slow_store.start_command(1, None)) for _ in range(30)]
+        asked = [slow_store.apply("s", start_of(1)) for _ in range(30)]
         applied = asyncio.gather(*asked, return_exceptions=True)
         await asyncio.sleep(0)
         backend.gate.set()
@@ -161,7 +163,7 @@ class TestCommandQueue:
 
     async def test_closing_gives_up_after_its_timeout(self, slow_store: ProgressStore) -> None:
         """The outcome is unknown then. After the store is opened again, it accepts the same keys."""
-        start = slow_store.start_command(1, None)
+        start = start_of(1)
         asked: list[tuple[Command, IdempotencyKey]] = [
             (start, IdempotencyKey("under way", "digest")),
             (Delete(), IdempotencyKey("waits", "digest")),

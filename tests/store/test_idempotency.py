@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import AppendLines, Command, Complete, Create, Delete, Start, StepCommand, Update
+from progress_sse.core.commands import Command, Create, Delete
 from progress_sse.core.errors import (
     AttemptSupersededError,
     KeyInUseError,
@@ -21,10 +21,12 @@ from progress_sse.core.errors import (
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.updates import AppendLines, Complete, StepUpdate, Update
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Change, Notification
 from tests.clock import ManualClock
+from tests.core.samples import sent, start_of
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import OvertakenBackend, SlowBackend
 from tests.store.observed import state
@@ -41,7 +43,7 @@ class TestKeys:
         self, store: ProgressStore, notifications: list[Notification]
     ) -> None:
         """A start is never a repeat, but with its key it is."""
-        start = store.start_command(1, None)
+        start = start_of(1)
         first = await store.apply("s", start, self.KEY)
         for _ in range(9):
             assert (await store.apply("s", start, self.KEY)).effect == first.effect
@@ -83,9 +85,9 @@ class TestKeys:
 
     async def test_a_key_refuses_another_request(self, store: ProgressStore) -> None:
         """The same key for another body is an error of the client."""
-        await store.apply("s", store.start_command(1, None), self.KEY)
+        await store.apply("s", start_of(1), self.KEY)
         with pytest.raises(KeyReusedError):
-            await store.apply("s", store.start_command(2, None), IdempotencyKey("k", "other"))
+            await store.apply("s", start_of(2), IdempotencyKey("k", "other"))
         assert (await state(store)).position.offset == 1
 
     @pytest.mark.protocol("P-12.8")
@@ -99,7 +101,7 @@ class TestKeys:
 
         def update(step: int) -> tuple[Update, IdempotencyKey]:
             line = AppendLines((NewLine(str(step)),), step)
-            return line if is_log else Start(step, ()), IdempotencyKey("k", str(step))
+            return line if is_log else start_of(step), IdempotencyKey("k", str(step))
 
         await store.create_session("s", 3)
         if is_sent_alone_before:
@@ -114,14 +116,16 @@ class TestKeys:
 
     @pytest.mark.protocol("P-11.2")
     @pytest.mark.guarantee("G")
-    @pytest.mark.parametrize("update", [Complete(1, attempt_id="a"), AppendLines((NewLine("l"),), 1, attempt_id="a")])
+    @pytest.mark.parametrize(
+        "update", [sent(Complete(1), attempt_id="a"), sent(AppendLines((NewLine("l"),), 1), attempt_id="a")]
+    )
     async def test_a_used_key_gets_its_first_answer_though_its_attempt_was_replaced(
         self, store: ProgressStore, update: Update
     ) -> None:
         """It was applied, and is not again; another key is refused, and so is another request under it."""
-        await store.apply("s", Start(1, (StepDefinition("x"),) * 2, attempt_id="a"))
+        await store.apply("s", sent(start_of(1), attempt_id="a"))
         await store.apply("s", update, self.KEY)
-        await store.apply("s", Start(1, (), attempt_id="b"))
+        await store.apply("s", sent(start_of(1), attempt_id="b"))
         before = await state(store)
         asked = [(update, self.KEY), (update, IdempotencyKey("k", "other")), (update, IdempotencyKey("new", "digest"))]
         for results in (
@@ -134,7 +138,7 @@ class TestKeys:
     @pytest.mark.protocol("P-11.4")
     async def test_a_key_in_flight_refuses_a_second_request(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
-        store, start = slow_store, slow_store.start_command(1, None)
+        store, start = slow_store, start_of(1)
         answers = asyncio.gather(
             *(store.apply("s", start, self.KEY) for _ in range(10)),
             store.apply("s", start, IdempotencyKey("k", "other")),
@@ -153,10 +157,10 @@ class TestKeys:
     async def test_a_key_in_flight_refuses_all_commands_behind_it(self, slow_store: ProgressStore) -> None:
         """Otherwise a request that is sent again could start a step after the completion that was sent with it."""
         store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
-        start, complete = store.start_command(1, None), Complete(1)
+        start, complete = start_of(1), Complete(1)
         first = asyncio.create_task(store.apply("s", start, self.KEY))
         await asyncio.sleep(0)
-        asked: list[tuple[StepCommand, IdempotencyKey | None]] = [
+        asked: list[tuple[StepUpdate, IdempotencyKey | None]] = [
             (start, self.KEY),
             (complete, IdempotencyKey("c", "d")),
             (complete, None),
@@ -192,7 +196,7 @@ class TestKeys:
     @pytest.mark.protocol("P-11.6")
     async def test_a_key_counts_for_24_hours(self, store: ProgressStore, clock: ManualClock) -> None:
         """Later it can be used as a new one."""
-        start = store.start_command(1, None)
+        start = start_of(1)
         await store.apply("s", start, self.KEY)
         clock.jump(timedelta(hours=24).total_seconds())
         await store.apply("s", start, self.KEY)
@@ -208,7 +212,7 @@ class TestKeys:
         self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
         """The session is replaced, deleted, created again and cleaned up. For a day each key gets its first answer."""
-        start, create = store.start_command(1, None), Create((StepDefinition("x"),), replace=True)
+        start, create = start_of(1), Create((StepDefinition("x"),), replace=True)
         asked: list[tuple[Command, IdempotencyKey]] = [
             (start, self.KEY),
             (create, IdempotencyKey("own", "digest")),
@@ -244,7 +248,7 @@ class TestKeys:
         overtaken = OvertakenBackend(backend)
         here, there = ProgressStore(overtaken, clock=clock), ProgressStore(backend, clock=clock)
         commands: list[Command] = [
-            here.start_command(1, None),
+            start_of(1),
             Create((StepDefinition("x"),), replace=False),
             Create((StepDefinition("x"),)),
         ]
@@ -277,7 +281,7 @@ class TestKeys:
         await store.create_session("s", total_steps=20)
         keys = [IdempotencyKey(str(step), f"d{step}") for step in range(1, 21)]
         for _ in range(2):
-            requests = (store.apply("s", store.start_command(step, None), keys[step - 1]) for step in range(1, 21))
+            requests = (store.apply("s", start_of(step), keys[step - 1]) for step in range(1, 21))
             assert {applied.effect for applied in await asyncio.gather(*requests)} == {"updated"}
         assert (await state(store)).position.offset == 20
 
@@ -285,8 +289,8 @@ class TestKeys:
         """As many as `history` allows."""
         store = ProgressStore(await open_backend(history=2), clock=clock)
         for name in ("a", "b", "c"):
-            await store.apply("s", store.start_command(1, None), IdempotencyKey(name, "d"))
-        await store.apply("s", store.start_command(1, None), IdempotencyKey("b", "d"))
+            await store.apply("s", start_of(1), IdempotencyKey(name, "d"))
+        await store.apply("s", start_of(1), IdempotencyKey("b", "d"))
         assert (await state(store)).position.offset == 3
-        await store.apply("s", store.start_command(1, None), IdempotencyKey("a", "d"))
+        await store.apply("s", start_of(1), IdempotencyKey("a", "d"))
         assert (await state(store)).position.offset == 4

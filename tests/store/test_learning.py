@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import Complete
 from progress_sse.core.errors import ConflictError, InvalidSessionIdError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, History
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Complete
 from progress_sse.store.backend import Backend
 from progress_sse.store.learned_cache import VALID_S
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Change, StorageLimits
 from tests.clock import ManualClock
+from tests.core.samples import start_of
 from tests.store.learning import PROFILE, STEPS, run, runs_in
 
 
@@ -69,7 +70,7 @@ async def test_a_batch_teaches_with_its_commit(slow_store: ProgressStore) -> Non
     assert isinstance(backend, MemoryBackend)
     backend.gate.set()  # type: ignore[attr-defined]  # of `SlowBackend`
     await slow_store.create_session("s", steps=STEPS[:1], profile=PROFILE)
-    start = slow_store.start_command(1, None)
+    start = start_of(1)
     await slow_store.apply_all("s", [(start, None), (Complete(1), None), (start, None)])
     assert runs_in(await backend.history(PROFILE)) == slow_store.runs_learned == 1
 

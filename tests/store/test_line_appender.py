@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from progress_sse.core.commands import Advance, AppendLines, Complete, Start, Update
 from progress_sse.core.errors import (
     AttemptSupersededError,
     ConflictError,
@@ -23,6 +22,7 @@ from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine
 from progress_sse.core.model import Liveness, StepDefinition
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import Advance, AppendLines, Complete, Update
 from progress_sse.store import line_appender
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.line_appender import MAX_APPENDED_LINES
@@ -32,6 +32,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Record, StorageLimits
 from progress_sse.wire.log_lines_json import decode_line
 from tests.clock import START, ManualClock
+from tests.core.samples import sent, start_of
 from tests.store.fake_backends import CachingBackend, SlowBackend
 from tests.store.observed import state
 
@@ -40,7 +41,7 @@ KEY = IdempotencyKey("k", "digest")
 
 
 def lines(*texts: str, step: int | None = None, attempt_id: str | None = None) -> AppendLines:
-    return AppendLines(tuple(map(NewLine, texts)), step, attempt_id=attempt_id)
+    return sent(AppendLines(tuple(map(NewLine, texts)), step), attempt_id=attempt_id)
 
 
 async def texts(store: ProgressStore) -> list[str]:
@@ -89,7 +90,7 @@ class TestOrder:
     async def test_a_batch_is_written_in_runs(self, recorded_store: ProgressStore, recording: RecordingBackend) -> None:
         """Those of one kind together, and the first line of all with a transition of its own."""
         store = recorded_store
-        await store.apply("s", Start(1, DEFINITIONS))
+        await store.apply("s", start_of(1))
         batch: list[Update] = [lines("a"), lines("b", "c"), Advance(1, 1), Advance(1, 2), lines("d"), Complete(1)]
         results = await store.apply_all("s", [(command, None) for command in batch])
         assert all(isinstance(result, Applied) for result in results)
@@ -114,7 +115,7 @@ class TestOrder:
     ) -> None:
         """Nothing is applied after something that was not; what came before is."""
         store = recorded_store
-        await store.apply("s", Start(1, DEFINITIONS))
+        await store.apply("s", start_of(1))
         await store.append_lines("s", [NewLine("first")])
         recording.failures = [StoreUnavailableError()]
         batch: list[Update] = [Advance(1, 1), lines("a"), Complete(1)]
@@ -129,7 +130,7 @@ class TestOrder:
         """They were accepted after it."""
         backend = slow_store.backend
         assert isinstance(backend, SlowBackend)
-        asked = [asyncio.create_task(slow_store.apply("s", each)) for each in (Start(1, DEFINITIONS), lines("a"))]
+        asked = [asyncio.create_task(slow_store.apply("s", each)) for each in (start_of(1), lines("a"))]
         await asyncio.sleep(0)
         backend.gate.set()
         started, written = await asyncio.gather(*asked)
@@ -165,7 +166,7 @@ class TestRefusals:
     async def test_those_of_a_replaced_attempt(self, store: ProgressStore) -> None:
         """Before and after the first line."""
         for attempt_id in ("old", "new"):
-            await store.apply("s", Start(1, DEFINITIONS, attempt_id=attempt_id))
+            await store.apply("s", sent(start_of(1), attempt_id=attempt_id))
         for _ in range(2):
             with pytest.raises(AttemptSupersededError):
                 await store.apply("s", lines("a", step=1, attempt_id="old"))
@@ -176,7 +177,7 @@ class TestRefusals:
         """The first line moves the session, but fulfils a condition on where it was."""
         await store.create_session("s", 2)
         before = (await state(store)).position
-        condition = lines("a")._replace(only_if=lambda position: position == before)
+        condition = sent(lines("a"), only_if=lambda position: position == before)
         await store.apply("s", condition)
         with pytest.raises(PreconditionFailedError):
             await store.apply("s", condition)
@@ -198,10 +199,10 @@ class TestRefusals:
         backend = CachingBackend()
         store = ProgressStore(backend, clock=clock)
         for step in (1, 2):
-            await store.apply("s", Start(step, DEFINITIONS, attempt_id="old", lease_ms=10_000))
+            await store.apply("s", sent(start_of(step), attempt_id="old", lease_ms=10_000))
         await store.append_lines("s", [NewLine("a")])
         backend.known = await backend.load("s")
-        await ProgressStore(backend, clock=clock).apply("s", Start(1, DEFINITIONS, attempt_id="new"))
+        await ProgressStore(backend, clock=clock).apply("s", sent(start_of(1), attempt_id="new"))
         batch: list[Update] = [lines(text, step=step, attempt_id="old") for step, text in ((1, "late"), (2, "b"))]
         results = await store.apply_all("s", [(command, None) for command in batch])
         assert [type(result) for result in results] == [AttemptSupersededError, Applied]
@@ -218,7 +219,7 @@ class TestRefusals:
                 raise failures.pop()
             return await renew(*args)
 
-        await store.apply("s", Start(1, DEFINITIONS, attempt_id="A", lease_ms=10_000))
+        await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=10_000))
         await store.append_lines("s", [NewLine("first")])
         monkeypatch.setattr(recording.leases, "renew", renew_unless_away)
         with pytest.raises(OutcomeUnknownError):
@@ -242,9 +243,9 @@ class TestKeys:
 
     async def test_takes_no_place_of_other_keys(self, store: ProgressStore, backend: Any) -> None:
         """The same key may even stand for an update of another kind: they are remembered apart."""
-        await store.apply("s", Start(1, DEFINITIONS), KEY)
+        await store.apply("s", start_of(1), KEY)
         await store.apply("s", lines("a"), IdempotencyKey("k", "lines"))
-        assert (await store.apply("s", Start(1, DEFINITIONS), KEY)).record == await store.load("s")
+        assert (await store.apply("s", start_of(1), KEY)).record == await store.load("s")
         assert await texts(store) == ["a"]
 
 
@@ -284,7 +285,7 @@ async def test_lines_are_signs_of_life(clock: ManualClock) -> None:
         return record.session.progress.steps[1].liveness
 
     await watcher.check()
-    await store.apply("s", Start(1, DEFINITIONS, attempt_id="A", lease_ms=10_000))
+    await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=10_000))
     for _ in range(3):
         assert await liveness_after(8) == Liveness("live", timestamp(START))
         await store.apply("s", lines("a", step=1, attempt_id="A"))

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import Advance, Command, Complete, Create, Start
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.updates import Advance, Complete, Start
 from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.types import Record
 from tests.core.samples import T0
@@ -16,12 +17,12 @@ DEFINITIONS = (StepDefinition("Find <a>", 1000, 10), StepDefinition("日本語")
 
 COMMANDS: list[Command] = [
     Create(DEFINITIONS),
-    Start(1, DEFINITIONS),
+    Start(1),
     Advance(1, 1, 3, "m"),
     Complete(1, False, "", "e\u2028"),
-    Start(1, DEFINITIONS, 7),
+    Start(1, 7),
     Complete(1, True, "ok"),
-    Start(2, DEFINITIONS),
+    Start(2),
     Complete(2),
 ]
 

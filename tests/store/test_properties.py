@@ -16,30 +16,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import (
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Create,
-    Delete,
-    Describe,
-    Finish,
-    ReportPart,
-    ServerCommand,
-    Skip,
-)
+from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import Learned
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.updates import Beat, Complete, Describe, Finish, ReportPart, Skip
 from progress_sse.store.backend import Backend
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Record, StorageLimits
 from tests.clock import ManualClock
 from tests.core.random_commands import any_command, maybe_lost
+from tests.core.samples import sent, start_of
 from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
 from tests.store.conftest import BACKENDS
@@ -187,18 +177,18 @@ class StoreMachine(RuleBasedStateMachine):
         if is_for_its_run and before is not None:
             run = before.session.run
         commands: dict[str, Command] = {
-            "start": self.store.start_command(step, None, run),
-            "complete": Complete(step, run=run),
-            "skip": Skip(step, run=run),
-            "part": ReportPart(step, name, "success", run=run),
+            "start": sent(start_of(step), run=run),
+            "complete": sent(Complete(step), run=run),
+            "skip": sent(Skip(step), run=run),
+            "part": sent(ReportPart(step, name, "success"), run=run),
             "ask": Ask("cancel", f"{name} {step}", run=run),
-            "finish": Finish(success=step > 0, run=run),
-            "describe": Describe(name, accepts=("cancel", "retry"), run=run),
+            "finish": sent(Finish(success=step > 0), run=run),
+            "describe": sent(Describe(name, accepts=("cancel", "retry")), run=run),
             "create": Create((StepDefinition("x"),) * 3, replace=False, accepts=("cancel",)),
             "replace": Create((StepDefinition("x"),) * 3),
             "delete": Delete(),
         }
-        command = commands[kind]._replace(only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
+        command = sent(commands[kind], only_if=lambda at: is_as_seen is None or is_as_seen is (at == position))
         outcome = self.send(session_id, command, IdempotencyKey(name, f"{kind} {step}"))
         if first is not None and first.at >= now - KEY_LIFETIME:
             assert outcome == (first.outcome if first.digest == f"{kind} {step}" else "KeyReusedError")
@@ -233,7 +223,7 @@ class StoreMachine(RuleBasedStateMachine):
         for _ in range(times):
             self.apply(session_id, creation)
             for step in (1, 2):
-                self.apply(session_id, self.store.start_command(step, None))
+                self.apply(session_id, start_of(step))
                 self.pass_time(ticks)
                 self.apply(session_id, Complete(step))
         self.apply_twice(session_id, Complete(1, success=False))
@@ -245,7 +235,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.apply(
             session_id, Create((StepDefinition("a"), StepDefinition("b", 1, 1500)), is_timed=True, profile=profile)
         )
-        self.apply(session_id, self.store.start_command(1, None))
+        self.apply(session_id, start_of(1))
 
     @rule(profile=profiles)
     def forget(self, profile: str) -> None:
@@ -256,9 +246,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(session_id=session_ids, step=st.integers(1, 2), lost_after_ms=maybe_lost, ticks=st.integers(1, 3))
     def work_under_a_lease(self, session_id: str, step: int, lost_after_ms: int | None, ticks: int) -> None:
         """A worker is silent since its last sign of life, and not for longer."""
-        start = self.store.start_command(step, None)
-        start = start._replace(attempt_id="x", lease_ms=1000, lost_after_ms=lost_after_ms)
-        for command in (start, Beat(step, attempt_id="x")):
+        start = sent(start_of(step), attempt_id="x", lease_ms=1000, lost_after_ms=lost_after_ms)
+        for command in (start, sent(Beat(step), attempt_id="x")):
             if self.apply(session_id, command) == "updated":
                 assert self.silence_ms(session_id, step) == 0
                 self.pass_time(ticks)

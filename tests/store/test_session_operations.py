@@ -175,6 +175,8 @@ async def test_what_cannot_be_is_refused(store: ProgressStore) -> None:
         await store.start_step("s", PARSE)
     with pytest.raises(InvalidRequestError):
         await store.start_step("s", 1, lease_ms=30_000)
+    with pytest.raises(InvalidRequestError, match="an integer, or a StepName"):
+        await store.start_step("s", "1")  # type: ignore[arg-type]  # no number in a text is taken for a name
     await store.start_step("s", 1)
     with pytest.raises(StepStartedError):
         await store.skip_step("s", 1)

@@ -11,9 +11,9 @@ import pytest
 from sse_starlette.sse import AppStatus
 
 from progress_sse import create_app
-from progress_sse.core.commands import Complete
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.core.updates import Complete
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from progress_sse.core.commands import (
-    Advance,
-    AppendLines,
-    Ask,
-    Beat,
-    Command,
-    Complete,
-    Delete,
-    Describe,
-    Finish,
-    Lose,
-    ReportPart,
-    Skip,
-    Stall,
-    Start,
-)
+from progress_sse.core.commands import Ask, Command, Delete, Lose, Stall
 from progress_sse.core.errors import AttemptSupersededError, SignSeenError, StepNotRunningError, StepNotStartedError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Liveness, StepProgress
 from progress_sse.core.step_rules import timestamp
+from progress_sse.core.updates import Advance, AppendLines, Beat, Complete, Describe, Finish, ReportPart, Skip, Start
 from progress_sse.store.backend import Backend
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.leases import Leases
@@ -35,9 +22,10 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 from tests.clock import START as START_TIME
 from tests.clock import ManualClock
+from tests.core.samples import sent
 
 LEASE_S, LOST_S = 10, 30
-START = Start(1, (), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
+START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
 
 
 @pytest.fixture
@@ -108,7 +96,7 @@ class TestSilence:
 
     @pytest.mark.parametrize(
         "report",
-        [Beat(1, attempt_id="A"), Beat(1), Advance(1, 1), Advance(1, 1, attempt_id="A"), START],
+        [sent(Beat(1), attempt_id="A"), Beat(1), Advance(1, 1), sent(Advance(1, 1), attempt_id="A"), START],
         ids=["beat", "beat of no attempt", "progress of no attempt", "progress", "start"],
     )
     async def test_each_report_is_a_sign(
@@ -128,12 +116,17 @@ class TestSilence:
     @pytest.mark.parametrize(
         "report",
         [
-            START._replace(ago_ms=3_600_000),
-            Beat(1, attempt_id="A", ago_ms=3_600_000),
-            Advance(1, 1, attempt_id="A", ago_ms=3_600_000),
-            ReportPart(1, "p", "running", attempt_id="A", ago_ms=3_600_000),
-            Complete(1, attempt_id="A", ago_ms=3_600_000),
-            AppendLines((NewLine("l"),), 1, attempt_id="A", ago_ms=3_600_000),
+            sent(START, ago_ms=3_600_000),
+            *(
+                sent(update, attempt_id="A", ago_ms=3_600_000)
+                for update in (
+                    Beat(1),
+                    Advance(1, 1),
+                    ReportPart(1, "p", "running"),
+                    Complete(1),
+                    AppendLines((NewLine("l"),), 1),
+                )
+            ),
         ],
         ids=lambda command: type(command).__name__,
     )
@@ -166,8 +159,8 @@ class TestSilence:
         await store.apply("s", Complete(1))
         await watch(watcher, clock, LEASE_S + 2)
         assert not await store.backend.leases.watched()
-        start = START._replace(step=2, ago_ms=500)
-        await store.apply_all("s", [(start, None), (Advance(2, 1), None), (Beat(2, ago_ms=900), None)])
+        start = sent(replace(START, step=2), ago_ms=500)
+        await store.apply_all("s", [(start, None), (Advance(2, 1), None), (sent(Beat(2), ago_ms=900), None)])
         await watch(watcher, clock, LOST_S)
         assert (await step_of(store, 2)).conclusion == "lost"
 
@@ -177,7 +170,7 @@ class TestSilence:
         """Each is answered for itself."""
         for _ in range(6):
             await watch(watcher, clock, LEASE_S // 2)
-            outcomes = await store.apply_all("s", [(Beat(1, attempt_id="A"), None), (Beat(2), None)])
+            outcomes = await store.apply_all("s", [(sent(Beat(1), attempt_id="A"), None), (Beat(2), None)])
             assert isinstance(outcomes[1], StepNotStartedError)
         assert await state_of(store) == "live"
 
@@ -190,7 +183,7 @@ class TestSilence:
 
         async def late(leases: Leases, session_id: str, ms: int | None, monotonic: float) -> None:
             monkeypatch.undo()
-            await store.apply("s", START._replace(step=2))
+            await store.apply("s", replace(START, step=2))
             await check_in(leases, session_id, ms, monotonic)
 
         monkeypatch.setattr(type(store.backend.leases), "check_in", late)
@@ -202,7 +195,7 @@ class TestSilence:
     ) -> None:
         """Nor the lease clock."""
         await store.create_session("hangs", 1)
-        await store.apply("hangs", START._replace(lease_ms=2000))
+        await store.apply("hangs", sent(START, lease_ms=2000))
         load = store.load
 
         async def slow_load(session_id: str) -> Record | None:
@@ -228,13 +221,20 @@ class TestSilence:
         before = await record_of(store)
         for _ in range(10):
             await watch(watcher, clock, 5)
-            await store.apply("s", Beat(1, attempt_id="A"))
+            await store.apply("s", sent(Beat(1), attempt_id="A"))
         after = await record_of(store)
         assert (after, after.body, notifications) == (before, before.body, [])
 
     @pytest.mark.parametrize(
         "end",
-        [Complete(1), Complete(1, success=False), Finish(), Finish(success=False), Delete(), Start(1, ())],
+        [
+            Complete(1),
+            Complete(1, success=False),
+            Finish(),
+            Finish(success=False),
+            Delete(),
+            Start(1),
+        ],
         ids=["success", "error", "finish", "failure", "removal", "start"],
     )
     async def test_a_step_that_has_ended_is_not_watched(
@@ -251,10 +251,10 @@ class TestSilence:
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """It stays stalled, and is watched again once it is heard."""
-        await store.apply("s", START._replace(lost_after_ms=None))
+        await store.apply("s", sent(START, lost_after_ms=None))
         await watch(watcher, clock, 3 * LOST_S)
         assert await state_of(store) == "stalled"
-        await store.apply("s", Beat(1, attempt_id="A"))
+        await store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await state_of(store) == "live"
         await watch(watcher, clock, LEASE_S)
         assert await state_of(store) == "stalled"
@@ -263,7 +263,7 @@ class TestSilence:
         self, store: ProgressStore, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """Of one session."""
-        await store.apply("s", Start(2, (), attempt_id="B", lease_ms=3000))
+        await store.apply("s", sent(Start(2), attempt_id="B", lease_ms=3000))
         await watch(watcher, clock, 3)
         assert (await step_of(store, 1)).liveness == Liveness("live", timestamp(clock.now() - timedelta(seconds=3)))
         assert (await step_of(store, 2)).liveness == Liveness("stalled", timestamp(clock.now() - timedelta(seconds=3)))
@@ -290,7 +290,9 @@ class TestReturn:
 
     @pytest.mark.protocol("P-19.10", "P-19.11")
     @pytest.mark.parametrize(
-        "report", [Beat(1, attempt_id="A"), Advance(1, 0, attempt_id="A")], ids=lambda command: type(command).__name__
+        "report",
+        [sent(Beat(1), attempt_id="A"), sent(Advance(1, 0), attempt_id="A")],
+        ids=lambda command: type(command).__name__,
     )
     @pytest.mark.parametrize("silent_s", [LEASE_S, LOST_S])
     async def test_it_is_live_again_in_one_transition(
@@ -313,7 +315,7 @@ class TestReturn:
     ) -> None:
         """As if it still ran."""
         await watch(watcher, clock, LOST_S)
-        await store.apply("s", Complete(1, message="done", attempt_id="A"))
+        await store.apply("s", sent(Complete(1, message="done"), attempt_id="A"))
         step, record = await step_of(store), await record_of(store)
         assert (step.status, step.conclusion, step.elapsed_ms, step.message) == ("success", None, 30_000, "done")
         assert (record.status, record.session.details.conclusion) == ("running", None)
@@ -334,9 +336,14 @@ class TestReturn:
     ) -> None:
         """Its words come too late, and are no sign of life."""
         await watch(watcher, clock, LOST_S)
-        await store.apply("s", START._replace(attempt_id="B"))
+        await store.apply("s", sent(START, attempt_id="B"))
         before = await record_of(store)
-        for command in (Beat(1, attempt_id="A"), Advance(1, 1, attempt_id="A"), Complete(1, attempt_id="A"), START):
+        for command in (
+            sent(Beat(1), attempt_id="A"),
+            sent(Advance(1, 1), attempt_id="A"),
+            sent(Complete(1), attempt_id="A"),
+            START,
+        ):
             await watch(watcher, clock, 1)
             with pytest.raises(AttemptSupersededError):
                 await store.apply("s", command)
@@ -397,7 +404,7 @@ class TestClock:
         with pytest.raises(SignSeenError):
             await store.apply("s", Stall(1, "", LEASE_S * 1000))
         await watch(watcher, clock, 5)
-        await store.apply("s", Beat(1, attempt_id="A"))
+        await store.apply("s", sent(Beat(1), attempt_id="A"))
         stalled = await record_of(store)
         assert stalled.session.progress.steps[1].liveness != before.session.progress.steps[1].liveness
         with pytest.raises(SignSeenError):
@@ -413,7 +420,7 @@ class TestClock:
         """Its beats count, though they change nothing."""
         for _ in range(10):
             await watch(watcher, clock, 8)
-            await store.apply("s", Beat(1, attempt_id="A"))
+            await store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await store.cleanup_old_sessions(max_age_hours=60 / 3600) == 0
         await watch(watcher, clock, LOST_S)
         assert await store.cleanup_old_sessions(max_age_hours=1 / 3600) == 1

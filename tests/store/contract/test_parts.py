@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 
-from progress_sse.core.commands import ReportPart, Start, Update
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.parts import PartCounts, Parts
+from progress_sse.core.updates import ReportPart, Start, Update
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
+from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
 
 DEFINITIONS = (StepDefinition("Load"), StepDefinition("Save"))
 
 COMMANDS: dict[str, Update] = {
-    "the start": Start(1, DEFINITIONS, parts_total=30),
+    "the start": sent(Start(1, parts_total=30), definitions=DEFINITIONS),
     **{f"part {n}": ReportPart(1, f"part {n} 日本語", "running", n, 30, "working") for n in range(25)},
     "a failure": ReportPart(1, "part 3 日本語", "error", message="m", error=HOSTILE_TEXT[:200]),
-    "a step without a total": Start(2, DEFINITIONS, attempt_id="a", lease_ms=30_000),
-    "its part": ReportPart(2, HOSTILE_TEXT[:100], "running", attempt_id="a"),
+    "a step without a total": sent(Start(2), attempt_id="a", lease_ms=30_000),
+    "its part": sent(ReportPart(2, HOSTILE_TEXT[:100], "running"), attempt_id="a"),
     "a part that begins again": ReportPart(1, "part 3 日本語", "running"),
-    "a start that forgets": Start(2, DEFINITIONS, parts_total=2),
+    "a start that forgets": Start(2, parts_total=2),
     "the first of two": ReportPart(2, "b", "success"),
     "the second of two": ReportPart(2, "a", "success"),
     "one that begins again": ReportPart(2, "b", "running"),

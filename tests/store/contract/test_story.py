@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import (
-    Acknowledge,
-    Advance,
-    Ask,
-    Command,
-    Complete,
-    Create,
-    Describe,
-    Finish,
-    Plan,
-    Skip,
-    Start,
-    StepName,
-)
+from progress_sse.core.commands import Ask, Command, Create
 from progress_sse.core.details import NO_DETAILS, Claim, Link
 from progress_sse.core.errors import AttemptSupersededError, SessionCancelledError
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, Skip, Start
 from progress_sse.store.backend import Backend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification
+from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
 
 CREATE = Create(
@@ -37,19 +26,19 @@ CREATE = Create(
 )
 
 COMMANDS: dict[str, Command] = {
-    "a step by its name": Start(StepName("Load"), (), attempt_id="A", lease_ms=30_000, lost_after_ms=600_000),
-    "a report": Advance(1, 3, 8, "reading", attempt_id="A"),
+    "a step by its name": sent(Start("Load"), attempt_id="A", lease_ms=30_000, lost_after_ms=600_000),
+    "a report": sent(Advance(1, 3, 8, "reading"), attempt_id="A"),
     "a description": Describe(title=None, labels={"kind": None, "région": "é"}),
-    "a step that is appended": Start(StepName("Parse"), (), attempt_id="A"),
+    "a step that is appended": sent(Start("Parse"), attempt_id="A"),
     "a plan": Plan((StepDefinition("Check", 5, 6), StepDefinition("日本語"), StepDefinition("Upload"))),
-    "links": Complete(1, message="done", links=(Link("Result", "/files/1"),), attempt_id="A"),
-    "a second attempt": Start(1, (), attempt_id="B", lease_ms=1000),
+    "links": sent(Complete(1, message="done", links=(Link("Result", "/files/1"),)), attempt_id="A"),
+    "a second attempt": sent(Start(1), attempt_id="B", lease_ms=1000),
     "a request": Ask("cancel", "c", 1, HOSTILE_TEXT),
     "an answer": Acknowledge("c", "seen", "after 日本語"),
-    "a step that is skipped": Skip(StepName("日本語"), "not needed"),
+    "a step that is skipped": Skip("日本語", "not needed"),
     "the end": Finish(success=False, error="boom", conclusion="cancelled"),
     "another request": Ask("retry", "r"),
-    "a retry": Start(2, (), attempt_id="C"),
+    "a retry": sent(Start(2), attempt_id="C"),
     "the definite end": Finish(),
 }
 
@@ -161,11 +150,15 @@ class TestStory:
         await tell(store)
         before = await store.load("s")
         assert before is not None
-        for command in (Complete(1, attempt_id="A"), Start(2, (), attempt_id="A"), Describe("x", attempt_id="A")):
+        for command in (
+            sent(Complete(1), attempt_id="A"),
+            sent(Start(2), attempt_id="A"),
+            sent(Describe("x"), attempt_id="A"),
+        ):
             with pytest.raises(AttemptSupersededError):
                 await store.apply("s", command)
         assert await store.load("s") == before
-        outcomes = await store.apply_all("s", [(Complete(1, attempt_id="A"), None), (Complete(1, False), None)])
+        outcomes = await store.apply_all("s", [(sent(Complete(1), attempt_id="A"), None), (Complete(1, False), None)])
         assert isinstance(outcomes[0], AttemptSupersededError)
         after = await store.load("s")
         assert after is not None

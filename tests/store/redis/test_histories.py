@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from progress_sse.core.commands import Complete
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, RUNS, Cell
+from progress_sse.core.updates import Complete
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.histories import HISTORY_LIFETIME_MS, LESSON_LIFETIME_MS, RedisHistories
 from progress_sse.store.redis.scripts import TEACH

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from progress_sse.core.commands import Beat, Start
 from progress_sse.core.errors import AttemptSupersededError
+from progress_sse.core.updates import Beat, Start
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from tests.clock import ManualClock
+from tests.core.samples import sent
 from tests.harness.redis import KeyDump, RedisServer
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 
 LEASE_S, LOST_S = 10, 30
-START = Start(1, (), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
+START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
 
 
 class Server:
@@ -79,7 +80,7 @@ class TestServers:
         """Beats reach them in turn."""
         for number in range(9):
             await watch(servers, 4 * LEASE_S - 4)
-            await servers[number % 3].store.apply("s", Beat(1, attempt_id="A"))
+            await servers[number % 3].store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await servers[0].state() == "live"
 
     @pytest.mark.protocol("P-19.13")
@@ -96,7 +97,7 @@ class TestServers:
         """The server that moved it is gone, and no other one has taken it over yet."""
         away = servers.pop(0)
         await watch(servers, 2, [away])
-        await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+        await servers[0].store.apply("s", sent(Beat(1), attempt_id="A"))
         await watch(servers, 4 * LEASE_S - 1, [away])
         assert await servers[0].state() == "live"
         await watch(servers, 9, [away])
@@ -147,10 +148,10 @@ class TestServers:
         """Though that server knows the session as it was before."""
         first, _, third = servers
         await Follower.of(third.backend)
-        await first.store.apply("s", START._replace(attempt_id="B"))
+        await first.store.apply("s", sent(START, attempt_id="B"))
         await watch(servers, 4 * LEASE_S - 4)
         with pytest.raises(AttemptSupersededError):
-            await third.store.apply("s", Beat(1, attempt_id="A"))
+            await third.store.apply("s", sent(Beat(1), attempt_id="A"))
         await watch(servers, 8)
         assert await first.state() == "stalled"
 
@@ -160,11 +161,11 @@ class TestServers:
         """Before its first look at the clock; the worker is not called silent for that."""
         await watch(servers, 100)
         new = Server(await connect(server), 3)
-        await new.store.apply("s", START._replace(attempt_id="B"))
+        await new.store.apply("s", sent(START, attempt_id="B"))
         await watch([*servers, new], 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
         newer = Server(await connect(server), 3)
-        await newer.store.apply("s", Beat(1, attempt_id="B"))
+        await newer.store.apply("s", sent(Beat(1), attempt_id="B"))
         await watch([*servers, newer], 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
 
@@ -176,7 +177,7 @@ class TestServers:
             assert await client.delete(f"{tmp_path}:{{leases}}:d") == 1
         for _ in range(20):
             await watch(servers, 12)
-            await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+            await servers[0].store.apply("s", sent(Beat(1), attempt_id="A"))
         await watch(servers, 4 * LOST_S + 8)
         assert await servers[0].state() == "lost"
 
@@ -185,7 +186,7 @@ class TestServers:
     ) -> None:
         """And raises no alarm. It begins some seconds earlier; signs of a later time than it shows do not count."""
         await watch(servers, 40)
-        await servers[0].store.apply("s", Beat(1, attempt_id="A"))
+        await servers[0].store.apply("s", sent(Beat(1), attempt_id="A"))
         async with redis.asyncio.Redis(port=server.port) as client:
             assert await client.delete(f"{tmp_path}:{{leases}}:c") == 1
         await watch(servers, 4 * LEASE_S - 4)
@@ -203,7 +204,7 @@ class TestServers:
             moment = KeyDump(client, str(tmp_path))
             for number in range(4):
                 await watch(servers, 4 * LEASE_S - 8)
-                await servers[number % 3].store.apply("s", Beat(1, attempt_id="A"))
+                await servers[number % 3].store.apply("s", sent(Beat(1), attempt_id="A"))
             moment.restore()
         away = [] if gone is None else [servers.pop(gone)]
         await watch(servers, 4 * LEASE_S - 4, away)
@@ -220,7 +221,7 @@ class TestServers:
             moment = KeyDump(client, str(tmp_path))
             await watch(servers, 4 * LEASE_S - 8)
             moment.restore()
-        await servers[2].store.apply("s", Beat(1, attempt_id="A"))
+        await servers[2].store.apply("s", sent(Beat(1), attempt_id="A"))
         await watch(servers, 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
 
@@ -228,7 +229,7 @@ class TestServers:
         self, servers: list[Server], server: RedisServer, connect: Open
     ) -> None:
         """Not even what a server that is gone was about to say: the worker may have tried to report since then."""
-        await servers[1].store.apply("s", START._replace(attempt_id="B", lost_after_ms=LEASE_S * 1000))
+        await servers[1].store.apply("s", sent(START, attempt_id="B", lost_after_ms=LEASE_S * 1000))
         await watch(servers[:1], 4 * LEASE_S)
         assert await servers[0].state() == "stalled"
         new = Server(await connect(server), 100)

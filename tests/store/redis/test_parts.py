@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from progress_sse.core.commands import ReportPart
 from progress_sse.core.errors import TooManyPartsError
 from progress_sse.core.parts import PartCounts
+from progress_sse.core.updates import ReportPart
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.messages import apply_message, decode_message, encode_message
 from progress_sse.store.types import Change

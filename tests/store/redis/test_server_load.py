@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
-from progress_sse.core.commands import Advance
 from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.core.updates import Advance
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from tests.conftest import RunRedis
+from tests.core.samples import start_of
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
@@ -39,7 +40,7 @@ async def test_an_update_with_a_key_is_one_command(
     assert len(commands) == 10
     await store.apply("s", Advance(1, 3), IdempotencyKey("k3", "digest"))
     assert len(commands) == 13
-    await store.apply("new", store.start_command(1, None), IdempotencyKey("k", "digest"))
+    await store.apply("new", start_of(1), IdempotencyKey("k", "digest"))
     assert len(commands) == 16
 
 

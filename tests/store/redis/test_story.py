@@ -6,14 +6,16 @@ import asyncio
 
 import pytest
 
-from progress_sse.core.commands import Complete, Create, Plan, Start
+from progress_sse.core.commands import Create
 from progress_sse.core.errors import AttemptSupersededError
 from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.updates import Complete, Plan, Start
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message
 from progress_sse.store.types import Change
 from tests.clock import ManualClock
+from tests.core.samples import sent
 from tests.harness.redis import RedisServer
 from tests.store.contract.test_story import COMMANDS, CREATE, SNAPSHOTS
 from tests.store.redis.conftest import Open
@@ -44,7 +46,7 @@ async def test_another_process_refuses_a_superseded_attempt(server: RedisServer,
         await store.apply("s", command)
     for other in (following, caching, new):
         with pytest.raises(AttemptSupersededError):
-            await ProgressStore(other, clock=ManualClock()).apply("s", Complete(1, attempt_id="A"))
+            await ProgressStore(other, clock=ManualClock()).apply("s", sent(Complete(1), attempt_id="A"))
     assert await new.load("s") == await here.load("s")
 
 
@@ -75,7 +77,7 @@ async def test_a_reader_elsewhere_sees_the_session_as_it_was_created(server: Red
 
     there._followed._read = late  # noqa: SLF001
     await store.apply("s", Create((StepDefinition("Load"),), title="Nightly"))
-    record = (await store.apply("s", Start(1, ()))).record
+    record = (await store.apply("s", Start(1))).record
     may_read.set()
     await follower.until_at(record)
     assert not follower.notifications[-1].is_fresh

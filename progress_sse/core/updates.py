@@ -1,0 +1,321 @@
+"""What workers report of a session: a frozen class for each kind, by which the whole package speaks of it.
+
+The client queues these values, ``wire.update_json`` makes bytes of them and reads them, the store queues and applies
+them, and ``state_machine`` has the rules. A field has its bound in its annotation (``bounds``). What goes with an
+update, of whatever kind, is its `Envelope`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from progress_sse.core.bounds import (
+    ACCEPTS,
+    COUNT,
+    LABELS,
+    LINES,
+    LINKS,
+    REQUEST_ID,
+    REQUEST_TEXT,
+    STEP,
+    TEXT,
+    TITLE,
+    UNCHANGED,
+    Unchanged,
+    Whole,
+    Words,
+)
+from progress_sse.core.details import Link
+from progress_sse.core.errors import InvalidRequestError
+from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine, split_count
+from progress_sse.core.model import Position, StepDefinition
+from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, MAX_PARTS, PartStatus
+from progress_sse.core.requests import Acknowledgement, RequestKind
+
+Condition: TypeAlias = Callable[[Position | None], bool]
+"""Whether a session at this position may be changed; `None` stands for a session that does not exist.
+
+A command applies only if the session is where the client expects it; the store checks the position.
+"""
+
+MAX_TOTAL_STEPS: Final = 1000
+"""Steps that a session may have, where no setting says otherwise."""
+
+StepRef: TypeAlias = int | str
+"""A step, by its number from 1 or by its name."""
+
+Conclusion: TypeAlias = Literal["cancelled"] | None
+"""How a failure came about, where it was no error."""
+
+
+def anywhere(_position: Position | None) -> bool:
+    """Allow a change wherever the session is."""
+    return True
+
+
+class Attempt(Protocol):
+    """The attempt that an update is of, and for how long that may be silent; see `details.Claim`."""
+
+    @property
+    def attempt_id(self) -> str | None:
+        """The id that its worker made up."""
+
+    @property
+    def lease_ms(self) -> int | None:
+        """Milliseconds without a sign of life after which a step that it starts counts as stalled; `None`: never."""
+
+    @property
+    def lost_after_ms(self) -> int | None:
+        """Milliseconds without a sign of life after which it counts as lost; `None`: never."""
+
+
+class Envelope(NamedTuple):
+    """What goes with an update of whatever kind, and is no part of its content.
+
+    Attributes:
+        lease: The attempt that it is of.
+        run: The run of the session that is meant; `None`: the current one.
+        ago_ms: How many milliseconds before it is applied it happened.
+        only_if: Where the session must be.
+        definitions: The steps of a session that a start creates.
+        max_total_steps: How many steps a session may have.
+    """
+
+    lease: Attempt | None = None
+    run: str | None = None
+    ago_ms: int = 0
+    only_if: Condition = anywhere
+    definitions: tuple[StepDefinition, ...] = ()
+    max_total_steps: int = MAX_TOTAL_STEPS
+
+
+PLAIN: Final = Envelope()
+"""The envelope of an update with which nothing goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What a worker reports; two of the same content are equal, whatever their envelopes.
+
+    Attributes:
+        action: Its name in requests.
+        envelope: What goes with it.
+    """
+
+    action: ClassVar[str]
+    envelope: Envelope = field(default=PLAIN, compare=False, repr=False)
+
+    @property
+    def lease(self) -> Attempt | None:
+        """The attempt that it is of, with its times."""
+        return self.envelope.lease
+
+    @property
+    def attempt_id(self) -> str | None:
+        """The id of its attempt."""
+        lease = self.envelope.lease
+        return None if lease is None else lease.attempt_id
+
+    @property
+    def run(self) -> str | None:
+        """The run of the session that is meant; `None`: the current one."""
+        return self.envelope.run
+
+    @property
+    def ago_ms(self) -> int:
+        """How many milliseconds before it is applied it happened."""
+        return self.envelope.ago_ms
+
+    @property
+    def only_if(self) -> Condition:
+        """Where the session must be."""
+        return self.envelope.only_if
+
+    def check_consistency(self) -> None:
+        """Refuse values that contradict each other.
+
+        Raises:
+            InvalidRequestError: It says which ones do.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StepUpdate(Update):
+    """What workers report of one step."""
+
+    step: Annotated[StepRef, STEP]
+
+
+class SessionUpdate(Update):
+    """What workers report of the session as a whole."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start(StepUpdate):
+    """Start a step; `timeout_ms` of `None` or 0 is that of its definition.
+
+    By a name it is the first step of that name, or a new one: where there is none, or with `append`. With `parts_total`
+    it ends by itself, once so many parts have ended.
+    """
+
+    action: ClassVar = "start"
+    timeout_ms: Annotated[int | None, COUNT] = None
+    append: bool = False
+    estimated_ms: Annotated[int | None, COUNT] = None
+    parts_total: Annotated[int | None, Whole(1, MAX_PARTS)] = None
+
+    def check_consistency(self) -> None:
+        """Refuse the times of a lease that do not fit together."""
+        lease = self.envelope.lease
+        if lease is None or (lease.lease_ms is None and lease.lost_after_ms is None):
+            return
+        if lease.attempt_id is None:
+            raise InvalidRequestError("lease_ms: needs an attempt_id.")
+        if lease.lease_ms is None:
+            raise InvalidRequestError("lost_after_ms: needs a lease_ms.")
+        if lease.lost_after_ms is not None and lease.lost_after_ms < lease.lease_ms:
+            raise InvalidRequestError("lost_after_ms: must not be less than lease_ms.")
+
+
+@dataclass(frozen=True, slots=True)
+class Advance(StepUpdate):
+    """Report that a running step has done `current` of `total` units (`None`: the total is unknown)."""
+
+    action: ClassVar = "progress"
+    current: Annotated[int, COUNT]
+    total: Annotated[int | None, COUNT] = None
+    message: Annotated[str, TEXT] = ""
+
+    def check_consistency(self) -> None:
+        """Refuse more than the whole."""
+        if self.total is not None and self.current > self.total:
+            raise InvalidRequestError("current: must not be more than total.")
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(StepUpdate):
+    """Complete a step, with or without success; `links` of `None` leaves those of the session."""
+
+    action: ClassVar = "complete"
+    success: bool = True
+    message: Annotated[str, TEXT] = ""
+    error: Annotated[str, TEXT] = ""
+    conclusion: Conclusion = None
+    links: Annotated[tuple[Link, ...] | None, LINKS] = None
+
+    def check_consistency(self) -> None:
+        """Refuse a success that was cancelled."""
+        if self.conclusion is not None and self.success:
+            raise InvalidRequestError("conclusion: a success is not cancelled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Skip(StepUpdate):
+    """Count a step as done that is not needed."""
+
+    action: ClassVar = "skip"
+    message: Annotated[str, TEXT] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPart(StepUpdate):
+    """Report one part of a step that many workers do at once; `current` of `None` says nothing of how far it is."""
+
+    action: ClassVar = "part"
+    part: Annotated[str, Words(1, MAX_PART_CHARS)]
+    status: PartStatus = "running"
+    current: Annotated[int | None, COUNT] = None
+    total: Annotated[int | None, COUNT] = None
+    message: Annotated[str, Words(0, MAX_PART_TEXT_CHARS)] = ""
+    error: Annotated[str, Words(0, MAX_PART_TEXT_CHARS)] = ""
+
+    def check_consistency(self) -> None:
+        """Refuse more than the whole."""
+        if self.total is not None and self.current is None:
+            raise InvalidRequestError("total: needs a current.")
+        if self.total is not None and self.current is not None and self.current > self.total:
+            raise InvalidRequestError("current: must not be more than total.")
+
+
+@dataclass(frozen=True, slots=True)
+class Beat(StepUpdate):
+    """Give a sign of life for a running step, and say nothing else."""
+
+    action: ClassVar = "beat"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(SessionUpdate):
+    """End the session as a whole; `links` of `None` leaves those of the session."""
+
+    action: ClassVar = "finish"
+    success: bool = True
+    error: Annotated[str, TEXT] = ""
+    links: Annotated[tuple[Link, ...] | None, LINKS] = None
+    conclusion: Conclusion = None
+
+    def check_consistency(self) -> None:
+        """Refuse a success that was cancelled."""
+        if self.conclusion is not None and self.success:
+            raise InvalidRequestError("conclusion: a success is not cancelled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(SessionUpdate):
+    """Append steps to an open-ended session; one with an empty name is named by its number."""
+
+    action: ClassVar = "plan"
+    steps: tuple[StepDefinition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Describe(SessionUpdate):
+    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
+
+    action: ClassVar = "describe"
+    title: Annotated[str | Unchanged | None, TITLE] = UNCHANGED
+    labels: Annotated[Mapping[str, str | None] | Unchanged | None, LABELS] = field(default=UNCHANGED, hash=False)
+    links: Annotated[tuple[Link, ...] | Unchanged | None, LINKS] = UNCHANGED
+    accepts: Annotated[tuple[RequestKind, ...] | Unchanged | None, ACCEPTS] = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge(SessionUpdate):
+    """Answer the request of a reader, by its id; an empty `message` leaves what the worker said of it before."""
+
+    action: ClassVar = "acknowledge"
+    request: Annotated[str, REQUEST_ID]
+    state: Acknowledgement
+    message: Annotated[str, REQUEST_TEXT] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendLines(SessionUpdate):
+    """Write lines into the log of the session; about one of its steps, or about none."""
+
+    action: ClassVar = "log"
+    lines: Annotated[tuple[NewLine, ...], LINES]
+    step: Annotated[StepRef | None, STEP] = None
+
+    def check_consistency(self) -> None:
+        """Refuse texts with so many line ends that one update would fill the log."""
+        if split_count(self.lines) > MAX_SPLIT_LINES:
+            raise InvalidRequestError(f"lines: have more than {MAX_SPLIT_LINES} line ends.")
+
+
+UPDATES: Final[tuple[type[Update], ...]] = (
+    *(Start, Complete, Advance, Skip, Beat, ReportPart),
+    *(Finish, Plan, Describe, Acknowledge, AppendLines),
+)
+"""All kinds."""
+
+AnyUpdate = TypeVar("AnyUpdate", bound=Update)
+
+
+def with_envelope(update: AnyUpdate, envelope: Envelope) -> AnyUpdate:
+    """Return the same update in another envelope."""
+    names: tuple[str, ...] = update.__match_args__
+    content = [getattr(update, name) for name in names]
+    return type(update)(*content, envelope=envelope)
