@@ -16,7 +16,7 @@ from tests.conftest import Serve
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import ROOT
 
-pytestmark = [pytest.mark.processes, pytest.mark.guarantee(75)]
+pytestmark = [pytest.mark.processes, pytest.mark.guarantee(77)]
 
 GEVENT = "from gevent import monkey; monkey.patch_all()"
 EVENTLET = "import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch()"

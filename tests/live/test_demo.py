@@ -150,7 +150,7 @@ async def test_page_is_the_demo_s_own_and_loads_what_it_needs(demo: Server) -> N
         page = await worker.client.get("/")
         product = await worker.client.get("/s/load-1")
         assert '<script src="web/demo-' in page.text
-        assert '<script src="web/page-' in product.text
+        assert '<script src="web/demo-' not in product.text
         assert page.headers["content-security-policy"] == product.headers["content-security-policy"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from progress_sse.store.seals import unsealed
 from tests.conftest import Serve
 from tests.harness.power import Operation, after_power_loss, has_ended, operations, recording
 from tests.harness.serving import Worker, eventually
@@ -57,8 +58,9 @@ def found_after(done: Sequence[Operation], database: Path, folder: Path, rng: ra
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         [(n,)] = connection.execute("SELECT n FROM sessions")
         logged = [each for (each,) in connection.execute("SELECT n FROM log ORDER BY n")]
-        [(step,)] = connection.execute("SELECT data FROM steps")
+        [(session_id,)] = connection.execute("SELECT session_id FROM sessions")
+        [(number, step)] = connection.execute("SELECT step, data FROM steps")
     assert logged == list(range(n - len(logged) + 1, n + 1))
-    assert n == 1 or json.loads(step)["progress"]["current"] == n
+    assert n == 1 or json.loads(unsealed(step, session_id, number))["progress"]["current"] == n
     assert isinstance(n, int)
     return n

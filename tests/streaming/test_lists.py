@@ -235,6 +235,7 @@ async def test_lists_of_labels_share_the_reading_of_an_entry(
     assert readers[4].knows()
 
 
+@pytest.mark.guarantee(78)
 async def test_a_change_visits_the_lists_alone_that_it_can_concern(
     hub: Hub, store: ProgressStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ async def test_a_body_that_is_too_large_is_refused_and_not_kept(server: Server, 
 
 @serve_only
 @pytest.mark.protocol("P-2.3")
+@pytest.mark.guarantee(79)
 @pytest.mark.parametrize(
     ("header", "body", "is_refused"),
     [

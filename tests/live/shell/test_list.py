@@ -36,9 +36,12 @@ def test_sessions_are_printed_as_a_table(server: Server) -> None:
     assert (status, err) == (0, "")
     head, *rows = out.splitlines()
     assert head.startswith("SESSION")
-    assert [re.split(r" {2,}", row)[::6] for row in rows] == [["table-2", "Job 2"], ["table-0", "Job 0"]]
+    assert [re.split(r" {2,}", row)[:: len(re.split(r" {2,}", row)) - 1] for row in rows] == [
+        ["table-2", "Job 2"],
+        ["table-0", "Job 0"],
+    ]
     assert list_sessions(server, "--prefix", "table-", "--status", "error")[1].splitlines() == [
-        "SESSION  STATE  DONE  STEP  STARTED  TIME  TITLE"
+        "SESSION  STATE  DONE  STEP  CREATED  TIME  TITLE"
     ]
 
 
