@@ -13,7 +13,7 @@ from typing import Final
 
 from progress_sse.client.errors import REPORTING_ERRORS
 from progress_sse.client.handle import Reporter, active, running_step
-from progress_sse.client.own_requests import is_sending
+from progress_sse.client.own_log import is_sending
 from progress_sse.core.log_lines import LogLevel
 
 __all__ = ["LogHandler", "StepHandler"]

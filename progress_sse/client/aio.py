@@ -5,15 +5,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
-from progress_sse.client.cancel_scope import CancelScope
+from progress_sse.client.cancel_scope import CancelScope, LoopAnnouncer
 from progress_sse.client.config import Options
-from progress_sse.client.definitions import Labels, define
-from progress_sse.client.fit_details import Links
-from progress_sse.client.handle import BaseStep, Reporter
+from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.handle import BaseStep, PartReports, Reporter
 from progress_sse.client.inbox import Request
-from progress_sse.client.loop_announcer import LoopAnnouncer
 from progress_sse.client.loops import Home, JobLoop, is_cancellation, running_loop
-from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Create
 from progress_sse.client.step_reports import length

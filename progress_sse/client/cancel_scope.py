@@ -1,16 +1,19 @@
-"""Blocks on an event loop that a request to cancel ends: their task is cancelled, as by `asyncio.timeout`.
+"""Requests of readers on a job's event loop: blocks that a request to cancel ends, and calls of the job's callbacks.
 
-At its end such a block turns its own cancellation into `Cancelled`. Where the task is cancelled from elsewhere, too,
-that cancellation goes on. An exception group of nothing but `Cancelled` becomes one of them: the tasks of a task group
-may have checked first.
+The task of a cancelled block is cancelled, as by `asyncio.timeout`. At its end such a block turns its own cancellation
+into `Cancelled`. Where the task is cancelled from elsewhere, too, that cancellation goes on. An exception group of
+nothing but `Cancelled` becomes one of them: the tasks of a task group may have checked first.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Protocol
 
 from progress_sse.client.errors import Cancelled
-from progress_sse.client.inbox import Inbox, Request
-from progress_sse.client.loops import AsyncioLoop, JobLoop, is_cancellation
+from progress_sse.client.inbox import Inbox, Request, calling
+from progress_sse.client.loops import AsyncioLoop, JobLoop, is_cancellation, running_loop
 from progress_sse.core.updates import StepRef
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ class _Cancellable(Protocol):
 
 
 class CancelScope:
-    """See the module.
+    """A block that a request to cancel ends.
 
     Attributes:
         step: The step whose block it is; `None` for that of the whole job.
@@ -111,3 +114,27 @@ def _cancellation_in(error: BaseException | None) -> BaseException | None:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
+
+
+class LoopAnnouncer:
+    """Calls the callbacks of a job, on its event loop."""
+
+    def __init__(self, inbox: Inbox, callbacks: Sequence[Callable[[Request], object]]) -> None:
+        """Begin on the running loop."""
+        self._inbox = inbox
+        self._callbacks = callbacks
+        self._loop = running_loop()
+
+    def __call__(self, request: Request) -> bool:
+        """Call them soon; return whether the loop can. Called from any thread."""
+        loop, context = self._loop, copy_context()
+        return loop is not None and loop.call(lambda: loop.start(lambda: self._announce(request), context))
+
+    async def _announce(self, request: Request) -> None:
+        with request.announced_to(self._callbacks) as untold:
+            for callback in untold:
+                with calling():
+                    called = callback(request)
+                    if isawaitable(called):
+                        await called
+        self._inbox.proceed(request)

@@ -1,17 +1,21 @@
-"""The run of a session that was created here, and the reports that make up its state. Pure.
+"""What is known of the run of a session: its reports, its running steps, and its attempts. Pure.
 
 Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
-start, the latest of each of its parts and its end, and of the session what it says of itself and its end.
+start, the latest of each of its parts and its end, and of the session its details and its end. A step that runs under
+a lease of this process needs signs of life. A step whose attempt a later one has replaced gets no more reports.
 """
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from progress_sse.client.reports import Create, Log
+from progress_sse.client.lease import Lease
+from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, by, own_lease
 from progress_sse.core.bounds import Unchanged
 from progress_sse.core.updates import (
     Advance,
+    Beat,
     Complete,
     Describe,
     Finish,
@@ -20,8 +24,113 @@ from progress_sse.core.updates import (
     Skip,
     Start,
     StepRef,
+    StepUpdate,
     Update,
 )
+
+
+@dataclass(slots=True)
+class _RunningStep:
+    lease: Lease
+    heard_at: float
+
+
+class RunningSteps:
+    """The steps that run under a lease of this process, and when each needs its next sign of life."""
+
+    def __init__(self) -> None:
+        """Begin without steps."""
+        self._steps: dict[StepRef, _RunningStep] = {}
+
+    def __len__(self) -> int:
+        """Return how many steps run."""
+        return len(self._steps)
+
+    def note(self, report: Report, now: float) -> None:
+        """Record that the server has applied a report, which is a sign of life of its step."""
+        match report:
+            case Start(step):
+                self._start(step, own_lease(report), now)
+            case Advance(step):
+                if step in self._steps:
+                    self._steps[step].heard_at = now
+                elif report.lease is not None:  # It was started before a fork.
+                    self._start(step, own_lease(report), now)
+            case ReportPart(step) | Log(step=step) if step in self._steps:
+                self._steps[step].heard_at = now
+            case Complete(step) | Skip(step):
+                self.forget(step)
+            case Finish():
+                self._steps.clear()
+
+    def _start(self, step: StepRef, lease: Lease | None, now: float) -> None:
+        if lease is None or lease.lease_ms is None:
+            self.forget(step)
+        else:
+            self._steps[step] = _RunningStep(lease, now)
+
+    def has(self, step: StepRef, lease: Lease | None) -> bool:
+        """Return whether the step still runs under this lease."""
+        return step in self._steps and self._steps[step].lease is lease
+
+    def forget(self, step: StepRef) -> None:
+        """Give no more signs of life of a step."""
+        self._steps.pop(step, None)
+
+    def due_at(self, held: Container[StepRef] = ()) -> float:
+        """Return when the next sign of life is due, of a step that is not `held`; infinity without such steps."""
+        due = (each.heard_at + each.lease.interval_s for step, each in self._steps.items() if step not in held)
+        return min(due, default=math.inf)
+
+    def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
+        """Return at most so many signs of life that are due, but of the steps that are `held`.
+
+        They are due again after the same time, sent or not.
+        """
+        beats: list[Beat] = []
+        for step, each in self._steps.items():
+            if len(beats) < most and step not in held and each.heard_at + each.lease.interval_s <= now:
+                each.heard_at = now
+                beats.append(Beat(step, envelope=by(each.lease)))
+        return beats
+
+
+class SupersededAttempts:
+    """The attempts of one session; any thread may ask whether a report is of one.
+
+    Where log lines alone were refused, the reports of the step go on: their own refusal is told to the job.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._attempts: dict[tuple[StepRef | None, str], None] = {}
+        self._of_lines: dict[tuple[StepRef | None, str], None] = {}
+
+    def add(self, report: StepUpdate) -> None:
+        """Record that a later attempt has the step of a report."""
+        lease = own_lease(report)
+        assert lease is not None
+        lease.attempt.is_superseded = True
+        self._attempts[report.step, lease.attempt_id] = None
+
+    def add_lines(self, log: Log) -> None:
+        """Record that a later attempt has the step of these lines, or where they are of none, the session."""
+        if log.lease is not None:
+            self._of_lines[log.step, log.lease.attempt_id] = None
+
+    def __contains__(self, report: Queueable) -> bool:
+        """Return whether a report is of such an attempt."""
+        if report.lease is None or not isinstance(report, StepUpdate | Latest | Log):
+            return False
+        attempt = report.step, report.lease.attempt_id
+        return attempt in self._attempts or (isinstance(report, Log) and attempt in self._of_lines)
+
+    def copy(self) -> "SupersededAttempts":
+        """Return the same attempts, for a child process."""
+        other = SupersededAttempts()
+        other._attempts, other._of_lines = dict(self._attempts), dict(self._of_lines)
+        return other
+
 
 _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]
 

@@ -1,9 +1,10 @@
-"""The request of a report, and its answer. Pure."""
+"""The request of a report, the room for reports in one request, and the answer. Pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from progress_sse.client.reports import Report
+from progress_sse.client.reports import LogLine, Report
 
 TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
@@ -109,3 +110,58 @@ class ReportAnswer(NamedTuple):
 
 Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
 """The answers to requests, one for each, or one for all of them."""
+
+
+MAX_UPDATES: Final = 100
+"""Updates in one request, which a server takes."""
+
+MAX_REQUEST_BYTES: Final = 200_000
+"""Bytes of one request, fewer than a server takes; a single report may be larger."""
+
+MAX_LINE_BYTES: Final = 65_536
+"""Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
+
+_ENTRY_BYTES: Final = 50
+"""Bytes of a line in a request, besides its text."""
+
+_REPORT_BYTES: Final = 200
+"""Bytes of a report in a request, besides what it says: its session, key and run."""
+
+
+class RequestRoom:
+    """The room in one request.
+
+    Attributes:
+        updates: How many more updates it takes.
+    """
+
+    def __init__(self, updates: int = MAX_UPDATES) -> None:
+        """Begin with nothing in the request."""
+        self.updates = updates
+        self._most = updates
+        self._bytes = 0
+        self._line_bytes = 0
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is in the request."""
+        return self.updates < self._most
+
+    def take(self, report: Report) -> bool:
+        """Take room for a report if there is enough, or if nothing else is in the request."""
+        # In JSON a character may have six bytes; that of most reports is far less, and none has to be exact.
+        return self._take(_REPORT_BYTES + 4 * len(repr(report)))
+
+    def take_lines(self, lines: Iterable[LogLine]) -> bool:
+        """Take room for lines if there is enough, or if the request has no lines yet."""
+        size = sum(len(json.dumps(line.text)) + _ENTRY_BYTES for line in lines)
+        if self._line_bytes and self._line_bytes + size > MAX_LINE_BYTES:
+            return False
+        self._line_bytes += size
+        return self._take(size)
+
+    def _take(self, size: int) -> bool:
+        if self._bytes and self._bytes + size > MAX_REQUEST_BYTES:
+            return False
+        self._bytes += size
+        return True

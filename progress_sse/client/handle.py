@@ -1,4 +1,4 @@
-"""A job's objects: a reporter on a session, and its steps; the same in blocking and in async code.
+"""A job's objects: a reporter on a session, its steps and their parts; the same in blocking and in async code.
 
 Nothing in here blocks. A report goes to the sink, and errors of that are logged, once, unless the job asked for
 errors. Blocking and async code differ in how a block ends, how an iterable is iterated over and how a function is
@@ -16,6 +16,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from progress_sse.client.availability import MAX_OUTAGE_S
 from progress_sse.client.config import (
     OnError,
     Options,
@@ -28,22 +29,19 @@ from progress_sse.client.config import (
 )
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS, ReportError, ServerAwayError
-from progress_sse.client.inbox import Inbox, Request, accepted_kinds
-from progress_sse.client.lease import LEASE_S, lease_of
+from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
+from progress_sse.client.lease import LEASE_S, Lease, joined, lease_of, share
 from progress_sse.client.loops import Home
-from progress_sse.client.outage import MAX_OUTAGE_S
 from progress_sse.client.own_log import log
-from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.report_sink import NullSink, Prepare, ReportSink
-from progress_sse.client.reports import Create, Log, describe_error, is_normal_exit
+from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink
+from progress_sse.client.reports import Create, Latest, Log, by, describe_error, fit_text, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
-from progress_sse.client.shared_attempts import joined, share
 from progress_sse.client.step_reports import StepReports
 from progress_sse.client.targets import OnLoop, Transport
 from progress_sse.client.thread_sender import load_http, thread_sender
 from progress_sse.core.log_lines import LogLevel
-from progress_sse.core.updates import StepRef
+from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, PartStatus
+from progress_sse.core.updates import Complete, Conclusion, ReportPart, Start, StepRef
 
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
@@ -385,3 +383,66 @@ class BaseStep(StepReports):
     def _as_reported(self, error: BaseException | None) -> BaseException | None:
         """Return the exception that the step is to bear in place of the one that left the block."""
         return error
+
+
+class PartReports(BaseStep):
+    """The part of a step that one worker of many does: used as a step is, in a block of its own or without.
+
+    Where a reader cancels the job, its block ends the step as cancelled.
+
+    Attributes:
+        name: Its name, by which it is one part in all processes.
+    """
+
+    def __init__(self, step: BaseStep, name: str, message: str = "") -> None:
+        """Use `part` of a step."""
+        super().__init__(step.reporter, step.number, message)
+        self.name = fit_text(name, MAX_PART_CHARS)
+        self._latest = Latest(step.number, self._read, self.name)
+
+    def take_over(self) -> None:
+        """Do nothing: the parts of a step belong to one attempt."""
+
+    def hand_on(self) -> None:
+        """Do nothing: the part begins again with the next report."""
+
+    def _lease_of(self, step: StepRef) -> Lease | None:
+        return self.reporter.own_steps.lease_of(step)
+
+    def _started(
+        self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None, parts_total: int | None
+    ) -> Start | ReportPart:
+        self._restart()
+        self.reporter.own_steps.start_part(step, self.name)
+        return ReportPart(
+            step,
+            self.name,
+            message=fit_text(self._first_message, MAX_PART_TEXT_CHARS),
+            envelope=by(self._lease_of(step)),
+        )
+
+    def _completed(
+        self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
+    ) -> Complete | ReportPart:
+        self.reporter.own_steps.end_part(step, self.name)
+        if conclusion is not None:
+            return super()._completed(step, message, error, conclusion)
+        self._set_message(message)
+        return self._part("error" if error is not None else "success", step, error or "")
+
+    def _read(self) -> ReportPart:
+        return self._part("running", self._latest.step)
+
+    def _part(self, status: PartStatus, step: StepRef, error: str = "") -> ReportPart:
+        done, total = self._done()
+        is_known = done > 0 or total is not None
+        return ReportPart(
+            step,
+            self.name,
+            status,
+            done if is_known else None,
+            total,
+            fit_text(self._message or "", MAX_PART_TEXT_CHARS),
+            fit_text(error, MAX_PART_TEXT_CHARS),
+            envelope=by(self._lease_of(step)),
+        )

@@ -28,7 +28,7 @@ from progress_sse.client.codec import (
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loading import loading
-from progress_sse.client.own_requests import is_sending, sending
+from progress_sse.client.own_log import is_sending, sending
 
 A = TypeVar("A")
 

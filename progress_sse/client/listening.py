@@ -1,4 +1,4 @@
-"""Waits for the requests of readers: which sessions a process asks the server about, and when. Pure.
+"""Waits for the requests of readers: which sessions a process asks the server about, and when.
 
 The sessions of one server are asked about together, up to `MAX_SESSIONS` in a request that the server answers once a
 reader asks for something. A session that begins to listen joins such a group, which is then asked about anew. A session
@@ -9,16 +9,27 @@ that listens for less than `DELAY_S` causes no request.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
 * **A server that does not tell requests** is asked again after a long pause, which grows: a proxy before it may have
   answered. Answers to reports may still bear requests.
+
+A `ThreadListener` is a daemon thread that sends the requests of a group by a connection of its own, so that reports go
+on meanwhile. The thread of ``thread_sender`` starts it, and interrupts it where another session begins to listen.
 """
 
 import math
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from queue import Empty
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from progress_sse._internal.backoff import Backoff, chance_of_system
+from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer
+from progress_sse.client.own_log import sending
+from progress_sse.client.report_queue import start_thread
+from progress_sse.client.reports import describe_error
+from progress_sse.client.targets import RequestWait
 
 MAX_SESSIONS: Final = 20
 """Sessions in one request."""
@@ -214,3 +225,58 @@ def _together(queues: list[Q]) -> list[list[Q]]:
         for together in grouped.values()
         for start in range(0, len(together), MAX_SESSIONS)
     ]
+
+
+class ThreadListener(Generic[Q]):
+    """Waits for the requests of one group of sessions."""
+
+    def __init__(self, group: Group[Q], connect: Callable[[], RequestWait], on_refused: Callable[[Q], object]) -> None:
+        """Begin without a thread. It calls `connect`, and `on_refused` with each session that it no longer serves."""
+        self._group = group
+        self._connect = connect
+        self._on_refused = on_refused
+        self._wait: RequestWait | None = None
+        self._stopped: SimpleQueue[None] = SimpleQueue()
+
+    def start(self) -> None:
+        """Start the thread; without one the group is over."""
+        self._group.is_over = not start_thread(self._run)
+
+    def stop(self) -> None:
+        """End the wait; called from any thread."""
+        self._stopped.put(None)
+        if self._wait is not None:
+            self._wait.interrupt()
+
+    def _run(self) -> None:
+        try:
+            self._wait = self._connect()
+            self._listen(self._wait)
+        except Exception:  # noqa: BLE001  # an error of a transport is not the job's
+            self._group.is_refused = True
+        finally:
+            self._group.is_over = True
+            if self._wait is not None:
+                with suppress(Exception):
+                    self._wait.close()
+            if self._group.is_refused:
+                for queue in self._group.queues():
+                    self._on_refused(queue)
+
+    def _listen(self, wait: RequestWait) -> None:
+        while session_ids := self._group.session_ids():
+            began = time.monotonic()
+            pause_s = self._group.take(_ask(wait, session_ids, self._group.wait_s), time.monotonic() - began)
+            if pause_s == math.inf:
+                return
+            with suppress(Empty):
+                self._stopped.get(timeout=pause_s)
+                return
+
+
+def _ask(wait: RequestWait, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
+    try:
+        with sending():
+            return wait.ask(session_ids, wait_s)
+    except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
+        return ReportAnswer(0, detail=describe_error(error))

@@ -3,7 +3,7 @@
 A mailbox has one request under way at a time. A session that waits costs nothing.
 
 * **Sessions take turns.** A request has the reports of several sessions, and the signs of life that are due, as
-  far as there is room (``request_room``). Each has its own answer, so a refusal of one session leaves the others
+  far as there is room (``exchange``). Each has its own answer, so a refusal of one session leaves the others
   alone. A creation goes by itself, since its request has another form.
 * **Queues to one session** send one after the other: the first to report sends all that it has, and then the next one.
   Advances, of which there may always be more, do not delay the next one.
@@ -12,16 +12,60 @@ A mailbox has one request under way at a time. A session that waits costs nothin
 * **While the server is away**, the same sessions are tried again after each pause, and the others wait.
 """
 
+import heapq
 import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from weakref import WeakKeyDictionary, ref
 
 from progress_sse.client.availability import Availability
-from progress_sse.client.exchange import TOO_MANY, Answer, ReportAnswer, ReportRequest
-from progress_sse.client.request_room import RequestRoom
-from progress_sse.client.timetable import Timetable
+from progress_sse.client.exchange import TOO_MANY, Answer, ReportAnswer, ReportRequest, RequestRoom
+
+T = TypeVar("T")
+
+
+class Timetable(Generic[T]):
+    """When each of many things is due next. It holds none: what its owner has dropped is due no more."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._heap: list[tuple[float, int, ref[T]]] = []
+        self._planned: WeakKeyDictionary[T, float] = WeakKeyDictionary()
+        self._numbers = itertools.count()
+
+    def plan(self, thing: T, at: float) -> None:
+        """Let it be due at a time, in place of an earlier plan; infinity: never."""
+        if at == self._planned.get(thing, math.inf):
+            return
+        if at == math.inf:
+            del self._planned[thing]
+        else:
+            self._planned[thing] = at
+            heapq.heappush(self._heap, (at, next(self._numbers), ref(thing)))
+
+    def wake_at(self) -> float:
+        """Return when something may be due; infinity if nothing is planned."""
+        while self._heap and not self._is_valid():
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else math.inf
+
+    def _is_valid(self) -> bool:
+        at, _, planned = self._heap[0]
+        thing = planned()
+        return thing is not None and self._planned.get(thing) == at
+
+    def take_due(self, now: float) -> list[T]:
+        """Return what is due, in the order of its times; it is planned no more."""
+        due = []
+        while self.wake_at() <= now:
+            thing = heapq.heappop(self._heap)[2]()
+            if thing is not None:
+                del self._planned[thing]
+                due.append(thing)
+        return due
+
 
 NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""

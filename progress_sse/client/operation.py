@@ -1,11 +1,13 @@
-"""A report with what is needed to send it, also again. Pure."""
+"""A report with what is needed to send it again, and the report that replaces a refused one. Pure."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.reports import Create, Lane, Report
 from progress_sse.core.bounds import MAX_AGO_MS
-from progress_sse.core.updates import ReportPart, StepRef, StepUpdate
+from progress_sse.core.updates import Acknowledge, Describe, ReportPart, Start, StepRef, StepUpdate
 
 
 @dataclass(slots=True)
@@ -44,3 +46,50 @@ class Operation:
     def age_ms(self, now: float) -> int:
         """Return how many milliseconds ago the job made it."""
         return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGO_MS)
+
+
+_FORBIDDEN: Final = 403
+_UNPROCESSABLE: Final = 422
+_TOO_MUCH: Final = "too-much"
+"""The problem of title, labels and links that are too large together."""
+
+
+def is_courtesy(report: Report) -> bool:
+    """Return whether a report is the client's own, which the job does not miss: about the requests of readers."""
+    return isinstance(report, Acknowledge) or (
+        isinstance(report, Describe) and report == Describe(accepts=report.accepts)
+    )
+
+
+def is_refused_append(report: Report, answer: ReportAnswer) -> bool:
+    """Return whether a step was to be appended to a session whose steps are fixed."""
+    return isinstance(report, Start) and report.append and answer.problem == "unknown-step-name"
+
+
+def in_place(operation: Operation) -> Operation:
+    """Return an operation as one that was never sent; a start takes the step of that name."""
+    report = operation.report
+    report = replace(report, append=False) if isinstance(report, Start) else report
+    return Operation(report, made_at=operation.made_at, number=operation.number)
+
+
+def reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
+    """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
+
+    A profile may not be allowed. The key derives from that of the refused creation, so processes that share the run by
+    a fork create it once.
+    """
+    creation = refused.report
+    if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):
+        return None
+    if creation.profile is not None and answer.problem != _TOO_MUCH:
+        return _instead(refused, replace(creation, profile=None), "without profile"), "the profile of the session is"
+    has_details = creation.title is not None or creation.labels or creation.links or creation.accepts
+    if has_details and answer.status == _UNPROCESSABLE:
+        bare = replace(creation, title=None, labels={}, links=(), accepts=())
+        return _instead(refused, bare, "without details"), "title, labels and links of the session are"
+    return None
+
+
+def _instead(refused: Operation, creation: Create, name: str) -> Operation:
+    return Operation(creation, str(uuid.uuid5(uuid.UUID(refused.key), name)))

@@ -45,20 +45,15 @@ from dataclasses import replace
 from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
-from progress_sse.client.availability import LONGEST_PAUSE_S, Availability
+from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Availability, Outage
 from progress_sse.client.count import Count
-from progress_sse.client.created_run import CreatedRun
+from progress_sse.client.created_run import CreatedRun, RunningSteps, SupersededAttempts
 from progress_sse.client.errors import ReportError, ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.operation import Operation
-from progress_sse.client.outage import MAX_OUTAGE_S, Outage
+from progress_sse.client.exchange import ReportAnswer, ReportRequest, RequestRoom
+from progress_sse.client.operation import Operation, in_place, is_courtesy, is_refused_append, reduced
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Recreated, ReportDropped
-from progress_sse.client.replacements import in_place, is_courtesy, is_refused_append, reduced
 from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, named, own_lease
-from progress_sse.client.request_room import RequestRoom
-from progress_sse.client.running_steps import RunningSteps
-from progress_sse.client.superseded_attempts import SupersededAttempts
-from progress_sse.client.thinned_lines import WaitingLine
+from progress_sse.client.waiting_lines import WaitingLine
 from progress_sse.client.waiting_reports import WaitingReports
 from progress_sse.core.updates import Finish, ReportPart, Start, StepRef, StepUpdate
 

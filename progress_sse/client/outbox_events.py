@@ -1,9 +1,14 @@
-"""What happens to the reports of a session, for the callers of an outbox to log or raise."""
+"""Outages and losses of a session's reports, and how the job gets them: in its log, or as errors if it wants that."""
 
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from progress_sse.client.errors import ReportError
+from progress_sse.client.own_log import log
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,51 @@ class LinesRefused:
 
 
 Event: TypeAlias = Disconnected | Reconnected | ReportDropped | Recreated | LinesRefused
+
+
+MAX_KINDS: Final = 20
+"""Kinds of errors that a queue warns of; the server names them, so their number must be limited."""
+
+
+class QueueErrors:
+    """The errors of one queue; its sender takes the events, and any thread of the job raises."""
+
+    def __init__(self, where: str, *, raises: bool) -> None:
+        """Begin without errors; `where` names the session and the server in the log."""
+        self._where = where
+        self._raises = raises
+        self._errors: deque[ReportError] = deque()
+        self._warned_of: set[str] = set()
+
+    def raise_first(self) -> None:
+        """Raise the error since the last call, if the job has asked for errors."""
+        if self._errors:
+            with suppress(IndexError):  # Another thread has taken it.
+                raise self._errors.popleft()
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Log events, and keep the first error for the job."""
+        where = self._where
+        for event in events:
+            match event:
+                case Disconnected(reason):
+                    self._warn("away", "cannot report on %s and will try again: %s", where, reason)
+                case Reconnected(away_s, lost):
+                    text = "can report on %s again, after %.1f s in which %d reports were lost"
+                    log(logging.WARNING if lost else logging.INFO, text, where, away_s, lost)
+                case Recreated():
+                    self._warn("recreated", "the server had lost %s: it was created again", where)
+                case LinesRefused(reason):
+                    self._warn("lines", "log lines of %s were refused: %s", where, reason)
+                case ReportDropped(error):
+                    if self._raises and not self._errors:
+                        self._errors.append(error)
+                    kind = getattr(error, "problem", "away for long")
+                    self._warn(kind, "lost a report on %s: %s", where, error)
+
+    def _warn(self, kind: str, text: str, *args: object) -> None:
+        """Warn once of each kind of error; repeats are only counted."""
+        is_news = kind not in self._warned_of and len(self._warned_of) < MAX_KINDS
+        if is_news:
+            self._warned_of.add(kind)
+        log(logging.WARNING if is_news else logging.DEBUG, text, *args)

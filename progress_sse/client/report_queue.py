@@ -7,6 +7,8 @@ sends. The sender alone logs and calls the transport, and holds no lock while it
 
 A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
 them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
+
+Where there is no server, a `NullSink` receives the reports.
 """
 
 import math
@@ -14,23 +16,67 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from progress_sse._internal.threads import here, run_apart, start_new_thread
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
+from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.mailbox import Mailbox
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.queue_errors import QueueErrors
-from progress_sse.client.report_sink import Prepare
-from progress_sse.client.reports import Create, Log, own_lease
-from progress_sse.client.request_room import RequestRoom
+from progress_sse.client.outbox_events import QueueErrors
+from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
 from progress_sse.core.updates import Acknowledge
+
+Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
+"""Reads the job's objects, and returns a function that creates the report without them."""
+
+
+class ReportSink(Protocol):
+    """Receives the reports of a session."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no report waits."""
+
+    @property
+    def lost(self) -> int:
+        """How many reports will never reach the server."""
+
+    def begin(self) -> None:
+        """Let the session be created, if it is to be, before its first report."""
+
+    def put(self, prepare: Prepare) -> None:
+        """Queue the report that `prepare` creates; never blocks."""
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Queue the lines that `prepare` reads; never blocks."""
+
+    def raise_error(self) -> None:
+        """Raise the error since the last call, if the job has asked for errors."""
+
+
+class NullSink:
+    """The sink of a session without a server."""
+
+    is_settled = True
+    lost = 0
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def put(self, prepare: Prepare) -> None:
+        """Do nothing."""
+
+    def put_log(self, prepare: Callable[[], Log]) -> None:
+        """Do nothing."""
+
+    def raise_error(self) -> None:
+        """Do nothing."""
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:

@@ -6,16 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from progress_sse.client.definitions import change, definitions
+from progress_sse.client.definitions import Links, change, definitions, fit_new_links
 from progress_sse.client.errors import Cancelled, ReportError
-from progress_sse.client.fit_details import Links, fit_new_links
-from progress_sse.client.inbox import Inbox
+from progress_sse.client.inbox import Inbox, OwnSteps
 from progress_sse.client.lease import Lease
-from progress_sse.client.log_texts import log_lines
 from progress_sse.client.own_log import log
-from progress_sse.client.own_steps import OwnSteps
-from progress_sse.client.report_sink import Prepare
+from progress_sse.client.report_queue import Prepare
 from progress_sse.client.reports import Create, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.bounds import UNCHANGED, Unchanged
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition

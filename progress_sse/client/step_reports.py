@@ -6,11 +6,10 @@ from operator import index
 from progress_sse.client.count import Count
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.inbox import Request
-from progress_sse.client.lease import Lease
-from progress_sse.client.log_texts import log_lines
+from progress_sse.client.lease import Lease, share
 from progress_sse.client.reports import Latest, Log, LogLine, by, conclusion_of, error_text, fit_text, step_ref
 from progress_sse.client.session_reports import SessionReports
-from progress_sse.client.shared_attempts import share
+from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.updates import Advance, Complete, Conclusion, ReportPart, Start, StepRef
 

@@ -6,11 +6,9 @@ from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
-from progress_sse.client.definitions import Labels, define
-from progress_sse.client.fit_details import Links
-from progress_sse.client.handle import BaseStep, Reporter, active
+from progress_sse.client.definitions import Labels, Links, define
+from progress_sse.client.handle import BaseStep, PartReports, Reporter, active
 from progress_sse.client.inbox import Inbox, Request, calling
-from progress_sse.client.part_reports import PartReports
 from progress_sse.client.report_queue import ReportQueue, start_thread
 from progress_sse.client.reports import Create
 from progress_sse.client.step_reports import length

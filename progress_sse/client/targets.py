@@ -11,7 +11,7 @@ from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Answer, Asked, ReportAnswer, ReportRequest
 from progress_sse.client.loops import JobLoop
-from progress_sse.client.own_requests import sending
+from progress_sse.client.own_log import sending
 from progress_sse.client.reports import describe_error
 
 A = TypeVar("A")

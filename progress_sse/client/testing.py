@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.handle import diverted
 from progress_sse.client.inbox import Inbox
-from progress_sse.client.report_sink import NullSink, Prepare
+from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import Create, Latest, Log, LogLine, Queueable, Report
 from progress_sse.core.requests import Acknowledgement, RequestKind
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start

@@ -26,16 +26,14 @@ from progress_sse._internal.posix import at_fork
 from progress_sse._internal.threads import SimpleQueue, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
-from progress_sse.client.listening import Group, ListenSchedule
+from progress_sse.client.exchange import MAX_UPDATES, Answer, ReportAnswer, ReportRequest
+from progress_sse.client.listening import Group, ListenSchedule, ThreadListener
 from progress_sse.client.loading import loading
-from progress_sse.client.mailbox import Mailbox, Part
-from progress_sse.client.own_log import log
-from progress_sse.client.own_requests import sending
-from progress_sse.client.queue_errors import MAX_KINDS
+from progress_sse.client.mailbox import Mailbox, Part, Timetable
+from progress_sse.client.outbox_events import MAX_KINDS
+from progress_sse.client.own_log import log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
-from progress_sse.client.request_room import MAX_UPDATES
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
     BatchTransport,
@@ -46,8 +44,6 @@ from progress_sse.client.targets import (
     Target,
     Transport,
 )
-from progress_sse.client.thread_listener import ThreadListener
-from progress_sse.client.timetable import Timetable
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport

@@ -22,9 +22,9 @@ from contextlib import suppress
 from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
+from progress_sse.client.exchange import RequestRoom
 from progress_sse.client.operation import Operation
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
-from progress_sse.client.request_room import RequestRoom
 from progress_sse.client.waiting_lines import WaitingLines
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
 

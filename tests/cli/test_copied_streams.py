@@ -9,8 +9,8 @@ import pytest
 
 from progress_sse.cli import copied_streams
 from progress_sse.cli.copied_streams import MAX_LINE_BYTES, CopiedStream, LoggedLines, Tail, copied
-from progress_sse.client.log_texts import log_lines
 from progress_sse.client.reports import MAX_TEXT_CHARS
+from progress_sse.client.waiting_lines import log_lines
 
 
 def logged(*chunks: bytes) -> list[str]:

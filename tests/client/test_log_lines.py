@@ -10,11 +10,9 @@ import pytest
 from progress_sse.client.codec import report_body
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.lease import Lease
-from progress_sse.client.log_texts import log_lines
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, ReportDropped
 from progress_sse.client.reports import Create, Log, LogLine, Report, by
-from progress_sse.client.thinned_lines import FIRST_LINES
-from progress_sse.client.waiting_lines import MAX_CHARS, MAX_LINES
+from progress_sse.client.waiting_lines import FIRST_LINES, MAX_CHARS, MAX_LINES, log_lines
 from progress_sse.core.updates import Advance, Complete, Finish, Start, StepRef
 from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
 from tests.client.test_batches import BatchBench

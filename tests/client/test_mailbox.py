@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 from collections.abc import Callable, Sequence
 
 import pytest
 
-from progress_sse.client import availability, outage
-from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
+from progress_sse.client import availability
+from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.lease import Lease
-from progress_sse.client.mailbox import Mailbox, Part
+from progress_sse.client.mailbox import Mailbox, Part, Timetable
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Create, Queueable, Report, by
-from progress_sse.client.request_room import MAX_REQUEST_BYTES, RequestRoom
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, Start
 from tests.clock import ManualClock
 
@@ -314,9 +314,9 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     bench.queue("a", Start(1))
     bench.run(lambda _: AWAY, until=30)
     late = bench.queue("b", Start(1), Advance(1, 5))
-    bench.run(lambda _: AWAY, until=30 + outage.MAX_OUTAGE_S - 1)
+    bench.run(lambda _: AWAY, until=30 + availability.MAX_OUTAGE_S - 1)
     assert late.outbox.lost == 0
-    bench.run(lambda _: AWAY, until=30 + outage.MAX_OUTAGE_S + 11)
+    bench.run(lambda _: AWAY, until=30 + availability.MAX_OUTAGE_S + 11)
     assert late.outbox.lost == 1
     [lost] = late.outbox.events()
     assert isinstance(lost, ReportDropped)
@@ -329,8 +329,8 @@ def test_another_session_retries_when_the_first_has_no_more_reports() -> None:
     bench = Bench()
     bench.queue("a", Advance(1, 5))
     bench.queue("b", Start(1))
-    assert set(bench.run(lambda _: AWAY, until=outage.MAX_OUTAGE_S + 60)) == {"a", "b"}
-    assert set(bench.run(lambda _: AWAY, until=outage.MAX_OUTAGE_S + 120)) == {"b"}
+    assert set(bench.run(lambda _: AWAY, until=availability.MAX_OUTAGE_S + 60)) == {"a", "b"}
+    assert set(bench.run(lambda _: AWAY, until=availability.MAX_OUTAGE_S + 120)) == {"b"}
 
 
 def test_retry_now_of_one_session_retries_the_server_at_once() -> None:
@@ -388,3 +388,28 @@ def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
     bench.run()
     assert all(queue.is_settled for queue in queues)
     assert bench.clock.monotonic() - begun <= 30 + 2 * availability.LONGEST_PAUSE_S
+
+
+class Thing:
+    """Something that is due at times."""
+
+
+def test_things_are_due_in_the_order_of_their_times() -> None:
+    """A later plan replaces an earlier one, and each is due once."""
+    timetable = Timetable[Thing]()
+    first, second, never = Thing(), Thing(), Thing()
+    for thing, at in ((first, 5), (second, 3), (never, 4), (never, math.inf), (second, 9)):
+        timetable.plan(thing, at)
+    assert timetable.wake_at() == 5
+    assert timetable.take_due(4) == []
+    timetable.plan(second, 5)
+    assert timetable.take_due(6) == [first, second]
+    assert timetable.wake_at() == math.inf
+
+
+def test_a_thing_that_is_gone_is_not_due() -> None:
+    """The timetable does not hold it."""
+    timetable = Timetable[Thing]()
+    timetable.plan(Thing(), 3)
+    gc.collect()
+    assert (timetable.wake_at(), timetable.take_due(3)) == (math.inf, [])

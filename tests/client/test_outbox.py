@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from progress_sse.client import outage, outbox
+from progress_sse.client import availability, outbox
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
@@ -356,7 +356,7 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
     """An answer of 500 may be caused by the report, so it is dropped after a minute."""
     bench = Bench()
     bench.put(Start(1), Start(2))
-    fail_for(bench, outage.MAX_OUTAGE_S, ReportAnswer(500, "internal-error"))
+    fail_for(bench, availability.MAX_OUTAGE_S, ReportAnswer(500, "internal-error"))
     bench.send(ReportAnswer(500, "internal-error"))
     bench.wait()
     assert bench.send() == Start(2)

@@ -14,7 +14,7 @@ import pytest
 from progress_sse import Progress, current
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter, diverted
-from progress_sse.client.report_sink import NullSink, Prepare
+from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import Create
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Advance, Complete, Start

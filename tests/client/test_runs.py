@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from progress_sse.client import outage, outbox
+from progress_sse.client import availability, outbox
 from progress_sse.client.availability import FIRST_PAUSE_S
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -278,11 +278,11 @@ def test_reports_wait_for_a_creation_that_may_succeed() -> None:
     """A full store may have room within a minute."""
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, outage.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
+    fail_for(bench, availability.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
     assert bench.deliver() == [CREATE, Start(1)]
     bench = Bench()
     bench.put(CREATE, Start(1))
-    fail_for(bench, outage.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
+    fail_for(bench, availability.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
     bench.send(ReportAnswer(507, "store-full"))
     assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
 
