@@ -244,8 +244,8 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
     if loop is None:
         return
     settled = LoopWaiter(loop)
-    queue.add_waiter(settled)
     try:
+        queue.add_waiter(settled)
         while not queue.is_settled and queue.sender.is_started and await settled.wait(until):
             pass
     finally:

@@ -116,7 +116,7 @@ def read_answers(
 
 def _result(result: Any) -> ReportAnswer:
     status = result.get("status") if isinstance(result, dict) else None
-    if not isinstance(status, int):
+    if type(status) is not int or not 100 <= status < 600:  # `true` is an int, too
         return _foreign_answer(200)
     return ReportAnswer(status, requests=_requests(result)) if 200 <= status < 300 else _problem(status, {}, result)
 

@@ -116,7 +116,7 @@ MAX_UPDATES: Final = 100
 """Updates in one request, which a server takes."""
 
 MAX_REQUEST_BYTES: Final = 200_000
-"""Bytes of one request, fewer than a server takes; a single report may be larger."""
+"""Bytes of one request; a single report may be larger, and an advance more fits into what a server takes."""
 
 MAX_LINE_BYTES: Final = 65_536
 """Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
@@ -147,10 +147,18 @@ class RequestRoom:
         """Whether anything is in the request."""
         return self.updates < self._most
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all of its bytes are used."""
+        return self._bytes >= MAX_REQUEST_BYTES
+
     def take(self, report: Report) -> bool:
         """Take room for a report if there is enough, or if nothing else is in the request."""
-        # In JSON a character may have six bytes; that of most reports is far less, and none has to be exact.
-        return self._take(_REPORT_BYTES + 4 * len(repr(report)))
+        return self._take(_size(report))
+
+    def spend(self, report: Report) -> None:
+        """Take room for an advance, whose size is known only once it is read: it may exceed the bytes by itself."""
+        self._bytes += _size(report)
 
     def take_lines(self, lines: Iterable[LogLine]) -> bool:
         """Take room for lines if there is enough, or if the request has no lines yet."""
@@ -165,3 +173,8 @@ class RequestRoom:
             return False
         self._bytes += size
         return True
+
+
+def _size(report: Report) -> int:
+    """Return the bytes of a report; in JSON almost all characters have six or fewer."""
+    return _REPORT_BYTES + 6 * len(repr(report))

@@ -259,10 +259,11 @@ class Mailbox(Generic[Q]):
         if isinstance(answer, ReportAnswer) and count > 1 and self.sends_together:
             self._refuse(parts, answer, count)
         else:
-            answers = iter([answer] * count if isinstance(answer, ReportAnswer) else answer)
+            answers = [answer] * count if isinstance(answer, ReportAnswer) else answer
+            remaining = iter(answers)
             for part in parts:
-                _give(part, list(itertools.islice(answers, len(part.requests))))
-            if not isinstance(answer, ReportAnswer) and all(each.is_success for each in answer):
+                _give(part, list(itertools.islice(remaining, len(part.requests))))
+            if all(each.is_success for each in answers):
                 self._most = min(2 * self._most, self._together)
         self._plan_anew(parts, now, was_there=was_there)
 

@@ -76,7 +76,7 @@ class ThreadSender:
         self._has_ended = getattr(threading, "_SHUTTING_DOWN", False)
         self._warned_of: set[str] = set()
         self._waited_s = 0.0
-        self._finishing: set[int] = set()
+        self._finishing: dict[int, None] = {}
         # Used by the thread alone.
         self._mailboxes: WeakValueDictionary[Hashable, _Mailbox] = WeakValueDictionary()
         self._busy: dict[_Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
@@ -154,7 +154,7 @@ class ThreadSender:
         ident = get_ident()
         if not awaited or ident == self._ident or ident in self._finishing:
             return
-        self._finishing.add(ident)
+        self._finishing[ident] = None
         try:
             if not sys.is_finalizing():  # From then on Python runs no other thread.
                 self._send_last(awaited)
@@ -163,7 +163,7 @@ class ThreadSender:
                     queue.give_up()
                     log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
-            self._finishing.discard(ident)
+            del self._finishing[ident]
 
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()

@@ -86,7 +86,7 @@ class ThinnedLines:
         self._append = append
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
-        self._settling = Count()
+        self._settling: dict[object, None] = {}
         # Lines left out that no line has told of yet, and the burst of the newest ones.
         self._untold = Count()
         self._untold_of: deque[_Burst] = deque(maxlen=1)
@@ -96,7 +96,7 @@ class ThinnedLines:
     def is_empty(self) -> bool:
         """Whether all lines that are kept were passed on."""
         # In this order: a burst that is no longer open is being passed on, and then its number may stay untold.
-        return not self._open and self._settling.value == 0 and not self._has_untold
+        return not self._open and not self._settling and not self._has_untold
 
     @property
     def _has_untold(self) -> bool:
@@ -137,7 +137,8 @@ class ThinnedLines:
         With `leaves_room` half of the last lines are kept that the second may still have, and how many were left out
         may be told later.
         """
-        self._settling.add(1)
+        caller = object()
+        self._settling[caller] = None  # In it and out of it without a call, amid which a time limit might end the job.
         try:
             with suppress(IndexError):
                 while True:
@@ -147,7 +148,7 @@ class ThinnedLines:
             if self._has_untold and not leaves_room:
                 self._tell(next(self._numbers))  # Reports may have followed its burst.
         finally:
-            self._settling.add(-1)
+            del self._settling[caller]
 
     def _pass_on(self, burst: _Burst, *, leaves_room: bool = False) -> None:
         """Pass on what is in a burst; of two callers each has what the other has not."""

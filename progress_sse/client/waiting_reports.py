@@ -131,8 +131,9 @@ class WaitingReports:
         return taken
 
     def _take_others(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
-        is_turn_of_lines = most == 1 and self.lines.next_at() <= now  # They are rarer than advances.
-        advance = [] if is_turn_of_lines else self._take_advance(now)
+        # Commands wait where the request has no room for them. Lines are rarer than advances.
+        is_turn_of_lines = most == 1 and self.lines.next_at() <= now
+        advance = [] if is_turn_of_lines or self._commands or room.is_full else self._take_advance(room, now)
         if len(advance) == most or self.lines.next_at() > now:
             return advance
         return advance + self.lines.take(most - len(advance), room, now)
@@ -157,17 +158,18 @@ class WaitingReports:
             self._paced.pop(operation.lane, None)
         return taken
 
-    def _take_advance(self, now: float) -> list[Operation]:
+    def _take_advance(self, room: RequestRoom, now: float) -> list[Operation]:
         for lane in list(self._advances):
             if self._paced.get(lane, now) <= now:
                 waiting = self._advances.pop(lane, None)
                 if waiting is None:
                     continue
                 self._paced[lane] = now + ADVANCE_INTERVAL_S
-                if isinstance(waiting, Operation):
-                    return [waiting]
-                report = waiting.read() if isinstance(waiting, Latest) else waiting
-                return [Operation(report, made_at=now if self._tells_age else None)]
+                if not isinstance(waiting, Operation):
+                    report = waiting.read() if isinstance(waiting, Latest) else waiting
+                    waiting = Operation(report, made_at=now if self._tells_age else None)
+                room.spend(waiting.report)
+                return [waiting]
         return []
 
     def put_back(self, unsent: Sequence[Operation]) -> None:

@@ -182,8 +182,9 @@ def test_a_batch_is_encoded_as_the_server_reads_it() -> None:
 def test_the_answers_to_a_batch_are_read_one_by_one() -> None:
     """A response that no progress server sends is no answer; a refusal of the batch is one."""
     refused = {"type": "/problems/step-out-of-range", "status": 422, "detail": "no", "success": False}
-    body = json.dumps({"results": [{"status": 200}, refused, {}, None]}).encode()
-    ok, no, *odd = read_answers(200, {}, body, 4)
+    results = [{"status": 200}, refused, {}, None, *({"status": status} for status in (True, 0, -1, 99, 600, 10**99))]
+    body = json.dumps({"results": results}).encode()
+    ok, no, *odd = read_answers(200, {}, body, len(results))
     assert (ok, no) == (OK, ReportAnswer(422, "step-out-of-range", "no"))
     assert all(isinstance(answer, ReportAnswer) and answer.is_transient for answer in odd)
     for content in (body, b"{}", b"welcome", b'{"results": 2}'):

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from types import FrameType
@@ -195,6 +196,31 @@ async def test_no_report_during_another_report_is_lost(shell: Shell) -> None:
     counts = [each.current for each in fake.reports if isinstance(each, Advance) and each.step == 1]
     assert counts[-1:] == expected
     assert progress.lost == 0
+
+
+class TimeLimit(BaseException):
+    """What a signal handler raises wherever the job is."""
+
+
+def raise_time_limit() -> None:
+    """End the job."""
+    raise TimeLimit
+
+
+def test_a_time_limit_amid_a_report_holds_up_no_later_one() -> None:
+    """Reports on the session are sent, also by the next attempt at the job, whichever call the limit ends."""
+    for at in itertools.count(1):
+        fake, interruption = FakeTransport(), Interruption(at, raise_time_limit)
+        progress = Progress("nightly", steps=["One", "Two"], transport=fake)
+        with suppress(TimeLimit):
+            interruption.run(progress.step(1).start)
+        assert progress.flush(DEADLINE_S), f"the limit at call {at} is waited for without end"
+        again = Progress.attach("nightly", transport=fake)
+        again.step(2).start()
+        assert again.flush(DEADLINE_S)
+        assert isinstance(fake.reports[-1], Start)
+        if not interruption.has_come:
+            break
 
 
 def test_a_recording_has_reports_made_during_a_report() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from progress_sse.client import availability
+from progress_sse.client.codec import encode_batch
 from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.lease import Lease
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
@@ -17,6 +18,7 @@ from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Create, Queueable, Report, by
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, Start
+from progress_sse.settings import Settings
 from tests.clock import ManualClock
 
 OK = ReportAnswer(200)
@@ -153,10 +155,31 @@ def test_a_request_has_a_limit_of_bytes() -> None:
     """A report that is larger still goes by itself."""
     bench = Bench(together=100)
     for session_id in "abc":
-        bench.queue(session_id, Complete(1, message="x" * (MAX_REQUEST_BYTES // 9)))
+        bench.queue(session_id, Complete(1, message="x" * (MAX_REQUEST_BYTES // 13)))
     bench.queue("d", Finish(error="x" * MAX_REQUEST_BYTES))
     assert [len(bench.send()) for _ in range(3)] == [2, 1, 1]
     assert bench.mailbox.is_idle
+
+
+def test_no_advance_overtakes_a_start_for_which_there_is_no_room() -> None:
+    """The server would refuse it."""
+    bench = Bench(together=100)
+    bench.queue("a", Finish(error="x" * MAX_REQUEST_BYTES))
+    bench.queue("b", Start(1), Advance(1, 5))
+    bench.run()
+    assert [report for _, report in bench.sent][1:] == [Start(1), Advance(1, 5)]
+
+
+def test_advances_with_long_messages_go_in_requests_that_a_server_takes() -> None:
+    """Also where each character has six bytes in JSON."""
+    bench = Bench(together=100)
+    for number in range(20):
+        bench.queue(str(number), Advance(1, 5, message="\N{CJK UNIFIED IDEOGRAPH-65E5}" * 8192))
+    while not bench.mailbox.is_idle:
+        parts = bench.next()
+        requests = [each for part in parts for each in part.requests]
+        assert len(encode_batch(requests).body) <= Settings().max_body_bytes
+        bench.take(parts, [OK] * len(requests))
 
 
 def test_a_refusal_of_one_session_leaves_the_others_alone() -> None:
@@ -179,7 +202,8 @@ def test_a_refused_request_is_sent_again_in_smaller_ones(status: int) -> None:
         bench.take(parts, ReportAnswer(status))
     bench.take(bench.next(), ReportAnswer(403))
     assert queue.outbox.lost == 1
-    assert [len(bench.send()) for _ in range(3)] == [1, 2, 4]
+    bench.take(bench.next(), OK)  # By itself, a report has no batch of answers.
+    assert [len(bench.send()) for _ in range(2)] == [2, 4]
     assert queue.is_settled
 
 
