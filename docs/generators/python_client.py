@@ -11,6 +11,7 @@ from docs.generators.docstrings import described, has_sections, plain, summary
 from docs.generators.markdown import page
 from docs.generators.signatures import constructor_call, signature
 from progress_sse import bridges, current
+from progress_sse.client.sync import Progress, Step
 
 CLASSES: Final = {
     "Progress and its steps": ("client.sync", ["Progress", "Step", "SyncOptions", "Options"]),
@@ -25,7 +26,7 @@ MODULES: Final = [
     "client.testing",
     *(f"bridges.{path.stem}" for folder in bridges.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))),
 ]
-"""The modules that are described by their own docstring, and a line for each public name."""
+"""The modules that are described by their own docstring, or its first sentence, and a line for each public name."""
 
 INTERNAL: Final = {
     *("begin_step", "begin_work", "hand_on", "pending_cancel", "put", "put_log", "say_accepts", "take_over"),
@@ -34,35 +35,53 @@ INTERNAL: Final = {
 """Public names of classes that only this package uses."""
 
 
+COUNTERPARTS: Final = {"AsyncProgress": Progress, "AsyncStep": Step}
+"""Of these classes the page has what differs from another one."""
+
+
 def python_client_page() -> str:
     """Return the page."""
-    parts = ["[Report from Python](../how-to/report-from-python.md) shows how to use it."]
+    parts = ["[Report from Python](../how-to/report-from-python.md) shows its use."]
     for title, (module_name, names) in CLASSES.items():
         module = import_module(f"progress_sse.{module_name}")
         parts.append(f"## {title}")
         for name in names:
             parts += _class_parts(getattr(module, name))
     parts += ["## The progress that code runs in", f"### `current{signature(current)}`", described(current.__doc__)]
+    parts += ["## Modules", "[Report from queues](../how-to/report-from-queues.md) shows the use of the bridges."]
     for name in MODULES:
         module = import_module(f"progress_sse.{name}")
         if hasattr(module, "__all__"):
-            parts += [f"## `progress_sse.{name}`", plain(module.__doc__), "\n".join(_public_names(module))]
+            text = summary(module.__doc__) if name.startswith("bridges") else plain(module.__doc__)
+            parts += [f"### `progress_sse.{name}`", text, "\n".join(_public_names(module))]
     return page("The Python client", *parts)
 
 
 def _class_parts(owner: type) -> Iterator[str]:
     yield f"### {owner.__name__}"
+    counterpart = COUNTERPARTS.get(owner.__name__)
     constructor = vars(owner).get("__init__")
-    if constructor is not None:
+    if constructor is not None and counterpart is None:
         yield f"```python\n{constructor_call(owner, constructor)}\n```"
     yield described(owner.__doc__)
-    if constructor is not None and has_sections(constructor.__doc__):
+    if counterpart is not None:
+        yield f"Its members are those of `{counterpart.__name__}`, but for these."
+    elif constructor is not None and has_sections(constructor.__doc__):
         yield described(constructor.__doc__)
+    known = {} if counterpart is None else dict(_member_parts(counterpart))
+    for heading, text in _member_parts(owner):
+        if heading not in known:
+            yield heading
+        if text not in known.values():
+            yield text
+
+
+def _member_parts(owner: type) -> Iterator[tuple[str, str]]:
+    """Yield the heading and the text of each member."""
     for name, value in _members(owner):
         call = "" if isinstance(value, property) else signature(getattr(owner, name))
         kind = "async " if inspect.iscoroutinefunction(value) else ""
-        yield f"#### `{kind}{name}{call}`"
-        yield described(_docstring(owner, name))
+        yield f"#### `{kind}{name}{call}`", described(_docstring(owner, name))
 
 
 def _members(owner: type) -> Iterator[tuple[str, Any]]:
