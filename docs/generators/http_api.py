@@ -1,7 +1,6 @@
 """The page of the HTTP API."""
 
 from docs.generators.markdown import code, page, table
-from progress_sse.api.openapi.document import DESCRIPTION
 from progress_sse.api.openapi.operations import OPERATIONS
 from progress_sse.api.routes import ROUTES
 
@@ -22,7 +21,6 @@ def http_api_page() -> str:
     parts = [
         "A running server describes this API as OpenAPI 3.2 at `/openapi.json`, with its own limits and the tokens\n"
         "that it requires. [The protocol](../protocol.md) specifies requests, answers and streams.",
-        DESCRIPTION,
     ]
     for tag, each in rows.items():
         parts += [
