@@ -1,7 +1,7 @@
 """The page of the Python client."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +11,7 @@ from docs.generators.docstrings import described, has_sections, plain, summary
 from docs.generators.markdown import page
 from docs.generators.signatures import constructor_call, signature
 from progress_sse import bridges, current
+from progress_sse.client import embedded
 from progress_sse.client.sync import Progress, Step
 
 CLASSES: Final = {
@@ -18,7 +19,6 @@ CLASSES: Final = {
     "AsyncProgress and its steps": ("client.aio", ["AsyncProgress", "AsyncStep", "AsyncOptions"]),
     "Requests of readers": ("client.inbox", ["Request"]),
     "Errors": ("client.errors", ["Cancelled", "ReportError", "ReportRefusedError", "ServerAwayError"]),
-    "In the process of an embedded server": ("client.embedded", ["StoreTransport", "AsyncStoreTransport"]),
 }
 """The heading of each group of classes, their module and their names."""
 
@@ -48,12 +48,16 @@ def python_client_page() -> str:
         for name in names:
             parts += _class_parts(getattr(module, name))
     parts += ["## The progress that code runs in", f"### `current{signature(current)}`", described(current.__doc__)]
+    parts += [
+        "## In the process of an embedded server",
+        "\n".join(_names(embedded, ["StoreTransport", "AsyncStoreTransport"])),
+    ]
     parts += ["## Modules", "[Report from queues](../how-to/report-from-queues.md) shows the use of the bridges."]
     for name in MODULES:
         module = import_module(f"progress_sse.{name}")
         if hasattr(module, "__all__"):
             text = summary(module.__doc__) if name.startswith("bridges") else plain(module.__doc__)
-            parts += [f"### `progress_sse.{name}`", text, "\n".join(_public_names(module))]
+            parts += [f"### `progress_sse.{name}`", text, "\n".join(_names(module, module.__all__))]
     return page("The Python client", *parts)
 
 
@@ -101,8 +105,8 @@ def _docstring(owner: type, name: str) -> str:
     return next((text for text in texts if "; see `" not in text), texts[0])
 
 
-def _public_names(module: ModuleType) -> Iterator[str]:
-    for name in module.__all__:
+def _names(module: ModuleType, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
         value = getattr(module, name)
         if inspect.isclass(value):
             yield f"- `{name}`: {summary(value.__doc__)}"
