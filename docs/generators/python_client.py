@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from docs.generators.docstrings import described, has_sections, plain, summary
+from docs.generators.docstrings import brief, described, has_sections, plain, summary
 from docs.generators.markdown import page
 from docs.generators.signatures import constructor_call, signature
 from progress_sse import bridges, current
@@ -41,7 +41,9 @@ COUNTERPARTS: Final = {"AsyncProgress": Progress, "AsyncStep": Step}
 
 def python_client_page() -> str:
     """Return the page."""
-    parts = ["[Report from Python](../how-to/report-from-python.md) shows its use."]
+    parts = [
+        "[Report from Python](../how-to/report-from-python.md) shows its use, and `help()` has the whole docstrings."
+    ]
     for title, (module_name, names) in CLASSES.items():
         module = import_module(f"progress_sse.{module_name}")
         parts.append(f"## {title}")
@@ -85,7 +87,7 @@ def _member_parts(owner: type) -> Iterator[tuple[str, str]]:
     for name, value in _members(owner):
         call = "" if isinstance(value, property) else signature(getattr(owner, name))
         kind = "async " if inspect.iscoroutinefunction(value) else ""
-        yield f"#### `{kind}{name}{call}`", described(_docstring(owner, name))
+        yield f"#### `{kind}{name}{call}`", brief(_docstring(owner, name))
 
 
 def _members(owner: type) -> Iterator[tuple[str, Any]]:
