@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import click
 
-from docs.generators.docstrings import plain
+from docs.generators.docstrings import summary
 from docs.generators.markdown import code, page, table
 from progress_sse.cli.main import main
 
@@ -20,7 +20,13 @@ def command_line_page() -> str:
     counts = Counter(option for context in commands for option in _options(context))
     shared = [option for option, count in counts.items() if count > 1]
     parts = [part for context in commands for part in _parts(context, shared)]
-    return page("The command line", plain(main.help), *parts, "## Options of several commands", _table(shared))
+    return page(
+        "The command line",
+        f"{summary(main.help)} `--help` has more on each command.",
+        *parts,
+        "## Options of several commands",
+        _table(shared),
+    )
 
 
 def _commands(context: click.Context) -> Iterator[click.Context]:
@@ -39,10 +45,10 @@ def _parts(context: click.Context, shared: list[_Option]) -> Iterator[str]:
     name, command = context.command_path, context.command
     yield f"## {name}"
     if isinstance(command, click.Group):
-        yield plain(command.help)
+        yield summary(command.help)
         return
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```"
-    yield plain(command.help)
+    yield summary(command.help)
     if name == "progress-sse serve":
         yield "The options are the [settings](settings.md)."
         return
