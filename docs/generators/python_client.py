@@ -76,10 +76,9 @@ def _class_parts(owner: type) -> Iterator[str]:
         yield described(constructor.__doc__)
     known = {} if counterpart is None else dict(_member_parts(counterpart))
     for heading, text in _member_parts(owner):
-        if heading not in known:
+        if known.get(heading) != text:
             yield heading
-        if text not in known.values():
-            yield text
+            yield from [] if text in known.values() else [text]
 
 
 def _member_parts(owner: type) -> Iterator[tuple[str, str]]:
