@@ -116,7 +116,6 @@ collected:
 format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the linters can fix, write what is generated
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m tests.guarantees
 	npm --prefix web run --silent format
 	npm --prefix web run --silent build
 	$(BIN)/python -m docs.generate

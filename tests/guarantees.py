@@ -1,7 +1,6 @@
-"""Writes the commands in `docs/guarantees.md` from the marks `guarantee` of the tests: `python -m tests.guarantees`.
+"""Runs the tests of a claim of `docs/guarantees.md`: `python -m tests.guarantees 21`, by their marks `guarantee`.
 
-With `--check` it writes nothing, and fails if the document differs. A command runs exactly the tests that have the mark
-of its promise or fault.
+With `--check` it runs none, and fails if a claim has no test or a mark no claim.
 """
 
 from __future__ import annotations
@@ -9,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -23,98 +20,57 @@ PAGE = ROOT / "docs" / "guarantees.md"
 LABEL = re.compile(r"^(?:- \*\*(?=[A-Z]\. )|\| (?=\d+ \|))(\w+)", re.MULTILINE)
 """The letter of a promise, or the number of a fault, where the document describes it."""
 
-BLOCK = re.compile(r"^```sh\n.*?^```$", re.MULTILINE | re.DOTALL)
-"""The commands of the promises or faults since the block before."""
 
-RUNS = {frozenset({False}): "", frozenset({True}): " -m full", frozenset({False, True}): ' -m "full or not full"'}
-"""The options that select ordinary tests, tests of the full run, or both."""
+class Selection:
+    """A plugin of pytest that notes the labels of all tests, and leaves those of these claims."""
 
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self._wanted = set(wanted)
+        self.marked: set[str] = set()
 
-class MarkedTest(NamedTuple):
-    """A test, or one case of it, as pytest names it."""
-
-    node_id: str
-    is_full: bool
-    labels: frozenset[str]
-
-
-class Collector:
-    """A plugin of pytest that keeps the collected tests."""
-
-    def __init__(self) -> None:
-        self.tests: list[MarkedTest] = []
-
-    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
-        """Keep them."""
-        for item in items:
-            labels = frozenset(str(label) for mark in item.iter_markers("guarantee") for label in mark.args)
-            self.tests.append(MarkedTest(item.nodeid, item.get_closest_marker("full") is not None, labels))
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect all others."""
+        labels = {
+            item: {str(label) for mark in item.iter_markers("guarantee") for label in mark.args} for item in items
+        }
+        self.marked.update(*labels.values())
+        config.hook.pytest_deselected(items=[item for item in items if not labels[item] & self._wanted])
+        items[:] = [item for item in items if labels[item] & self._wanted]
 
 
 def marked_files() -> list[str]:
     """The files with tests that have the mark."""
     paths = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [path.relative_to(ROOT).as_posix() for path in paths if "mark.guarantee(" in path.read_text("utf-8")]
+    return [str(path.relative_to(ROOT)) for path in paths if "mark.guarantee(" in path.read_text("utf-8")]
 
 
-def collect(files: Sequence[str]) -> list[MarkedTest]:
-    """Return the tests of these files, those of the full run too."""
-    collector, output = Collector(), io.StringIO()
-    options = ["--collect-only", "--quiet", "-p", "no:cacheprovider", "-m", "full or not full"]
+def run(selection: Selection, *options: str) -> int:
+    """Run the tests of these claims, those of the full run too, and return the exit status."""
+    everything = ["--rootdir", str(ROOT), "-p", "no:cacheprovider", "-m", "full or not full"]
+    return pytest.main([*everything, *options, *marked_files()], plugins=[selection])
+
+
+def check(described: set[str]) -> None:
+    """Compare the claims with the marks."""
+    selection, output = Selection(sorted(described)), io.StringIO()
     with contextlib.redirect_stdout(output):
-        status = pytest.main(["--rootdir", str(ROOT), *options, *files], plugins=[collector])
+        status = run(selection, "--collect-only", "--quiet")
     if status:
         raise SystemExit(output.getvalue())
-    return collector.tests
-
-
-def parts(node_id: str) -> Iterator[str]:
-    """Yield the file, the class, the test and the case that a node id names, as far as it names them."""
-    name, bracket, case = node_id.partition("[")
-    segments = name.split("::")
-    for count in range(1, len(segments) + 1):
-        yield "::".join(segments[:count])
-    if bracket:
-        yield f"{name}[{case}"
-
-
-def shortest_names(wanted: Collection[str], others: Collection[str]) -> list[str]:
-    """Return the fewest names that select all wanted tests and no others."""
-    unwanted = {part for node_id in others for part in parts(node_id)}
-    return sorted({next(part for part in parts(node_id) if part not in unwanted) for node_id in wanted})
-
-
-def command(label: str, tests: Collection[MarkedTest]) -> str:
-    """Return the command that runs the tests of a promise or fault."""
-    marked = [test for test in tests if label in test.labels]
-    others = [test.node_id for test in tests if label not in test.labels]
-    run = RUNS[frozenset(test.is_full for test in marked)]
-    names = shortest_names([test.node_id for test in marked], others)
-    return f".venv/bin/python -m pytest{run} {shlex.join(names)}  # {label}\n"
-
-
-def with_commands(page: str, commands: Mapping[str, str]) -> str:
-    """Return the document with these commands, by label, in its blocks."""
-    written, end = [], 0
-    for block in BLOCK.finditer(page):
-        before = page[end : block.start()]
-        written += [before, "```sh\n", *(commands[label] for label in LABEL.findall(before)), "```"]
-        end = block.end()
-    return "".join([*written, page[end:]])
+    if described != selection.marked:
+        missing, unknown = sorted(described - selection.marked), sorted(selection.marked - described)
+        raise SystemExit(f"no test has the mark of {missing}, and no claim that of {unknown}")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the commands into the document, or compare."""
-    page = PAGE.read_text("utf-8")
-    tests = collect(marked_files())
-    described, marked = set(LABEL.findall(page)), {label for test in tests for label in test.labels}
-    if described != marked:
-        raise SystemExit(f"no test has the mark of {described - marked}, and no claim that of {marked - described}")
-    written = with_commands(page, {label: command(label, tests) for label in described})
-    if "--check" not in arguments:
-        PAGE.write_text(written, "utf-8")
-    elif written != page:
-        raise SystemExit("docs/guarantees.md is not as the marks of the tests: run `python -m tests.guarantees`")
+    """Run the tests of the claims that are named, or compare."""
+    described = set(LABEL.findall(PAGE.read_text("utf-8")))
+    if "--check" in arguments:
+        check(described)
+    elif not arguments or set(arguments) - described:
+        raise SystemExit("name letters and numbers of docs/guarantees.md, or --check")
+    else:
+        raise SystemExit(run(Selection(arguments)))
 
 
 if __name__ == "__main__":

@@ -79,8 +79,9 @@ def test_the_page_on_limits_has_the_numbers_of_the_code() -> None:
     assert MAX_PIPELINED == 10
     assert "more than ten requests that are sent ahead" in page
     assert f"the last {RESERVED_DESCRIPTORS} descriptors" in page
-    assert f"the {MAX_PROFILES} profiles that were taught last. Of each it keeps {MAX_NAMES} names of steps" in page
+    assert f"the {MAX_PROFILES} profiles that were learned from last" in page
+    assert f"it keeps {MAX_NAMES} names of steps" in page
     assert f"the last {MAX_WEEKS} weeks" in page
     assert f"At most {MAX_CELLS:,} counts" in page
     assert MIN_RUNS == 5
-    assert "Five runs have to teach a step" in page
+    assert "A step needs five runs" in page

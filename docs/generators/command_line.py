@@ -1,40 +1,75 @@
 """The page of commands."""
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import click
 
-from docs.generators.docstrings import plain
+from docs.generators.docstrings import summary
 from docs.generators.markdown import code, page, table
 from progress_sse.cli.main import main
 
+_Option: TypeAlias = tuple[str, str]
+"""An option as it is written, and its meaning."""
+
 
 def command_line_page() -> str:
-    """Return the page."""
-    return page("The command line", *_parts("progress-sse", main, None))
+    """Return the page; options that several commands have stand once."""
+    commands = [*_commands(click.Context(main, info_name="progress-sse"))]
+    counts = Counter(option for context in commands for option in _options(context))
+    shared = [option for option, count in counts.items() if count > 1]
+    parts = [part for context in commands for part in _parts(context, shared)]
+    return page(
+        "The command line",
+        f"{summary(main.help)} `--help` has more on each command.",
+        *parts,
+        "## Options of several commands",
+        _table(shared),
+    )
 
 
-def _parts(name: str, command: click.Command, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, parent=parent, info_name=name.rpartition(" ")[2])
-    if parent is not None:
-        yield f"## {name}"
+def _commands(context: click.Context) -> Iterator[click.Context]:
+    group = context.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        child = click.Context(command, parent=context, info_name=name)
+        yield child
+        if isinstance(command, click.Group):
+            yield from _commands(child)
+
+
+def _parts(context: click.Context, shared: list[_Option]) -> Iterator[str]:
+    name, command = context.command_path, context.command
+    yield f"## {name}"
     if isinstance(command, click.Group):
-        yield plain(command.help)
-        for each in command.list_commands(context):
-            child = command.get_command(context, each)
-            assert child is not None
-            yield from _parts(f"{name} {each}", child, context)
+        yield summary(command.help)
         return
-    usage = " ".join(command.collect_usage_pieces(context))
-    yield f"```text\n{name} {usage}\n```"
-    yield plain(command.help)
+    yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```"
+    yield summary(command.help)
     if name == "progress-sse serve":
         yield "The options are the [settings](settings.md)."
         return
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    if options:
-        yield table("option | meaning", ([_flag(each, context), each.help or ""] for each in options))
+    own = [option for option in _options(context) if option not in shared]
+    if own:
+        yield _table(own)
+    common = [code(option[0].partition(" ")[0]) for option in _options(context) if option in shared]
+    if common:
+        yield f"[As elsewhere](#options-of-several-commands): {', '.join(common)}."
+
+
+def _options(context: click.Context) -> list[_Option]:
+    if context.command_path == "progress-sse serve":
+        return []
+    options = [each for each in context.command.params if isinstance(each, click.Option)]
+    return [(_flag(each, context), each.help or "") for each in options]
+
+
+def _table(options: list[_Option]) -> str:
+    return table("option | meaning", ([code(flag), meaning] for flag, meaning in options))
 
 
 def _flag(option: click.Option, context: click.Context) -> str:
-    return code(" ".join([", ".join(option.opts), *([] if option.is_flag else [option.make_metavar(context)])]))
+    return " ".join([", ".join(option.opts), *([] if option.is_flag else [option.make_metavar(context)])])

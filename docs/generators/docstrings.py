@@ -28,6 +28,12 @@ def described(docstring: str | None) -> str:
     return _SECTION.sub(_list, plain(docstring) + "\n").strip()
 
 
+def brief(docstring: str | None) -> str:
+    """Return the first paragraph of a docstring, and its sections as lists."""
+    sections = (_list(found).strip() for found in _SECTION.finditer(plain(docstring) + "\n"))
+    return "\n\n".join([summary(docstring), *sections])
+
+
 def has_sections(docstring: str | None) -> bool:
     """Return whether a docstring says more than prose, such as the meaning of arguments."""
     return _SECTION.search(plain(docstring) + "\n") is not None

@@ -12,11 +12,11 @@ def problems_page() -> str:
     kinds = sorted({(each.status, each.problem): each for each in _subclasses(ProblemError)}.items())
     return page(
         "Problems",
-        "A refused or failed request gets `application/problem+json`, as [the protocol](../protocol.md) specifies.\n"
+        "A refused or failed request gets `application/problem+json` ([the protocol](../protocol.md#16-problems)).\n"
         "Decide by `type`; `detail` is for people.",
         table(
-            "status | `type` | title | when",
-            ([str(status), code(f"/problems/{name}"), kind.title, _when(kind)] for (status, name), kind in kinds),
+            "status | `type` | when",
+            ([str(status), code(f"/problems/{name}"), _when(kind)] for (status, name), kind in kinds),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Signatures of the Python client as its page shows them: with the bare names of types, and without `self`."""
+"""Signatures of the Python client as its page shows them: without `self`, and with the types of constructors alone."""
 
 import inspect
 import re
@@ -9,17 +9,18 @@ _LINE_CHARS: Final = 100
 
 
 def signature(function: Callable[..., object]) -> str:
-    """Return the signature of a function."""
+    """Return the signature of a function, without types."""
     full = inspect.signature(function)
-    return _bare(str(full.replace(parameters=_parameters(full))))
+    plain = [each.replace(annotation=inspect.Parameter.empty) for each in _parameters(full)]
+    return _bare(str(full.replace(parameters=plain, return_annotation=inspect.Signature.empty)))
 
 
 def constructor_call(owner: type, constructor: Callable[..., object]) -> str:
     """Return the call that makes an object; a long one has a line for each parameter."""
-    short = f"{owner.__name__}{signature(constructor).removesuffix(' -> None')}"
+    parameters = _parameters(inspect.signature(constructor))
+    short = f"{owner.__name__}({', '.join(_bare(str(each)) for each in parameters)})"
     if len(short) <= _LINE_CHARS:
         return short
-    parameters = _parameters(inspect.signature(constructor))
     lines = [_bare(str(each)) for each in parameters]
     named = [index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY]
     if named:

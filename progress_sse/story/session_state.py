@@ -12,6 +12,7 @@ SessionState: TypeAlias = dict[str, Any]
 """The body that polling answers [docs/protocol.md]."""
 
 _Shape: TypeAlias = Mapping[str, Callable[[Any], bool]]
+# Checked without pydantic, which makes a process that only watches start in 0.14 s rather than 0.04 s.
 
 
 def parsed(text: str | bytes) -> Any:

@@ -11,7 +11,7 @@ from tests.bench.peers.base import ROOT
 def test_the_documentation_shows_the_computed_tables() -> None:
     """With the defaults, which are the costs that the page names."""
     shown = table([plan(viewers, Load(), Costs()) for viewers in VIEWERS])
-    assert shown in (ROOT / "docs" / "explanation" / "scale.md").read_text("utf-8")
+    assert shown in (ROOT / "docs" / "explanation" / "performance.md").read_text("utf-8")
 
 
 def test_one_node_is_enough_for_few() -> None:
