@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive
 
-from progress_sse.api.middleware.host_check import is_public_name, needs_host_check
-from progress_sse.api.problems import problem_response
+from progress_sse.api.error_responses import problem_response
+from progress_sse.api.middleware import is_public_name, needs_host_check
 from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.creation_model import CreateBody
-from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
-from progress_sse.api.request_model import RequestBody
+from progress_sse.api.request_parts import idempotency_key
 from progress_sse.api.routes import ROUTES
+from progress_sse.api.session_models import CreateBody, RequestBody
 from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
 from progress_sse.client.codec import report_body
 from progress_sse.client.reports import Create as CreateReport

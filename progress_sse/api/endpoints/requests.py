@@ -5,13 +5,12 @@ from typing import Final
 
 from starlette.requests import Request
 
-from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.preferred_wait import wait_as_preferred
 from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_model import RequestBody
-from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import condition_of, idempotency_key, run_of, session_id_of, session_ids_of
 from progress_sse.api.rights import has_right
+from progress_sse.api.session_models import RequestBody
 from progress_sse.core.commands import Ask
 from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
 from progress_sse.core.idempotency import IdempotencyKey

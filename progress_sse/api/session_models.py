@@ -1,7 +1,7 @@
-"""The model of a creation's body, and the command that it becomes."""
+"""The models of the bodies that create a session or ask its worker for something."""
 
 import json
-from typing import Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -12,16 +12,20 @@ from progress_sse.api.field_types import (
     LabelValue,
     Links,
     Profile,
+    StepNumber,
     Steps,
     Title,
     TotalSteps,
+    Within,
     to_links,
     without_null,
 )
+from progress_sse.core.bounds import REQUEST_TEXT
 from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.requests import RequestKind
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
@@ -130,3 +134,23 @@ def canonical(body: BaseModel, first: frozenset[str], without: frozenset[str] = 
     others: set[str] = body.model_fields_set - first - without - {"ago_ms"}
     # Labels keep the order in which they came, which does not make them another request.
     return text + json.dumps(body.model_dump(include=others), sort_keys=True) if others else text
+
+
+_ALL: Final = frozenset({"kind", "step", "reason"})
+_EXAMPLES: Final[dict[str, Any]] = {"examples": [{"kind": "cancel", "reason": "wrong file"}, {"kind": "retry"}]}
+
+
+class RequestBody(BaseModel):
+    """What a reader asks of the worker of a session."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_EXAMPLES)
+
+    kind: RequestKind = Field(description="What is asked for; the session lists in `accepts` what it takes.")
+    step: StepNumber | None = Field(None, description="The step that it is about, if it is about one.")
+    reason: Annotated[str, Within(REQUEST_TEXT)] | None = Field(
+        None, description="Why it is asked. Each reader of the session sees it."
+    )
+
+    def canonical(self) -> str:
+        """Return the request as text, by which it is the same again under the same idempotency key."""
+        return canonical(self, _ALL)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from progress_sse import create_app
-from progress_sse.api.error_texts import TEXTS
+from progress_sse.api.error_responses import TEXTS
 from progress_sse.settings import load_settings
 from tests.api.problems import assert_problem
 
