@@ -10,10 +10,8 @@ from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
-from progress_sse.auth.authorizer import Authorize, Authorizer
-from progress_sse.auth.callback_authorizer import CallbackAuthorizer
-from progress_sse.auth.one_time_store import MemoryOneTimeStore, OneTimeStore
-from progress_sse.auth.tickets import Tickets
+from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer
+from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.events import Event

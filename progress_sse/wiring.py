@@ -118,7 +118,7 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
         from progress_sse.store.redis import rate_limits as redis_rates
 
         return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")
-    from progress_sse.auth.window_storage import WindowStorage
+    from progress_sse.auth.rate_limits import WindowStorage
 
     return WindowStorage(), _close_nothing
 

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 
 from progress_sse.api.app import create_app
 from progress_sse.api.page_files import ASSETS, page_headers
-from progress_sse.auth.csrf import is_cross_site
+from progress_sse.auth.cookies import is_cross_site
 from progress_sse.demo.faults import BUFFERING_S, Faults
 from progress_sse.server.sockets import listen
 from progress_sse.server.uvicorn_server import serve
