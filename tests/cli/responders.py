@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx
 
-from progress_sse.cli.display import Display
+from progress_sse.cli.display import Connection, Display
 from progress_sse.cli.follower import Follower
-from progress_sse.cli.observation import Connection
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.log_lines import LogLine

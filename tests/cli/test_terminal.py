@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from rich.console import Console
 
-from progress_sse.cli.observation import Connection
+from progress_sse.cli.display import Connection
 from progress_sse.cli.terminal import Terminal
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState

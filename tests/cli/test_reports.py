@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from progress_sse.cli import report_session
+from progress_sse.cli import reports
 from progress_sse.client.report_queue import report_queues
 from tests.harness.http1 import HOST, free_port
 
@@ -15,9 +15,9 @@ def test_a_creation_that_has_failed_is_not_sent_later(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The process waits no further, and creates nothing that it has called failed."""
-    monkeypatch.setattr(report_session, "SEND_S", 0.1)
+    monkeypatch.setattr(reports, "SEND_S", 0.1)
     url = f"http://{HOST}:{free_port()}"
-    link = report_session.create_session(
+    link = reports.create_session(
         "given-up", None, url, None, workflow=None, open_ended=False, profile=None, title=None, labels=(), links=()
     )
     assert link is None

@@ -1,4 +1,4 @@
-"""The command `progress-sse serve`."""
+"""The commands that need the server: `serve` and `demo`."""
 
 import socket
 import sys
@@ -105,3 +105,16 @@ def _publishers(settings: Settings) -> str:
     """Return the kinds of token that a client needs to publish; empty if it needs none."""
     kinds = {"a publish_token": settings.publish_token, "a signed token that allows it": settings.token_key}
     return " or ".join(kind for kind, tokens in kinds.items() if tokens)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on. [default: a free one]")
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
+def demo(port: int, no_open: bool) -> None:
+    """Show how it looks: four jobs that run, one to move yourself, and ways to break the connection."""
+    from progress_sse.demo import supervisor  # A server needs nothing of it.
+
+    try:
+        uvloop.run(supervisor.run(port, opens_browser=not no_open))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
