@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -18,10 +18,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import is_text
 from progress_sse.wire.text import first_fault
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogFormat: TypeAlias = Literal["text", "json"]
 
 ENV_PREFIX = "PROGRESS_SSE_"
 _REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")

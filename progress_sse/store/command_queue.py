@@ -14,7 +14,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Literal, TypeAlias
 
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.commands import Command, action_of
 from progress_sse.core.errors import OutcomeUnknownError, ProblemError, SignSeenError
 from progress_sse.core.idempotency import IdempotencyKey

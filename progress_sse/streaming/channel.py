@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position, is_over
 from progress_sse.store.backend import Backend

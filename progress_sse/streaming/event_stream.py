@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension

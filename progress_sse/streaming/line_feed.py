@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.cancel_tasks import has_failed
+from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend

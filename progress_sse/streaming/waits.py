@@ -20,8 +20,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from starlette.types import Receive
 
-from progress_sse._internal.cancel_tasks import cancel
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import cancel
 from progress_sse.store.types import Record
 from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.hub import Hub
