@@ -14,8 +14,7 @@ from starlette.types import ASGIApp
 
 from progress_sse.api.app import create_app
 from progress_sse.auth.authorizer import Authorize
-from progress_sse.core.events import Event
-from progress_sse.core.model import Position, SessionStatus, check_session_id
+from progress_sse.core.model import Event, Position, SessionStatus, check_session_id
 from progress_sse.core.session_filter import SessionFilter, check_prefix
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings

@@ -14,10 +14,8 @@ from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthoriz
 from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
-from progress_sse.core.events import Event
-from progress_sse.core.limits import BodyLimits
-from progress_sse.core.model import Position
-from progress_sse.settings import Settings
+from progress_sse.core.model import Event, Position
+from progress_sse.settings import BodyLimits, Settings
 from progress_sse.store.backend import Backend
 from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict

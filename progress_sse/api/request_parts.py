@@ -10,8 +10,8 @@ from starlette.requests import Request
 from progress_sse.api.replies import RUN
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.auth.caller_identity import caller_of
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionStatus, check_session_id
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
 from progress_sse.core.updates import Condition, anywhere

@@ -21,13 +21,13 @@ from progress_sse.api.field_types import (
 from progress_sse.api.request_parts import KEY_SCHEMA, UPDATE, make_key
 from progress_sse.api.session_models import canonical
 from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.details import MAX_LABELS, Claim
-from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.limits import BodyLimits
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
 from progress_sse.core.updates import UPDATES, Condition, Envelope, Update, anywhere
 from progress_sse.core.workflows import Workflows
+from progress_sse.settings import BodyLimits
 from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text
 from progress_sse.wire.update_json import decode

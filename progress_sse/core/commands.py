@@ -4,6 +4,7 @@ What they do: ``state_machine``.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.bounds import (
@@ -125,3 +126,11 @@ def _check_envelope(envelope: Envelope) -> None:
         check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
         check_optional("lease_ms", LEASE, lease.lease_ms)
         check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A key that a client chose for one request, and a digest of that request as parsed."""
+
+    key: str
+    digest: str

@@ -1,6 +1,6 @@
 """The parts of a step that many workers do at once, each its own.
 
-Frozen values, and numbers that are computed from them. What a report changes: ``part_rules``.
+Frozen values, and numbers that are computed from them. What a report changes: ``step_rules``.
 """
 
 from collections.abc import Mapping, Sequence

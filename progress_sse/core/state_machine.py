@@ -16,7 +16,7 @@ lost        begin complete            advance             skip             hear 
 =========== ===== =================== =================== ================ =================== ===================
 
 ``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), ``Ask`` and ``Acknowledge``
-(see ``request_rules``), and ``AppendLines`` (see ``log_rules``), are about the session as a whole and stand beside the
+(see ``request_rules``), and ``AppendLines`` (see ``session_rules``), are about the session as a whole and stand beside the
 table. In no session,
 `start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
 no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
@@ -28,7 +28,7 @@ no step has, are refused before the table is asked. So is an attempt that a late
 * *advance* changes nothing but the step it is about. An identical report is a repeat.
 * *skip* counts a step as done that never started or failed. An identical report is a repeat.
 * *hear* is a sign of life. It changes a stalled step alone.
-* *report* takes one part of the step on (see ``part_rules``). A step of which it is known how many parts it has ends by
+* *report* takes one part of the step on (see ``step_rules``). A step of which it is known how many parts it has ends by
   itself with the last of them. It runs again with a part that begins again, unless the session is over. A step that has
   ended and has no parts is a ``StepNotRunningError``. An identical report is a repeat.
 * *lost* is a step that ended since its worker was silent. A report of its attempt, a `Finish` too, applies as if it
@@ -50,7 +50,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules, time_rules
+from progress_sse.core import leases, request_rules, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
 from progress_sse.core.details import NO_DETAILS, Details, check_size
@@ -363,6 +363,6 @@ _TABLE: Final[Mapping[type[StepUpdate], Mapping[str, _Rule]]] = {
     },
     ReportPart: {
         "not started": StepNotStartedError,
-        **dict.fromkeys(("running", "success", "error", "lost"), part_rules.report),
+        **dict.fromkeys(("running", "success", "error", "lost"), step_rules.report_part),
     },
 }

@@ -156,7 +156,7 @@ async def _answer(progress: AsyncProgress) -> None:
     step.complete()
 
 
-ANOTHER_ATTEMPT_S: Final = 8.0
+RETRY_S: Final = 8.0
 """Seconds that a failure is shown, unless a reader asks for another attempt sooner."""
 
 CLEAN_UP_S: Final = 2.0
@@ -189,9 +189,9 @@ class Wishes:
             self._retry.set()
 
     async def retry(self) -> None:
-        """Wait for a request to try again, for `ANOTHER_ATTEMPT_S` at most."""
+        """Wait for a request to try again, for `RETRY_S` at most."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ANOTHER_ATTEMPT_S):
+            async with asyncio.timeout(RETRY_S):
                 await self._retry.wait()
 
 

@@ -26,9 +26,9 @@ from progress_sse.client.reports import Create as CreateReport
 from progress_sse.client.reports import Log
 from progress_sse.core.commands import Ask, Create, check_command
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
-from progress_sse.core.limits import BodyLimits
 from progress_sse.core.updates import UPDATES, Update
 from progress_sse.core.workflows import Workflows
+from progress_sse.settings import BodyLimits
 from tests.client.random_reports import random_requests
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)

@@ -11,9 +11,8 @@ from progress_sse.api.request_body import read_body
 from progress_sse.api.request_parts import condition_of, idempotency_key, run_of, session_id_of, session_ids_of
 from progress_sse.api.rights import has_right
 from progress_sse.api.session_models import RequestBody
-from progress_sse.core.commands import Ask
+from progress_sse.core.commands import Ask, IdempotencyKey
 from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import Requests, has_news, taken_request
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
