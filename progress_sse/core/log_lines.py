@@ -1,6 +1,7 @@
 """The lines that workers write into the log of a session: frozen values, and what a text becomes.
 
-Which lines a session takes: ``session_rules``. A *log line* is no transition: it is in no history and changes no session.
+Which lines a session takes: ``session_rules``. A *log line* is no transition: it changes no session, and no history has
+it.
 """
 
 import re

@@ -15,9 +15,8 @@ error       begin complete            StepNotRunningError skip             StepN
 lost        begin complete            advance             skip             hear                report
 =========== ===== =================== =================== ================ =================== ===================
 
-``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), ``Ask`` and ``Acknowledge``
-(see ``request_rules``), and ``AppendLines`` (see ``session_rules``), are about the session as a whole and stand beside the
-table. In no session,
+``Create`` and ``Delete``, ``Finish``, ``Plan``, ``Describe`` and ``AppendLines`` (see ``session_rules``), ``Ask`` and
+``Acknowledge`` (see ``request_rules``) are about the session as a whole, and stand beside the table. In no session,
 `start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
 no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
 
