@@ -9,13 +9,12 @@ from typing import Final, Literal, Self, TypeAlias
 import click
 
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.changes import changes
-from progress_sse.story.life_signs import LifeSign, life_sign
-from progress_sse.story.log_lines import log_texts
+from progress_sse.story.changes import Said, changes, reminders
 from progress_sse.story.observed_session import ObservedSession, observed
-from progress_sse.story.reminders import Said, reminders
+from progress_sse.story.plain_text import log_texts
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.usual_times import UsualTimes, with_usual
+from progress_sse.story.time_left import UsualTimes, with_usual
+from progress_sse.story.worker_words import LifeSign, life_sign
 
 Connection: TypeAlias = Literal["live", "polling", "reconnecting"]
 """How updates arrive: by events, by polls, or not at all at present."""

@@ -25,7 +25,7 @@ from progress_sse.client.http import Content, client_options
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.observed_session import is_another_run
 from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
-from progress_sse.story.usual_times import UsualTimes, usual_times
+from progress_sse.story.time_left import UsualTimes, usual_times
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
 
 

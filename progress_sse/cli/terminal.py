@@ -12,20 +12,23 @@ from rich.text import Text
 
 from progress_sse.cli.display import POLL_S, Connection, Display, Observation
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.failures import failures
-from progress_sse.story.headline import conclusion, headline, title
-from progress_sse.story.life_signs import LifeSign
-from progress_sse.story.links import links
-from progress_sse.story.log_lines import log_texts
+from progress_sse.story.headline import conclusion, failures, headline, links, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
-from progress_sse.story.parts import all_failed_parts
-from progress_sse.story.plain_text import one_line, plain
-from progress_sse.story.requests import request_sentence
+from progress_sse.story.plain_text import log_texts, one_line, plain
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import attempt, counted, expectation, over_limit, spent, state_of, steps_done
+from progress_sse.story.step_words import (
+    all_failed_parts,
+    attempt,
+    counted,
+    expectation,
+    over_limit,
+    spent,
+    state_of,
+    steps_done,
+)
 from progress_sse.story.steps import Step
-from progress_sse.story.time_left import time_left
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.time_left import UsualTimes, time_left
+from progress_sse.story.worker_words import LifeSign, request_sentence
 
 ICONS: Final = {
     "waiting": "⏳",

@@ -6,13 +6,12 @@ from datetime import UTC
 from typing import Final
 
 from progress_sse._internal.clock import Clock
-from progress_sse.story.changes import changes
-from progress_sse.story.life_signs import life_sign
-from progress_sse.story.log_lines import log_line
+from progress_sse.story.changes import Said, changes, reminders
 from progress_sse.story.observed_session import ObservedSession, observed
-from progress_sse.story.reminders import Said, reminders
+from progress_sse.story.plain_text import log_line
 from progress_sse.story.session_state import after
 from progress_sse.story.steps import running_steps
+from progress_sse.story.worker_words import life_sign
 from progress_sse.streaming.line_batch import LineBatch
 from progress_sse.streaming.subscriber import QueuedBatch, Subscriber
 from progress_sse.wire import sse

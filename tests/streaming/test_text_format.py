@@ -92,7 +92,7 @@ async def test_a_silent_worker_is_named_with_the_heartbeats(directly: bool, monk
     stream.send_heartbeat()
     await asyncio.sleep(0)
     assert said(client) == before
-    monkeypatch.setattr("progress_sse.story.life_signs.SILENT_S", 0)
+    monkeypatch.setattr("progress_sse.story.worker_words.SILENT_S", 0)
     await asyncio.sleep(0.01)
     stream.send_heartbeat()
     await client.wait_until(lambda: b"no update" in client.body)

@@ -22,9 +22,9 @@ from progress_sse.core.model import MAX_SAFE_INTEGER
 from progress_sse.service import ProgressService
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Record
-from progress_sse.story.badge import badge
-from progress_sse.story.log_lines import log_line
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.drawing import badge
+from progress_sse.story.plain_text import log_line
+from progress_sse.story.time_left import UsualTimes
 from progress_sse.streaming.text_format import TEXT
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
 from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lines

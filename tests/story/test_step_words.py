@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from progress_sse.story.changes import changes
-from progress_sse.story.parts import all_failed_parts, parts_done
+from progress_sse.story.step_words import all_failed_parts, parts_done
 from tests.cli.sessions import SERVER, T0_S, after, session, step
 
 
