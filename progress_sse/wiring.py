@@ -16,7 +16,7 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
-from progress_sse.wire.steps_file import decode_steps_file
+from progress_sse.wire.step_specs import decode_steps_file
 from progress_sse.wire.text import first_fault
 
 if TYPE_CHECKING:

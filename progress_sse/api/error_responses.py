@@ -16,8 +16,8 @@ from progress_sse.api.page_files import ASSETS, page_headers
 from progress_sse.core.errors import InternalError, MethodNotAllowedError, PathNotFoundError, ProblemError
 from progress_sse.service import ProgressService
 from progress_sse.wire import json_text
-from progress_sse.wire.accept import preferred_language, prefers_html
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_values
+from progress_sse.wire.preferences import preferred_language, prefers_html
 
 MEDIA_TYPE: Final = "application/problem+json"
 

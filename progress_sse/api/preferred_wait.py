@@ -12,7 +12,7 @@ from progress_sse.service import ProgressService
 from progress_sse.store.types import Record
 from progress_sse.streaming.waits import WaitRequest
 from progress_sse.wire.headers import header_values
-from progress_sse.wire.prefer import preferred_wait_s
+from progress_sse.wire.preferences import preferred_wait_s
 
 NOT_APPLIED: Final[dict[str, str]] = {}
 

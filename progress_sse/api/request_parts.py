@@ -16,9 +16,9 @@ from progress_sse.core.model import SessionStatus, check_session_id
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.settings import Settings
-from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values
 from progress_sse.wire.preconditions import UNCONDITIONAL, Preconditions
+from progress_sse.wire.preferences import prefers_text
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.types import SessionSummary
-from progress_sse.wire import list_json
+from progress_sse.wire import session_json
 
 WINDOW: Final = 100
 """Sessions that a `list` event has."""
@@ -78,7 +78,7 @@ class ListWindow:
 
     def encode(self) -> bytes:
         """Return the data of a `list` event."""
-        return list_json.encode_list([each.listed for each in reversed(self._newest)], has_more=self.has_more)
+        return session_json.encode_list([each.listed for each in reversed(self._newest)], has_more=self.has_more)
 
     def apply(self, session_id: str, summary: SessionSummary | None) -> ListEvent | None:
         """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
@@ -188,8 +188,8 @@ class ListWindow:
 
 
 def _session_event(summary: SessionSummary) -> ListEvent:
-    return ListEvent("session", list_json.encode_listed_session(summary.listed))
+    return ListEvent("session", session_json.encode_listed_session(summary.listed))
 
 
 def _gone_event(session_id: str) -> ListEvent:
-    return ListEvent("removed", list_json.encode_removed(session_id))
+    return ListEvent("removed", session_json.encode_removed(session_id))

@@ -26,9 +26,9 @@ from progress_sse.story.drawing import badge
 from progress_sse.story.plain_text import log_line
 from progress_sse.story.time_left import UsualTimes
 from progress_sse.streaming.text_format import TEXT
+from progress_sse.wire.details_json import encode_parts
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
 from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lines
-from progress_sse.wire.parts_json import encode_parts
 from progress_sse.wire.preconditions import Preconditions, TagOf, badge_tag, entity_tag, text_tag
 from progress_sse.wire.session_json import encode_absent
 

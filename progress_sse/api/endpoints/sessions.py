@@ -18,7 +18,7 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.workflows import profile_of
 from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
-from progress_sse.wire import list_json
+from progress_sse.wire import session_json
 
 SESSION_ID_BYTES: Final = 16
 
@@ -65,7 +65,7 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     summaries = await service.store.backend.list_summaries(wanted, limit + 1, _after(request))
     shown = summaries[:limit]
     after = _cursor_text(shown[-1]) if len(summaries) > limit else None
-    body = list_json.encode_page([summary.listed for summary in shown], after)
+    body = session_json.encode_page([summary.listed for summary in shown], after)
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
 
 

@@ -9,7 +9,7 @@ from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MA
 from progress_sse.core.log_lines import MAX_READ_LINES
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
-from progress_sse.wire.prefer import MAX_WAIT_S
+from progress_sse.wire.preferences import MAX_WAIT_S
 
 Json: TypeAlias = dict[str, Any]
 
