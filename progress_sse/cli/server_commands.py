@@ -17,8 +17,7 @@ from progress_sse.cli.setting_options import setting_options
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability import logs
 from progress_sse.server import uvicorn_server
-from progress_sse.server.inherited_sockets import InheritedSockets
-from progress_sse.server.sockets import listen
+from progress_sse.server.sockets import InheritedSockets, listen
 from progress_sse.server.supervisor import Supervisor
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings, without_secrets

@@ -24,8 +24,8 @@ from progress_sse.api.error_responses import problem_response
 from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.middleware import HostCheckMiddleware, needs_host_check
 from progress_sse.server.connection_limits import ConnectionLimits
+from progress_sse.server.connection_writer import WriteCoalescer
 from progress_sse.server.sockets import BACKLOG
-from progress_sse.server.write_coalescing import WriteCoalescer
 from progress_sse.service import ProgressService
 
 logger: Final = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
+from progress_sse.server.connection_writer import CoalescingTransport, WriteCoalescer
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 

@@ -14,8 +14,8 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.server import process_pool
-from progress_sse.server.process_pool import PAUSE_S, ProcessPool, Slot
+from progress_sse.server import supervisor
+from progress_sse.server.supervisor import PAUSE_S, ProcessPool, Slot
 from tests.clock import ManualClock
 from tests.harness.serving import children, eventually
 
@@ -166,7 +166,7 @@ async def test_a_process_that_neither_serves_nor_ends_is_killed(scene: Scene, mo
     """Otherwise no process would ever be renewed again."""
     present = scene.processes()
     scene.hold.touch()
-    monkeypatch.setattr(process_pool, "START_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(supervisor, "START_TIMEOUT_S", 0.2)
     with pytest.raises(ConfigurationError, match="did not start"):
         await scene.slot.renew()
     assert scene.processes() == present
