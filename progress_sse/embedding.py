@@ -19,9 +19,9 @@ from progress_sse.core.session_filter import SessionFilter, check_prefix
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.streaming.resume_point import resume_from
 from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire import sse
+from progress_sse.wire.cursor import resume_from
 
 MAX_TAKEN_BYTES: Final = 65_536
 """Bytes of events that are taken from the subscription at a time."""

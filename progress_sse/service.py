@@ -22,10 +22,9 @@ from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.types import Change
-from progress_sse.streaming.expiry import Expiry
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
+from progress_sse.streaming.timers import Expiry, Heartbeat
 from progress_sse.wire import session_json
 from progress_sse.wiring import make_backend, make_rate_limiter, make_workflows
 

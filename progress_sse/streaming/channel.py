@@ -15,8 +15,8 @@ from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_feed import LineFeed
 from progress_sse.streaming.publisher import Publisher
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire import session_json, sse
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import Frame, FrameBatch
 
 MAX_TAIL_BYTES: Final = 65_536

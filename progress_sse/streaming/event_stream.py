@@ -30,11 +30,11 @@ from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.stream_format import StreamFormat
 from progress_sse.streaming.subscriber import Subscriber
+from progress_sse.streaming.timers import Heartbeat
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import VARY_WITH_ACCEPT
 

@@ -27,8 +27,8 @@ from progress_sse.streaming.channel import Channel, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.lists import Lists
 from progress_sse.streaming.publisher import Publisher, Subscription
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import Subscriber
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 
 

@@ -10,7 +10,8 @@ does not take them gets the newest lines again (see ``subscriber``).
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from progress_sse._internal.backoff import Backoff
@@ -20,9 +21,52 @@ from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.log_lines import LineNotification, StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_batch import LineBatch
-from progress_sse.streaming.line_tail import LineTail
-from progress_sse.wire.log_lines_json import LinesShown, NumberedLine
+from progress_sse.wire import sse
+from progress_sse.wire.frames import FrameBatch
+from progress_sse.wire.log_lines_json import LinesShown, NumberedLine, encode_log_event
+
+
+class LineBatch(FrameBatch):
+    """A `log` event. It has no id, so that a client comes back to the transitions alone.
+
+    Attributes:
+        shown: The lines.
+    """
+
+    __slots__ = ("shown",)
+
+    def __init__(self, session_id: str, shown: LinesShown) -> None:
+        """Encode the event, once for all readers."""
+        super().__init__((), sse.encode_event("log", encode_log_event(session_id, shown)))
+        self.shown = shown
+
+
+MAX_TAIL_LINES: Final = 200
+MAX_TAIL_BYTES: Final = 32_768
+"""Lines, and bytes of them, that a reader gets first."""
+
+
+class LineTail:
+    """The newest lines, at most `MAX_TAIL_LINES` and `MAX_TAIL_BYTES` of them; a longer line still has its place."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._lines: deque[NumberedLine] = deque()
+        self._bytes = 0
+
+    @property
+    def lines(self) -> Sequence[NumberedLine]:
+        """The lines, in order."""
+        return tuple(self._lines)
+
+    def add(self, lines: Iterable[NumberedLine]) -> None:
+        """Add lines that follow, and drop the oldest beyond the limits."""
+        for line in lines:
+            self._lines.append(line)
+            self._bytes += len(line.data)
+        while len(self._lines) > MAX_TAIL_LINES or (self._bytes > MAX_TAIL_BYTES and len(self._lines) > 1):
+            self._bytes -= len(self._lines.popleft().data)
+
 
 logger = logging.getLogger(__name__)
 

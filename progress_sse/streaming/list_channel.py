@@ -1,10 +1,13 @@
-"""One list of sessions that has subscribers in this process."""
+"""One list of sessions that has subscribers in this process, and what they have received of it."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import has_failed
@@ -15,10 +18,190 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.types import ChangedSession, SessionSummary
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_index import ListIndex
-from progress_sse.streaming.list_window import WINDOW, ListEvent, ListWindow
 from progress_sse.streaming.publisher import Publisher
-from progress_sse.wire import sse
+from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Frame, FrameBatch
+
+WINDOW: Final = 100
+"""Sessions that a `list` event has."""
+
+MAX_OLDER: Final = 1000
+"""Older sessions that are remembered."""
+
+_ORDER: Final = attrgetter("order")
+
+
+class ListEvent(NamedTuple):
+    """An event to tell: its name and data."""
+
+    name: str
+    data: bytes
+
+
+class Reset(NamedTuple):
+    """What is new in a list that was read.
+
+    Attributes:
+        events: What tells which sessions have come and gone.
+        changed: Those that changed; they stay as they were told, for `apply` to tell.
+    """
+
+    events: Sequence[ListEvent]
+    changed: Sequence[SessionSummary]
+
+
+class ListWindow:
+    """The newest sessions of a list, and which older ones were told.
+
+    Attributes:
+        wanted: The list.
+        has_more: Whether there are older sessions than those of the window.
+        is_short: Whether a session of the window has gone, so that the next older one belongs there.
+    """
+
+    def __init__(self, wanted: SessionFilter, note_shown: Callable[[str, bool], None]) -> None:
+        """Begin with no sessions; `note_shown` is called as one comes (`True`) or goes, the older ones included."""
+        self.wanted = wanted
+        self._note_shown = note_shown
+        self.has_more = False
+        self.is_short = False
+        self._newest: list[SessionSummary] = []
+        """Oldest first."""
+        self._entries: dict[str, SessionSummary] = {}
+        self._older: OrderedDict[str, int] = OrderedDict()
+        """The hash of each as it was told: that takes less memory, and shows a change."""
+        self._next_older = 0
+
+    @property
+    def older(self) -> Sequence[str]:
+        """The sessions beyond the window that were told."""
+        return tuple(self._older)
+
+    def next_older(self, most: int) -> Sequence[str]:
+        """Return some of the sessions beyond the window, the next ones each time."""
+        older = self.older
+        begin = self._next_older if self._next_older < len(older) else 0
+        self._next_older = begin + most
+        return older[begin : begin + most]
+
+    def encode(self) -> bytes:
+        """Return the data of a `list` event."""
+        return session_json.encode_list([each.listed for each in reversed(self._newest)], has_more=self.has_more)
+
+    def apply(self, session_id: str, summary: SessionSummary | None) -> ListEvent | None:
+        """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
+        if summary is None or not summary.is_of(self.wanted):
+            return self._remove(session_id)
+        if self._is_as_told(summary):
+            return None
+        self._put(summary)
+        return _session_event(summary)
+
+    def _is_as_told(self, summary: SessionSummary) -> bool:
+        """Return whether a session was told as it is, and is still within the window, or still beyond it."""
+        told = self._entries.get(summary.session_id)
+        if told is not None:
+            return told == summary
+        return self._older.get(summary.session_id) == hash(summary) and self._is_beyond(summary)
+
+    def _is_beyond(self, summary: SessionSummary) -> bool:
+        return self.has_more and (not self._newest or summary.order < self._newest[0].order)
+
+    def reset(self, summaries: Sequence[SessionSummary], unsure: Collection[str] = ()) -> Reset:
+        """Take the newest sessions as they were read.
+
+        Args:
+            summaries: One more than the window has, or all of the list.
+            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were told,
+                for `apply` to tell.
+        """
+        former, self._newest, self._entries = self._entries, [], {}
+        self.has_more, self.is_short = len(summaries) > WINDOW, False
+        changed, events = [], []
+        for each in summaries[:WINDOW]:
+            was = former.get(each.session_id)
+            if was is not None and (was.order == each.order or each.session_id in unsure):
+                self._insert(was)
+                changed += [each] if was != each else []
+            elif each.session_id in unsure and each.session_id not in self._older:
+                self.is_short |= self.has_more  # It was gone when it was read.
+            else:
+                self._older.pop(each.session_id, None)
+                self._insert(each)
+                events.append(_session_event(each))
+        gone = self._take_out_gone(former, summaries, unsure)
+        for session_id in gone:
+            self._note_shown(session_id, False)
+        for session_id in unsure:
+            if session_id in former and session_id not in self._entries:
+                self._put(former[session_id])
+        return Reset(events + [_gone_event(each) for each in gone], changed)
+
+    def _take_out_gone(
+        self, former: dict[str, SessionSummary], summaries: Sequence[SessionSummary], unsure: Collection[str]
+    ) -> list[str]:
+        """Return which of the sessions that were told have gone, and remember those that are beyond the window now."""
+        gone = [each for each in former if each not in self._entries and each not in unsure]
+        if not self.has_more:
+            lost = [each for each in self._older if each not in unsure]
+            for session_id in lost:
+                del self._older[session_id]
+            return gone + lost
+        older = [each for each in gone if former[each].order < summaries[WINDOW - 1].order]
+        for session_id in older:
+            self._remember_older(former[session_id])
+        return [each for each in gone if each not in self._older]
+
+    def _remove(self, session_id: str) -> ListEvent | None:
+        if session_id in self._entries:
+            self._take_out(session_id)
+            self.is_short |= self.has_more
+        elif session_id in self._older:
+            del self._older[session_id]
+        else:
+            return None
+        self._note_shown(session_id, False)
+        return _gone_event(session_id)
+
+    def _put(self, summary: SessionSummary) -> None:
+        if summary.session_id in self._entries:
+            was = self._entries[summary.session_id]
+            self._take_out(summary.session_id)
+            self.is_short |= self.has_more and summary.order < was.order
+        self._older.pop(summary.session_id, None)
+        if self._is_beyond(summary):
+            self._remember_older(summary)
+            return
+        self._insert(summary)
+        if len(self._newest) > WINDOW:
+            self.has_more = True
+            oldest = self._newest[0]
+            self._take_out(oldest.session_id)
+            self._remember_older(oldest)
+
+    def _insert(self, summary: SessionSummary) -> None:
+        insort(self._newest, summary, key=_ORDER)
+        self._entries[summary.session_id] = summary
+        self._note_shown(summary.session_id, True)
+
+    def _take_out(self, session_id: str) -> None:
+        order = self._entries.pop(session_id).order
+        del self._newest[bisect_left(self._newest, order, key=_ORDER)]
+
+    def _remember_older(self, told: SessionSummary) -> None:
+        self._older[told.session_id] = hash(told)
+        self._note_shown(told.session_id, True)
+        if len(self._older) > MAX_OLDER:
+            self._note_shown(self._older.popitem(last=False)[0], False)
+
+
+def _session_event(summary: SessionSummary) -> ListEvent:
+    return ListEvent("session", session_json.encode_listed_session(summary.listed))
+
+
+def _gone_event(session_id: str) -> ListEvent:
+    return ListEvent("removed", session_json.encode_removed(session_id))
+
 
 logger = logging.getLogger(__name__)
 

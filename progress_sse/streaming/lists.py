@@ -1,29 +1,107 @@
 """The lists of sessions that are followed in this process, each kept up to date from the changes of all sessions.
 
 A change says little more than which session it is of: the session is read when it is told. So a session that changes
-often is read four times a second (``due_changes``), once for all lists that it may belong to, and what is told is never
+often is read four times a second (`DueChanges`), once for all lists that it may belong to, and what is told is never
 older than the change. A process in which no list is followed hears of no changes.
 """
 
 import asyncio
+import heapq
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import ChangedSession, ChangesListener
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.due_changes import DueChanges
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.streaming.list_index import ListIndex
 from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.streaming.subscriber import Subscriber
+
+INTERVAL_S: Final = 0.25
+"""Seconds between two changes of one session that are told."""
+
+_ToldStatus: TypeAlias = SessionStatus | Literal["unread"] | None
+"""The status of a session when it was told; `unread` while it is being read."""
+
+_ENDED: Final[frozenset[SessionStatus | None]] = frozenset({None, "completed", "error"})
+
+
+class _Told(NamedTuple):
+    at: float
+    status: _ToldStatus
+
+
+class DueChanges:
+    """The sessions that changed and are still to be told, and when."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to tell."""
+        self._at_once: dict[str, None] = {}
+        self._later: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
+        """A heap of what is in `_later`, and of what has been there: that is passed over."""
+        self._told: OrderedDict[str, _Told] = OrderedDict()
+
+    def add(self, change: ChangedSession, now: float) -> None:
+        """Take note of a change."""
+        session_id, status = change
+        self._forget_told(now)
+        told = self._told.get(session_id)
+        is_end = status in _ENDED and (told is None or told.status != status)
+        if told is None or is_end:
+            self.add_now([session_id])
+        elif session_id not in self._at_once and session_id not in self._later:
+            due_at = self._later[session_id] = told.at + INTERVAL_S
+            heapq.heappush(self._due, (due_at, session_id))
+
+    def add_now(self, session_ids: Iterable[str]) -> None:
+        """Have sessions told at once, as something of them may have been missed."""
+        for session_id in session_ids:
+            self._later.pop(session_id, None)
+            self._at_once[session_id] = None
+
+    def take(self, now: float, most: int) -> Sequence[str]:
+        """Return sessions that are due, and count them as told: what changes while they are read waits its time."""
+        while self._due and self._due[0][0] <= now:
+            due_at, session_id = heapq.heappop(self._due)
+            if self._later.get(session_id) == due_at:
+                self.add_now([session_id])
+        taken = list(islice(self._at_once, most))
+        for session_id in taken:
+            del self._at_once[session_id]
+            self._note(session_id, "unread", now)
+        return taken
+
+    def note_told(self, session_id: str, status: SessionStatus | None, now: float) -> None:
+        """Take note that a session was told."""
+        self._note(session_id, status, now)
+
+    def _note(self, session_id: str, status: _ToldStatus, now: float) -> None:
+        self._told.pop(session_id, None)
+        self._told[session_id] = _Told(now, status)
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until the next session is due; `None` if there is none."""
+        while self._due and self._later.get(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        if self._at_once:
+            return 0.0
+        return max(0.0, self._due[0][0] - now) if self._due else None
+
+    def _forget_told(self, now: float) -> None:
+        while self._told and next(iter(self._told.values())).at <= now - INTERVAL_S:
+            self._told.popitem(last=False)
+
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from progress_sse.core.model import SessionStatus
 from progress_sse.store.types import ChangedSession
-from progress_sse.streaming.due_changes import INTERVAL_S, DueChanges
+from progress_sse.streaming.lists import INTERVAL_S, DueChanges
 
 RUNNING = ChangedSession("s", "running")
 

@@ -25,7 +25,7 @@ from progress_sse.store.types import Record
 from progress_sse.story.drawing import badge
 from progress_sse.story.plain_text import log_line
 from progress_sse.story.time_left import UsualTimes
-from progress_sse.streaming.text_format import TEXT
+from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire.details_json import encode_parts
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
 from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lines

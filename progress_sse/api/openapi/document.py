@@ -51,7 +51,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES
 from progress_sse.settings import BodyLimits
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
-from progress_sse.streaming.text_format import TEXT
+from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire import json_text
 
 

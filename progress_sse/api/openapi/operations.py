@@ -46,7 +46,7 @@ from progress_sse.core.errors import (
     UnknownWorkflowError,
 )
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
-from progress_sse.streaming.text_format import TEXT
+from progress_sse.streaming.stream_format import TEXT
 
 SVG: Final = "image/svg+xml"
 

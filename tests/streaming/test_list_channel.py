@@ -10,7 +10,7 @@ import pytest
 
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.types import SessionSummary
-from progress_sse.streaming.list_window import MAX_OLDER, WINDOW, ListEvent, ListWindow
+from progress_sse.streaming.list_channel import MAX_OLDER, WINDOW, ListEvent, ListWindow
 from tests.harness.list_fold import ListFold
 
 WANTED = SessionFilter("a")
