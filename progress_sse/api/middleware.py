@@ -153,8 +153,8 @@ class ListedOriginsMiddleware(CORSMiddleware):
 class OpenAccessWarningMiddleware:
     """Passes every request on, and warns once if other machines can reach the application.
 
-    `progress-sse serve` knows its address, and refuses to start like that. Under another server the application learns
-    the address only from a request.
+    `progress-sse serve` knows its address, and refuses to start like that. Under another server only a request
+    shows the address.
     """
 
     def __init__(self, app: ASGIApp) -> None:

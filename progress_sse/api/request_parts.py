@@ -158,12 +158,12 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
 
 
 def accepts_text(request: Request) -> bool:
-    """Return whether the client takes plain text, and likes it better than JSON."""
+    """Return whether the client takes plain text, and prefers it to JSON."""
     return prefers_text(header_values(request, b"accept"))
 
 
 def accepts_text_stream(request: Request) -> bool:
-    """Return whether the client takes plain text, and likes it better than events and JSON."""
+    """Return whether the client takes plain text, and prefers it to events and JSON."""
     return prefers_text(header_values(request, b"accept"), to_events=True)
 
 
@@ -177,10 +177,10 @@ UPDATE: Final = "update"
 
 
 class Canonical(Protocol):
-    """A parsed body that stands for all bodies that say the same."""
+    """A parsed body, equal to all bodies of the same content."""
 
     def canonical(self) -> str:
-        """Return what the body says, as text."""
+        """Return the content of the body as text."""
 
 
 def idempotency_key(request: Request, kind: str, body: Canonical) -> IdempotencyKey | None:

@@ -32,7 +32,7 @@ from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text
 
 _WAYS: Final = frozenset({"total_steps", "steps", "workflow"})
-"""The fields that say which steps the session has; at most one of them."""
+"""The fields that define the steps of the session; at most one of them is given."""
 
 _SAID_TO_READERS: Final = "Each reader of the session sees it."
 
@@ -87,7 +87,7 @@ class CreateBody(BaseModel):
         """Return the command that this asks for; `profile` is the one to use.
 
         Raises:
-            InvalidRequestError: It has more than one way to say which steps there are, or a step that is not valid.
+            InvalidRequestError: It defines the steps in more than one way, or has a step that is not valid.
             UnknownWorkflowError: No workflow has that name.
         """
         return Create(
@@ -100,7 +100,7 @@ class CreateBody(BaseModel):
             self.open_ended,
             tuple(self.accepts),
             self.attempt_id,
-            is_timed=self.open_ended or any(said is not None for said in (self.steps, self.workflow, self.profile)),
+            is_timed=self.open_ended or any(each is not None for each in (self.steps, self.workflow, self.profile)),
             profile=profile,
         )
 
@@ -128,7 +128,7 @@ def canonical(body: BaseModel, first: frozenset[str], without: frozenset[str] = 
     """Return a body as text: the fields `first` as always, then those others that are present, but for `without`.
 
     So a body without any of the others has the text that it had before there were others. When it was sent is no part
-    of what it says.
+    of it.
     """
     text = body.model_dump_json(include=set(first))
     others: set[str] = body.model_fields_set - first - without - {"ago_ms"}

@@ -1,7 +1,7 @@
 """Follows a session by its event stream, and by polling while the stream brings nothing.
 
 The stream is kept open for as long as it lives. Then the follower opens it again with the id of the last event: after
-the time that the server has asked for or, after a failure, after a random part of a span that doubles. If the stream
+the time that the server asked for or, after a failure, after a random part of a span that doubles. If the stream
 brings no event for a while, since the server is away or a proxy buffers it, the follower polls until it does.
 """
 
@@ -86,10 +86,10 @@ LONGEST_HEARTBEAT_S: Final = 3600.0
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-"""Seconds, at most, before a new stream: after the first failure, and after any."""
+"""Upper bounds of the random pause before a new stream, in seconds: after the first failure, after later ones."""
 
 TICK_S: Final = 1.0
-"""Seconds after which the display is told that time goes by."""
+"""Seconds between two ticks of the display."""
 
 HASTY_S: Final = 1.0
 """Seconds between two streams below which the server's own pace is ignored: it may ask for no pause at all."""

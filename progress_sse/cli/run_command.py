@@ -75,7 +75,7 @@ class CommandStop:
             os.kill(os.getpid(), WAKE)
 
     def end(self) -> None:
-        """Note that the command itself has ended."""
+        """Remember that the command itself has ended."""
         self._has_ended = True
 
     def has_left_others(self, pid: int) -> bool:
@@ -266,7 +266,7 @@ class CommandOutput:
         self._log = log
 
     def streams(self) -> contextlib.AbstractContextManager[dict[int, int]]:
-        """Return a block that yields the descriptors that the command gets in place of our own ones."""
+        """Return a block that yields the descriptors that the command gets for our own streams."""
         if self._log is None:
             return copied(CopiedStream(_STDERR, [self.tail]))
         stdout = CopiedStream(_STDOUT, [LoggedLines(self._log)], is_vital=True)

@@ -66,7 +66,7 @@ def _run(settings: Settings) -> None:
 
 
 def _is_for_developers(settings: Settings) -> bool:
-    """Return whether those who see a page also develop the job: others cannot reach it, or so the operator says."""
+    """Return whether the readers of a page also develop the job: by the setting, or since no others can reach it."""
     return settings.is_loopback and not _publishers(settings) if settings.dev is None else settings.dev
 
 

@@ -42,7 +42,7 @@ ICONS: Final = {
 }
 STYLES: Final = {"waiting": "dim", "skipped": "dim strike"}
 SPOKEN_STYLES: Final = {"stalled": "bold yellow", "skipped": "dim", "cancelled": "dim", "lost": "bold red"}
-"""The states that are also said in a word, since their icon alone does not tell them."""
+"""The states that also get a word, since their icon alone does not show them."""
 
 STEP_BAR_WIDTH: Final = 20
 
@@ -52,7 +52,7 @@ def step_rows(state: SessionState, now_s: float, room: int) -> RenderableType:
     first = max(0, min(state["current_step"] - room // 2, len(state["steps"]) - room))
     grid = Table.grid(padding=(0, 1))
     for column in ("icon", "number", "name", "time"):
-        # Rich takes room from columns that may wrap before it takes it from others, and the icon says the state.
+        # Rich takes room from columns that may wrap before it takes it from others, and the icon shows the state.
         grid.add_column(justify="right" if column in ("number", "time") else "left", no_wrap=column != "name")
     for step in state["steps"][first : first + room]:
         word = state_of(step)

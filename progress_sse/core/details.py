@@ -190,7 +190,7 @@ def is_fit_url(url: str) -> bool:
 
 
 def with_labels(before: Mapping[str, str], changes: Mapping[str, str | None] | None) -> Mapping[str, str]:
-    """Return the labels after changes: each is set, or removed by `None`; `None` in place of changes removes all."""
+    """Return the labels after changes: each is set, or removed by `None`; changes of `None` remove all."""
     if changes is None:
         return {}
     merged: dict[str, str | None] = {**before, **changes}

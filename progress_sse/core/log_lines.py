@@ -26,9 +26,9 @@ class NewLine(NamedTuple):
     """A line as a worker writes it; with line ends in its text it becomes several.
 
     Attributes:
-        text: What it says.
+        text: Its text.
         level: How much it matters.
-        ago_ms: How many milliseconds ago it was written; `None`: as its update says.
+        ago_ms: How many milliseconds ago it was written; `None`: as long as its update.
     """
 
     text: str

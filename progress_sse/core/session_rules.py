@@ -99,12 +99,12 @@ def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
     else:
         assert isinstance(command, Describe)
         details = _described(session.details, command)
-    return session if details == session.details else told(session, details, moment)
+    return session if details == session.details else with_details(session, details, moment)
 
 
 def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
     check_lines(session, command)
-    return session if session.details.log else told(session, session.details._replace(log=True), now)
+    return session if session.details.log else with_details(session, session.details._replace(log=True), now)
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:
@@ -116,7 +116,7 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
     details = request_rules.asked(session, command, now)
     if details is session.details:
         return session
-    after = told(session, details, now)
+    after = with_details(session, details, now)
     return after._replace(progress=after.progress._replace(status="error")) if details.is_cancelled else after
 
 
@@ -226,7 +226,7 @@ def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepP
     return details._replace(conclusion=None)
 
 
-def told(session: Session, details: Details, moment: datetime) -> Session:
+def with_details(session: Session, details: Details, moment: datetime) -> Session:
     """Return the session with other details, and no other change."""
     stamp = updated_at(session.progress, moment)
     return session._replace(progress=session.progress._replace(updated_at=stamp, details=details))

@@ -172,8 +172,8 @@ def advance(_session: Session, before: StepProgress, command: Advance, _moment: 
     )
 
 
-def hear(_session: Session, before: StepProgress, _command: Beat, _moment: datetime, _number: int) -> StepProgress:
-    """Change nothing: each report is a sign of life; see `heard`."""
+def beat(_session: Session, before: StepProgress, _command: Beat, _moment: datetime, _number: int) -> StepProgress:
+    """Change nothing: each report is a sign of life; see `with_sign_of_life`."""
     return before
 
 
@@ -230,8 +230,8 @@ def advance_of(parts: Parts) -> StepAdvance | None:
     return None if parts.total is None else StepAdvance(parts.counts.ended, parts.total)
 
 
-def heard(before: StepProgress, now: datetime) -> StepProgress:
-    """Return the step as a report on it finds it: one that was stalled is live from now on, whenever that happened."""
+def with_sign_of_life(before: StepProgress, now: datetime) -> StepProgress:
+    """Return the step after a report on it: a stalled one is live from `now` on, when the report arrived."""
     if before.liveness is None or before.liveness.state == "live":
         return before
     return before._replace(liveness=Liveness("live", timestamp(now)))

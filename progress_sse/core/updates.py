@@ -221,7 +221,7 @@ class Skip(StepUpdate):
 
 @dataclass(frozen=True, slots=True)
 class ReportPart(StepUpdate):
-    """Report one part of a step that many workers do at once; `current` of `None` says nothing of how far it is."""
+    """Report one part of a step that many workers do at once; a `current` of `None` leaves open how far it is."""
 
     action: ClassVar = "part"
     part: Annotated[str, Words(1, MAX_PART_CHARS)]

@@ -169,7 +169,7 @@ EXPORT_STEPS: Final = (
 )
 
 
-class Wishes:
+class Asked:
     """What readers have asked of a run.
 
     Attributes:
@@ -181,7 +181,7 @@ class Wishes:
         self.is_cancelled = False
         self._retry = asyncio.Event()
 
-    def note(self, request: Request) -> None:
+    def add(self, request: Request) -> None:
         """Remember a request. One to cancel ends the block of the progress after that, by `Cancelled`."""
         if request.kind == "cancel":
             self.is_cancelled = True
@@ -210,36 +210,36 @@ async def run_export(run: Run) -> None:
         url=run.url,
         flush_timeout_s=FLUSH_S,
     ) as progress:
-        wishes = Wishes()
-        progress.on_request(wishes.note)
-        async with _stage(progress.step(1), wishes) as step:
+        asked = Asked()
+        progress.on_request(asked.add)
+        async with _stage(progress.step(1), asked) as step:
             step.log("3 albums, 1,200 photos")
             await work(step, 1200, took_s=5, total=1200)
-        async with _stage(progress.step(2), wishes) as step:
+        async with _stage(progress.step(2), asked) as step:
             step.log("1,200 photos into parts of 8 MB")
             await work(step, 1200, took_s=9, total=1200)
         try:
-            async with _stage(progress.step(3), wishes) as step:
+            async with _stage(progress.step(3), asked) as step:
                 await work(step, 31, took_s=4, total=52)
                 step.log("the connection broke off", "error")
                 raise ConnectionResetError("closed after 31 of 52 MB")
         except ConnectionResetError:
-            await wishes.retry()
+            await asked.retry()
         second = progress.step(3)
         second.take_over()  # It counts as another attempt, as the retry of a queue does.
-        async with _stage(second, wishes) as step:
+        async with _stage(second, asked) as step:
             step.log("going on with another connection")
             await work(step, 52, took_s=6, total=52)
 
 
 @contextlib.asynccontextmanager
-async def _stage(step: AsyncStep, wishes: Wishes) -> AsyncIterator[AsyncStep]:
+async def _stage(step: AsyncStep, asked: Asked) -> AsyncIterator[AsyncStep]:
     """Run a step that cleans up before it ends as cancelled."""
     async with step:
         try:
             yield step
         except asyncio.CancelledError:
-            if wishes.is_cancelled:  # Otherwise the demo ends.
+            if asked.is_cancelled:  # Otherwise the demo ends.
                 await _clean_up(step)
             raise
 
@@ -299,7 +299,7 @@ async def _render(step: AsyncStep) -> None:
 PROFILE: Final = "nightly-load"
 
 EARLIER_RUNS: Final = 5
-"""Runs at once at the start: as many as the server learns from before it speaks of earlier runs."""
+"""Runs at once at the start: as many as the server needs before it uses earlier runs."""
 
 LOAD_STEPS: Final = (
     StepDefinition("Download", estimated_ms=4_000),

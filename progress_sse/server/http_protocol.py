@@ -333,7 +333,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: ProblemError) -> None:
         """Refuse the current request, if it is its turn to be answered, and close the connection.
 
-        Complete requests before a malformed one are still answered, or the client would not learn their outcome.
+        Complete requests before a malformed one are still answered, or their outcome would stay unknown to the client.
         """
         if self.transport.is_closing():
             return

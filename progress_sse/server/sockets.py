@@ -17,7 +17,7 @@ MAX_UNSENT_BYTES: Final = 16_384
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a socket that listens at the address of the settings.
 
     Raises:
         ConfigurationError: The address is not one of this machine, or it is in use.
@@ -56,7 +56,7 @@ class InheritedSockets(NamedTuple):
 
     Attributes:
         listener: Where connections come in; all processes share it.
-        control: Tells the supervisor that this process is ready, and ends when the supervisor does.
+        control: Reports to the supervisor that this process is ready, and ends with the supervisor.
     """
 
     listener: socket.socket
@@ -89,6 +89,6 @@ class InheritedSockets(NamedTuple):
         loop.add_reader(self.control, on_end)
 
     def send_ready(self) -> None:
-        """Say that connections are accepted."""
+        """Report that connections are accepted."""
         with contextlib.suppress(OSError):  # The supervisor has gone, and `watch` reports that.
             self.control.send(READY)

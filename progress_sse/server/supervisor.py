@@ -38,7 +38,7 @@ class ServerProcess:
     """A process that serves, or is about to."""
 
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, stop_timeout_s: float) -> None:
-        """Manage a process that has been started; it has `stop_timeout_s` seconds to end when it is told to."""
+        """Manage a process that has been started; it has `stop_timeout_s` seconds to end."""
         self._process = process
         self._control = control
         self._stop_timeout_s = stop_timeout_s

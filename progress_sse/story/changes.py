@@ -12,7 +12,7 @@ from progress_sse.story.step_words import counted, failed_parts, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
 from progress_sse.story.time_left import LATE, time_left
 from progress_sse.story.times import moment, to_the_tenth
-from progress_sse.story.worker_words import LifeSign, has_news, request_sentence
+from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
 
 def changes(
@@ -39,7 +39,7 @@ def changes(
     yield from _time_line(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
-    if has_news(before.state if before else None, state) and request_sentence(state):
+    if has_changed(before.state if before else None, state) and request_sentence(state):
         yield request_sentence(state)
 
 

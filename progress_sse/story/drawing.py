@@ -61,9 +61,9 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
 
 def _step_line(step: Step, width: int, now_s: float) -> str:
     word = state_of(step)
-    told = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
+    words = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
     head = f"{SIGNS[word]} {step['step']:{width}} {spent(step, now_s):>{TIME_WIDTH}}  {one_line(step['name'])}"
-    return "  ".join((head, ", ".join(filter(None, told)))).rstrip()
+    return "  ".join((head, ", ".join(filter(None, words)))).rstrip()
 
 
 def _end(state: SessionState, server_url: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ def _failure(state: SessionState) -> str:
 def conclusion(state: SessionState) -> str:
     """Return what ended a session in `error`, `cancelled` or `lost`; empty if it was a plain failure.
 
-    A session that does not say it ended as the step that ended last, unless one of its steps failed plainly.
+    Without a conclusion of its own, a session has that of the step that ended last, unless a step failed plainly.
     """
     own, failed = state.get("conclusion", ""), failed_steps(state)
     if state["status"] != "error":
@@ -85,10 +85,10 @@ def failures(state: SessionState) -> list[Failure]:
 
 
 def failure_of_whole(state: SessionState) -> Failure | None:
-    """Return why a session failed as a whole; `None` if its steps say it."""
+    """Return why a session failed as a whole; `None` if its steps show that."""
     failed, error = failed_steps(state), state.get("error", "")
-    is_told = any(step["error"] == error for step in failed) if error else bool(failed)
-    if state["status"] != "error" or is_told:
+    is_shown = any(step["error"] == error for step in failed) if error else bool(failed)
+    if state["status"] != "error" or is_shown:
         return None
     return Failure(f"The job {_VERBS.get(conclusion(state), 'failed')}", error)
 

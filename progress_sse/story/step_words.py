@@ -46,7 +46,7 @@ def _line(part: Part) -> str:
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
 SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
-"""The states that are also said in a word, since their sign alone does not tell them."""
+"""The states that also get a word, since their sign alone does not show them."""
 
 _CONCLUSIONS: Final = ("skipped", "cancelled", "lost")
 

@@ -139,10 +139,10 @@ def _rounded(number: float) -> int:
 
 def ends(state: SessionState) -> Ends | None:
     """Return when a session ends; `None` if that is not known, also where a worker gives no signs of life."""
-    told = state.get("time", {}).get("finish_at") if state["status"] == "running" else None
-    if told is None or any(map(is_stalled, running_steps(state))):
+    end = state.get("time", {}).get("finish_at") if state["status"] == "running" else None
+    if end is None or any(map(is_stalled, running_steps(state))):
         return None
-    return Ends(seconds_of(told["p50"]), seconds_of(told["p90"]))
+    return Ends(seconds_of(end["p50"]), seconds_of(end["p90"]))
 
 
 def waiting_s(state: SessionState) -> float:

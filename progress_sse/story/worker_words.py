@@ -21,8 +21,8 @@ class LifeSign(NamedTuple):
     """What is worth saying about a worker.
 
     Attributes:
-        kind: `stalled`: it promised signs of life, and has stopped to give them; `silent`: it promised none, and its
-            step is past its limit; `quiet`: it lives, and has had nothing to tell.
+        kind: `stalled`: it promised signs of life, and gives none; `silent`: it promised none, and its step is past its
+            limit; `quiet`: it lives, and has had nothing to report.
         text: The sentence.
         silent_s: Seconds since its last report.
     """
@@ -78,7 +78,7 @@ def request_sentence(state: SessionState) -> str:
     return _of_cancel(newest, state) if newest["kind"] == "cancel" else _of_retry(newest, state)
 
 
-def has_news(before: SessionState | None, state: SessionState) -> bool:
+def has_changed(before: SessionState | None, state: SessionState) -> bool:
     """Return whether the newest request was made, or has got another state, since `before`."""
     newest = _newest(state)
     known = {each["id"]: each["state"] for each in before.get("requests", ())} if before else {}

@@ -101,7 +101,7 @@ class Channel(Publisher):
         before = self._notification_count
         record = await self._backend.load(self.session_id)
         entries = () if record is None else await self._missing_up_to(record.position)
-        # Within one epoch the offsets tell which is newer. Between epochs only the order of arrival does.
+        # Within one epoch the offsets show which is newer. Between epochs only the order of arrival does.
         if self._notification_count == before or (record is not None and record.position.epoch == self.position.epoch):
             self.on_notification(Notification(self.session_id, record, entries=entries))
 

@@ -49,7 +49,7 @@ REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a refused client comes back."""
 
 SUBSCRIBE_DELAY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to subscribe while the store is away: after the first failure, and after any."""
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -74,9 +74,9 @@ class StreamRequest(NamedTuple):
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
-        is_text: Whether it gets lines of text in place of events; of one session.
+        is_text: Whether it gets lines of text, not events; of one session.
         reads_lines: Whether it gets the lines of the sessions' logs, too.
-        wanted: The list that it follows in place of sessions; `None` if it follows sessions.
+        wanted: The list that it follows; `None` if it follows sessions.
     """
 
     resume_points: Mapping[str, ResumePoint | None]
@@ -315,7 +315,7 @@ class EventStream(asyncio.BaseProtocol):
         self.end("expired", self._registry.retry_ms)
 
     def end(self, reason: EndReason, retry_ms: int) -> None:
-        """End the stream, and tell the client to come back after `retry_ms`."""
+        """End the stream; the client comes back after `retry_ms`."""
         self._finish(reason, self._format.interrupted(retry_ms))
 
     def resume_writing(self) -> None:

@@ -4,7 +4,7 @@ Lines come in two ways: the backend notifies of those that are appended, and a r
 not known, at the beginning and wherever the numbers show a gap. A reader gets the newest lines first, and then what
 comes, in its place among the transitions: a feed and its channel hand over what they have before the other one goes on.
 
-A flood is bounded. Lines that come soon after others wait a moment, so that one event tells them; and a reader that
+A flood is bounded. Lines that come soon after others wait a moment, so that one event has all of them. A reader that
 does not take them gets the newest lines again (see ``subscriber``).
 """
 
@@ -77,7 +77,7 @@ MAX_UNSENT_BYTES: Final = 65_536
 """Bytes of lines that wait for that time."""
 
 READ_DELAY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to read while the store is away: after the first failure, and after any."""
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 MAX_READS: Final = 10
 """Attempts after which the end of a stream no longer waits for lines that cannot be read."""

@@ -32,7 +32,7 @@ _ORDER: Final = attrgetter("order")
 
 
 class ListEvent(NamedTuple):
-    """An event to tell: its name and data."""
+    """An event of a list: its name and data."""
 
     name: str
     data: bytes
@@ -42,8 +42,8 @@ class Reset(NamedTuple):
     """What is new in a list that was read.
 
     Attributes:
-        events: What tells which sessions have come and gone.
-        changed: Those that changed; they stay as they were told, for `apply` to tell.
+        events: The events of the sessions that have come and gone.
+        changed: Those that changed; they stay as they were published, until `apply`.
     """
 
     events: Sequence[ListEvent]
@@ -51,7 +51,9 @@ class Reset(NamedTuple):
 
 
 class ListWindow:
-    """The newest sessions of a list, and which older ones were told.
+    """What the followers of a list have received: its newest sessions, and which older ones. Pure.
+
+    Changes of older sessions are published too. The latest of those are remembered, so that their end is published.
 
     Attributes:
         wanted: The list.
@@ -69,12 +71,12 @@ class ListWindow:
         """Oldest first."""
         self._entries: dict[str, SessionSummary] = {}
         self._older: OrderedDict[str, int] = OrderedDict()
-        """The hash of each as it was told: that takes less memory, and shows a change."""
+        """The hash of each as it was published: that takes less memory, and shows a change."""
         self._next_older = 0
 
     @property
     def older(self) -> Sequence[str]:
-        """The sessions beyond the window that were told."""
+        """The sessions beyond the window that were published."""
         return tuple(self._older)
 
     def next_older(self, most: int) -> Sequence[str]:
@@ -89,19 +91,19 @@ class ListWindow:
         return session_json.encode_list([each.listed for each in reversed(self._newest)], has_more=self.has_more)
 
     def apply(self, session_id: str, summary: SessionSummary | None) -> ListEvent | None:
-        """Take a session as it was read, `None` if there is none, and return the event that tells it, if any does."""
+        """Take a session as it was read (`None`: there is none), and return the event of its change, if any."""
         if summary is None or not summary.is_of(self.wanted):
             return self._remove(session_id)
-        if self._is_as_told(summary):
+        if self._is_as_published(summary):
             return None
         self._put(summary)
         return _session_event(summary)
 
-    def _is_as_told(self, summary: SessionSummary) -> bool:
-        """Return whether a session was told as it is, and is still within the window, or still beyond it."""
-        told = self._entries.get(summary.session_id)
-        if told is not None:
-            return told == summary
+    def _is_as_published(self, summary: SessionSummary) -> bool:
+        """Return whether a session was published as it is, and is still within the window, or still beyond it."""
+        published = self._entries.get(summary.session_id)
+        if published is not None:
+            return published == summary
         return self._older.get(summary.session_id) == hash(summary) and self._is_beyond(summary)
 
     def _is_beyond(self, summary: SessionSummary) -> bool:
@@ -112,8 +114,8 @@ class ListWindow:
 
         Args:
             summaries: One more than the window has, or all of the list.
-            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were told,
-                for `apply` to tell.
+            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were
+                published, until `apply`.
         """
         former, self._newest, self._entries = self._entries, [], {}
         self.has_more, self.is_short = len(summaries) > WINDOW, False
@@ -140,7 +142,7 @@ class ListWindow:
     def _take_out_gone(
         self, former: dict[str, SessionSummary], summaries: Sequence[SessionSummary], unsure: Collection[str]
     ) -> list[str]:
-        """Return which of the sessions that were told have gone, and remember those that are beyond the window now."""
+        """Return which of the published sessions have gone, and remember those that are beyond the window now."""
         gone = [each for each in former if each not in self._entries and each not in unsure]
         if not self.has_more:
             lost = [each for each in self._older if each not in unsure]
@@ -188,9 +190,9 @@ class ListWindow:
         order = self._entries.pop(session_id).order
         del self._newest[bisect_left(self._newest, order, key=_ORDER)]
 
-    def _remember_older(self, told: SessionSummary) -> None:
-        self._older[told.session_id] = hash(told)
-        self._note_shown(told.session_id, True)
+    def _remember_older(self, published: SessionSummary) -> None:
+        self._older[published.session_id] = hash(published)
+        self._note_shown(published.session_id, True)
         if len(self._older) > MAX_OLDER:
             self._note_shown(self._older.popitem(last=False)[0], False)
 
@@ -206,7 +208,7 @@ def _gone_event(session_id: str) -> ListEvent:
 logger = logging.getLogger(__name__)
 
 RELOAD_PAUSES_S: Final = (0.25, 2.0)
-"""Seconds, at most, between two readings of a list: after the first, and after any."""
+"""Upper bounds of the random pause between two readings of a list, in seconds: after the first, after later ones."""
 
 OLDER_AT_ONCE: Final = 20
 """Older sessions that are looked at each time a list is read; after a gap, all are."""
@@ -240,7 +242,7 @@ class ListChannel(Publisher):
             flush_soon: Sees to it that `flush` is called.
             retry_ms: Milliseconds after which a client comes back.
             read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
-            on_change: Does the same, as soon as one more change of a session may be told.
+            on_change: Does the same, as soon as one more change of a session may be published.
             index: Finds it by what it loads and shows.
         """
         super().__init__("", _NOWHERE, counts, flush_soon)
@@ -274,12 +276,12 @@ class ListChannel(Publisher):
         self._window.reset(())
 
     def on_gap(self) -> None:
-        """Take note that changes of any session may have been missed."""
+        """Read the list again: changes of any session may have been missed."""
         self._may_miss_any = True
         self.reload_soon()
 
     def reload_soon(self) -> None:
-        """Read the list again, and some of the older sessions that were told."""
+        """Read the list again, and some of the older sessions that were published."""
         self._reloads_again = True
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.get_running_loop().create_task(self._reload())
@@ -310,29 +312,29 @@ class ListChannel(Publisher):
             finally:
                 self._changed_meanwhile = None
                 self._index.loading.pop(self, None)
-        news, self._snapshot = self._window.reset(summaries, meanwhile), None
-        for event in news.events:
-            self._tell(event)
-        for summary in news.changed:
+        changes, self._snapshot = self._window.reset(summaries, meanwhile), None
+        for event in changes.events:
+            self._send(event)
+        for summary in changes.changed:
             self._on_change(ChangedSession(summary.session_id, summary.status))
         older = self._window.older if may_miss_any else self._window.next_older(OLDER_AT_ONCE)
         self._read_soon((*meanwhile, *older))
         self._fill_soon()
 
     def apply(self, session_id: str, summary: SessionSummary | None) -> None:
-        """Take a session as it was read just now; `None` if there is none."""
+        """Publish the change of a session, as it was read just now; `None` if there is none."""
         if self._changed_meanwhile is not None:
             self._changed_meanwhile[session_id] = None
         event = self._window.apply(session_id, summary)
         if event is not None:
-            self._tell(event)
+            self._send(event)
         self._fill_soon()
 
     def _fill_soon(self) -> None:
         if self._window.is_short:
             self.reload_soon()
 
-    def _tell(self, event: ListEvent) -> None:
+    def _send(self, event: ListEvent) -> None:
         self._snapshot = None
         self._publish(Frame(_NOWHERE, sse.encode_event(event.name, event.data), 0))
 

@@ -87,7 +87,7 @@ class Streams:
         return self._is_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or a refusal: a stream that only tells the client when to come back.
+        """Return the stream, or a refusal: a stream that only sends when to come back.
 
         Raises:
             OverloadedError: The client takes text, which has no such form.

@@ -49,7 +49,7 @@ class StreamFormat(Protocol):
         """Return a sign of life; `None` if there is none to give."""
 
     def is_finished(self, subscriber: Subscriber) -> bool:
-        """Return whether nothing more is to be said."""
+        """Return whether nothing more is to be sent."""
 
     def end(self, subscriber: Subscriber) -> bytes:
         """Return the last bytes of a stream that is finished."""
@@ -139,7 +139,7 @@ class TextFormat:
     is_shared = False
 
     def __init__(self, clock: Clock) -> None:
-        """Say times of `clock` in UTC: the reader's zone is not known."""
+        """Show times of `clock` in UTC: the reader's zone is not known."""
         self._clock = clock
         self._session: ObservedSession | None = None
         self._verified_s = 0.0
@@ -154,11 +154,11 @@ class TextFormat:
 
     def batches(self, queued: Sequence[QueuedBatch]) -> Iterator[FrameBatch]:
         """Yield the lines of all events together."""
-        data = b"".join([self._told(batch) for _, batch in queued])
+        data = b"".join([self._encode(batch) for _, batch in queued])
         if data:
             yield FrameBatch((), data)
 
-    def _told(self, batch: FrameBatch) -> bytes:
+    def _encode(self, batch: FrameBatch) -> bytes:
         """Return the lines of events, and those of the log; a heartbeat is one already."""
         if isinstance(batch, LineBatch):
             return _encoded([log_line(decode_line(line.data)) for line in batch.shown.lines])
@@ -166,8 +166,8 @@ class TextFormat:
 
     def _lines(self, frame: Frame) -> Iterator[str]:
         name, data = sse.decode_event(frame.data)
-        told, before, now_s = json.loads(data), self._session, self._now_s
-        state = told if name == "snapshot" or before is None else after(before.state, told)
+        change, before, now_s = json.loads(data), self._session, self._now_s
+        state = change if name == "snapshot" or before is None else after(before.state, change)
         self._session = observed(before, state, now_s, self._verified_s)
         self._verified_s = now_s
         return changes(before, self._session, now_s, "", UTC)

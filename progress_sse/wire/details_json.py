@@ -52,7 +52,7 @@ _NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
 
 
 def shown_details(details: Details) -> dict[str, object]:
-    """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
+    """Return what readers see of a session besides its steps, JSON-ready; nothing if no worker reported any of it."""
     if details[:_SHOWN] == _NOTHING_SHOWN:
         return {}
     shown: dict[str, object] = {}
@@ -107,7 +107,7 @@ def show_request(request: Request) -> dict[str, object]:
 
 
 def asked_requests(requests: Requests) -> list[dict[str, object]]:
-    """Return the requests that no worker has answered yet, as a worker is told of them, JSON-ready."""
+    """Return the requests that no worker has answered yet, in the form for workers, JSON-ready."""
     return [{"id": each.id, "kind": each.kind, "step": each.step} for each in requests if each.state == "asked"]
 
 

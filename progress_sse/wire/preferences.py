@@ -91,7 +91,7 @@ _MAX_DIGITS: Final = 4
 
 
 def preferred_wait_s(values: Sequence[bytes]) -> int:
-    """Return for how many seconds a client is ready to wait, at most `MAX_WAIT_S`; 0 if it does not say so.
+    """Return for how many seconds a client is ready to wait, at most `MAX_WAIT_S`; 0 if it does not.
 
     Of several values the first one counts [§2], and one that is no number of seconds counts as none.
 

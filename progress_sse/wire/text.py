@@ -36,7 +36,7 @@ Text = Annotated[
 ]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` in the validation context.
 
-Its schema holds the name of the setting in place of the limit; ``openapi.document`` replaces it by the value.
+Its schema holds the name of the setting, which ``openapi.document`` replaces by the value.
 """
 
 _OPEN_FIELDS: Final = frozenset({"labels"})

@@ -36,7 +36,7 @@ LOOK_AHEAD_S: Final = 0.25
 
 
 def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
-    """Tell a client that comes too often to come back later: an EventSource gives up after a 429."""
+    """Let a client that comes too often come back later: an EventSource gives up after a 429."""
 
     @wraps(endpoint)
     async def delaying(service: ProgressService, request: Request) -> ASGIApp:

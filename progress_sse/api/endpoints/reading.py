@@ -76,11 +76,11 @@ async def _wait(
 ) -> dict[str, str]:
     """Wait until the session is not as the client has it."""
 
-    def is_news(record: Record | None) -> bool:
+    def is_changed(record: Record | None) -> bool:
         position = record.position if record else None
         return not (preconditions.is_expected(position) and preconditions.is_known(position, tag_of))
 
-    return await wait_as_preferred(service, request, authorization, [session_id], is_news)
+    return await wait_as_preferred(service, request, authorization, [session_id], is_changed)
 
 
 _MAX_DIGITS: Final = 16

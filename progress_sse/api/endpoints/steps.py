@@ -36,7 +36,7 @@ async def learned_of_session(service: ProgressService, record: Record) -> Learne
 
 
 async def learned_of(service: ProgressService, profile: str | None) -> Learned:
-    """Return what was learned of a profile; nothing where there is none, or the store does not say it."""
+    """Return what was learned of a profile; nothing if there is none, or the store is unavailable."""
     if profile is None:
         return NOTHING_LEARNED
     try:

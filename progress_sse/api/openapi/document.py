@@ -87,7 +87,7 @@ def make_schemas() -> Json:
 
 
 def with_limits(value: Any, limits: Mapping[str, int]) -> Any:
-    """Return the description with the limits in place of the names of their settings."""
+    """Return the description with the values of the limits for the names of their settings."""
     if isinstance(value, dict):
         return {
             key: limits[each] if key in _LIMITS and isinstance(each, str) else with_limits(each, limits)
@@ -267,7 +267,7 @@ def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_strea
         routes: The routes to describe.
         limits: The limits of request bodies.
         max_sessions_per_stream: See the setting.
-        guarded: The actions that need a token, or a cookie or ticket in its place.
+        guarded: The actions that need a token, a cookie or a ticket.
     """
     described: Json = {
         "openapi": "3.2.0",
