@@ -51,7 +51,7 @@ class ProgressService:
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
-        verdicts: The number of workers that were said to be stalled or lost here.
+        verdicts: The number of workers that this server reported as stalled or lost.
         body_limits: How large requests may be.
         clock: The time that all its parts use.
         is_running: Whether it was started, and not closed since.

@@ -124,7 +124,7 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
 
 
 def make_workflows(settings: Settings) -> Workflows:
-    """Return the workflows of the setting `steps_file`, or the shipped one; the file's suffix says if it is JSON.
+    """Return the workflows of the setting `steps_file`, or the shipped one; a suffix `.json` means JSON.
 
     Raises:
         ConfigurationError: The file cannot be read, or its content is not valid.

@@ -8,8 +8,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from progress_sse.api.replies import RUN
-from progress_sse.auth.authorizer import Authorization
-from progress_sse.auth.caller_identity import caller_of
+from progress_sse.auth.authorizer import Authorization, caller_of
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError
 from progress_sse.core.model import SessionStatus, check_session_id

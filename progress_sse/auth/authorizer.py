@@ -1,9 +1,11 @@
-"""The interface that decides whether a request is authorized, and its form where a function of the host decides.
+"""Decides whether a request is authorized: the interface, its form where a function of the host decides, and callers.
 
 A refusal reveals nothing: 401 is the same for every fault of a token, 403 the same whether a session exists or not.
 """
 
+import hashlib
 import inspect
+import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -11,6 +13,30 @@ from starlette.requests import Request
 
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ForbiddenError, PathNotFoundError
+
+IPV6_PREFIX: Final = 64
+"""Bits of an IPv6 address that identify a site; one caller may use all addresses of such a network."""
+
+UNKNOWN: Final = "unknown"
+"""The shared identity of callers without an IP address, as on a Unix socket."""
+
+
+def caller_of(request: Request, token: str | None) -> str:
+    """Return the caller's identity; `token` is that of the request's `Authorization`."""
+    return address_of(request) if token is None else hashlib.sha256(token.encode("latin-1")).hexdigest()
+
+
+def address_of(request: Request) -> str:
+    """Return the address that the request comes from; of an IPv6 address, its network."""
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return UNKNOWN
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((address.packed, IPV6_PREFIX), strict=False))
+    return str(address)
+
 
 Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[bool]]
 """Returns whether a request may do the action on the session, or on the profile of that name; `None` stands for all."""

@@ -15,8 +15,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.requests import Request
 
-from progress_sse.auth.authorizer import Authorization, Authorizer
-from progress_sse.auth.caller_identity import address_of, caller_of
+from progress_sse.auth.authorizer import Authorization, Authorizer, address_of, caller_of
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
 from progress_sse.store.health import HealthLog

@@ -9,7 +9,7 @@ from typing import Final, Literal, Self, TypeAlias
 import click
 
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.changes import Said, changes, reminders
+from progress_sse.story.changes import Reminded, changes, reminders
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_texts
 from progress_sse.story.session_state import SessionState
@@ -57,7 +57,7 @@ class Observation:
 
     @property
     def life_sign(self) -> LifeSign | None:
-        """What is worth saying about the worker; without a connection nothing is known of it."""
+        """The sentence about the worker; without a connection nothing is known of it."""
         if self.session is None or self.connection not in ("live", "polling"):
             return None
         return life_sign(self.session.state, self.session.reported_s, self.now_s)
@@ -128,7 +128,7 @@ class PlainDisplay(_LineDisplay):
         """Print links as those of the server."""
         self._server_url = server_url
         self._observation = Observation()
-        self._said = Said()
+        self._reminded = Reminded()
 
     def show(self, state: SessionState) -> None:
         """Print what has changed."""
@@ -160,6 +160,6 @@ class PlainDisplay(_LineDisplay):
         session = self._observation.session
         if session is not None:
             now_s, sign = self._observation.now_s, self._observation.life_sign
-            lines, self._said = reminders(self._said, session, sign, now_s)
+            lines, self._reminded = reminders(self._reminded, session, sign, now_s)
             for line in lines:
                 click.echo(line)

@@ -41,7 +41,7 @@ class ListedWords(NamedTuple):
 
 
 def listed_words(session: SessionState, now_s: float) -> ListedWords:
-    """Return what there is to say of a session at a time of the server, in seconds since 1970."""
+    """Return the row of a session at a time of the server, in seconds since 1970."""
     session = {**session, "steps": []}  # An entry has none.
     return ListedWords(
         one_line(session["session_id"]),
@@ -68,7 +68,7 @@ def _step(session: SessionState) -> str:
 
 
 def _time(session: SessionState, now_s: float) -> str:
-    """Return what is left; how long it took is not known, as an entry does not say when its first step was started."""
+    """Return what is left; how long it took is not known, as an entry has no start of its first step."""
     return time_left({**session, "steps": []}, now_s) if session["status"] == "running" else ""
 
 

@@ -56,7 +56,7 @@ class _LazyGroup(click.Group):
 
 
 def _unavailable(name: str, reason: str) -> click.Command:
-    """Return a command that only says why it cannot run, whatever its arguments."""
+    """Return a command that only reports why it cannot run, with any arguments."""
 
     def refuse(arguments: tuple[str, ...]) -> None:
         raise click.ClickException(reason)

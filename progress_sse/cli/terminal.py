@@ -79,7 +79,7 @@ def _inside(step: Step, word: str) -> RenderableType:
     progress = step.get("progress", {"current": 0, "total": None})
     if progress["total"]:
         cells.append(ProgressBar(progress["total"], progress["current"], STEP_BAR_WIDTH, complete_style="blue"))
-    cells += [Text(said) for said in (attempt(step), counted(step)) if said]
+    cells += [Text(each) for each in (attempt(step), counted(step)) if each]
     if expectation(step):
         cells.append(Text(expectation(step), "dim"))
     grid.add_row(*cells)
@@ -198,7 +198,7 @@ def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> Re
 
 
 def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:
-    """Return what there is to say of the worker, or of a step that is tried again."""
+    """Yield the sentence about the worker, or about a step that is tried again."""
     if sign:
         mark, style = SIGNS[sign.kind]
         yield Text(f"{mark} {sign.text}", style)

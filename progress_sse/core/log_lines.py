@@ -43,7 +43,7 @@ class LogLine(NamedTuple):
         at: The time stamp of when it was written.
         step: The number of the step that it is about; `None`: the session.
         level: How much it matters.
-        text: What it says, without line ends.
+        text: Its text, without line ends.
     """
 
     at: str

@@ -79,7 +79,7 @@ class StepDefinition:
     Attributes:
         name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit.
-        estimated_ms: Milliseconds that it takes, as its author declared; `None` where the author said nothing.
+        estimated_ms: Milliseconds that it takes, as its author declared; `None` if it was not declared.
         assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
     """
 
@@ -166,7 +166,7 @@ class Session(NamedTuple):
 
     @property
     def details(self) -> Details:
-        """What it says besides its steps."""
+        """Its details: what was reported besides its steps."""
         return self.progress.details
 
     @property

@@ -1,4 +1,4 @@
-"""What a command makes of a session as a whole: creation, end, further steps, and what it says besides its steps."""
+"""What a command makes of a session as a whole: creation, end, further steps, its details and its log."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -56,7 +56,7 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
 
     Raises:
         InvalidRequestError: It cannot have these steps.
-        TooMuchError: It says too much besides its steps.
+        TooMuchError: Its details are too large.
     """
     details = Details(
         title=command.title,
@@ -81,7 +81,7 @@ def created_by(session_id: str, command: Start, now: datetime) -> Session:
 
 
 def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
-    """Return the session after the command; the same object if the command repeats what it says already.
+    """Return the session after the command; the same object if the command repeats its details.
 
     Raises:
         ProblemError: The command cannot be applied.

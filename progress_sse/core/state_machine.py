@@ -131,7 +131,7 @@ def apply(
     Times of a session never go back: while `now` is before its last update, a command happens at that update.
 
     Raises:
-        ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
+        ProblemError: The command cannot be applied, and the session is unchanged; the table has the error.
     """
     if session is not None and not isinstance(command, Create):  # A replacement has times of its own.
         now = step_rules.current_time(now, session)

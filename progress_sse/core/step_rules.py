@@ -276,14 +276,14 @@ def report_part(
 
 def _reported_part(former: Part | None, command: ReportPart, moment: datetime) -> Part:
     """Return the part after the report; the same object if that repeats what it is already."""
-    said = (command.status, command.current, command.total, command.message, command.error)
-    if former is not None and said == (former.status, former.current, former.total, former.message, former.error):
+    reported = (command.status, command.current, command.total, command.message, command.error)
+    if former is not None and reported == (former.status, former.current, former.total, former.message, former.error):
         return former
     if former is not None and command.ago_ms:
         moment = max(moment, datetime.fromisoformat(former.newest_time))
     has_begun = former is None or (command.status == "running" and former.status != "running")
     started_at = timestamp(moment) if former is None or has_begun else former.started_at
-    part = Part(command.part, *said, started_at)
+    part = Part(command.part, *reported, started_at)
     return part if command.status == "running" else end_part(part, command.status, moment)
 
 
@@ -301,8 +301,8 @@ def _is_ended_by(before: StepProgress, parts: Parts) -> bool:
     if not parts.are_complete or before.status == "running":
         return parts.are_complete
     assert before.parts is not None
-    said = (before.status, before.error, before.conclusion)
-    return before.parts.are_complete and said == (*_end_of(before.parts), None)
+    end_so_far = (before.status, before.error, before.conclusion)
+    return before.parts.are_complete and end_so_far == (*_end_of(before.parts), None)
 
 
 def _ended_by_parts(before: StepProgress, parts: Parts) -> StepProgress:

@@ -86,7 +86,7 @@ def _cut_value(value: Any) -> Any:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return the text without its middle if it is too long: the end often says most."""
+    """Return the text without its middle if it is too long: the end often matters most."""
     left_out = len(text) - most
     return f"{text[: most // 2]}…({left_out} left out)…{text[-(most // 2) :]}" if left_out > 0 else text
 

@@ -92,7 +92,7 @@ class ProcessPool:
         """Start a process, and wait until it accepts connections.
 
         Raises:
-            ConfigurationError: It could not be started, or it ended instead, and its log says why.
+            ConfigurationError: It could not be started, or it ended at once; its log has the reason.
         """
         try:
             process = await self._start()

@@ -1,4 +1,4 @@
-"""The changes of a session as lines: those of its steps, its end, and what is said while nothing changes."""
+"""The changes of a session as lines: those of its steps, its end, and reminders while nothing changes."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -123,19 +123,21 @@ def _end(state: SessionState, server_url: str) -> Iterator[str]:
 
 
 REMINDER: Final = 2
-"""How many times as long as it was when it was last said a silence is said again."""
+"""By which factor a silence grows until the next reminder."""
 
 
-class Said(NamedTuple):
-    """What was said last: for how many seconds the worker was silent, and whether the job took too long."""
+class Reminded(NamedTuple):
+    """The last reminders: for how many seconds the worker was silent, and whether the job took too long."""
 
     silent_s: float = 0.0
     is_late: bool = False
 
 
-def reminders(said: Said, session: ObservedSession, sign: LifeSign | None, now_s: float) -> tuple[list[str], Said]:
-    """Return the lines that are due after what was said, and what is said with them; a new silence begins anew."""
-    lines, silent_s = list[str](), said.silent_s
+def reminders(
+    reminded: Reminded, session: ObservedSession, sign: LifeSign | None, now_s: float
+) -> tuple[list[str], Reminded]:
+    """Return the lines that are due, and the state of the reminders after them; a new silence begins anew."""
+    lines, silent_s = list[str](), reminded.silent_s
     if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
         silent_s = 0
     elif sign.silent_s >= REMINDER * silent_s:
@@ -143,6 +145,6 @@ def reminders(said: Said, session: ObservedSession, sign: LifeSign | None, now_s
         silent_s = sign.silent_s
     left = time_left(session.state, now_s)
     is_late = left in LATE
-    if is_late and not said.is_late:
+    if is_late and not reminded.is_late:
         lines.append(f"{shown_percentage(session, now_s):3}%  {left}")
-    return lines, Said(silent_s, is_late)
+    return lines, Reminded(silent_s, is_late)

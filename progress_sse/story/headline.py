@@ -21,7 +21,7 @@ def title(state: SessionState) -> str:
 
 
 def headline(state: SessionState, *, is_deleted: bool = False) -> str:
-    """Return what there is to say first of a session."""
+    """Return the first sentence about a session."""
     if state["status"] == "not_found":
         return "This job was deleted" if is_deleted else "Waiting for the job to start"
     if state["status"] == "completed":

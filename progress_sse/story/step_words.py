@@ -68,9 +68,9 @@ def spent(step: Step, now_s: float) -> str:
 
 
 def details(step: Step, now_s: float) -> list[str]:
-    """Return what there is to say of a step beside its state and its message."""
-    said = (attempt(step), over_limit(step, now_s), counted(step), expectation(step))
-    return [each for each in said if each]
+    """Return the facts on a step beside its state and its message."""
+    facts = (attempt(step), over_limit(step, now_s), counted(step), expectation(step))
+    return [each for each in facts if each]
 
 
 def attempt(step: Step) -> str:

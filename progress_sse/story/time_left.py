@@ -54,25 +54,25 @@ def expected_times(steps: Iterable[Step], state: SessionState) -> list[int | Non
 LONGER_THAN_USUAL: Final = "taking longer than usual"
 LONGER_THAN_EXPECTED: Final = "taking longer than expected"
 LATE: Final = frozenset({LONGER_THAN_USUAL, LONGER_THAN_EXPECTED})
-"""What is said past the end that nine of ten runs have, and past one that was only declared."""
+"""The words past the end of nine of ten runs, and past an end that was only declared."""
 
 _MIN_GRACE_S: Final = 2
 _GRACE_PART: Final = 20
-"""By how much an end is exceeded before that is said: by one in so many parts of the whole, and these seconds at least.
+"""By how much an end is exceeded before that is shown: one in so many parts of the whole, and these seconds at least.
 So the words do not change back with the next report."""
 
 _MAX_APART: Final = 0.2
-"""How far two durations are apart that are said as one, as a part of the shorter."""
+"""How far apart two durations are that are shown as one, as a part of the shorter."""
 
 _MOMENTS_S: Final = 10
 _MOST_SECONDS: Final = 50
 _MINUTE_S: Final = 60
 
 _LONG_S: Final = 59 * 60
-"""Seconds from which on a time of day says more than a duration."""
+"""Seconds from which on a time of day is shown, not a duration."""
 
 _TOO_LONG_S: Final = 300 * 86_400
-"""Seconds from which on a day of the year says nothing."""
+"""Seconds from which on nothing is shown, as a day without its year would mislead."""
 
 _CLOCK_GRAIN_S: Final = 600
 """Seconds to which a time of day is rounded."""
@@ -177,9 +177,9 @@ def moved(known: int, state: SessionState, reported_s: float, now_s: float) -> i
 
 
 def _by_steps(state: SessionState) -> int:
-    """Return the share of successes and of what running steps report; entries have no steps, and say it themselves."""
+    """Return the share of successes and of what running steps report; entries have no steps, but this percentage."""
     shown: int = state["percentage"]
-    if failed_steps(state):  # They count in what the server says.
+    if failed_steps(state):  # The percentage of the server counts them.
         shown = math.floor(100 * sum(map(_done, state["steps"]), Fraction(0)) / len(state["steps"]))
     return shown
 

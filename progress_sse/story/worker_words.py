@@ -1,4 +1,4 @@
-"""What is said of the worker of a session: whether it still lives, and what becomes of what readers ask of it."""
+"""The words for the worker of a session: whether it still lives, and how it answers the requests of readers."""
 
 from datetime import tzinfo
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ Kind: TypeAlias = Literal["stalled", "silent", "quiet"]
 
 
 class LifeSign(NamedTuple):
-    """What is worth saying about a worker.
+    """A sentence about a worker.
 
     Attributes:
         kind: `stalled`: it promised signs of life, and gives none; `silent`: it promised none, and its step is past its
@@ -33,7 +33,7 @@ class LifeSign(NamedTuple):
 
 
 def life_sign(state: SessionState, reported_s: float, now_s: float, zone: tzinfo | None = None) -> LifeSign | None:
-    """Return what to say of a running session's worker; `None` while it reports, or may take its time."""
+    """Return the sentence about the worker of a running session; `None` while it reports, or may take its time."""
     if state["status"] != "running":
         return None
     running, silent_s = running_steps(state), now_s - reported_s
@@ -69,7 +69,7 @@ _DEEDS: Final = {"cancel": "stop", "retry": "try again"}
 
 
 def request_sentence(state: SessionState) -> str:
-    """Return what there is to say of the newest request, in plain text; empty where the headline says it."""
+    """Return the sentence about the newest request, in plain text; empty where the headline has it."""
     newest = _newest(state)
     if newest is None or newest["kind"] not in _DEEDS:
         return ""

@@ -7,7 +7,7 @@ connection, as far as there is room, and is called whenever either has changed. 
 The first of these to happen closes the stream, and closing releases everything that it holds:
 
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
-* the *client* goes: the connection says so, or `EventSourceResponse`;
+* the *client* goes: the connection reports that, or `EventSourceResponse`;
 * the *client* takes nothing for the send timeout: under our own server the kernel drops the connection (see
   ``server.sockets``), and under any other `EventSourceResponse` cancels the `send`;
 * `Streams.drain`, when the server shuts down: the stream ends with a `retry` field;

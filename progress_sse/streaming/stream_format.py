@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.model import Position
-from progress_sse.story.changes import Said, changes, reminders
+from progress_sse.story.changes import Reminded, changes, reminders
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_line
 from progress_sse.story.session_state import after
@@ -133,7 +133,7 @@ _INTERRUPTED: Final = b"(the server ends this here, and the job may go on)\n"
 class TextFormat:
     """The lines of one session."""
 
-    __slots__ = ("_clock", "_said", "_session", "_verified_s")
+    __slots__ = ("_clock", "_reminded", "_session", "_verified_s")
 
     media_type = TEXT
     is_shared = False
@@ -143,7 +143,7 @@ class TextFormat:
         self._clock = clock
         self._session: ObservedSession | None = None
         self._verified_s = 0.0
-        self._said = Said()
+        self._reminded = Reminded()
 
     @property
     def _now_s(self) -> float:
@@ -178,7 +178,7 @@ class TextFormat:
         if session is None:
             return None
         sign = life_sign(session.state, session.reported_s, now_s, UTC)
-        lines, self._said = reminders(self._said, session, sign, now_s)
+        lines, self._reminded = reminders(self._reminded, session, sign, now_s)
         return FrameBatch((), _encoded(lines)) if lines else None
 
     def is_finished(self, subscriber: Subscriber) -> bool:

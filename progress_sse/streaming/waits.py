@@ -8,7 +8,7 @@ A wait ends with the first of these, and releases all that it holds:
 * the *server* shuts down (`drained`);
 * the *authorization* of the client ends (`expired`).
 
-The channel of a session says when to look, and the store is what counts: on several servers a channel may be a moment
+The channel of a session gives notice, and the store decides: on several servers a channel may be a moment
 behind the store that a poll reads.
 """
 

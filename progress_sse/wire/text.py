@@ -16,7 +16,7 @@ def check_text(text: str) -> str:
 
 
 IS_TEXT: Final = AfterValidator(check_text)
-"""Refuses NUL and lone surrogates; behind the bounds of a length, so that these speak of characters."""
+"""Refuses NUL and lone surrogates; behind the bounds of a length, whose errors count characters."""
 
 PLAIN: Final[dict[str, Any]] = {"pattern": "^[^\\u0000]*$"}
 """The schema of this rule, but for surrogates, which cannot occur in UTF-8."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from progress_sse.auth.caller_identity import UNKNOWN, address_of
+from progress_sse.auth.authorizer import UNKNOWN, address_of
 
 
 def request_from(client: tuple[str, int] | None) -> Request:
