@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from progress_sse.client.errors import Cancelled, ReportError
     from progress_sse.client.sync import Progress, current
     from progress_sse.core.errors import ProgressError
-    from progress_sse.core.events import Event
-    from progress_sse.core.model import SessionProgress, StepDefinition, StepProgress
+    from progress_sse.core.model import Event, SessionProgress, StepDefinition, StepProgress
     from progress_sse.embedding import ProgressHub
     from progress_sse.service import ProgressService
     from progress_sse.settings import Settings
@@ -44,7 +43,7 @@ __all__ = [
 _MODULES = {
     "AsyncProgress": "client.aio",
     "Cancelled": "client.errors",
-    "Event": "core.events",
+    "Event": "core.model",
     "Progress": "client.sync",
     "ProgressError": "core.errors",
     "ProgressHub": "embedding",

@@ -14,15 +14,14 @@ from starlette.types import ASGIApp
 
 from progress_sse.api.app import create_app
 from progress_sse.auth.authorizer import Authorize
-from progress_sse.core.events import Event
-from progress_sse.core.model import Position, SessionStatus, check_session_id
+from progress_sse.core.model import Event, Position, SessionStatus, check_session_id
 from progress_sse.core.session_filter import SessionFilter, check_prefix
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.streaming.resume_point import resume_from
 from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire import sse
+from progress_sse.wire.cursor import resume_from
 
 MAX_TAKEN_BYTES: Final = 65_536
 """Bytes of events that are taken from the subscription at a time."""

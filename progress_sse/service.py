@@ -10,26 +10,21 @@ from typing import Final, Literal, TypeAlias
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
-from progress_sse.auth.authorizer import Authorize, Authorizer
-from progress_sse.auth.callback_authorizer import CallbackAuthorizer
-from progress_sse.auth.one_time_store import MemoryOneTimeStore, OneTimeStore
-from progress_sse.auth.tickets import Tickets
+from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer
+from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
-from progress_sse.core.events import Event
-from progress_sse.core.limits import BodyLimits
-from progress_sse.core.model import Position
-from progress_sse.settings import Settings
+from progress_sse.core.model import Event, Position
+from progress_sse.settings import BodyLimits, Settings
 from progress_sse.store.backend import Backend
 from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.types import Change
-from progress_sse.streaming.expiry import Expiry
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
+from progress_sse.streaming.timers import Expiry, Heartbeat
 from progress_sse.wire import session_json
 from progress_sse.wiring import make_backend, make_rate_limiter, make_workflows
 
@@ -56,7 +51,7 @@ class ProgressService:
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
-        verdicts: The number of workers that were said to be stalled or lost here.
+        verdicts: The number of workers that this server reported as stalled or lost.
         body_limits: How large requests may be.
         clock: The time that all its parts use.
         is_running: Whether it was started, and not closed since.

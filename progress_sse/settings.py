@@ -3,8 +3,9 @@
 import ipaddress
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -18,10 +19,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import is_text
 from progress_sse.wire.text import first_fault
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogFormat: TypeAlias = Literal["text", "json"]
 
 ENV_PREFIX = "PROGRESS_SSE_"
 _REDIS_PREFIXES = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
@@ -317,3 +320,17 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             "redis_prefix may have braces in a cluster only as a hash tag, like {jobs}: others spread keys over slots."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The largest body, text and number of steps; see the settings of these names."""
+
+    max_body_bytes: int
+    max_text_chars: int
+    max_total_steps: int
+
+    @property
+    def context(self) -> dict[str, int]:
+        """The validation context of the request models."""
+        return {"max_text_chars": self.max_text_chars, "max_total_steps": self.max_total_steps}

@@ -16,7 +16,7 @@ from progress_sse.store.backend import Backend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
-from progress_sse.wire.steps_file import decode_steps_file
+from progress_sse.wire.step_specs import decode_steps_file
 from progress_sse.wire.text import first_fault
 
 if TYPE_CHECKING:
@@ -118,13 +118,13 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
         from progress_sse.store.redis import rate_limits as redis_rates
 
         return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")
-    from progress_sse.auth.window_storage import WindowStorage
+    from progress_sse.auth.rate_limits import WindowStorage
 
     return WindowStorage(), _close_nothing
 
 
 def make_workflows(settings: Settings) -> Workflows:
-    """Return the workflows of the setting `steps_file`, or the shipped one; the file's suffix says if it is JSON.
+    """Return the workflows of the setting `steps_file`, or the shipped one; a suffix `.json` means JSON.
 
     Raises:
         ConfigurationError: The file cannot be read, or its content is not valid.

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from progress_sse.api.endpoints.health import PING_TIMEOUT_S
+from progress_sse.api.endpoints.server import PING_TIMEOUT_S
 from progress_sse.api.routes import ROUTES
 from progress_sse.cli.main import main
 from progress_sse.core.errors import ConfigurationError

@@ -52,14 +52,14 @@ def test_every_public_object_has_a_docstring(name: str) -> None:
         assert thing.__module__.startswith("progress_sse."), "not ours to export"
 
 
-@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.api.app", "progress_sse.cli.serve_command"])
+@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.api.app", "progress_sse.cli.server_commands"])
 def test_importing_loads_no_extra(module: str) -> None:
     """The package works without its extras; here they are installed, so that an import of one would show."""
     assert all(importlib.util.find_spec(name) for name in OPTIONAL)
     assert not imported_by(module) & OPTIONAL
 
 
-@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli.serve_command"])
+@pytest.mark.parametrize("module", ["progress_sse", "progress_sse.cli.server_commands"])
 def test_a_server_does_not_load_the_clients_libraries(module: str) -> None:
     """A server neither sends HTTP requests nor draws on a terminal, so it saves the time and memory of both."""
     assert not imported_by(module) & {"httpx", "rich"}

@@ -208,7 +208,7 @@ def test_a_store_in_redis_is_known_by_its_scheme(store: str, has_redis: bool) ->
 @pytest.mark.processes
 def test_other_stores_do_not_load_the_redis_package() -> None:
     """A server without Redis starts faster without its package."""
-    code = "import sys, progress_sse, progress_sse.cli.serve_command; sys.exit('redis' in sys.modules)"
+    code = "import sys, progress_sse, progress_sse.cli.server_commands; sys.exit('redis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,6 +1,6 @@
 """Notice of the process's end under a server that is not ours.
 
-A server such as plain uvicorn waits for its open connections before it tells the application to shut down, and a
+A server such as plain uvicorn waits for its open connections before it shuts the application down, and a
 stream stays open until the application ends it. The signal reaches both at the same time.
 """
 

@@ -5,7 +5,9 @@ its locks, such as that of a log handler, fail where two threads of the system u
 """
 
 import _thread
+import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -14,7 +16,23 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from progress_sse._internal.posix import block_signals
+
+def at_fork(
+    *,
+    before: Callable[[], object] = lambda: None,
+    after_in_parent: Callable[[], object] = lambda: None,
+    after_in_child: Callable[[], object],
+) -> None:
+    """Call functions whenever this process forks."""
+    if sys.platform != "win32" and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
+
+
+def block_signals() -> None:
+    """Let no signal come to the calling thread."""
+    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
 
 T = TypeVar("T")
 

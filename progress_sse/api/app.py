@@ -12,12 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from progress_sse.api import error_pages
+from progress_sse.api import error_responses
 from progress_sse.api.endpoints import pages
-from progress_sse.api.endpoints.user_files import UserFiles
-from progress_sse.api.middleware.listed_origins import ListedOriginsMiddleware
-from progress_sse.api.middleware.open_access_warning import OpenAccessWarningMiddleware
-from progress_sse.api.middleware.path_guard import PathGuardMiddleware
+from progress_sse.api.endpoints.pages import UserFiles
+from progress_sse.api.middleware import ListedOriginsMiddleware, OpenAccessWarningMiddleware, PathGuardMiddleware
 from progress_sse.api.router import PREFIX, ApiRouter
 from progress_sse.api.routes import FILES, ROUTES
 from progress_sse.auth.authorizer import Authorize
@@ -50,9 +48,9 @@ def create_app(
         routes=_routes(service, served_folder(settings)),
         middleware=_middleware(settings, service),
         exception_handlers={
-            ProblemError: partial(error_pages.answer_problem, service),
-            HTTPException: partial(error_pages.answer_http_exception, service),
-            Exception: partial(error_pages.answer_unforeseen, service),
+            ProblemError: partial(error_responses.answer_problem, service),
+            HTTPException: partial(error_responses.answer_http_exception, service),
+            Exception: partial(error_responses.answer_unforeseen, service),
         },
         lifespan=_lifespan,
     )

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive
 
-from progress_sse.api.middleware.host_check import is_public_name, needs_host_check
-from progress_sse.api.problems import problem_response
+from progress_sse.api.error_responses import problem_response
+from progress_sse.api.middleware import is_public_name, needs_host_check
 from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService
@@ -58,7 +58,7 @@ class HotRoutes:
         self._checks_host = needs_host_check(service)
         self._max_body_bytes = min(settings.max_body_bytes, MAX_BODY_BYTES)
         # Rates, and a function of the host that decides, may need a task of asyncio. Callers are counted by addresses,
-        # which a proxy may have named. Where pages of other origins are allowed, each response says so.
+        # which a proxy may have named. Where pages of other origins are allowed, each response has a header for that.
         self._is_usable = service.authorizer.takes_tokens and not (
             settings.has_rates or settings.max_streams_per_caller or settings.allow_origins
         )

@@ -12,7 +12,7 @@ from progress_sse.service import ProgressService
 from progress_sse.store.types import Record
 from progress_sse.streaming.waits import WaitRequest
 from progress_sse.wire.headers import header_values
-from progress_sse.wire.prefer import preferred_wait_s
+from progress_sse.wire.preferences import preferred_wait_s
 
 NOT_APPLIED: Final[dict[str, str]] = {}
 
@@ -25,14 +25,14 @@ async def wait_as_preferred(
     is_met: Callable[[Record | None], bool],
     on_first_look: Callable[[Record | None], None] | None = None,
 ) -> dict[str, str]:
-    """Wait until one of the sessions is as `is_met` says, or for as long as the request prefers.
+    """Wait until `is_met` is true of one of the sessions, or for as long as the request prefers.
 
     A HEAD does not wait, nor does any request where all places are taken. None waits to the end when the server shuts
     down.
     `on_first_look` is called with each session as it is when the wait begins.
 
     Returns:
-        The header that tells the client that its preference was applied; nothing if it was not.
+        The header of a preference that was applied; nothing if it was not.
 
     Raises:
         UnauthorizedError: The client's authorization has ended meanwhile.

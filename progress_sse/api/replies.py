@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.store.types import Record
 from progress_sse.story.drawing import drawn
-from progress_sse.story.usual_times import UsualTimes, with_usual
-from progress_sse.streaming.text_format import TEXT
+from progress_sse.story.time_left import UsualTimes, with_usual
+from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire import json_text, session_json
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT
 from progress_sse.wire.preconditions import TagOf, entity_tag

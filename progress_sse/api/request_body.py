@@ -20,8 +20,8 @@ from progress_sse.core.errors import (
     ProblemError,
     UnsupportedMediaError,
 )
-from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import check_session_id
+from progress_sse.settings import BodyLimits
 from progress_sse.wire.headers import header_index
 from progress_sse.wire.text import first_fault
 

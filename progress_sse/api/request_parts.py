@@ -1,22 +1,23 @@
-"""The parts of a request that several endpoints read: session id, query, conditions."""
+"""The parts of a request that several endpoints read: session id, query, conditions, idempotency key."""
 
-from typing import Final, get_args
+import hashlib
+from typing import Any, Final, Protocol, get_args
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from progress_sse.api.replies import RUN
-from progress_sse.auth.authorizer import Authorization
-from progress_sse.auth.caller_identity import caller_of
-from progress_sse.core.errors import InvalidRequestError
+from progress_sse.auth.authorizer import Authorization, caller_of
+from progress_sse.core.commands import IdempotencyKey
+from progress_sse.core.errors import InvalidKeyError, InvalidRequestError
 from progress_sse.core.model import SessionStatus, check_session_id
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.settings import Settings
-from progress_sse.wire.accept import prefers_text
 from progress_sse.wire.headers import header_index, header_values
 from progress_sse.wire.preconditions import UNCONDITIONAL, Preconditions
+from progress_sse.wire.preferences import prefers_text
 
 MAX_QUERY_FIELDS: Final = 2000
 """Parameters that a query may have: the server parses it before it checks the client's token."""
@@ -156,10 +157,52 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
 
 
 def accepts_text(request: Request) -> bool:
-    """Return whether the client takes plain text, and likes it better than JSON."""
+    """Return whether the client takes plain text, and prefers it to JSON."""
     return prefers_text(header_values(request, b"accept"))
 
 
 def accepts_text_stream(request: Request) -> bool:
-    """Return whether the client takes plain text, and likes it better than events and JSON."""
+    """Return whether the client takes plain text, and prefers it to events and JSON."""
     return prefers_text(header_values(request, b"accept"), to_events=True)
+
+
+MAX_KEY_CHARS: Final = 255
+_KEY_RULE: Final = f"An Idempotency-Key has 1 to {MAX_KEY_CHARS} printable ASCII characters."
+
+KEY_SCHEMA: Final[dict[str, Any]] = {"pattern": "^ *[!-~][ -~]*$", "maxLength": MAX_KEY_CHARS}
+
+UPDATE: Final = "update"
+"""The kind of request that an update is; a key identifies a request of one kind."""
+
+
+class Canonical(Protocol):
+    """A parsed body, equal to all bodies of the same content."""
+
+    def canonical(self) -> str:
+        """Return the content of the body as text."""
+
+
+def idempotency_key(request: Request, kind: str, body: Canonical) -> IdempotencyKey | None:
+    """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
+
+    Raises:
+        InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
+    """
+    keys = header_values(request, b"idempotency-key")
+    if not keys:
+        return None
+    if len(keys) > 1:
+        raise InvalidKeyError(_KEY_RULE)
+    return make_key(keys[0].decode("latin-1"), kind, body.canonical())
+
+
+def make_key(key: str, kind: str, body: str) -> IdempotencyKey:
+    """Return the key with a digest of the request's kind and parsed body.
+
+    Raises:
+        InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
+    """
+    stripped = key.strip(" ")  # As a header strips its value.
+    if not stripped or len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise InvalidKeyError(_KEY_RULE)
+    return IdempotencyKey(stripped, hashlib.sha256(f"{kind} {body}".encode()).hexdigest())

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from progress_sse.api.error_pages import error_response
+from progress_sse.api.error_responses import error_response
 from progress_sse.api.request_body import pass_over_body
 from progress_sse.core.errors import (
     MethodNotAllowedError,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
 
-from progress_sse.api.creation_model import canonical
 from progress_sse.api.field_types import (
     Accepts,
     AttemptId,
@@ -19,15 +18,16 @@ from progress_sse.api.field_types import (
     to_lines,
     to_links,
 )
-from progress_sse.api.idempotency_keys import KEY_SCHEMA, UPDATE, make_key
+from progress_sse.api.request_parts import KEY_SCHEMA, UPDATE, make_key
+from progress_sse.api.session_models import canonical
 from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.details import MAX_LABELS, Claim
-from progress_sse.core.idempotency import IdempotencyKey
-from progress_sse.core.limits import BodyLimits
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
 from progress_sse.core.updates import UPDATES, Condition, Envelope, Update, anywhere
 from progress_sse.core.workflows import Workflows
+from progress_sse.settings import BodyLimits
 from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text
 from progress_sse.wire.update_json import decode
@@ -36,7 +36,7 @@ MAX_UPDATES: Final = 100
 """Updates that one request may have."""
 
 _FIRST: Final = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
-"""The fields that a request's text always has; see `creation_model.canonical`."""
+"""The fields that a request's text always has; see `session_models.canonical`."""
 
 
 def _case(

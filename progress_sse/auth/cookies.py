@@ -1,9 +1,10 @@
-"""The cookies that hold a token: the visitor's own, and one for each session that was opened by a link.
+"""The cookies that hold a token, and which pages may use them: the visitor's own, and one for each opened link.
 
-A link's cookie is sent to the paths of its session alone, and counts only where a request says that it is by link. So
-no link changes what the visitor's own token lets other tabs do, nor the other way round.
+A link's cookie is sent to the paths of its session alone, and counts only in requests with `link=1`. So no link
+changes what the visitor's own token allows in other tabs, nor the other way round.
 """
 
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 
 from progress_sse.auth.grants import Action
 from progress_sse.settings import is_loopback
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.headers import header_value, header_values
 
 COOKIE: Final = "progress_sse"
 
@@ -56,3 +57,41 @@ def _value_of(request: Request, wanted: str) -> str | None:
             if name.strip() == wanted.encode():
                 return unquote(value.strip().decode("latin-1"), "latin-1")
     return None
+
+
+_PORTS: Final = {"http": ":80", "https": ":443"}
+"""The port that a browser leaves out of an origin; a proxy may write it into `Host`."""
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
+    """Return whether a foreign page may have made its visitor's browser send the request, by headers that none can set.
+
+    A cookie is `SameSite=Strict`; this also excludes other hosts of the same site.
+
+    Args:
+        request: A request with a cookie.
+        allow_origins: Origins whose pages are not foreign.
+    """
+    if request.method in SAFE_METHODS:
+        return False
+    origin = header_value(request, b"origin")
+    if origin in allow_origins:
+        return False
+    site = header_value(request, b"sec-fetch-site")
+    if site:
+        return site != "same-origin"
+    # Browsers older than that header send `Origin` with every method but the safe ones.
+    return not origin or origin != _own_origin(request)
+
+
+def _own_origin(request: Request) -> str:
+    """Return the origin of this server's pages, as a browser writes it.
+
+    Its scheme is `https`, even where a proxy in front ends TLS: without TLS a browser keeps our cookie only where the
+    server is on its own machine.
+    """
+    host = header_value(request, b"host").lower()
+    scheme = request.scope["scheme"] if is_of_this_machine(host) else "https"
+    return f"{scheme}://{host.removesuffix(_PORTS.get(scheme, ''))}"

@@ -1,6 +1,6 @@
 """Grants as values: the rights of a token, and whether they cover an action.
 
-What must not go in here: requests, keys, clocks. ``token_verifier`` decides which grant a token has.
+What must not go in here: requests, keys, clocks. ``token_authorizer`` decides which grant a token has.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class Grant(BaseModel):
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
     def allows(self, action: Action, *session_ids: str | None) -> bool:
-        """Return whether it allows an action on every one of the sessions; without any, whether it allows it at all.
+        """Return whether it allows an action on each of the sessions; without any, on some session.
 
         `None` stands for all sessions together, as in the list of them.
         """
@@ -45,7 +45,7 @@ class Grant(BaseModel):
         return session_id in self.sessions or session_id.startswith(self.prefixes)
 
     def allows_list(self, prefix: str) -> bool:
-        """Return whether it allows to list the sessions whose ids begin with the prefix, which it must all cover."""
+        """Return whether it covers, and allows to list, all sessions whose ids begin with the prefix."""
         return "list" in self.actions and prefix.startswith(self.prefixes)
 
     def has_expired(self, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Signed tokens: JSON Web Tokens [RFC 7519] that say which sessions their bearer may read or change, and until when.
+"""Signed tokens: JSON Web Tokens [RFC 7519] that name the sessions that their bearer may read or change, and an end.
 
 The algorithm is fixed by configuration and never taken from a token. PyJWT does the cryptography; as it takes a tenth
 of a second to load, this module is imported only where a key is configured.

@@ -1,4 +1,4 @@
-"""The commands `run`, `step` and `watch`; the module that does the work is imported when its command is called."""
+"""The commands of clients; what does the work is imported when one is called."""
 
 import logging
 import os
@@ -8,13 +8,60 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from progress_sse.cli.parameters import STEP
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability.logs import TextFormatter
 
 if TYPE_CHECKING:
-    from progress_sse.cli.report_step import Action
+    from progress_sse.cli.reports import Action
     from progress_sse.cli.watch import Output
+
+
+class StepType(click.ParamType):  # type: ignore[type-arg]  # which older versions of click do not take
+    """A step, by its number or its name; digits are always a number."""
+
+    name = "step"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number or the name."""
+        if isinstance(value, int) or not value.removeprefix("-").isdecimal():
+            step: int | str = value or self.fail("a step has a number or a name", param, ctx)
+            return step
+        number: int = click.IntRange(min=1).convert(value, param, ctx)
+        return number
+
+
+class PairType(click.ParamType):  # type: ignore[type-arg]  # see above
+    """A pair with a sign of equality in between."""
+
+    name = "pair"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return both parts."""
+        if isinstance(value, tuple):
+            return value
+        left, sign, right = value.partition("=")
+        if not left or not sign:
+            self.fail(f"{value!r} is not of the form {param.metavar if param else 'A=B'}", param, ctx)
+        return left, right
+
+
+class LabelType(click.ParamType):  # type: ignore[type-arg]  # see above
+    """A label of a session as queries have it: its key and its value, with a colon in between."""
+
+    name = "label"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        text = str(value)
+        if not text.partition(":")[0] or ":" not in text:
+            self.fail(f"{text!r} is not of the form KEY:VALUE", param, ctx)
+        return text
+
+
+LABEL: Final = LabelType()
+STEP: Final = StepType()
+PAIR: Final = PairType()
+
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
@@ -116,7 +163,7 @@ def step(
     The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     _check_details(action, details)
-    from progress_sse.cli.report_step import StepReport, send_report
+    from progress_sse.cli.reports import StepReport, send_report
 
     log_to_stderr(logging.WARNING)
     try:
@@ -158,5 +205,96 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
 
     try:
         sys.exit(watch_session(session_id, output, url, token, has_log=has_log))
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command(short_help="Create a session.")
+@click.argument("session_id", metavar="SESSION")
+@click.option("--steps", metavar="NAME,NAME...", help="The names of its steps. [default: those of the server]")
+@click.option("--workflow", metavar="NAME", help="The name of steps that the server knows.")
+@click.option("--open-ended", is_flag=True, help="It gets its steps as they start, and ends by progress-sse finish.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    help="The name under which the server learns what its steps take from run to run. [default: its workflow]",
+)
+@click.option("--title", help="Its name for people.")
+@click.option("--label", "labels", type=PAIR, multiple=True, metavar="KEY=VALUE", help="A text by which it is found.")
+@click.option("--link", "links", type=PAIR, multiple=True, metavar="LABEL=URL", help="A page about it.")
+@server_options
+def create(session_id: str, steps: str | None, url: str | None, token: str | None, **said: Any) -> None:
+    """Create a session, in place of one of that id, and print the address of its page.
+
+    All readers of the session read its title, labels and links.
+
+    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
+    """
+    from progress_sse.cli.reports import create_session
+
+    log_to_stderr(logging.WARNING)
+    names = None if steps is None else [name.strip() for name in steps.split(",")]
+    try:
+        link = create_session(session_id, names, url, token, **said)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    if link is None:
+        sys.exit(1)
+    if link:
+        click.echo(link)
+
+
+@click.command(short_help="End a session.")
+@click.argument("session_id", metavar="SESSION")
+@click.option("--error", help="Why it failed. [default: it succeeded]")
+@click.option("--link", "links", type=PAIR, multiple=True, metavar="LABEL=URL", help="A page about its result.")
+@server_options
+def finish(session_id: str, error: str | None, links: tuple[tuple[str, str], ...], **server: str | None) -> None:
+    """End a session: with success, or with --error as failure.
+
+    With success its running steps succeed, and steps that were never started are skipped. With failure its running
+    steps fail.
+
+    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
+    """
+    from progress_sse.cli.reports import finish_session
+
+    log_to_stderr(logging.WARNING)
+    try:
+        is_accepted = finish_session(session_id, error, links, **server)
+    except ConfigurationError as failure:
+        raise click.UsageError(str(failure)) from failure
+    sys.exit(not is_accepted)
+
+
+@click.command(short_help="List sessions.")
+@click.option("--prefix", default="", metavar="TEXT", help="Begins the ids of the sessions. [default: all sessions]")
+@click.option(
+    "--label", "labels", type=LABEL, multiple=True, metavar="KEY:VALUE", help="A label that they have; several: all."
+)
+@click.option("--status", type=click.Choice(["pending", "running", "completed", "error"]), help="The status they have.")
+@click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
+@server_options
+def list(  # noqa: A001  # the name of the command
+    prefix: str,
+    labels: tuple[str, ...],
+    status: str | None,
+    *,
+    is_json: bool,
+    url: str | None,
+    token: str | None,
+) -> None:
+    """List the sessions of a server, newest first.
+
+    With a token that may list some prefixes only, --prefix must lie within one of them.
+
+    The exit status is 0, 1 if the server does not answer, 2 for a wrong use of this command, and 3 if the server does
+    not allow to list these sessions.
+    """
+    from progress_sse.cli.list_sessions import list_sessions
+
+    query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
+    try:
+        sys.exit(list_sessions(query, url, token, is_json=is_json))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error

@@ -1,6 +1,6 @@
-"""Copies what a command writes to our own standard streams, at once, and takes note of it.
+"""Copies the output of a command to our own standard streams at once, and keeps its tail or logs its lines.
 
-A command must notice nothing of that: where nothing takes its output any more, it is told, as by a pipe of its own.
+The command must not notice the copy. If our stdout is closed, its next write fails, as with a pipe of its own.
 """
 
 import codecs
@@ -31,14 +31,14 @@ _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))
 """Bytes that go on with a character of UTF-8."""
 
 
-class Note(Protocol):
-    """Takes note of what a command writes."""
+class Receiver(Protocol):
+    """Receives what a command writes."""
 
     def add(self, chunk: bytes) -> None:
         """Take in the next piece."""
 
     def end(self) -> None:
-        """Note that there is no more."""
+        """Receive the end."""
 
 
 class Tail:
@@ -100,20 +100,20 @@ class CopiedStream(NamedTuple):
 
     Attributes:
         descriptor: Our own stream, to which it is copied.
-        notes: Take note of it.
-        is_vital: Whether the command is to be told when nothing takes the stream any more.
+        receivers: Receive it, too.
+        is_vital: Whether a write of the command fails once our own stream is closed.
     """
 
     descriptor: int
-    notes: Sequence[Note]
+    receivers: Sequence[Receiver]
     is_vital: bool = False
 
 
 @contextlib.contextmanager
 def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
-    """Yield what the command gets in place of our own streams; until the end of the block they are copied and noted.
+    """Yield the descriptors that the command gets for our own streams, and copy them until the end of the block.
 
-    It gets our own ones if there is no room for a thread. Then nothing is noted.
+    If no thread can start, it gets our own ones, and nothing is received.
     """
     with contextlib.ExitStack() as pipes:
         pairs = [pipes.enter_context(_pipe()) for _ in streams]
@@ -157,7 +157,7 @@ class _Copier:
         A process that the command leaves behind may hold a pipe for ever, and write into it. So what is in the pipes
         when the command has ended is the last that is copied.
 
-        Where an error ends it, the command is told that nothing takes its output: it would wait for ever.
+        An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
         """
         try:
             self._copy_all()
@@ -165,9 +165,9 @@ class _Copier:
             for source, _ in self._open:
                 source.close()
         for stream in self._streams:
-            for note in stream.notes:
+            for receiver in stream.receivers:
                 with SuppressReportingErrors():
-                    note.end()
+                    receiver.end()
 
     def _copy_all(self) -> None:
         ready: set[int] = set()
@@ -179,9 +179,9 @@ class _Copier:
 def _copy(source: FileIO, stream: CopiedStream) -> bool:
     """Copy what has come, and return whether there may be more."""
     chunk = os.read(source.fileno(), _CHUNK_BYTES)
-    for note in stream.notes if chunk else ():
+    for receiver in stream.receivers if chunk else ():
         with SuppressReportingErrors():  # The copy goes on without it.
-            note.add(chunk)
+            receiver.add(chunk)
     if not write(stream.descriptor, chunk) and stream.is_vital:
         source.close()
         return False

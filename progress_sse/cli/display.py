@@ -1,19 +1,66 @@
-"""How `progress-sse watch` shows a session: as lines, as JSON, or not at all; ``terminal`` draws it live."""
+"""What `progress-sse watch` knows of a session, and how it shows that: in lines, as JSON or not; ``terminal`` draws."""
 
 import json
+import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Literal, Self, TypeAlias
 
 import click
 
-from progress_sse.cli.observation import POLL_S, Connection, Observation
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.changes import changes
-from progress_sse.story.log_lines import log_texts
-from progress_sse.story.reminders import Said, reminders
+from progress_sse.story.changes import Reminded, changes, reminders
+from progress_sse.story.observed_session import ObservedSession, observed
+from progress_sse.story.plain_text import log_texts
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.time_left import UsualTimes, with_usual
+from progress_sse.story.worker_words import LifeSign, life_sign
+
+Connection: TypeAlias = Literal["live", "polling", "reconnecting"]
+"""How updates arrive: by events, by polls, or not at all at present."""
+
+POLL_S: Final = 2.0
+"""Seconds between polls, more or less."""
+
+
+class Observation:
+    """Takes in what a follower reads, for a display that shows it later, too, as time goes by."""
+
+    def __init__(self) -> None:
+        self.session: ObservedSession | None = None
+        self.connection: Connection | None = None
+        self._ahead_s = 0.0
+        self._verified_s = 0.0
+        self._usual: UsualTimes = {}
+
+    @property
+    def now_s(self) -> float:
+        """The server's time, in seconds since 1970."""
+        return time.time() + self._ahead_s
+
+    def show(self, state: SessionState) -> ObservedSession:
+        """Take in a new state of the session."""
+        self.session = observed(self.session, with_usual(state, self._usual), self.now_s, self._verified_s)
+        self._verified_s = self.now_s
+        return self.session
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Take in by how many seconds the server's clock is ahead; the state was current then."""
+        self._ahead_s = ahead_s
+        self._verified_s = self.now_s
+
+    def set_usual_times(self, usual: UsualTimes) -> None:
+        """Take in what the steps of the present run usually take."""
+        self._usual = usual
+        if self.session is not None:
+            self.session = self.session._replace(state=with_usual(self.session.state, usual))
+
+    @property
+    def life_sign(self) -> LifeSign | None:
+        """The sentence about the worker; without a connection nothing is known of it."""
+        if self.session is None or self.connection not in ("live", "polling"):
+            return None
+        return life_sign(self.session.state, self.session.reported_s, self.now_s)
 
 
 class Display:
@@ -81,7 +128,7 @@ class PlainDisplay(_LineDisplay):
         """Print links as those of the server."""
         self._server_url = server_url
         self._observation = Observation()
-        self._said = Said()
+        self._reminded = Reminded()
 
     def show(self, state: SessionState) -> None:
         """Print what has changed."""
@@ -113,6 +160,6 @@ class PlainDisplay(_LineDisplay):
         session = self._observation.session
         if session is not None:
             now_s, sign = self._observation.now_s, self._observation.life_sign
-            lines, self._said = reminders(self._said, session, sign, now_s)
+            lines, self._reminded = reminders(self._reminded, session, sign, now_s)
             for line in lines:
                 click.echo(line)

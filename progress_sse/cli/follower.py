@@ -1,31 +1,73 @@
 """Follows a session by its event stream, and by polling while the stream brings nothing.
 
 The stream is kept open for as long as it lives. Then the follower opens it again with the id of the last event: after
-the time that the server has asked for or, after a failure, after a random part of a span that doubles. If the stream
+the time that the server asked for or, after a failure, after a random part of a span that doubles. If the stream
 brings no event for a while, since the server is away or a proxy buffers it, the follower polls until it does.
 """
 
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.display import Display
+from progress_sse.cli.display import POLL_S, Connection, Display
 from progress_sse.cli.log_reader import LogReader
-from progress_sse.cli.observation import POLL_S, Connection
-from progress_sse.cli.responses import UnexpectedResponseError, check
-from progress_sse.cli.usual_times import UsualTimesRequest
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, check
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.client.http import Content, client_options
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.story.observed_session import is_another_run
 from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
+from progress_sse.story.time_left import UsualTimes, usual_times
 from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
+
+
+class UsualTimesRequest:
+    """The request of one follower; a server that does not answer it leaves the usual times unknown."""
+
+    def __init__(self, client: httpx.AsyncClient, session_id: str, on_known: Callable[[UsualTimes], None]) -> None:
+        """Prepare to ask over a client whose `base_url` is the server."""
+        self._client = client
+        self._path = f"/api/progress/{quote(session_id, safe='')}/steps"
+        self._on_known = on_known
+        self._state: SessionState | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def update(self, state: SessionState) -> None:
+        """Take in a new state, and ask once its server uses what it has learned."""
+        before, self._state = self._state, state
+        if before is not None and is_another_run(before, state):
+            self.cancel()
+            self._on_known({})
+        uses_history = state.get("time", {}).get("basis") == "history"
+        if uses_history and self._task is None and not is_over(state):
+            self._task = asyncio.create_task(self._ask())
+
+    def cancel(self) -> None:
+        """Wait for no answer; the next run is asked about anew."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = None
+
+    async def _ask(self) -> None:
+        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError, ValueError):
+            self._on_known(await self._answer())
+
+    async def _answer(self) -> UsualTimes:
+        content = Content(MAX_EVENT_BYTES)
+        async with self._client.stream("GET", self._path) as response:
+            check(response, "application/json")
+            async for chunk in response.aiter_raw():
+                content.add(chunk)
+        return usual_times(parsed(bytes(content)))
+
 
 FIRST_EVENT_S: Final = 5.0
 """Seconds within which a stream brings an event, a heartbeat at least, unless something buffers it."""
@@ -44,10 +86,10 @@ LONGEST_HEARTBEAT_S: Final = 3600.0
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-"""Seconds, at most, before a new stream: after the first failure, and after any."""
+"""Upper bounds of the random pause before a new stream, in seconds: after the first failure, after later ones."""
 
 TICK_S: Final = 1.0
-"""Seconds after which the display is told that time goes by."""
+"""Seconds between two ticks of the display."""
 
 HASTY_S: Final = 1.0
 """Seconds between two streams below which the server's own pace is ignored: it may ask for no pause at all."""

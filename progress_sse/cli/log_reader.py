@@ -87,7 +87,7 @@ class LogReader:
             page = await self._read()
             if page.life != self._life:
                 is_other, self._life, self._last = self._last > 0, page.life, 0
-                if is_other:  # The number that was asked for says nothing about these lines.
+                if is_other:  # The number that was asked for is not one of these lines.
                     page = await self._read()
             count = len(page.lines)
             self._take([(number, line) for number, line in page.lines if number > self._last])

@@ -14,13 +14,13 @@ from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
 from progress_sse.core.errors import ConfigurationError
 
 _MODULES: Final = {
-    "create": "session_commands",
-    "demo": "demo_command",
+    "create": "client_commands",
+    "demo": "server_commands",
     "doctor": "doctor_command",
-    "finish": "session_commands",
-    "list": "list_command",
+    "finish": "client_commands",
+    "list": "client_commands",
     "run": "client_commands",
-    "serve": "serve_command",
+    "serve": "server_commands",
     "step": "client_commands",
     "token": "token_commands",
     "watch": "client_commands",
@@ -56,7 +56,7 @@ class _LazyGroup(click.Group):
 
 
 def _unavailable(name: str, reason: str) -> click.Command:
-    """Return a command that only says why it cannot run, whatever its arguments."""
+    """Return a command that only reports why it cannot run, with any arguments."""
 
     def refuse(arguments: tuple[str, ...]) -> None:
         raise click.ClickException(reason)

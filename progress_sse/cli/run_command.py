@@ -1,10 +1,13 @@
-"""`progress-sse run`: runs a command as a step.
+"""`progress-sse run`: runs a command as a step, and stops it when a reader asks for that.
 
 The command runs as if there were no reporting. It has our stdin and stdout. Its stderr is copied to ours at once, and
-the end of it is kept for the step's error. With `--log` its stdout is copied, too, and each line of both is one of the
-session's log. The command gets the signals that come to this process. Its exit status becomes ours, also where reports
-fail. With `--cancel` a reader may stop it (``stop_command``). `Progress` makes the reports, and waits for nothing until
-the command has ended.
+the end of it is kept for the error of the step. With `--log` its stdout is copied too, and each line of both becomes a
+line of the log of the session. The command gets the signals that come to this process. Its exit status becomes ours,
+even if reports fail. `Progress` sends the reports, and waits only after the command has ended.
+
+With `--cancel` a reader may stop it: SIGTERM, and after a grace SIGKILL, to its process group. SIGKILL comes also if
+the command has ended and others of its group have not. Beside a terminal the command stays in the group of the job of
+the shell, so that it can read from the terminal; the signals then go to the command alone.
 """
 
 import contextlib
@@ -12,13 +15,17 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 from progress_sse.client.config import ATTEMPT
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Request
 from progress_sse.client.sync import Progress
 from progress_sse.core.requests import RequestKind
+from progress_sse.core.updates import StepRef
 
 assert sys.platform == "linux", "the command checks it"
 
@@ -29,7 +36,105 @@ from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Li
     copied,
     write,
 )
-from progress_sse.cli.stop_command import WAKE, CommandStop  # noqa: E402
+
+GRACE_S: Final = 10.0
+"""Seconds from SIGTERM to SIGKILL."""
+
+LOOK_S: Final = 0.05
+"""Seconds between two looks whether the group of a command that has ended is empty."""
+
+WAKE: Final = signal.SIGRTMIN
+"""Wakes the thread that waits for the command; this process sends it to itself."""
+
+
+class CommandStop:
+    """Whether the command is to be stopped, and how far that is.
+
+    Attributes:
+        has_group: Whether the command gets a process group of its own.
+    """
+
+    def __init__(self, step: StepRef, *, may_stop: bool) -> None:
+        """Begin without a request, for a command that is this step."""
+        self.has_group = may_stop and not _has_terminal()
+        self._step = step
+        self._request: Request | None = None
+        self._kill_at: float | None = None
+        self._has_begun = False
+        self._has_ended = False
+
+    @property
+    def cancellation(self) -> Cancelled | None:
+        """How the step ends; `None` if the command was not stopped."""
+        return self._request.cancellation() if self._has_begun and self._request is not None else None
+
+    def ask(self, request: Request) -> None:
+        """Let the command be stopped, if that is what a reader asks; called from another thread."""
+        if request.concerns(self._step):
+            self._request = request
+            os.kill(os.getpid(), WAKE)
+
+    def end(self) -> None:
+        """Remember that the command itself has ended."""
+        self._has_ended = True
+
+    def has_left_others(self, pid: int) -> bool:
+        """Return whether the command is being stopped, and others of its group are left."""
+        if not self.has_group or self._kill_at is None:
+            return False
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-pid, os.WNOHANG) != (0, 0):  # As process 1 of a container we get them as children.
+                pass
+        try:
+            os.killpg(pid, 0)
+        except OSError:  # There are none, or none that may be stopped.
+            return False
+        return True
+
+    def next_signal(self, pid: int, awaited: Collection[int]) -> signal.struct_siginfo | None:
+        """Return the next of these signals, and stop the command meanwhile if it is time to.
+
+        `None`: the command has ended, and it is time to look whether others are left.
+        """
+        while True:
+            waited_for = {*awaited, WAKE}
+            left_s = self._left_s()
+            received = signal.sigwaitinfo(waited_for) if left_s is None else signal.sigtimedwait(waited_for, left_s)
+            if received is None:
+                if self._kill_at is not None and time.monotonic() >= self._kill_at:
+                    self._kill_at = None
+                    self.send(pid, signal.SIGKILL)
+                if self._has_ended:
+                    return None
+            elif received.si_signo != WAKE:
+                return received
+            elif self._request is not None and not self._has_begun:
+                self._has_begun = True
+                self._kill_at = time.monotonic() + GRACE_S
+                self.send(pid, signal.SIGTERM)
+
+    def _left_s(self) -> float | None:
+        """Return for how long to wait for a signal; `None` without a limit."""
+        if self._kill_at is None:
+            return None
+        left_s = max(0.0, self._kill_at - time.monotonic())
+        return min(left_s, LOOK_S) if self._has_ended else left_s
+
+    def send(self, pid: int, number: int) -> None:
+        """Send the command a signal, and its whole group if that is its own."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.has_group:
+                os.killpg(pid, number)
+            else:
+                os.kill(pid, number)
+
+
+def _has_terminal() -> bool:
+    with contextlib.suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return True
+    return False
+
 
 PASSED_ON: Final = (
     signal.SIGHUP,
@@ -161,7 +266,7 @@ class CommandOutput:
         self._log = log
 
     def streams(self) -> contextlib.AbstractContextManager[dict[int, int]]:
-        """Return a block that yields the descriptors that the command gets in place of our own ones."""
+        """Return a block that yields the descriptors that the command gets for our own streams."""
         if self._log is None:
             return copied(CopiedStream(_STDERR, [self.tail]))
         stdout = CopiedStream(_STDOUT, [LoggedLines(self._log)], is_vital=True)

@@ -10,23 +10,81 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from progress_sse.cli.display import Display
-from progress_sse.cli.observation import POLL_S, Connection, Observation
-from progress_sse.cli.step_rows import step_rows
+from progress_sse.cli.display import POLL_S, Connection, Display, Observation
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.failures import failures
-from progress_sse.story.headline import conclusion, headline, title
-from progress_sse.story.life_signs import LifeSign
-from progress_sse.story.links import links
-from progress_sse.story.log_lines import log_texts
+from progress_sse.story.headline import conclusion, failures, headline, links, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
-from progress_sse.story.parts import all_failed_parts
-from progress_sse.story.plain_text import one_line, plain
-from progress_sse.story.requests import request_sentence
+from progress_sse.story.plain_text import log_texts, one_line, plain
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import steps_done
-from progress_sse.story.time_left import time_left
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.step_words import (
+    all_failed_parts,
+    attempt,
+    counted,
+    expectation,
+    over_limit,
+    spent,
+    state_of,
+    steps_done,
+)
+from progress_sse.story.steps import Step
+from progress_sse.story.time_left import UsualTimes, time_left
+from progress_sse.story.worker_words import LifeSign, request_sentence
+
+ICONS: Final = {
+    "waiting": "⏳",
+    "running": "🔄",
+    "stalled": "❗",
+    "done": "✅",
+    "skipped": "⏩",
+    "failed": "❌",
+    "cancelled": "🚫",
+    "lost": "❓",
+}
+STYLES: Final = {"waiting": "dim", "skipped": "dim strike"}
+SPOKEN_STYLES: Final = {"stalled": "bold yellow", "skipped": "dim", "cancelled": "dim", "lost": "bold red"}
+"""The states that also get a word, since their icon alone does not show them."""
+
+STEP_BAR_WIDTH: Final = 20
+
+
+def step_rows(state: SessionState, now_s: float, room: int) -> RenderableType:
+    """Return a row for each step; if the screen is too small, for the steps around the current one."""
+    first = max(0, min(state["current_step"] - room // 2, len(state["steps"]) - room))
+    grid = Table.grid(padding=(0, 1))
+    for column in ("icon", "number", "name", "time"):
+        # Rich takes room from columns that may wrap before it takes it from others, and the icon shows the state.
+        grid.add_column(justify="right" if column in ("number", "time") else "left", no_wrap=column != "name")
+    for step in state["steps"][first : first + room]:
+        word = state_of(step)
+        grid.add_row(
+            ICONS[word],
+            str(step["step"]),
+            Text(one_line(step["name"]), STYLES.get(word, ""), overflow="ellipsis", no_wrap=True),
+            _elapsed(step, now_s),
+            _inside(step, word),
+            Text(one_line(step.get("message", "")), "dim", overflow="ellipsis", no_wrap=True),
+        )
+    return grid
+
+
+def _elapsed(step: Step, now_s: float) -> Text:
+    shown, warning = spent(step, now_s), over_limit(step, now_s)
+    return Text(f"{shown}, {warning}", "yellow") if warning else Text(shown)
+
+
+def _inside(step: Step, word: str) -> RenderableType:
+    """Return the state in a word where it needs one, and how far the step is."""
+    grid = Table.grid(padding=(0, 1))
+    cells: list[RenderableType] = [Text(word, SPOKEN_STYLES[word])] if word in SPOKEN_STYLES else []
+    progress = step.get("progress", {"current": 0, "total": None})
+    if progress["total"]:
+        cells.append(ProgressBar(progress["total"], progress["current"], STEP_BAR_WIDTH, complete_style="blue"))
+    cells += [Text(each) for each in (attempt(step), counted(step)) if each]
+    if expectation(step):
+        cells.append(Text(expectation(step), "dim"))
+    grid.add_row(*cells)
+    return grid
+
 
 REFRESHES_PER_S: Final = 4
 
@@ -140,7 +198,7 @@ def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> Re
 
 
 def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:
-    """Return what there is to say of the worker, or of a step that is tried again."""
+    """Yield the sentence about the worker, or about a step that is tried again."""
     if sign:
         mark, style = SIGNS[sign.kind]
         yield Text(f"{mark} {sign.text}", style)

@@ -40,7 +40,7 @@ def _key_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say whose a token is, and for how long."""
+    """Add the options for the owner and the lifetime of a token."""
     command = click.option(
         "--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]"
     )(command)

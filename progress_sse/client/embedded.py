@@ -10,8 +10,8 @@ from progress_sse.client.loops import AsyncioLoop
 from progress_sse.client.reports import Create, Log
 from progress_sse.client.targets import OnLoop
 from progress_sse.core import commands
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import ProblemError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.requests import Requests, RequestState, has_news
 from progress_sse.core.updates import Envelope, with_envelope

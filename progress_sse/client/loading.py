@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from progress_sse._internal.posix import at_fork
+from progress_sse._internal.threads import at_fork
 
 LIMIT_S: Final = 5.0
 """Maximum seconds that a fork, or another block, waits."""

@@ -22,8 +22,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.posix import at_fork
-from progress_sse._internal.threads import SimpleQueue, take
+from progress_sse._internal.threads import SimpleQueue, at_fork, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import MAX_UPDATES, Answer, ReportAnswer, ReportRequest

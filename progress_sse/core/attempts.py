@@ -1,4 +1,4 @@
-"""Whose attempt a step is: a later attempt fences out the earlier ones, however late their words arrive."""
+"""Whose attempt a step is: a later attempt fences out the earlier ones, however late their reports arrive."""
 
 from progress_sse.core.details import Claim, Details, with_replaced
 from progress_sse.core.errors import AttemptSupersededError, StepRunningError

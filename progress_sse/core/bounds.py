@@ -200,7 +200,7 @@ def check_fields(value: object) -> None:
     """Refuse a value of which a field is out of its bound.
 
     Raises:
-        InvalidRequestError: It says which field, and what it must be.
+        InvalidRequestError: Its text names the field and its bound.
     """
     for name, bound, fits, gaps, _ in bound_fields(type(value)):
         found = getattr(value, name)

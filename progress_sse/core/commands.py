@@ -4,6 +4,7 @@ What they do: ``state_machine``.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.bounds import (
@@ -41,7 +42,7 @@ Target: TypeAlias = int | StepName
 class Create(NamedTuple):
     """Create a fresh pending session; `replace` allows it to replace a session of that id.
 
-    A client that says what the session does gets its time (`is_timed`), learned from the runs of its `profile`.
+    With `is_timed` the session has a time, which is learned from the runs of its `profile`.
     """
 
     definitions: tuple[StepDefinition, ...]
@@ -64,7 +65,7 @@ class Delete(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Ask something of the worker, on behalf of a reader; an open request of the kind stays in its place."""
+    """Ask something of the worker, on behalf of a reader, unless a request of the kind is open."""
 
     kind: RequestKind
     request_id: Annotated[str, REQUEST_ID]
@@ -75,7 +76,7 @@ class Ask(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """Say that the worker of a step has been silent for its lease; `since` is the time stamp of its last sign."""
+    """Report that the worker of a step was silent for its lease; `since` is the time stamp of its last sign of life."""
 
     step: int
     since: str
@@ -92,7 +93,7 @@ class Lose(NamedTuple):
 
 
 ServerCommand: TypeAlias = Stall | Lose
-"""What the server says by itself of a step whose worker is silent."""
+"""What the server itself reports of a step whose worker is silent."""
 
 Command: TypeAlias = Create | Delete | Update | Ask | ServerCommand
 
@@ -125,3 +126,11 @@ def _check_envelope(envelope: Envelope) -> None:
         check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
         check_optional("lease_ms", LEASE, lease.lease_ms)
         check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A key that a client chose for one request, and a digest of that request as parsed."""
+
+    key: str
+    digest: str

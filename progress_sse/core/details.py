@@ -1,6 +1,6 @@
-"""What a session says besides its steps: its title, labels and links, how it ended, and whose attempts its steps are.
+"""The details of a session, besides its steps: title, labels and links, its end, and the attempts of its steps.
 
-Frozen values, and the rules for those that clients send. A session of which no worker said any of it shares
+Frozen values, and the rules for those that clients send. A session of which no worker reported any shares
 `NO_DETAILS`.
 """
 
@@ -81,7 +81,7 @@ class Timing(NamedTuple):
     Attributes:
         profile: The name under which its runs are learned from; `None`: they are not.
         floor: The percentage that its time must not fall below.
-        untaught: The numbers of the steps that teach nothing: started twice, or earlier than the server could say.
+        untaught: The numbers of the steps that teach nothing: started twice, or before their recorded start.
         has_taught: Whether it was completed once, and so taught what it took.
     """
 
@@ -92,7 +92,7 @@ class Timing(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What a session says besides its steps [docs/protocol.md].
+    """What workers reported of a session besides its steps [docs/protocol.md].
 
     Attributes:
         title: Its name for people.
@@ -143,16 +143,16 @@ def check_size(details: Details) -> None:
     """
     if len(details.labels) > MAX_LABELS:
         raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
-    said: dict[str, object] = {}
+    shown: dict[str, object] = {}
     if details.title is not None:
-        said["title"] = details.title
+        shown["title"] = details.title
     if details.labels:
-        said["labels"] = dict(details.labels)
+        shown["labels"] = dict(details.labels)
     if details.links:
-        said["links"] = [link._asdict() for link in details.links]
+        shown["links"] = [link._asdict() for link in details.links]
     if details.accepts:
-        said["accepts"] = details.accepts
-    if _json_bytes(said) > MAX_DETAILS_BYTES:
+        shown["accepts"] = details.accepts
+    if _json_bytes(shown) > MAX_DETAILS_BYTES:
         raise TooMuchError
 
 
@@ -190,7 +190,7 @@ def is_fit_url(url: str) -> bool:
 
 
 def with_labels(before: Mapping[str, str], changes: Mapping[str, str | None] | None) -> Mapping[str, str]:
-    """Return the labels after changes: each is set, or removed by `None`; `None` in place of changes removes all."""
+    """Return the labels after changes: each is set, or removed by `None`; changes of `None` remove all."""
     if changes is None:
         return {}
     merged: dict[str, str | None] = {**before, **changes}

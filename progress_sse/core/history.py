@@ -139,7 +139,7 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
 
 
 def learned_from(history: History, now: datetime) -> Learned:
-    """Return what a history says at this time: the older a week, the less it weighs."""
+    """Return what a history teaches at this time: the older a week, the less it weighs."""
     runs, steps = learning_from(history, now)
     return Learned(runs, dict(steps))
 

@@ -1,6 +1,6 @@
 """Whether a worker that holds a lease is stalled or lost, judged by how long it has been silent.
 
-Pure: how long that is, the caller says. See ``store.leases`` for the clock that it is measured by.
+Pure: the caller passes how long that is, by the clock in ``store.leases``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Judgement(NamedTuple):
     """What follows from the silences of a session's workers.
 
     Attributes:
-        commands: What the server has to say.
+        commands: What the server has to report.
         check_in_ms: Milliseconds after which more may follow, unless a sign comes; `None`: never.
     """
 
@@ -39,7 +39,7 @@ class Judgement(NamedTuple):
 
     @property
     def due_in_ms(self) -> int | None:
-        """Milliseconds after which the session is to be checked again: at once, where there is something to say."""
+        """Milliseconds after which the session is to be checked again: at once if there is something to report."""
         return 0 if self.commands else self.check_in_ms
 
 
@@ -65,7 +65,7 @@ def leased_steps(session: Session) -> Iterator[int]:
 
 
 def _next_command(session: Session, number: int, silence: Silence) -> ServerCommand | None:
-    """Return what the server will say of the step, if its worker stays silent."""
+    """Return what the server reports of the step if its worker stays silent."""
     claim, liveness = session.details.claims[number], session.progress.steps[number].liveness
     if liveness is None or claim.lease_ms is None:
         return None

@@ -1,6 +1,7 @@
 """The lines that workers write into the log of a session: frozen values, and what a text becomes.
 
-Which lines a session takes: ``log_rules``. A *log line* is no transition: it is in no history and changes no session.
+Which lines a session takes: ``session_rules``. A *log line* is no transition: it changes no session, and no history has
+it.
 """
 
 import re
@@ -25,9 +26,9 @@ class NewLine(NamedTuple):
     """A line as a worker writes it; with line ends in its text it becomes several.
 
     Attributes:
-        text: What it says.
+        text: Its text.
         level: How much it matters.
-        ago_ms: How many milliseconds ago it was written; `None`: as its update says.
+        ago_ms: How many milliseconds ago it was written; `None`: as long as its update.
     """
 
     text: str
@@ -42,7 +43,7 @@ class LogLine(NamedTuple):
         at: The time stamp of when it was written.
         step: The number of the step that it is about; `None`: the session.
         level: How much it matters.
-        text: What it says, without line ends.
+        text: Its text, without line ends.
     """
 
     at: str

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS, Details
 from progress_sse.core.errors import InvalidSessionIdError
@@ -79,7 +79,7 @@ class StepDefinition:
     Attributes:
         name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit.
-        estimated_ms: Milliseconds that it takes, as its author declared; `None` where the author said nothing.
+        estimated_ms: Milliseconds that it takes, as its author declared; `None` if it was not declared.
         assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
     """
 
@@ -166,7 +166,7 @@ class Session(NamedTuple):
 
     @property
     def details(self) -> Details:
-        """What it says besides its steps."""
+        """Its details: what was reported besides its steps."""
         return self.progress.details
 
     @property
@@ -255,3 +255,18 @@ def _absence_of(session_id: str) -> str:
 
 
 _POSITION: Final = re.compile(r"(?P<epoch>[A-Za-z0-9._~-]{1,64})-(?P<n>0|[1-9][0-9]{0,15})", re.ASCII)
+
+
+class Event(NamedTuple):
+    """A `snapshot`, a `step` or a `session` [docs/protocol.md]; of a list, a `list`, a `session` or a `removed`.
+
+    Attributes:
+        event: The name: which of these it is.
+        event_id: The position in the session's history that a subscriber has reached with it; empty of a list.
+        data: Of a `snapshot`, the session as polling shows it at that position. Of a `step`, the step that changed, and
+            its session without the other steps. Of a `session`, the session without its steps.
+    """
+
+    event: str
+    event_id: str
+    data: dict[str, Any]

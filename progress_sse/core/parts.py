@@ -1,6 +1,6 @@
 """The parts of a step that many workers do at once, each its own.
 
-Frozen values, and numbers that are computed from them. What a report changes: ``part_rules``.
+Frozen values, and numbers that are computed from them. What a report changes: ``step_rules``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Part(NamedTuple):
     Attributes:
         part: Its name, which its worker chose.
         status: What it was reported as last.
-        current: How far it is, of `total` units; `None` where no worker said so.
+        current: How far it is, of `total` units; `None` where no worker reported it.
         total: `None` where it is unknown.
         message: A text for people.
         error: Why it failed.
@@ -73,7 +73,7 @@ class Parts(NamedTuple):
     """The parts of a step.
 
     Attributes:
-        total: How many there will be; `None` where no worker said so.
+        total: How many there will be; `None` where no worker reported it.
         by_name: Those that were reported, in the order of their first report.
     """
 

@@ -75,7 +75,7 @@ def acknowledged(details: Details, command: Acknowledge) -> Details:
 
     Raises:
         RequestNotFoundError: The session does not remember a request of that id.
-        RequestSettledError: It is settled, and otherwise than this answer says.
+        RequestSettledError: It is settled, and not by this answer.
     """
     request = find_request(details.requests, command.request)
     if request is None:

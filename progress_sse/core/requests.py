@@ -61,20 +61,17 @@ def open_request(requests: Requests, kind: RequestKind) -> Request | None:
 
 
 def taken_request(requests: Requests, request_id: str, kind: RequestKind) -> Request | None:
-    """Return the request that was taken under that id; or, where an open one of the kind stood in its place, that one.
-
-    That open one was the newest of its kind.
-    """
+    """Return the request of that id; if an open one of the kind was there already, that one, the newest of its kind."""
     of_kind = (each for each in requests if each.kind == kind)
     return find_request(requests, request_id) or next(of_kind, None)
 
 
 def has_news(requests: Iterable[Request], known: Collection[str] | None) -> bool:
-    """Return whether a worker that waits is to be told of one: it is asked, or open and was not known.
+    """Return whether a wait of the worker ends: a request is asked, or one is open that was not known.
 
     Args:
         requests: Those of one or several sessions.
-        known: The ids of those that were there when the wait began; `None` if it begins.
+        known: The ids of those that existed when the wait began; `None` at its beginning.
     """
     return any(
         each.state == "asked" or (known is not None and each.is_open and each.id not in known) for each in requests

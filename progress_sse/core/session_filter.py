@@ -1,4 +1,4 @@
-"""Which sessions a list is of: pure decisions on what a session says of itself."""
+"""Which sessions belong to a list: pure decisions on id, status and labels."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -1,17 +1,18 @@
-"""What a command makes of a session as a whole: creation, end, further steps, and what it says besides its steps."""
+"""What a command makes of a session as a whole: creation, end, further steps, its details and its log."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from progress_sse.core import log_rules, request_rules
-from progress_sse.core.attempts import check_no_other_runs, check_session_attempt
+from progress_sse.core import request_rules
+from progress_sse.core.attempts import check_attempt, check_no_other_runs, check_session_attempt
 from progress_sse.core.bounds import COUNT, TEXT, UNCHANGED
 from progress_sse.core.commands import Ask, Create
 from progress_sse.core.details import NO_DETAILS, Details, Timing, check_size, with_labels
-from progress_sse.core.errors import InvalidRequestError, StepsFixedError, TooManyStepsError
+from progress_sse.core.errors import InvalidRequestError, StepOutOfRangeError, StepsFixedError, TooManyStepsError
+from progress_sse.core.log_lines import LogLine, split_text
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
-from progress_sse.core.step_rules import end, newest_time, skipped, time_of, timestamp
+from progress_sse.core.step_rules import current_time, end, newest_named, newest_time, skipped, time_of, timestamp
 from progress_sse.core.updates import Acknowledge, AppendLines, Describe, Finish, Plan, SessionUpdate, Start
 from progress_sse.core.workflows import default_step_name
 
@@ -55,7 +56,7 @@ def create(session_id: str, command: Create, now: datetime) -> Session:
 
     Raises:
         InvalidRequestError: It cannot have these steps.
-        TooMuchError: It says too much besides its steps.
+        TooMuchError: Its details are too large.
     """
     details = Details(
         title=command.title,
@@ -80,7 +81,7 @@ def created_by(session_id: str, command: Start, now: datetime) -> Session:
 
 
 def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
-    """Return the session after the command; the same object if the command repeats what it says already.
+    """Return the session after the command; the same object if the command repeats its details.
 
     Raises:
         ProblemError: The command cannot be applied.
@@ -98,12 +99,12 @@ def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
     else:
         assert isinstance(command, Describe)
         details = _described(session.details, command)
-    return session if details == session.details else told(session, details, moment)
+    return session if details == session.details else with_details(session, details, moment)
 
 
 def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
-    log_rules.check_lines(session, command)
-    return session if session.details.log else told(session, session.details._replace(log=True), now)
+    check_lines(session, command)
+    return session if session.details.log else with_details(session, session.details._replace(log=True), now)
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:
@@ -115,7 +116,7 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
     details = request_rules.asked(session, command, now)
     if details is session.details:
         return session
-    after = told(session, details, now)
+    after = with_details(session, details, now)
     return after._replace(progress=after.progress._replace(status="error")) if details.is_cancelled else after
 
 
@@ -225,7 +226,7 @@ def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepP
     return details._replace(conclusion=None)
 
 
-def told(session: Session, details: Details, moment: datetime) -> Session:
+def with_details(session: Session, details: Details, moment: datetime) -> Session:
     """Return the session with other details, and no other change."""
     stamp = updated_at(session.progress, moment)
     return session._replace(progress=session.progress._replace(updated_at=stamp, details=details))
@@ -244,3 +245,39 @@ def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Deta
     if statuses.count("success") == total_steps and not details.open_ended:
         return "completed"
     return "error" if "error" in statuses else "running"
+
+
+def check_lines(session: Session, command: AppendLines) -> int | None:
+    """Return the number of the step that the lines are about; `None`: the session.
+
+    The step may be in any state, also one that was never started.
+
+    Raises:
+        StepOutOfRangeError: The session has no step of that number.
+        UnknownStepNameError: The session has no step of that name.
+        AttemptSupersededError: A later attempt has replaced the command's.
+    """
+    if command.step is None:
+        check_session_attempt(session, command)
+        return None
+    number = newest_named(session, command.step) if isinstance(command.step, str) else command.step
+    if not 1 <= number <= session.progress.total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
+    check_attempt(session, number, command)
+    return number
+
+
+def dated_lines(session: Session, command: AppendLines, now: datetime) -> tuple[LogLine, ...]:
+    """Return the lines as the session keeps them.
+
+    Raises:
+        ProblemError: It does not take them; see `check_lines`.
+    """
+    number, created_at = check_lines(session, command), session.progress.created_at
+    now = current_time(now, session)
+    lines: list[LogLine] = []
+    for line in command.lines:
+        ago_ms = command.ago_ms if line.ago_ms is None else line.ago_ms
+        at = timestamp(time_of(ago_ms, now, created_at))
+        lines += [LogLine(at, number, line.level, text) for text in split_text(line.text)]
+    return tuple(lines)

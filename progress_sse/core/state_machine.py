@@ -9,15 +9,14 @@ the step that a command is about, and a column for each kind of command on a ste
 the step is start complete            advance             skip             beat                part
 =========== ===== =================== =================== ================ =================== ===================
 not started begin StepNotStartedError StepNotStartedError skip             StepNotStartedError StepNotStartedError
-running     begin complete            advance             StepStartedError hear                report
+running     begin complete            advance             StepStartedError beat                report
 success     begin complete            StepNotRunningError (repeat)         StepNotRunningError report
 error       begin complete            StepNotRunningError skip             StepNotRunningError report
-lost        begin complete            advance             skip             hear                report
+lost        begin complete            advance             skip             beat                report
 =========== ===== =================== =================== ================ =================== ===================
 
-``Create`` and ``Delete``, ``Finish``, ``Plan`` and ``Describe`` (see ``session_rules``), ``Ask`` and ``Acknowledge``
-(see ``request_rules``), and ``AppendLines`` (see ``log_rules``), are about the session as a whole and stand beside the
-table. In no session,
+``Create`` and ``Delete``, ``Finish``, ``Plan``, ``Describe`` and ``AppendLines`` (see ``session_rules``), ``Ask`` and
+``Acknowledge`` (see ``request_rules``) are about the session as a whole, and stand beside the table. In no session,
 `start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
 no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
 
@@ -27,19 +26,19 @@ no step has, are refused before the table is asked. So is an attempt that a late
   report is a repeat.
 * *advance* changes nothing but the step it is about. An identical report is a repeat.
 * *skip* counts a step as done that never started or failed. An identical report is a repeat.
-* *hear* is a sign of life. It changes a stalled step alone.
-* *report* takes one part of the step on (see ``part_rules``). A step of which it is known how many parts it has ends by
+* *beat* is a sign of life. It changes only a stalled step.
+* *report* takes one part of the step on (see ``step_rules``). A step of which it is known how many parts it has ends by
   itself with the last of them. It runs again with a part that begins again, unless the session is over. A step that has
   ended and has no parts is a ``StepNotRunningError``. An identical report is a repeat.
 * *lost* is a step that ended since its worker was silent. A report of its attempt, a `Finish` too, applies as if it
   still ran; for all others the row is that of `error`.
 * A repeat is accepted and changes nothing, no time stamp and no status, and no subscriber is notified.
-* *stalled* and *lost* are what the server says of a worker that is silent (see ``leases``). Neither changes a step that
-  no longer runs, and a second one is a repeat.
+* *stalled* and *lost* are reports of the server on a silent worker (see ``leases``). Neither changes a step that no
+  longer runs, and a second one is a repeat.
 * *asked* and *acknowledged* change what a reader asked of the worker, and nothing else. But the server itself honours
   the request to cancel a session of which no step was started: it fails, and no step may be started then
   (``SessionCancelledError``) unless a reader asks to try again. Each command may settle open requests.
-* *lines written* into the log change nothing but, with the first of them, that the session says that it has a log.
+* *lines written* into the log change nothing, except that the first of them marks the session as one with a log.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
 
@@ -50,7 +49,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, part_rules, request_rules, session_rules, step_rules, time_rules
+from progress_sse.core import leases, request_rules, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
 from progress_sse.core.details import NO_DETAILS, Details, check_size
@@ -101,7 +100,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         session: The session afterwards; `None` once it is removed.
-        event: The event that tells the change: `step` if that step alone changed or was appended, `session` if neither
+        event: The event of the change: `step` if only that step changed or was appended, `session` if neither
             a step nor the status changed, else `snapshot`; `None` where no transition happened.
         steps: The numbers of the steps that changed.
         is_fresh: Whether the session was created or replaced, so that a new epoch begins.
@@ -127,12 +126,12 @@ def apply(
     """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 
     The command has valid values: see `commands.check_command`. What was `learned` from earlier runs of the
-    session's profile tells when it will end (see ``time_rules``).
+    session's profile decides its time (see ``time_rules``).
 
     Times of a session never go back: while `now` is before its last update, a command happens at that update.
 
     Raises:
-        ProblemError: The command cannot be applied, and the session is unchanged; the table says which error it is.
+        ProblemError: The command cannot be applied, and the session is unchanged; the table has the error.
     """
     if session is not None and not isinstance(command, Create):  # A replacement has times of its own.
         now = step_rules.current_time(now, session)
@@ -249,7 +248,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
         request_rules.check_not_cancelled(target)
     moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
     if before is not None and not isinstance(command, Start | Skip):
-        before = step_rules.revived(before, now) if row == "lost" else step_rules.heard(before, now)
+        before = step_rules.revived(before, now) if row == "lost" else step_rules.with_sign_of_life(before, now)
     after = rule(target, before, command, moment, number)
     details = target.progress.details
     if isinstance(command, Start | Complete):
@@ -257,7 +256,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
     if after is stored:
         if details is target.progress.details:
             return Outcome(session, about=number)
-        return Outcome(session_rules.told(session, details, moment), "session", about=number)
+        return Outcome(session_rules.with_details(session, details, moment), "session", about=number)
     is_still_running = row == "running" and after.status == "running"
     status = _fixed_status(target.progress, command, details, is_still_running=is_still_running)
     return Outcome(_with_step(target, after, command, moment, details, status), "step", (number,), about=number)
@@ -356,13 +355,13 @@ _TABLE: Final[Mapping[type[StepUpdate], Mapping[str, _Rule]]] = {
     },
     Beat: {
         "not started": StepNotStartedError,
-        "running": step_rules.hear,
+        "running": step_rules.beat,
         "success": StepNotRunningError,
         "error": StepNotRunningError,
-        "lost": step_rules.hear,
+        "lost": step_rules.beat,
     },
     ReportPart: {
         "not started": StepNotStartedError,
-        **dict.fromkeys(("running", "success", "error", "lost"), part_rules.report),
+        **dict.fromkeys(("running", "success", "error", "lost"), step_rules.report_part),
     },
 }

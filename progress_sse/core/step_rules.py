@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from progress_sse.core.attempts import attempt_number
-from progress_sse.core.errors import StepHasPartsError, StepStartedError, UnknownStepNameError
+from progress_sse.core.errors import (
+    StepHasPartsError,
+    StepNotRunningError,
+    StepStartedError,
+    TooManyPartsError,
+    UnknownStepNameError,
+)
 from progress_sse.core.model import (
     DEFAULT_TIMEOUT_MS,
     Liveness,
@@ -17,9 +23,10 @@ from progress_sse.core.model import (
     StepConclusion,
     StepDefinition,
     StepProgress,
+    is_over,
 )
-from progress_sse.core.parts import MAX_PART_TEXT_CHARS, EndStatus, Part, Parts
-from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS, MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
+from progress_sse.core.updates import Advance, Beat, Complete, ReportPart, Skip, Start
 
 MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -165,8 +172,8 @@ def advance(_session: Session, before: StepProgress, command: Advance, _moment: 
     )
 
 
-def hear(_session: Session, before: StepProgress, _command: Beat, _moment: datetime, _number: int) -> StepProgress:
-    """Change nothing: each report is a sign of life; see `heard`."""
+def beat(_session: Session, before: StepProgress, _command: Beat, _moment: datetime, _number: int) -> StepProgress:
+    """Change nothing: each report is a sign of life; see `with_sign_of_life`."""
     return before
 
 
@@ -223,8 +230,8 @@ def advance_of(parts: Parts) -> StepAdvance | None:
     return None if parts.total is None else StepAdvance(parts.counts.ended, parts.total)
 
 
-def heard(before: StepProgress, now: datetime) -> StepProgress:
-    """Return the step as a report on it finds it: one that was stalled is live from now on, whenever that happened."""
+def with_sign_of_life(before: StepProgress, now: datetime) -> StepProgress:
+    """Return the step after a report on it: a stalled one is live from `now` on, when the report arrived."""
     if before.liveness is None or before.liveness.state == "live":
         return before
     return before._replace(liveness=Liveness("live", timestamp(now)))
@@ -240,3 +247,77 @@ def elapsed_ms(started_at: str | None, moment: datetime) -> int:
 def define(name: str, timeout_ms: int | None, estimated_ms: int | None) -> StepDefinition:
     """Return the definition of a step that a `start` appends; 0 milliseconds until its timeout are the default."""
     return StepDefinition(name, timeout_ms or DEFAULT_TIMEOUT_MS, estimated_ms)
+
+
+def report_part(
+    session: Session, before: StepProgress, command: ReportPart, moment: datetime, _number: int
+) -> StepProgress:
+    """Take the report on, and let the step end or run again with it."""
+    if before.status != "running" and before.parts is None:
+        raise StepNotRunningError
+    parts = before.parts or Parts(None, {})
+    former = parts.by_name.get(command.part)
+    part = _reported_part(former, command, moment)
+    if part is former:
+        return before
+    if before.status != "running" and is_over(session.progress.status, session.progress.steps):
+        raise StepNotRunningError
+    if former is None:
+        _check_room(session, parts)
+    parts = parts._replace(by_name={**parts.by_name, part.part: part})
+    if _is_ended_by(before, parts):
+        return _ended_by_parts(before, parts)
+    if before.status == "running":
+        advance = advance_of(parts) or before.advance
+        return before._replace(parts=parts, advance=advance)
+    after = before._replace(parts=parts)
+    return _running_again(session, after, moment) if part.status == "running" else after
+
+
+def _reported_part(former: Part | None, command: ReportPart, moment: datetime) -> Part:
+    """Return the part after the report; the same object if that repeats what it is already."""
+    reported = (command.status, command.current, command.total, command.message, command.error)
+    if former is not None and reported == (former.status, former.current, former.total, former.message, former.error):
+        return former
+    if former is not None and command.ago_ms:
+        moment = max(moment, datetime.fromisoformat(former.newest_time))
+    has_begun = former is None or (command.status == "running" and former.status != "running")
+    started_at = timestamp(moment) if former is None or has_begun else former.started_at
+    part = Part(command.part, *reported, started_at)
+    return part if command.status == "running" else end_part(part, command.status, moment)
+
+
+def _check_room(session: Session, parts: Parts) -> None:
+    most = MAX_PARTS if parts.total is None else parts.total
+    if len(parts.by_name) >= most:
+        raise TooManyPartsError(f"The step has at most {most} parts.")
+    others = [step.parts for step in session.progress.steps.values() if step.parts is not None]
+    if sum(len(each.by_name) for each in others) >= MAX_SESSION_PARTS:
+        raise TooManyPartsError(f"The steps of a session have at most {MAX_SESSION_PARTS} parts together.")
+
+
+def _is_ended_by(before: StepProgress, parts: Parts) -> bool:
+    """Return whether the step ends as its parts did; one that was ended otherwise stays as it is."""
+    if not parts.are_complete or before.status == "running":
+        return parts.are_complete
+    assert before.parts is not None
+    end_so_far = (before.status, before.error, before.conclusion)
+    return before.parts.are_complete and end_so_far == (*_end_of(before.parts), None)
+
+
+def _ended_by_parts(before: StepProgress, parts: Parts) -> StepProgress:
+    status, error = _end_of(parts)
+    last = max(part.newest_time for part in parts.by_name.values())
+    return end(before._replace(parts=parts), status, before.message, error, None, datetime.fromisoformat(last))
+
+
+def _end_of(parts: Parts) -> tuple[EndStatus, str]:
+    failed = parts.counts.error
+    return ("error", f"{failed} of {parts.total} parts failed.") if failed else ("success", "")
+
+
+def _running_again(session: Session, before: StepProgress, moment: datetime) -> StepProgress:
+    claim = session.details.claims.get(before.step)
+    has_lease = claim is not None and claim.lease_ms is not None
+    liveness = Liveness("live", timestamp(moment)) if has_lease else None
+    return revived(before, moment)._replace(liveness=liveness)

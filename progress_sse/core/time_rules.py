@@ -22,13 +22,13 @@ from progress_sse.core.step_rules import MILLISECOND, elapsed_ms, newest_time, t
 from progress_sse.core.updates import Skip, Start
 
 MAX_LEFT_MS: Final = 100 * 365 * 86_400_000
-"""The furthest end that is told: in a hundred years."""
+"""The longest time left that is reported: 100 years."""
 
 MOST_BEFORE_THE_END: Final = 99
 """The percentage that a session does not exceed before it is completed."""
 
 CUT_MS: Final = 500
-"""How much earlier a step began than the server could say, from which on it teaches nothing: its duration is cut."""
+"""Milliseconds before its recorded start from which on a step teaches nothing, as its duration is cut."""
 
 _BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")
 """What a time rests on, the best first."""
@@ -130,7 +130,7 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
 
 
 def _is_known(session: Session, learned: Learned) -> bool:
-    """Return whether there is something to tell what is left of each step that has not succeeded."""
+    """Return whether each step that has not succeeded has an estimate, a history or, while it runs, a total."""
     steps = session.progress.steps
     for number, definition in enumerate(session.definitions, start=1):
         if definition.estimated_ms is not None or (learned.steps and learned.of(definition.name) is not None):
@@ -142,7 +142,7 @@ def _is_known(session: Session, learned: Learned) -> bool:
 
 
 def _total_of(step: StepProgress) -> int | None:
-    """Return how much the step reports there is to do; `None` if nothing, or it does not say so."""
+    """Return how many units the step has in all; `None` if it has none, or has not reported it."""
     return (step.advance.total or None) if step.advance is not None else None
 
 

@@ -1,4 +1,4 @@
-"""What workers report of a session: a frozen class for each kind, by which the whole package speaks of it.
+"""What workers report of a session: a frozen class for each kind, which the whole package uses.
 
 The client queues these values, ``wire.update_json`` makes bytes of them and reads them, the store queues and applies
 them, and ``state_machine`` has the rules. A field has its bound in its annotation (``bounds``). What goes with an
@@ -39,7 +39,7 @@ A command applies only if the session is where the client expects it; the store 
 """
 
 MAX_TOTAL_STEPS: Final = 1000
-"""Steps that a session may have, where no setting says otherwise."""
+"""Steps that a session may have, by default."""
 
 StepRef: TypeAlias = int | str
 """A step, by its number from 1 or by its name."""
@@ -135,7 +135,7 @@ class Update:
         """Refuse values that contradict each other.
 
         Raises:
-            InvalidRequestError: It says which ones do.
+            InvalidRequestError: Its text names those that do.
         """
 
 
@@ -221,7 +221,7 @@ class Skip(StepUpdate):
 
 @dataclass(frozen=True, slots=True)
 class ReportPart(StepUpdate):
-    """Report one part of a step that many workers do at once; `current` of `None` says nothing of how far it is."""
+    """Report one part of a step that many workers do at once; a `current` of `None` leaves open how far it is."""
 
     action: ClassVar = "part"
     part: Annotated[str, Words(1, MAX_PART_CHARS)]
@@ -241,7 +241,7 @@ class ReportPart(StepUpdate):
 
 @dataclass(frozen=True, slots=True)
 class Beat(StepUpdate):
-    """Give a sign of life for a running step, and say nothing else."""
+    """Give a sign of life for a running step, and report nothing else."""
 
     action: ClassVar = "beat"
 
@@ -272,7 +272,7 @@ class Plan(SessionUpdate):
 
 @dataclass(frozen=True, slots=True)
 class Describe(SessionUpdate):
-    """Change what the session says besides its steps; `None` removes it, and labels are merged."""
+    """Change the details of the session; `None` removes one, and labels are merged."""
 
     action: ClassVar = "describe"
     title: Annotated[str | Unchanged | None, TITLE] = UNCHANGED
@@ -283,7 +283,7 @@ class Describe(SessionUpdate):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge(SessionUpdate):
-    """Answer the request of a reader, by its id; an empty `message` leaves what the worker said of it before."""
+    """Answer the request of a reader, by its id; an empty `message` leaves the earlier one."""
 
     action: ClassVar = "acknowledge"
     request: Annotated[str, REQUEST_ID]

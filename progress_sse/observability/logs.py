@@ -11,10 +11,12 @@ import logging
 import threading
 import time
 from copy import copy
-from typing import Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
-from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse._internal.optional_imports import from_extra
+
+if TYPE_CHECKING:
+    from progress_sse.settings import LogFormat, LogLevel  # Its libraries are those of the server.
 
 MAX_VALUE_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 4000
@@ -29,7 +31,7 @@ _JSON: Final = "%(levelname)s %(name)s %(message)s"
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def configure(level: LogLevel, log_format: LogFormat, stream: TextIO) -> None:
+def configure(level: "LogLevel", log_format: "LogFormat", stream: TextIO) -> None:
     """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on.
 
     Raises:
@@ -84,7 +86,7 @@ def _cut_value(value: Any) -> Any:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return the text without its middle if it is too long: the end often says most."""
+    """Return the text without its middle if it is too long: the end often matters most."""
     left_out = len(text) - most
     return f"{text[: most // 2]}…({left_out} left out)…{text[-(most // 2) :]}" if left_out > 0 else text
 

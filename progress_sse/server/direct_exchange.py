@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.api.hot_routes import HotRequest, HotRoutes
 from progress_sse.api.replies import Reply
 from progress_sse.streaming.body_writer import DirectWriteExtension, extensions

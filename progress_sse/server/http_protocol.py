@@ -30,10 +30,9 @@ from progress_sse.server.connection_limits import (
     DeadlineQueue,
     LimitedConnection,
 )
-from progress_sse.server.connection_writer import ConnectionWriter, UnchunkedWriter
+from progress_sse.server.connection_writer import CoalescingTransport, ConnectionWriter, UnchunkedWriter, WriteCoalescer
 from progress_sse.server.direct_exchange import DirectExchange, encode_fields
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
-from progress_sse.server.write_coalescing import CoalescingTransport, WriteCoalescer
 from progress_sse.streaming.body_writer import BodyWriter, extensions
 from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, RawHeaders
 
@@ -334,7 +333,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: ProblemError) -> None:
         """Refuse the current request, if it is its turn to be answered, and close the connection.
 
-        Complete requests before a malformed one are still answered, or the client would not learn their outcome.
+        Complete requests before a malformed one are still answered, or their outcome would stay unknown to the client.
         """
         if self.transport.is_closing():
             return

@@ -18,8 +18,8 @@ from uvicorn.server import ServerState
 
 from progress_sse.core.errors import ProblemError
 from progress_sse.server.connection_limits import MAX_URL_BYTES, ConnectionLimits
+from progress_sse.server.connection_writer import WriteCoalescer
 from progress_sse.server.http_protocol import HttpProtocol
-from progress_sse.server.write_coalescing import WriteCoalescer
 from progress_sse.streaming.body_writer import direct_write_extension
 from progress_sse.wire.frames import FrameBatch
 

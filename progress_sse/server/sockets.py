@@ -1,8 +1,11 @@
-"""The socket that a server listens on, with the options that its connections inherit."""
+"""The sockets of a server: the one that it listens on, and those that a supervisor hands to each process it starts."""
 
+import asyncio
+import contextlib
 import os
 import socket
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple, Self
 
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.settings import Settings
@@ -14,7 +17,7 @@ MAX_UNSENT_BYTES: Final = 16_384
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a socket that listens at the address of the settings.
 
     Raises:
         ConfigurationError: The address is not one of this machine, or it is in use.
@@ -40,3 +43,52 @@ def listen(settings: Settings) -> socket.socket:
 def _reason(error: OSError) -> str:
     """Return the system's message without the address that `socket.create_server` adds."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
+
+
+READY: Final = b"ready"
+"""The message of a server process once it accepts connections."""
+
+_VARIABLE: Final = "PROGRESS_SSE_SOCKETS"
+
+
+class InheritedSockets(NamedTuple):
+    """The sockets of a process that has a supervisor.
+
+    Attributes:
+        listener: Where connections come in; all processes share it.
+        control: Reports to the supervisor that this process is ready, and ends with the supervisor.
+    """
+
+    listener: socket.socket
+    control: socket.socket
+
+    @classmethod
+    def take(cls) -> Self | None:
+        """Return them; `None` in a process that has no supervisor."""
+        descriptors = os.environ.pop(_VARIABLE, None)
+        if descriptors is None:
+            return None
+        return cls(*(socket.socket(fileno=int(each)) for each in descriptors.split(",")))
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which a child process finds them."""
+        return {**os.environ, _VARIABLE: ",".join(map(str, self.descriptors()))}
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the descriptors that the child process must inherit."""
+        return tuple(each.fileno() for each in self)
+
+    def watch(self, on_orphaned: Callable[[], None]) -> None:
+        """Call `on_orphaned` once the supervisor has gone."""
+        loop = asyncio.get_running_loop()
+
+        def on_end() -> None:
+            loop.remove_reader(self.control)
+            on_orphaned()
+
+        loop.add_reader(self.control, on_end)
+
+    def send_ready(self) -> None:
+        """Report that connections are accepted."""
+        with contextlib.suppress(OSError):  # The supervisor has gone, and `watch` reports that.
+            self.control.send(READY)

@@ -20,12 +20,12 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from progress_sse.api.error_responses import problem_response
 from progress_sse.api.hot_routes import HotRoutes
-from progress_sse.api.middleware.host_check import HostCheckMiddleware, needs_host_check
-from progress_sse.api.problems import problem_response
+from progress_sse.api.middleware import HostCheckMiddleware, needs_host_check
 from progress_sse.server.connection_limits import ConnectionLimits
+from progress_sse.server.connection_writer import WriteCoalescer
 from progress_sse.server.sockets import BACKLOG
-from progress_sse.server.write_coalescing import WriteCoalescer
 from progress_sse.service import ProgressService
 
 logger: Final = logging.getLogger(__name__)

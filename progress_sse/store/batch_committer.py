@@ -17,10 +17,9 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create
+from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import RequestKind, RequestState, find_request
 from progress_sse.store.backend import Backend
 from progress_sse.store.backend_monitor import BackendMonitor

@@ -6,9 +6,8 @@ Backends store the keys that were used; see ``RememberedKey``.
 from datetime import datetime
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, Create
+from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import KeyInUseError, KeyReusedError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import Position
 from progress_sse.store.types import KEY_LIFETIME, Applied, Record, RememberedKey
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from progress_sse._internal.cancel_tasks import cancel
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import cancel
 from progress_sse.core.commands import Stall
 from progress_sse.core.errors import ProblemError, SignSeenError
 from progress_sse.core.leases import Judgement, judge, leased_steps

@@ -13,7 +13,7 @@ from typing import Final
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command
+from progress_sse.core.commands import Command, IdempotencyKey
 from progress_sse.core.errors import (
     ConflictError,
     KeyReusedError,
@@ -23,10 +23,9 @@ from progress_sse.core.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import split_count
-from progress_sse.core.log_rules import check_lines, dated_lines
 from progress_sse.core.model import Session
+from progress_sse.core.session_rules import check_lines, dated_lines
 from progress_sse.core.updates import AppendLines, Beat, anywhere
 from progress_sse.store.backend import Backend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS, PAUSES_S

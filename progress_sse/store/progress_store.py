@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Command, check_command
+from progress_sse.core.commands import Command, IdempotencyKey, check_command
 from progress_sse.core.errors import KeyInUseError, ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.updates import Update
 from progress_sse.core.workflows import Workflows

@@ -11,7 +11,7 @@ from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.parts_changes import PartsChange
-from progress_sse.wire import list_json, session_json
+from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
 """The effect of a command that was applied."""
@@ -249,7 +249,7 @@ class SessionSummary:
         """Its labels, read from `listed` at most once: each list that is followed may ask."""
         labels = self._labels
         if labels is None:
-            labels = list_json.labels_of(self.listed)
+            labels = session_json.labels_of(self.listed)
             object.__setattr__(self, "_labels", labels)
         return labels
 

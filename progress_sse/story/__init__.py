@@ -1,5 +1,5 @@
-"""What a session tells its reader, in the words of the server's page: pure functions of its states and of the time.
+"""What a reader sees of a session, in the words of the server's page: pure functions of its states and of the time.
 
-`observed_session` keeps the facts about earlier states. The sentences about one state are in `headline`, `failures`,
-`life_signs`, `step_words` and `links`; `changes` has the lines between two of them. All texts are in plain text.
+`observed_session` keeps the facts about earlier states. The sentences about one state are in `headline`, `time_left`,
+`step_words` and `worker_words`; `changes` has the lines between two of them. All texts are in plain text.
 """

@@ -1,20 +1,18 @@
-"""The changes of a session as lines: those of its steps, and at the end all that there is to say of it."""
+"""The changes of a session as lines: those of its steps, its end, and reminders while nothing changes."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
+from typing import Final, NamedTuple
 
-from progress_sse.story.failures import failure_of_whole
-from progress_sse.story.headline import headline, title
-from progress_sse.story.links import links
+from progress_sse.story.headline import failure_of_whole, headline, links, title
 from progress_sse.story.observed_session import ObservedSession, shown_percentage
-from progress_sse.story.parts import failed_parts
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.requests import has_news, request_sentence
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import counted, state_of
+from progress_sse.story.step_words import counted, failed_parts, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
-from progress_sse.story.time_left import time_left
+from progress_sse.story.time_left import LATE, time_left
 from progress_sse.story.times import moment, to_the_tenth
+from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
 
 def changes(
@@ -41,7 +39,7 @@ def changes(
     yield from _time_line(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
-    if has_news(before.state if before else None, state) and request_sentence(state):
+    if has_changed(before.state if before else None, state) and request_sentence(state):
         yield request_sentence(state)
 
 
@@ -122,3 +120,31 @@ def _end(state: SessionState, server_url: str) -> Iterator[str]:
     if failure and failure.error:
         yield one_line(f"{failure.title}: {failure.error}")
     yield from links(state, server_url)
+
+
+REMINDER: Final = 2
+"""By which factor a silence grows until the next reminder."""
+
+
+class Reminded(NamedTuple):
+    """The last reminders: for how many seconds the worker was silent, and whether the job took too long."""
+
+    silent_s: float = 0.0
+    is_late: bool = False
+
+
+def reminders(
+    reminded: Reminded, session: ObservedSession, sign: LifeSign | None, now_s: float
+) -> tuple[list[str], Reminded]:
+    """Return the lines that are due, and the state of the reminders after them; a new silence begins anew."""
+    lines, silent_s = list[str](), reminded.silent_s
+    if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
+        silent_s = 0
+    elif sign.silent_s >= REMINDER * silent_s:
+        lines.append(sign.text)
+        silent_s = sign.silent_s
+    left = time_left(session.state, now_s)
+    is_late = left in LATE
+    if is_late and not reminded.is_late:
+        lines.append(f"{shown_percentage(session, now_s):3}%  {left}")
+    return lines, Reminded(silent_s, is_late)

@@ -1,21 +1,20 @@
-"""A session drawn in plain text, for a terminal that gets it once: bar, steps, and what there is to say of the end."""
+"""A session drawn once: in plain text for a terminal, and as a badge for a README or a wiki. Pure."""
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import tzinfo
+from html import escape
 from typing import Final
 
-from progress_sse.story.failures import failures
-from progress_sse.story.headline import headline, title
-from progress_sse.story.life_signs import life_sign
-from progress_sse.story.links import links
+from progress_sse.story.headline import conclusion, failures, headline, links, title
 from progress_sse.story.observed_session import observed, shown_percentage
-from progress_sse.story.parts import all_failed_parts
 from progress_sse.story.plain_text import one_line, plain
-from progress_sse.story.requests import request_sentence
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import SPOKEN, details, spent, state_of, steps_done
+from progress_sse.story.step_words import SPOKEN, all_failed_parts, details, spent, state_of, steps_done
 from progress_sse.story.steps import Step
-from progress_sse.story.time_left import time_left
+from progress_sse.story.time_left import percentage, time_left
+from progress_sse.story.worker_words import life_sign, request_sentence
 
 SIGNS: Final = {
     "waiting": "·",
@@ -62,9 +61,9 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
 
 def _step_line(step: Step, width: int, now_s: float) -> str:
     word = state_of(step)
-    told = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
+    words = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
     head = f"{SIGNS[word]} {step['step']:{width}} {spent(step, now_s):>{TIME_WIDTH}}  {one_line(step['name'])}"
-    return "  ".join((head, ", ".join(filter(None, told)))).rstrip()
+    return "  ".join((head, ", ".join(filter(None, words)))).rstrip()
 
 
 def _end(state: SessionState, server_url: str) -> Iterator[str]:
@@ -73,3 +72,75 @@ def _end(state: SessionState, server_url: str) -> Iterator[str]:
         if failure.error:
             yield from (f"  {line}" for line in plain(failure.error).split("\n")[-MAX_ERROR_LINES:])
     yield from links(state, server_url)
+
+
+MAX_LABEL_CHARS: Final = 40
+"""Characters of the title or id that a badge shows."""
+
+_HEIGHT: Final = 20
+_PADDING: Final = 6
+_WIDTHS: Final = {**dict.fromkeys("fijlrtI.,:;'|![]()- ", 4.2), **dict.fromkeys("mwMW%@", 10.2)}
+_USUAL: Final = 7.0
+_WIDE: Final = 11.5
+"""The widths of a character, in pixels; wide ones are those of East Asia. The picture's text is fitted to them."""
+
+_GREY: Final = ("#525866", "#525866")
+_RUNNING: Final = ("#312e81", "#4338ca")
+_DONE: Final = ("#166534", "#166534")
+_FAILED: Final = ("#b91c1c", "#b91c1c")
+"""Colours of the right half: of the ground, and of the part that is done. White text stands out from each."""
+
+_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML cannot have [XML 1.0 §2.2]."""
+
+
+def badge(state: SessionState) -> str:
+    """Return the picture. It has no style, script or address, and text of the session only as text."""
+    label = _shortened(title(state) or one_line(state["session_id"]))
+    return _picture(label, *_right_half(state))
+
+
+def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
+    status, done = state["status"], percentage(state)
+    if status == "completed":
+        return "completed", _DONE, 100
+    if status == "error":
+        return conclusion(state) or "failed", _FAILED, 100
+    if status == "running":
+        return f"{done}%", _RUNNING, done
+    return ("pending" if status == "pending" else "not found"), _GREY, 0
+
+
+def _shortened(text: str) -> str:
+    text = _NO_XML.sub("", text).strip()
+    return text if len(text) <= MAX_LABEL_CHARS else f"{text[: MAX_LABEL_CHARS - 1].rstrip()}…"
+
+
+def _width(text: str) -> int:
+    return round(sum(_WIDTHS.get(each, _WIDE if _is_wide(each) else _USUAL) for each in text))
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def _picture(label: str, words: str, colours: tuple[str, str], done_part: int) -> str:
+    left, right = _width(label) + 2 * _PADDING, _width(words) + 2 * _PADDING
+    whole, ground, done = left + right, *colours
+    name = escape(f"{label}: {words}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" role="img" aria-label="{name}">'
+        f"<title>{name}</title>"
+        f'<clipPath id="edge"><rect width="{whole}" height="{_HEIGHT}" rx="3"/></clipPath>'
+        '<g clip-path="url(#edge)">'
+        f'<rect width="{left}" height="{_HEIGHT}" fill="#374151"/>'
+        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{ground}"/>'
+        f'<rect x="{left}" width="{right * done_part / 100:.1f}" height="{_HEIGHT}" fill="{done}"/></g>'
+        f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{_HEIGHT - 1}" rx="3" fill="none" stroke="#9ca3af"/>'
+        '<g fill="#ffffff" font-family="Verdana,DejaVu Sans,Noto Sans CJK JP,sans-serif" font-size="11">'
+        f"{_svg_text(label, _PADDING)}{_svg_text(words, left + _PADDING)}</g></svg>\n"
+    )
+
+
+def _svg_text(text: str, x: int) -> str:
+    return f'<text x="{x}" y="14" textLength="{_width(text)}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'

@@ -1,7 +1,10 @@
-"""The title of a session, and the sentence about it as a whole."""
+"""The sentences about a session as a whole: its title, its state, what has failed in it, and its links."""
 
-from typing import Final
+import unicodedata
+from typing import Final, NamedTuple
+from urllib.parse import urljoin
 
+from progress_sse.core.details import is_fit_url
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, failed_steps, took_s
@@ -18,7 +21,7 @@ def title(state: SessionState) -> str:
 
 
 def headline(state: SessionState, *, is_deleted: bool = False) -> str:
-    """Return what there is to say first of a session."""
+    """Return the first sentence about a session."""
     if state["status"] == "not_found":
         return "This job was deleted" if is_deleted else "Waiting for the job to start"
     if state["status"] == "completed":
@@ -47,7 +50,7 @@ def _failure(state: SessionState) -> str:
 def conclusion(state: SessionState) -> str:
     """Return what ended a session in `error`, `cancelled` or `lost`; empty if it was a plain failure.
 
-    A session that does not say it ended as the step that ended last, unless one of its steps failed plainly.
+    Without a conclusion of its own, a session has that of the step that ended last, unless a step failed plainly.
     """
     own, failed = state.get("conclusion", ""), failed_steps(state)
     if state["status"] != "error":
@@ -63,3 +66,50 @@ def _failed_plainly(step: Step) -> bool:
 
 def _last_ended(steps: list[Step]) -> Step:
     return max(reversed(steps), key=lambda step: seconds_of(step["completed_at"] or step["started_at"]))
+
+
+_VERBS: Final = {"cancelled": "was cancelled", "lost": "was lost"}
+
+
+class Failure(NamedTuple):
+    """A sentence that names what has failed, and the error of its worker, which has any text."""
+
+    title: str
+    error: str
+
+
+def failures(state: SessionState) -> list[Failure]:
+    """Return those of the failed steps, after that of the session itself if it failed otherwise than they did."""
+    whole = failure_of_whole(state)
+    return [*([whole] if whole else []), *map(_of_step, failed_steps(state))]
+
+
+def failure_of_whole(state: SessionState) -> Failure | None:
+    """Return why a session failed as a whole; `None` if its steps show that."""
+    failed, error = failed_steps(state), state.get("error", "")
+    is_shown = any(step["error"] == error for step in failed) if error else bool(failed)
+    if state["status"] != "error" or is_shown:
+        return None
+    return Failure(f"The job {_VERBS.get(conclusion(state), 'failed')}", error)
+
+
+def _of_step(step: Step) -> Failure:
+    verb = _VERBS.get(step.get("conclusion", ""), "failed")
+    return Failure(f"Step {step['step']}, {one_line(step['name'])}, {verb}", step["error"])
+
+
+def links(state: SessionState, server_url: str) -> list[str]:
+    """Return a line for each link, paths as URLs of the server; the line is plain text."""
+    return [
+        _link_line(each["label"], each["url"], server_url) for each in state.get("links", ()) if _is_fit(each["url"])
+    ]
+
+
+def _link_line(label: str, url: str, server_url: str) -> str:
+    whole, text = urljoin(server_url, url), one_line(label)
+    return f"{text}: {whole}" if text and text != url else whole
+
+
+def _is_fit(url: str) -> bool:
+    """Whether the URL is one that the server takes, without characters that a terminal does not show."""
+    return is_fit_url(url) and not any(unicodedata.category(char).startswith("C") for char in url)

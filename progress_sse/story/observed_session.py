@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from progress_sse.story.percentage import moved, percentage
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, failed_steps, last_transition_s, started_at
+from progress_sse.story.time_left import moved, percentage
 
 
 class ObservedSession(NamedTuple):

@@ -1,16 +1,52 @@
-"""The words for a step's state, and for how far it is."""
+"""The words for the state of a step, for how far it is, and for its parts."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
 
-from progress_sse.story.parts import parts_done
+from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
+from progress_sse.story.time_left import usual_ms
 from progress_sse.story.times import in_words, to_the_tenth
-from progress_sse.story.usual_times import usual_ms
+
+Part: TypeAlias = dict[str, Any]
+
+
+def parts_done(step: Step) -> str:
+    """Return how many parts of a step are done, and how many have failed; empty if it has none."""
+    if "parts" not in step:
+        return ""
+    parts = step["parts"]
+    reported = parts["running"] + parts["success"] + parts["error"]
+    total, so_far = (reported, " so far") if parts["total"] is None else (parts["total"], "")
+    failed = f", {parts['error']:,} failed" if parts["error"] else ""
+    return f"{parts['success']:,} of {total:,} done{so_far}{failed}"
+
+
+def failed_parts(step: Step | None) -> list[str]:
+    """Return a line for each failed part of a step that is listed, in plain text."""
+    listed = step.get("parts", {}).get("listed", ()) if step else ()
+    return [_line(part) for part in listed if part["status"] == "error"]
+
+
+def all_failed_parts(state: SessionState, room: int) -> Iterator[str]:
+    """Yield a line for each failed part, and for those that find no room."""
+    lines = [f"{one_line(step['name'])}, {line}" for step in state["steps"] for line in failed_parts(step)]
+    known = sum(step.get("parts", {}).get("error", 0) for step in state["steps"])
+    shown = lines if known <= room else lines[: room - 1]
+    yield from shown
+    if known > len(shown):
+        yield f"and {known - len(shown):,} more"
+
+
+def _line(part: Part) -> str:
+    error = part.get("error", "") or part.get("message", "")
+    return one_line(f"{part['part']}: failed{', ' + error if error else ''}")
+
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
 SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
-"""The states that are also said in a word, since their sign alone does not tell them."""
+"""The states that also get a word, since their sign alone does not show them."""
 
 _CONCLUSIONS: Final = ("skipped", "cancelled", "lost")
 
@@ -32,9 +68,9 @@ def spent(step: Step, now_s: float) -> str:
 
 
 def details(step: Step, now_s: float) -> list[str]:
-    """Return what there is to say of a step beside its state and its message."""
-    said = (attempt(step), over_limit(step, now_s), counted(step), expectation(step))
-    return [each for each in said if each]
+    """Return the facts on a step beside its state and its message."""
+    facts = (attempt(step), over_limit(step, now_s), counted(step), expectation(step))
+    return [each for each in facts if each]
 
 
 def attempt(step: Step) -> str:

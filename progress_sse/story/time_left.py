@@ -1,36 +1,78 @@
-"""When a session will end, as far as its server knows."""
+"""How far a session is, when it will end, and what its steps usually take, as far as its server knows."""
 
 import math
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from fractions import Fraction
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import began_s, is_stalled, pending_steps, running_steps
+from progress_sse.story.steps import Step, began_s, failed_steps, is_stalled, pending_steps, running_steps
 from progress_sse.story.times import in_words, seconds_of, span
-from progress_sse.story.usual_times import expected_times
+
+UsualTimes: TypeAlias = Mapping[str, int]
+"""Milliseconds that steps usually take, by their names."""
+
+
+def usual_times(answer: Any) -> UsualTimes:
+    """Return what was learned of the steps of a session, from what a server answers about them.
+
+    Raises:
+        ValueError: The answer has another shape.
+    """
+    try:
+        usual = {each["name"]: each["learned"]["p50_ms"] for each in answer["steps"] if "learned" in each}
+    except (LookupError, TypeError) as error:
+        raise ValueError("not the steps of a session") from error
+    if not all(is_text(name) and type(ms) is int and 0 <= ms <= MAX_SAFE_INTEGER for name, ms in usual.items()):
+        raise ValueError("not the steps of a session")
+    return usual
+
+
+def with_usual(state: SessionState, usual: UsualTimes) -> SessionState:
+    """Return the state with `usual_ms` in each step: what it usually takes; `None` where that is not known."""
+    return {**state, "steps": [{**step, "usual_ms": usual.get(step["name"])} for step in state["steps"]]}
+
+
+def usual_ms(step: Step) -> int | None:
+    """Return what a step usually takes; `None` where that is not known."""
+    ms: int | None = step.get("usual_ms")
+    return ms
+
+
+def expected_times(steps: Iterable[Step], state: SessionState) -> list[int | None]:
+    """Return what each of some steps of a timed session usually takes, or is declared to; `None` where it is not known.
+
+    A server counts what it learned more than what was declared. Unless that is known here, nothing is.
+    """
+    if state["time"]["basis"] == "history" and all(usual_ms(step) is None for step in state["steps"]):
+        return [None for _ in steps]
+    return [step.get("estimated_ms") if usual_ms(step) is None else usual_ms(step) for step in steps]
+
 
 LONGER_THAN_USUAL: Final = "taking longer than usual"
 LONGER_THAN_EXPECTED: Final = "taking longer than expected"
 LATE: Final = frozenset({LONGER_THAN_USUAL, LONGER_THAN_EXPECTED})
-"""What is said past the end that nine of ten runs have, and past one that was only declared."""
+"""The words past the end of nine of ten runs, and past an end that was only declared."""
 
 _MIN_GRACE_S: Final = 2
 _GRACE_PART: Final = 20
-"""By how much an end is exceeded before that is said: by one in so many parts of the whole, and these seconds at least.
+"""By how much an end is exceeded before that is shown: one in so many parts of the whole, and these seconds at least.
 So the words do not change back with the next report."""
 
 _MAX_APART: Final = 0.2
-"""How far two durations are apart that are said as one, as a part of the shorter."""
+"""How far apart two durations are that are shown as one, as a part of the shorter."""
 
 _MOMENTS_S: Final = 10
 _MOST_SECONDS: Final = 50
 _MINUTE_S: Final = 60
 
 _LONG_S: Final = 59 * 60
-"""Seconds from which on a time of day says more than a duration."""
+"""Seconds from which on a time of day is shown, not a duration."""
 
 _TOO_LONG_S: Final = 300 * 86_400
-"""Seconds from which on a day of the year says nothing."""
+"""Seconds from which on nothing is shown, as a day without its year would mislead."""
 
 _CLOCK_GRAIN_S: Final = 600
 """Seconds to which a time of day is rounded."""
@@ -97,12 +139,53 @@ def _rounded(number: float) -> int:
 
 def ends(state: SessionState) -> Ends | None:
     """Return when a session ends; `None` if that is not known, also where a worker gives no signs of life."""
-    told = state.get("time", {}).get("finish_at") if state["status"] == "running" else None
-    if told is None or any(map(is_stalled, running_steps(state))):
+    end = state.get("time", {}).get("finish_at") if state["status"] == "running" else None
+    if end is None or any(map(is_stalled, running_steps(state))):
         return None
-    return Ends(seconds_of(told["p50"]), seconds_of(told["p90"]))
+    return Ends(seconds_of(end["p50"]), seconds_of(end["p90"]))
 
 
 def waiting_s(state: SessionState) -> float:
     """Return what the steps take that have not begun, as far as it is known."""
     return sum(ms or 0 for ms in expected_times(pending_steps(state), state)) / 1000
+
+
+MOST_BEFORE_THE_END: Final = 99
+"""More may follow the last step."""
+
+
+def percentage(state: SessionState) -> int:
+    """Return the percentage of a session, or of an entry of a list, when it is received."""
+    if state["status"] == "completed":
+        return 100
+    known: int = state["time"]["percentage"] if "time" in state else _by_steps(state)
+    return min(MOST_BEFORE_THE_END, known)
+
+
+def moved(known: int, state: SessionState, reported_s: float, now_s: float) -> int:
+    """Return the percentage that was `known` at `reported_s`, as it is by now.
+
+    It moves evenly, so that it would be full when half of all runs have ended. It waits for a step that takes longer,
+    so that those that follow keep their share.
+    """
+    end = ends(state)
+    passed_s = min(now_s, end.p50 - waiting_s(state)) - reported_s if end else 0
+    if end is None or passed_s <= 0:
+        return known
+    by_now = math.floor(known + (100 - known) * passed_s / (end.p50 - reported_s))
+    return max(known, min(MOST_BEFORE_THE_END, by_now))
+
+
+def _by_steps(state: SessionState) -> int:
+    """Return the share of successes and of what running steps report; entries have no steps, but this percentage."""
+    shown: int = state["percentage"]
+    if failed_steps(state):  # The percentage of the server counts them.
+        shown = math.floor(100 * sum(map(_done, state["steps"]), Fraction(0)) / len(state["steps"]))
+    return shown
+
+
+def _done(step: Step) -> Fraction:
+    if step["status"] == "success":
+        return Fraction(1)
+    progress = step.get("progress") if step["status"] == "running" else None
+    return Fraction(progress["current"], progress["total"]) if progress and progress["total"] else Fraction(0)

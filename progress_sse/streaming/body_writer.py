@@ -42,7 +42,7 @@ class DirectWriteExtension(Protocol):
     def detach(self, scope: Scope, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
         """Detach a response whose head has been sent from the application, which then returns.
 
-        `protocol` learns when to pause and resume writing, and when the connection is lost. The loss is a
+        `protocol` is notified when to pause and resume writing, and when the connection is lost. The loss is a
         `TimeoutError` if the client is there and has taken nothing for too long. Returns `None` if the client has gone
         already.
         """

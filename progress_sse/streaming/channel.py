@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position, is_over
 from progress_sse.store.backend import Backend
@@ -15,8 +15,8 @@ from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_feed import LineFeed
 from progress_sse.streaming.publisher import Publisher
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.wire import session_json, sse
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import Frame, FrameBatch
 
 MAX_TAIL_BYTES: Final = 65_536
@@ -101,7 +101,7 @@ class Channel(Publisher):
         before = self._notification_count
         record = await self._backend.load(self.session_id)
         entries = () if record is None else await self._missing_up_to(record.position)
-        # Within one epoch the offsets tell which is newer. Between epochs only the order of arrival does.
+        # Within one epoch the offsets show which is newer. Between epochs only the order of arrival does.
         if self._notification_count == before or (record is not None and record.position.epoch == self.position.epoch):
             self.on_notification(Notification(self.session_id, record, entries=entries))
 

@@ -7,7 +7,7 @@ connection, as far as there is room, and is called whenever either has changed. 
 The first of these to happen closes the stream, and closing releases everything that it holds:
 
 * the *hub*: all sessions are completed and everything has been written: an `end` event;
-* the *client* goes: the connection says so, or `EventSourceResponse`;
+* the *client* goes: the connection reports that, or `EventSourceResponse`;
 * the *client* takes nothing for the send timeout: under our own server the kernel drops the connection (see
   ``server.sockets``), and under any other `EventSourceResponse` cancels the `send`;
 * `Streams.drain`, when the server shuts down: the stream ends with a `retry` field;
@@ -26,15 +26,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.stream_format import StreamFormat
 from progress_sse.streaming.subscriber import Subscriber
+from progress_sse.streaming.timers import Heartbeat
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.headers import VARY_WITH_ACCEPT
 
@@ -49,7 +49,7 @@ REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a refused client comes back."""
 
 SUBSCRIBE_DELAY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to subscribe while the store is away: after the first failure, and after any."""
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -74,9 +74,9 @@ class StreamRequest(NamedTuple):
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
-        is_text: Whether it gets lines of text in place of events; of one session.
+        is_text: Whether it gets lines of text, not events; of one session.
         reads_lines: Whether it gets the lines of the sessions' logs, too.
-        wanted: The list that it follows in place of sessions; `None` if it follows sessions.
+        wanted: The list that it follows; `None` if it follows sessions.
     """
 
     resume_points: Mapping[str, ResumePoint | None]
@@ -315,7 +315,7 @@ class EventStream(asyncio.BaseProtocol):
         self.end("expired", self._registry.retry_ms)
 
     def end(self, reason: EndReason, retry_ms: int) -> None:
-        """End the stream, and tell the client to come back after `retry_ms`."""
+        """End the stream; the client comes back after `retry_ms`."""
         self._finish(reason, self._format.interrupted(retry_ms))
 
     def resume_writing(self) -> None:

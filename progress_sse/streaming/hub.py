@@ -27,8 +27,8 @@ from progress_sse.streaming.channel import Channel, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.lists import Lists
 from progress_sse.streaming.publisher import Publisher, Subscription
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import Subscriber
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
 
 
@@ -41,7 +41,7 @@ class Hub:
     """
 
     def __init__(self, backend: Backend, *, retry_ms: int) -> None:
-        """Serve subscribers from `backend`; each snapshot tells clients to wait `retry_ms` before they reconnect."""
+        """Serve subscribers from `backend`; each snapshot makes clients wait `retry_ms` before they reconnect."""
         self.counts = DeliveryCounts()
         self._backend = backend
         self._retry_ms = retry_ms
@@ -130,7 +130,7 @@ class Hub:
 
     @asynccontextmanager
     async def watching(self, session_id: str, watcher: Watcher) -> AsyncIterator[None]:
-        """Call `watcher` with the session after each change, as this process learns of it.
+        """Call `watcher` with the session after each change, as this process receives it.
 
         Raises:
             StoreUnavailableError: The store does not answer.

@@ -4,25 +4,69 @@ Lines come in two ways: the backend notifies of those that are appended, and a r
 not known, at the beginning and wherever the numbers show a gap. A reader gets the newest lines first, and then what
 comes, in its place among the transitions: a feed and its channel hand over what they have before the other one goes on.
 
-A flood is bounded. Lines that come soon after others wait a moment, so that one event tells them; and a reader that
+A flood is bounded. Lines that come soon after others wait a moment, so that one event has all of them. A reader that
 does not take them gets the newest lines again (see ``subscriber``).
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
 from progress_sse.store.log_lines import LineNotification, StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_batch import LineBatch
-from progress_sse.streaming.line_tail import LineTail
-from progress_sse.wire.log_lines_json import LinesShown, NumberedLine
+from progress_sse.wire import sse
+from progress_sse.wire.frames import FrameBatch
+from progress_sse.wire.log_lines_json import LinesShown, NumberedLine, encode_log_event
+
+
+class LineBatch(FrameBatch):
+    """A `log` event. It has no id, so that a client comes back to the transitions alone.
+
+    Attributes:
+        shown: The lines.
+    """
+
+    __slots__ = ("shown",)
+
+    def __init__(self, session_id: str, shown: LinesShown) -> None:
+        """Encode the event, once for all readers."""
+        super().__init__((), sse.encode_event("log", encode_log_event(session_id, shown)))
+        self.shown = shown
+
+
+MAX_TAIL_LINES: Final = 200
+MAX_TAIL_BYTES: Final = 32_768
+"""Lines, and bytes of them, that a reader gets first."""
+
+
+class LineTail:
+    """The newest lines, at most `MAX_TAIL_LINES` and `MAX_TAIL_BYTES` of them; a longer line still has its place."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._lines: deque[NumberedLine] = deque()
+        self._bytes = 0
+
+    @property
+    def lines(self) -> Sequence[NumberedLine]:
+        """The lines, in order."""
+        return tuple(self._lines)
+
+    def add(self, lines: Iterable[NumberedLine]) -> None:
+        """Add lines that follow, and drop the oldest beyond the limits."""
+        for line in lines:
+            self._lines.append(line)
+            self._bytes += len(line.data)
+        while len(self._lines) > MAX_TAIL_LINES or (self._bytes > MAX_TAIL_BYTES and len(self._lines) > 1):
+            self._bytes -= len(self._lines.popleft().data)
+
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +77,7 @@ MAX_UNSENT_BYTES: Final = 65_536
 """Bytes of lines that wait for that time."""
 
 READ_DELAY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to read while the store is away: after the first failure, and after any."""
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 MAX_READS: Final = 10
 """Attempts after which the end of a stream no longer waits for lines that cannot be read."""

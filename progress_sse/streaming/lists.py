@@ -1,29 +1,107 @@
 """The lists of sessions that are followed in this process, each kept up to date from the changes of all sessions.
 
-A change says little more than which session it is of: the session is read when it is told. So a session that changes
-often is read four times a second (``due_changes``), once for all lists that it may belong to, and what is told is never
-older than the change. A process in which no list is followed hears of no changes.
+A change names its session and little more; the session is read when it is due (`DueChanges`), at most four times a
+second, once for all lists that it may belong to. So what is published is never older than the change. A process in
+which no list is followed receives no changes.
 """
 
 import asyncio
+import heapq
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.cancel_tasks import has_failed
+from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import Backend
 from progress_sse.store.types import ChangedSession, ChangesListener
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.due_changes import DueChanges
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.streaming.list_index import ListIndex
 from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.streaming.subscriber import Subscriber
+
+INTERVAL_S: Final = 0.25
+"""Seconds between two list updates of one session."""
+
+_PublishedStatus: TypeAlias = SessionStatus | Literal["unread"] | None
+"""The status of a session when it was published; `unread` while it is being read."""
+
+_ENDED: Final[frozenset[SessionStatus | None]] = frozenset({None, "completed", "error"})
+
+
+class _Published(NamedTuple):
+    at: float
+    status: _PublishedStatus
+
+
+class DueChanges:
+    """Limits list updates to four a second for each session; an end or a removal goes at once. Pure."""
+
+    def __init__(self) -> None:
+        """Begin with no session."""
+        self._at_once: dict[str, None] = {}
+        self._later: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
+        """A heap of what is in `_later`, and of what has been there: that is passed over."""
+        self._published: OrderedDict[str, _Published] = OrderedDict()
+
+    def add(self, change: ChangedSession, now: float) -> None:
+        """Add a change."""
+        session_id, status = change
+        self._forget_published(now)
+        published = self._published.get(session_id)
+        is_end = status in _ENDED and (published is None or published.status != status)
+        if published is None or is_end:
+            self.add_now([session_id])
+        elif session_id not in self._at_once and session_id not in self._later:
+            due_at = self._later[session_id] = published.at + INTERVAL_S
+            heapq.heappush(self._due, (due_at, session_id))
+
+    def add_now(self, session_ids: Iterable[str]) -> None:
+        """Let sessions be due at once, as changes of them may have been missed."""
+        for session_id in session_ids:
+            self._later.pop(session_id, None)
+            self._at_once[session_id] = None
+
+    def take(self, now: float, most: int) -> Sequence[str]:
+        """Return sessions that are due, and count them as published: further changes wait for the interval."""
+        while self._due and self._due[0][0] <= now:
+            due_at, session_id = heapq.heappop(self._due)
+            if self._later.get(session_id) == due_at:
+                self.add_now([session_id])
+        taken = list(islice(self._at_once, most))
+        for session_id in taken:
+            del self._at_once[session_id]
+            self._note(session_id, "unread", now)
+        return taken
+
+    def add_published(self, session_id: str, status: SessionStatus | None, now: float) -> None:
+        """Record that a session was published with a status."""
+        self._note(session_id, status, now)
+
+    def _note(self, session_id: str, status: _PublishedStatus, now: float) -> None:
+        self._published.pop(session_id, None)
+        self._published[session_id] = _Published(now, status)
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until the next session is due; `None` if there is none."""
+        while self._due and self._later.get(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        if self._at_once:
+            return 0.0
+        return max(0.0, self._due[0][0] - now) if self._due else None
+
+    def _forget_published(self, now: float) -> None:
+        while self._published and next(iter(self._published.values())).at <= now - INTERVAL_S:
+            self._published.popitem(last=False)
+
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +109,7 @@ READ_AT_ONCE: Final = 200
 """Sessions that are read together."""
 
 RETRY_S: Final = (0.1, 2.0)
-"""Seconds, at most, between attempts to read while the store is away: after the first failure, and after any."""
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 CHECK_INTERVAL_S: Final = 2.0
 """Seconds between two looks at lists of a store that may forget sessions without a word."""
@@ -55,7 +133,7 @@ class Lists:
         self._index: ListIndex[ListChannel] = ListIndex()
         self._due = DueChanges()
         self._reading: Collection[str] = ()
-        """Sessions that are being read, and may be found as they were before a change that is noted now."""
+        """Sessions that are being read, and may be found as they were before a change that arrives now."""
         self._is_woken = asyncio.Event()
         self._listener: ChangesListener = self._on_change
         self._listening: asyncio.Task[None] | None = None
@@ -123,7 +201,7 @@ class Lists:
             self._stop()
 
     async def _listen(self) -> None:
-        """Hear of all changes from now on. Concurrent calls wait for the same attempt."""
+        """Receive all changes from now on. Concurrent calls wait for the same attempt."""
         if self._listening is None or has_failed(self._listening):
             # Another one each time: what is left of an attempt that was given up must not undo the next one.
             self._listener = partial(self._on_change)
@@ -187,7 +265,7 @@ class Lists:
         now = _now()
         for session_id in ids:
             summary = summaries.get(session_id)
-            self._due.note_told(session_id, None if summary is None else summary.status, now)
+            self._due.add_published(session_id, None if summary is None else summary.status, now)
             for channel in self._index.find(session_id, summary):
                 channel.apply(session_id, summary)
 

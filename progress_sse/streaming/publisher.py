@@ -8,8 +8,7 @@ from typing import Protocol
 
 from progress_sse.core.model import Position
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_batch import LineBatch
-from progress_sse.streaming.line_feed import LineFeed
+from progress_sse.streaming.line_feed import LineBatch, LineFeed
 from progress_sse.wire.frames import Frame, FrameBatch
 
 

@@ -17,13 +17,10 @@ from progress_sse.streaming.event_stream import (
     EventStream,
     StreamRequest,
 )
-from progress_sse.streaming.expiry import Expiry
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.places import Places, Shortage
-from progress_sse.streaming.stream_format import EVENTS, EventFormat, StreamFormat
-from progress_sse.streaming.text_format import TextFormat
-from progress_sse.streaming.waits import Waits
+from progress_sse.streaming.stream_format import EVENTS, EventFormat, StreamFormat, TextFormat
+from progress_sse.streaming.timers import Expiry, Heartbeat
+from progress_sse.streaming.waits import Places, Shortage, Waits
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
 
@@ -90,7 +87,7 @@ class Streams:
         return self._is_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or a refusal: a stream that only tells the client when to come back.
+        """Return the stream, or a refusal: a stream that only sends when to come back.
 
         Raises:
             OverloadedError: The client takes text, which has no such form.

@@ -8,7 +8,7 @@ A wait ends with the first of these, and releases all that it holds:
 * the *server* shuts down (`drained`);
 * the *authorization* of the client ends (`expired`).
 
-The channel of a session says when to look, and the store is what counts: on several servers a channel may be a moment
+The channel of a session gives notice, and the store decides: on several servers a channel may be a moment
 behind the store that a poll reads.
 """
 
@@ -20,12 +20,48 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from starlette.types import Receive
 
-from progress_sse._internal.cancel_tasks import cancel
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import cancel
 from progress_sse.store.types import Record
-from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.places import Places
+from progress_sse.streaming.timers import Expiry
+
+Shortage: TypeAlias = Literal["streams-full", "streams-of-caller-full"]
+"""Why there is no place: none at all, or none for this caller."""
+
+
+class Places:
+    """The places of this process."""
+
+    def __init__(self, most: int, most_per_caller: int | None) -> None:
+        """Have `most` places, of which a caller whose identity is known takes at most `most_per_caller`."""
+        self._most = most
+        self._most_per_caller = most_per_caller or most
+        self._taken = 0
+        self._taken_by: Counter[str] = Counter()
+
+    def shortage(self, caller: str | None) -> Shortage | None:
+        """Return why there is no place for a caller; `None` if there is one."""
+        if self._taken >= self._most:
+            return "streams-full"
+        if caller is not None and self._taken_by[caller] >= self._most_per_caller:
+            return "streams-of-caller-full"
+        return None
+
+    def take(self, caller: str | None) -> None:
+        """Take a place."""
+        self._taken += 1
+        if caller is not None:
+            self._taken_by[caller] += 1
+
+    def give_back(self, caller: str | None) -> None:
+        """Give a place back that was taken."""
+        self._taken -= 1
+        if caller is not None:
+            self._taken_by[caller] -= 1
+            if not self._taken_by[caller]:
+                del self._taken_by[caller]
+
 
 WaitOutcome: TypeAlias = Literal["met", "unmet", "gone", "drained", "expired", "refused"]
 """How a wait ended; `refused`: it did not begin, as there was no place or the server shuts down."""

@@ -10,9 +10,9 @@ has to differ from every other.
 import base64
 import binascii
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
 
 from progress_sse.core.model import Position
 
@@ -111,3 +111,12 @@ def _from_text(text: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         return b""
+
+
+ResumePoint: TypeAlias = Callable[[Position], Position | None]
+"""Returns the position that a returning subscriber has reached, given the session's; `None` if it is unknown."""
+
+
+def resume_from(position: Position | None) -> ResumePoint | None:
+    """Return the resume point of a subscriber that has reached `position`; `None` for a new subscriber."""
+    return None if position is None else lambda _current: position

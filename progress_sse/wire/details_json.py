@@ -1,12 +1,49 @@
-"""Details ⇄ JSON: what readers see of a session besides its steps, and what is stored of it."""
+"""Details and parts ⇄ JSON: what readers see of a session besides its steps, of a step's parts, and what is stored."""
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Final
 
 from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link, Time, Timing
+from progress_sse.core.parts import Part, Parts
 from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
+
+
+def shown_parts(parts: Parts) -> dict[str, object]:
+    """Return what polls and events show of a step's parts, JSON-ready."""
+    counts = parts.counts._asdict()
+    return {"total": parts.total, **counts, "listed": [_shown_part(part) for part in parts.listed()]}
+
+
+def encode_parts(parts: Parts | None) -> bytes:
+    """Return all parts of a step, in the order of their first report, as their own endpoint shows them."""
+    known = () if parts is None else parts.by_name.values()
+    return encode_json({"parts": [_shown_part(part) for part in known], "next": None})
+
+
+def stored_parts(parts: Parts) -> dict[str, object]:
+    """Return parts as they are stored, JSON-ready: each as an array; what `load_parts` takes."""
+    return {"total": parts.total, "all": tuple(parts.by_name.values())}
+
+
+def load_parts(total: int | None, stored: Iterable[Any]) -> Parts:
+    """Return the parts that `stored_parts` wrote."""
+    return Parts(total, {part.part: part for part in (Part(*fields) for fields in stored)})
+
+
+def _shown_part(part: Part) -> dict[str, object]:
+    shown: dict[str, object] = {"part": part.part, "status": part.status}
+    if part.current is not None:
+        shown["progress"] = {"current": part.current, "total": part.total}
+    if part.message:
+        shown["message"] = part.message
+    if part.error:
+        shown["error"] = part.error
+    shown["elapsed_ms"] = part.elapsed_ms
+    return shown
+
 
 _SHOWN: Final = Details._fields.index("log") + 1
 """How many fields readers see: the first ones."""
@@ -15,7 +52,7 @@ _NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
 
 
 def shown_details(details: Details) -> dict[str, object]:
-    """Return what readers see of a session besides its steps, JSON-ready; nothing where no worker said any of it."""
+    """Return what readers see of a session besides its steps, JSON-ready; nothing if no worker reported any of it."""
     if details[:_SHOWN] == _NOTHING_SHOWN:
         return {}
     shown: dict[str, object] = {}
@@ -70,7 +107,7 @@ def show_request(request: Request) -> dict[str, object]:
 
 
 def asked_requests(requests: Requests) -> list[dict[str, object]]:
-    """Return the requests that no worker has answered yet, as a worker is told of them, JSON-ready."""
+    """Return the requests that no worker has answered yet, in the form for workers, JSON-ready."""
     return [{"id": each.id, "kind": each.kind, "step": each.step} for each in requests if each.state == "asked"]
 
 

@@ -1,4 +1,4 @@
-"""Log lines ⇄ JSON: as they are stored, as the log shows them, and as streams tell them.
+"""Log lines ⇄ JSON: as they are stored, as the log shows them, and as streams send them.
 
 A line is encoded once, without its number: the same bytes are stored, read and sent, behind the number that the store
 gave it.

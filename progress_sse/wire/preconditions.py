@@ -24,7 +24,7 @@ def entity_tag(position: Position | None) -> str:
 
 
 def text_tag(position: Position | None) -> str:
-    """Return the ETag of the session as text, a weak one: the text also says how long its steps have been running."""
+    """Return the ETag of the session as text, a weak one: the text also has how long its steps have been running."""
     return f'W/{entity_tag(position)[:-1]}-text"'
 
 

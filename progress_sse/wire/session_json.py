@@ -6,7 +6,7 @@ where readers see a few. Knows only the model.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,9 +19,8 @@ from progress_sse.core.model import (
     StepDefinition,
     StepProgress,
 )
-from progress_sse.wire.details_json import shown_details
+from progress_sse.wire.details_json import load_parts, shown_details, shown_parts, stored_parts
 from progress_sse.wire.json_text import encode_json
-from progress_sse.wire.parts_json import load_parts, shown_parts, stored_parts
 
 MAX_SHARED_BYTES: Final = 16_384
 """Bytes up to which step definitions are shared by sessions; the cache would keep hundreds of larger ones."""
@@ -256,3 +255,34 @@ def _summary(session: Session) -> dict[str, object]:
         "estimated_remaining_ms": session.estimated_remaining_ms,
         **shown_details(progress.details),
     }
+
+
+_LABELS: Final = b'"labels":{'
+
+
+def encode_page(entries: Sequence[bytes], after: str | None) -> bytes:
+    """Return a page of the list, with the cursor of the next one, if there is one."""
+    return b'{"sessions":[%b],"next":%b}' % (b",".join(entries), encode_json(after))
+
+
+def encode_list(entries: Sequence[bytes], *, has_more: bool) -> bytes:
+    """Return the data of a `list` event: the newest sessions, and whether there are older ones."""
+    return b'{"sessions":[%b],"more":%b}' % (b",".join(entries), encode_json(has_more))
+
+
+def encode_listed_session(entry: bytes) -> bytes:
+    """Return the data of a `session` event on a stream of a list."""
+    return b'{"session":%b}' % entry
+
+
+def encode_removed(session_id: str) -> bytes:
+    """Return the data of a `removed` event."""
+    return encode_json({"session_id": session_id})
+
+
+def labels_of(entry: bytes) -> Mapping[str, str]:
+    """Return the labels of a session from its entry."""
+    if _LABELS not in entry:  # Quotation marks inside strings are escaped, so no text looks like this.
+        return {}
+    labels: dict[str, str] = json.loads(entry).get("labels", {})
+    return labels

@@ -16,7 +16,7 @@ def check_text(text: str) -> str:
 
 
 IS_TEXT: Final = AfterValidator(check_text)
-"""Refuses NUL and lone surrogates; behind the bounds of a length, so that these speak of characters."""
+"""Refuses NUL and lone surrogates; behind the bounds of a length, whose errors count characters."""
 
 PLAIN: Final[dict[str, Any]] = {"pattern": "^[^\\u0000]*$"}
 """The schema of this rule, but for surrogates, which cannot occur in UTF-8."""
@@ -36,7 +36,7 @@ Text = Annotated[
 ]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` in the validation context.
 
-Its schema holds the name of the setting in place of the limit; ``openapi.document`` replaces it by the value.
+Its schema holds the name of the setting, which ``openapi.document`` replaces by the value.
 """
 
 _OPEN_FIELDS: Final = frozenset({"labels"})

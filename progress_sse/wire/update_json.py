@@ -135,23 +135,23 @@ def decode(
         InvalidRequestError: A key is missing, or contradicts another one.
     """
     form = _form(values["action"])
-    said = [values[name] for name in form.fields]
+    decoded = [values[name] for name in form.fields]
     if values["name"] is not None and form.step_at is not None:
         if values["step"] is not None:
             raise InvalidRequestError("name: must not come with a step.")
-        said[form.step_at] = values["name"]
+        decoded[form.step_at] = values["name"]
     for place, name in form.required:
-        if said[place] is None:
+        if decoded[place] is None:
             raise InvalidRequestError(f"{name}: Field required.")
     for place, name in form.compound:
-        if said[place] is not None:
-            said[place] = read[name](said[place])
+        if decoded[place] is not None:
+            decoded[place] = read[name](decoded[place])
     for name, most in form.short_texts:
         if len(values[name]) > most:
             raise InvalidRequestError(f"{name}: has more than {most} characters.")
     if form.is_partial:
-        said = [value if name in given else UNCHANGED for name, value in zip(form.fields, said, strict=True)]
-    update = form.kind(*said, envelope=envelope)
+        decoded = [value if name in given else UNCHANGED for name, value in zip(form.fields, decoded, strict=True)]
+    update = form.kind(*decoded, envelope=envelope)
     update.check_consistency()
     return update
 

@@ -36,7 +36,6 @@ def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
             (
                 "progress_sse.store.redis.",
                 "progress_sse.auth.rate_limits",
-                "progress_sse.auth.window_storage",
                 f"{package}.",
             )
         ):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from progress_sse.api.creation_model import CreateBody
-from progress_sse.api.idempotency_keys import make_key
 from progress_sse.api.request_body import read_update
+from progress_sse.api.request_parts import make_key
+from progress_sse.api.session_models import CreateBody
 from progress_sse.api.update_models import UpdateBody
-from progress_sse.core.limits import BodyLimits
+from progress_sse.settings import BodyLimits
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=100, max_total_steps=10)
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from progress_sse.api.endpoints import health
+from progress_sse.api.endpoints import server
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.service import STUCK_S
 from progress_sse.store.backend_monitor import PING_VALID_S
@@ -73,7 +73,7 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(
     async with connect(backend=backend) as client:
         backend.goes_on.clear()
         with monkeypatch.context() as impatient:
-            impatient.setattr(health, "PING_TIMEOUT_S", 0.01)
+            impatient.setattr(server, "PING_TIMEOUT_S", 0.01)
             for _ in range(3):
                 assert await health_of(client, "/readyz") == (503, {"status": "store unavailable"})
         assert backend.pings == 1
@@ -115,7 +115,7 @@ async def test_a_stuck_store_is_a_reason_for_a_restart(
     connect: Connect, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit that every backend would give up within seconds has run for a minute, and will not end."""
-    monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(server, "PING_TIMEOUT_S", 0.01)
     backend, clock = FaultyBackend(), ManualClock()
     async with connect(backend=backend, clock=clock) as client:
         backend.goes_on.clear()

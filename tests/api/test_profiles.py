@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from progress_sse.cli.usual_times import UsualTimesRequest
+from progress_sse.cli.follower import UsualTimesRequest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits

@@ -15,21 +15,20 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from progress_sse.api.creation_model import CreateBody
-from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.openapi.document import document
 from progress_sse.api.request_body import parse_json, read_body, read_update
-from progress_sse.api.request_model import RequestBody
+from progress_sse.api.request_parts import idempotency_key
 from progress_sse.api.routes import ROUTES
+from progress_sse.api.session_models import CreateBody, RequestBody
 from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
 from progress_sse.client.codec import report_body
 from progress_sse.client.reports import Create as CreateReport
 from progress_sse.client.reports import Log
 from progress_sse.core.commands import Ask, Create, check_command
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError, MalformedBodyError
-from progress_sse.core.limits import BodyLimits
 from progress_sse.core.updates import UPDATES, Update
 from progress_sse.core.workflows import Workflows
+from progress_sse.settings import BodyLimits
 from tests.client.random_reports import random_requests
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)

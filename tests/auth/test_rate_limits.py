@@ -10,9 +10,8 @@ import pytest
 from limits import parse, parse_many
 from limits.errors import StorageError
 
-from progress_sse.auth import window_storage
-from progress_sse.auth.rate_limits import RateLimiter
-from progress_sse.auth.window_storage import WindowStorage
+from progress_sse.auth import rate_limits
+from progress_sse.auth.rate_limits import RateLimiter, WindowStorage
 from progress_sse.core.errors import ConfigurationError, RateExceededError
 from progress_sse.settings import load_settings
 from progress_sse.wiring import make_rate_limiter
@@ -115,7 +114,7 @@ async def test_actions_without_a_rate_are_not_counted(clock: Clock) -> None:
 
 async def test_a_bounded_number_of_callers_is_counted_separately(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beyond share one count, and earlier callers keep their own."""
-    monkeypatch.setattr(window_storage, "MAX_CALLERS", 3)
+    monkeypatch.setattr(rate_limits, "MAX_CALLERS", 3)
     counting = rates_of(read_rate="2/minute")
     allowed: Sequence[int] = [await count_allowed(counting, str(n), 2) for n in range(6)]
     assert allowed == [2, 2, 2, 2, 0, 0]

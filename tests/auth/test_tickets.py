@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.auth.one_time_store import MAX_VALUES, MemoryOneTimeStore
-from progress_sse.auth.tickets import LIFETIME_S, MAX_TICKETS_PER_TOKEN, Tickets
+from progress_sse.auth.tickets import LIFETIME_S, MAX_TICKETS_PER_TOKEN, MAX_VALUES, MemoryOneTimeStore, Tickets
 from tests.clock import ManualClock
 from tests.harness.tokens import make_token
 

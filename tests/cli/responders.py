@@ -9,14 +9,13 @@ from typing import Any
 
 import httpx
 
-from progress_sse.cli.display import Display
+from progress_sse.cli.display import Connection, Display
 from progress_sse.cli.follower import Follower
-from progress_sse.cli.observation import Connection
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.time_left import UsualTimes
 
 WAIT_S = 60
 

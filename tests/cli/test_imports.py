@@ -12,10 +12,10 @@ from progress_sse._internal.optional_imports import SERVER_PACKAGES
 pytestmark = [pytest.mark.unmeasured, pytest.mark.processes]
 
 COMMANDS = {
-    "create": "session_commands",
+    "create": "client_commands",
     "doctor": "doctor_command",
-    "finish": "session_commands",
-    "list": "list_command",
+    "finish": "client_commands",
+    "list": "client_commands",
     "run": "client_commands",
     "step": "client_commands",
     "watch": "client_commands",
@@ -64,9 +64,8 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
 
 CLIENT_MODULES = [
     *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
-    *("progress_sse.cli.run_command", "progress_sse.cli.report_step", "progress_sse.cli.watch"),
-    *("progress_sse.cli.list_sessions", "progress_sse.cli.report_session"),
-    *("progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
+    *("progress_sse.cli.run_command", "progress_sse.cli.reports", "progress_sse.cli.watch"),
+    *("progress_sse.cli.list_sessions", "progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
 ]
 
 

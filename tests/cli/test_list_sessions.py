@@ -10,12 +10,11 @@ import httpx
 import pytest
 
 from progress_sse.cli import list_sessions as listing
-from progress_sse.cli.list_sessions import json_lines, listed_sessions, table_lines
+from progress_sse.cli.list_sessions import json_lines, listed_sessions, listed_words, table_lines
 from progress_sse.cli.responses import UnexpectedResponseError
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.story.listed_session import listed_words
 from tests.cli.sessions import T0_S, at
 
 HOUR_S = 3600

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 
-from progress_sse.cli import serve_command
+from progress_sse.cli import server_commands
 from progress_sse.cli.main import main
 from progress_sse.settings import Settings
 from tests.harness.http1 import HOST
@@ -34,7 +34,7 @@ def test_a_flag_that_is_on_can_be_turned_off(
 ) -> None:
     """`--no-learn`; and a flag wins over the environment."""
     served: list[Settings] = []
-    monkeypatch.setattr(serve_command, "_run", served.append)
+    monkeypatch.setattr(server_commands, "_run", served.append)
     assert run("serve", *arguments).exit_code == 0
     monkeypatch.setenv("PROGRESS_SSE_LEARN", str(not learns))
     if arguments:
@@ -57,7 +57,7 @@ def test_the_commands_are_shown_to_those_who_develop(
 ) -> None:
     """By default they are those who alone can reach the server, and publish without a token."""
     served: list[Settings] = []
-    monkeypatch.setattr(serve_command, "_run", served.append)
+    monkeypatch.setattr(server_commands, "_run", served.append)
     assert run("serve", *arguments).exit_code == 0
     assert [settings.dev for settings in served] == [is_dev]
 
@@ -90,7 +90,7 @@ def test_a_server_starts_where_nothing_takes_its_greeting(monkeypatch: pytest.Mo
     """Its stdout may be closed, as that of a daemon, or on a full disk."""
     with socket.create_server((HOST, 0)) as listener, io.FileIO("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", None if is_closed else io.TextIOWrapper(full, write_through=True))
-        serve_command.print_greeting(Settings(), listener)
+        server_commands.print_greeting(Settings(), listener)
 
 
 def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -197,7 +197,7 @@ def test_a_command_that_ignores_sigterm_is_killed(serve: Serve, tmp_path: Path) 
 
 ASKED_LATE = """
 from progress_sse.cli import run_command
-from progress_sse.cli.stop_command import CommandStop
+from progress_sse.cli.run_command import CommandStop
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.inbox import Request
 

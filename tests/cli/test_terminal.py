@@ -11,11 +11,11 @@ from typing import Any, Literal
 import pytest
 from rich.console import Console
 
-from progress_sse.cli.observation import Connection
+from progress_sse.cli.display import Connection
 from progress_sse.cli.terminal import Terminal
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.usual_times import UsualTimes
+from progress_sse.story.time_left import UsualTimes
 from tests.cli.sessions import ABSENT, SERVER, ended, leased, session
 from tests.cli.sessions import step as step_at
 

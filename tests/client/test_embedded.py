@@ -20,10 +20,9 @@ from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease
 from progress_sse.client.reports import Create, Report, by
 from progress_sse.client.targets import LOOP_HAS_ENDED
-from progress_sse.core.commands import Command
+from progress_sse.core.commands import Command, IdempotencyKey
 from progress_sse.core.details import Timing
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.memory import MemoryBackend

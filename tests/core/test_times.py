@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from progress_sse.core.commands import Command, Lose, Stall
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.log_lines import NewLine
-from progress_sse.core.log_rules import dated_lines
 from progress_sse.core.model import Session
+from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import apply, timestamp
 from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Skip, Start, Update
 from tests.core.random_commands import any_command

@@ -15,11 +15,8 @@ from progress_sse.client.errors import Cancelled
 from progress_sse.client.reports import Create, Log
 from progress_sse.client.testing import Recorder, recording
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Finish, ReportPart, Start
-from progress_sse.demo import export, jobs
-from progress_sse.demo.agent import run_agent
-from progress_sse.demo.film import FAILING, FRAMES, run_film
-from progress_sse.demo.job import Run
-from progress_sse.demo.load import EARLIER_RUNS, PROFILE, run_load
+from progress_sse.demo import jobs
+from progress_sse.demo.jobs import EARLIER_RUNS, FAILING, FRAMES, PROFILE, Run, run_agent, run_film, run_load
 
 R = TypeVar("R")
 SLEEP = asyncio.sleep
@@ -81,9 +78,9 @@ async def test_upload_of_the_export_fails_and_is_tried_again(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader who asks for it ends the wait, which would be long otherwise."""
-    monkeypatch.setattr(export, "RETRY_S", 3600)
+    monkeypatch.setattr(jobs, "RETRY_S", 3600)
     async with asyncio.timeout(10):
-        running = asyncio.ensure_future(export.run_export(Run("export", 1, URL)))
+        running = asyncio.ensure_future(jobs.run_export(Run("export", 1, URL)))
         while all(each.success for each in of_type(recorder, "export-1", Complete)):  # noqa: ASYNC110 - its own turns
             await asyncio.sleep(0)
         recorder.ask("export-1", "retry")
@@ -102,14 +99,14 @@ async def test_upload_of_the_export_fails_and_is_tried_again(
 
 async def test_export_is_tried_again_without_a_reader(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits no longer than `RETRY_S`."""
-    monkeypatch.setattr(export, "RETRY_S", 0)
-    await export.run_export(Run("export", 1, URL))
+    monkeypatch.setattr(jobs, "RETRY_S", 0)
+    await jobs.run_export(Run("export", 1, URL))
     assert of_type(recorder, "export-1", Complete)[-1].success
 
 
 async def started_export(recorder: Recorder) -> asyncio.Future[None]:
     """A run of the export that works at its first step."""
-    running = asyncio.ensure_future(export.run_export(Run("export", 1, URL)))
+    running = asyncio.ensure_future(jobs.run_export(Run("export", 1, URL)))
     while not of_type(recorder, "export-1", Advance):  # noqa: ASYNC110 - its own turns
         await asyncio.sleep(0)
     return running

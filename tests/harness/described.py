@@ -12,7 +12,7 @@ import jsonschema_rs
 
 from progress_sse.api.openapi.document import document
 from progress_sse.api.routes import ROUTES
-from progress_sse.core.limits import BodyLimits
+from progress_sse.settings import BodyLimits
 
 DOCUMENT = document(ROUTES, BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list", "control"}))
 """The description of a server that requires tokens; its responses are the same as any other server's."""

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from progress_sse.cli import follower as following
-from progress_sse.cli.display import Display
+from progress_sse.cli.display import Connection, Display
 from progress_sse.cli.follower import follow
-from progress_sse.cli.observation import Connection
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
 from progress_sse.core.log_lines import LogLine

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from progress_sse._internal.log_options import LogFormat, LogLevel
 from progress_sse.observability import logs
 from progress_sse.observability.logs import (
     MAX_RECORDS,
@@ -20,6 +19,7 @@ from progress_sse.observability.logs import (
     MAX_VALUE_CHARS,
     RateLimitedHandler,
 )
+from progress_sse.settings import LogFormat, LogLevel
 
 HOSTILE = {
     "line feed": "\n2026-01-01 00:00:00,000 INFO progress_sse: forged",

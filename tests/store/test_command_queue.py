@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import Command, Create, Delete
+from progress_sse.core.commands import Command, Create, Delete, IdempotencyKey
 from progress_sse.core.errors import (
     OutcomeUnknownError,
     SessionNotFoundError,
@@ -19,7 +19,6 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
     StoreUnavailableError,
 )
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.updates import Complete
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from progress_sse.core.commands import Command, Create, Delete
+from progress_sse.core.commands import Command, Create, Delete, IdempotencyKey
 from progress_sse.core.errors import (
     AttemptSupersededError,
     KeyInUseError,
@@ -18,7 +18,6 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
     StoreFullError,
 )
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import AppendLines, Complete, StepUpdate, Update

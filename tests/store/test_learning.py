@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import ConflictError, InvalidSessionIdError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, History
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Complete
 from progress_sse.store.backend import Backend

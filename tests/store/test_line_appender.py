@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import (
     AttemptSupersededError,
     ConflictError,
@@ -18,7 +19,6 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
     StoreUnavailableError,
 )
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine
 from progress_sse.core.model import Liveness, StepDefinition
 from progress_sse.core.step_rules import timestamp

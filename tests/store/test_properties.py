@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from progress_sse.core import state_machine
-from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
+from progress_sse.core.commands import Ask, Command, Create, Delete, IdempotencyKey, ServerCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import Learned
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import Beat, Complete, Describe, Finish, ReportPart, Skip

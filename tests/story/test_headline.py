@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.story.links import links
+from progress_sse.story.headline import links
 from progress_sse.story.times import in_words, to_the_tenth
 from tests.cli.sessions import RUNNING, SERVER, session
 

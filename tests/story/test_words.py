@@ -9,16 +9,13 @@ from typing import Any
 
 import pytest
 
-from progress_sse.story.failures import failures
-from progress_sse.story.headline import headline
-from progress_sse.story.life_signs import life_sign
-from progress_sse.story.listed_session import listed_words
+from progress_sse.cli.list_sessions import listed_words
+from progress_sse.story.headline import failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
-from progress_sse.story.requests import request_sentence
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
-from progress_sse.story.time_left import time_left
+from progress_sse.story.time_left import time_left, usual_times, with_usual
 from progress_sse.story.times import seconds_of
-from progress_sse.story.usual_times import usual_times, with_usual
+from progress_sse.story.worker_words import life_sign, request_sentence
 
 VECTORS = json.loads((Path(__file__).parents[1] / "corpus" / "words.json").read_text("utf-8"))
 

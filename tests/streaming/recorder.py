@@ -12,8 +12,8 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.resume_point import ResumePoint
 from progress_sse.streaming.subscriber import QueuedBatch
+from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import Frame
 
 DEADLINE_S = 20

@@ -13,11 +13,10 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
-from progress_sse.streaming.expiry import Expiry
-from progress_sse.streaming.heartbeat import Heartbeat
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
-from progress_sse.streaming.resume_point import ResumePoint
+from progress_sse.streaming.timers import Expiry, Heartbeat
+from progress_sse.wire.cursor import ResumePoint
 from tests.streaming.client import Client
 
 

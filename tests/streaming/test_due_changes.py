@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from progress_sse.core.model import SessionStatus
 from progress_sse.store.types import ChangedSession
-from progress_sse.streaming.due_changes import INTERVAL_S, DueChanges
+from progress_sse.streaming.lists import INTERVAL_S, DueChanges
 
 RUNNING = ChangedSession("s", "running")
 
@@ -17,7 +17,7 @@ def told(due: DueChanges, now: float, status: SessionStatus | None = "running") 
     """The sessions that are due, which are then told."""
     taken = list(due.take(now, 100))
     for session_id in taken:
-        due.note_told(session_id, status, now)
+        due.add_published(session_id, status, now)
     return taken
 
 
@@ -83,7 +83,7 @@ def test_a_change_while_its_session_is_read_waits_as_any() -> None:
     due.add(RUNNING, 0)
     assert list(due.take(0, 9)) == ["s"]
     due.add(RUNNING, 0.01)
-    due.note_told("s", "running", 0.02)
+    due.add_published("s", "running", 0.02)
     assert told(due, 0.02) == []
     due.add(RUNNING, INTERVAL_S)
     assert list(due.take(INTERVAL_S, 9)) == ["s"]

@@ -17,7 +17,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Notification, Record, StorageLimits
 from progress_sse.streaming.channel import Channel
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_batch import LineBatch
+from progress_sse.streaming.line_feed import LineBatch
 from progress_sse.streaming.publisher import Subscription
 from progress_sse.wire import json_text
 from progress_sse.wire.frames import FrameBatch

@@ -17,9 +17,7 @@ from progress_sse.store.types import StorageLimits
 from progress_sse.streaming import line_feed
 from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.line_batch import LineBatch
-from progress_sse.streaming.line_feed import MAX_READS
-from progress_sse.streaming.line_tail import MAX_TAIL_BYTES, MAX_TAIL_LINES
+from progress_sse.streaming.line_feed import MAX_READS, MAX_TAIL_BYTES, MAX_TAIL_LINES, LineBatch
 from progress_sse.wire import sse
 from progress_sse.wire.log_lines_json import NumberedLine
 from tests.streaming.recorder import DEADLINE_S, ROOM_BYTES, label

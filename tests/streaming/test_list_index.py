@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.types import ChangedSession, SessionSummary
-from progress_sse.streaming import list_window
+from progress_sse.streaming import list_channel
+from progress_sse.streaming.list_channel import ListEvent, ListWindow
 from progress_sse.streaming.list_index import ListIndex
-from progress_sse.streaming.list_window import ListEvent, ListWindow
 
 STATUSES: tuple[SessionStatus, ...] = ("pending", "running", "error")
 LABELS = st.dictionaries(st.sampled_from("kl"), st.sampled_from("xy"))
@@ -60,8 +60,8 @@ def test_the_same_is_published_as_if_each_list_were_asked(
     for each in followed:
         index.add(each)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(list_window, "WINDOW", 2)
-        patch.setattr(list_window, "MAX_OLDER", 2)
+        patch.setattr(list_channel, "WINDOW", 2)
+        patch.setattr(list_channel, "MAX_OLDER", 2)
         for session_id, change in changes:
             if isinstance(change, set):
                 newest = sorted(sessions.values(), key=lambda found: found.order, reverse=True)

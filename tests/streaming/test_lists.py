@@ -22,7 +22,7 @@ from progress_sse.streaming.body_writer import extensions
 from progress_sse.streaming.event_stream import StreamRequest
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.list_channel import ListChannel
-from progress_sse.wire import list_json
+from progress_sse.wire import session_json
 from progress_sse.wire.sse import StreamDecoder, decode_event
 from tests.clock import ManualClock
 from tests.harness.list_fold import WINDOW, ListFold
@@ -219,13 +219,13 @@ async def test_lists_of_labels_share_the_reading_of_an_entry(
 ) -> None:
     """Each user may follow a list of their own: what one change costs must not be that of decoding it for each."""
     decoded: list[bytes] = []
-    labels_of = list_json.labels_of
+    labels_of = session_json.labels_of
 
     def counted(entry: bytes) -> Mapping[str, str]:
         decoded.append(entry)
         return labels_of(entry)
 
-    monkeypatch.setattr(list_json, "labels_of", counted)
+    monkeypatch.setattr(session_json, "labels_of", counted)
     readers = [ListReader(hub) for _ in range(5)]
     for number, reader in enumerate(readers):
         await reader.subscribe(SessionFilter(labels=frozenset({("user", str(number))})))

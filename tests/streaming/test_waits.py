@@ -11,10 +11,9 @@ import pytest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Listener, Record
-from progress_sse.streaming.expiry import Expiry
 from progress_sse.streaming.hub import Hub
-from progress_sse.streaming.places import Places
-from progress_sse.streaming.waits import WaitOutcome, WaitRequest, Waits
+from progress_sse.streaming.timers import Expiry
+from progress_sse.streaming.waits import Places, WaitOutcome, WaitRequest, Waits
 from tests.clock import ManualClock
 from tests.harness.serving import eventually
 from tests.streaming.client import Client

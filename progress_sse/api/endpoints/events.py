@@ -26,8 +26,7 @@ from progress_sse.core.errors import InvalidRequestError, RateExceededError, Sto
 from progress_sse.core.model import Position
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
-from progress_sse.streaming.resume_point import ResumePoint, resume_from
-from progress_sse.wire.cursor import cursor_position, end_id, is_end_id, parse_cursor
+from progress_sse.wire.cursor import ResumePoint, cursor_position, end_id, is_end_id, parse_cursor, resume_from
 from progress_sse.wire.headers import header_values
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
@@ -37,7 +36,7 @@ LOOK_AHEAD_S: Final = 0.25
 
 
 def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
-    """Tell a client that comes too often to come back later: an EventSource gives up after a 429."""
+    """Let a client that comes too often come back later: an EventSource gives up after a 429."""
 
     @wraps(endpoint)
     async def delaying(service: ProgressService, request: Request) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""Serves the page and the browser files, from the wheel as well as from a checkout."""
+"""Serves the pages, the browser files and the operator's own folder, from the wheel as well as from a checkout."""
 
 import asyncio
 import gzip
@@ -20,6 +20,7 @@ from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
 from progress_sse.api.request_parts import query_of, session_id_of
 from progress_sse.api.rights import listable_prefixes
 from progress_sse.service import ProgressService
+from progress_sse.settings import Settings
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map")
 
@@ -141,3 +142,36 @@ def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes]:
     """Return a file's content, plain and compressed. Each file is read and compressed once."""
     content = Path(path).read_bytes()
     return content, gzip.compress(content, mtime=0)
+
+
+USER_POLICY: Final = "object-src 'none'; base-uri 'self'"
+"""The scripts of a page are the operator's business; that other sites move its links is not."""
+
+
+class UserFiles(StaticFiles):
+    """Serves each regular file below a folder under its own name, and lists nothing."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Serve `folder`; links that lead out of it are not followed."""
+        super().__init__(directory=folder)
+        self._folder = folder.resolve()
+        self._headers = page_headers(settings, USER_POLICY)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find a file that may be served: neither its name nor that of a folder begins with a dot."""
+        full_path, found = super().lookup_path(path)
+        if found is None or _is_hidden(path) or _is_hidden(os.path.relpath(full_path, self._folder)):
+            return "", None
+        return (full_path, found) if os.access(full_path, os.R_OK) else ("", None)
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return a file with its headers; browsers ask for it again at each use (304 as a rule)."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(self._headers)
+        return response
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in Path(path).parts)

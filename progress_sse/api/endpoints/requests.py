@@ -1,20 +1,18 @@
-"""The endpoints by which readers ask something of a worker, and the worker learns of it."""
+"""The endpoints by which readers ask something of a worker, and the worker receives it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
 
-from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.preferred_wait import wait_as_preferred
 from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_model import RequestBody
-from progress_sse.api.request_parts import condition_of, run_of, session_id_of, session_ids_of
+from progress_sse.api.request_parts import condition_of, idempotency_key, run_of, session_id_of, session_ids_of
 from progress_sse.api.rights import has_right
-from progress_sse.core.commands import Ask
+from progress_sse.api.session_models import RequestBody
+from progress_sse.core.commands import Ask, IdempotencyKey
 from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.requests import Requests, has_news, taken_request
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
@@ -52,14 +50,14 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}/requests`: what is not settled yet; where preferred, once the worker is asked."""
     session_id = session_id_of(request)
     authorization = await service.authorizer.check(request, "read", session_id)
-    news = _News()
+    wait = _Wait()
     applied = await wait_as_preferred(
         service,
         request,
         authorization,
         [session_id],
-        lambda record: record is None or news.is_in(record),
-        news.begin,
+        lambda record: record is None or wait.is_over(record),
+        wait.begin,
     )
     record = await service.store.load(session_id)
     if record is None:
@@ -77,8 +75,8 @@ async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/requests?session_id=a&session_id=b`: the same, of several sessions."""
     session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids)
-    news = _News()
-    applied = await wait_as_preferred(service, request, authorization, session_ids, news.is_in, news.begin)
+    wait = _Wait()
+    applied = await wait_as_preferred(service, request, authorization, session_ids, wait.is_over, wait.begin)
     listed: list[dict[str, object]] = []
     for session_id in session_ids:
         record = await service.store.load(session_id)
@@ -94,8 +92,8 @@ def _open_requests(record: Record | None) -> Sequence[dict[str, object]]:
     return [show_request(each) for each in _requests(record) if each.is_open]
 
 
-class _News:
-    """What a worker that waits is to be told: requests that are asked, and those that were since the wait began.
+class _Wait:
+    """The wait of a worker for requests: those that are asked, and those that were asked since the wait began.
 
     Another worker of the session may have seen one of the latter before this process looks.
     """
@@ -107,8 +105,8 @@ class _News:
         """Take in a session as it is when the wait begins."""
         self._known = (self._known or set()).union(each.id for each in _requests(record))
 
-    def is_in(self, record: Record | None) -> bool:
-        """Return whether a session has any."""
+    def is_over(self, record: Record | None) -> bool:
+        """Return whether a session has one."""
         return has_news(_requests(record), self._known)
 
 

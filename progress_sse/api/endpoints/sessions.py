@@ -7,19 +7,18 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from progress_sse.api.idempotency_keys import idempotency_key
 from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_parts import preconditions_of, query_of, session_filter_of, session_id_of
+from progress_sse.api.request_parts import idempotency_key, preconditions_of, query_of, session_filter_of, session_id_of
 from progress_sse.api.rights import has_right
+from progress_sse.api.session_models import CreateBody
 from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.workflows import profile_of
 from progress_sse.service import ProgressService
 from progress_sse.store.types import PageCursor, Record, SessionSummary
-from progress_sse.wire import list_json
+from progress_sse.wire import session_json
 
 SESSION_ID_BYTES: Final = 16
 
@@ -66,7 +65,7 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     summaries = await service.store.backend.list_summaries(wanted, limit + 1, _after(request))
     shown = summaries[:limit]
     after = _cursor_text(shown[-1]) if len(summaries) > limit else None
-    body = list_json.encode_page([summary.listed for summary in shown], after)
+    body = session_json.encode_page([summary.listed for summary in shown], after)
     return Reply(200, {"content-type": JSON, **UNCACHED}, body)
 
 

@@ -2,17 +2,47 @@
 
 from starlette.requests import Request
 
-from progress_sse.api.learned import learned_of, learned_of_session
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
 from progress_sse.api.request_parts import profile_in_path, profile_in_query, query_of, session_id_of
 from progress_sse.api.rights import has_right
-from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.history import NOTHING_LEARNED, Learned
+from progress_sse.core.errors import InvalidRequestError, StoreUnavailableError
+from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.workflows import DEFAULT, profile_of
 from progress_sse.service import ProgressService
+from progress_sse.store.types import Record
 from progress_sse.wire import session_json
-from progress_sse.wire.learned_json import show_learned, show_learned_step
+
+
+def show_learned_step(step: LearnedStep) -> dict[str, object]:
+    """Return what a step took in earlier runs, JSON-ready."""
+    return {"runs": step.runs, "p50_ms": step.p50_ms, "p90_ms": step.p90_ms}
+
+
+def show_learned(learned: Learned) -> dict[str, object]:
+    """Return what is known of a profile, JSON-ready: its steps by name, as far as enough runs have taught them."""
+    steps = [
+        {"name": name, "learned": show_learned_step(step)}
+        for name, step in sorted(learned.steps.items())
+        if learned.of(name) is not None
+    ]
+    return {"runs": learned.runs, "steps": steps}
+
+
+async def learned_of_session(service: ProgressService, record: Record) -> Learned:
+    """Return what was learned of the profile of a session."""
+    timing = record.session.details.timing
+    return await learned_of(service, None if timing is None else timing.profile)
+
+
+async def learned_of(service: ProgressService, profile: str | None) -> Learned:
+    """Return what was learned of a profile; nothing if there is none, or the store is unavailable."""
+    if profile is None:
+        return NOTHING_LEARNED
+    try:
+        return await service.store.learned(profile)
+    except StoreUnavailableError:
+        return NOTHING_LEARNED
 
 
 async def steps(service: ProgressService, request: Request) -> Reply:

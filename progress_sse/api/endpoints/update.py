@@ -7,14 +7,13 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from progress_sse.api.idempotency_keys import UPDATE, idempotency_key
-from progress_sse.api.problems import counted
+from progress_sse.api.error_responses import counted
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
-from progress_sse.api.request_parts import condition_of, run_of, session_id_of
+from progress_sse.api.request_parts import UPDATE, condition_of, idempotency_key, run_of, session_id_of
 from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InternalError, ProblemError
-from progress_sse.core.idempotency import IdempotencyKey
 from progress_sse.core.updates import Update
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Applied

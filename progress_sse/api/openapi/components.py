@@ -1,16 +1,23 @@
 """The parameters, headers and links of the description, each by the name that operations refer to it by."""
 
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from progress_sse.api.idempotency_keys import MAX_KEY_CHARS
 from progress_sse.api.openapi.operations import LINKS
-from progress_sse.api.openapi.references import Json, ref
+from progress_sse.api.request_parts import MAX_KEY_CHARS
 from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MAX_LABELS
 from progress_sse.core.log_lines import MAX_READ_LINES
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
 from progress_sse.core.workflows import DEFAULT
-from progress_sse.wire.prefer import MAX_WAIT_S
+from progress_sse.wire.preferences import MAX_WAIT_S
+
+Json: TypeAlias = dict[str, Any]
+
+
+def ref(kind: str, name: str) -> Json:
+    """Return a reference to a component."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
 
 LABEL_PATTERN: Final = f"^[^\\u0000:]{{1,{MAX_LABEL_CHARS}}}:[^\\u0000]{{0,{MAX_LABEL_VALUE_CHARS}}}$"
 """Labels as queries have them, but for surrogates, which cannot occur in UTF-8."""

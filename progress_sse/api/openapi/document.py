@@ -1,7 +1,7 @@
 """The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
 
 It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``update_models`` and
-``creation_model``), the problems (``errors``) and the limits of the settings. The rest of an endpoint's description
+``session_models``), the problems (``errors``) and the limits of the settings. The rest of an endpoint's description
 stands in ``operations``, and the models of responses in ``response_models`` and ``stream_models``.
 
 To add a path: put its endpoint into ``api.routes``, a description under its operation id into
@@ -10,21 +10,210 @@ To add a path: put its endpoint into ``api.routes``, a description under its ope
 None of this is imported before the description is requested.
 """
 
-from collections.abc import Iterable, Set
+import re
+import sys
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
-from progress_sse.api.openapi.components import HEADERS, make_links, make_parameters
-from progress_sse.api.openapi.paths import describe_paths
-from progress_sse.api.openapi.references import Json
-from progress_sse.api.openapi.schemas import make_schemas, with_limits
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from progress_sse.api import error_responses
+from progress_sse.api.openapi import response_models
+from progress_sse.api.openapi.components import HEADERS, Json, make_links, make_parameters, ref
+from progress_sse.api.openapi.operations import OPERATIONS, STREAM, UNCACHED, Operation, ResponseSpec
 from progress_sse.api.router import Route
+from progress_sse.api.update_models import AddressedUpdate
 from progress_sse.auth.cookies import COOKIE, SECURE_LINK_COOKIE
 from progress_sse.auth.grants import Action
-from progress_sse.core.limits import BodyLimits
+from progress_sse.core.errors import (
+    BodyTooLargeError,
+    ForbiddenError,
+    InternalError,
+    InvalidKeyError,
+    InvalidRequestError,
+    InvalidSessionIdError,
+    KeyInUseError,
+    KeyReusedError,
+    MalformedBodyError,
+    ProblemError,
+    RateExceededError,
+    StoreUnavailableError,
+    UnauthorizedError,
+    UnsupportedMediaError,
+)
+from progress_sse.core.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES
+from progress_sse.settings import BodyLimits
+from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
+from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire import json_text
+
+
+class _Schemas(GenerateJsonSchema):
+    """Makes schemas without pydantic's titles, and without `null` as the default of an optional field."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        return {key: value for key, value in described.items() if (key, value) != ("default", None)}
+
+
+def make_schemas() -> Json:
+    """Return the schemas of all bodies, by the names of their models."""
+    answered = [spec.model for operation in OPERATIONS.values() for spec in operation.responses.values()]
+    taken = [operation.body for operation in OPERATIONS.values()]
+    models: dict[type[BaseModel], None] = dict.fromkeys(
+        model for model in (response_models.Problem, AddressedUpdate, *answered, *taken) if model is not None
+    )
+    _, described = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Schemas,
+    )
+    schemas: Json = described["$defs"]
+    # A session id is not a model, so pydantic cannot refer to it.
+    schemas["SessionId"] = _session_id()
+    schemas["AddressedUpdate"]["properties"]["session_id"] = ref("schemas", "SessionId")
+    schemas["CreateBody"]["properties"]["profile"]["anyOf"][0] = ref("schemas", "SessionId")
+    return schemas
+
+
+def with_limits(value: Any, limits: Mapping[str, int]) -> Any:
+    """Return the description with the values of the limits for the names of their settings."""
+    if isinstance(value, dict):
+        return {
+            key: limits[each] if key in _LIMITS and isinstance(each, str) else with_limits(each, limits)
+            for key, each in value.items()
+        }
+    return [with_limits(each, limits) for each in value] if isinstance(value, list) else value
+
+
+_LIMITS: Final = frozenset({"maximum", "maxItems", "maxLength"})
+
+
+def _session_id() -> Json:
+    """Return the rules of `model.check_session_id`, but for surrogates, which cannot occur in UTF-8."""
+    unfit = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) in UNFIT_CATEGORIES - {"Cs"}]
+    # Escapes are readable; beyond U+FFFF no escape works in all dialects of patterns.
+    escaped = "".join(f"\\u{ord(char):04x}" if ord(char) < 0x10000 else char for char in unfit)
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_SESSION_ID_CHARS,
+        "pattern": f"^[^/{escaped}]*$",
+        "not": {"enum": [".", ".."]},
+    }
+
+
+def describe_paths(routes: Iterable[Route], guarded: Set[Action]) -> Json:
+    """Return the operations of the routes, by path and method; `guarded` actions need a token."""
+    paths: Json = {}
+    for route in routes:
+        item = paths.setdefault(route.path, _path_parameters(route.path))
+        item[route.method.lower()] = _operation(route, OPERATIONS[route.operation_id], guarded)
+    return paths
+
+
+def _path_parameters(path: str) -> Json:
+    parameters = [ref("parameters", _component(name)) for name in re.findall(r"{(\w+)}", path)]
+    return {"parameters": parameters} if parameters else {}
+
+
+def _component(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json:
+    described: Json = {
+        "operationId": route.operation_id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "responses": _responses(operation, _problems_of(operation, "{session_id}" in route.path)),
+    }
+    if operation.parameters:
+        described["parameters"] = [ref("parameters", name) for name in operation.parameters]
+    if operation.body is not None:
+        schema = ref("schemas", operation.body.__name__)
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if operation.credentials and (operation.action is None or operation.action in guarded):
+        optional: list[Json] = [{}] if operation.is_open else []
+        described["security"] = optional + [{name: []} for name in operation.credentials]
+    return described
+
+
+def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[ProblemError]]:
+    """Return the problems of an operation: its own, those that its parameters and body imply, and the general ones."""
+    refusals = [*operation.problems, StoreUnavailableError, InternalError, BodyTooLargeError]
+    if has_session:
+        refusals.append(InvalidSessionIdError)
+    if operation.action is not None and STREAM not in operation.responses.values():
+        refusals.append(RateExceededError)  # A stream gets a long `retry` instead.
+    if operation.credentials:
+        refusals += [UnauthorizedError, ForbiddenError]
+    if operation.body is not None:
+        refusals += [MalformedBodyError, UnsupportedMediaError, InvalidRequestError]
+    if "IdempotencyKey" in operation.parameters:
+        refusals += [InvalidKeyError, KeyInUseError, KeyReusedError]
+    return refusals
+
+
+def _responses(operation: Operation, refusals: Iterable[type[ProblemError]]) -> Json:
+    responses = {str(status): _response(spec) for status, spec in operation.responses.items()}
+    by_status: defaultdict[str, list[type[ProblemError]]] = defaultdict(list)
+    for error in refusals:
+        by_status[str(error.status)].append(error)
+    for status, errors in by_status.items():
+        refusal = _refusal(errors)
+        if operation.tag == "pages":
+            refusal["content"]["text/html"] = {"schema": {"type": "string"}}
+        responses[status] = _either(responses[status], refusal) if status in responses else refusal
+    return dict(sorted(responses.items()))
+
+
+def _either(response: Json, refusal: Json) -> Json:
+    """Return a response that is either one; it has no headers, since one of them may lack each."""
+    return {"description": response["description"], "content": {**response["content"], **refusal["content"]}}
+
+
+def _response(spec: ResponseSpec) -> Json:
+    response: Json = {"description": spec.description}
+    if spec.headers:
+        response["headers"] = {name: ref("headers", name) for name in spec.headers}
+    if spec.media_types:
+        response["content"] = {media_type: _content(spec.model, media_type) for media_type in spec.media_types}
+    if spec.links:
+        response["links"] = {name: ref("links", name) for name in spec.links}
+    return response
+
+
+def _content(model: type[BaseModel] | None, media_type: str) -> Json:
+    if model is None or media_type == TEXT:
+        return {"schema": {"type": "string"}}
+    return {"itemSchema" if media_type == EVENT_STREAM else "schema": ref("schemas", model.__name__)}
+
+
+def _refusal(errors: Sequence[type[ProblemError]]) -> Json:
+    types = {"enum": sorted({f"/problems/{error.problem}" for error in errors})}
+    schema = {**ref("schemas", "Problem"), "properties": {"type": types, "status": {"const": errors[0].status}}}
+    examples = {error.problem: {"value": error_responses.problem(error())} for error in errors}
+    response: Json = {
+        "description": " ".join(error.title for error in errors),
+        "content": {error_responses.MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+    return response | {"headers": {name: ref("headers", name) for error in errors for name in _sent_with(error)}}
+
+
+def _sent_with(error: type[ProblemError]) -> Sequence[str]:
+    return [*UNCACHED, *(name for name in error().headers if name in HEADERS)]
+
 
 DESCRIPTION: Final = """\
 Workers report the steps of their jobs, and every client that follows a session sees each change at once.
@@ -78,7 +267,7 @@ def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_strea
         routes: The routes to describe.
         limits: The limits of request bodies.
         max_sessions_per_stream: See the setting.
-        guarded: The actions that need a token, or a cookie or ticket in its place.
+        guarded: The actions that need a token, a cookie or a ticket.
     """
     described: Json = {
         "openapi": "3.2.0",

@@ -9,9 +9,8 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
-from progress_sse.api.creation_model import CreateBody
 from progress_sse.api.openapi import response_models, stream_models
-from progress_sse.api.request_model import RequestBody
+from progress_sse.api.session_models import CreateBody, RequestBody
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import (
@@ -47,7 +46,7 @@ from progress_sse.core.errors import (
     UnknownWorkflowError,
 )
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
-from progress_sse.streaming.text_format import TEXT
+from progress_sse.streaming.stream_format import TEXT
 
 SVG: Final = "image/svg+xml"
 

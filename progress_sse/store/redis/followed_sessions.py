@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
-from progress_sse._internal.cancel_tasks import cancel
+from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
 from progress_sse.store.redis.codec import ReadResult

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisError, TryAgainError
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.cancel_tasks import cancel
+from progress_sse._internal.tasks import cancel
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, NotConnectedError, RedisConnection

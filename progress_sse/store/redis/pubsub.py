@@ -15,7 +15,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import MovedError
 
 from progress_sse._internal.backoff import Backoff
-from progress_sse._internal.cancel_tasks import cancel
+from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.connection import connect, send

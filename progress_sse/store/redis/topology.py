@@ -16,7 +16,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import MovedError
 
-from progress_sse._internal.cancel_tasks import cancel
+from progress_sse._internal.tasks import cancel
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.connection import connect, send
 from progress_sse.store.redis.errors import CONNECTION_ERRORS

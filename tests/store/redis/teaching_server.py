@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.updates import Complete
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from progress_sse.core.idempotency import IdempotencyKey
+from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.core.updates import Advance
 from progress_sse.store.progress_store import ProgressStore

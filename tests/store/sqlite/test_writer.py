@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from progress_sse._internal.eager_task import run_eagerly
+from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS

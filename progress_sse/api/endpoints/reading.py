@@ -1,0 +1,179 @@
+"""The endpoints that read one session: its state, the parts of a step, its log, and its badge."""
+
+import json
+from itertools import islice
+from typing import Final
+
+from starlette.requests import Request
+
+from progress_sse.api.endpoints.steps import learned_of_session
+from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
+from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, session_reply, text_reply
+from progress_sse.api.request_parts import accepts_text, preconditions_of, query_of, session_id_of
+from progress_sse.auth.authorizer import Authorization
+from progress_sse.core.errors import (
+    InvalidRequestError,
+    PreconditionFailedError,
+    SessionNotFoundError,
+    StepOutOfRangeError,
+)
+from progress_sse.core.log_lines import MAX_READ_LINES
+from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.service import ProgressService
+from progress_sse.store.log_lines import StoredLines
+from progress_sse.store.types import Record
+from progress_sse.story.drawing import badge
+from progress_sse.story.plain_text import log_line
+from progress_sse.story.time_left import UsualTimes
+from progress_sse.streaming.stream_format import TEXT
+from progress_sse.wire.details_json import encode_parts
+from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
+from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lines
+from progress_sse.wire.preconditions import Preconditions, TagOf, badge_tag, entity_tag, text_tag
+from progress_sse.wire.session_json import encode_absent
+
+_PREFERENCES: Final = frozenset({b"prefer"})
+
+
+async def poll(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has it already; also as text."""
+    session_id = session_id_of(request)
+    authorization = await service.authorizer.check(request, "read", session_id)
+    is_text = accepts_text(request)
+    tag_of = text_tag if is_text else entity_tag
+    preconditions, applied = preconditions_of(request), NOT_APPLIED
+    if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
+        applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
+    record = await service.store.load(session_id)
+    position = record.position if record else None
+    if not preconditions.is_expected(position):
+        raise PreconditionFailedError
+    if preconditions.is_known(position, tag_of):
+        service.polls["304"] += 1
+        return Reply(304, cache_headers(record, tag_of) | applied)
+    service.polls["200" if record else "not_found"] += 1
+    if is_text:
+        usual = await _usual_times(service, record)
+        now_s = service.clock.now().timestamp()
+        return text_reply(session_id, record, now_s, cache_headers(record, tag_of) | applied, usual)
+    return session_reply(session_id, record, headers=applied)
+
+
+async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:
+    if record is None:
+        return {}
+    learned = await learned_of_session(service, record)
+    return {name: step.p50_ms for name, step in learned.steps.items() if learned.of(name) is not None}
+
+
+async def _wait(
+    service: ProgressService,
+    request: Request,
+    authorization: Authorization,
+    session_id: str,
+    preconditions: Preconditions,
+    tag_of: TagOf,
+) -> dict[str, str]:
+    """Wait until the session is not as the client has it."""
+
+    def is_changed(record: Record | None) -> bool:
+        position = record.position if record else None
+        return not (preconditions.is_expected(position) and preconditions.is_known(position, tag_of))
+
+    return await wait_as_preferred(service, request, authorization, [session_id], is_changed)
+
+
+_MAX_DIGITS: Final = 16
+
+
+async def parts(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress/{session_id}/parts?step=n`: the parts of a step, in the order of their first report."""
+    session_id = session_id_of(request)
+    await service.authorizer.check(request, "read", session_id)
+    number = _step_of(request)
+    record = await service.store.load(session_id)
+    if record is None:
+        raise SessionNotFoundError
+    progress = record.session.progress
+    if number > progress.total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
+    step = progress.steps.get(number)
+    return Reply(200, {"content-type": JSON, **UNCACHED}, encode_parts(None if step is None else step.parts))
+
+
+def _step_of(request: Request) -> int:
+    text = query_of(request).get("step", "")
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text):
+        return int(text)
+    raise InvalidRequestError("step must be the number of a step, from 1.")
+
+
+_LOG_HEADERS: Final = {**UNCACHED, "vary": VARY_WITH_ACCEPT}
+
+
+async def log(service: ProgressService, request: Request) -> Reply:
+    """`GET /api/progress/{session_id}/log?after=N&step=n&limit=1000`: the lines that are kept; also as text."""
+    session_id = session_id_of(request)
+    await service.authorizer.check(request, "read", session_id)
+    after = _number_of(request, "after", 0, MAX_SAFE_INTEGER)
+    step = _number_of(request, "step", 1, MAX_SAFE_INTEGER)
+    limit = _number_of(request, "limit", 1, MAX_READ_LINES) or MAX_READ_LINES
+    stored = await service.store.read_lines(session_id, after or 0)
+    if stored is None:
+        raise SessionNotFoundError
+    if step is not None:
+        await _check_step(service, session_id, step)
+    shown = _shown(stored, step, limit)
+    if not accepts_text(request):
+        return Reply(200, {"content-type": JSON, **_LOG_HEADERS}, encode_lines(shown))
+    text = "".join(f"{log_line(decode_line(line.data))}\n" for line in shown.lines)
+    return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **_LOG_HEADERS}, text.encode())
+
+
+async def _check_step(service: ProgressService, session_id: str, step: int) -> None:
+    progress = await service.store.get_session(session_id)
+    if progress is None:
+        raise SessionNotFoundError
+    if step > progress.total_steps:
+        raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
+
+
+def _shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:
+    of_step = (line for line in stored.lines if step is None or json.loads(b"{" + line.data)["step"] == step)
+    lines = list(islice(of_step, limit))
+    following = lines[-1].n if len(lines) == limit else stored.last
+    return LinesShown(stored.epoch, lines, stored.first, following)
+
+
+def _number_of(request: Request, name: str, least: int, most: int) -> int | None:
+    """Return a number in the query; `None` if there is none."""
+    text = query_of(request).get(name)
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and least <= int(text) <= most:
+        return int(text)
+    raise InvalidRequestError(f"{name} must be a number from {least} to {most}.")
+
+
+BADGE_MAX_AGE_S: Final = 10
+"""Seconds for which a cache may show a badge without asking again."""
+
+BADGE_HEADERS: Final = {
+    "vary": VARY,
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'",
+}
+
+
+async def show_badge(service: ProgressService, request: Request) -> Reply:
+    """`GET /s/{session_id}/badge.svg`: the session's status and percentage, or 304 if the client has them already."""
+    session_id = session_id_of(request)
+    await service.authorizer.check(request, "read", session_id)
+    record = await service.store.load(session_id)
+    position = record.position if record else None
+    scope = "public" if service.authorizer.is_open_to("read") else "private"
+    headers = {"etag": badge_tag(position), "cache-control": f"{scope}, max-age={BADGE_MAX_AGE_S}", **BADGE_HEADERS}
+    if preconditions_of(request).is_known(position, badge_tag):
+        return Reply(304, headers)
+    picture = badge(json.loads(record.body if record else encode_absent(session_id)))
+    return Reply(200, {"content-type": "image/svg+xml; charset=utf-8", **headers}, picture.encode())

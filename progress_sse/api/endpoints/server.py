@@ -1,0 +1,64 @@
+"""The endpoints on the server itself: its health, its metrics, and the description of its API."""
+
+import asyncio
+from typing import Final, get_args
+
+from starlette.requests import Request
+
+from progress_sse._internal.optional_imports import from_extra
+from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
+from progress_sse.api.router import Route
+from progress_sse.auth.grants import Action
+from progress_sse.core.errors import ConfigurationError, PathNotFoundError, StoreFullError, StoreUnavailableError
+from progress_sse.service import ProgressService
+
+PING_TIMEOUT_S: Final = 3
+"""Seconds within which the store must respond."""
+
+
+async def livez(service: ProgressService, _request: Request) -> Reply:
+    """`GET /livez`: 503 once a part of the service no longer works; no response where that is the event loop."""
+    fault = service.fault
+    return json_reply({"status": fault or "ok"}, 503 if fault else 200)
+
+
+async def readyz(service: ProgressService, _request: Request) -> Reply:
+    """`GET /readyz`: 503 while the store is unavailable or full, or the server shuts down."""
+    if service.streams.is_draining:
+        return json_reply({"status": "draining"}, 503)
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_S):
+            await service.store.ping()
+    except StoreFullError:
+        return json_reply({"status": "store full"}, 503)
+    except (StoreUnavailableError, TimeoutError):
+        return json_reply({"status": "store unavailable"}, 503)
+    return json_reply({"status": "ok"})
+
+
+async def metrics(service: ProgressService, request: Request) -> Reply:
+    """`GET /metrics`: for clients that may list all sessions."""
+    await service.authorizer.check(request, "list", None)
+    try:
+        with from_extra("metrics", "prometheus_client", need="Metrics need"):
+            from progress_sse.observability.metrics import exposition
+    except ConfigurationError as error:
+        raise PathNotFoundError(str(error)) from error
+    body, media_type = exposition(service, await service.session_counts.take(), request.headers.get("accept", ""))
+    return Reply(200, {"content-type": media_type, **UNCACHED}, body)
+
+
+async def openapi(service: ProgressService, routes: tuple[Route, ...]) -> Reply:
+    """`GET /openapi.json`: OpenAPI 3.2, with the limits of this server and the tokens that it requires."""
+    body = await asyncio.to_thread(_described, service, routes)
+    return Reply(200, {"content-type": JSON, "cache-control": "no-cache"}, body)
+
+
+def _described(service: ProgressService, routes: tuple[Route, ...]) -> bytes:
+    from progress_sse.api.openapi.document import encoded_document  # slow to import, and rarely requested
+
+    authorizer = service.authorizer
+    guarded = frozenset(
+        action for action in get_args(Action) if authorizer.takes_tokens and not authorizer.is_open_to(action)
+    )
+    return encoded_document(routes, service.body_limits, service.settings.max_sessions_per_stream, guarded)

@@ -1,1 +1,0 @@
-"""The middleware that a request passes before it reaches a route."""

@@ -1,0 +1,191 @@
+"""Coroutines that start at once, and tasks that are cancelled until they have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+
+import pytest
+
+from progress_sse._internal.tasks import cancel, run_eagerly
+
+
+async def test_a_coroutine_that_never_waits_is_done_at_once() -> None:
+    """Without a task, and without an iteration of the event loop."""
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.gather()
+        done.append("all of it")
+
+    assert run_eagerly(work()) is None
+    assert done == ["all of it"]
+
+
+async def test_a_coroutine_that_waits_goes_on_in_a_task() -> None:
+    """Its first part runs at once, each later part after the next wait."""
+    future = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("first part")
+        done.append(await future)
+        await asyncio.sleep(0)
+        done.append("last part")
+
+    task = run_eagerly(work())
+    assert task is not None
+    assert done == ["first part"]
+    await asyncio.sleep(0)
+    assert done == ["first part"]
+    future.set_result("second part")
+    await task
+    assert done == ["first part", "second part", "last part"]
+
+
+async def test_a_future_that_is_resolved_before_the_task_begins_is_not_missed() -> None:
+    """Both may happen in one iteration of the loop."""
+    future = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        assert await future == "soon"
+
+    task = run_eagerly(work())
+    assert task is not None
+    future.set_result("soon")
+    await task
+
+
+async def test_an_exception_reaches_the_caller_or_the_task() -> None:
+    """From the first part it reaches the caller, later the code that awaits the task."""
+
+    async def work(*, waits: bool) -> None:
+        if waits:
+            await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run_eagerly(work(waits=False))
+    task = run_eagerly(work(waits=True))
+    assert task is not None
+    with pytest.raises(LookupError):
+        await task
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
+    """At the first wait and at a later one; the clean-up may wait too."""
+    never = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            if turns == 2:
+                await asyncio.sleep(0)
+            await never
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    task = run_eagerly(work())
+    assert task is not None
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["cleaned up"]
+
+
+async def test_work_may_refuse_to_be_cancelled() -> None:
+    """As in any task."""
+    never = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        try:
+            await never
+        except asyncio.CancelledError:
+            return
+
+    task = run_eagerly(work())
+    assert task is not None
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+    assert not task.cancelled()
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_cleans_up() -> None:
+    """What the coroutine waits for is cancelled, too: a failure of that would have no one to take it."""
+    never = asyncio.get_running_loop().create_future()
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            await never
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+
+    task = run_eagerly(work())
+    assert task is not None
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["cleaned up"]
+    assert never.cancelled()
+
+
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    """Once, or several times; the caller does not get the task's exception."""
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+        raise ValueError("at last")
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await cancel(task)
+    assert task.done()
+    assert swallowed == 3
+
+
+async def test_tasks_that_have_ended_are_fine() -> None:
+    """No tasks at all are fine, too."""
+    task = asyncio.create_task(asyncio.sleep(0))
+    await task
+    await cancel(task)
+    await cancel()
+
+
+async def test_an_error_is_retrieved_also_where_the_wait_is_cancelled() -> None:
+    """Else the loop reports an exception that was never retrieved, once the task is collected."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    may_end = asyncio.Event()
+
+    async def fails_late() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await may_end.wait()
+        raise ValueError("too late")
+
+    task = asyncio.create_task(fails_late())
+    await asyncio.sleep(0)
+    waiter = asyncio.create_task(cancel(task))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    may_end.set()
+    await asyncio.wait([task])
+    del task, waiter
+    gc.collect()
+    assert reported == []
