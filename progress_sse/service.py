@@ -20,7 +20,7 @@ from progress_sse.core.events import Event
 from progress_sse.core.limits import BodyLimits
 from progress_sse.core.model import Position
 from progress_sse.settings import Settings
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
@@ -66,7 +66,7 @@ class ProgressService:
         self,
         settings: Settings,
         *,
-        backend: Backend | None = None,
+        backend: FullBackend | None = None,
         clock: Clock | None = None,
         authorize: Authorize | None = None,
         on_transition: Callable[[Event], object] | None = None,

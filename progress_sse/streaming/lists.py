@@ -8,7 +8,6 @@ older than the change. A process in which no list is followed hears of no change
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -16,8 +15,9 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.cancel_tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import Backend
-from progress_sse.store.types import ChangedSession, ChangesListener
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import ALL_CHANGES, Unsubscribe
+from progress_sse.store.types import ChangedSession
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.due_changes import DueChanges
 from progress_sse.streaming.list_channel import ListChannel
@@ -44,7 +44,7 @@ class Lists:
     """The lists that have subscribers in this process."""
 
     def __init__(
-        self, backend: Backend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
+        self, backend: FullBackend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
     ) -> None:
         """Read from `backend`; see `ListChannel` for the rest."""
         self._backend = backend
@@ -57,8 +57,7 @@ class Lists:
         self._reading: Collection[str] = ()
         """Sessions that are being read, and may be found as they were before a change that is noted now."""
         self._is_woken = asyncio.Event()
-        self._listener: ChangesListener = self._on_change
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[Unsubscribe] | None = None
         self._running: list[asyncio.Task[None]] = []
 
     @property
@@ -125,20 +124,19 @@ class Lists:
     async def _listen(self) -> None:
         """Hear of all changes from now on. Concurrent calls wait for the same attempt."""
         if self._listening is None or has_failed(self._listening):
-            # Another one each time: what is left of an attempt that was given up must not undo the next one.
-            self._listener = partial(self._on_change)
-            self._listening = asyncio.get_running_loop().create_task(self._backend.listen_to_all(self._listener))
+            subscribing = self._backend.subscribe(ALL_CHANGES, self._on_change)
+            self._listening = asyncio.get_running_loop().create_task(subscribing)
         await asyncio.shield(self._listening)
         if not self._running:
-            runs = [self._run()] + ([self._check_in_turn()] if self._backend.forgets_silently else [])
+            runs = [self._run()] + ([self._check_in_turn()] if self._backend.lists.forgets_silently else [])
             self._running = [asyncio.get_running_loop().create_task(run) for run in runs]
 
     def _stop(self) -> None:
-        for task in (self._listening, *self._running):
-            if task is not None:
-                task.cancel()
+        if self._listening is not None and not self._listening.cancel() and not has_failed(self._listening):
+            self._listening.result()()
+        for task in self._running:
+            task.cancel()
         self._listening, self._running, self._due, self._is_woken = None, [], DueChanges(), asyncio.Event()
-        self._backend.unlisten_to_all(self._listener)
 
     def _on_change(self, change: ChangedSession | None) -> None:
         if change is None:
@@ -181,7 +179,7 @@ class Lists:
     async def _read(self, session_ids: Iterable[str]) -> None:
         self._reading = ids = list(session_ids)
         try:
-            summaries = await self._backend.load_summaries(ids)
+            summaries = await self._backend.lists.load_summaries(ids)
         finally:
             self._reading = ()
         now = _now()
