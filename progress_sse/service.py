@@ -16,7 +16,7 @@ from progress_sse.auth.token_authorizer import make_authorizer
 from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.model import Event, Position
 from progress_sse.settings import BodyLimits, Settings
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
@@ -61,7 +61,7 @@ class ProgressService:
         self,
         settings: Settings,
         *,
-        backend: Backend | None = None,
+        backend: FullBackend | None = None,
         clock: Clock | None = None,
         authorize: Authorize | None = None,
         on_transition: Callable[[Event], object] | None = None,

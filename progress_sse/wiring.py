@@ -12,7 +12,7 @@ from progress_sse._internal.optional_imports import from_extra
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
 from progress_sse.core.workflows import Workflows
 from progress_sse.settings import Settings
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
@@ -40,7 +40,7 @@ EXPIRY_MARGIN_S: Final = 3600
 """Seconds for which Redis keeps a session beyond the clean-up that should have removed it."""
 
 
-def make_backend(settings: Settings) -> Backend:
+def make_backend(settings: Settings) -> FullBackend:
     """Return the backend that the setting `store` names, not yet opened.
 
     Raises:
@@ -61,7 +61,7 @@ def make_backend(settings: Settings) -> Backend:
     raise ConfigurationError(f"store must be memory://, sqlite:///PATH, {REDIS_URLS}.")
 
 
-def _redis_backend(settings: Settings, limits: StorageLimits) -> Backend:
+def _redis_backend(settings: Settings, limits: StorageLimits) -> FullBackend:
     with from_extra("redis", "redis", "hiredis", need="A store in Redis needs"):
         from progress_sse.store.redis.backend import RedisBackend
     # A clean-up notifies the session's subscribers, so Redis removes the session well after the clean-up is due.

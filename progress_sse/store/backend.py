@@ -1,7 +1,8 @@
-"""The protocol that every backend implements.
+"""The protocols that a backend implements: a core, and four powers, which are objects of their own.
 
-A backend knows no rules: it stores changes, compares positions for equality, and notifies listeners. One suite of tests
-runs over every backend.
+A backend knows no rules: it stores changes, compares positions for equality, and notifies listeners. Each protocol has
+a suite of tests, which runs over every backend. A power can also be one that stands here for all: `LocalLeases` and
+`LocalHistories` live in the memory of a process.
 """
 
 import asyncio
@@ -13,29 +14,17 @@ from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.leases import Leases
-from progress_sse.store.log_lines import LineAppend, LineListener, StoredLines
-from progress_sse.store.types import (
-    Change,
-    ChangesListener,
-    Listener,
-    LogEntry,
-    PageCursor,
-    Record,
-    RememberedKey,
-    SessionSummary,
-)
+from progress_sse.store.listeners import N, Topic
+from progress_sse.store.log_lines import LineAppend, StoredLines
+from progress_sse.store.types import Change, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
 class Backend(Protocol):
-    """Stores sessions, their logs, the idempotency keys that were used on their ids, and what their runs taught.
+    """Stores sessions, the transitions in their logs, and the idempotency keys that were used on their ids.
 
     Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
     make them.
     """
-
-    @property
-    def leases(self) -> Leases:
-        """The signs of life of workers, and when the next ones are due."""
 
     async def open(self) -> None:
         """Make the backend ready for use; possible again after `aclose`, in any event loop.
@@ -73,17 +62,54 @@ class Backend(Protocol):
     async def forget_keys(self, used_before: str) -> None:
         """Delete the keys of each session id on which the last use of a key was before the time stamp."""
 
-    async def history(self, profile: str) -> History:
-        """Return how often each cell of a profile was taught; empty if none was.
-
-        The profiles that were taught last are kept, `MAX_PROFILES` of them, and of each at most `MAX_STORED_CELLS`.
-        """
-
-    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
-        """Forget these cells of a profile; `None`: all of it."""
-
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return every transition after the position; `None` if it is of another epoch, or some are no longer kept."""
+
+    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Callable[[], None]:
+        """Notify `listener` of what is committed from now on, by any process, in order; return how to end that.
+
+        The returned function ends it at once, and may be called again; so does closing the backend.
+
+        * `changes_of(session_id)`: Each change of the session. After `load` has returned an epoch of it, no
+          notification is of an earlier one. A backend that itself missed messages sends a notification with the session
+          as it is then, and with the transitions that were missed, if it has all of them.
+        * `lines_of(session_id)`: The lines of its log. Some may be left out, as the numbers of the next ones show. None
+          is left out in a store of one process.
+        * `ALL_CHANGES`: Each change of any session, which `Lists.load_summaries` then shows. It may miss that a session
+          is gone which no process removed: see `Lists.forgets_silently`.
+
+        The listener is called in the event loop, after the change is durable and before its worker is answered; it must
+        not block or raise.
+        """
+
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
+        """Remove each session created before the time stamp that `should_remove` confirms; return how many."""
+
+
+class Lists(Protocol):
+    """The power to find sessions by what a list asks for."""
+
+    @property
+    def forgets_silently(self) -> bool:
+        """Whether sessions may expire, or go back to an earlier state, without a notification of a change."""
+
+    async def list_summaries(
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        """Return up to `limit` sessions of a list after `after`, newest `created_at` first, then greatest id first.
+
+        The cost grows with the sessions that are returned, rather than with those that are stored.
+        """
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return those of the sessions that there are, by their ids."""
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are; it may be slow, and read each of them."""
+
+
+class Lines(Protocol):
+    """The power to keep log lines of sessions."""
 
     async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
         """Append lines to the log of a session; return once they are durable and every listener of lines was notified.
@@ -104,57 +130,38 @@ class Backend(Protocol):
         The newest lines are kept, as many as the limits allow.
         """
 
-    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
-        """Notify `listener` of lines that are appended from now on, by any process, in their order.
 
-        Some may be left out, as the numbers of the next ones show. None is left out in a store of one process.
+class Histories(Protocol):
+    """The power to keep what the `Change.lesson` of each run taught."""
+
+    async def load(self, profile: str) -> History:
+        """Return how often each cell of a profile was taught; empty if none was.
+
+        The profiles that were taught last are kept, `MAX_PROFILES` of them, and of each at most `MAX_STORED_CELLS`.
         """
 
-    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
-        """Undo `listen_lines`, at once."""
+    async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget these cells of a profile; `None`: all of it."""
 
-    async def listen(self, session_id: str, listener: Listener) -> None:
-        """Notify `listener` of each change that is committed from now on, in order, by any process.
 
-        After `load` has returned an epoch of the session, no notification is of an earlier one.
-
-        If the backend itself missed messages, it sends a notification with the session as it is then, and with the
-        transitions that were missed, if it has all of them.
-        """
-
-    def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Undo `listen`, at once."""
-
-    async def listen_to_all(self, listener: ChangesListener) -> None:
-        """Notify `listener` of each change of any session that is committed from now on, by any process.
-
-        A change that it is notified of, `load_summaries` shows. It may miss that a session is gone which no process
-        removed: see `forgets_silently`.
-        """
-
-    def unlisten_to_all(self, listener: ChangesListener) -> None:
-        """Undo `listen_to_all`, at once."""
+class FullBackend(Backend, Protocol):
+    """A backend with all powers, as a server needs it. Each power may be another object once it is opened again."""
 
     @property
-    def forgets_silently(self) -> bool:
-        """Whether sessions may expire, or go back to an earlier state, without a notification of a change."""
+    def lists(self) -> Lists:
+        """Finds sessions."""
 
-    async def list_summaries(
-        self, wanted: SessionFilter, limit: int, after: PageCursor | None
-    ) -> Sequence[SessionSummary]:
-        """Return up to `limit` sessions of a list after `after`, newest `created_at` first, then greatest id first.
+    @property
+    def lines(self) -> Lines:
+        """The log lines of sessions."""
 
-        The cost grows with the sessions that are returned, rather than with those that are stored.
-        """
+    @property
+    def histories(self) -> Histories:
+        """What runs taught."""
 
-    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        """Return those of the sessions that there are, by their ids."""
-
-    async def count_by_status(self) -> Mapping[SessionStatus, int]:
-        """Return how many sessions there are; it may be slow, and read each of them."""
-
-    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
-        """Remove each session created before the time stamp that `should_remove` confirms; return how many."""
+    @property
+    def leases(self) -> Leases:
+        """The signs of life of workers, and when the next ones are due."""
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED
 from progress_sse.core.requests import RequestKind, RequestState, find_request
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.command_queue import QueuedCommand
@@ -53,7 +53,7 @@ class BatchCommitter:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: FullBackend,
         monitor: BackendMonitor,
         clock: Clock,
         on_commit: Callable[[Change], None] | None,

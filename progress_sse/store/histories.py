@@ -19,8 +19,8 @@ def is_count_of_cell(cell: Cell, count: int) -> bool:
     return 0 <= week <= MAX_SAFE_INTEGER and RUNS <= bucket < BUCKETS and 0 < count <= MAX_SAFE_INTEGER
 
 
-class Histories:
-    """The history of each profile, in the order in which they were taught last."""
+class LocalHistories:
+    """The histories of a store that one process uses, in the order in which they were taught last."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -36,12 +36,12 @@ class Histories:
         if len(self._histories) > MAX_PROFILES:
             self._histories.popitem(last=False)
 
-    def get(self, profile: str) -> History:
+    async def load(self, profile: str) -> History:
         """Return the history of a profile."""
         return dict(self._histories.get(profile, {}))
 
-    def forget(self, profile: str, cells: Collection[Cell] | None) -> None:
-        """Forget cells of a profile, or all of it; see `Backend.forget_history`."""
+    async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget cells of a profile, or all of it; see `Histories.forget`."""
         history = self._histories.get(profile, {})
         for cell in tuple(history) if cells is None else cells:
             history.pop(cell, None)

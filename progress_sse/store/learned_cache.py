@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import MAX_PROFILES, NOTHING_LEARNED, History, Learned, learning_from, surplus_of
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class _Copy(NamedTuple):
 class LearnedCache:
     """Copies of what was learned, those of the profiles that were used last."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
+    def __init__(self, backend: FullBackend, clock: Clock) -> None:
         """Read from `backend`."""
         self._backend = backend
         self._clock = clock
@@ -94,13 +94,13 @@ class LearnedCache:
 
     async def _read(self, profile: str) -> _Copy:
         read_at, now = self._clock.monotonic(), self._clock.now()
-        history = await self._backend.history(profile)
+        history = await self._backend.histories.load(profile)
         surplus = surplus_of(history, now)
         if surplus:
             forgotten = set(surplus)
             history = {cell: count for cell, count in history.items() if cell not in forgotten}
             with suppress(ProblemError):  # The next read finds it again.
-                await self._backend.forget_history(profile, surplus)
+                await self._backend.histories.forget(profile, surplus)
         await asyncio.sleep(0)
         return _Copy(await _learned_from(history, now), read_at)
 

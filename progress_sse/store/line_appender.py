@@ -27,7 +27,7 @@ from progress_sse.core.log_lines import split_count
 from progress_sse.core.model import Session
 from progress_sse.core.session_rules import check_lines, dated_lines
 from progress_sse.core.updates import AppendLines, Beat, anywhere
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS, PAUSES_S
 from progress_sse.store.command_queue import QueuedCommand
 from progress_sse.store.log_lines import LineAppend, LineKey, LineUnit
@@ -49,7 +49,7 @@ class LineAppender:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: FullBackend,
         clock: Clock,
         commit: Callable[[str, Sequence[QueuedCommand]], Awaitable[Answers]],
     ) -> None:
@@ -123,7 +123,7 @@ class LineAppender:
         known: Sequence[str | None] = [None] * len(units)
         if any(unit.lines or unit.key for unit in units):
             try:
-                known = await self._backend.append_lines(LineAppend(session_id, stored.position, units))
+                known = await self._backend.lines.append_lines(LineAppend(session_id, stored.position, units))
             except ConflictError:
                 return None
             stored = await self._give_signs(session_id, stored, accepted)

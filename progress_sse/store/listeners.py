@@ -1,75 +1,109 @@
-"""Notifications within one process, for the backends that only one process can use."""
+"""What listeners are notified of, and the notifications within one process."""
 
-from collections import defaultdict
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from progress_sse.store.types import ChangedSession, ChangesListener, Notification
+from progress_sse.store.log_lines import LineNotification
+from progress_sse.store.types import ChangedSession, Notification
 
+N = TypeVar("N")
 
-class AboutSession(Protocol):
-    """A notification about one session."""
-
-    @property
-    def session_id(self) -> str:
-        """The session."""
-
-
-N = TypeVar("N", bound=AboutSession)
+Unsubscribe: TypeAlias = Callable[[], None]
+"""Ends a subscription at once; one that has ended is no error."""
 
 
-class ListenerRegistry(Generic[N]):
-    """The listeners of each session, to notifications of one kind."""
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[N]):
+    """What a listener is notified of, by an `N` each time.
+
+    Attributes:
+        kind: The changes of a session, the lines of one, or the changes of all sessions.
+        session_id: The session; empty for all.
+    """
+
+    kind: Literal["changes", "lines", "all"]
+    session_id: str = ""
+
+
+def changes_of(session_id: str) -> Topic[Notification]:
+    """Return the topic of a session's changes."""
+    return Topic("changes", session_id)
+
+
+def lines_of(session_id: str) -> Topic[LineNotification]:
+    """Return the topic of the lines of a session's log."""
+    return Topic("lines", session_id)
+
+
+ALL_CHANGES: Final[Topic[ChangedSession | None]] = Topic("all")
+"""The topic of the changes of all sessions; `None`: changes may have been missed, of any session."""
+
+
+class Listeners(Generic[N]):
+    """The listeners to one kind of topic, each under the name of a session or a channel."""
 
     def __init__(self) -> None:
-        self._listeners: defaultdict[str, list[Callable[[N], None]]] = defaultdict(list)
+        """Begin without listeners."""
+        self._listeners: dict[str, dict[object, Callable[[N], None]]] = {}
 
-    def add(self, session_id: str, listener: Callable[[N], None]) -> None:
-        """Notify `listener` of the session's changes from now on."""
-        self._listeners[session_id].append(listener)
+    def __contains__(self, name: str) -> bool:
+        """Return whether there are listeners under a name."""
+        return name in self._listeners
 
-    def remove(self, session_id: str, listener: Callable[[N], None]) -> None:
-        """Remove a listener; one that was not added is no error."""
-        listeners = self._listeners.get(session_id, [])
-        if listener in listeners:
-            listeners.remove(listener)
-        if not listeners:
-            self._listeners.pop(session_id, None)
+    def add(self, name: str, listener: Callable[[N], None], on_last: Callable[[], None] | None = None) -> Unsubscribe:
+        """Notify `listener` from now on; call `on_last` when the last listener under the name has left."""
+        subscription = object()
+        self._listeners.setdefault(name, {})[subscription] = listener
+
+        def unsubscribe() -> None:
+            listeners = self._listeners.get(name, {})
+            if listeners.pop(subscription, None) is not None and not listeners:
+                del self._listeners[name]
+                if on_last is not None:
+                    on_last()
+
+        return unsubscribe
+
+    def notify(self, name: str, notification: N) -> None:
+        """Call the listeners under a name."""
+        listeners = self._listeners.get(name)
+        if listeners is not None:
+            for subscription, listener in tuple(listeners.items()):
+                if subscription in listeners:  # Else another one has just removed it.
+                    listener(notification)
 
     def clear(self) -> None:
         """Remove all listeners."""
         self._listeners.clear()
 
-    def notify(self, notification: N) -> None:
-        """Call the listeners of the notification's session."""
-        for listener in tuple(self._listeners.get(notification.session_id, ())):
-            listener(notification)
 
-
-class ChangeListeners(ListenerRegistry[Notification]):
-    """The listeners to the changes of each session, and those to the changes of all."""
+class LocalTopics:
+    """The listeners to all topics of a backend that only one process uses."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._of_all: list[ChangesListener] = []
+        """Begin without listeners."""
+        self._changes = Listeners[Notification]()
+        self._lines = Listeners[LineNotification]()
+        self._all = Listeners[ChangedSession | None]()
 
-    def add_to_all(self, listener: ChangesListener) -> None:
-        """Notify `listener` of the changes of all sessions from now on."""
-        self._of_all.append(listener)
+    def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
+        """Notify `listener`; see `Backend.subscribe`."""
+        listeners: dict[str, Listeners[Any]] = {"changes": self._changes, "lines": self._lines, "all": self._all}
+        return listeners[topic.kind].add(topic.session_id, listener)
 
-    def remove_from_all(self, listener: ChangesListener) -> None:
-        """Remove a listener of all sessions; one that was not added is no error."""
-        if listener in self._of_all:
-            self._of_all.remove(listener)
+    def publish(self, notification: Notification) -> None:
+        """Notify those who listen to the changes of a session, and then those who listen to all."""
+        self._changes.notify(notification.session_id, notification)
+        if "" in self._all:
+            record = notification.record
+            self._all.notify("", ChangedSession(notification.session_id, None if record is None else record.status))
+
+    def publish_lines(self, notification: LineNotification) -> None:
+        """Notify those who listen to the lines of a session."""
+        self._lines.notify(notification.session_id, notification)
 
     def clear(self) -> None:
         """Remove all listeners."""
-        super().clear()
-        self._of_all.clear()
-
-    def notify(self, notification: Notification) -> None:
-        """Call the listeners of the notification's session, and those of all."""
-        super().notify(notification)
-        for listen in tuple(self._of_all):
-            record = notification.record
-            listen(ChangedSession(notification.session_id, None if record is None else record.status))
+        for listeners in (self._changes, self._lines, self._all):
+            listeners.clear()

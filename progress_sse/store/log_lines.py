@@ -6,10 +6,11 @@ the place of another one of the same session goes on with its lines and numbers.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
+from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
-from progress_sse.store.types import StorageLimits
+from progress_sse.store.types import Record, StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
 
 MAX_LINE_KEYS: Final = 100
@@ -70,6 +71,8 @@ class StoredLines(NamedTuple):
 class LineNotification(NamedTuple):
     """Lines that were appended, for the listeners of their session.
 
+    It comes after those of the transitions before which they were accepted, as far as this process committed them.
+
     Attributes:
         session_id: The session.
         stored: The lines, which end with the newest one; none, or `None`, where a listener has to read what is new.
@@ -77,13 +80,6 @@ class LineNotification(NamedTuple):
 
     session_id: str
     stored: StoredLines | None
-
-
-LineListener: TypeAlias = Callable[[LineNotification], None]
-"""Called in the event loop, after the lines are durable and before their worker is answered; must not block or raise.
-
-The call comes after those of the transitions before which they were accepted, as far as this process committed them.
-"""
 
 
 def find_digest(keys: str, name: str) -> str | None:
@@ -148,3 +144,43 @@ class LineRing:
     def after(self, n: int) -> Sequence[NumberedLine]:
         """Return the lines with a greater number."""
         return [line for line in self._lines if line.n > n]
+
+
+class MemoryLines:
+    """The log lines of sessions in the memory of one process."""
+
+    def __init__(
+        self,
+        find: Callable[[str], Record | None],
+        limits: StorageLimits,
+        publish: Callable[[LineNotification], None],
+    ) -> None:
+        """Begin empty; `find` returns a session, and `publish` notifies of its lines."""
+        self._find = find
+        self._limits = limits
+        self._publish = publish
+        self._rings: dict[str, LineRing] = {}
+
+    def drop(self, session_id: str) -> None:
+        """Remove the lines of a session that is gone, or replaced."""
+        self._rings.pop(session_id, None)
+
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Lines.append_lines`."""
+        record = self._find(append.session_id)
+        if record is None or record.position != append.expected:
+            raise ConflictError
+        ring = self._rings.setdefault(append.session_id, LineRing())
+        lines, known = ring.append(append.units, self._limits)
+        if lines:
+            appended = StoredLines(append.expected.epoch, ring.first, ring.last, lines)
+            self._publish(LineNotification(append.session_id, appended))
+        return known
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return kept lines; see `Lines.read_lines`."""
+        record = self._find(session_id)
+        if record is None:
+            return None
+        ring = self._rings.get(session_id) or LineRing()
+        return StoredLines(record.position.epoch, ring.first, ring.last, ring.after(after))

@@ -1,26 +1,20 @@
 """Sessions in the memory of one process, lost when it ends."""
 
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
-from progress_sse.core.history import Cell, History
-from progress_sse.core.model import Position, SessionStatus
-from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.histories import Histories
+from progress_sse.core.model import Position
+from progress_sse.store.histories import LocalHistories
 from progress_sse.store.leases import LocalLeases
-from progress_sse.store.listeners import ChangeListeners, ListenerRegistry
-from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, LineRing, StoredLines
-from progress_sse.store.memory_index import MemoryIndex
+from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
+from progress_sse.store.log_lines import MemoryLines
+from progress_sse.store.memory_index import MemoryIndex, summary_of
 from progress_sse.store.types import (
     Change,
-    ChangesListener,
-    Listener,
     LogEntry,
     Notification,
-    PageCursor,
     Record,
     RememberedKey,
     SessionSummary,
@@ -28,7 +22,6 @@ from progress_sse.store.types import (
     fingerprint,
     to_notification,
 )
-from progress_sse.wire import session_json
 
 
 @dataclass(slots=True)
@@ -36,7 +29,6 @@ class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
-    lines: LineRing | None = None
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         if change.resets_log:
@@ -97,17 +89,18 @@ class _Keyrings:
 class MemoryBackend:
     """Keeps sessions in a dictionary; no method waits."""
 
-    forgets_silently = False
-
     def __init__(self, limits: StorageLimits) -> None:
         """Start empty, and keep as much as `limits` allow."""
         self._limits = limits
+        self._topics = LocalTopics()
+        self._set_up()
+
+    def _set_up(self) -> None:
         self._sessions: dict[str, _StoredSession] = {}
-        self._index = MemoryIndex()
-        self._keyrings = _Keyrings(limits)
-        self._histories = Histories()
-        self._listeners = ChangeListeners()
-        self._line_listeners = ListenerRegistry[LineNotification]()
+        self._keyrings = _Keyrings(self._limits)
+        self.lists = MemoryIndex(self._find)
+        self.lines = MemoryLines(self._find, self._limits, self._topics.publish_lines)
+        self.histories = LocalHistories()
         self.leases = LocalLeases()
 
     async def open(self) -> None:
@@ -115,19 +108,17 @@ class MemoryBackend:
 
     async def aclose(self) -> None:
         """Forget everything."""
-        self._sessions.clear()
-        self._index = MemoryIndex()
-        self._keyrings = _Keyrings(self._limits)
-        self._histories = Histories()
-        self._listeners.clear()
-        self._line_listeners.clear()
-        self.leases = LocalLeases()
+        self._topics.clear()
+        self._set_up()
 
     async def ping(self) -> None:
         """Return, since memory always works."""
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
+        return self._find(session_id)
+
+    def _find(self, session_id: str) -> Record | None:
         stored = self._sessions.get(session_id)
         return stored.record if stored else None
 
@@ -148,16 +139,17 @@ class MemoryBackend:
         before = stored.record.session.progress if stored else None
         if change.record is None:
             self._sessions.pop(change.session_id, None)
+            self.lines.drop(change.session_id)
         else:
             self._store(stored, change, change.record)
-        self._index.update(before, change.record.session.progress if change.record else None)
+        self.lists.update(before, change.record.session.progress if change.record else None)
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         if change.lesson is not None:
-            self._histories.teach(change.lesson)
+            self.histories.teach(change.lesson)
         self.leases.on_commit(change)
-        self._listeners.notify(to_notification(change))
+        self._topics.publish(to_notification(change))
 
     def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
         if stored is None and len(self._sessions) >= self._limits.max_sessions:
@@ -165,6 +157,7 @@ class MemoryBackend:
         if stored is None or change.is_fresh:
             stored = self._sessions[change.session_id] = _StoredSession(record)
             self._keyrings.adopt(change.session_id)
+            self.lines.drop(change.session_id)
         stored.record = record
         stored.add(change, self._limits)
 
@@ -176,14 +169,6 @@ class MemoryBackend:
         """Delete old keys; see `Backend.forget_keys`."""
         self._keyrings.forget(used_before)
 
-    async def history(self, profile: str) -> History:
-        """Return how often each cell was taught."""
-        return self._histories.get(profile)
-
-    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
-        """Forget cells; see `Backend.forget_history`."""
-        self._histories.forget(profile, cells)
-
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         stored = self._sessions.get(session_id)
@@ -194,85 +179,17 @@ class MemoryBackend:
             return None
         return [entry for entry in stored.log if entry.offset > after.offset]
 
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Backend.append_lines`."""
-        stored = self._sessions.get(append.session_id)
-        if stored is None or stored.record.position != append.expected:
-            raise ConflictError
-        if stored.lines is None:
-            stored.lines = LineRing()
-        ring = stored.lines
-        lines, known = ring.append(append.units, self._limits)
-        if lines:
-            appended = StoredLines(append.expected.epoch, ring.first, ring.last, lines)
-            self._line_listeners.notify(LineNotification(append.session_id, appended))
-        return known
-
-    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        """Return kept lines; see `Backend.read_lines`."""
-        stored = self._sessions.get(session_id)
-        if stored is None:
-            return None
-        ring = stored.lines or LineRing()
-        return StoredLines(stored.record.position.epoch, ring.first, ring.last, ring.after(after))
-
-    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
-        """Notify `listener` of the session's lines."""
-        self._line_listeners.add(session_id, listener)
-
-    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
-        """Undo `listen_lines`."""
-        self._line_listeners.remove(session_id, listener)
-
-    async def listen(self, session_id: str, listener: Listener) -> None:
-        """Notify `listener` of the session's changes."""
-        self._listeners.add(session_id, listener)
-
-    def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Undo `listen`."""
-        self._listeners.remove(session_id, listener)
-
-    async def listen_to_all(self, listener: ChangesListener) -> None:
-        """Notify `listener` of the changes of all sessions."""
-        self._listeners.add_to_all(listener)
-
-    def unlisten_to_all(self, listener: ChangesListener) -> None:
-        """Undo `listen_to_all`."""
-        self._listeners.remove_from_all(listener)
-
-    async def list_summaries(
-        self, wanted: SessionFilter, limit: int, after: PageCursor | None
-    ) -> Sequence[SessionSummary]:
-        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        found = (self._sessions[session_id].record for session_id in self._index.find(wanted, limit, after))
-        return [_summary(record) for record in islice((each for each in found if _is_of(wanted, each)), limit)]
-
-    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        """Return the sessions that there are; see `Backend.load_summaries`."""
-        stored = ((session_id, self._sessions.get(session_id)) for session_id in session_ids)
-        return {session_id: _summary(each.record) for session_id, each in stored if each is not None}
-
-    async def count_by_status(self) -> Mapping[SessionStatus, int]:
-        """Return how many sessions there are."""
-        return Counter(stored.record.status for stored in self._sessions.values())
+    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
+        """Notify `listener`; see `Backend.subscribe`."""
+        return self._topics.subscribe(topic, listener)
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""
-        old = [self._sessions[session_id].record for session_id in self._index.created_before(created_before)]
-        removed = [record.session.progress.session_id for record in old if should_remove(_summary(record))]
+        old = [self._sessions[session_id].record for session_id in self.lists.created_before(created_before)]
+        removed = [record.session.progress.session_id for record in old if should_remove(summary_of(record))]
         for session_id in removed:
-            self._index.update(self._sessions.pop(session_id).record.session.progress, None)
+            self.lists.update(self._sessions.pop(session_id).record.session.progress, None)
+            self.lines.drop(session_id)
             self._keyrings.orphan(session_id)
-            self._listeners.notify(Notification(session_id, None))
+            self._topics.publish(Notification(session_id, None))
         return len(removed)
-
-
-def _is_of(wanted: SessionFilter, record: Record) -> bool:
-    progress = record.session.progress
-    return wanted.matches(progress.session_id, progress.status, progress.details.labels)
-
-
-def _summary(record: Record) -> SessionSummary:
-    progress = record.session.progress
-    listed = session_json.encode_listed(record.session)
-    return SessionSummary(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)

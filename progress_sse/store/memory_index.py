@@ -1,12 +1,14 @@
 """How sessions in memory are found by what a list asks for, at a cost that grows with what it finds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from progress_sse.core.model import SessionProgress, SessionStatus
 from progress_sse.core.session_filter import Label, SessionFilter, end_of_prefix
 from progress_sse.store.sorted_keys import SortedKeys
-from progress_sse.store.types import PageCursor
+from progress_sse.store.types import PageCursor, Record, SessionSummary
+from progress_sse.wire import session_json
 
 _Creation: TypeAlias = tuple[str, str]
 """A session's `created_at` and its id: lists are in the descending order of this."""
@@ -15,8 +17,11 @@ _Creation: TypeAlias = tuple[str, str]
 class MemoryIndex:
     """The sessions in the order of their creation, of their ids, and those of each status and label."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    forgets_silently = False
+
+    def __init__(self, load: Callable[[str], Record | None]) -> None:
+        """Begin empty; `load` returns a session."""
+        self._load = load
         self._by_creation = SortedKeys[_Creation]()
         self._by_id = SortedKeys[tuple[str, ...]]()
         self._by_status: dict[SessionStatus, SortedKeys[_Creation]] = {}
@@ -71,7 +76,22 @@ class MemoryIndex:
         """Yield the ids of the sessions that were created before the time stamp."""
         return (session_id for _, session_id in self._by_creation.between(("", ""), (created_before, "")))
 
-    def find(self, wanted: SessionFilter, limit: int, after: PageCursor | None) -> Iterator[str]:
+    async def list_summaries(
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        """Return a page of sessions, newest first; see `Lists.list_summaries`."""
+        found = filter(None, map(self._load, self._find(wanted, limit, after)))
+        return [summary_of(each) for each in islice((each for each in found if _is_of(wanted, each)), limit)]
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Lists.load_summaries`."""
+        return {each: summary_of(record) for each in session_ids if (record := self._load(each)) is not None}
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are."""
+        return {status: len(keys) for status, keys in self._by_status.items() if keys}
+
+    def _find(self, wanted: SessionFilter, limit: int, after: PageCursor | None) -> Iterator[str]:
         """Yield the ids of all sessions of a list that follow on `after`, in its order, and perhaps those of others.
 
         Args:
@@ -96,6 +116,18 @@ class MemoryIndex:
             yield self._by_label.get(label, SortedKeys())
         if wanted.status is not None:
             yield self._by_status.get(wanted.status, SortedKeys())
+
+
+def summary_of(record: Record) -> SessionSummary:
+    """Return a session as lists show it."""
+    progress = record.session.progress
+    listed = session_json.encode_listed(record.session)
+    return SessionSummary(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)
+
+
+def _is_of(wanted: SessionFilter, record: Record) -> bool:
+    progress = record.session.progress
+    return wanted.matches(progress.session_id, progress.status, progress.details.labels)
 
 
 def _creation(progress: SessionProgress) -> _Creation:

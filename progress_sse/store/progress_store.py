@@ -17,7 +17,7 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.updates import Update
 from progress_sse.core.workflows import Workflows
-from progress_sse.store.backend import Backend, DamageCounter
+from progress_sse.store.backend import DamageCounter, FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
@@ -46,7 +46,7 @@ class ProgressStore(SessionOperations):
 
     def __init__(
         self,
-        backend: Backend,
+        backend: FullBackend,
         *,
         workflows: Workflows | None = None,
         clock: Clock | None = None,
@@ -165,7 +165,7 @@ class ProgressStore(SessionOperations):
         Raises:
             InvalidSessionIdError: No profile can have this name.
         """
-        await self.backend.forget_history(check_session_id(profile))
+        await self.backend.histories.forget(check_session_id(profile))
         if self._learned is not None:
             self._learned.drop(profile)
 
@@ -178,7 +178,7 @@ class ProgressStore(SessionOperations):
 
         `None` stands for a session that does not exist.
         """
-        return await self.backend.read_lines(check_session_id(session_id), after)
+        return await self.backend.lines.read_lines(check_session_id(session_id), after)
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         """Apply one command; with a key that was used on this id, return its first answer and change nothing.

@@ -7,7 +7,7 @@ from typing import Final
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import SessionStatus
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 
 COUNT_TIMEOUT_S: Final = 5
 """Seconds that a count may take: Prometheus waits for ten."""
@@ -19,7 +19,7 @@ REST_FACTOR: Final = 20
 class SessionCounts:
     """Counts the sessions of a store, and reuses the result while counting again would cost too much."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
+    def __init__(self, backend: FullBackend, clock: Clock) -> None:
         """Count the sessions in `backend`."""
         self._backend = backend
         self._clock = clock
@@ -34,7 +34,7 @@ class SessionCounts:
             if began >= self._next_at:
                 try:
                     async with asyncio.timeout(COUNT_TIMEOUT_S):
-                        self._counts = await self._backend.count_by_status()
+                        self._counts = await self._backend.lists.count_by_status()
                 except (StoreUnavailableError, TimeoutError):
                     self._counts = None
                 ended = self._clock.monotonic()

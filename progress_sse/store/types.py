@@ -1,7 +1,7 @@
 """The types that the store, the backends and the hub exchange: sessions at a position, changes and notifications."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
@@ -213,10 +213,6 @@ def to_notification(change: Change) -> Notification:
     return Notification(change.session_id, change.record, change.is_fresh, change.entries, change.resets_log)
 
 
-Listener: TypeAlias = Callable[[Notification], None]
-"""Called in the event loop, after the change is durable and before its worker is answered; must not block or raise."""
-
-
 class ChangedSession(NamedTuple):
     """That a session has changed, for those who follow a list: they read it when they show it.
 
@@ -227,10 +223,6 @@ class ChangedSession(NamedTuple):
 
     session_id: str
     status: SessionStatus | None
-
-
-ChangesListener: TypeAlias = Callable[[ChangedSession | None], None]
-"""Called as a `Listener` is, with a change of any session; `None`: changes may have been missed, of any session."""
 
 
 @dataclass(frozen=True, slots=True)

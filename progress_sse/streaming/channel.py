@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position, is_over
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import Unsubscribe, changes_of
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_feed import LineFeed
@@ -37,7 +38,7 @@ class Channel(Publisher):
     def __init__(
         self,
         session_id: str,
-        backend: Backend,
+        backend: FullBackend,
         counts: DeliveryCounts,
         flush_soon: Callable[[Publisher], None],
         retry_ms: int,
@@ -56,6 +57,7 @@ class Channel(Publisher):
         self.is_open = False
         self._replay_lock = asyncio.Lock()
         self._feed: LineFeed | None = None
+        self._unsubscribe: Unsubscribe | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -75,7 +77,8 @@ class Channel(Publisher):
             await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
-        await self._backend.listen(self.session_id, self.on_notification)
+        if self._unsubscribe is None:
+            self._unsubscribe = await self._backend.subscribe(changes_of(self.session_id), self.on_notification)
         await self.refresh()
         self.is_open = True
 
@@ -85,7 +88,8 @@ class Channel(Publisher):
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None  # Its exception would refer to this channel and keep it alive.
-        self._backend.unlisten(self.session_id, self.on_notification)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
 
     def feed(self) -> LineFeed:
         """Return the lines of the session's log, which are followed while there are readers of them."""

@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Record
 from progress_sse.streaming.channel import Channel, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
@@ -40,7 +40,7 @@ class Hub:
         lists: The lists of sessions that are followed in this process.
     """
 
-    def __init__(self, backend: Backend, *, retry_ms: int) -> None:
+    def __init__(self, backend: FullBackend, *, retry_ms: int) -> None:
         """Serve subscribers from `backend`; each snapshot makes clients wait `retry_ms` before they reconnect."""
         self.counts = DeliveryCounts()
         self._backend = backend

@@ -18,7 +18,8 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import Unsubscribe, lines_of
 from progress_sse.store.log_lines import LineNotification, StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.wire import sse
@@ -116,7 +117,7 @@ class LineFeed:
     def __init__(
         self,
         channel: FollowedLog,
-        backend: Backend,
+        backend: FullBackend,
         counts: DeliveryCounts,
         on_unused: Callable[[], None],
     ) -> None:
@@ -142,7 +143,7 @@ class LineFeed:
         self._unsent_bytes = 0
         self._sent_at = -INTERVAL_S
         self._timer: asyncio.TimerHandle | None = None
-        self._is_listening = False
+        self._unsubscribe: Unsubscribe | None = None
         self._has_read = False
         self._must_read = False
         self._is_reading = False
@@ -172,8 +173,9 @@ class LineFeed:
 
     def close(self) -> None:
         """Stop listening."""
-        self._backend.unlisten_lines(self._channel.session_id, self._on_lines)
-        self._is_listening = False
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -283,13 +285,12 @@ class LineFeed:
 
     async def _read_once(self) -> StoredLines | None:
         session_id = self._channel.session_id
-        if not self._is_listening:
-            await self._backend.listen_lines(session_id, self._on_lines)
-            self._is_listening = True
+        if self._unsubscribe is None:
+            self._unsubscribe = await self._backend.subscribe(lines_of(session_id), self._on_lines)
         known = self._last
-        stored = await self._backend.read_lines(session_id, known)
+        stored = await self._backend.lines.read_lines(session_id, known)
         if known and stored is not None and stored.epoch != self._epoch:
-            stored = await self._backend.read_lines(session_id, 0)
+            stored = await self._backend.lines.read_lines(session_id, 0)
         return stored
 
     def _on_read(self, stored: StoredLines | None) -> None:

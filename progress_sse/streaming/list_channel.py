@@ -14,7 +14,7 @@ from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import ChangedSession, SessionSummary
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_index import ListIndex
@@ -225,7 +225,7 @@ class ListChannel(Publisher):
     def __init__(
         self,
         wanted: SessionFilter,
-        backend: Backend,
+        backend: FullBackend,
         counts: DeliveryCounts,
         flush_soon: Callable[[Publisher], None],
         retry_ms: int,
@@ -305,7 +305,7 @@ class ListChannel(Publisher):
             meanwhile = self._changed_meanwhile = {}
             self._index.loading[self] = None
             try:
-                summaries = await self._backend.list_summaries(self.wanted, WINDOW + 1, None)
+                summaries = await self._backend.lists.list_summaries(self.wanted, WINDOW + 1, None)
             except BaseException:
                 self._may_miss_any |= may_miss_any
                 raise

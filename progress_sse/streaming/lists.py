@@ -10,7 +10,6 @@ import heapq
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -19,8 +18,9 @@ from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import Backend
-from progress_sse.store.types import ChangedSession, ChangesListener
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import ALL_CHANGES, Unsubscribe
+from progress_sse.store.types import ChangedSession
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.streaming.list_index import ListIndex
@@ -122,7 +122,7 @@ class Lists:
     """The lists that have subscribers in this process."""
 
     def __init__(
-        self, backend: Backend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
+        self, backend: FullBackend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
     ) -> None:
         """Read from `backend`; see `ListChannel` for the rest."""
         self._backend = backend
@@ -135,8 +135,7 @@ class Lists:
         self._reading: Collection[str] = ()
         """Sessions that are being read, and may be found as they were before a change that arrives now."""
         self._is_woken = asyncio.Event()
-        self._listener: ChangesListener = self._on_change
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[Unsubscribe] | None = None
         self._running: list[asyncio.Task[None]] = []
 
     @property
@@ -203,20 +202,19 @@ class Lists:
     async def _listen(self) -> None:
         """Receive all changes from now on. Concurrent calls wait for the same attempt."""
         if self._listening is None or has_failed(self._listening):
-            # Another one each time: what is left of an attempt that was given up must not undo the next one.
-            self._listener = partial(self._on_change)
-            self._listening = asyncio.get_running_loop().create_task(self._backend.listen_to_all(self._listener))
+            subscribing = self._backend.subscribe(ALL_CHANGES, self._on_change)
+            self._listening = asyncio.get_running_loop().create_task(subscribing)
         await asyncio.shield(self._listening)
         if not self._running:
-            runs = [self._run()] + ([self._check_in_turn()] if self._backend.forgets_silently else [])
+            runs = [self._run()] + ([self._check_in_turn()] if self._backend.lists.forgets_silently else [])
             self._running = [asyncio.get_running_loop().create_task(run) for run in runs]
 
     def _stop(self) -> None:
-        for task in (self._listening, *self._running):
-            if task is not None:
-                task.cancel()
+        if self._listening is not None and not self._listening.cancel() and not has_failed(self._listening):
+            self._listening.result()()
+        for task in self._running:
+            task.cancel()
         self._listening, self._running, self._due, self._is_woken = None, [], DueChanges(), asyncio.Event()
-        self._backend.unlisten_to_all(self._listener)
 
     def _on_change(self, change: ChangedSession | None) -> None:
         if change is None:
@@ -259,7 +257,7 @@ class Lists:
     async def _read(self, session_ids: Iterable[str]) -> None:
         self._reading = ids = list(session_ids)
         try:
-            summaries = await self._backend.load_summaries(ids)
+            summaries = await self._backend.lists.load_summaries(ids)
         finally:
             self._reading = ()
         now = _now()

@@ -10,7 +10,7 @@ import pytest
 from progress_sse import ProgressService, create_app
 from progress_sse._internal.clock import Clock
 from progress_sse.settings import load_settings
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from tests.harness.described import check_answer
 from tests.harness.tokens import KEY, bearer, make_token
 
@@ -27,7 +27,7 @@ Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient
 
 @asynccontextmanager
 async def connected(
-    *, backend: Backend | None = None, clock: Clock | None = None, **given: Any
+    *, backend: FullBackend | None = None, clock: Clock | None = None, **given: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Run the application on a memory store, with a client; every response must be one that it describes."""
     settings = load_settings(store="memory://", **given)

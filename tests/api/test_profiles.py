@@ -196,13 +196,17 @@ async def test_a_profile_has_any_text_of_a_session_id(runs: Runs) -> None:
 class ForgetfulBackend(MemoryBackend):
     """Memory in which what was learned cannot be read."""
 
-    async def history(self, *_: Any) -> Any:
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.histories.load = self._load  # type: ignore[method-assign]
+
+    async def _load(self, profile: str) -> Any:
         raise StoreUnavailableError
 
 
 async def test_the_steps_of_a_workflow_are_known_without_the_store(connect: Connect) -> None:
     """What was learned is not, and a session is created all the same."""
-    async with connect(backend=ForgetfulBackend(StorageLimits())) as client:
+    async with connect(backend=ForgetfulBackend()) as client:
         plain = (await client.get("/api/steps")).content
         shown = await client.get("/api/steps?workflow=default")
         assert (shown.status_code, shown.content) == (200, plain)

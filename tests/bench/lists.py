@@ -92,13 +92,13 @@ async def measure_lists(service: ProgressService) -> None:
     for name, wanted in LISTS.items():
 
         async def read(wanted: SessionFilter = wanted) -> None:
-            await service.store.backend.list_summaries(wanted, PAGE, None)
+            await service.store.backend.lists.list_summaries(wanted, PAGE, None)
 
         async def follow(wanted: SessionFilter = wanted) -> None:
             async with followed(service, wanted):
                 pass
 
-        found = len(await service.store.backend.list_summaries(wanted, PAGE, None))
+        found = len(await service.store.backend.lists.list_summaries(wanted, PAGE, None))
         click.echo(f"{name}: page {await time_of(read)}, stream {await time_of(follow)}; {found} on the page")
 
 
@@ -111,7 +111,7 @@ async def measure_changes(service: ProgressService) -> None:
                 *(service.store.apply(each, Advance(1, count, None, str(time.time()))) for each in session_ids)
             )
 
-    rare = await service.store.backend.list_summaries(SessionFilter("rare-"), FEW, None)
+    rare = await service.store.backend.lists.list_summaries(SessionFilter("rare-"), FEW, None)
     ids = [summary.session_id for summary in rare]
     theirs = SessionFilter("rare-")
     of_others = [SessionFilter(labels=frozenset({("user", str(number))})) for number in range(1500)]

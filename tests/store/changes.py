@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Change, LogEntry, Record, RememberedKey
 from progress_sse.wire import session_json
 
@@ -62,14 +62,14 @@ def after(change: Change) -> Record:
     return change.record
 
 
-async def apply(backend: Backend, *changes: Change) -> Record:
+async def apply(backend: FullBackend, *changes: Change) -> Record:
     """Commit the changes one after the other, and return the session after the last one."""
     for change in changes:
         await backend.commit(change)
     return after(changes[-1])
 
 
-async def apply_moves(backend: Backend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:
+async def apply_moves(backend: FullBackend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:
     """Create a session and make `count` transitions, each in its own commit."""
     record = await apply(backend, created())
     entries: list[LogEntry] = []

@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
@@ -18,7 +19,7 @@ from tests.store.fake_backends import SlowBackend
 
 CLUSTERS: dict[str, Kind] = {f"{kind}-cluster": kind for kind in KINDS}
 
-BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
+BACKENDS: dict[str, Callable[[Path, StorageLimits, str], FullBackend]] = {
     "memory": lambda _path, limits, _url: MemoryBackend(limits),
     "sqlite": lambda path, limits, _url: SqliteBackend(path, limits),
     **dict.fromkeys(
@@ -26,7 +27,7 @@ BACKENDS: dict[str, Callable[[Path, StorageLimits, str], Backend]] = {
     ),
 }
 
-OpenBackend = Callable[..., Awaitable[Backend]]
+OpenBackend = Callable[..., Awaitable[FullBackend]]
 
 MAX_WAIT_S = 30
 """Seconds that a commit waits, for what was learned or for Redis: on a busy machine they may take longer than usual."""
@@ -59,11 +60,11 @@ def _url_of(kind: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.full] if kind in CLUSTERS else []) for kind in BACKENDS])
 async def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenBackend]:
     """Open empty backends of each kind, with the limits that a test names."""
-    opened: list[Backend] = []
+    opened: list[FullBackend] = []
     kind = cast(str, request.param)
     url = _url_of(kind, request)
 
-    async def open_one(**limits: int) -> Backend:
+    async def open_one(**limits: int) -> FullBackend:
         backend = BACKENDS[kind](tmp_path / f"{len(opened)}.db", StorageLimits(**limits), url)
         await backend.open()
         opened.append(backend)
@@ -75,7 +76,7 @@ async def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 
 @pytest.fixture
-async def backend(open_backend: OpenBackend) -> Backend:
+async def backend(open_backend: OpenBackend) -> FullBackend:
     """An empty backend with the usual limits."""
     return await open_backend()
 
@@ -86,7 +87,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def store(backend: Backend, clock: ManualClock) -> ProgressStore:
+def store(backend: FullBackend, clock: ManualClock) -> ProgressStore:
     """A store on `backend`, with a clock that stands still."""
     return ProgressStore(backend, clock=clock)
 
@@ -98,10 +99,10 @@ def slow_store(clock: ManualClock) -> ProgressStore:
 
 
 @pytest.fixture
-async def notifications(backend: Backend) -> list[Notification]:
+async def notifications(backend: FullBackend) -> list[Notification]:
     """The notifications of the session `s`."""
     notifications: list[Notification] = []
-    await backend.listen("s", notifications.append)
+    await backend.subscribe(changes_of("s"), notifications.append)
     return notifications
 
 

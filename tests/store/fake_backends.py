@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from progress_sse.core.errors import ConflictError
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Change, Record, StorageLimits
 
@@ -26,19 +26,14 @@ class SlowBackend(MemoryBackend):
 class ContestedBackend:
     """A backend on which two changes of a session, decided at the same time, always conflict."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: FullBackend) -> None:
         self.conflicts = 0
         self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
         self.cached_record, self.find_idempotency_key = backend.cached_record, backend.find_idempotency_key
         self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
-        self.listen, self.unlisten, self.list_summaries = backend.listen, backend.unlisten, backend.list_summaries
-        self.listen_to_all, self.unlisten_to_all = backend.listen_to_all, backend.unlisten_to_all
-        self.load_summaries, self.forgets_silently = backend.load_summaries, backend.forgets_silently
-        self.count_by_status = backend.count_by_status
-        self.history, self.forget_history = backend.history, backend.forget_history
-        self.append_lines, self.read_lines = backend.append_lines, backend.read_lines
-        self.listen_lines, self.unlisten_lines = backend.listen_lines, backend.unlisten_lines
-        self.leases = backend.leases
+        self.subscribe = backend.subscribe
+        self.lists, self.lines = backend.lists, backend.lines
+        self.histories, self.leases = backend.histories, backend.leases
         self._backend = backend
 
     async def load(self, session_id: str) -> Record | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from progress_sse.core.history import RUNS, Cell, History, Lesson
 from progress_sse.core.model import SessionProgress, StepDefinition
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.progress_store import ProgressStore
 from tests.clock import ManualClock
 from tests.store.changes import created
@@ -32,6 +32,6 @@ def runs_in(history: History) -> int:
     return sum(count for cell, count in history.items() if cell.bucket == RUNS)
 
 
-async def teach(backend: Backend, session_id: str, *cells: Cell) -> None:
+async def teach(backend: FullBackend, session_id: str, *cells: Cell) -> None:
     """Commit a session that teaches these cells."""
     await backend.commit(created(session_id)._replace(lesson=Lesson(PROFILE, cells)))

@@ -20,7 +20,7 @@ from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Complete
 from progress_sse.store import batch_committer
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.batch_committer import MAX_ATTEMPTS
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
@@ -56,7 +56,7 @@ class TestConcurrency:
             assert await transitions(store, start) == [*range(1, 33)] * 2
             assert record.session.progress.current_step == 32
 
-    async def test_competing_processes_lose_no_update(self, backend: Backend, clock: ManualClock) -> None:
+    async def test_competing_processes_lose_no_update(self, backend: FullBackend, clock: ManualClock) -> None:
         """Two processes share a backend and no queue: the one whose commit conflicts applies its commands again."""
         contested = ContestedBackend(backend)
         stores = [ProgressStore(contested, clock=clock) for _ in range(2)]
@@ -75,7 +75,7 @@ class TestConcurrency:
         assert contested.conflicts > 0
 
     @pytest.mark.guarantee(59)
-    async def test_no_time_goes_back_between_servers_with_different_clocks(self, backend: Backend) -> None:
+    async def test_no_time_goes_back_between_servers_with_different_clocks(self, backend: FullBackend) -> None:
         """It is decided in the commit, on the session's state, also where that had to be read again."""
         contested = ContestedBackend(backend)
         ahead, behind = (ProgressStore(contested, clock=ManualClock(START + timedelta(hours=h))) for h in (1, 0))
@@ -92,7 +92,7 @@ class TestConcurrency:
         assert stored is not None
         assert first.encode() in stored.lines[0].data
 
-    async def test_one_of_two_competing_creations_wins(self, backend: Backend, clock: ManualClock) -> None:
+    async def test_one_of_two_competing_creations_wins(self, backend: FullBackend, clock: ManualClock) -> None:
         """Two processes create the same session without replacing; one of them gets an error."""
         stores = [ProgressStore(ContestedBackend(backend), clock=clock) for _ in range(2)]
         creations = (store.create_session("s", replace=False) for store in stores)
@@ -103,7 +103,7 @@ class TestConcurrency:
         "command", [Create((StepDefinition("A"),)), Delete(), Complete(1)], ids=lambda each: type(each).__name__
     )
     async def test_one_of_several_conditional_changes_wins(
-        self, backend: Backend, clock: ManualClock, command: Command
+        self, backend: FullBackend, clock: ManualClock, command: Command
     ) -> None:
         """The condition is checked with the commit: of several changes to one position, one succeeds."""
         contested = ContestedBackend(backend)

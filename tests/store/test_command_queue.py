@@ -20,6 +20,7 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.updates import Complete
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, StorageLimits
@@ -78,7 +79,7 @@ class TestCommandQueue:
         """Consecutive step commands share one; a command on the whole session gets its own."""
         backend = cast(SlowBackend, slow_store.backend)
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         commands: list[Command] = [
             *(start_of(step) for step in (1, 2, 3)),
             Create(slow_store.workflows.named()),

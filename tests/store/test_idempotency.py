@@ -21,7 +21,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import AppendLines, Complete, StepUpdate, Update
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Applied, Change, Notification
 from tests.clock import ManualClock
@@ -242,7 +242,7 @@ class TestKeys:
         assert notifications[-1] == Notification("s", None)
         assert len(notifications) == 9
 
-    async def test_a_key_has_one_effect_in_competing_processes(self, backend: Backend, clock: ManualClock) -> None:
+    async def test_a_key_has_one_effect_in_competing_processes(self, backend: FullBackend, clock: ManualClock) -> None:
         """The session is then where it was expected: it was created, and removed again."""
         overtaken = OvertakenBackend(backend)
         here, there = ProgressStore(overtaken, clock=clock), ProgressStore(backend, clock=clock)

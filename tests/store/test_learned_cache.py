@@ -31,11 +31,13 @@ class ReadBackend(MemoryBackend):
         self.error: Exception | None = None
         self.has_begun, self.may_answer = asyncio.Event(), asyncio.Event()
         self.may_answer.set()
+        self._load = self.histories.load
+        self.histories.load = self._load_late  # type: ignore[method-assign]
 
-    async def history(self, profile: str) -> History:
+    async def _load_late(self, profile: str) -> History:
         self.reads += 1
         self.has_begun.set()
-        history = await super().history(profile)
+        history = await self._load(profile)
         await self.may_answer.wait()
         if self.error is not None:
             raise self.error
@@ -45,7 +47,11 @@ class ReadBackend(MemoryBackend):
 class ForgetfulBackend(ReadBackend):
     """… and cannot forget."""
 
-    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.histories.forget = self._forget  # type: ignore[method-assign]
+
+    async def _forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         raise StoreUnavailableError
 
 
@@ -118,7 +124,7 @@ async def test_a_large_history_lets_other_tasks_run(
         await asyncio.sleep(0)
         turns += 1
     assert turns >= MAX_NAMES
-    assert fetch.result() == learned_from(await backend.history(PROFILE), clock.now())
+    assert fetch.result() == learned_from(await backend.histories.load(PROFILE), clock.now())
 
 
 class TestWithoutAnswer:
@@ -197,7 +203,7 @@ class TestSurplus:
         await teach(backend, "b", RUN, LOAD)
         learned = await cache.get(PROFILE)
         assert (learned.runs, learned.steps["Load"].runs) == (1, 1)
-        assert await backend.history(PROFILE) == {RUN: 1, LOAD: 1}
+        assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 1}
 
     async def test_a_store_that_cannot_forget_them_does_no_harm(self, clock: ManualClock) -> None:
         """They are left out all the same."""
@@ -205,14 +211,14 @@ class TestSurplus:
         await teach(backend, "a", OLD_RUN, OLD_LOAD, RUN)
         learned = await cache.get(PROFILE)
         assert (learned.runs, learned.steps) == (1, {})
-        assert await backend.history(PROFILE) == {OLD_RUN: 1, OLD_LOAD: 1, RUN: 1}
+        assert await backend.histories.load(PROFILE) == {OLD_RUN: 1, OLD_LOAD: 1, RUN: 1}
 
 
 async def test_a_copy_that_is_dropped_is_read_again(backend: ReadBackend, cache: LearnedCache) -> None:
     """Also one that is on its way."""
     await teach(backend, "a", RUN, LOAD)
     assert (await cache.get(PROFILE)).runs == 1
-    await backend.forget_history(PROFILE)
+    await backend.histories.forget(PROFILE)
     cache.drop(PROFILE)
     assert await cache.get(PROFILE) == NOTHING_LEARNED
     await teach(backend, "b", RUN, LOAD)
@@ -221,7 +227,7 @@ async def test_a_copy_that_is_dropped_is_read_again(backend: ReadBackend, cache:
     backend.may_answer.clear()
     read = asyncio.create_task(cache.fetch(PROFILE))
     await backend.has_begun.wait()
-    await backend.forget_history(PROFILE)
+    await backend.histories.forget(PROFILE)
     cache.drop(PROFILE)
     backend.may_answer.set()
     await read

@@ -9,7 +9,8 @@ from progress_sse.core.errors import ConflictError, InvalidSessionIdError, Store
 from progress_sse.core.history import NOTHING_LEARNED, History
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Complete
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.histories import LocalHistories
 from progress_sse.store.learned_cache import VALID_S
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
@@ -38,21 +39,21 @@ async def test_after_five_runs_the_next_one_has_a_time(store: ProgressStore, clo
 
 
 @pytest.mark.guarantee("N")
-async def test_a_session_teaches_once(store: ProgressStore, backend: Backend, clock: ManualClock) -> None:
+async def test_a_session_teaches_once(store: ProgressStore, backend: FullBackend, clock: ManualClock) -> None:
     """Also if it is started again and completed again; the next session of its id teaches anew."""
     await run(store, clock, "s")
     await store.start_step("s", 2)
     await store.complete_step("s", 2)
     await store.complete_step("s", 2, message="another word")
-    assert runs_in(await backend.history(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 1
     clock.advance(1)
     await run(store, clock, "s")
-    assert runs_in(await backend.history(PROFILE)) == store.runs_learned == 2
+    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 2
 
 
 @pytest.mark.guarantee("N")
 async def test_a_report_that_is_sent_again_teaches_once(
-    store: ProgressStore, backend: Backend, clock: ManualClock
+    store: ProgressStore, backend: FullBackend, clock: ManualClock
 ) -> None:
     """With its key, at once and later, also where the session is there no more."""
     await store.create_session("s", steps=STEPS[:1], profile=PROFILE)
@@ -61,7 +62,7 @@ async def test_a_report_that_is_sent_again_teaches_once(
         await store.apply("s", Complete(1), IdempotencyKey("key", "digest"))
     await store.delete_session("s")
     await store.apply("s", Complete(1), IdempotencyKey("key", "digest"))
-    assert runs_in(await backend.history(PROFILE)) == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == 1
 
 
 async def test_a_batch_teaches_with_its_commit(slow_store: ProgressStore) -> None:
@@ -72,7 +73,7 @@ async def test_a_batch_teaches_with_its_commit(slow_store: ProgressStore) -> Non
     await slow_store.create_session("s", steps=STEPS[:1], profile=PROFILE)
     start = start_of(1)
     await slow_store.apply_all("s", [(start, None), (Complete(1), None), (start, None)])
-    assert runs_in(await backend.history(PROFILE)) == slow_store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == slow_store.runs_learned == 1
 
 
 @pytest.mark.guarantee("N")
@@ -91,7 +92,7 @@ async def test_a_conflict_teaches_once(clock: ManualClock) -> None:
     store = ProgressStore(backend := OnceContested(StorageLimits()), clock=clock)
     await run(store, clock, "s")
     assert backend.conflicts == 1
-    assert runs_in(await backend.history(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 1
 
 
 async def test_a_session_without_a_profile_teaches_nothing(store: ProgressStore, clock: ManualClock) -> None:
@@ -117,19 +118,23 @@ async def test_a_named_workflow_is_a_profile(store: ProgressStore, clock: Manual
 class Unreadable(MemoryBackend):
     """Memory whose histories cannot be read."""
 
-    async def history(self, profile: str) -> History:
+    def __init__(self) -> None:
+        super().__init__(StorageLimits())
+        self.histories.load = self._load  # type: ignore[method-assign]
+
+    async def _load(self, profile: str) -> History:
         raise StoreUnavailableError
 
 
 @pytest.mark.guarantee("N")
 async def test_a_history_that_cannot_be_read_harms_no_run(clock: ManualClock) -> None:
     """It goes by what it declares, and teaches. Who asks for what was learned gets the error."""
-    store = ProgressStore(backend := Unreadable(StorageLimits()), clock=clock)
+    store = ProgressStore(backend := Unreadable(), clock=clock)
     progress = await run(store, clock, "s")
     assert (progress.status, store.runs_learned) == ("completed", 1)
     with pytest.raises(StoreUnavailableError):
         await store.learned(PROFILE)
-    assert runs_in(await MemoryBackend.history(backend, PROFILE)) == 1
+    assert runs_in(await LocalHistories.load(backend.histories, PROFILE)) == 1
 
 
 class TestForgetting:
@@ -157,12 +162,12 @@ class TestWithoutLearning:
     """The setting `learn` is off."""
 
     @pytest.fixture
-    def without(self, backend: Backend, clock: ManualClock) -> ProgressStore:
+    def without(self, backend: FullBackend, clock: ManualClock) -> ProgressStore:
         """A store on the same backend that does not learn."""
         return ProgressStore(backend, clock=clock, learn=False)
 
     async def test_nothing_is_taught_or_read(
-        self, without: ProgressStore, store: ProgressStore, backend: Backend, clock: ManualClock
+        self, without: ProgressStore, store: ProgressStore, backend: FullBackend, clock: ManualClock
     ) -> None:
         """What others on the store have learned stays, and may be forgotten."""
         for number in range(5):
@@ -170,21 +175,21 @@ class TestWithoutLearning:
         progress = await run(without, clock, "another")
         assert (progress.status, progress.details.time, without.runs_learned) == ("completed", None, 0)
         assert await without.learned(PROFILE) == NOTHING_LEARNED
-        assert runs_in(await backend.history(PROFILE)) == 5
+        assert runs_in(await backend.histories.load(PROFILE)) == 5
         await without.forget_learned(PROFILE)
-        assert await backend.history(PROFILE) == {}
+        assert await backend.histories.load(PROFILE) == {}
 
     async def test_a_session_of_another_server_teaches_nothing(
-        self, without: ProgressStore, store: ProgressStore, backend: Backend
+        self, without: ProgressStore, store: ProgressStore, backend: FullBackend
     ) -> None:
         """Where this one completes it."""
         await store.create_session("s", steps=STEPS[:1], profile=PROFILE)
         await without.start_step("s", 1)
         await without.complete_step("s", 1)
-        assert await backend.history(PROFILE) == {}
+        assert await backend.histories.load(PROFILE) == {}
 
 
-async def test_declared_times_need_no_learning(backend: Backend, clock: ManualClock) -> None:
+async def test_declared_times_need_no_learning(backend: FullBackend, clock: ManualClock) -> None:
     """They are worked out all the same."""
     store = ProgressStore(backend, clock=clock, learn=False)
     progress = await store.create_session("s", steps=[StepDefinition("Load", estimated_ms=1000)], profile=PROFILE)

@@ -59,6 +59,8 @@ class RecordingBackend(MemoryBackend):
         super().__init__(StorageLimits())
         self.written: list[str] = []
         self.failures: list[Exception] = []
+        self._append = self.lines.append_lines
+        self.lines.append_lines = self.append_lines  # type: ignore[method-assign]
 
     async def commit(self, change: Any) -> None:
         await super().commit(change)
@@ -67,7 +69,7 @@ class RecordingBackend(MemoryBackend):
     async def append_lines(self, append: LineAppend) -> Any:
         if self.failures:
             raise self.failures.pop()
-        known = await super().append_lines(append)
+        known = await self._append(append)
         self.written.append(f"{sum(len(unit.lines) for unit in append.units)} lines")
         return known
 

@@ -140,7 +140,7 @@ class TestOperations:
         ):
             with pytest.raises(InvalidSessionIdError):
                 await operation
-        assert await store.backend.list_summaries(ALL_SESSIONS, 10, None) == []
+        assert await store.backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
 
 
 class TestRefusals:
@@ -234,7 +234,7 @@ class TestCleanup:
         assert await store.cleanup_old_sessions() == 0
         clock.advance(1e-6)
         assert await store.cleanup_old_sessions() == 4
-        left = await store.backend.list_summaries(ALL_SESSIONS, 100, None)
+        left = await store.backend.lists.list_summaries(ALL_SESSIONS, 100, None)
         assert [summary.session_id for summary in left] == ["young", "alive"]
         assert notifications[-1] == Notification("s", None)
         clock.advance(24 * HOUR_S)

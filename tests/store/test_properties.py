@@ -22,8 +22,9 @@ from progress_sse.core.history import Learned
 from progress_sse.core.leases import Judgement, judge, leased_steps
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import Beat, Complete, Describe, Finish, ReportPart, Skip
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.lease_watcher import LeaseWatcher
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import KEY_LIFETIME, Record, StorageLimits
 from tests.clock import ManualClock
@@ -86,12 +87,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open_store(self) -> None:
         self.store = self.new_store()
-        self.backend: Backend = self.store.backend
+        self.backend: FullBackend = self.store.backend
         self.run(self.store.open)
         self.watcher = LeaseWatcher(self.store, self.clock)
         self.run(self.watcher.check)
         for session_id, subscriber in self.subscribers.items():
-            self.run(self.backend.listen, session_id, subscriber.on_notification)
+            self.run(self.backend.subscribe, changes_of(session_id), subscriber.on_notification)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -310,7 +311,7 @@ class StoreMachine(RuleBasedStateMachine):
     def store_has_learned_what_runs_taught(self) -> None:
         """From each run once."""
         for profile in PROFILES:
-            assert self.run(self.backend.history, profile) == self.model.histories[profile]
+            assert self.run(self.backend.histories.load, profile) == self.model.histories[profile]
 
     @invariant()
     def subscribers_show_the_session(self) -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Listener, Record, StorageLimits
+from progress_sse.store.types import Notification, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.subscriber import QueuedBatch
 from progress_sse.wire.cursor import ResumePoint
@@ -54,8 +54,16 @@ class SlowBackend(MemoryBackend):
         await self._pass("replay")
         return found
 
-    def listeners(self, session_id: str) -> list[Listener]:
-        return list(self._listeners._listeners.get(session_id, []))  # noqa: SLF001  # only this test needs the listeners
+    @property
+    def _listeners(self) -> dict[str, dict[object, Any]]:
+        return self._topics._changes._listeners  # noqa: SLF001  # only these tests need the listeners
+
+    def listeners(self, session_id: str) -> list[Callable[[Notification], None]]:
+        return list(self._listeners.get(session_id, {}).values())
+
+    def lose_listeners(self, session_id: str) -> None:
+        """Notify the listeners of the session no more, as where messages are lost."""
+        del self._listeners[session_id]
 
 
 class Reader:

@@ -7,7 +7,7 @@ from typing import Any
 
 from progress_sse._internal.clock import SystemClock
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
@@ -23,7 +23,9 @@ from tests.streaming.client import Client
 class Service:
     """A store with at most three streams."""
 
-    def __init__(self, backend: Backend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30) -> None:
+    def __init__(
+        self, backend: FullBackend | None = None, *, heartbeat_s: float = 15, send_timeout_s: float = 30
+    ) -> None:
         backend = backend or MemoryBackend(StorageLimits())
         clock = SystemClock()
         self.store = ProgressStore(backend)

@@ -9,7 +9,7 @@ import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.log_lines import NewLine
-from progress_sse.store.listeners import ListenerRegistry
+from progress_sse.store.listeners import Listeners
 from progress_sse.store.log_lines import LineNotification, StoredLines
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
@@ -32,10 +32,12 @@ class LogBackend(MemoryBackend):
         self.gate.set()
         self.failures = 0
         self.reads = 0
+        self._read_lines = self.lines.read_lines
+        self.lines.read_lines = self.read_lines  # type: ignore[method-assign]
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         self.reads += 1
-        found = await super().read_lines(session_id, after)
+        found = await self._read_lines(session_id, after)
         await self.gate.wait()
         if self.failures:
             self.failures -= 1
@@ -44,18 +46,18 @@ class LogBackend(MemoryBackend):
 
     def tell(self, stored: StoredLines | None) -> None:
         """Notify the listeners of `s` as another process would."""
-        self._line_listeners.notify(LineNotification("s", stored))
+        self._topics.publish_lines(LineNotification("s", stored))
 
     @contextmanager
     def silence(self) -> Iterator[None]:
         """Tell no listener of lines, as where a message is lost."""
-        self._line_listeners, listeners = ListenerRegistry(), self._line_listeners
+        self._topics._lines, listeners = Listeners(), self._topics._lines  # noqa: SLF001  # as lost messages do
         yield
-        self._line_listeners = listeners
+        self._topics._lines = listeners  # noqa: SLF001  # likewise
 
     @property
     def has_listeners(self) -> bool:
-        return "s" in self._line_listeners._listeners  # noqa: SLF001  # only this test needs to know
+        return "s" in self._topics._lines  # noqa: SLF001  # only this test needs to know
 
 
 class LogReader:

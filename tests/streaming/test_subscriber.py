@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification
 from progress_sse.streaming import subscriber as subscriber_module
@@ -162,7 +163,9 @@ async def test_a_subscriber_is_not_finished_before_the_last_frames_are_flushed(
     await reader.subscribe("a")
     await reader.read()
     finished_when_notified: list[bool] = []
-    await backend.listen("a", lambda _notification: finished_when_notified.append(reader.subscriber.is_finished))
+    await backend.subscribe(
+        changes_of("a"), lambda _notification: finished_when_notified.append(reader.subscriber.is_finished)
+    )
     await store.complete_step("a", 1)
     assert await reader.read() == ["step@2"]
     assert finished_when_notified == [False]
@@ -185,9 +188,9 @@ async def test_a_snapshot_for_a_lagging_subscriber_is_not_followed_by_changes_th
     def take(_notification: Notification) -> None:
         taken.extend(reader.take())
 
-    await backend.listen("a", take)
+    leave = await backend.subscribe(changes_of("a"), take)
     await store.start_step("a", 1)
     assert taken == ["snapshot@11"]
-    backend.unlisten("a", take)
+    leave()
     await store.start_step("a", 1)
     assert await reader.read() == ["step@12"]

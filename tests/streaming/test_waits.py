@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.store.listeners import N, Topic
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Listener, Record
+from progress_sse.store.types import Record
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.timers import Expiry
 from progress_sse.streaming.waits import Places, WaitOutcome, WaitRequest, Waits
@@ -98,13 +99,13 @@ async def test_a_change_between_the_first_look_and_the_watch_is_seen(
     backend: SlowBackend, store: ProgressStore, waiting: Waiting
 ) -> None:
     """The store is asked again once the channel listens."""
-    listen = backend.listen
+    subscribe = backend.subscribe
 
-    async def listen_late(session_id: str, listener: Listener) -> None:
+    async def subscribe_late(topic: Topic[N], listener: Callable[[N], None]) -> Callable[[], None]:
         await store.start_step("a", 1)
-        await listen(session_id, listener)
+        return await subscribe(topic, listener)
 
-    backend.listen = listen_late  # type: ignore[method-assign]
+    backend.subscribe = subscribe_late  # type: ignore[method-assign]
     assert await waiting.begin("a") == "met"
 
 

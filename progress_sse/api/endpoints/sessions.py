@@ -62,7 +62,7 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
     wanted = session_filter_of(request)
     await service.authorizer.check_list(request, wanted.prefix)
     limit = _limit(request)
-    summaries = await service.store.backend.list_summaries(wanted, limit + 1, _after(request))
+    summaries = await service.store.backend.lists.list_summaries(wanted, limit + 1, _after(request))
     shown = summaries[:limit]
     after = _cursor_text(shown[-1]) if len(summaries) > limit else None
     body = session_json.encode_page([summary.listed for summary in shown], after)

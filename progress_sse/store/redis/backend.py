@@ -6,18 +6,16 @@
   ``pipeline``), and one receives all messages (``pubsub``).
 * A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
 * ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
-  order.
+  order; ``list_changes`` does so for the changes of all sessions.
 * All sessions are found through one ``session_index``, which ``index_pages`` reads.
-  ``list_changes`` hears of the changes of all of them.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from progress_sse.core.errors import (
     ConflictError,
@@ -27,11 +25,9 @@ from progress_sse.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from progress_sse.core.history import Cell, History
-from progress_sse.core.model import Position, SessionProgress, SessionStatus
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.model import Position, SessionProgress
 from progress_sse.store.backend import commit_all
-from progress_sse.store.log_lines import LineAppend, LineListener, StoredLines
+from progress_sse.store.listeners import N, Topic, Unsubscribe
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.cluster import ClusterCommandExecutor, ClusterPubSub
@@ -53,7 +49,7 @@ from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.index_pages import IndexPages
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
-from progress_sse.store.redis.list_changes import ListChanges
+from progress_sse.store.redis.list_changes import ChannelFollower, ListChanges
 from progress_sse.store.redis.list_messages import encode_change
 from progress_sse.store.redis.log_lines import RedisLines
 from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
@@ -70,16 +66,13 @@ from progress_sse.store.redis.scripts import (
     READ,
     SIGN_SEEN,
 )
-from progress_sse.store.redis.session_index import PAGE_SIZE, SessionIndex
+from progress_sse.store.redis.session_index import SessionIndex
 from progress_sse.store.redis.summaries import RedisSummaries
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close_pool, cluster_seeds, connection_pool, database
 from progress_sse.store.types import (
     Change,
-    ChangesListener,
-    Listener,
     LogEntry,
-    PageCursor,
     Record,
     RememberedKey,
     SessionSummary,
@@ -98,8 +91,6 @@ FORMAT: Final = b"1"
 
 class RedisBackend:
     """Keeps sessions in one Redis, which other processes and other programs may use at the same time."""
-
-    forgets_silently = True
 
     def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
         """Name the server; nothing is connected yet.
@@ -139,13 +130,14 @@ class RedisBackend:
             self._keyspace = Keyspace(self._prefix, database(self._pool))
             self._executor = RedisCommandExecutor(RedisConnection(self._pool))
             self._pubsub = RedisPubSub(self._pool, *callbacks)
-        self._list_changes = ListChanges(self._keyspace)
+        self._all = ListChanges()
+        self._followers: dict[str, ChannelFollower] = {}
         parts = self._executor, self._keyspace
-        self._summaries = RedisSummaries(*parts, self._decode)
-        self._index = SessionIndex(*parts, self._decode, self._summaries)
-        self._pages = IndexPages(*parts, self._decode, self._summaries)
-        self._histories = RedisHistories(self._executor, self._keyspace, self._decode)
-        self._lines = RedisLines(self._executor, self._decode, self._limits, self._lifetime_ms)
+        summaries = RedisSummaries(*parts, self._decode)
+        self._index = SessionIndex(*parts, self._decode, summaries)
+        self.lists = IndexPages(*parts, self._decode, summaries)
+        self.histories = RedisHistories(*parts, self._decode)
+        self.lines = RedisLines(self._executor, self._decode, self._limits, self._lifetime_ms, self._script_of)
         self.leases = RedisLeases(self._executor, self._keyspace, self._decode, self._lifetime_ms)
 
     async def open(self) -> None:
@@ -164,7 +156,6 @@ class RedisBackend:
     async def aclose(self) -> None:
         """Close all connections. Committed changes stay."""
         followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
-        self._lines.clear()
         self._set_up()
         await followed.aclose()
         await pubsub.aclose()
@@ -230,6 +221,11 @@ class RedisBackend:
         except StoreUnavailableError:  # Damaged transitions count as not kept: the session itself can be shown.
             return result
 
+    def _script_of(self, session_id: str) -> tuple[SessionKeys, Sequence[Argument]]:
+        """Return the keys of a session, and the first arguments of each of its scripts."""
+        keys = self._keyspace.of(session_id)
+        return keys, self._common_arguments(keys, self._known_state(session_id, keys))
+
     def _common_arguments(self, keys: SessionKeys, known: KnownState) -> Sequence[Argument]:
         """Return the first arguments of each script of a session."""
         followed = self._followed.get(keys.channel)
@@ -274,7 +270,7 @@ class RedisBackend:
         await self._watch_leases(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
-        await self._histories.on_commit(change)
+        await self.histories.on_commit(change)
 
     async def _run_commit(self, change: Change, keys: SessionKeys, known: KnownState) -> CommandReply:
         arguments = commit_arguments(
@@ -367,14 +363,6 @@ class RedisBackend:
     async def forget_keys(self, used_before: str) -> None:
         """Do nothing: in Redis the keys expire by themselves, a day after their last use."""
 
-    async def history(self, profile: str) -> History:
-        """Return how often each cell was taught."""
-        return await self._histories.load(profile)
-
-    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
-        """Forget cells; see `Backend.forget_history`."""
-        await self._histories.forget(profile, cells)
-
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
         keys = self._keyspace.of(session_id)
@@ -384,49 +372,33 @@ class RedisBackend:
             return None
         return result.entries
 
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Backend.append_lines`."""
-        keys = self._keyspace.of(append.session_id)
-        common = self._common_arguments(keys, self._known_state(append.session_id, keys))
-        return await self._lines.append(keys, common, append)
+    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
+        """Notify `listener`; see `Backend.subscribe`."""
+        follower, channels = self._follower(topic)
+        followers, pubsub = self._followers, self._pubsub  # Closing the backend replaces them.
 
-    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        """Return kept lines; see `Backend.read_lines`."""
-        keys = self._keyspace.of(session_id)
-        common = self._common_arguments(keys, self._known_state(session_id, keys))
-        return await self._lines.read(session_id, keys, common, after)
+        def leave_channels() -> None:
+            for channel in channels:
+                del followers[channel]
+                pubsub.unsubscribe(channel)
 
-    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
-        """Notify `listener` of the session's lines."""
-        channel = self._keyspace.of(session_id).line_channel
-        self._lines.add(channel, session_id, listener)
+        followers |= dict.fromkeys(channels, follower)
+        unsubscribe = follower.add(channels[0], topic.session_id, listener, leave_channels)
         try:
-            await self._pubsub.subscribe(channel)
+            await asyncio.gather(*map(pubsub.subscribe, channels))
         except BaseException:
-            self.unlisten_lines(session_id, listener)
+            unsubscribe()
             raise
+        return unsubscribe
 
-    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
-        """Undo `listen_lines`."""
-        channel = self._keyspace.of(session_id).line_channel
-        if self._lines.remove(channel, listener):
-            self._pubsub.unsubscribe(channel)
-
-    async def listen(self, session_id: str, listener: Listener) -> None:
-        """Notify `listener` of the session's changes."""
-        channel = self._keyspace.of(session_id).channel
-        self._followed.add(channel, session_id, listener)
-        try:
-            await self._pubsub.subscribe(channel)
-        except BaseException:
-            self.unlisten(session_id, listener)
-            raise
-
-    def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Take `listen` back."""
-        channel = self._keyspace.of(session_id).channel
-        if self._followed.remove(channel, listener):
-            self._pubsub.unsubscribe(channel)
+    def _follower(self, topic: Topic[Any]) -> tuple[ChannelFollower, Sequence[str]]:
+        """Return who takes the messages on a topic, and their channels."""
+        keys = self._keyspace.of(topic.session_id)
+        if topic.kind == "changes":
+            return self._followed, (keys.channel,)
+        return (
+            (self.lines, (keys.line_channel,)) if topic.kind == "lines" else (self._all, self._keyspace.list_channels)
+        )
 
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
         """Keep a value for a short time; see `auth.tickets.OneTimeStore`."""
@@ -437,48 +409,13 @@ class RedisBackend:
         value: bytes | None = await self._executor.execute("GETDEL", self._keyspace.ticket(name))
         return value
 
-    async def listen_to_all(self, listener: ChangesListener) -> None:
-        """Notify `listener` of the changes of all sessions."""
-        await self._list_changes.add(listener, self._pubsub)
-
-    def unlisten_to_all(self, listener: ChangesListener) -> None:
-        """Undo `listen_to_all`."""
-        self._list_changes.remove(listener, self._pubsub)
-
     def _on_message(self, channel: str, payload: bytes) -> None:
-        if self._list_changes.takes(channel):
-            self._list_changes.on_message(payload)
-        elif self._lines.has(channel):
-            self._lines.on_message(channel, payload)
-        else:
-            self._followed.on_message(channel, payload)
+        if channel in self._followers:
+            self._followers[channel].on_message(channel, payload)
 
     def _on_gap(self, channel: str) -> None:
-        if self._list_changes.takes(channel):
-            self._list_changes.on_gap()
-        elif self._lines.has(channel):
-            self._lines.on_gap(channel)
-        else:
-            self._followed.catch_up_soon(channel)
-
-    async def list_summaries(
-        self, wanted: SessionFilter, limit: int, after: PageCursor | None
-    ) -> Sequence[SessionSummary]:
-        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        return await self._pages.list_summaries(wanted, limit, after)
-
-    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        """Return the sessions that there are; see `Backend.load_summaries`."""
-        return await self._summaries.load(session_ids)
-
-    async def count_by_status(self) -> Mapping[SessionStatus, int]:
-        """Return how many sessions there are, counted page by page: no process keeps a count."""
-        counts: Counter[SessionStatus] = Counter()
-        after = None
-        while page := await self.list_summaries(ALL_SESSIONS, PAGE_SIZE, after):
-            counts.update(summary.status for summary in page)
-            after = PageCursor(page[-1].created_at, page[-1].session_id)
-        return counts
+        if channel in self._followers:
+            self._followers[channel].on_gap(channel)
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""

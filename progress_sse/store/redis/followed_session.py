@@ -6,14 +6,14 @@ message that is not newer than the last notification is an echo. Each notificati
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.store.redis.codec import UNKNOWN, KnownState, ReadResult
 from progress_sse.store.redis.messages import ChangeMessage, apply_message
-from progress_sse.store.types import Change, Listener, LogEntry, Notification, Record
+from progress_sse.store.types import Change, LogEntry, Notification, Record
 from progress_sse.wire import session_json
 
 _ENDED_EPOCHS: Final = 8
@@ -26,7 +26,7 @@ class FollowedSession:
 
     Attributes:
         session_id: The session.
-        listeners: Called with each notification.
+        publish: Called with each notification.
         shown: The state in the listeners' last notification, or in the first read after they were added; `None` before
             that.
         notified_revision: The revision of their last notification.
@@ -36,7 +36,7 @@ class FollowedSession:
     """
 
     session_id: str
-    listeners: list[Listener] = field(default_factory=list)
+    publish: Callable[[Notification], None]
     shown: KnownState | None = None
     notified_revision: int = 0
     last_read: KnownState = UNKNOWN
@@ -103,8 +103,7 @@ class FollowedSession:
             self.ended_epochs.append(before)
         self.shown, self.notified_revision = KnownState(notification.record, revision), revision
         self.awaits_snapshot = False
-        for listener in tuple(self.listeners):
-            listener(notification)
+        self.publish(notification)
 
     def catch_up(self, result: ReadResult) -> None:
         """Notify the listeners of a state that was read after a gap, if they do not know it yet."""

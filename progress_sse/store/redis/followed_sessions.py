@@ -10,15 +10,17 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
+from progress_sse.store.listeners import Listeners, Unsubscribe
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.followed_session import FollowedSession
 from progress_sse.store.redis.messages import ChangeMessage, decode_message
-from progress_sse.store.types import Change, Listener, Notification, to_notification
+from progress_sse.store.types import Change, Notification, to_notification
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class FollowedSessions:
         """Follow no session yet; `read` reads from the store."""
         self._read = read
         self._sessions: dict[str, FollowedSession] = {}
+        self._listeners = Listeners[Notification]()
         self._to_catch_up: dict[str, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
         self._polling: asyncio.Task[None] | None = None
@@ -57,25 +60,23 @@ class FollowedSessions:
         """Return the session of a channel, if it has listeners."""
         return self._sessions.get(channel)
 
-    def add(self, channel: str, session_id: str, listener: Listener) -> None:
-        """Notify `listener` of the session's changes from now on."""
-        session = self._sessions.setdefault(channel, FollowedSession(session_id))
-        session.listeners.append(listener)
+    def add(
+        self, channel: str, session_id: str, listener: Callable[[Notification], None], on_last: Callable[[], None]
+    ) -> Unsubscribe:
+        """Notify `listener` of the session's changes; see `ChannelFollower.add`."""
+        if channel not in self._sessions:
+            self._sessions[channel] = FollowedSession(session_id, partial(self._listeners.notify, channel))
 
-    def remove(self, channel: str, listener: Listener) -> bool:
-        """Remove `listener`, and return whether it was the last one; one that was not added is no error."""
-        session = self._sessions.get(channel)
-        if session is None or listener not in session.listeners:
-            return False
-        session.listeners.remove(listener)
-        if session.listeners:
-            return False
-        del self._sessions[channel]
-        return True
+        def end() -> None:
+            del self._sessions[channel]
+            on_last()
+
+        return self._listeners.add(channel, listener, end)
 
     async def aclose(self) -> None:
         """Remove all listeners."""
         self._sessions.clear()
+        self._listeners.clear()
         for task in filter(None, (self._polling, self._catching_up)):
             await cancel(task)
 
@@ -120,6 +121,10 @@ class FollowedSessions:
                 await self._catch_up_or_retry(channel)
         elif revision > session.notified_revision:
             session.notify(to_notification(change), revision)
+
+    def on_gap(self, channel: str) -> None:
+        """Read the session."""
+        self.catch_up_soon(channel)
 
     def catch_up_soon(self, channel: str) -> None:
         """Read a session of which something was missed, and notify its listeners."""

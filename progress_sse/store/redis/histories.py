@@ -75,8 +75,8 @@ class RedisHistories:
         reply = await self._executor.execute("HGETALL", self._keyspace.history(fingerprint(profile)))
         return dict(self._decode.each(profile, decode_cell, zip(reply[::2], reply[1::2], strict=True)))
 
-    async def forget(self, profile: str, cells: Collection[Cell] | None) -> None:
-        """Forget cells; see `Backend.forget_history`."""
+    async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        """Forget cells; see `Histories.forget`."""
         name = fingerprint(profile)
         key = self._keyspace.history(name)
         if cells is None:

@@ -1,7 +1,9 @@
 """Where the sessions of a list are looked for: in the smallest part of the index that has them all."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
+from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, end_of_prefix
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.keys import Keyspace, index_entry, split_id_entry
@@ -15,6 +17,8 @@ from progress_sse.store.types import PageCursor, SessionSummary
 class IndexPages:
     """Reads lists of sessions."""
 
+    forgets_silently = True
+
     def __init__(
         self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, summaries: RedisSummaries
     ) -> None:
@@ -27,7 +31,7 @@ class IndexPages:
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
-        """Return a page of a list; see `Backend.list_summaries`."""
+        """Return a page of a list; see `Lists.list_summaries`."""
         summaries: list[SessionSummary] = []
         async for entries in self._pages(wanted, limit, after):
             found = await self._summaries.find(entries)
@@ -35,6 +39,19 @@ class IndexPages:
             if len(summaries) >= limit:
                 break
         return summaries[:limit]
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        """Return the sessions that there are; see `Lists.load_summaries`."""
+        return await self._summaries.load(session_ids)
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Return how many sessions there are, counted page by page: no process keeps a count."""
+        counts: Counter[SessionStatus] = Counter()
+        after = None
+        while page := await self.list_summaries(ALL_SESSIONS, PAGE_SIZE, after):
+            counts.update(summary.status for summary in page)
+            after = PageCursor(page[-1].created_at, page[-1].session_id)
+        return counts
 
     async def _pages(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None

@@ -1,59 +1,58 @@
 """The listeners of all sessions in this process, which follow lists."""
 
-import asyncio
 import logging
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.listeners import Listeners, Unsubscribe
 from progress_sse.store.redis.list_messages import decode_change
-from progress_sse.store.redis.pubsub import PubSub
-from progress_sse.store.types import ChangedSession, ChangesListener
+from progress_sse.store.types import ChangedSession
 
 logger = logging.getLogger(__name__)
 
 
+class ChannelFollower(Protocol):
+    """Takes the messages on channels, and notifies listeners."""
+
+    def add(
+        self, channel: str, session_id: str, listener: Callable[[Any], None], on_last: Callable[[], None]
+    ) -> Unsubscribe:
+        """Notify `listener` from now on; call `on_last` when the last one of the channel has left."""
+
+    def on_message(self, channel: str, payload: bytes) -> None:
+        """Notify the listeners of what a process has published; other programs may publish anything there."""
+
+    def on_gap(self, channel: str) -> None:
+        """Notify the listeners that messages may have been missed."""
+
+
 class ListChanges:
-    """Notifies the listeners of all sessions; the channels are subscribed to while there are any."""
+    """Notifies the listeners of all sessions, whichever of the channels a message came on."""
 
-    def __init__(self, keyspace: Keyspace) -> None:
+    def __init__(self) -> None:
         """Begin without listeners."""
-        self._channels = frozenset(keyspace.list_channels)
-        self._listeners: list[ChangesListener] = []
+        self._listeners = Listeners[ChangedSession | None]()
 
-    async def add(self, listener: ChangesListener, pubsub: PubSub) -> None:
-        """Notify `listener`; see `Backend.listen_to_all`."""
-        self._listeners.append(listener)
-        try:
-            await asyncio.gather(*map(pubsub.subscribe, self._channels))
-        except BaseException:
-            self.remove(listener, pubsub)
-            raise
+    def add(
+        self,
+        _channel: str,
+        session_id: str,
+        listener: Callable[[ChangedSession | None], None],
+        on_last: Callable[[], None],
+    ) -> Unsubscribe:
+        """Notify `listener`; see `ChannelFollower.add`."""
+        return self._listeners.add(session_id, listener, on_last)
 
-    def remove(self, listener: ChangesListener, pubsub: PubSub) -> None:
-        """Undo `add`; a listener that was not added is no error."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-            if not self._listeners:
-                for channel in self._channels:
-                    pubsub.unsubscribe(channel)
-
-    def takes(self, channel: str) -> bool:
-        """Return whether a channel is one of these."""
-        return channel in self._channels
-
-    def on_message(self, payload: bytes) -> None:
-        """Take a message from one of the channels."""
+    def on_message(self, channel: str, payload: bytes) -> None:
+        """Notify the listeners of a change."""
         try:
             change = decode_change(payload)
-        except UnicodeDecodeError:  # Other programs may publish anything there.
+        except UnicodeDecodeError:
             logger.exception("A message from Redis could not be decoded")
-            self.on_gap()
+            self.on_gap(channel)
         else:
-            self._notify(change)
+            self._listeners.notify("", change)
 
-    def on_gap(self) -> None:
-        """Take note that messages may have been missed."""
-        self._notify(None)
-
-    def _notify(self, change: ChangedSession | None) -> None:
-        for listener in tuple(self._listeners):
-            listener(change)
+    def on_gap(self, _channel: str) -> None:
+        """Let the listeners read what they may have missed."""
+        self._listeners.notify("", None)

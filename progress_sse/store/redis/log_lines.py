@@ -3,13 +3,14 @@
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
-from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
+from progress_sse.store.listeners import Listeners, Unsubscribe
+from progress_sse.store.log_lines import LineAppend, LineNotification, StoredLines
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import SessionKeys
@@ -33,10 +34,9 @@ _LINE: Final = "line"
 
 @dataclass(slots=True)
 class _FollowedLog:
-    """A log that has listeners here, and the newest line that they were told of."""
+    """A log that has listeners here, and the newest line that they were notified of."""
 
     session_id: str
-    listeners: list[LineListener] = field(default_factory=list)
     epoch: str = ""
     last: int = 0
 
@@ -45,19 +45,35 @@ class RedisLines:
     """The log lines of all sessions, and the listeners to them in this process."""
 
     def __init__(
-        self, executor: CommandExecutor, decode: CheckedDecoder, limits: StorageLimits, lifetime_ms: int
+        self,
+        executor: CommandExecutor,
+        decode: CheckedDecoder,
+        limits: StorageLimits,
+        lifetime_ms: int,
+        script_of: Callable[[str], tuple[SessionKeys, Sequence[Argument]]],
     ) -> None:
-        """Keep as many lines as `limits` allow, for `lifetime_ms` milliseconds after the last change."""
+        """Work by `executor`.
+
+        Args:
+            executor: Runs the scripts.
+            decode: Decodes lines, and logs damaged ones.
+            limits: How many lines are kept.
+            lifetime_ms: Milliseconds after the last change for which they are kept.
+            script_of: Returns the keys of a session, and the first arguments of each of its scripts.
+        """
         self._executor = executor
         self._decode = decode
         self._limits = limits
         self._lifetime_ms = lifetime_ms
+        self._script_of = script_of
         # By the names of their keys, which tell nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._followed: dict[str, _FollowedLog] = {}
+        self._listeners = Listeners[LineNotification]()
 
-    async def append(self, keys: SessionKeys, common: Sequence[Argument], append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Backend.append_lines`. `common` are the first arguments of each script of a session."""
+    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
+        """Append lines; see `Lines.append_lines`."""
+        keys, common = self._script_of(append.session_id)
         seen = self._seen.get(keys.lines, ("", 0))
         arguments = [
             secrets.token_hex(_TOKEN_BYTES),
@@ -89,10 +105,9 @@ class RedisLines:
         if numbered:
             self._notify(keys.line_channel, stored._replace(lines=numbered))
 
-    async def read(
-        self, session_id: str, keys: SessionKeys, common: Sequence[Argument], after: int
-    ) -> StoredLines | None:
-        """Return lines that are not damaged; see `Backend.read_lines`."""
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        """Return lines that are not damaged; see `Lines.read_lines`."""
+        keys, common = self._script_of(session_id)
         seen = self._seen.get(keys.lines, ("", 0))
         with self._decode.noting(session_id):
             reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
@@ -111,28 +126,17 @@ class RedisLines:
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
 
-    def add(self, channel: str, session_id: str, listener: LineListener) -> None:
-        """Notify `listener` of the lines that are published on a channel."""
-        self._followed.setdefault(channel, _FollowedLog(session_id)).listeners.append(listener)
+    def add(
+        self, channel: str, session_id: str, listener: Callable[[LineNotification], None], on_last: Callable[[], None]
+    ) -> Unsubscribe:
+        """Notify `listener` of the lines of a session; see `ChannelFollower.add`."""
+        self._followed.setdefault(channel, _FollowedLog(session_id))
 
-    def remove(self, channel: str, listener: LineListener) -> bool:
-        """Remove `listener`, and return whether it was the last one; one that was not added is no error."""
-        log = self._followed.get(channel)
-        if log is None or listener not in log.listeners:
-            return False
-        log.listeners.remove(listener)
-        if log.listeners:
-            return False
-        del self._followed[channel]
-        return True
+        def end() -> None:
+            del self._followed[channel]
+            on_last()
 
-    def clear(self) -> None:
-        """Remove all listeners."""
-        self._followed.clear()
-
-    def has(self, channel: str) -> bool:
-        """Return whether there are listeners to lines on a channel."""
-        return channel in self._followed
+        return self._listeners.add(channel, listener, end)
 
     def on_message(self, channel: str, payload: bytes) -> None:
         """Notify the listeners of lines that a process has published."""
@@ -154,8 +158,7 @@ class RedisLines:
             if stored.epoch == log.epoch and stored.last <= log.last:
                 return  # An echo of our own append.
             log.epoch, log.last = stored.epoch, stored.last
-        for listener in tuple(log.listeners):
-            listener(LineNotification(log.session_id, stored))
+        self._listeners.notify(channel, LineNotification(log.session_id, stored))
 
 
 def _unit_arguments(append: LineAppend) -> Iterator[Argument]:

@@ -6,31 +6,28 @@ commits the next one.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
-from progress_sse.core.history import Cell, History
-from progress_sse.core.model import Position, SessionStatus
-from progress_sse.core.session_filter import SessionFilter
+from progress_sse.core.model import Position
 from progress_sse.store.backend import commit_all
 from progress_sse.store.health import DamageLog
 from progress_sse.store.leases import LocalLeases
-from progress_sse.store.listeners import ChangeListeners, ListenerRegistry
-from progress_sse.store.log_lines import LineAppend, LineListener, LineNotification, StoredLines
+from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
+from progress_sse.store.log_lines import LineNotification
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import histories, list_queries, log_lines, queries
+from progress_sse.store.sqlite import list_queries, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.log_lines import LineWrite
+from progress_sse.store.sqlite.powers import SqliteHistories, SqliteLines, SqliteLists
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
     Change,
-    ChangesListener,
-    Listener,
     LogEntry,
     Notification,
     PageCursor,
@@ -54,8 +51,6 @@ PURGE_DELAY_S: Final = 2.0
 class SqliteBackend:
     """Keeps sessions in a SQLite database, which only one process may use at a time."""
 
-    forgets_silently = False
-
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
         """Name the file; it is created by `open` if there is none.
 
@@ -74,8 +69,10 @@ class SqliteBackend:
         self._reader: SqliteReader
         self._cache: RecordCache
         self._loads: dict[str, asyncio.Future[Record | None]]
-        self._listeners = ChangeListeners()
-        self._line_listeners = ListenerRegistry[LineNotification]()
+        self._topics = LocalTopics()
+        self.lists = SqliteLists(self._open_reader, self._damage)
+        self.lines = SqliteLines(self._open_reader, self._open_writer, self._damage)
+        self.histories = SqliteHistories(self._open_reader, self._open_writer, self._damage, self._schedule_purge)
         self.leases = LocalLeases()
         self._purge_timer: asyncio.TimerHandle | None
         self._resolve_timer: asyncio.TimerHandle | None
@@ -101,8 +98,7 @@ class SqliteBackend:
                 await self._reader.aclose()
             finally:  # Even if this is cancelled; else the file would stay in use.
                 await self._writer.aclose()
-                self._listeners.clear()
-                self._line_listeners.clear()
+                self._topics.clear()
 
     @property
     def damage_count(self) -> int:
@@ -111,8 +107,7 @@ class SqliteBackend:
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""
-        self._check_open()
-        await self._writer.submit(None)
+        await self._open_writer().submit(None)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
@@ -149,8 +144,8 @@ class SqliteBackend:
         try:
             for notification in resolved:
                 self._update_cache(notification.session_id, notification.record)
-                self._listeners.notify(notification)
-                self._line_listeners.notify(LineNotification(notification.session_id, None))
+                self._topics.publish(notification)
+                self._topics.publish_lines(LineNotification(notification.session_id, None))
             for write, error in results:
                 if isinstance(write.encoded, LineWrite):
                     self._publish_lines(write.encoded, error)
@@ -182,13 +177,13 @@ class SqliteBackend:
             return
         self._update_cache(change.session_id, change.record)
         self.leases.on_commit(change)
-        self._listeners.notify(to_notification(change))
+        self._topics.publish(to_notification(change))
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()
 
     def _publish_lines(self, written: LineWrite, error: Exception | None) -> None:
         if error is None and written.appended is not None:
-            self._line_listeners.notify(LineNotification(written.append.session_id, written.appended))
+            self._topics.publish_lines(LineNotification(written.append.session_id, written.appended))
 
     def _schedule_purge(self) -> None:
         # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.
@@ -213,94 +208,32 @@ class SqliteBackend:
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return the last use of the key, or `None`."""
-        self._check_open()
-        return await self._reader.read(queries.find_idempotency_key, session_id, name)
+        return await self._open_reader().read(queries.find_idempotency_key, session_id, name)
 
     async def forget_keys(self, used_before: str) -> None:
         """Delete old keys, unless they are used again meanwhile; see `Backend.forget_keys`."""
         page: Sequence[int] = (0,)
         while True:
-            self._check_open()
-            page = await self._reader.read(queries.list_stale_keyrings, used_before, _PAGE, page[-1])
+            page = await self._open_reader().read(queries.list_stale_keyrings, used_before, _PAGE, page[-1])
             if not page:
                 return
             await self._writer.submit(EncodedChange.deleting_keys(page, used_before))
 
-    async def history(self, profile: str) -> History:
-        """Return how often each cell was taught."""
-        self._check_open()
-        return await self._reader.read(histories.load, profile, self._damage)
-
-    async def forget_history(self, profile: str, cells: Collection[Cell] | None = None) -> None:
-        """Forget cells; see `Backend.forget_history`."""
-        self._check_open()
-        await self._writer.submit(EncodedChange.forgetting(profile, cells))
-        self._schedule_purge()
-
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
-        self._check_open()
-        return await self._reader.read(queries.replay, session_id, after, self._damage)
+        return await self._open_reader().read(queries.replay, session_id, after, self._damage)
 
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Backend.append_lines`."""
-        self._check_open()
-        wanted = LineWrite(append)
-        await self._writer.submit(wanted)
-        return wanted.known
-
-    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        """Return kept lines; see `Backend.read_lines`."""
-        self._check_open()
-        return await self._reader.read(log_lines.load, session_id, after, self._damage)
-
-    async def listen_lines(self, session_id: str, listener: LineListener) -> None:
-        """Notify `listener` of the session's lines."""
-        self._line_listeners.add(session_id, listener)
-
-    def unlisten_lines(self, session_id: str, listener: LineListener) -> None:
-        """Undo `listen_lines`."""
-        self._line_listeners.remove(session_id, listener)
-
-    async def listen(self, session_id: str, listener: Listener) -> None:
-        """Notify `listener` of the session's changes."""
-        self._listeners.add(session_id, listener)
-
-    def unlisten(self, session_id: str, listener: Listener) -> None:
-        """Undo `listen`."""
-        self._listeners.remove(session_id, listener)
-
-    async def listen_to_all(self, listener: ChangesListener) -> None:
-        """Notify `listener` of the changes of all sessions."""
-        self._listeners.add_to_all(listener)
-
-    def unlisten_to_all(self, listener: ChangesListener) -> None:
-        """Undo `listen_to_all`."""
-        self._listeners.remove_from_all(listener)
-
-    async def list_summaries(
-        self, wanted: SessionFilter, limit: int, after: PageCursor | None
-    ) -> Sequence[SessionSummary]:
-        """Return a page of sessions, newest first; see `Backend.list_summaries`."""
-        self._check_open()
-        return await self._reader.read(list_queries.list_summaries, self._damage, wanted, limit, after)
-
-    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        """Return the sessions that there are; see `Backend.load_summaries`."""
-        self._check_open()
-        return await self._reader.read(list_queries.load_summaries, self._damage, session_ids)
-
-    async def count_by_status(self) -> Mapping[SessionStatus, int]:
-        """Return how many sessions there are."""
-        self._check_open()
-        return await self._reader.read(queries.count_by_status)
+    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
+        """Notify `listener`; see `Backend.subscribe`."""
+        return self._topics.subscribe(topic, listener)
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, unless they change meanwhile; see `Backend.expire`."""
         removed, after = 0, None
         while True:
-            self._check_open()
-            page = await self._reader.read(list_queries.list_created_before, self._damage, created_before, _PAGE, after)
+            page = await self._open_reader().read(
+                list_queries.list_created_before, self._damage, created_before, _PAGE, after
+            )
             if not page:
                 return removed
             removals = [
@@ -312,6 +245,14 @@ class SqliteBackend:
     def _check_open(self) -> None:
         if not self._is_open:
             raise StoreUnavailableError("The store is closed.")
+
+    def _open_reader(self) -> SqliteReader:
+        self._check_open()
+        return self._reader
+
+    def _open_writer(self) -> SqliteWriter:
+        self._check_open()
+        return self._writer
 
 
 def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:

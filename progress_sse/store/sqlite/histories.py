@@ -51,7 +51,7 @@ def load(connection: sqlite3.Connection, profile: str, damage: DamageLog) -> His
 
 
 def forget(connection: sqlite3.Connection, profile: str, cells: Collection[Cell] | None) -> None:
-    """Forget cells of a profile, or all of it; see `Backend.forget_history`."""
+    """Forget cells of a profile, or all of it; see `Histories.forget`."""
     if cells is None:
         connection.execute("DELETE FROM profiles WHERE name = ?", (profile,))
         return

@@ -49,7 +49,7 @@ class _Rows(NamedTuple):
 def list_summaries(
     connection: sqlite3.Connection, damage: DamageLog, wanted: SessionFilter, limit: int, after: PageCursor | None
 ) -> Sequence[SessionSummary]:
-    """Return a page of a list, without damaged sessions; see `Backend.list_summaries`."""
+    """Return a page of a list, without damaged sessions; see `Lists.list_summaries`."""
     conditions, values = _conditions(wanted)
     end = after or _AFTER_ALL
     fewest = min(_sets(connection, wanted), key=lambda rows: rows.size)

@@ -96,7 +96,7 @@ def _trim(connection: sqlite3.Connection, life: int, ring: _Ring, limits: Storag
 
 
 def load(connection: sqlite3.Connection, session_id: str, after: int, damage: DamageLog) -> StoredLines | None:
-    """Return the kept lines after a number that are not damaged; see `Backend.read_lines`."""
+    """Return the kept lines after a number that are not damaged; see `Lines.read_lines`."""
     stored = connection.execute("SELECT life, epoch FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
     if stored is None:
         return None

@@ -9,7 +9,8 @@ import pytest
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.types import Notification
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
@@ -21,11 +22,11 @@ class TestCommit:
     @pytest.mark.parametrize(
         "expected", [None, Position("first", 0), Position("first", 2), Position("other", 1)], ids=str
     )
-    async def test_commit_refuses_another_position(self, backend: Backend, expected: Position | None) -> None:
+    async def test_commit_refuses_another_position(self, backend: FullBackend, expected: Position | None) -> None:
         """The session has changed, or is in another epoch: nothing changes, and no listener is notified."""
         record = await apply(backend, created(), moved(after(created()), 1))
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
             with pytest.raises(ConflictError):
                 await backend.commit(change._replace(expected=expected))
@@ -34,7 +35,7 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") is None
         assert notifications == []
 
-    async def test_commit_refuses_a_missing_session(self, backend: Backend) -> None:
+    async def test_commit_refuses_a_missing_session(self, backend: FullBackend) -> None:
         """A change of a session that never existed, or was removed, creates nothing."""
         record = after(created())
         with pytest.raises(ConflictError):
@@ -46,7 +47,7 @@ class TestCommit:
             await backend.commit(moved(record, 1))
         assert await backend.load("s") is None
 
-    async def test_a_refused_change_does_not_affect_others(self, backend: Backend) -> None:
+    async def test_a_refused_change_does_not_affect_others(self, backend: FullBackend) -> None:
         """Concurrent changes succeed or fail independently."""
         ids = [f"s{number}" for number in range(20)]
         changes = [created(session_id) for session_id in ids]
@@ -56,7 +57,7 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes] == [type(None), ConflictError] * 20
         assert [await backend.load(session_id) for session_id in ids] == [after(change) for change in changes]
 
-    async def test_one_of_several_changes_to_a_position_wins(self, backend: Backend) -> None:
+    async def test_one_of_several_changes_to_a_position_wins(self, backend: FullBackend) -> None:
         """Of changes that expect the same position, one is applied."""
         record = await apply(backend, created())
         changes = [moved(record, 1, message=str(number)) for number in range(10)]
@@ -65,7 +66,7 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes].count(ConflictError) == 9
         assert [await backend.load("s")] == [after(change) for change in winners]
 
-    async def test_commit_takes_several_transitions_at_once(self, backend: Backend) -> None:
+    async def test_commit_takes_several_transitions_at_once(self, backend: FullBackend) -> None:
         """A batch is one change; the same step may occur in it more than once."""
         record = await apply(backend, created())
         change = moved(record, 1, 2, 1, 3)
@@ -73,7 +74,7 @@ class TestCommit:
         assert await backend.load("s") == after(change)
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
 
-    async def test_commit_keeps_a_transition_that_comes_with_the_creation(self, backend: Backend) -> None:
+    async def test_commit_keeps_a_transition_that_comes_with_the_creation(self, backend: FullBackend) -> None:
         """A session created by `start` has its first transition, and its key, from the beginning."""
         change = moved(after(created()), 2, keys=[key("k")])
         await backend.commit(change._replace(expected=None, is_fresh=True))
@@ -81,7 +82,7 @@ class TestCommit:
         assert await backend.replay("s", Position("first", 0)) == list(change.entries)
         assert await backend.find_idempotency_key("s", "k") == key("k")
 
-    async def test_removal_deletes_everything_except_keys(self, backend: Backend) -> None:
+    async def test_removal_deletes_everything_except_keys(self, backend: FullBackend) -> None:
         """The next session of the id gets neither log nor steps of a removed one, but its keys stay used."""
         record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1, 2))
         await backend.commit(removed(record)._replace(keys=(key("removal"),)))
@@ -93,7 +94,7 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") == key("k")
         assert await backend.find_idempotency_key("s", "removal") == key("removal")
 
-    async def test_a_new_epoch_deletes_everything_except_keys(self, backend: Backend) -> None:
+    async def test_a_new_epoch_deletes_everything_except_keys(self, backend: FullBackend) -> None:
         """A replacement has nothing of the former session, and the keys of its id."""
         record = await apply(backend, created(keys=[key("old")]), moved(after(created()), 1, 2))
         fresh = created(epoch="second", expected=record.position, keys=[key("new")], total_steps=5)
@@ -104,11 +105,11 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "old") == key("old")
         assert await backend.find_idempotency_key("s", "new") == key("new")
 
-    async def test_commit_refuses_a_key_that_was_used_meanwhile(self, backend: Backend) -> None:
+    async def test_commit_refuses_a_key_that_was_used_meanwhile(self, backend: FullBackend) -> None:
         """The session is at the expected position all the same: removed again, or not moved by the other use."""
         record = await apply(backend, created(keys=[key("k")]))
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         used = [key("new"), key("k", "again")]
         for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
             with pytest.raises(ConflictError):
@@ -124,7 +125,7 @@ class TestCommit:
         assert await backend.find_idempotency_key("s", "k") == key("k")
         assert notifications == [Notification("s", None)]
 
-    async def test_commit_replaces_a_known_use_of_a_key(self, backend: Backend) -> None:
+    async def test_commit_replaces_a_known_use_of_a_key(self, backend: FullBackend) -> None:
         """The former use no longer counts, which the store decides. Of two changes that know it, one wins."""
         record = await apply(backend, created(keys=[key("k")]))
         again = [key("k", digest, used_at="later", former_use=T0) for digest in ("one", "two")]
@@ -137,7 +138,7 @@ class TestCommit:
             with pytest.raises(ConflictError):
                 await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
 
-    async def test_a_cancelled_commit_is_applied_completely_or_not_at_all(self, backend: Backend) -> None:
+    async def test_a_cancelled_commit_is_applied_completely_or_not_at_all(self, backend: FullBackend) -> None:
         """A cancelled caller never leaves half a commit behind."""
         record = await apply(backend, created())
         change = moved(record, 1, 2)
@@ -180,4 +181,4 @@ class TestLimit:
         changes = [created(f"s{number}") for number in range(20)]
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(StoreFullError) == 15
-        assert len(await backend.list_summaries(ALL_SESSIONS, 100, None)) == 5
+        assert len(await backend.lists.list_summaries(ALL_SESSIONS, 100, None)) == 5

@@ -1,8 +1,7 @@
-"""How every backend finds the sessions of a list, whatever has happened to them."""
+"""The power `Lists`: how every backend finds the sessions of a list, whatever has happened to them."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,10 +10,9 @@ import pytest
 
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
-from progress_sse.store.backend import Backend
-from progress_sse.store.types import Change, ChangedSession, PageCursor, Record
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.types import Change, PageCursor, Record
 from progress_sse.wire import session_json
-from tests.harness.serving import eventually
 from tests.store.changes import T0, after, apply, created, moved, removed
 
 DEADLINE_S: Final = 30
@@ -39,11 +37,11 @@ def wanted(prefix: str = "", status: SessionStatus | None = None, **labels: str)
     return SessionFilter(prefix, frozenset(labels.items()), status)
 
 
-async def ids(backend: Backend, wanted: SessionFilter, limit: int = 1000) -> list[str]:
-    return [summary.session_id for summary in await backend.list_summaries(wanted, limit, None)]
+async def ids(backend: FullBackend, wanted: SessionFilter, limit: int = 1000) -> list[str]:
+    return [summary.session_id for summary in await backend.lists.list_summaries(wanted, limit, None)]
 
 
-async def test_ids_are_found_by_their_beginning(backend: Backend) -> None:
+async def test_ids_are_found_by_their_beginning(backend: FullBackend) -> None:
     """By code points, and with no regard to what a pattern would mean."""
     for session_id in ("a", "a%", "a*b", "ab", "aB", "a\U0010ffff", "a\U0010ffffz", "b", "日本", "日", "[a", "a b"):
         await backend.commit(created(session_id))
@@ -54,7 +52,7 @@ async def test_ids_are_found_by_their_beginning(backend: Backend) -> None:
     assert await ids(backend, wanted("nothing")) == []
 
 
-async def test_sessions_are_found_by_their_labels(backend: Backend) -> None:
+async def test_sessions_are_found_by_their_labels(backend: FullBackend) -> None:
     """All must hold; a key with another value is another label."""
     for number in range(6):
         labels = {"customer": "acme" if number % 2 else "b:c", "kind": str(number % 3)}
@@ -67,7 +65,7 @@ async def test_sessions_are_found_by_their_labels(backend: Backend) -> None:
 
 
 @pytest.mark.guarantee("P")
-async def test_a_list_follows_what_becomes_of_a_session(backend: Backend) -> None:
+async def test_a_list_follows_what_becomes_of_a_session(backend: FullBackend) -> None:
     """It is labelled anew, moves on, is replaced, removed, and created again."""
     record = await apply(backend, labelled(created("s"), {"a": "1", "b": "2"}))
     record = await apply(backend, labelled(moved(record, 1), {"b": "2", "c": "3"}))
@@ -88,7 +86,7 @@ async def test_a_list_follows_what_becomes_of_a_session(backend: Backend) -> Non
     assert [await ids(backend, wanted("s")), await ids(backend, wanted(a="1"))] == [["s"], []]
 
 
-async def test_a_label_that_comes_back_is_found(backend: Backend) -> None:
+async def test_a_label_that_comes_back_is_found(backend: FullBackend) -> None:
     """However often it goes and comes."""
     record = await apply(backend, labelled(created("s"), {"a": "1"}))
     for number in range(1, 4):
@@ -98,7 +96,7 @@ async def test_a_label_that_comes_back_is_found(backend: Backend) -> None:
         assert await ids(backend, wanted(a="1")) == ["s"]
 
 
-async def test_expired_sessions_are_in_no_list(backend: Backend) -> None:
+async def test_expired_sessions_are_in_no_list(backend: FullBackend) -> None:
     """The clean-up leaves nothing of them in any index."""
     for number in range(4):
         await backend.commit(labelled(created(f"s{number}"), {"a": "1"}))
@@ -107,7 +105,7 @@ async def test_expired_sessions_are_in_no_list(backend: Backend) -> None:
         assert await ids(backend, each) == ["s3", "s1"]
 
 
-async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: Backend) -> None:
+async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: FullBackend) -> None:
     """After random changes, for each kind of list, and for pages of any size."""
     sessions = await _changed_at_random(backend, random.Random(7))
     for prefix in ("", "a", "ab", "b1"):
@@ -119,7 +117,7 @@ async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: Backend) -
                     assert await _pages(backend, each, limit) == expected, (each, limit)
 
 
-async def _changed_at_random(backend: Backend, chance: random.Random) -> dict[str, Record]:
+async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dict[str, Record]:
     sessions: dict[str, Record] = {}
     names = [prefix + str(number) for prefix in ("a", "ab", "b") for number in range(8)]
     for turn in range(150):
@@ -148,55 +146,22 @@ def _expected(sessions: Mapping[str, Record], each: SessionFilter) -> list[str]:
     return [session_id for _, session_id in sorted(matching, reverse=True)]
 
 
-async def _pages(backend: Backend, each: SessionFilter, limit: int) -> list[str]:
+async def _pages(backend: FullBackend, each: SessionFilter, limit: int) -> list[str]:
     found: list[str] = []
     cursor = None
-    while page := await backend.list_summaries(each, limit, cursor):
+    while page := await backend.lists.list_summaries(each, limit, cursor):
         found += [summary.session_id for summary in page]
         cursor = PageCursor(page[-1].created_at, page[-1].session_id)
         assert len(found) < 1000
     return found
 
 
-async def test_summaries_are_loaded_by_id(backend: Backend) -> None:
+async def test_summaries_are_loaded_by_id(backend: FullBackend) -> None:
     """Those of sessions that there are, as lists have them."""
     for session_id in ("a", "日本", "c"):
         await backend.commit(created(session_id))
-    listed = {summary.session_id: summary for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)}
-    assert await backend.load_summaries(["日本", "nothing", "a"]) == {each: listed[each] for each in ("日本", "a")}
-    assert await backend.load_summaries([]) == {}
-
-
-async def test_a_listener_to_all_hears_of_each_session(backend: Backend) -> None:
-    """Of each change that readers see, until it is taken back; the state is there by then."""
-    heard: list[ChangedSession | None] = []
-    await backend.listen_to_all(heard.append)
-    record = await apply(backend, created("a"))
-    await backend.commit(created("b"))
-    record = await apply(backend, moved(record, 1, 2), moved(after(moved(record, 1, 2)), 3, status="completed"))
-    await backend.forget_history("a")
-    await backend.commit(removed(record))
-    await eventually(lambda: ChangedSession("a", None) in heard, DEADLINE_S)
-    backend.unlisten_to_all(heard.append)
-    await backend.commit(created("a", "second"))
-    statuses = [each.status for each in heard if each is not None and each.session_id == "a"]
-    assert statuses == ["pending", "running", "completed", None]
-    assert [each for each in heard if each is None or each.session_id != "a"] == [ChangedSession("b", "pending")]
-
-
-async def test_a_listener_to_all_finds_what_it_heard_of(backend: Backend) -> None:
-    """A session that it hears of can be read at once, as it is after the change, or after a later one."""
-    seen: list[SessionStatus | None] = []
-    waiting: asyncio.Queue[ChangedSession | None] = asyncio.Queue()
-    await backend.listen_to_all(waiting.put_nowait)
-    record = await apply(backend, created("s"))
-    await backend.commit(moved(record, 1))
-    await backend.commit(removed(after(moved(record, 1))))
-    while not seen or seen[-1] is not None:
-        change = await asyncio.wait_for(waiting.get(), DEADLINE_S)
-        assert change is not None
-        found = (await backend.load_summaries([change.session_id])).get(change.session_id)
-        seen.append(None if found is None else found.status)
-        order = ["pending", "running", None]
-        assert order.index(seen[-1]) >= order.index(change.status)
-    backend.unlisten_to_all(waiting.put_nowait)
+    listed = {summary.session_id: summary for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)}
+    assert await backend.lists.load_summaries(["日本", "nothing", "a"]) == {
+        each: listed[each] for each in ("日本", "a")
+    }
+    assert await backend.lists.load_summaries([]) == {}

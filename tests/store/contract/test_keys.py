@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.redis.backend import RedisBackend
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
@@ -11,7 +11,7 @@ from tests.store.conftest import OpenBackend
 class TestFindIdempotencyKey:
     """`find_idempotency_key`: one of the newest `history` keys of a session id."""
 
-    async def test_it_returns_stored_keys(self, backend: Backend) -> None:
+    async def test_it_returns_stored_keys(self, backend: FullBackend) -> None:
         """The keys came with a transition or alone."""
         record = await apply(backend, created(keys=[key("a")]), moved(after(created()), 1, keys=[key("b", "other")]))
         await backend.commit(moved(record, keys=[key("c")]))
@@ -20,7 +20,7 @@ class TestFindIdempotencyKey:
         assert await backend.find_idempotency_key("s", "b") == key("b", "other")
         assert await backend.find_idempotency_key("s", "c") == key("c")
 
-    async def test_it_returns_none_for_unknown_keys(self, backend: Backend) -> None:
+    async def test_it_returns_none_for_unknown_keys(self, backend: FullBackend) -> None:
         """Each session has its own keys, and keys are compared exactly."""
         await apply(backend, created(keys=[key("Key *")]), created("other"))
         assert await backend.find_idempotency_key("other", "Key *") is None
@@ -86,7 +86,7 @@ class TestFindIdempotencyKey:
 class TestForgetKeys:
     """`forget_keys`: keys that no longer count are deleted."""
 
-    async def test_ids_whose_last_use_is_old_lose_their_keys(self, backend: Backend) -> None:
+    async def test_ids_whose_last_use_is_old_lose_their_keys(self, backend: FullBackend) -> None:
         """Even if the session exists; an id with a later use keeps all. Redis expires keys by its own clock."""
         old, new = key("k"), key("new", used_at=T0.replace("2026", "2027"))
         for name in ("there", "gone", "used"):

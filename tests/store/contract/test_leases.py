@@ -15,9 +15,10 @@ from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Liveness, StepProgress
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import Advance, AppendLines, Beat, Complete, Describe, Finish, ReportPart, Skip, Start
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.leases import Leases
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 from tests.clock import START as START_TIME
@@ -131,7 +132,7 @@ class TestSilence:
         ids=lambda command: type(command).__name__,
     )
     async def test_a_report_is_a_sign_when_it_arrives(
-        self, store: ProgressStore, backend: Backend, watcher: LeaseWatcher, clock: ManualClock, report: Command
+        self, store: ProgressStore, backend: FullBackend, watcher: LeaseWatcher, clock: ManualClock, report: Command
     ) -> None:
         """However long ago that happened which it reports: its worker lives. So an open request stays open."""
         await store.apply("s", Describe(accepts=("cancel",)))
@@ -213,11 +214,11 @@ class TestSilence:
         watching.cancel()
 
     async def test_a_beat_changes_nothing(
-        self, store: ProgressStore, backend: Backend, watcher: LeaseWatcher, clock: ManualClock
+        self, store: ProgressStore, backend: FullBackend, watcher: LeaseWatcher, clock: ManualClock
     ) -> None:
         """No position, no body, no notification."""
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         before = await record_of(store)
         for _ in range(10):
             await watch(watcher, clock, 5)
@@ -380,7 +381,7 @@ class TestClock:
         assert await state_of(store) == "stalled"
 
     async def test_a_server_that_begins_raises_no_alarm(
-        self, store: ProgressStore, backend: Backend, clock: ManualClock, watcher: LeaseWatcher
+        self, store: ProgressStore, backend: FullBackend, clock: ManualClock, watcher: LeaseWatcher
     ) -> None:
         """However long there was none; what was running is watched again."""
         await watch(watcher, clock, LEASE_S - 1)

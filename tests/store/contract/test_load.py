@@ -6,7 +6,7 @@ import asyncio
 
 from progress_sse.core.model import Position, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Change, LogEntry, Record
 from progress_sse.wire import session_json
 from tests.store.changes import HOSTILE_TEXT, T0, after, apply, created, key, moved, removed
@@ -23,11 +23,11 @@ TRICKY_IDS = [
 class TestLoad:
     """`load`: the session as last committed, or `None`."""
 
-    async def test_load_returns_none_for_an_unknown_session(self, backend: Backend) -> None:
+    async def test_load_returns_none_for_an_unknown_session(self, backend: FullBackend) -> None:
         """It was never committed."""
         assert await backend.load("unknown") is None
 
-    async def test_load_returns_exactly_what_was_committed(self, backend: Backend) -> None:
+    async def test_load_returns_exactly_what_was_committed(self, backend: FullBackend) -> None:
         """Every field comes back, in every form that it can have."""
         record = await apply(backend, created(total_steps=4))
         steps = {
@@ -47,7 +47,7 @@ class TestLoad:
         assert loaded == target
         assert loaded.body == target.body
 
-    async def test_load_shows_each_commit_at_once(self, backend: Backend) -> None:
+    async def test_load_shows_each_commit_at_once(self, backend: FullBackend) -> None:
         """Every client sees all acknowledged changes."""
         record = await apply(backend, created())
         assert await backend.load("s") == record
@@ -57,7 +57,7 @@ class TestLoad:
         await backend.commit(removed(record))
         assert await backend.load("s") is None
 
-    async def test_load_never_goes_back_during_commits(self, backend: Backend) -> None:
+    async def test_load_never_goes_back_during_commits(self, backend: FullBackend) -> None:
         """A read that was under way during a commit leaves no outdated record behind."""
         record = await apply(backend, created())
         seen: list[int] = []
@@ -74,14 +74,16 @@ class TestLoad:
         assert all(n in (number // 2, number // 2 + 1) for number, n in enumerate(seen))
 
 
-async def test_ids_are_opaque(backend: Backend) -> None:
+async def test_ids_are_opaque(backend: FullBackend) -> None:
     """Ids that normal forms, case folding, conversions, globs or SQL might confuse are different sessions."""
     assert len(set(TRICKY_IDS)) == len(TRICKY_IDS)
     records = {}
     for number, session_id in enumerate(TRICKY_IDS):
         record = await apply(backend, created(session_id, f"e{number}", keys=[key(session_id)]))
         records[session_id] = await apply(backend, moved(record, 1, message=session_id))
-    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 1000, None)} == set(TRICKY_IDS)
+    assert {summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 1000, None)} == set(
+        TRICKY_IDS
+    )
     for session_id in TRICKY_IDS:
         for each, record in records.items():
             assert await backend.load(each) == record

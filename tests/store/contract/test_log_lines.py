@@ -9,7 +9,8 @@ import pytest
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of, lines_of
 from progress_sse.store.log_lines import (
     MAX_LINE_KEYS,
     LineAppend,
@@ -32,20 +33,20 @@ def line_key(name: str, digest: str = "") -> LineKey:
 
 
 async def append(
-    backend: Backend, *texts: str, expected: Position = AT_START, key: LineKey | None = None
+    backend: FullBackend, *texts: str, expected: Position = AT_START, key: LineKey | None = None
 ) -> Sequence[str | None]:
     """Append the texts as lines to the session `s`, as one request."""
     unit = LineUnit([text.encode() for text in texts], key)
-    return await backend.append_lines(LineAppend("s", expected, [unit]))
+    return await backend.lines.append_lines(LineAppend("s", expected, [unit]))
 
 
-async def stored(backend: Backend, after: int = 0) -> StoredLines:
-    lines = await backend.read_lines("s", after)
+async def stored(backend: FullBackend, after: int = 0) -> StoredLines:
+    lines = await backend.lines.read_lines("s", after)
     assert lines is not None
     return lines
 
 
-async def texts(backend: Backend, after: int = 0) -> dict[int, str]:
+async def texts(backend: FullBackend, after: int = 0) -> dict[int, str]:
     """The kept lines by their numbers."""
     return {line.n: line.data.decode() for line in (await stored(backend, after)).lines}
 
@@ -53,7 +54,7 @@ async def texts(backend: Backend, after: int = 0) -> dict[int, str]:
 class TestAppend:
     """`append_lines` and `read_lines`."""
 
-    async def test_lines_are_numbered_from_one(self, backend: Backend) -> None:
+    async def test_lines_are_numbered_from_one(self, backend: FullBackend) -> None:
         """Whatever they contain, over several appends, from any number on."""
         await apply(backend, created())
         assert await stored(backend) == StoredLines("first", 1, 0, [])
@@ -64,12 +65,12 @@ class TestAppend:
         assert await texts(backend, 9) == {}
         assert (await stored(backend))[:3] == ("first", 1, 3)
 
-    async def test_a_session_that_moved_refuses_them(self, backend: Backend) -> None:
+    async def test_a_session_that_moved_refuses_them(self, backend: FullBackend) -> None:
         """So does one of another epoch, and one that does not exist."""
         for position in (AT_START, Position("", 0)):
             with pytest.raises(ConflictError):
                 await append(backend, "a", expected=position)
-        assert await backend.read_lines("s", 0) is None
+        assert await backend.lines.read_lines("s", 0) is None
         record = await apply(backend, created(), moved(after(created()), 1))
         for position in (AT_START, Position("first", 2), Position("other", 1)):
             with pytest.raises(ConflictError):
@@ -77,17 +78,17 @@ class TestAppend:
         await append(backend, "b", expected=record.position)
         assert await texts(backend) == {1: "b"}
 
-    async def test_they_change_no_session(self, backend: Backend) -> None:
+    async def test_they_change_no_session(self, backend: FullBackend) -> None:
         """Neither its record nor its history; no listener to changes is notified."""
         record = await apply(backend, created())
         notifications: list[object] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         await append(backend, "a")
         assert await backend.load("s") == record
         assert await backend.replay("s", AT_START) == []
         assert notifications == []
 
-    async def test_transitions_leave_them_alone(self, backend: Backend) -> None:
+    async def test_transitions_leave_them_alone(self, backend: FullBackend) -> None:
         """Also one that resets the log of transitions."""
         record = await apply(backend, created())
         await append(backend, "a")
@@ -96,7 +97,7 @@ class TestAppend:
         await append(backend, "b", expected=after(change).position)
         assert await texts(backend) == {1: "a", 2: "b"}
 
-    async def test_a_durable_backend_keeps_them(self, backend: Backend) -> None:
+    async def test_a_durable_backend_keeps_them(self, backend: FullBackend) -> None:
         """With their numbers, and the keys of their requests."""
         record = await apply(backend, created())
         await append(backend, "a", "b", key=line_key("k"))
@@ -109,7 +110,7 @@ class TestAppend:
         await append(backend, "c")
         assert await texts(backend) == {1: "a", 2: "b", 3: "c"}
 
-    async def test_concurrent_appends_lose_none(self, backend: Backend) -> None:
+    async def test_concurrent_appends_lose_none(self, backend: FullBackend) -> None:
         """Each keeps the order of its lines, and no number is used twice."""
         await apply(backend, created())
         await asyncio.gather(*(append(backend, f"{n} a", f"{n} b") for n in range(20)))
@@ -160,15 +161,15 @@ class TestLimits:
 class TestKeys:
     """A request that is sent again under its key brings nothing more."""
 
-    async def test_the_lines_of_a_known_key_are_left_out(self, backend: Backend) -> None:
+    async def test_the_lines_of_a_known_key_are_left_out(self, backend: FullBackend) -> None:
         """In one append as in several; the caller learns the digest of the first request."""
         await apply(backend, created())
         units = [LineUnit([b"a"], line_key("k")), LineUnit([b"b"], line_key("k", "other")), LineUnit([b"c"])]
-        assert await backend.append_lines(LineAppend("s", AT_START, units)) == [None, fingerprint(""), None]
-        assert await backend.append_lines(LineAppend("s", AT_START, units[:1])) == [fingerprint("")]
+        assert await backend.lines.append_lines(LineAppend("s", AT_START, units)) == [None, fingerprint(""), None]
+        assert await backend.lines.append_lines(LineAppend("s", AT_START, units[:1])) == [fingerprint("")]
         assert await texts(backend) == {1: "a", 2: "c"}
 
-    async def test_the_newest_keys_are_remembered(self, backend: Backend) -> None:
+    async def test_the_newest_keys_are_remembered(self, backend: FullBackend) -> None:
         """As many as the protocol promises."""
         await apply(backend, created())
         for n in range(MAX_LINE_KEYS + 1):
@@ -188,7 +189,7 @@ class TestKeys:
 class TestLife:
     """Lines live as long as their session."""
 
-    async def test_a_replaced_session_leaves_none(self, backend: Backend) -> None:
+    async def test_a_replaced_session_leaves_none(self, backend: FullBackend) -> None:
         """Its successor begins with the first number; keys of its lines are forgotten."""
         record = await apply(backend, created())
         await append(backend, "a", "b", key=line_key("k"))
@@ -198,7 +199,7 @@ class TestLife:
         assert await texts(backend) == {1: "c"}
 
     @pytest.mark.parametrize("ends", ["removed", "expired"])
-    async def test_a_removed_session_leaves_none(self, backend: Backend, ends: str) -> None:
+    async def test_a_removed_session_leaves_none(self, backend: FullBackend, ends: str) -> None:
         """Nor one that the clean-up removed."""
         record = await apply(backend, created())
         await append(backend, "a", key=line_key("k"))
@@ -206,20 +207,20 @@ class TestLife:
             await backend.commit(removed(record))
         else:
             assert await backend.expire("9", lambda _summary: True) == 1
-        assert await backend.read_lines("s", 0) is None
+        assert await backend.lines.read_lines("s", 0) is None
         await apply(backend, created(epoch="second"))
         assert await stored(backend) == StoredLines("second", 1, 0, [])
 
 
 class TestListeners:
-    """`listen_lines`."""
+    """`lines_of`."""
 
     @pytest.fixture
-    async def told(self, backend: Backend) -> list[LineNotification]:
+    async def told(self, backend: FullBackend) -> list[LineNotification]:
         """What a listener to the lines of `s` was told."""
         told: list[LineNotification] = []
         await apply(backend, created())
-        await backend.listen_lines("s", told.append)
+        await backend.subscribe(lines_of("s"), told.append)
         return told
 
     @staticmethod
@@ -227,7 +228,9 @@ class TestListeners:
         """The lines that a listener was told; it may be told some again."""
         return {line.n: line.data.decode() for each in told if each.stored for line in each.stored.lines}
 
-    async def test_a_listener_is_told_before_the_worker(self, backend: Backend, told: list[LineNotification]) -> None:
+    async def test_a_listener_is_told_before_the_worker(
+        self, backend: FullBackend, told: list[LineNotification]
+    ) -> None:
         """All lines, with their numbers."""
         await append(backend, "a", "b")
         assert self.lines_of(told) == {1: "a", 2: "b"}
@@ -235,11 +238,11 @@ class TestListeners:
         await append(backend, "c")
         assert self.lines_of(told) == {1: "a", 2: "b", 3: "c"}
 
-    async def test_lines_come_among_the_transitions(self, backend: Backend, told: list[LineNotification]) -> None:
+    async def test_lines_come_among_the_transitions(self, backend: FullBackend, told: list[LineNotification]) -> None:
         """In the order in which they were accepted."""
         order: list[str] = []
-        await backend.listen("s", lambda _notification: order.append("transition"))
-        await backend.listen_lines("s", lambda _notification: order.append("lines"))
+        await backend.subscribe(changes_of("s"), lambda _notification: order.append("transition"))
+        await backend.subscribe(lines_of("s"), lambda _notification: order.append("lines"))
         record = await backend.load("s")
         assert record is not None
         await append(backend, "a")
@@ -251,7 +254,7 @@ class TestListeners:
         assert self.lines_of(told) == {1: "a", 2: "b"}
 
     async def test_lines_that_were_not_appended_are_not_told(
-        self, backend: Backend, told: list[LineNotification]
+        self, backend: FullBackend, told: list[LineNotification]
     ) -> None:
         """Of a refused append, and of a request that came before."""
         await append(backend, "a", key=line_key("k"))
@@ -261,11 +264,13 @@ class TestListeners:
         await append(backend, "c")
         assert self.lines_of(told) == {1: "a", 2: "c"}
 
-    async def test_a_listener_that_left_is_told_nothing(self, backend: Backend, told: list[LineNotification]) -> None:
+    async def test_a_listener_that_left_is_told_nothing(
+        self, backend: FullBackend, told: list[LineNotification]
+    ) -> None:
         """Another one still is."""
         others: list[LineNotification] = []
-        await backend.listen_lines("s", others.append)
-        backend.unlisten_lines("s", told.append)
+        leave = await backend.subscribe(lines_of("s"), others.append)
+        leave()
         await append(backend, "a")
-        assert told == []
-        assert self.lines_of(others) == {1: "a"}
+        assert others == []
+        assert self.lines_of(told) == {1: "a"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Notification, Record
 from tests.store.changes import after, apply, created, key, moved
@@ -14,7 +15,7 @@ from tests.store.changes import after, apply, created, key, moved
 class TestReopening:
     """`open` after `aclose` works as at first, with the stored sessions."""
 
-    async def test_a_reopened_backend_has_what_was_committed(self, backend: Backend) -> None:
+    async def test_a_reopened_backend_has_what_was_committed(self, backend: FullBackend) -> None:
         """Repeatedly, and in any event loop, as where a host application is tested; memory begins empty."""
         await backend.aclose()
         kept: dict[str, Record] = {}
@@ -22,7 +23,7 @@ class TestReopening:
             await use_once(backend, kept)
             await asyncio.to_thread(asyncio.run, use_once(backend, kept))
 
-    async def test_a_backend_opens_after_a_cancelled_opening(self, backend: Backend) -> None:
+    async def test_a_backend_opens_after_a_cancelled_opening(self, backend: FullBackend) -> None:
         """A host that stops waiting must not keep the store from the next one."""
         await backend.aclose()
         opening = asyncio.create_task(backend.open())
@@ -33,21 +34,23 @@ class TestReopening:
             await backend.aclose()
         await use_once(backend, {})
 
-    async def test_listeners_from_before_closing_are_removed(self, backend: Backend) -> None:
-        """Their `unlisten` is no error then either."""
+    async def test_listeners_from_before_closing_are_removed(self, backend: FullBackend) -> None:
+        """That they leave is no error then either."""
         before: list[Notification] = []
-        await backend.listen("s", before.append)
+        leave = await backend.subscribe(changes_of("s"), before.append)
+        gone = await backend.subscribe(changes_of("s"), before.append)
         await backend.aclose()
-        backend.unlisten("s", print)
+        gone()
         await backend.open()
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         await backend.commit(created())
-        backend.unlisten("s", before.append)
-        assert (len(before), len(notifications)) == (0, 1)
+        leave()
+        await backend.commit(moved(after(created()), 1))
+        assert (len(before), len(notifications)) == (0, 2)
 
 
-async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
+async def use_once(backend: FullBackend, kept: dict[str, Record]) -> None:
     """Open the backend, check the sessions, change each with a listener, and close it."""
     await backend.open()
     await backend.ping()
@@ -57,18 +60,18 @@ async def use_once(backend: Backend, kept: dict[str, Record]) -> None:
         assert await backend.find_idempotency_key(session_id, "k") == (key("k") if record else None)
         change = moved(record, 1) if record else created(session_id, keys=[key("k")])
         notifications: list[Notification] = []
-        await backend.listen(session_id, notifications.append)
+        await backend.subscribe(changes_of(session_id), notifications.append)
         await backend.commit(change)
         assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
         kept[session_id] = after(change)
         assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
-    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 100, None)} == set(kept)
+    assert {summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 100, None)} == set(kept)
     await backend.aclose()
     if isinstance(backend, MemoryBackend):
         kept.clear()
 
 
-async def test_ping_returns_if_commits_work(backend: Backend) -> None:
+async def test_ping_returns_if_commits_work(backend: FullBackend) -> None:
     """On an empty backend and on one in use."""
     await backend.ping()
     await apply(backend, created())

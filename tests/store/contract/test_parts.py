@@ -8,7 +8,8 @@ import json
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.parts import PartCounts, Parts
 from progress_sse.core.updates import ReportPart, Start, Update
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 from tests.core.samples import sent
@@ -38,7 +39,7 @@ def parts_of(record: Record | None, step: int = 1) -> Parts:
     return parts
 
 
-async def test_a_durable_backend_keeps_all_of_them(store: ProgressStore, backend: Backend) -> None:
+async def test_a_durable_backend_keeps_all_of_them(store: ProgressStore, backend: FullBackend) -> None:
     """In the order of their first report, with what no event shows."""
     for command in COMMANDS.values():
         record = (await store.apply("s", command)).record
@@ -53,10 +54,10 @@ async def test_a_durable_backend_keeps_all_of_them(store: ProgressStore, backend
         assert list(parts_of(after, 2).by_name) == ["b", "a"]
 
 
-async def test_each_report_is_one_event_that_shows_a_few(store: ProgressStore, backend: Backend) -> None:
+async def test_each_report_is_one_event_that_shows_a_few(store: ProgressStore, backend: FullBackend) -> None:
     """The history holds what readers see, and no more."""
     notifications: list[Notification] = []
-    await backend.listen("s", notifications.append)
+    await backend.subscribe(changes_of("s"), notifications.append)
     for command in COMMANDS.values():
         await store.apply("s", command)
         record = await store.load("s")

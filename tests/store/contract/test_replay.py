@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from progress_sse.core.model import Position
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
 from tests.store.changes import HOSTILE_TEXT, after, apply, apply_moves, created, moved
 from tests.store.conftest import OpenBackend
 
@@ -13,7 +13,7 @@ from tests.store.conftest import OpenBackend
 class TestReplay:
     """`replay`: every transition after a position, or `None`."""
 
-    async def test_replay_returns_the_transitions_after_a_position(self, backend: Backend) -> None:
+    async def test_replay_returns_the_transitions_after_a_position(self, backend: FullBackend) -> None:
         """From any position of the epoch it returns exactly the rest of the log, byte for byte."""
         record, entries = await apply_moves(backend, 5, message=HOSTILE_TEXT)
         for n in range(6):
@@ -23,7 +23,7 @@ class TestReplay:
     @pytest.mark.parametrize(
         "position", [Position("first", 3), Position("first", 10**15), Position("second", 1), Position("", 0)], ids=str
     )
-    async def test_replay_returns_none_for_other_positions(self, backend: Backend, position: Position) -> None:
+    async def test_replay_returns_none_for_other_positions(self, backend: FullBackend, position: Position) -> None:
         """Positions in the future, and positions of another epoch."""
         await apply_moves(backend, 2)
         assert await backend.replay("s", position) is None

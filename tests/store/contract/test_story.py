@@ -9,7 +9,8 @@ from progress_sse.core.details import NO_DETAILS, Claim, Link
 from progress_sse.core.errors import AttemptSupersededError, SessionCancelledError
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, Skip, Start
-from progress_sse.store.backend import Backend
+from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification
 from tests.core.samples import sent
@@ -67,7 +68,7 @@ class TestStory:
         assert [position.offset for position in positions] == list(range(len(COMMANDS) + 1))
         assert len({position.epoch for position in positions}) == 1
 
-    async def test_a_durable_backend_keeps_all_of_it(self, store: ProgressStore, backend: Backend) -> None:
+    async def test_a_durable_backend_keeps_all_of_it(self, store: ProgressStore, backend: FullBackend) -> None:
         """Also what readers do not see."""
         await tell(store)
         before = await store.load("s")
@@ -85,7 +86,7 @@ class TestStory:
         assert after is None or after == before  # Memory is lost with its process.
 
     async def test_a_durable_backend_keeps_that_a_session_was_cancelled(
-        self, store: ProgressStore, backend: Backend
+        self, store: ProgressStore, backend: FullBackend
     ) -> None:
         """Which readers do not see by a key of its own."""
         await store.create_session("s", 2, accepts=["cancel", "retry"])
@@ -103,7 +104,7 @@ class TestStory:
             await store.ask("s", "retry")
             await store.start_step("s", 1)
 
-    async def test_the_log_reaches_back_to_the_last_snapshot(self, store: ProgressStore, backend: Backend) -> None:
+    async def test_the_log_reaches_back_to_the_last_snapshot(self, store: ProgressStore, backend: FullBackend) -> None:
         """Who comes back from before it gets the newest snapshot."""
         kept: list[LogEntry] = []
         await store.apply("s", CREATE)
@@ -122,16 +123,16 @@ class TestStory:
             assert await backend.replay("s", here) == []
             assert await backend.replay("s", here._replace(offset=here.offset - len(kept) - 1)) is None
 
-    async def test_listeners_get_each_change(self, store: ProgressStore, backend: Backend) -> None:
+    async def test_listeners_get_each_change(self, store: ProgressStore, backend: FullBackend) -> None:
         """The transitions with their entries, a snapshot without any."""
         notifications: list[Notification] = []
-        await backend.listen("s", notifications.append)
+        await backend.subscribe(changes_of("s"), notifications.append)
         positions, names = await tell(store)
         assert [each.record and each.record.position for each in notifications] == positions
         without = {name for name, each in zip(names, notifications, strict=True) if not each.entries}
         assert without == {"the creation", *SNAPSHOTS}
 
-    async def test_a_replacement_forgets_all_of_it(self, store: ProgressStore, backend: Backend) -> None:
+    async def test_a_replacement_forgets_all_of_it(self, store: ProgressStore, backend: FullBackend) -> None:
         """The next session of that id is as if there had been none."""
         await tell(store)
         await store.create_session("s", 2)

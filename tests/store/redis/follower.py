@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.store.listeners import Unsubscribe, changes_of
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import LogEntry, Notification, Record
 
@@ -20,12 +21,13 @@ class Follower:
     def __init__(self) -> None:
         self.notifications: list[Notification] = []
         self._is_notified = asyncio.Event()
+        self.leave: Unsubscribe
 
     @classmethod
     async def of(cls, backend: RedisBackend, session_id: str = "s") -> Follower:
         """Listen, then load, as a channel of the hub does."""
         follower = cls()
-        await backend.listen(session_id, follower.on_notification)
+        follower.leave = await backend.subscribe(changes_of(session_id), follower.on_notification)
         follower.notifications.append(Notification(session_id, await backend.load(session_id)))
         return follower
 

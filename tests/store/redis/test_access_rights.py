@@ -13,6 +13,7 @@ from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
 from progress_sse.store.log_lines import LineNotification
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
@@ -48,7 +49,7 @@ async def test_the_documented_rights_suffice(
         backend = await connect(server, user="u:PASSWORD", database=1, history=1, orphaned_keys=1)
         other = await connect(server, user="u:PASSWORD", database=1, history=1)
         told: list[LineNotification] = []
-        await other.listen_lines("s", told.append)
+        leave_lines = await other.subscribe(lines_of("s"), told.append)
         follower = await Follower.of(other)
         await backend.ping()
         record = await apply(backend, created(keys=[key("k")]))
@@ -59,22 +60,22 @@ async def test_the_documented_rights_suffice(
             await append(backend, text, expected=record.position, key=line_key(text))
         assert list(await texts(backend)) == [1, 2]
         await teach(backend, "t", Cell(1, "Load", 2))
-        await backend.forget_history(PROFILE, [Cell(1, "Load", 2)])
-        await backend.forget_history(PROFILE)
-        assert await backend.history(PROFILE) == {}
+        await backend.histories.forget(PROFILE, [Cell(1, "Load", 2)])
+        await backend.histories.forget(PROFILE)
+        assert await backend.histories.load(PROFILE) == {}
         await backend.commit(removed(after(created("t"))))
         assert await backend.find_idempotency_key("s", "k") is None
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
-        assert len(await backend.list_summaries(ALL_SESSIONS, 9, None)) == 1
+        assert len(await backend.lists.list_summaries(ALL_SESSIONS, 9, None)) == 1
         for each in (wanted("s"), wanted(status="running"), wanted(a="1")):
-            assert len(await backend.list_summaries(each, 9, None)) == (0 if each.labels else 1)
+            assert len(await backend.lists.list_summaries(each, 9, None)) == (0 if each.labels else 1)
         await backend.commit(labelled(moved(record, 1), {"a": "1"}))
         heard: list[object] = []
-        await other.listen_to_all(heard.append)
+        leave_all = await other.subscribe(ALL_CHANGES, heard.append)
         record = await apply(backend, labelled(moved(after(labelled(moved(record, 1), {"a": "1"})), 1), {}))
         await eventually(lambda: bool(heard), DEADLINE_S)
-        other.unlisten_to_all(heard.append)
+        leave_all()
         assert await backend.expire("3", lambda _summary: True) == 1
         assert await backend.find_idempotency_key("s", "m") == key("m")
         await apply(backend, created("t", keys=[key("k")]))
@@ -84,8 +85,8 @@ async def test_the_documented_rights_suffice(
         assert await backend.take("ticket") == b"1"
         await follower.until_at(None)
         assert len(told) == 2
-        other.unlisten_lines("s", told.append)
-        other.unlisten("s", follower.on_notification)
+        leave_lines()
+        follower.leave()
         await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
         await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
         denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
@@ -180,5 +181,5 @@ async def test_a_missing_right_to_subscribe_does_not_flood_with_connections(
         backend = await connect(server, user="deaf:PASSWORD")
         before = client.info("stats")["total_connections_received"]
         with pytest.raises(StoreUnavailableError):
-            await backend.listen("s", print)
+            await backend.subscribe(changes_of("s"), print)
         assert client.info("stats")["total_connections_received"] - before < 12

@@ -12,6 +12,7 @@ import pytest
 from progress_sse.core.errors import ConflictError, RateExceededError
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.settings import load_settings
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.cluster import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
@@ -59,12 +60,14 @@ async def test_sessions_on_all_nodes_are_served_and_followed(cluster: RedisClust
     await there.open()
     notifications: dict[str, list[Notification]] = {session_id: [] for session_id in SESSIONS}
     for session_id in SESSIONS:
-        await there.listen(session_id, notifications[session_id].append)
+        await there.subscribe(changes_of(session_id), notifications[session_id].append)
     changes = [(created(each), moved(after(created(each)), 1, 2)) for each in SESSIONS]
     await asyncio.gather(*(apply(here, *each) for each in changes))
     expected = [after(change) for _, change in changes]
     await eventually(lambda: [got[-1].record for got in notifications.values() if got] == expected, DEADLINE_S)
-    assert {summary.session_id for summary in await there.list_summaries(ALL_SESSIONS, 100, None)} == set(SESSIONS)
+    assert {summary.session_id for summary in await there.lists.list_summaries(ALL_SESSIONS, 100, None)} == set(
+        SESSIONS
+    )
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
     for name in SESSIONS:
         await here.put(name, name.encode(), 30)
@@ -83,7 +86,7 @@ async def test_a_reopened_backend_finds_all_nodes_again(cluster: RedisCluster, t
         await backend.open()
         notifications: list[Notification] = []
         for session_id, record in records.items():
-            await backend.listen(session_id, notifications.append)
+            await backend.subscribe(changes_of(session_id), notifications.append)
             assert await backend.load(session_id) == record
         for session_id, record in records.items():
             records[session_id] = await apply(other, moved(record, 1) if record else created(session_id))
@@ -114,10 +117,10 @@ async def test_the_documented_rights_suffice_on_each_node(
         await there.open()
         for session_id in SESSIONS:
             notifications: list[Notification] = []
-            await there.listen(session_id, notifications.append)
+            leave = await there.subscribe(changes_of(session_id), notifications.append)
             await apply(here, created(session_id))
             await eventually(lambda: bool(notifications), DEADLINE_S)  # noqa: B023
-            there.unlisten(session_id, notifications.append)
+            leave()
         rates = make_rate_limiter(load_settings(store=url, redis_prefix=str(tmp_path), read_rate="100/hour"))
         for session_id in SESSIONS:
             await rates.count("read", session_id)
@@ -138,7 +141,7 @@ async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Pa
     await there.open()
     record = await apply(here, created(), moved(after(created()), 1))
     notifications: list[Notification] = []
-    await there.listen("s", notifications.append)
+    await there.subscribe(changes_of("s"), notifications.append)
     assert await there.load("s") == record
     source = cluster.owner(slot(here, "s"))
     target = next(node for node in cluster.masters if node is not source)
@@ -189,7 +192,7 @@ async def test_a_failover_is_followed(fragile: RedisCluster, tmp_path: Path) -> 
     records = {}
     for session_id in SESSIONS:
         records[session_id] = await apply(backend, created(session_id), moved(after(created(session_id)), 1))
-        await backend.listen(session_id, notifications[session_id].append)
+        await backend.subscribe(changes_of(session_id), notifications[session_id].append)
         await backend.load(session_id)
     lost = {each for each in SESSIONS if fragile.owner(slot(backend, each)) is master}
     assert 0 < len(lost) < len(SESSIONS)

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from progress_sse.core.model import Position
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification, StorageLimits
 from tests.harness.redis import KINDS, Kind, RedisServer, SentinelServer
@@ -51,7 +52,7 @@ async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
     await backend.open()
     notifications: list[Notification] = []
     record = await apply(backend, created(), moved(after(created()), 1))
-    await backend.listen("s", notifications.append)
+    await backend.subscribe(changes_of("s"), notifications.append)
     await backend.load("s")
     with setup.replica.client() as client:
         await eventually(lambda: client.exists(backend._keyspace.of("s").log) == 1, FAILOVER_S)  # noqa: SLF001

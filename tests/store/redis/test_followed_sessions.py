@@ -34,7 +34,7 @@ class Follower:
         self.gate.set()
         self.is_away = False
         self.sessions = FollowedSessions(self.read)
-        self.sessions.add("c", "s", self.notifications.append)
+        self.sessions.add("c", "s", self.notifications.append, lambda: None)
 
     async def read(self, _session_id: str, _after: Position) -> ReadResult:
         self.reads += 1

@@ -39,7 +39,7 @@ async def test_a_lesson_that_is_sent_again_counts_once(
     backend = await connect(server)
     lost_replies.lose(times, of=TEACH)
     await teach(backend, "a", RUN, LOAD, LOAD)
-    assert await backend.history(PROFILE) == {RUN: 1, LOAD: 2}
+    assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 2}
 
 
 async def test_a_repeated_commit_teaches_once(server: RedisServer, connect: Open, lost_replies: LostReplies) -> None:
@@ -49,7 +49,7 @@ async def test_a_repeated_commit_teaches_once(server: RedisServer, connect: Open
     await store.start_step("s", 1)
     lost_replies.lose(2)
     await store.complete_step("s", 1)
-    assert runs_in(await store.backend.history(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await store.backend.histories.load(PROFILE)) == store.runs_learned == 1
 
 
 async def test_servers_learn_together(server: RedisServer, connect: Open) -> None:
@@ -58,7 +58,7 @@ async def test_servers_learn_together(server: RedisServer, connect: Open) -> Non
     names = [f"run {number}" for number in range(40)]
     works = (_quick_run(stores[number % 2], name) for number, name in enumerate(names))
     await asyncio.gather(*works)
-    assert [runs_in(await store.backend.history(PROFILE)) for store in stores] == [40, 40]
+    assert [runs_in(await store.backend.histories.load(PROFILE)) for store in stores] == [40, 40]
     assert [store.runs_learned for store in stores] == [20, 20]
     late = ProgressStore(await connect(server))
     assert (await late.learned(PROFILE)).steps["Load"].runs == 40
@@ -81,14 +81,14 @@ async def test_a_kill_between_commit_and_lesson_loses_that_run_at_most(
     command = [sys.executable, "-m", "tests.store.redis.teaching_server", str(server.port), str(tmp_path), moment]
     assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
     store = ProgressStore(await connect(server))
-    assert runs_in(await store.backend.history(PROFILE)) == taught
+    assert runs_in(await store.backend.histories.load(PROFILE)) == taught
     again = await store.apply("s", Complete(1), KEY)
     assert again.record is not None
     assert again.record.status == "completed"
     await store.complete_step("s", 1, message="another word")
-    assert runs_in(await store.backend.history(PROFILE)) == taught
+    assert runs_in(await store.backend.histories.load(PROFILE)) == taught
     await _quick_run(store, "next")
-    assert runs_in(await store.backend.history(PROFILE)) == taught + 1
+    assert runs_in(await store.backend.histories.load(PROFILE)) == taught + 1
 
 
 async def test_a_lesson_that_fails_harms_no_commit(
@@ -103,9 +103,9 @@ async def test_a_lesson_that_fails_harms_no_commit(
     with monkeypatch.context() as context:
         context.setattr(RedisHistories, "teach", fail)
         await _quick_run(store, "s")
-    assert await store.backend.history(PROFILE) == {}
+    assert await store.backend.histories.load(PROFILE) == {}
     await _quick_run(store, "t")
-    assert runs_in(await store.backend.history(PROFILE)) == 1
+    assert runs_in(await store.backend.histories.load(PROFILE)) == 1
 
 
 @pytest.mark.guarantee("N")
@@ -120,7 +120,7 @@ async def test_a_run_that_went_back_in_time_teaches_once(server: RedisServer, co
         await store.complete_step("s", 1)
         moment.restore()
         await store.complete_step("s", 1)
-        assert runs_in(await backend.history(PROFILE)) == 1
+        assert runs_in(await backend.histories.load(PROFILE)) == 1
         names = client.keys(f"{tmp_path}:*")
     assert not [name for name in names if PROFILE.encode() in name or b"Load" in name]
 
@@ -164,7 +164,7 @@ async def test_cells_that_no_run_teaches_are_left_out(
     with server.client() as client:
         for field, count in foreign.items():
             client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # noqa: SLF001
-    assert await backend.history(PROFILE) == {RUN: 1, LOAD: 1}
+    assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 1}
     assert len([record for record in caplog.records if f"'{PROFILE}' is damaged" in record.getMessage()]) == 1
 
 
@@ -197,4 +197,4 @@ async def test_an_unknown_outcome_teaches_nothing(
     lost_replies.lose(meanwhile=replace)
     with pytest.raises(OutcomeUnknownError):
         await store.complete_step("s", 1)
-    assert await backend.history(PROFILE) == {}
+    assert await backend.histories.load(PROFILE) == {}

@@ -43,7 +43,7 @@ async def test_an_abandoned_session_expires(server: RedisServer, connect: Open, 
             client.pexpire(name, 1)
         await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
         assert await backend.load("s") is None
-        assert await backend.list_summaries(ALL_SESSIONS, 10, None) == []
+        assert await backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
         assert client.zcard(f"{tmp_path}:sessions") == 1
         assert await backend.expire("3", lambda _summary: True) == 0
         assert client.zcard(f"{tmp_path}:sessions") == 0
@@ -56,7 +56,7 @@ async def test_a_stray_index_entry_is_not_listed(server: RedisServer, connect: O
     await apply(backend, created())
     with server.client() as client:
         client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
-    assert [summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)] == ["s"]
+    assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == ["s"]
 
 
 async def test_the_index_has_one_entry_per_session(server: RedisServer, connect: Open, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.store.listeners import lines_of
 from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.keys import Keyspace
@@ -51,7 +52,7 @@ async def test_lines_whose_reply_was_lost_are_appended_once(
 ) -> None:
     """Also where others append meanwhile; the listeners here get them."""
     told: list[LineNotification] = []
-    await here.listen_lines("s", told.append)
+    await here.subscribe(lines_of("s"), told.append)
     lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=APPEND_LINES)
     assert await append(here, "a1", "a2", key=line_key("k")) in ([None], [line_key("k").digest])
     assert await texts(here) == {1: "a1", 2: "a2", 3: "b"}
@@ -72,11 +73,11 @@ async def test_lines_in_doubt_do_not_reach_another_session(
 async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) -> None:
     """Of few lines by the lines, of many by where they end; and of nothing that it did itself twice."""
     told: list[LineNotification] = []
-    await there.listen_lines("s", told.append)
+    await there.subscribe(lines_of("s"), told.append)
     await append(here, "a", "b")
     await eventually(lambda: len(told) == 1, DEADLINE_S)
     assert told[0].stored is not None
-    assert told[0].stored == await there.read_lines("s", 0)
+    assert told[0].stored == await there.lines.read_lines("s", 0)
     await append(there, "c")
     await append(here, *["x" * 1000] * (MAX_BYTES // 1000 + 1))
     await eventually(lambda: len(told) == 3, DEADLINE_S)
@@ -89,7 +90,7 @@ async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) 
 async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
     """They read the log in its place."""
     told: list[LineNotification] = []
-    await here.listen_lines("s", told.append)
+    await here.subscribe(lines_of("s"), told.append)
     with server.client() as client:
         client.publish(here._keyspace.of("s").line_channel, "nonsense")  # noqa: SLF001 - the channel is known to no other
         await eventually(lambda: told == [LineNotification("s", None)], DEADLINE_S)
@@ -183,5 +184,5 @@ async def test_a_foreign_value_in_their_place_changes_nothing(
         assert await here.load("s") == record
         client.delete(getattr(keys.of("s"), name))
     unit = LineUnit([b"a"])
-    await here.append_lines(LineAppend("s", record.position, [unit]))
+    await here.lines.append_lines(LineAppend("s", record.position, [unit]))
     assert await texts(here) == {1: "a"}

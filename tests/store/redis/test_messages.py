@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.list_changes import ListChanges
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message
 from progress_sse.store.types import Change, ChangedSession
@@ -71,27 +70,11 @@ def test_a_message_leaves_out_transitions_that_are_too_large() -> None:
     assert apply_message(after(FIRST), message) is None
 
 
-class Channels:
-    """Subscriptions to channels that are there at once."""
-
-    def open(self) -> None:
-        """Do nothing."""
-
-    async def aclose(self) -> None:
-        """Do nothing."""
-
-    async def subscribe(self, channel: str) -> None:
-        """Return."""
-
-    def unsubscribe(self, channel: str) -> None:
-        """Do nothing."""
-
-
 async def test_a_list_message_of_another_program_lets_listeners_look() -> None:
     """An error would end the connection, on which all other messages come."""
     told: list[ChangedSession | None] = []
-    changes = ListChanges(Keyspace("p", 0))
-    await changes.add(told.append, Channels())
+    changes = ListChanges()
+    changes.add("c", "", told.append, lambda: None)
     for message in (b"running s", b"\xff", b"removed s"):
-        changes.on_message(message)
+        changes.on_message("c", message)
     assert told == [ChangedSession("s", "running"), None, ChangedSession("s", None)]

@@ -13,6 +13,7 @@ import pytest
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis import pending_command
 from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis
@@ -34,8 +35,8 @@ async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect
         backend.load("s"),
         backend.find_idempotency_key("s", "k"),
         backend.replay("s", record.position),
-        backend.list_summaries(ALL_SESSIONS, 1, None),
-        backend.listen("s", print),
+        backend.lists.list_summaries(ALL_SESSIONS, 1, None),
+        backend.subscribe(changes_of("s"), print),
         backend.ping(),
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)

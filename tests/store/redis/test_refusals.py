@@ -51,7 +51,10 @@ async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
             client.delete(key)
             client.rpush(key, foreign)
         client.zadd(keyspace.index, {b"\xff": 0})
-    assert {summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)} == {"log", "other"}
+    assert {summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)} == {
+        "log",
+        "other",
+    }
     assert await backend.expire("9999", lambda _: True) == 1
     assert await backend.load("other") is None
 

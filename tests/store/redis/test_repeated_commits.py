@@ -64,7 +64,7 @@ async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
     later = T0.replace("2026", "2027")
     lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
     await backend.commit(removed(after(created())))
-    assert [summary.created_at for summary in await backend.list_summaries(ALL_SESSIONS, 9, None)] == [later]
+    assert [summary.created_at for summary in await backend.lists.list_summaries(ALL_SESSIONS, 9, None)] == [later]
     with server.client() as client:
         assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 

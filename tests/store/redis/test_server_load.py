@@ -9,6 +9,7 @@ import pytest
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.core.updates import Advance
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
 from tests.conftest import RunRedis
@@ -48,13 +49,14 @@ async def test_a_process_has_two_connections(run_redis: RunRedis, connect: Open)
     """However many sessions and readers it has. It unsubscribes from sessions without listeners."""
     server = run_redis()
     backend = await connect(server)
-    await asyncio.gather(*(backend.listen(f"s{number}", print) for number in range(1000)))
+    subscribing = (backend.subscribe(changes_of(f"s{number}"), print) for number in range(1000))
+    leaving = await asyncio.gather(*subscribing)
     await asyncio.gather(*(apply(backend, created(f"s{number}")) for number in range(100)))
     with server.client() as client:
         assert len(client.client_list()) == 2 + 1
         assert len(client.pubsub_channels()) == 1000
-        for number in range(1000):
-            backend.unlisten(f"s{number}", print)
+        for leave in leaving:
+            leave()
         await eventually(lambda: client.pubsub_channels() == [], DEADLINE_S)
         await backend.aclose()
         await eventually(lambda: len(client.client_list()) == 1, DEADLINE_S)
@@ -65,7 +67,7 @@ async def test_no_command_scans_all_keys(run_redis: RunRedis, connect: Open) -> 
     server = run_redis()
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1))
-    await backend.list_summaries(ALL_SESSIONS, 10, None)
+    await backend.lists.list_summaries(ALL_SESSIONS, 10, None)
     await backend.commit(moved(record, 2))
     assert await backend.expire("3", lambda _summary: True) == 1
     with server.client() as client:

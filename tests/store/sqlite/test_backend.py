@@ -40,7 +40,7 @@ class TestRestart:
             assert await backend.load("b") == after(created("b"))
             assert await backend.replay("a", Position("first", 0)) == list(change.entries)
             assert await backend.find_idempotency_key("a", "k") == key("k", "digest")
-            assert [summary.session_id for summary in await backend.list_summaries(ALL_SESSIONS, 10, None)] == [
+            assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == [
                 "b",
                 "a",
             ]
@@ -170,7 +170,7 @@ class TestRestart:
             with pytest.raises(StoreUnavailableError):
                 await call()
         async with opened(path) as backend:
-            assert len(await backend.list_summaries(ALL_SESSIONS, 1000, None)) == 300
+            assert len(await backend.lists.list_summaries(ALL_SESSIONS, 1000, None)) == 300
 
     async def test_deleted_text_is_removed_from_the_file(self, path: Path) -> None:
         """No text of a removed session is in the file."""

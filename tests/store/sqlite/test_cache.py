@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.store.changes import after, apply, created, key, moved, removed
@@ -95,7 +96,7 @@ class TestCache:
             events.append("loaded")
 
         async with opened(path) as backend:
-            await backend.listen("s", lambda _notification: events.append("notified"))
+            await backend.subscribe(changes_of("s"), lambda _notification: events.append("notified"))
             pause = faults.pause("COMMIT", after=True)
             committing = asyncio.ensure_future(backend.commit(created()))
             await pause.reached()

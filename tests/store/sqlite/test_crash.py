@@ -44,8 +44,8 @@ class TestKill:
         command = [sys.executable, "-m", "tests.store.sqlite.crash_script", "teach", str(path)]
         read_until_killed(command, 200, acknowledged)
         async with opened(path) as backend:
-            sessions = await backend.list_summaries(ALL_SESSIONS, 100_000, None)
-            history = await backend.history("nightly")
+            sessions = await backend.lists.list_summaries(ALL_SESSIONS, 100_000, None)
+            history = await backend.histories.load("nightly")
         assert {summary.session_id for summary in sessions} >= acknowledged.keys()
         assert set(history.values()) == {len(sessions)}
 

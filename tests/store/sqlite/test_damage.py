@@ -29,7 +29,7 @@ async def backend(path: Path) -> AsyncIterator[SqliteBackend]:
     async with opened(path) as backend:
         await backend.commit(SESSION)
         await backend.commit(moved(after(SESSION), 1))
-        await backend.append_lines(LineAppend("s", Position("first", 1), [LineUnit([b"a"]), LineUnit([b"b"])]))
+        await backend.lines.append_lines(LineAppend("s", Position("first", 1), [LineUnit([b"a"]), LineUnit([b"b"])]))
     async with opened(path) as backend:
         yield backend
 
@@ -60,7 +60,7 @@ async def test_a_damaged_transition_is_not_replayed(backend: SqliteBackend, path
 async def test_a_damaged_line_is_left_out(backend: SqliteBackend, path: Path, value: str) -> None:
     """The others are shown."""
     execute(path, f"UPDATE lines SET data = {value} WHERE n = 1")  # noqa: S608 - a value of this test
-    stored = await backend.read_lines("s", 0)
+    stored = await backend.lines.read_lines("s", 0)
     assert stored is not None
     assert [line.data for line in stored.lines] == [b"b"]
     assert backend.damage_count == 1
@@ -79,10 +79,10 @@ async def test_a_log_without_numbers_is_refused(backend: SqliteBackend, path: Pa
     """It can neither be read nor be written; a session that is written to in the same group is not harmed."""
     execute(path, statement)
     with pytest.raises(StoreUnavailableError):
-        await backend.read_lines("s", 0)
+        await backend.lines.read_lines("s", 0)
     append = LineAppend("s", Position("first", 1), [LineUnit([b"c"])])
     refused, _ = await asyncio.gather(
-        backend.append_lines(append), backend.commit(created("other")), return_exceptions=True
+        backend.lines.append_lines(append), backend.commit(created("other")), return_exceptions=True
     )
     assert isinstance(refused, Exception)
     assert await backend.load("other") is not None
@@ -107,7 +107,7 @@ async def test_a_write_to_damaged_rows_fails_alone(path: Path, statement: str) -
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert [type(each) for each in outcomes] == [type(None), StoreUnavailableError, type(None)]
         assert backend.damage_count == 1
-        assert len(await backend.list_summaries(ALL_SESSIONS, 9, None)) == 3
+        assert len(await backend.lists.list_summaries(ALL_SESSIONS, 9, None)) == 3
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_damaged_key_is_no_key(backend: SqliteBackend, path: Path, state
 async def test_cells_that_no_run_teaches_are_left_out(backend: SqliteBackend, path: Path, change: str) -> None:
     """The others count."""
     execute(path, f"UPDATE cells SET {change} WHERE name = 'Load'")  # noqa: S608 - likewise
-    assert await backend.history("nightly") == {RUN: 1}
+    assert await backend.histories.load("nightly") == {RUN: 1}
     assert backend.damage_count == 1
 
 
@@ -142,9 +142,9 @@ async def test_damaged_sessions_stop_neither_lists_nor_the_clean_up(path: Path) 
             await backend.commit(created(f"s{number:03}"))
         execute(path, "UPDATE sessions SET listed = x'00' WHERE session_id > 's020' AND session_id < 's280'")
         execute(path, "UPDATE sessions SET status = x'ff' WHERE session_id = 's001'")
-        listed = await backend.list_summaries(ALL_SESSIONS, 25, None)
+        listed = await backend.lists.list_summaries(ALL_SESSIONS, 25, None)
         assert [summary.session_id for summary in listed][-5:] == ["s020", "s019", "s018", "s017", "s016"]
-        assert await backend.count_by_status() == {"pending": 299}
+        assert await backend.lists.count_by_status() == {"pending": 299}
         assert await backend.expire("9", lambda _summary: True) == 40
-        assert await backend.list_summaries(ALL_SESSIONS, 300, None) == []
+        assert await backend.lists.list_summaries(ALL_SESSIONS, 300, None) == []
         assert backend.damage_count == 260

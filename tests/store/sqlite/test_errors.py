@@ -20,6 +20,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store import health
+from progress_sse.store.listeners import changes_of, lines_of
 from progress_sse.store.log_lines import LineAppend, LineKey, LineNotification, LineUnit
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.types import Notification
@@ -51,7 +52,7 @@ class TestFailure:
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
-            await backend.listen("s", notifications.append)
+            await backend.subscribe(changes_of("s"), notifications.append)
             change = moved(record, 1, keys=[key("k")])
             faults.fail(statement, code)
             with pytest.raises(expected) as failure:
@@ -108,7 +109,7 @@ class TestFailure:
             record = await apply(backend, created())
             notifications: list[Notification] = []
             for session_id in ("s", "new"):
-                await backend.listen(session_id, notifications.append)
+                await backend.subscribe(changes_of(session_id), notifications.append)
             applied = moved(record, 1)
             for change in (applied, created("new")):
                 faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
@@ -133,7 +134,7 @@ class TestFailure:
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
-            await backend.listen("s", notifications.append)
+            await backend.subscribe(changes_of("s"), notifications.append)
             applied = moved(record, 1)
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
             with pytest.raises(OutcomeUnknownError):
@@ -150,14 +151,14 @@ class TestFailure:
         async with opened(path) as backend:
             record = await apply(backend, created())
             told: list[LineNotification] = []
-            await backend.listen_lines("s", told.append)
+            await backend.subscribe(lines_of("s"), told.append)
             append = LineAppend("s", record.position, [LineUnit([b"a"], LineKey("k" * 32, "d" * 32))])
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
             with pytest.raises(OutcomeUnknownError):
-                await backend.append_lines(append)
+                await backend.lines.append_lines(append)
             await eventually(lambda: told == [LineNotification("s", None)], SOON_S)
-            await backend.append_lines(append)
-            stored = await backend.read_lines("s", 0)
+            await backend.lines.append_lines(append)
+            stored = await backend.lines.read_lines("s", 0)
             assert stored is not None
             assert [line.data for line in stored.lines] == [b"a"]
             assert len(told) == (1 if is_applied else 2)
@@ -223,7 +224,7 @@ class TestFailure:
                 "SELECT life, epoch": lambda: backend.load("s2"),
                 "SELECT name": lambda: backend.find_idempotency_key("s1", "k"),
                 "SELECT n, step": lambda: backend.replay("s1", Position("first", 0)),
-                "SELECT sessions.session_id": lambda: backend.list_summaries(ALL_SESSIONS, 10, None),
+                "SELECT sessions.session_id": lambda: backend.lists.list_summaries(ALL_SESSIONS, 10, None),
             }
             for statement, read in reads.items():
                 faults.fail(statement, sqlite3.SQLITE_IOERR_READ)

@@ -125,7 +125,7 @@ class TestRefusal:
         await assert_refused(path, "has taken the place of another file")
         path.with_name(f"{path.name}-wal").unlink()
         async with opened(path) as backend:
-            assert len(await backend.list_summaries(ALL_SESSIONS, 100, None)) == 20
+            assert len(await backend.lists.list_summaries(ALL_SESSIONS, 100, None)) == 20
 
     async def test_a_folder_that_is_put_back_keeps_its_log(self, path: Path) -> None:
         """By chance, the log can get the inode number of the one that was there; the note beside it is a copy, too."""

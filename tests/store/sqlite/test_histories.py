@@ -29,9 +29,9 @@ async def test_a_commit_in_doubt_teaches_once(path: Path, faults: Faults, is_com
         faults.fail("COMMIT", sqlite3.SQLITE_IOERR, after=is_committed)
         with pytest.raises(OutcomeUnknownError):
             await store.complete_step("s", 1)
-        assert runs_in(await backend.history(PROFILE)) == int(is_committed)
+        assert runs_in(await backend.histories.load(PROFILE)) == int(is_committed)
         assert (await store.complete_step("s", 1)).status == "completed"
-        assert runs_in(await backend.history(PROFILE)) == 1
+        assert runs_in(await backend.histories.load(PROFILE)) == 1
 
 
 async def test_what_is_forgotten_is_gone_from_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,5 +45,5 @@ async def test_what_is_forgotten_is_gone_from_the_file(path: Path, monkeypatch: 
     async with opened(path) as backend:
         await teach(backend, "s", Cell(1, "secret step", 2), Cell(1, "another", 2))
         assert is_there()
-        await backend.forget_history(PROFILE)
+        await backend.histories.forget(PROFILE)
         await eventually(lambda: not is_there(), SOON_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
 from tests.store.sqlite.faults import Faults
@@ -78,7 +79,7 @@ class TestMissingFile:
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
-            await backend.listen("s", notifications.append)
+            await backend.subscribe(changes_of("s"), notifications.append)
             change = moved(record, 1)
             faults.call_at("COMMIT", lambda: file.rename(away))
             with pytest.raises(OutcomeUnknownError):

@@ -13,6 +13,7 @@ from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.sqlite.writer import MAX_GROUP
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
@@ -41,7 +42,7 @@ class TestLockedFile:
                     await backend.ping()
                 assert await backend.load("s") == record
                 assert await backend.replay("s", Position("first", 0)) == []
-                assert len(await backend.list_summaries(ALL_SESSIONS, 10, None)) == 2
+                assert len(await backend.lists.list_summaries(ALL_SESSIONS, 10, None)) == 2
             await backend.ping()
             await backend.commit(change)
             assert await backend.load("s") == after(change)
@@ -65,7 +66,7 @@ class TestLockedFile:
         async with opened(path) as backend:
             record = await apply(backend, created())
             notifications: list[Notification] = []
-            await backend.listen("s", notifications.append)
+            await backend.subscribe(changes_of("s"), notifications.append)
             changes = [change := moved(record, 1)]
             changes += [change := moved(after(change), step) for step in (2, 3) * 24]
             before = faults.count("COMMIT")
@@ -132,7 +133,7 @@ class TestGroups:
             found.append((notification.record.position.offset, rows[0][0]))
 
         async def work(session_id: str) -> None:
-            await backend.listen(session_id, look)
+            await backend.subscribe(changes_of(session_id), look)
             record = await apply(backend, created(session_id))
             for step in (1, 2, 3):
                 record = await apply(backend, moved(record, step))
@@ -157,7 +158,7 @@ class TestGroups:
             async def read() -> None:
                 while True:
                     await backend.replay("s1", Position("first", 0))
-                    await backend.list_summaries(ALL_SESSIONS, 10, None)
+                    await backend.lists.list_summaries(ALL_SESSIONS, 10, None)
 
             reading = asyncio.ensure_future(read())
             await asyncio.gather(*(work(f"s{number}") for number in range(10)))
