@@ -73,7 +73,7 @@ class StreamRequest(NamedTuple):
         is_combined: Whether the ids are those of a stream of several sessions.
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
-        caller: The identity of the client (see ``auth.caller_identity``); `None` if streams are not limited by it.
+        caller: The identity of the client (see `caller_of`); `None` if streams are not limited by it.
         is_text: Whether it gets lines of text, not events; of one session.
         reads_lines: Whether it gets the lines of the sessions' logs, too.
         wanted: The list that it follows; `None` if it follows sessions.
