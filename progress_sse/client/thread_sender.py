@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.posix import at_fork
-from progress_sse._internal.threads import SimpleQueue, take
+from progress_sse._internal.threads import SimpleQueue, import_parts_of_gevent, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import Answer, ReportAnswer, ReportRequest
@@ -396,6 +396,7 @@ def load_http() -> None:
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")
+            import_parts_of_gevent()
 
 
 def _begin_in_child() -> None:
