@@ -70,6 +70,17 @@ def run_apart(starter: int, function: Callable[..., object], *args: object) -> N
     function(*args)
 
 
+def import_parts_of_gevent() -> None:
+    """Import what gevent would import with the first request of the sending thread.
+
+    A fork during that import would leave its lock to the child, where no thread releases it.
+    """
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("socket"):
+        for part in ("resolver", "threadpool"):
+            getattr(sys.modules["gevent"].config, part)
+
+
 def _has_greenlets() -> bool:
     """Return whether `time.sleep` lets other greenlets run."""
     gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")

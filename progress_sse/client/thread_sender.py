@@ -22,7 +22,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.threads import SimpleQueue, at_fork, take
+from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import MAX_UPDATES, Answer, ReportAnswer, ReportRequest
@@ -391,6 +391,7 @@ def load_http() -> None:
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")
+            import_parts_of_gevent()
 
 
 def _begin_in_child() -> None:

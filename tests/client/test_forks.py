@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.client.programs import run, shown
+from tests.client.test_greenlets import GEVENT
 from tests.conftest import Serve
 
 pytestmark = pytest.mark.processes
@@ -117,19 +118,22 @@ def test_children_of_multiprocessing_report(serve: Serve) -> None:
 
 
 IMPORTS = """
+    {0}
     import sys
     from progress_sse import Progress
 
-    with Progress(steps=["One"]) as progress:
-        loaded = set(sys.modules)
-        progress.step(1).start()
+    progress = Progress(steps=["One"])
+    loaded = set(sys.modules)
+    progress.step(1).start()
+    progress.close()
     print(*set(sys.modules) - loaded)
 """
 
 
-def test_the_thread_imports_nothing(serve: Serve) -> None:
-    """A fork during an import would leave the child with a half-loaded module."""
-    assert run(IMPORTS, serve().url).strip() == ""
+@pytest.mark.parametrize("patch", ["", GEVENT], ids=["threads", "gevent"])
+def test_the_thread_imports_nothing(serve: Serve, patch: str) -> None:
+    """A fork during an import would leave the child with a half-loaded module, or with the lock of the import."""
+    assert run(IMPORTS.format(patch), serve().url).strip() == ""
 
 
 FORK_WHILE_IMPORTING = """

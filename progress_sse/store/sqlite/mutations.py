@@ -17,6 +17,8 @@ from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
 
+_TABLES_OF_LIVES: Final = ("definitions", "steps", "log", "lines", "line_rings", "labels")
+
 MAX_ROWS: Final = 10_000
 """Sessions whose row the writer remembers; each takes about 300 bytes."""
 
@@ -120,6 +122,8 @@ def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, reco
         (progress.session_id, epoch, progress.created_at),
     )
     assert cursor.lastrowid is not None
+    for table in _TABLES_OF_LIVES:  # Another program may have given the number to rows of another session.
+        connection.execute(f"DELETE FROM {table} WHERE life = ?", (cursor.lastrowid,))  # noqa: S608
     connection.execute("INSERT INTO definitions VALUES (?, ?)", (cursor.lastrowid, encoded.definitions))
     return _SessionRow(epoch, 0, cursor.lastrowid, labels=frozenset())
 

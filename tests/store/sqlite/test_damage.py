@@ -89,6 +89,19 @@ async def test_a_log_without_numbers_is_refused(backend: SqliteBackend, path: Pa
     assert backend.damage_count == 1
 
 
+@pytest.mark.parametrize("table", ["definitions", "log", "lines", "line_rings"])
+async def test_rows_of_no_session_harm_none_that_is_created(backend: SqliteBackend, path: Path, table: str) -> None:
+    """They may have its number."""
+    execute(path, f"UPDATE {table} SET life = life + 1")  # noqa: S608 - likewise
+    await backend.commit(created("other"))
+    assert await backend.load("other") == after(created("other"))
+    await backend.commit(moved(after(created("other")), 1))
+    await backend.append_lines(LineAppend("other", Position("first", 1), [LineUnit([b"c"])]))
+    stored = await backend.read_lines("other", 0)
+    assert stored is not None
+    assert [line.n for line in stored.lines] == [1]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
