@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from progress_sse.store.log_lines import LineNotification
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import ChangedSession, Notification
 
 N = TypeVar("N")
@@ -31,8 +31,11 @@ def changes_of(session_id: str) -> Topic[Notification]:
     return Topic("changes", session_id)
 
 
-def lines_of(session_id: str) -> Topic[LineNotification]:
-    """Return the topic of the lines of a session's log."""
+def lines_of(session_id: str) -> Topic[StoredLines | None]:
+    """Return the topic of the lines of a session's log, which end with the newest one.
+
+    Without lines, or as `None`, a notification lets the listener read what is new.
+    """
     return Topic("lines", session_id)
 
 
@@ -84,7 +87,7 @@ class LocalTopics:
     def __init__(self) -> None:
         """Begin without listeners."""
         self._changes = Listeners[Notification]()
-        self._lines = Listeners[LineNotification]()
+        self._lines = Listeners[StoredLines | None]()
         self._all = Listeners[ChangedSession | None]()
 
     def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
@@ -99,9 +102,9 @@ class LocalTopics:
             record = notification.record
             self._all.notify("", ChangedSession(notification.session_id, None if record is None else record.status))
 
-    def publish_lines(self, notification: LineNotification) -> None:
+    def publish_lines(self, session_id: str, lines: StoredLines | None) -> None:
         """Notify those who listen to the lines of a session."""
-        self._lines.notify(notification.session_id, notification)
+        self._lines.notify(session_id, lines)
 
     def clear(self) -> None:
         """Remove all listeners."""

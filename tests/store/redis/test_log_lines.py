@@ -10,11 +10,11 @@ import pytest
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.listeners import lines_of
-from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.messages import MAX_BYTES
-from progress_sse.store.redis.scripts import APPEND_LINES
+from progress_sse.store.redis.scripts import COMMIT
 from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
@@ -51,12 +51,12 @@ async def test_lines_whose_reply_was_lost_are_appended_once(
     here: RedisBackend, there: RedisBackend, lost_replies: LostReplies, times: int
 ) -> None:
     """Also where others append meanwhile; the listeners here get them."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await here.subscribe(lines_of("s"), told.append)
-    lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=APPEND_LINES)
-    assert await append(here, "a1", "a2", key=line_key("k")) in ([None], [line_key("k").digest])
+    lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=COMMIT)
+    await append(here, "a1", "a2", key=line_key("k"))
     assert await texts(here) == {1: "a1", 2: "a2", 3: "b"}
-    await eventually(lambda: {line.n for each in told if each.stored for line in each.stored.lines} >= {1, 2}, 20)
+    await eventually(lambda: {line.n for each in told if each for line in each.lines} >= {1, 2}, 20)
 
 
 async def test_lines_in_doubt_do_not_reach_another_session(
@@ -64,7 +64,7 @@ async def test_lines_in_doubt_do_not_reach_another_session(
 ) -> None:
     """The session was replaced before they could be sent again: whether they were appended is unknown."""
     replacement = created(epoch="second", expected=Position("first", 0))
-    lost_replies.lose(meanwhile=lambda: there.commit(replacement), of=APPEND_LINES)
+    lost_replies.lose(meanwhile=lambda: there.commit(replacement), of=COMMIT)
     with pytest.raises(OutcomeUnknownError):
         await append(here, "a")
     assert await texts(here) == {}
@@ -72,28 +72,27 @@ async def test_lines_in_doubt_do_not_reach_another_session(
 
 async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) -> None:
     """Of few lines by the lines, of many by where they end; and of nothing that it did itself twice."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await there.subscribe(lines_of("s"), told.append)
     await append(here, "a", "b")
     await eventually(lambda: len(told) == 1, DEADLINE_S)
-    assert told[0].stored is not None
-    assert told[0].stored == await there.lines.read_lines("s", 0)
+    assert told[0] == await there.lines.read_lines("s", 0)
     await append(there, "c")
     await append(here, *["x" * 1000] * (MAX_BYTES // 1000 + 1))
     await eventually(lambda: len(told) == 3, DEADLINE_S)
-    assert told[1].stored is not None
-    assert [line.data for line in told[1].stored.lines] == [b"c"]
-    assert told[2].stored is not None
-    assert (told[2].stored.lines, told[2].stored.last) == ([], 3 + MAX_BYTES // 1000 + 1)
+    assert told[1] is not None
+    assert [line.data for line in told[1].lines] == [b"c"]
+    assert told[2] is not None
+    assert (told[2].lines, told[2].last) == ([], 3 + MAX_BYTES // 1000 + 1)
 
 
 async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
     """They read the log in its place."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await here.subscribe(lines_of("s"), told.append)
     with server.client() as client:
         client.publish(here._keyspace.of("s").line_channel, "nonsense")  # noqa: SLF001 - the channel is known to no other
-        await eventually(lambda: told == [LineNotification("s", None)], DEADLINE_S)
+        await eventually(lambda: told == [None], DEADLINE_S)
 
 
 @pytest.mark.guarantee(20)
@@ -183,6 +182,5 @@ async def test_a_foreign_value_in_their_place_changes_nothing(
         record = await apply(here, moved(after(created()), 1))
         assert await here.load("s") == record
         client.delete(getattr(keys.of("s"), name))
-    unit = LineUnit([b"a"])
-    await here.lines.append_lines(LineAppend("s", record.position, [unit]))
+    await append(here, "a", expected=record.position)
     assert await texts(here) == {1: "a"}

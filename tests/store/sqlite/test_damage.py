@@ -12,9 +12,9 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.history import RUNS, Cell, Lesson
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.log_lines import LineAppend, LineUnit
 from progress_sse.store.sqlite.backend import SqliteBackend
 from tests.store.changes import after, created, key, moved
+from tests.store.contract.test_log_lines import append
 from tests.store.sqlite.files import execute, opened
 
 pytestmark = pytest.mark.guarantee(14)
@@ -29,7 +29,7 @@ async def backend(path: Path) -> AsyncIterator[SqliteBackend]:
     async with opened(path) as backend:
         await backend.commit(SESSION)
         await backend.commit(moved(after(SESSION), 1))
-        await backend.lines.append_lines(LineAppend("s", Position("first", 1), [LineUnit([b"a"]), LineUnit([b"b"])]))
+        await append(backend, "a", "b", expected=Position("first", 1))
     async with opened(path) as backend:
         yield backend
 
@@ -80,10 +80,8 @@ async def test_a_log_without_numbers_is_refused(backend: SqliteBackend, path: Pa
     execute(path, statement)
     with pytest.raises(StoreUnavailableError):
         await backend.lines.read_lines("s", 0)
-    append = LineAppend("s", Position("first", 1), [LineUnit([b"c"])])
-    refused, _ = await asyncio.gather(
-        backend.lines.append_lines(append), backend.commit(created("other")), return_exceptions=True
-    )
+    appending = append(backend, "c", expected=Position("first", 1))
+    refused, _ = await asyncio.gather(appending, backend.commit(created("other")), return_exceptions=True)
     assert isinstance(refused, Exception)
     assert await backend.load("other") is not None
     assert backend.damage_count == 1
