@@ -183,7 +183,8 @@ class BatchCommitter:
             self.reader_requests.update(_moved_requests(builder))
         if change.lesson is not None:
             self.runs_learned += 1
-        self.line_count += len(change.lines)
+        if change.lines:
+            self.line_count += len(change.lines)
         if self._on_commit is not None:
             self._on_commit(change)
 

@@ -65,8 +65,8 @@ class ChangeBuilder:
         self._steps: set[int] = set()
         self._steps_with_parts: list[int] = []
         self._keys: dict[str, RememberedKey] = {}
-        self._lines: list[bytes] = []
-        self._line_keys: dict[str, LineKey] = {}
+        self._lines: tuple[bytes, ...] = ()
+        self._line_keys: tuple[LineKey, ...] = ()
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
@@ -120,8 +120,8 @@ class ChangeBuilder:
             self._silence,
             parts,
             self._lesson,
-            tuple(self._lines),
-            tuple(self._line_keys.values()),
+            self._lines,
+            self._line_keys,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
@@ -131,15 +131,17 @@ class ChangeBuilder:
             outcome = state_machine.apply(self.session_id, before, command, now, self._learned or NOTHING_LEARNED)
             if not command.only_if(self.record.position if self.record else None):
                 raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
-            self._take(outcome, before)
+            if outcome.session is None:
+                self.record = None
+            elif outcome.session is not before:
+                self._advance(outcome.session, outcome)
+                if outcome.lesson is not None and self._learned is not None:
+                    self._lesson = outcome.lesson
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)
-            elif isinstance(command, AppendLines):
-                self._append_lines(command, now)
-                self._moved = moved + 1
-            elif isinstance(command, ServerCommand):
-                self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
+            else:
+                self._note_other(command, moved, now)
         except ProblemError as refusal:
             return refusal.with_traceback(None)  # It would refer to the frame that collects the answers, this one too.
         except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
@@ -156,11 +158,11 @@ class ChangeBuilder:
 
     def remembered_line_key(self, name: str) -> LineKey | None:
         """Return the key of this name, if an earlier command of the change brought lines with it."""
-        return self._line_keys.get(name)
+        return next((key for key in self._line_keys if key.name == name), None)
 
     def remember_line_key(self, key: LineKey) -> None:
         """Store a key of lines with the change."""
-        self._line_keys[key.name] = key
+        self._line_keys += (key,)
 
     def _append_lines(self, command: AppendLines, now: datetime) -> None:
         """Append the lines, which are signs of life where a lease of their attempt waits for one."""
@@ -172,7 +174,7 @@ class ChangeBuilder:
             step = session.progress.steps[number]
             if step.status == "running" or step.conclusion == "lost":
                 self.apply(Beat(number, envelope=command.envelope._replace(only_if=anywhere)), now)
-        self._lines += map(encode_line, dated_lines(session, command, now))
+        self._lines += tuple(map(encode_line, dated_lines(session, command, now)))
 
     def _note_sign(self, before: Session | None, session: Session, number: int, now: datetime) -> None:
         """Note that the worker of a running step is alive, if it holds a lease: now, whenever what it reports was."""
@@ -185,13 +187,13 @@ class ChangeBuilder:
         is_first = former is None or former.liveness != step.liveness or (earlier is not None and earlier.is_first)
         self._signs[number] = Sign(number, stamp, self._monotonic, claim.lease_ms, is_first)
 
-    def _take(self, outcome: state_machine.Outcome, before: Session | None) -> None:
-        if outcome.session is None:
-            self.record = None
-        elif outcome.session is not before:
-            self._advance(outcome.session, outcome)
-            if outcome.lesson is not None and self._learned is not None:
-                self._lesson = outcome.lesson
+    def _note_other(self, command: Command, moved: int, now: datetime) -> None:
+        """Note what comes with a command that is about no step: lines, or that a worker is silent."""
+        if isinstance(command, AppendLines):
+            self._append_lines(command, now)
+            self._moved = moved + 1
+        elif isinstance(command, ServerCommand):
+            self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
         if outcome.is_fresh:

@@ -44,25 +44,25 @@ ALL_CHANGES: Final[Topic[ChangedSession | None]] = Topic("all")
 
 
 class Listeners(Generic[N]):
-    """The listeners to one kind of topic, each under the name of a session or a channel."""
+    """The listeners to one kind of topic.
+
+    Attributes:
+        by_name: Those of each session or channel that has any.
+    """
 
     def __init__(self) -> None:
         """Begin without listeners."""
-        self._listeners: dict[str, dict[object, Callable[[N], None]]] = {}
-
-    def __contains__(self, name: str) -> bool:
-        """Return whether there are listeners under a name."""
-        return name in self._listeners
+        self.by_name: dict[str, dict[object, Callable[[N], None]]] = {}
 
     def add(self, name: str, listener: Callable[[N], None], on_last: Callable[[], None] | None = None) -> Unsubscribe:
         """Notify `listener` from now on; call `on_last` when the last listener under the name has left."""
         subscription = object()
-        self._listeners.setdefault(name, {})[subscription] = listener
+        self.by_name.setdefault(name, {})[subscription] = listener
 
         def unsubscribe() -> None:
-            listeners = self._listeners.get(name, {})
+            listeners = self.by_name.get(name, {})
             if listeners.pop(subscription, None) is not None and not listeners:
-                del self._listeners[name]
+                del self.by_name[name]
                 if on_last is not None:
                     on_last()
 
@@ -70,7 +70,7 @@ class Listeners(Generic[N]):
 
     def notify(self, name: str, notification: N) -> None:
         """Call the listeners under a name."""
-        listeners = self._listeners.get(name)
+        listeners = self.by_name.get(name)
         if listeners is not None:
             for subscription, listener in tuple(listeners.items()):
                 if subscription in listeners:  # Else another one has just removed it.
@@ -78,7 +78,7 @@ class Listeners(Generic[N]):
 
     def clear(self) -> None:
         """Remove all listeners."""
-        self._listeners.clear()
+        self.by_name.clear()
 
 
 class LocalTopics:
@@ -98,7 +98,7 @@ class LocalTopics:
     def publish(self, notification: Notification) -> None:
         """Notify those who listen to the changes of a session, and then those who listen to all."""
         self._changes.notify(notification.session_id, notification)
-        if "" in self._all:
+        if self._all.by_name:
             record = notification.record
             self._all.notify("", ChangedSession(notification.session_id, None if record is None else record.status))
 

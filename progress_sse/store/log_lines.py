@@ -105,7 +105,7 @@ class MemoryLines:
         Raises:
             ConflictError: One of them is known.
         """
-        if change.line_keys and not change.is_fresh and change.session_id in self._rings:
+        if not change.is_fresh and change.session_id in self._rings:
             with_keys(self._rings[change.session_id].keys, change.line_keys)
 
     def append(self, change: Change, epoch: str) -> StoredLines:

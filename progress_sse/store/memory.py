@@ -134,13 +134,15 @@ class MemoryBackend:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
-        self.lines.check_keys(change)
+        if change.line_keys:
+            self.lines.check_keys(change)
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
-        if not change.has_lines_alone:
+        has_lines_alone = change.has_lines_alone
+        if not has_lines_alone:
             self._apply(change, stored)
         self.leases.on_commit(change)
-        if change.is_visible:
+        if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:
             appended = self.lines.append(change, change.record.position.epoch)

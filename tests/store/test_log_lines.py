@@ -271,3 +271,23 @@ async def test_lines_are_signs_of_life(clock: ManualClock) -> None:
     assert stalled.state == "stalled"
     await store.apply("s", lines("back", step=1, attempt_id="A"))
     assert await liveness_after(0) == Liveness("live", timestamp(clock.now()))
+
+
+async def test_a_sign_of_life_is_in_the_commit_of_its_lines(
+    recorded_store: ProgressStore, recording: RecordingBackend, clock: ManualClock
+) -> None:
+    """With the transition of a worker that is back."""
+    store, watcher = recorded_store, LeaseWatcher(recorded_store, clock)
+    await watcher.check()
+    await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=1000))
+    await store.apply("s", lines("a", step=1, attempt_id="A"))
+    for _ in range(2):
+        clock.advance(1)
+        await watcher.check()
+    del recording.written[:]
+    for text in "bc":
+        clock.advance(0.5)
+        await store.apply("s", lines(text, step=1, attempt_id="A"))
+        (silence,) = (await recording.leases.silences("s", [1], clock.monotonic())).values()
+        assert silence.ms == 0
+    assert recording.written == [(1, 1), (0, 1)]

@@ -59,7 +59,7 @@ class LogBackend(MemoryBackend):
 
     @property
     def has_listeners(self) -> bool:
-        return "s" in self._topics._lines  # noqa: SLF001  # only this test needs to know
+        return "s" in self._topics._lines.by_name  # noqa: SLF001  # only this test needs to know
 
 
 class LogReader:

@@ -172,10 +172,9 @@ class SqliteBackend:
         if error is not None:
             self._update_cache(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
+        self.leases.on_commit(change)
         if not change.has_lines_alone:
             self._update_cache(change.session_id, change.record)
-        self.leases.on_commit(change)
-        if change.is_visible:
             self._topics.publish(to_notification(change))
         if encoded.appended is not None:
             self._topics.publish_lines(change.session_id, encoded.appended)
