@@ -56,11 +56,12 @@ class RecordingBackend(MemoryBackend):
     def __init__(self) -> None:
         super().__init__(StorageLimits())
         self.written: list[tuple[int, int]] = []
-        self.failures: list[Exception] = []
+        self.failures: list[Exception | None] = []
 
     async def commit(self, change: Change) -> None:
-        if change.lines and self.failures:
-            raise self.failures.pop()
+        failure = self.failures.pop() if change.lines and self.failures else None
+        if failure is not None:
+            raise failure
         await super().commit(change)
         self.written.append((len(change.entries), len(change.lines)))
 
@@ -112,10 +113,11 @@ class TestOrder:
         store = recorded_store
         await store.apply("s", start_of(1))
         await store.append_lines("s", [NewLine("first")])
-        recording.failures = [StoreUnavailableError()]
-        batch: list[Update] = [Advance(1, 1), Advance(1, 2), lines("a"), Complete(1)]
+        recording.failures = [StoreUnavailableError(), None]
+        batch: list[Update] = [Advance(1, 1), lines("a"), Advance(1, 2), lines("b"), Complete(1)]
         results = await store.apply_all("s", [(command, None) for command in batch])
-        assert [type(result) for result in results] == [StoreUnavailableError] * 4
+        assert [type(result) for result in results] == [Applied] * 2 + [StoreUnavailableError] * 3
+        assert (await state(store)).position.offset == 3
         assert (await state(store)).session.progress.steps[1].status == "running"
         recording.failures = [StoreUnavailableError()]
         with pytest.raises(StoreUnavailableError):
