@@ -15,7 +15,7 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.leases import Leases
 from progress_sse.store.listeners import N, Topic
-from progress_sse.store.log_lines import LineAppend, StoredLines
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Change, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
@@ -49,7 +49,7 @@ class Backend(Protocol):
         """Apply the change atomically; return once it is as durable as possible and every listener was notified.
 
         Raises:
-            ConflictError: The session is not at `change.expected`, or one of `change.keys` was used meanwhile; nothing
+            ConflictError: The session is not at `change.expected`, or one of its keys was used meanwhile; nothing
                 was changed.
             SignSeenError: There was a sign of life within `change.silence`; nothing was changed.
             StoreFullError: There is no room; nothing was changed.
@@ -73,8 +73,8 @@ class Backend(Protocol):
         * `changes_of(session_id)`: Each change of the session. After `load` has returned an epoch of it, no
           notification is of an earlier one. A backend that itself missed messages sends a notification with the session
           as it is then, and with the transitions that were missed, if it has all of them.
-        * `lines_of(session_id)`: The lines of its log. Some may be left out, as the numbers of the next ones show. None
-          is left out in a store of one process.
+        * `lines_of(session_id)`: The lines of its log, those of a commit after its transitions. Some may be left out,
+          as the numbers of the next ones show; none is in a store of one process.
         * `ALL_CHANGES`: Each change of any session, which `Lists.load_summaries` then shows. It may miss that a session
           is gone which no process removed: see `Lists.forgets_silently`.
 
@@ -109,25 +109,18 @@ class Lists(Protocol):
 
 
 class Lines(Protocol):
-    """The power to keep log lines of sessions."""
-
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines to the log of a session; return once they are durable and every listener of lines was notified.
-
-        Returns:
-            For each unit, the digest of the request that came first with its key, whose lines alone are appended; or
-            `None`. The newest `MAX_LINE_KEYS` keys of a session are known.
-
-        Raises:
-            ConflictError: The session is not at `append.expected`; nothing was changed.
-            StoreFullError: There is no room; nothing was changed.
-            OutcomeUnknownError: The lines may have been appended, or not.
-        """
+    """The power to keep the `Change.lines` of sessions."""
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session.
 
         The newest lines are kept, as many as the limits allow.
+        """
+
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        """Return the digest of the request that brought lines under a key, if the key is known.
+
+        The newest `MAX_LINE_KEYS` keys of a session are known, as long as its lines are kept.
         """
 
 

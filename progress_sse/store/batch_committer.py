@@ -9,9 +9,9 @@ What must not go in here: rules (``state_machine``), and how sessions are stored
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
@@ -20,14 +20,16 @@ from progress_sse.core import state_machine
 from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED
+from progress_sse.core.log_lines import split_count
 from progress_sse.core.requests import RequestKind, RequestState, find_request
+from progress_sse.core.updates import AppendLines
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.command_queue import QueuedCommand
 from progress_sse.store.idempotency import first_answer, oldest_counting_use
 from progress_sse.store.learned_cache import LearnedCache
-from progress_sse.store.types import Applied, Change, Record, RememberedKey, fingerprint
+from progress_sse.store.types import Applied, Change, LineKey, Record, RememberedKey, fingerprint
 
 MAX_ATTEMPTS: Final = 20
 """How many attempts may conflict with other processes before the store counts as unavailable."""
@@ -38,8 +40,14 @@ PAUSES_S: Final = (0.001, 0.02)
 They grow, so that one process does not lose to the others at all attempts.
 """
 
+MAX_APPENDED_LINES: Final = 1000
+"""Lines in one commit, unless one request has more: a flood into one session must not delay the others."""
+
 TURN_S: Final = 0.01
 """Seconds after which a batch lets other tasks run: hundreds of updates of one large session may wait together."""
+
+
+Answers: TypeAlias = Sequence[Applied | Exception]
 
 
 class BatchCommitter:
@@ -49,6 +57,7 @@ class BatchCommitter:
         commit_seconds: How long commits took.
         reader_requests: How many requests of readers got to a state here, by kind and state.
         runs_learned: How many runs taught what they took.
+        line_count: How many lines were appended to logs.
     """
 
     def __init__(
@@ -70,7 +79,7 @@ class BatchCommitter:
         """
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[RequestKind, RequestState]] = Counter()
-        self.runs_learned = 0
+        self.runs_learned = self.line_count = 0
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
@@ -78,20 +87,39 @@ class BatchCommitter:
         self._learned = learned
         self._nothing_learned = None if learned is None else NOTHING_LEARNED
 
-    async def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
+    def commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Awaitable[Answers]:
         """Apply the commands in their order, commit their changes, and return the answer to each.
 
+        In a commit lines come after the transitions, so a batch that mixes both takes several. If the store fails at
+        one, so do all commands from there on: none is applied after one that was not.
+
         Raises:
-            StoreUnavailableError: The backend failed, or each attempt met a conflict.
+            StoreUnavailableError: The backend failed at the first commands, or each attempt met a conflict.
             OutcomeUnknownError: The change may have been applied, or not.
             StoreFullError: There is no room for the change.
         """
+        if len(batch) == 1:
+            return self._commit(session_id, batch)
+        return self._commit_parts(session_id, batch)
+
+    async def _commit_parts(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
+        answers: list[Applied | Exception] = []
+        for part in _parts(batch):
+            try:
+                answers += await self._commit(session_id, part)
+            except Exception as error:
+                if not answers:
+                    raise
+                return [*answers, *[error] * (len(batch) - len(answers))]
+        return answers
+
+    async def _commit(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
         cached = self._backend.cached_record(session_id)
         stored = cached or await self._backend.load(session_id)
         answers = await self._try(session_id, batch, stored, is_current=cached is None, looks_up_keys=False)
         return answers or await self._try_again(session_id, batch)
 
-    async def _try_again(self, session_id: str, batch: Sequence[QueuedCommand]) -> Sequence[Applied | Exception]:
+    async def _try_again(self, session_id: str, batch: Sequence[QueuedCommand]) -> Answers:
         backoff = Backoff(*PAUSES_S)
         for attempt in range(MAX_ATTEMPTS - 1):
             if attempt:
@@ -110,7 +138,7 @@ class BatchCommitter:
         *,
         is_current: bool,
         looks_up_keys: bool,
-    ) -> Sequence[Applied | Exception] | None:
+    ) -> Answers | None:
         """Make one attempt; return `None` if the session is, or may be, in another state than `stored`.
 
         A commit shows whether the state and the keys were as expected. Nothing shows that of a refusal, which is not
@@ -134,7 +162,7 @@ class BatchCommitter:
             answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
         if not builder.has_changes and builder.signs:
             return answers if await self._renew(builder, answers, is_current=is_current) else None
-        if not is_current and builder.transition_count < len(batch):
+        if not is_current and builder.moved_count < len(batch):
             return None
         try:
             if builder.has_changes:
@@ -154,6 +182,8 @@ class BatchCommitter:
             self.reader_requests.update(_moved_requests(builder))
         if change.lesson is not None:
             self.runs_learned += 1
+        if change.lines:
+            self.line_count += len(change.lines)
         if self._on_commit is not None:
             self._on_commit(change)
 
@@ -166,7 +196,7 @@ class BatchCommitter:
 
     async def _apply_all(
         self, builder: ChangeBuilder, batch: Sequence[QueuedCommand], *, looks_up_keys: bool
-    ) -> Sequence[Applied | Exception]:
+    ) -> Answers:
         now, turn_ends_at = self._clock.now(), time.perf_counter() + TURN_S
         answers: list[Applied | Exception] = []
         for queued in batch:
@@ -190,6 +220,8 @@ class BatchCommitter:
         """
         name = fingerprint(f"{builder.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")
+        if isinstance(command, AppendLines):
+            return await self._append_once(builder, command, LineKey(name, digest), now, looks_up_key=looks_up_key)
         former = builder.remembered(name)
         if former is None and looks_up_key:
             former = await self._backend.find_idempotency_key(builder.session_id, name)
@@ -206,6 +238,36 @@ class BatchCommitter:
         elif not looks_up_key:
             return await self._apply_once(builder, command, key, now, looks_up_key=True)
         return answer
+
+    async def _append_once(
+        self, builder: ChangeBuilder, command: AppendLines, key: LineKey, now: datetime, *, looks_up_key: bool
+    ) -> Applied | Exception:
+        """Apply a command with lines as `_apply_once` does; their keys are remembered apart from others."""
+        former = builder.remembered_line_key(key.name)
+        digest = None if former is None else former.digest
+        if former is None and looks_up_key:
+            digest = await self._backend.lines.find_line_key(builder.session_id, key.name)
+        if digest is not None:
+            return Applied("updated", builder.record) if digest == key.digest else KeyReusedError()
+        answer = builder.apply(command, now)
+        if isinstance(answer, Applied):
+            builder.remember_line_key(key)
+        elif not looks_up_key:
+            return await self._append_once(builder, command, key, now, looks_up_key=True)
+        return answer
+
+
+def _parts(batch: Sequence[QueuedCommand]) -> Iterator[Sequence[QueuedCommand]]:
+    """Yield the commands in parts, in each of which lines come last, and at most `MAX_APPENDED_LINES` of them."""
+    part, count = list[QueuedCommand](), 0
+    for queued in batch:
+        lines = split_count(queued.command.lines) if isinstance(queued.command, AppendLines) else 0
+        if count and (not lines or count + lines > MAX_APPENDED_LINES):
+            yield part
+            part, count = [], 0
+        part.append(queued)
+        count += lines
+    yield part
 
 
 def _profile_of(stored: Record | None, command: Command) -> str | None:

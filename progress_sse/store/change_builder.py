@@ -9,11 +9,14 @@ from progress_sse.core.commands import Command, Create, Delete, ServerCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
+from progress_sse.core.session_rules import check_lines, dated_lines
+from progress_sse.core.updates import AppendLines, Beat, anywhere
 from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
     Change,
     Effect,
+    LineKey,
     LogEntry,
     Record,
     RememberedKey,
@@ -22,6 +25,7 @@ from progress_sse.store.types import (
     new_epoch,
 )
 from progress_sse.wire import session_json
+from progress_sse.wire.log_lines_json import encode_line
 
 _NO_STEPS: Final = frozenset[int]()
 
@@ -36,8 +40,8 @@ class ChangeBuilder:
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_keys", "_learned", "_lesson", "_monotonic", "_resets_log", "_signs", "_silence"),
-        *("_steps", "_steps_with_parts", "_transitions", "record", "session_id", "stored"),
+        *("_entries", "_is_fresh", "_keys", "_learned", "_lesson", "_line_keys", "_lines", "_monotonic", "_moved"),
+        *("_resets_log", "_signs", "_silence", "_steps", "_steps_with_parts", "record", "session_id", "stored"),
     )
 
     def __init__(
@@ -56,11 +60,13 @@ class ChangeBuilder:
         self.record = stored
         self._is_fresh = False
         self._entries: list[LogEntry] = []
-        self._transitions = 0
+        self._moved = 0
         self._resets_log = False
         self._steps: set[int] = set()
         self._steps_with_parts: list[int] = []
         self._keys: dict[str, RememberedKey] = {}
+        self._lines: tuple[bytes, ...] = ()
+        self._line_keys: tuple[LineKey, ...] = ()
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
@@ -75,17 +81,17 @@ class ChangeBuilder:
     @property
     def has_changes(self) -> bool:
         """Whether there is anything to commit."""
-        return self.record is not self.stored or self.has_keys
+        return self.record is not self.stored or self.has_keys or bool(self._lines)
 
     @property
     def has_keys(self) -> bool:
         """Whether any key is to be remembered."""
-        return bool(self._keys)
+        return bool(self._keys or self._line_keys)
 
     @property
-    def transition_count(self) -> int:
-        """How many transitions the commands made."""
-        return self._transitions
+    def moved_count(self) -> int:
+        """How many commands made a transition, or brought lines: a commit shows whether they were right."""
+        return self._moved
 
     def build(self) -> Change:
         """Return the change that all commands make together."""
@@ -114,11 +120,13 @@ class ChangeBuilder:
             self._silence,
             parts,
             self._lesson,
+            self._lines,
+            self._line_keys,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
         """Apply a command and return its result, or the error that refuses it."""
-        before = self.record.session if self.record else None
+        before, moved = self.record.session if self.record else None, self._moved
         try:
             outcome = state_machine.apply(self.session_id, before, command, now, self._learned or NOTHING_LEARNED)
             if not command.only_if(self.record.position if self.record else None):
@@ -132,8 +140,8 @@ class ChangeBuilder:
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)
-            elif isinstance(command, ServerCommand):
-                self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
+            else:
+                self._note_other(command, moved, now)
         except ProblemError as refusal:
             return refusal.with_traceback(None)  # It would refer to the frame that collects the answers, this one too.
         except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
@@ -148,6 +156,26 @@ class ChangeBuilder:
         """Store a key and its answer with the change."""
         self._keys[key.name] = key
 
+    def remembered_line_key(self, name: str) -> LineKey | None:
+        """Return the key of this name, if an earlier command of the change brought lines with it."""
+        return next((key for key in self._line_keys if key.name == name), None)
+
+    def remember_line_key(self, key: LineKey) -> None:
+        """Store a key of lines with the change."""
+        self._line_keys += (key,)
+
+    def _append_lines(self, command: AppendLines, now: datetime) -> None:
+        """Append the lines, which are signs of life where a lease of their attempt waits for one."""
+        assert self.record is not None
+        session = self.record.session
+        number = check_lines(session, command)
+        claim = None if number is None or command.attempt_id is None else session.details.claims.get(number)
+        if number is not None and claim is not None and claim.lease_ms is not None:
+            step = session.progress.steps[number]
+            if step.status == "running" or step.conclusion == "lost":
+                self.apply(Beat(number, envelope=command.envelope._replace(only_if=anywhere)), now)
+        self._lines += tuple(map(encode_line, dated_lines(session, command, now)))
+
     def _note_sign(self, before: Session | None, session: Session, number: int, now: datetime) -> None:
         """Note that the worker of a running step is alive, if it holds a lease: now, whenever what it reports was."""
         claim, step = session.details.claims.get(number), session.progress.steps[number]
@@ -159,6 +187,14 @@ class ChangeBuilder:
         is_first = former is None or former.liveness != step.liveness or (earlier is not None and earlier.is_first)
         self._signs[number] = Sign(number, stamp, self._monotonic, claim.lease_ms, is_first)
 
+    def _note_other(self, command: Command, moved: int, now: datetime) -> None:
+        """Note what comes with a command that is about no step: lines, or that a worker is silent."""
+        if isinstance(command, AppendLines):
+            self._append_lines(command, now)
+            self._moved = moved + 1
+        elif isinstance(command, ServerCommand):
+            self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
+
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
         if outcome.is_fresh:
             self._is_fresh = True
@@ -168,7 +204,7 @@ class ChangeBuilder:
             position = self.record.position
         if outcome.event is not None:
             position = Position(position.epoch, position.offset + 1)
-            self._transitions += 1
+            self._moved += 1
             if outcome.event == "step":
                 (step,) = outcome.steps
                 data = session_json.encode_transition(session, step)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from progress_sse.store.log_lines import LineNotification
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import ChangedSession, Notification
 
 N = TypeVar("N")
@@ -31,8 +31,11 @@ def changes_of(session_id: str) -> Topic[Notification]:
     return Topic("changes", session_id)
 
 
-def lines_of(session_id: str) -> Topic[LineNotification]:
-    """Return the topic of the lines of a session's log."""
+def lines_of(session_id: str) -> Topic[StoredLines | None]:
+    """Return the topic of the lines of a session's log, which end with the newest one.
+
+    Without lines, or as `None`, a notification lets the listener read what is new.
+    """
     return Topic("lines", session_id)
 
 
@@ -41,25 +44,25 @@ ALL_CHANGES: Final[Topic[ChangedSession | None]] = Topic("all")
 
 
 class Listeners(Generic[N]):
-    """The listeners to one kind of topic, each under the name of a session or a channel."""
+    """The listeners to one kind of topic.
+
+    Attributes:
+        by_name: Those of each session or channel that has any.
+    """
 
     def __init__(self) -> None:
         """Begin without listeners."""
-        self._listeners: dict[str, dict[object, Callable[[N], None]]] = {}
-
-    def __contains__(self, name: str) -> bool:
-        """Return whether there are listeners under a name."""
-        return name in self._listeners
+        self.by_name: dict[str, dict[object, Callable[[N], None]]] = {}
 
     def add(self, name: str, listener: Callable[[N], None], on_last: Callable[[], None] | None = None) -> Unsubscribe:
         """Notify `listener` from now on; call `on_last` when the last listener under the name has left."""
         subscription = object()
-        self._listeners.setdefault(name, {})[subscription] = listener
+        self.by_name.setdefault(name, {})[subscription] = listener
 
         def unsubscribe() -> None:
-            listeners = self._listeners.get(name, {})
+            listeners = self.by_name.get(name, {})
             if listeners.pop(subscription, None) is not None and not listeners:
-                del self._listeners[name]
+                del self.by_name[name]
                 if on_last is not None:
                     on_last()
 
@@ -67,7 +70,7 @@ class Listeners(Generic[N]):
 
     def notify(self, name: str, notification: N) -> None:
         """Call the listeners under a name."""
-        listeners = self._listeners.get(name)
+        listeners = self.by_name.get(name)
         if listeners is not None:
             for subscription, listener in tuple(listeners.items()):
                 if subscription in listeners:  # Else another one has just removed it.
@@ -75,7 +78,7 @@ class Listeners(Generic[N]):
 
     def clear(self) -> None:
         """Remove all listeners."""
-        self._listeners.clear()
+        self.by_name.clear()
 
 
 class LocalTopics:
@@ -84,7 +87,7 @@ class LocalTopics:
     def __init__(self) -> None:
         """Begin without listeners."""
         self._changes = Listeners[Notification]()
-        self._lines = Listeners[LineNotification]()
+        self._lines = Listeners[StoredLines | None]()
         self._all = Listeners[ChangedSession | None]()
 
     def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
@@ -95,13 +98,13 @@ class LocalTopics:
     def publish(self, notification: Notification) -> None:
         """Notify those who listen to the changes of a session, and then those who listen to all."""
         self._changes.notify(notification.session_id, notification)
-        if "" in self._all:
+        if self._all.by_name:
             record = notification.record
             self._all.notify("", ChangedSession(notification.session_id, None if record is None else record.status))
 
-    def publish_lines(self, notification: LineNotification) -> None:
+    def publish_lines(self, session_id: str, lines: StoredLines | None) -> None:
         """Notify those who listen to the lines of a session."""
-        self._lines.notify(notification.session_id, notification)
+        self._lines.notify(session_id, lines)
 
     def clear(self) -> None:
         """Remove all listeners."""

@@ -99,7 +99,7 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(self._limits)
         self.lists = MemoryIndex(self._find)
-        self.lines = MemoryLines(self._find, self._limits, self._topics.publish_lines)
+        self.lines = MemoryLines(self._find, self._limits)
         self.histories = LocalHistories()
         self.leases = LocalLeases()
 
@@ -134,8 +134,21 @@ class MemoryBackend:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
+        if change.line_keys:
+            self.lines.check_keys(change)
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
+        has_lines_alone = change.has_lines_alone
+        if not has_lines_alone:
+            self._apply(change, stored)
+        self.leases.on_commit(change)
+        if not has_lines_alone:
+            self._topics.publish(to_notification(change))
+        if change.lines and change.record is not None:
+            appended = self.lines.append(change, change.record.position.epoch)
+            self._topics.publish_lines(change.session_id, appended)
+
+    def _apply(self, change: Change, stored: _StoredSession | None) -> None:
         before = stored.record.session.progress if stored else None
         if change.record is None:
             self._sessions.pop(change.session_id, None)
@@ -148,8 +161,6 @@ class MemoryBackend:
             self._keyrings.orphan(change.session_id)
         if change.lesson is not None:
             self.histories.teach(change.lesson)
-        self.leases.on_commit(change)
-        self._topics.publish(to_notification(change))
 
     def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
         if stored is None and len(self._sessions) >= self._limits.max_sessions:

@@ -23,7 +23,6 @@ from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
 from progress_sse.store.idempotency import oldest_counting_use
 from progress_sse.store.learned_cache import LearnedCache
-from progress_sse.store.line_appender import LineAppender
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.session_operations import SessionOperations
 from progress_sse.store.types import Applied, Change, Record
@@ -68,8 +67,7 @@ class ProgressStore(SessionOperations):
         self._monitor = BackendMonitor(backend, self._clock)
         self._learned = LearnedCache(backend, self._clock) if learn else None
         self._committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
-        self._appender = LineAppender(backend, self._clock, self._committer.commit)
-        self._queues = CommandQueues(self._appender.commit)
+        self._queues = CommandQueues(self._committer.commit)
         self.commands = self._queues.outcomes
         self.commit_seconds = self._committer.commit_seconds
         self.reader_requests = self._committer.reader_requests
@@ -87,7 +85,7 @@ class ProgressStore(SessionOperations):
     @property
     def line_count(self) -> int:
         """How many lines were appended to logs here."""
-        return self._appender.line_count
+        return self._committer.line_count
 
     @property
     def runs_learned(self) -> int:

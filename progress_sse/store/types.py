@@ -144,6 +144,13 @@ class SilenceDemand(NamedTuple):
     monotonic: float
 
 
+class LineKey(NamedTuple):
+    """The idempotency key of a request that brings lines, as two fingerprints: of the key, and of the request."""
+
+    name: str
+    digest: str
+
+
 class Change(NamedTuple):
     """A change to commit, completely or not at all.
 
@@ -166,6 +173,9 @@ class Change(NamedTuple):
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
         lesson: What the session teaches about its profile. A store that cannot learn it within the commit does so
             just after: once, or, if it fails in between, not at all.
+        lines: Lines to append to the session's log, as `encode_line` wrote them. They come after the transitions.
+        line_keys: Idempotency keys of the requests that brought them, which are remembered with the log. The change
+            applies only if none of them is known.
     """
 
     session_id: str
@@ -182,6 +192,15 @@ class Change(NamedTuple):
     silence: SilenceDemand | None = None
     parts: tuple[PartsChange, ...] = ()
     lesson: Lesson | None = None
+    lines: tuple[bytes, ...] = ()
+    line_keys: tuple[LineKey, ...] = ()
+
+    @property
+    def has_lines_alone(self) -> bool:
+        """Whether it leaves the session as it is, but for its log and signs of life."""
+        return bool(self.lines) and not (
+            self.is_visible or self.keys or self.has_new_definitions or self.has_new_details
+        )
 
     @property
     def is_visible(self) -> bool:

@@ -20,7 +20,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import Unsubscribe, lines_of
-from progress_sse.store.log_lines import LineNotification, StoredLines
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
@@ -201,8 +201,7 @@ class LineFeed:
         if is_new_epoch or (self._channel.is_over and not self.is_settled):
             self._read_soon()
 
-    def _on_lines(self, notification: LineNotification) -> None:
-        stored = notification.stored
+    def _on_lines(self, stored: StoredLines | None) -> None:
         if stored is None or stored.epoch != self._epoch or self._has_gap_before(stored):
             self._read_soon()
         else:

@@ -11,6 +11,7 @@ from progress_sse.core.commands import Command, Create, ServerCommand
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson
 from progress_sse.core.model import Position, Session
+from progress_sse.core.updates import AppendLines
 from tests.clock import ManualClock
 
 
@@ -20,6 +21,7 @@ class ModelSessions:
     Attributes:
         sessions: Each session that exists.
         offsets: How many transitions each of them has had.
+        lines: How many lines their logs have had.
         histories: What the runs of each profile taught.
         heard_at: When the worker of each step with a lease last gave a sign of life, on the monotonic clock.
     """
@@ -28,6 +30,7 @@ class ModelSessions:
         """Begin empty; a store that `knows_runs` takes two sessions of one id and moment for the same run."""
         self.sessions: dict[str, Session] = {}
         self.offsets: dict[str, int] = {}
+        self.lines: Counter[str] = Counter()
         self.heard_at: dict[tuple[str, int], float] = {}
         self.histories: defaultdict[str, Counter[Cell]] = defaultdict(Counter)
         self._knows_runs = knows_runs
@@ -37,6 +40,7 @@ class ModelSessions:
         """The sessions as they are now."""
         copied = ModelSessions(knows_runs=self._knows_runs)
         copied.sessions, copied.offsets, copied.heard_at = dict(self.sessions), dict(self.offsets), dict(self.heard_at)
+        copied.lines = Counter(self.lines)
         copied.histories, copied._taught = deepcopy(self.histories), set(self._taught)
         return copied
 
@@ -67,6 +71,10 @@ class ModelSessions:
         self.sessions[session_id] = outcome.session
         former = 0 if outcome.is_fresh else self.offsets[session_id]
         self.offsets[session_id] = former + (outcome.event is not None)
+        if outcome.is_fresh:
+            self.lines[session_id] = 0
+        if isinstance(command, AppendLines):
+            self.lines[session_id] += len(command.lines)
         if outcome.lesson is not None:
             self._learn(outcome.lesson, outcome.session)
         if outcome.about is not None:

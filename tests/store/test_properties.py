@@ -308,6 +308,14 @@ class StoreMachine(RuleBasedStateMachine):
             assert (record.position.offset if record is not None else None) == self.model.offsets.get(session_id)
 
     @invariant()
+    def store_has_all_lines(self) -> None:
+        """Numbered from one in the life of the session."""
+        for session_id in self.model.sessions:
+            stored = self.run(self.store.read_lines, session_id)
+            assert stored is not None
+            assert [line.n for line in stored.lines] == list(range(1, self.model.lines[session_id] + 1))
+
+    @invariant()
     def store_has_learned_what_runs_taught(self) -> None:
         """From each run once."""
         for profile in PROFILES:

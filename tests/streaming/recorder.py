@@ -56,7 +56,7 @@ class SlowBackend(MemoryBackend):
 
     @property
     def _listeners(self) -> dict[str, dict[object, Any]]:
-        return self._topics._changes._listeners  # noqa: SLF001  # only these tests need the listeners
+        return self._topics._changes.by_name  # noqa: SLF001  # only these tests need the listeners
 
     def listeners(self, session_id: str) -> list[Callable[[Notification], None]]:
         return list(self._listeners.get(session_id, {}).values())

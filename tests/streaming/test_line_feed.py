@@ -10,7 +10,7 @@ import pytest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.store.listeners import Listeners
-from progress_sse.store.log_lines import LineNotification, StoredLines
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
@@ -46,7 +46,7 @@ class LogBackend(MemoryBackend):
 
     def tell(self, stored: StoredLines | None) -> None:
         """Notify the listeners of `s` as another process would."""
-        self._topics.publish_lines(LineNotification("s", stored))
+        self._topics.publish_lines("s", stored)
 
     @contextmanager
     def silence(self) -> Iterator[None]:
@@ -57,7 +57,7 @@ class LogBackend(MemoryBackend):
 
     @property
     def has_listeners(self) -> bool:
-        return "s" in self._topics._lines  # noqa: SLF001  # only this test needs to know
+        return "s" in self._topics._lines.by_name  # noqa: SLF001  # only this test needs to know
 
 
 class LogReader:

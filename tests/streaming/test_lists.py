@@ -75,7 +75,7 @@ class UnsureBackend(MemoryBackend):
 
     @property
     def listeners(self) -> list[Any]:
-        return list(self._topics._all._listeners.get("", {}).values())  # noqa: SLF001  # only these tests need them
+        return list(self._topics._all.by_name.get("", {}).values())  # noqa: SLF001  # only these tests need them
 
     def lose_messages(self, *, says_so: bool) -> None:
         """Let the messages of the changes so far be lost; then say so, as a connection does that was broken."""

@@ -137,7 +137,7 @@ class RedisBackend:
         self._index = SessionIndex(*parts, self._decode, summaries)
         self.lists = IndexPages(*parts, self._decode, summaries)
         self.histories = RedisHistories(*parts, self._decode)
-        self.lines = RedisLines(self._executor, self._decode, self._limits, self._lifetime_ms, self._script_of)
+        self.lines = RedisLines(self._executor, self._decode, self._limits, self._script_of)
         self.leases = RedisLeases(self._executor, self._keyspace, self._decode, self._lifetime_ms)
 
     async def open(self) -> None:
@@ -250,7 +250,7 @@ class RedisBackend:
         entry = await self._enter_index(change, before)
         await self._prepare_leases(change)
         reply = await self._run_commit(change, keys, known)
-        outcome, revision, created_at, keys_left = reply.value
+        outcome, revision, created_at, keys_left, *lines_kept = reply.value
         created_at = created_at.decode(errors="replace")
         former_entry = index_entry(created_at, change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
@@ -259,14 +259,17 @@ class RedisBackend:
             if entry is not None and entry != former_entry:
                 await self._index.remove(entry, self._index.sets_of(_progress_of(change)))
             raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
-        if change.record is None or outcome == APPLIED_BEFORE:  # Other processes may have changed the session since.
-            self._cache.drop(change.session_id)
-        else:
-            self._cache.put(change.session_id, change.record, int(revision))
-        await self._leave_index(change, before, entry, former_entry)
+        if not change.has_lines_alone:
+            if change.record is None or outcome == APPLIED_BEFORE:  # Others may have changed the session since.
+                self._cache.drop(change.session_id)
+            else:
+                self._cache.put(change.session_id, change.record, int(revision))
+            await self._leave_index(change, before, entry, former_entry)
         if change.is_visible:
             self._tell_cluster(change)
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == APPLIED else None)
+        if change.lines and outcome == APPLIED:
+            self.lines.on_commit(change, keys, *lines_kept)
         await self._watch_leases(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
@@ -282,8 +285,9 @@ class RedisBackend:
             self.leases.sign_arguments(change.signs),
             "" if self._is_cluster else self._keyspace.list_channel(change.session_id),
         )
+        arguments += self.lines.arguments(change, keys)
         common = self._common_arguments(keys, known)
-        has_lines = change.record is None or change.is_fresh or change.record.session.details.log
+        has_lines = change.lines or change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
         with self._decode.noting(change.session_id):
             return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
@@ -291,7 +295,8 @@ class RedisBackend:
     async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
         """Enter a session into the index where it will be found, and return its entry if the change creates it."""
         if change.record is None or not change.is_fresh:
-            await self._index.prepare(change, before)
+            if not change.has_lines_alone:
+                await self._index.prepare(change, before)
             return None
         progress = change.record.session.progress
         most = self._limits.max_sessions if change.expected is None else None

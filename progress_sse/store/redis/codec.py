@@ -99,7 +99,7 @@ def commit_arguments(
     return [
         token,
         *expected,
-        int(is_fresh),
+        "removed" if change.record is None else "lines" if change.has_lines_alone else "fresh" if is_fresh else "",
         int(change.resets_log),
         *silence,
         limits.history,
@@ -123,9 +123,9 @@ def _counted(values: Iterable[Argument]) -> list[Argument]:
 
 
 def _fields(change: Change) -> Iterable[Argument]:
-    """Yield names and values of the state's fields that change; none if the session is removed."""
+    """Yield names and values of the state's fields that change; none if the session is removed, or stays as it is."""
     record = change.record
-    if record is None:
+    if record is None or change.has_lines_alone:
         return
     session, progress, offset = record.session, record.session.progress, record.position.offset
     steps, summary = encode_steps(change, record)

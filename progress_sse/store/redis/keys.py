@@ -30,7 +30,7 @@ class SessionKeys(NamedTuple):
             `created_at`; kept for `TOMBSTONE_MS`.
         lines: Stream: its newest log lines; the id of each is its number. The number of the newest one, and the bytes
             of all, stand in the state.
-        line_keys: String: the newest appends to its log, and the idempotency keys of these; see ``append_lines.lua``.
+        line_keys: String: the newest commits with lines, and the idempotency keys of lines; see ``lines.lua``.
         line_channel: Where its log lines are published.
         channel: Where its changes are published; no key, and all databases of a server share them.
     """

@@ -1,32 +1,28 @@
 """Log lines in Redis: beside their session, in its slot, and published on a channel of their own."""
 
 import logging
-import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.store.listeners import Listeners, Unsubscribe
-from progress_sse.store.log_lines import LineAppend, LineNotification, StoredLines
+from progress_sse.store.log_lines import StoredLines, find_digest
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import SessionKeys
 from progress_sse.store.redis.messages import MAX_BYTES
 from progress_sse.store.redis.pipeline import CommandExecutor
-from progress_sse.store.redis.scripts import APPEND_LINES, APPLIED, APPLIED_BEFORE, IN_DOUBT, READ_LINES
+from progress_sse.store.redis.scripts import READ_LINES
 from progress_sse.store.seals import checked_position, checksum
-from progress_sse.store.types import StorageLimits
+from progress_sse.store.types import Change, StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
 
 logger = logging.getLogger(__name__)
 
 MAX_SEEN: Final = 10_000
 """Sessions of which this process remembers the newest line that it has seen."""
-
-_TOKEN_BYTES: Final = 12
 
 _LINE: Final = "line"
 """What lines have their checksum for, beside their session: their number is not known before they are stored."""
@@ -36,7 +32,6 @@ _LINE: Final = "line"
 class _FollowedLog:
     """A log that has listeners here, and the newest line that they were notified of."""
 
-    session_id: str
     epoch: str = ""
     last: int = 0
 
@@ -49,7 +44,6 @@ class RedisLines:
         executor: CommandExecutor,
         decode: CheckedDecoder,
         limits: StorageLimits,
-        lifetime_ms: int,
         script_of: Callable[[str], tuple[SessionKeys, Sequence[Argument]]],
     ) -> None:
         """Work by `executor`.
@@ -58,52 +52,33 @@ class RedisLines:
             executor: Runs the scripts.
             decode: Decodes lines, and logs damaged ones.
             limits: How many lines are kept.
-            lifetime_ms: Milliseconds after the last change for which they are kept.
             script_of: Returns the keys of a session, and the first arguments of each of its scripts.
         """
         self._executor = executor
         self._decode = decode
         self._limits = limits
-        self._lifetime_ms = lifetime_ms
         self._script_of = script_of
         # By the names of their keys, which tell nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._followed: dict[str, _FollowedLog] = {}
-        self._listeners = Listeners[LineNotification]()
+        self._listeners = Listeners[StoredLines | None]()
 
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Lines.append_lines`."""
-        keys, common = self._script_of(append.session_id)
-        seen = self._seen.get(keys.lines, ("", 0))
-        arguments = [
-            secrets.token_hex(_TOKEN_BYTES),
-            *append.expected,
-            *seen,
-            self._limits.log_lines,
-            self._limits.log_bytes,
-            MAX_BYTES,
-            self._lifetime_ms,
-            keys.line_channel,
-            *_unit_arguments(append),
-        ]
-        with self._decode.noting(append.session_id):
-            reply = await self._executor.run(APPEND_LINES, keys.of_lines, *common, *arguments, is_write=True)
-        outcome, last, first, known = reply.value
-        if outcome not in (APPLIED, APPLIED_BEFORE):
-            raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
-        digests = [digest.decode() or None for digest in known]
-        if outcome == APPLIED:
-            appended = [
-                line for unit, digest in zip(append.units, digests, strict=True) if not digest for line in unit.lines
-            ]
-            self._on_appended(keys, appended, StoredLines(append.expected.epoch, first, last, ()))
-        return digests
+    def arguments(self, change: Change, keys: SessionKeys) -> list[Argument]:
+        """Return the last arguments of the script `COMMIT`; none if the change has no lines."""
+        if not change.lines:
+            return []
+        limits, seen = self._limits, self._seen.get(keys.lines, ("", 0))
+        lines = [each for line in change.lines for each in (line, checksum(line, change.session_id, _LINE))]
+        added_keys = "".join(map("".join, change.line_keys))
+        return [*seen, limits.log_lines, limits.log_bytes, MAX_BYTES, keys.line_channel, added_keys, *lines]
 
-    def _on_appended(self, keys: SessionKeys, appended: Sequence[bytes], stored: StoredLines) -> None:
-        numbered = [NumberedLine(n, data) for n, data in enumerate(appended, stored.last - len(appended) + 1)]
+    def on_commit(self, change: Change, keys: SessionKeys, first: int, last: int) -> None:
+        """Notify the listeners of the lines of our own commit."""
+        assert change.record is not None
+        lines = [NumberedLine(n, data) for n, data in enumerate(change.lines, last - len(change.lines) + 1)]
+        stored = StoredLines(change.record.position.epoch, first, last, lines)
         self._note(keys, stored)
-        if numbered:
-            self._notify(keys.line_channel, stored._replace(lines=numbered))
+        self._notify(keys.line_channel, stored)
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return lines that are not damaged; see `Lines.read_lines`."""
@@ -119,6 +94,12 @@ class RedisLines:
         self._note(keys, stored)
         return stored
 
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        """Return the digest of a request; see `Lines.find_line_key`."""
+        keys, _ = self._script_of(session_id)
+        stored = await self._executor.execute("GET", keys.line_keys)
+        return None if stored is None else find_digest(stored.decode(errors="replace").partition("\n")[2], name)
+
     def _note(self, keys: SessionKeys, stored: StoredLines) -> None:
         """Remember the newest line: if the store has fewer one day, it has gone back in time."""
         self._seen[keys.lines] = stored.epoch, stored.last
@@ -127,10 +108,14 @@ class RedisLines:
             self._seen.popitem(last=False)
 
     def add(
-        self, channel: str, session_id: str, listener: Callable[[LineNotification], None], on_last: Callable[[], None]
+        self,
+        channel: str,
+        _session_id: str,
+        listener: Callable[[StoredLines | None], None],
+        on_last: Callable[[], None],
     ) -> Unsubscribe:
         """Notify `listener` of the lines of a session; see `ChannelFollower.add`."""
-        self._followed.setdefault(channel, _FollowedLog(session_id))
+        self._followed.setdefault(channel, _FollowedLog())
 
         def end() -> None:
             del self._followed[channel]
@@ -156,20 +141,9 @@ class RedisLines:
             return
         if stored is not None:
             if stored.epoch == log.epoch and stored.last <= log.last:
-                return  # An echo of our own append.
+                return  # An echo of our own commit.
             log.epoch, log.last = stored.epoch, stored.last
-        self._listeners.notify(channel, LineNotification(log.session_id, stored))
-
-
-def _unit_arguments(append: LineAppend) -> Iterator[Argument]:
-    yield len(append.units)
-    for unit in append.units:
-        name, digest = unit.key or ("", "")
-        yield from (name, "" if unit.is_refused else digest)
-        yield len(unit.lines)
-        for line in unit.lines:
-            yield line
-            yield checksum(line, append.session_id, _LINE)
+        self._listeners.notify(channel, stored)
 
 
 def _decode_line(session_id: str, entry: Any) -> NumberedLine:

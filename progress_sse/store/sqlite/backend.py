@@ -17,12 +17,10 @@ from progress_sse.store.backend import commit_all
 from progress_sse.store.health import DamageLog
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
-from progress_sse.store.log_lines import LineNotification
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import list_queries, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
-from progress_sse.store.sqlite.log_lines import LineWrite
 from progress_sse.store.sqlite.powers import SqliteHistories, SqliteLines, SqliteLists
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
@@ -71,7 +69,7 @@ class SqliteBackend:
         self._loads: dict[str, asyncio.Future[Record | None]]
         self._topics = LocalTopics()
         self.lists = SqliteLists(self._open_reader, self._damage)
-        self.lines = SqliteLines(self._open_reader, self._open_writer, self._damage)
+        self.lines = SqliteLines(self._open_reader, self._damage)
         self.histories = SqliteHistories(self._open_reader, self._open_writer, self._damage, self._schedule_purge)
         self.leases = LocalLeases()
         self._purge_timer: asyncio.TimerHandle | None
@@ -145,12 +143,10 @@ class SqliteBackend:
             for notification in resolved:
                 self._update_cache(notification.session_id, notification.record)
                 self._topics.publish(notification)
-                self._topics.publish_lines(LineNotification(notification.session_id, None))
+                self._topics.publish_lines(notification.session_id, None)
             for write, error in results:
-                if isinstance(write.encoded, LineWrite):
-                    self._publish_lines(write.encoded, error)
-                elif write.change is not None and write.session_id:  # Not of keys or histories alone.
-                    self._publish(write.change, error)
+                if write.encoded is not None and write.session_id:  # Not of keys or histories alone.
+                    self._publish(write.encoded, error)
         finally:
             for write, error in results:
                 _resolve(write.done, error)
@@ -171,19 +167,19 @@ class SqliteBackend:
         if not committed.cancelled() and committed.exception() is not None:
             self._schedule_resolve()
 
-    def _publish(self, change: Change, error: Exception | None) -> None:
+    def _publish(self, encoded: EncodedChange, error: Exception | None) -> None:
+        change = encoded.change
         if error is not None:
             self._update_cache(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
-        self._update_cache(change.session_id, change.record)
         self.leases.on_commit(change)
-        self._topics.publish(to_notification(change))
+        if not change.has_lines_alone:
+            self._update_cache(change.session_id, change.record)
+            self._topics.publish(to_notification(change))
+        if encoded.appended is not None:
+            self._topics.publish_lines(change.session_id, encoded.appended)
         if change.expected is not None and (change.record is None or change.is_fresh):
             self._schedule_purge()
-
-    def _publish_lines(self, written: LineWrite, error: Exception | None) -> None:
-        if error is None and written.appended is not None:
-            self._topics.publish_lines(LineNotification(written.append.session_id, written.appended))
 
     def _schedule_purge(self) -> None:
         # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.

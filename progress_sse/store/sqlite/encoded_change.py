@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.seals import header, sealed
 from progress_sse.store.sqlite import label_index
 from progress_sse.store.sqlite.schema import DETAILS
@@ -13,7 +14,7 @@ from progress_sse.store.types import Change
 from progress_sse.wire import details_json, session_json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EncodedChange:
     """A change with its rows encoded in advance, so that the writer's thread only runs SQL.
 
@@ -26,6 +27,7 @@ class EncodedChange:
         stale: Keyrings to delete, unless a key of theirs was used again.
         used_before: The time stamp before which their last use was.
         forgotten: A profile, and the cells of it to forget; `None` in their place is all of it.
+        appended: The lines of the change with their numbers, once they are written.
     """
 
     change: Change
@@ -36,6 +38,7 @@ class EncodedChange:
     stale: Sequence[int] = ()
     used_before: str = ""
     forgotten: tuple[str, Collection[Cell] | None] | None = None
+    appended: StoredLines | None = None
 
     @classmethod
     def deleting_keys(cls, stale: Sequence[int], used_before: str) -> "EncodedChange":
@@ -51,7 +54,7 @@ class EncodedChange:
     def of(cls, change: Change) -> "EncodedChange":
         """Encode the session of a change, and the steps that its entries name."""
         record = change.record
-        if record is None:
+        if record is None or change.has_lines_alone:
             return cls(change)
         session, progress = record.session, record.session.progress
         is_new = change.is_fresh or change.expected is None

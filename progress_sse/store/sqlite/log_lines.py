@@ -4,32 +4,13 @@ They run on a connection in a transaction, as those of ``mutations`` and ``queri
 """
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from progress_sse.core.errors import ConflictError
-from progress_sse.core.model import Position
 from progress_sse.store.health import DamageLog
-from progress_sse.store.log_lines import LineAppend, StoredLines, admit_units
+from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
 from progress_sse.store.seals import checked_position, checksum
-from progress_sse.store.sqlite.mutations import SessionRows
-from progress_sse.store.types import StorageLimits
+from progress_sse.store.types import Change, StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
-
-
-@dataclass(slots=True)
-class LineWrite:
-    """Lines to append, and what came of it.
-
-    Attributes:
-        append: The lines.
-        known: What `admit_units` knew of their keys, once they are written.
-        appended: The lines that were appended, once they are written; `None` if none was.
-    """
-
-    append: LineAppend
-    known: Sequence[str | None] = ()
-    appended: StoredLines | None = field(default=None)
 
 
 @dataclass(slots=True)
@@ -42,32 +23,31 @@ class _Ring:
     keys: str = ""
 
 
-def write(connection: sqlite3.Connection, rows: SessionRows, wanted: LineWrite, limits: StorageLimits) -> None:
-    """Append lines, and trim the log to its newest ones.
+def check_keys(connection: sqlite3.Connection, life: int, change: Change) -> None:
+    """Check that the keys of a change's lines are unknown.
 
     Raises:
-        ConflictError: The session is not at the position that was expected; nothing was written.
+        ConflictError: One of them is known.
     """
-    append = wanted.append
-    row = rows.find(connection, append.session_id)
-    if row is None or Position(row.epoch, row.offset) != append.expected:
-        raise ConflictError
-    ring = _find_ring(connection, row.life)
-    data, wanted.known, ring.keys = admit_units(append.units, ring.keys)
-    if not data:
-        return
-    lines = [NumberedLine(n, each) for n, each in enumerate(data, ring.last + 1)]
-    rows_of_lines = [(row.life, *line, checksum(line.data, append.session_id, line.n)) for line in lines]
+    if change.line_keys:
+        with_keys(_find_ring(connection, life).keys, change.line_keys)
+
+
+def append(connection: sqlite3.Connection, life: int, epoch: str, change: Change, limits: StorageLimits) -> StoredLines:
+    """Append the lines of a change, and trim the log to its newest ones."""
+    ring = _find_ring(connection, life)
+    lines = [NumberedLine(n, each) for n, each in enumerate(change.lines, ring.last + 1)]
+    rows_of_lines = [(life, *line, checksum(line.data, change.session_id, line.n)) for line in lines]
     connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows_of_lines)
     ring.last += len(lines)
     ring.lines_kept += len(lines)
-    ring.bytes_kept += sum(map(len, data))
-    _trim(connection, row.life, ring, limits)
+    ring.bytes_kept += sum(map(len, change.lines))
+    _trim(connection, life, ring, limits)
     connection.execute(
         "REPLACE INTO line_rings VALUES (?, ?, ?, ?, ?)",
-        (row.life, ring.last, ring.lines_kept, ring.bytes_kept, ring.keys),
+        (life, ring.last, ring.lines_kept, ring.bytes_kept, with_keys(ring.keys, change.line_keys)),
     )
-    wanted.appended = StoredLines(row.epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)
+    return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)
 
 
 def _find_ring(connection: sqlite3.Connection, life: int) -> _Ring:
@@ -111,3 +91,9 @@ def load(connection: sqlite3.Connection, session_id: str, after: int, damage: Da
         else:
             damage.record(session_id, ValueError("a log line has another checksum"))
     return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)
+
+
+def find_key(connection: sqlite3.Connection, session_id: str, name: str) -> str | None:
+    """Return the digest of the request that brought lines under a key; see `Lines.find_line_key`."""
+    row = connection.execute("SELECT life FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    return None if row is None else find_digest(_find_ring(connection, *row).keys, name)

@@ -12,7 +12,7 @@ from typing import Final
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.seals import checksum
-from progress_sse.store.sqlite import histories, label_index
+from progress_sse.store.sqlite import histories, label_index, log_lines
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
@@ -79,7 +79,7 @@ def write(
     Args:
         connection: In a transaction that can write.
         rows: What is known of the sessions; to be cleared if the transaction is rolled back.
-        encoded: The change.
+        encoded: The change; its `appended` is set.
         limits: How much is kept of the session's log, of the keys of its id, and of the keys of removed sessions.
         has_room: Whether one more session may be created.
 
@@ -89,12 +89,7 @@ def write(
     """
     change = encoded.change
     row = stored = rows.find(connection, change.session_id)
-    if (Position(stored.epoch, stored.offset) if stored else None) != change.expected:
-        raise ConflictError
-    for key in change.keys:
-        used = find_idempotency_key(connection, change.session_id, key.name)
-        if (used.used_at if used else "") != key.former_use:
-            raise ConflictError
+    _check(connection, stored, change)
     if change.record is not None and stored is None and not has_room:
         raise StoreFullError
     if row is not None and (change.record is None or change.is_fresh):
@@ -103,7 +98,10 @@ def write(
         row = None
     if change.record is not None:
         row = row or _insert_session(connection, encoded, change.record)
-        _update_session(connection, encoded, row, limits)
+        if encoded.header is not None:
+            _update_session(connection, encoded, row, limits)
+        if change.lines:
+            encoded.appended = log_lines.append(connection, row.life, row.epoch, change, limits)
         rows.keep(change.session_id, row)
     _store_keys(connection, change, limits)
     if change.record is None:
@@ -113,6 +111,17 @@ def write(
     _delete_stale_keys(connection, encoded)
     _update_histories(connection, encoded)
     return (change.record is not None) - (stored is not None)
+
+
+def _check(connection: sqlite3.Connection, stored: _SessionRow | None, change: Change) -> None:
+    if (Position(stored.epoch, stored.offset) if stored else None) != change.expected:
+        raise ConflictError
+    for key in change.keys:
+        used = find_idempotency_key(connection, change.session_id, key.name)
+        if (used.used_at if used else "") != key.former_use:
+            raise ConflictError
+    if stored is not None and not change.is_fresh:
+        log_lines.check_keys(connection, stored.life, change)
 
 
 def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, record: Record) -> _SessionRow:

@@ -6,10 +6,9 @@ from progress_sse.core.history import Cell, History
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.health import DamageLog
-from progress_sse.store.log_lines import LineAppend, StoredLines
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.sqlite import histories, list_queries, log_lines, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
-from progress_sse.store.sqlite.log_lines import LineWrite
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter
 from progress_sse.store.types import PageCursor, SessionSummary
@@ -43,23 +42,18 @@ class SqliteLists:
 class SqliteLines:
     """The log lines of sessions."""
 
-    def __init__(
-        self, reader: Callable[[], SqliteReader], writer: Callable[[], SqliteWriter], damage: DamageLog
-    ) -> None:
-        """Read by `reader`, without the lines that are damaged, and append by `writer`."""
+    def __init__(self, reader: Callable[[], SqliteReader], damage: DamageLog) -> None:
+        """Read by `reader`, without the lines that are damaged."""
         self._reader = reader
-        self._writer = writer
         self._damage = damage
-
-    async def append_lines(self, append: LineAppend) -> Sequence[str | None]:
-        """Append lines; see `Lines.append_lines`."""
-        wanted = LineWrite(append)
-        await self._writer().submit(wanted)
-        return wanted.known
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return kept lines; see `Lines.read_lines`."""
         return await self._reader().read(log_lines.load, session_id, after, self._damage)
+
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        """Return the digest of a request; see `Lines.find_line_key`."""
+        return await self._reader().read(log_lines.find_key, session_id, name)
 
 
 class SqliteHistories:

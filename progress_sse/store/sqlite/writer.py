@@ -16,11 +16,10 @@ from typing import Final, TypeAlias
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreRefusedError
 from progress_sse.store.health import UNREADABLE, DamageLog, HealthLog
-from progress_sse.store.sqlite import log_lines, mutations, queries, schema
+from progress_sse.store.sqlite import mutations, queries, schema
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_applied, not_committed, primary_code
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
-from progress_sse.store.sqlite.log_lines import LineWrite
 from progress_sse.store.types import Change, Notification, StorageLimits
 
 MAX_GROUP: Final = 100
@@ -32,7 +31,7 @@ _MAX_PAGES: Final = 2**32 - 2
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change, or lines, that wait to be committed.
+    """A change that waits to be committed.
 
     Attributes:
         encoded: What to write; `None` only tries whether a change could be committed.
@@ -40,20 +39,18 @@ class Write:
         overdue_at: Monotonic time after which it fails while another process has the file locked.
     """
 
-    encoded: EncodedChange | LineWrite | None
+    encoded: EncodedChange | None
     done: asyncio.Future[None]
     overdue_at: float
 
     @property
     def change(self) -> Change | None:
         """The change, if it is one."""
-        return self.encoded.change if isinstance(self.encoded, EncodedChange) else None
+        return None if self.encoded is None else self.encoded.change
 
     @property
     def session_id(self) -> str:
         """The session that it writes to; empty if it writes to none."""
-        if isinstance(self.encoded, LineWrite):
-            return self.encoded.append.session_id
         return "" if self.encoded is None else self.encoded.change.session_id
 
 
@@ -92,7 +89,7 @@ class SqliteWriter:
             limits: How much is kept.
             busy_timeout_s: Seconds that a change waits while another process has the file locked.
             on_written: Called in the event loop with the results of each group. The notifications are of sessions
-                whose last change, or last lines, had an unknown outcome, and come first.
+                whose last change had an unknown outcome, and come first.
             damage: Logs damaged rows.
         """
         self._file = file
@@ -133,8 +130,8 @@ class SqliteWriter:
         await self._loop.run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def submit(self, encoded: EncodedChange | LineWrite | None) -> asyncio.Future[None]:
-        """Accept a change, or lines; the receiver of the results resolves the future."""
+    def submit(self, encoded: EncodedChange | None) -> asyncio.Future[None]:
+        """Accept a change; the receiver of the results resolves the future."""
         write = Write(encoded, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
         self._waiting.append(write)
         if not self._is_scheduled:
@@ -292,21 +289,12 @@ class SqliteWriter:
         if write.encoded is None:
             connection.execute(f"PRAGMA user_version = {schema.VERSION}")
             return None
-        if isinstance(write.encoded, LineWrite):
-            return self._append_lines(connection, write.encoded)
         has_room = self._session_count < self._limits.max_sessions
         try:
             self._session_count += mutations.write(
                 connection, self._rows, write.encoded, self._limits, has_room=has_room
             )
         except (ConflictError, StoreFullError) as refusal:
-            return refusal
-        return None
-
-    def _append_lines(self, connection: sqlite3.Connection, wanted: LineWrite) -> Exception | None:
-        try:
-            log_lines.write(connection, self._rows, wanted, self._limits)
-        except ConflictError as refusal:
             return refusal
         return None
 

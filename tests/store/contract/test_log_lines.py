@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.listeners import changes_of, lines_of
-from progress_sse.store.log_lines import (
-    MAX_LINE_KEYS,
-    LineAppend,
-    LineKey,
-    LineNotification,
-    LineUnit,
-    StoredLines,
-    find_digest,
-    with_key,
-)
-from progress_sse.store.types import fingerprint
+from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
+from progress_sse.store.log_lines import MAX_LINE_KEYS, StoredLines, find_digest, with_keys
+from progress_sse.store.types import Change, LineKey, Record, fingerprint
 from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, removed
 from tests.store.conftest import OpenBackend
 
@@ -32,12 +22,16 @@ def line_key(name: str, digest: str = "") -> LineKey:
     return LineKey(fingerprint(name), fingerprint(digest))
 
 
-async def append(
-    backend: FullBackend, *texts: str, expected: Position = AT_START, key: LineKey | None = None
-) -> Sequence[str | None]:
+def written(*texts: str, expected: Position = AT_START, key: LineKey | None = None) -> Change:
+    """The texts as lines of the session `s`, by one request. Of its record no more counts than the position."""
+    lines = tuple(text.encode() for text in texts)
+    record = Record(after(created()).session, expected)
+    return Change("s", expected, record, lines=lines, line_keys=() if key is None else (key,))
+
+
+async def append(backend: FullBackend, *texts: str, expected: Position = AT_START, key: LineKey | None = None) -> None:
     """Append the texts as lines to the session `s`, as one request."""
-    unit = LineUnit([text.encode() for text in texts], key)
-    return await backend.lines.append_lines(LineAppend("s", expected, [unit]))
+    await backend.commit(written(*texts, expected=expected, key=key))
 
 
 async def stored(backend: FullBackend, after: int = 0) -> StoredLines:
@@ -52,13 +46,13 @@ async def texts(backend: FullBackend, after: int = 0) -> dict[int, str]:
 
 
 class TestAppend:
-    """`append_lines` and `read_lines`."""
+    """`Change.lines` and `read_lines`."""
 
     async def test_lines_are_numbered_from_one(self, backend: FullBackend) -> None:
         """Whatever they contain, over several appends, from any number on."""
         await apply(backend, created())
         assert await stored(backend) == StoredLines("first", 1, 0, [])
-        assert await append(backend, "a", HOSTILE_TEXT) == [None]
+        await append(backend, "a", HOSTILE_TEXT)
         await append(backend, "c")
         assert await texts(backend) == {1: "a", 2: HOSTILE_TEXT, 3: "c"}
         assert await texts(backend, 2) == {3: "c"}
@@ -79,11 +73,16 @@ class TestAppend:
         assert await texts(backend) == {1: "b"}
 
     async def test_they_change_no_session(self, backend: FullBackend) -> None:
-        """Neither its record nor its history; no listener to changes is notified."""
+        """Neither its record nor its history nor its place in lists; no listener to changes is notified."""
         record = await apply(backend, created())
         notifications: list[object] = []
         await backend.subscribe(changes_of("s"), notifications.append)
-        await append(backend, "a")
+        await backend.subscribe(ALL_CHANGES, notifications.append)
+        listed = await backend.lists.load_summaries(["s"])
+        progress = record.session.progress._replace(status="running", updated_at="9")
+        change = written("a", key=line_key("k"))
+        await backend.commit(change._replace(record=Record(record.session._replace(progress=progress), AT_START)))
+        assert await backend.lists.load_summaries(["s"]) == listed
         assert await backend.load("s") == record
         assert await backend.replay("s", AT_START) == []
         assert notifications == []
@@ -106,7 +105,8 @@ class TestAppend:
         if await backend.load("s") != record:  # Memory is lost with its process.
             return
         assert await texts(backend) == {1: "a", 2: "b"}
-        assert await append(backend, "a", "b", key=line_key("k")) == [fingerprint("")]
+        with pytest.raises(ConflictError):
+            await append(backend, "a", "b", key=line_key("k"))
         await append(backend, "c")
         assert await texts(backend) == {1: "a", 2: "b", 3: "c"}
 
@@ -161,25 +161,32 @@ class TestLimits:
 class TestKeys:
     """A request that is sent again under its key brings nothing more."""
 
-    async def test_the_lines_of_a_known_key_are_left_out(self, backend: FullBackend) -> None:
-        """In one append as in several; the caller learns the digest of the first request."""
-        await apply(backend, created())
-        units = [LineUnit([b"a"], line_key("k")), LineUnit([b"b"], line_key("k", "other")), LineUnit([b"c"])]
-        assert await backend.lines.append_lines(LineAppend("s", AT_START, units)) == [None, fingerprint(""), None]
-        assert await backend.lines.append_lines(LineAppend("s", AT_START, units[:1])) == [fingerprint("")]
-        assert await texts(backend) == {1: "a", 2: "c"}
+    async def test_a_known_key_brings_nothing(self, backend: FullBackend) -> None:
+        """Nor a transition; the digest of the first request is known."""
+        record = await apply(backend, created())
+        assert await backend.lines.find_line_key("s", fingerprint("k")) is None
+        change = moved(record, 1)
+        record = await apply(backend, change._replace(lines=(b"a",), line_keys=(line_key("k"), line_key("l", "m"))))
+        for again in (moved(record, 2), Change("s", record.position, record)):
+            with pytest.raises(ConflictError):
+                await backend.commit(again._replace(lines=(b"b",), line_keys=(line_key("n"), line_key("l"))))
+        assert await backend.load("s") == record
+        assert await texts(backend) == {1: "a"}
+        found = [await backend.lines.find_line_key("s", fingerprint(name)) for name in "kln"]
+        assert found == [fingerprint(""), fingerprint("m"), None]
 
     async def test_the_newest_keys_are_remembered(self, backend: FullBackend) -> None:
         """As many as the protocol promises."""
         await apply(backend, created())
         for n in range(MAX_LINE_KEYS + 1):
             await append(backend, str(n), key=line_key(str(n)))
-        assert await append(backend, "1", key=line_key("1")) == [fingerprint("")]
-        assert await append(backend, "0", key=line_key("0")) == [None]
+        with pytest.raises(ConflictError):
+            await append(backend, "1", key=line_key("1"))
+        await append(backend, "0", key=line_key("0"))
 
     def test_a_key_is_found_in_its_place_alone(self) -> None:
         """And not across two keys, nor as a digest."""
-        keys = with_key(with_key("", line_key("a")), line_key("b"))
+        keys = with_keys("", [line_key("a"), line_key("b")])
         assert find_digest(keys, fingerprint("b")) == fingerprint("")
         assert find_digest(keys, fingerprint("")) is None
         assert find_digest(keys, keys[16:48]) is None
@@ -195,8 +202,12 @@ class TestLife:
         await append(backend, "a", "b", key=line_key("k"))
         await backend.commit(created(epoch="second", expected=record.position))
         assert await stored(backend) == StoredLines("second", 1, 0, [])
-        assert await append(backend, "c", expected=Position("second", 0), key=line_key("k")) == [None]
+        assert await backend.lines.find_line_key("s", fingerprint("k")) is None
+        await append(backend, "c", expected=Position("second", 0), key=line_key("k"))
         assert await texts(backend) == {1: "c"}
+        third = created(epoch="third", expected=Position("second", 0))
+        await backend.commit(third._replace(lines=(b"d",), line_keys=(line_key("k"),)))
+        assert await texts(backend) == {1: "d"}
 
     @pytest.mark.parametrize("ends", ["removed", "expired"])
     async def test_a_removed_session_leaves_none(self, backend: FullBackend, ends: str) -> None:
@@ -216,29 +227,29 @@ class TestListeners:
     """`lines_of`."""
 
     @pytest.fixture
-    async def told(self, backend: FullBackend) -> list[LineNotification]:
+    async def told(self, backend: FullBackend) -> list[StoredLines | None]:
         """What a listener to the lines of `s` was told."""
-        told: list[LineNotification] = []
+        told: list[StoredLines | None] = []
         await apply(backend, created())
         await backend.subscribe(lines_of("s"), told.append)
         return told
 
     @staticmethod
-    def lines_of(told: list[LineNotification]) -> dict[int, str]:
+    def lines_of(told: list[StoredLines | None]) -> dict[int, str]:
         """The lines that a listener was told; it may be told some again."""
-        return {line.n: line.data.decode() for each in told if each.stored for line in each.stored.lines}
+        return {line.n: line.data.decode() for each in told if each for line in each.lines}
 
     async def test_a_listener_is_told_before_the_worker(
-        self, backend: FullBackend, told: list[LineNotification]
+        self, backend: FullBackend, told: list[StoredLines | None]
     ) -> None:
         """All lines, with their numbers."""
         await append(backend, "a", "b")
         assert self.lines_of(told) == {1: "a", 2: "b"}
-        assert told[0] == LineNotification("s", StoredLines("first", 1, 2, (await stored(backend)).lines))
+        assert told[0] == StoredLines("first", 1, 2, (await stored(backend)).lines)
         await append(backend, "c")
         assert self.lines_of(told) == {1: "a", 2: "b", 3: "c"}
 
-    async def test_lines_come_among_the_transitions(self, backend: FullBackend, told: list[LineNotification]) -> None:
+    async def test_lines_come_among_the_transitions(self, backend: FullBackend, told: list[StoredLines | None]) -> None:
         """In the order in which they were accepted."""
         order: list[str] = []
         await backend.subscribe(changes_of("s"), lambda _notification: order.append("transition"))
@@ -246,29 +257,29 @@ class TestListeners:
         record = await backend.load("s")
         assert record is not None
         await append(backend, "a")
-        first = moved(record, 1)
+        first = moved(record, 1)._replace(lines=(b"b",))
         await backend.commit(first)
-        await append(backend, "b", expected=after(first).position)
         await backend.commit(moved(after(first), 1))
         assert [each for n, each in enumerate(order) if n == 0 or each != order[n - 1]] == ["lines", "transition"] * 2
         assert self.lines_of(told) == {1: "a", 2: "b"}
 
     async def test_lines_that_were_not_appended_are_not_told(
-        self, backend: FullBackend, told: list[LineNotification]
+        self, backend: FullBackend, told: list[StoredLines | None]
     ) -> None:
         """Of a refused append, and of a request that came before."""
         await append(backend, "a", key=line_key("k"))
         with pytest.raises(ConflictError):
             await append(backend, "b", expected=Position("first", 1))
-        await append(backend, "a", key=line_key("k"))
+        with pytest.raises(ConflictError):
+            await append(backend, "a", key=line_key("k"))
         await append(backend, "c")
         assert self.lines_of(told) == {1: "a", 2: "c"}
 
     async def test_a_listener_that_left_is_told_nothing(
-        self, backend: FullBackend, told: list[LineNotification]
+        self, backend: FullBackend, told: list[StoredLines | None]
     ) -> None:
         """Another one still is."""
-        others: list[LineNotification] = []
+        others: list[StoredLines | None] = []
         leave = await backend.subscribe(lines_of("s"), others.append)
         leave()
         await append(backend, "a")

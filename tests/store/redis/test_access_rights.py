@@ -14,7 +14,7 @@ from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
-from progress_sse.store.log_lines import LineNotification
+from progress_sse.store.log_lines import StoredLines
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -48,7 +48,7 @@ async def test_the_documented_rights_suffice(
         client.execute_command("ACL", "SETUSER", "u", *rights)
         backend = await connect(server, user="u:PASSWORD", database=1, history=1, orphaned_keys=1)
         other = await connect(server, user="u:PASSWORD", database=1, history=1)
-        told: list[LineNotification] = []
+        told: list[StoredLines | None] = []
         leave_lines = await other.subscribe(lines_of("s"), told.append)
         follower = await Follower.of(other)
         await backend.ping()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.store.listeners import lines_of
-from progress_sse.store.log_lines import LineAppend, LineNotification, LineUnit
+from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.messages import MAX_BYTES
-from progress_sse.store.redis.scripts import APPEND_LINES
+from progress_sse.store.redis.scripts import COMMIT
 from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
-from tests.store.changes import after, apply, created, moved
+from tests.store.changes import after, apply, created, key, moved
 from tests.store.contract.test_log_lines import append, line_key, stored, texts
 from tests.store.redis.conftest import Open
 from tests.store.redis.lost_replies import LostReplies
@@ -51,12 +54,69 @@ async def test_lines_whose_reply_was_lost_are_appended_once(
     here: RedisBackend, there: RedisBackend, lost_replies: LostReplies, times: int
 ) -> None:
     """Also where others append meanwhile; the listeners here get them."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await here.subscribe(lines_of("s"), told.append)
-    lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=APPEND_LINES)
-    assert await append(here, "a1", "a2", key=line_key("k")) in ([None], [line_key("k").digest])
+    lost_replies.lose(times, meanwhile=lambda: append(there, "b"), of=COMMIT)
+    await append(here, "a1", "a2", key=line_key("k"))
     assert await texts(here) == {1: "a1", 2: "a2", 3: "b"}
-    await eventually(lambda: {line.n for each in told if each.stored for line in each.stored.lines} >= {1, 2}, 20)
+    await eventually(lambda: {line.n for each in told if each for line in each.lines} >= {1, 2}, 20)
+
+
+async def test_commits_are_recognised_across_each_other(
+    here: RedisBackend, there: RedisBackend, lost_replies: LostReplies
+) -> None:
+    """A transition knows itself after lines, lines after a transition, and both together after both."""
+    whole = moved(after(created()), 1)._replace(resets_log=True, entries=(), steps=frozenset({1}))
+    at = after(whole).position
+    lost_replies.lose(meanwhile=lambda: append(there, "a", expected=at))
+    await here.commit(whole)
+    step = moved(after(whole), 2)
+    lost_replies.lose(meanwhile=lambda: there.commit(step))
+    await append(here, "b", expected=at)
+    both = moved(after(step), 3)._replace(lines=(b"c",))
+    more = moved(after(both), 1)._replace(lines=(b"d",))
+    lost_replies.lose(meanwhile=lambda: there.commit(more))
+    await here.commit(both)
+    assert await here.load("s") == after(more)
+    assert await texts(here) == {1: "a", 2: "b", 3: "c", 4: "d"}
+
+
+async def test_lines_alone_leave_all_else_as_it_is(here: RedisBackend, server: RedisServer) -> None:
+    """Token, revision, position, list entry, transitions and the keys of updates."""
+    keys = here._keyspace.of("s")  # noqa: SLF001 - what they change is known to no other
+    await apply(here, moved(after(created()), keys=[key("k")]))
+    with server.client() as client:
+        others = (keys.log, keys.idempotency_keys, keys.idempotency_ranks)
+        state, dumps = client.hgetall(keys.state), [client.dump(each) for each in others]
+        await append(here, "a", key=line_key("k"))
+        changed = dict(client.hgetall(keys.state).items() - state.items())
+        assert changed == {b"lines_last": b"1", b"lines_bytes": b"1"}
+        assert [client.dump(each) for each in others] == dumps
+
+
+async def test_a_flood_costs_nothing_where_no_log_is_read(
+    here: RedisBackend, there: RedisBackend, server: RedisServer
+) -> None:
+    """Its bytes go over a channel of their own, to which a server without readers of logs does not subscribe."""
+    keyspace = here._keyspace  # noqa: SLF001 - the channels are known to no other
+    changes, lists, lines = keyspace.of("s").channel, keyspace.list_channel("s"), keyspace.of("s").line_channel
+    await there.subscribe(changes_of("s"), lambda _: None)
+    await there.subscribe(ALL_CHANGES, lambda _: None)
+    sent = Counter[str]()
+    async with redis.asyncio.Redis(port=server.port, decode_responses=True) as client:
+        assert await client.pubsub_numsub(lines) == [(lines, 0)]
+        async with client.pubsub() as pubsub:
+            await pubsub.subscribe(changes, lists, lines)
+            for _ in range(20):
+                await append(here, *["x" * 1000] * 10)
+            await here.commit(moved(after(created()), 1))
+            async with asyncio.timeout(DEADLINE_S):
+                while not (sent[changes] and sent[lists]):
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=DEADLINE_S)
+                    if message is not None:
+                        sent[message["channel"]] += len(message["data"])
+    assert sent[lines] > 200_000
+    assert sent[changes] + sent[lists] < 1000
 
 
 async def test_lines_in_doubt_do_not_reach_another_session(
@@ -64,7 +124,7 @@ async def test_lines_in_doubt_do_not_reach_another_session(
 ) -> None:
     """The session was replaced before they could be sent again: whether they were appended is unknown."""
     replacement = created(epoch="second", expected=Position("first", 0))
-    lost_replies.lose(meanwhile=lambda: there.commit(replacement), of=APPEND_LINES)
+    lost_replies.lose(meanwhile=lambda: there.commit(replacement), of=COMMIT)
     with pytest.raises(OutcomeUnknownError):
         await append(here, "a")
     assert await texts(here) == {}
@@ -72,28 +132,27 @@ async def test_lines_in_doubt_do_not_reach_another_session(
 
 async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) -> None:
     """Of few lines by the lines, of many by where they end; and of nothing that it did itself twice."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await there.subscribe(lines_of("s"), told.append)
     await append(here, "a", "b")
     await eventually(lambda: len(told) == 1, DEADLINE_S)
-    assert told[0].stored is not None
-    assert told[0].stored == await there.lines.read_lines("s", 0)
+    assert told[0] == await there.lines.read_lines("s", 0)
     await append(there, "c")
     await append(here, *["x" * 1000] * (MAX_BYTES // 1000 + 1))
     await eventually(lambda: len(told) == 3, DEADLINE_S)
-    assert told[1].stored is not None
-    assert [line.data for line in told[1].stored.lines] == [b"c"]
-    assert told[2].stored is not None
-    assert (told[2].stored.lines, told[2].stored.last) == ([], 3 + MAX_BYTES // 1000 + 1)
+    assert told[1] is not None
+    assert [line.data for line in told[1].lines] == [b"c"]
+    assert told[2] is not None
+    assert (told[2].lines, told[2].last) == ([], 3 + MAX_BYTES // 1000 + 1)
 
 
 async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
     """They read the log in its place."""
-    told: list[LineNotification] = []
+    told: list[StoredLines | None] = []
     await here.subscribe(lines_of("s"), told.append)
     with server.client() as client:
         client.publish(here._keyspace.of("s").line_channel, "nonsense")  # noqa: SLF001 - the channel is known to no other
-        await eventually(lambda: told == [LineNotification("s", None)], DEADLINE_S)
+        await eventually(lambda: told == [None], DEADLINE_S)
 
 
 @pytest.mark.guarantee(20)
@@ -183,6 +242,5 @@ async def test_a_foreign_value_in_their_place_changes_nothing(
         record = await apply(here, moved(after(created()), 1))
         assert await here.load("s") == record
         client.delete(getattr(keys.of("s"), name))
-    unit = LineUnit([b"a"])
-    await here.lines.append_lines(LineAppend("s", record.position, [unit]))
+    await append(here, "a", expected=record.position)
     assert await texts(here) == {1: "a"}

@@ -12,9 +12,9 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.history import RUNS, Cell, Lesson
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.log_lines import LineAppend, LineUnit
 from progress_sse.store.sqlite.backend import SqliteBackend
 from tests.store.changes import after, created, key, moved
+from tests.store.contract.test_log_lines import append, written
 from tests.store.sqlite.files import execute, opened
 
 pytestmark = pytest.mark.guarantee(14)
@@ -29,7 +29,7 @@ async def backend(path: Path) -> AsyncIterator[SqliteBackend]:
     async with opened(path) as backend:
         await backend.commit(SESSION)
         await backend.commit(moved(after(SESSION), 1))
-        await backend.lines.append_lines(LineAppend("s", Position("first", 1), [LineUnit([b"a"]), LineUnit([b"b"])]))
+        await append(backend, "a", "b", expected=Position("first", 1))
     async with opened(path) as backend:
         yield backend
 
@@ -80,10 +80,8 @@ async def test_a_log_without_numbers_is_refused(backend: SqliteBackend, path: Pa
     execute(path, statement)
     with pytest.raises(StoreUnavailableError):
         await backend.lines.read_lines("s", 0)
-    append = LineAppend("s", Position("first", 1), [LineUnit([b"c"])])
-    refused, _ = await asyncio.gather(
-        backend.lines.append_lines(append), backend.commit(created("other")), return_exceptions=True
-    )
+    appending = append(backend, "c", expected=Position("first", 1))
+    refused, _ = await asyncio.gather(appending, backend.commit(created("other")), return_exceptions=True)
     assert isinstance(refused, Exception)
     assert await backend.load("other") is not None
     assert backend.damage_count == 1
@@ -95,9 +93,10 @@ async def test_rows_of_no_session_harm_none_that_is_created(backend: SqliteBacke
     execute(path, f"UPDATE {table} SET life = life + 1")  # noqa: S608 - likewise
     await backend.commit(created("other"))
     assert await backend.load("other") == after(created("other"))
-    await backend.commit(moved(after(created("other")), 1))
-    await backend.append_lines(LineAppend("other", Position("first", 1), [LineUnit([b"c"])]))
-    stored = await backend.read_lines("other", 0)
+    move = moved(after(created("other")), 1)
+    await backend.commit(move)
+    await backend.commit(written("c", expected=Position("first", 1))._replace(session_id="other", record=after(move)))
+    stored = await backend.lines.read_lines("other", 0)
     assert stored is not None
     assert [line.n for line in stored.lines] == [1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,12 @@ from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store import health
 from progress_sse.store.listeners import changes_of, lines_of
-from progress_sse.store.log_lines import LineAppend, LineKey, LineNotification, LineUnit
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved
+from tests.store.contract.test_log_lines import line_key, written
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import SOON_S, make_store, opened, sqlite_rows
 
@@ -150,14 +151,15 @@ class TestFailure:
         monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
-            told: list[LineNotification] = []
+            told: list[StoredLines | None] = []
             await backend.subscribe(lines_of("s"), told.append)
-            append = LineAppend("s", record.position, [LineUnit([b"a"], LineKey("k" * 32, "d" * 32))])
+            change = written("a", expected=record.position, key=line_key("k"))
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
             with pytest.raises(OutcomeUnknownError):
-                await backend.lines.append_lines(append)
-            await eventually(lambda: told == [LineNotification("s", None)], SOON_S)
-            await backend.lines.append_lines(append)
+                await backend.commit(change)
+            await eventually(lambda: told == [None], SOON_S)
+            with pytest.raises(ConflictError) if is_applied else nullcontext():
+                await backend.commit(change)
             stored = await backend.lines.read_lines("s", 0)
             assert stored is not None
             assert [line.data for line in stored.lines] == [b"a"]

@@ -2,7 +2,8 @@
 
 **A commit is applied once, however often it is sent.** It carries a random token, which is stored with the session and
 with each transition, and in the tombstone once the session is removed. A commit that is sent again, because no reply
-came, finds by the token whether the first attempt was applied.
+came, finds by the token whether the first attempt was applied. The tokens of commits with lines stand with
+the lines, too; one of lines alone leaves the session's token as it is.
 
 **A revision shows which of two states of a session is newer**, across all its epochs: each change has a greater one
 than the change before. Revisions begin with the server's clock. The *tombstone* of a removed session keeps its last
@@ -59,12 +60,14 @@ class Script(NamedTuple):
 READ: Final = Script.load("session.lua", "read.lua")
 """Returns a session, unless the caller knows its state, and its transitions after a position, if asked for."""
 
-COMMIT: Final = Script.load("session.lua", "signs.lua", "commit.lua")
+COMMIT: Final = Script.load("session.lua", "signs.lua", "lines.lua", "commit.lua")
 """Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 
 Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, and the number of
 idempotency keys that a removed session leaves. The `created_at` is that of the session before the change, if it is
-known, or of the session that is at another position.
+known, or of the session that is at another position. If the change has lines, the numbers of the oldest line that is
+kept and of the newest follow. A session whose newest line is older than one that the caller has seen has gone back in
+time, and is rebound.
 """
 
 APPLIED: Final = 1
@@ -78,12 +81,6 @@ SIGN_SEEN: Final = 3
 
 IN_DOUBT: Final = -1
 """Outcome: the session is at another position; whether an earlier attempt applied the commit is unknown."""
-
-APPEND_LINES: Final = Script.load("session.lua", "append_lines.lua")
-"""Appends log lines, if the session is at the expected position, once however often it is sent.
-
-A session whose newest line is older than one that the caller has seen has gone back in time, and is rebound.
-"""
 
 READ_LINES: Final = Script.load("session.lua", "read_lines.lua")
 """Returns the log lines after a number, with the epoch of their session."""

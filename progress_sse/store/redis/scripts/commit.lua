@@ -1,6 +1,7 @@
 
 -- Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
--- Returns outcome, revision, a `created_at`, and the number of idempotency keys that a removed session leaves.
+-- Returns outcome, revision, a `created_at`, the number of idempotency keys that a removed session leaves, and, of a
+-- change with lines, the numbers of the oldest line that is kept and of the newest.
 
 local CONFLICT, APPLIED, APPLIED_BEFORE, SIGN_SEEN, IN_DOUBT = 0, 1, 2, 3, -1
 
@@ -16,13 +17,14 @@ local function take_list()
     end
     return list
 end
-local token, expected_epoch, expected_n, is_fresh, resets_log = take(), take(), take(), take() == '1', take() == '1'
+local token, expected_epoch, expected_n, kind, resets_log = take(), take(), take(), take(), take() == '1'
+local is_fresh, is_removal, has_lines_alone = kind == 'fresh', kind == 'removed', kind == 'lines'
 local sign, silent_since, believable_until = take(), tonumber(take()), tonumber(take())
 local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message, list_channel, list_message = take(), take(), take()
 local fields, entries, keys, signs = take_list(), take_list(), take_list(), take_list()
-local is_removal = #fields == 0
+local has_lines = at < #ARGV
 
 local epoch, n, revision = load_current()
 local stored = redis.call('HMGET', state, 'token', 'created_at', 'log_bytes', 'born_by')
@@ -31,6 +33,14 @@ local created_at, log_bytes = stored[2] or '', count(stored[3])
 local log_length = redis.call('XLEN', log)
 local keys_left = redis.call('HLEN', idempotency_keys)
 redis.call('ZCARD', idempotency_ranks)  -- As with XLEN, a foreign value there fails the script before its first write.
+
+local added = has_lines and load_lines(take, is_fresh)
+if has_lines and is_in(added.tokens, token, TOKEN_CHARS) then
+    return {APPLIED_BEFORE, revision, '', keys_left}
+end
+if has_lines and not is_fresh and epoch == added.seen_epoch and added.last < added.seen_last then
+    epoch, n, revision = rebind_epoch(n, revision, replication_id())
+end
 
 -- Of the session that was removed last: the commits that removed and that created it, and its `created_at`.
 local is_elsewhere = epoch ~= expected_epoch or n ~= expected_n
@@ -55,7 +65,10 @@ local function earlier_outcome()
     return IN_DOUBT
 end
 
-if is_elsewhere or removed_created_by == token or last_token == token then
+if has_lines_alone and epoch == expected_epoch and is_elsewhere then
+    return {CONFLICT, revision, '', keys_left}
+end
+if is_elsewhere or removed_created_by == token or last_token == token or (has_lines_alone and epoch == '') then
     local outcome = earlier_outcome()
     if outcome == APPLIED_BEFORE then
         created_at = removed_by == token and removed_created_at or ''
@@ -66,6 +79,9 @@ for i = 1, #keys, 3 do
     if string.match(redis.call('HGET', idempotency_keys, keys[i]) or '', '^%S*') ~= keys[i + 1] then
         return {CONFLICT, revision, created_at, keys_left}
     end
+end
+if has_lines and has_known_key(added) then
+    return {CONFLICT, revision, created_at, keys_left}
 end
 if sign ~= '' then
     local heard_at = tonumber(string.match(redis.call('HGET', state, sign) or '', '^%d+')) or 0
@@ -104,6 +120,29 @@ local function remember_keys()
     redis.call('PEXPIRE', idempotency_ranks, key_lifetime_ms)
 end
 
+local function renew_all()
+    redis.call('PEXPIRE', state, lifetime_ms)
+    redis.call('PEXPIRE', log, lifetime_ms)
+    if KEYS[6] then
+        redis.call('PEXPIRE', KEYS[6], lifetime_ms)  -- The log lines, of a session that has any.
+        redis.call('PEXPIRE', KEYS[7], lifetime_ms)
+    end
+end
+
+local function applied()
+    if has_lines then
+        return {APPLIED, revision, created_at, keys_left, added.last - added.kept + 1, added.last}
+    end
+    return {APPLIED, revision, created_at, keys_left}
+end
+
+if has_lines_alone then
+    append_lines(added, token, lifetime_ms)
+    note_signs(state, signs)
+    renew_all()
+    publish_lines(added, epoch)
+    return applied()
+end
 if is_fresh then
     redis.call('HSET', state, 'n', n)  -- If this is refused, the session that would be replaced is still whole.
 end
@@ -162,13 +201,14 @@ end
 if #keys > 0 then
     remember_keys()
 end
-redis.call('PEXPIRE', state, lifetime_ms)
-redis.call('PEXPIRE', log, lifetime_ms)
-if KEYS[6] then
-    redis.call('PEXPIRE', KEYS[6], lifetime_ms)  -- The log lines, of a session that has any.
-    redis.call('PEXPIRE', KEYS[7], lifetime_ms)
+if has_lines then
+    append_lines(added, token, lifetime_ms)
 end
+renew_all()
 if message ~= '' then
     publish_all()
 end
-return {APPLIED, revision, created_at, keys_left}
+if has_lines then
+    publish_lines(added, redis.call('HGET', state, 'epoch'))
+end
+return applied()

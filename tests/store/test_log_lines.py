@@ -1,4 +1,4 @@
-"""Appending lines beside the commits of transitions: in order, fenced, and once for each key."""
+"""Log lines in the commits of their session: in order, fenced, and once for each key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from progress_sse.core.errors import (
     ConflictError,
     InvalidRequestError,
     KeyReusedError,
-    OutcomeUnknownError,
     PreconditionFailedError,
     SessionNotFoundError,
     StepOutOfRangeError,
@@ -23,13 +22,12 @@ from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine
 from progress_sse.core.model import Liveness, StepDefinition
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import Advance, AppendLines, Complete, Update
-from progress_sse.store import line_appender
+from progress_sse.store import batch_committer
+from progress_sse.store.batch_committer import MAX_APPENDED_LINES
 from progress_sse.store.lease_watcher import LeaseWatcher
-from progress_sse.store.line_appender import MAX_APPENDED_LINES
-from progress_sse.store.log_lines import LineAppend
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Applied, Record, StorageLimits
+from progress_sse.store.types import Applied, Change, Record, StorageLimits
 from progress_sse.wire.log_lines_json import decode_line
 from tests.clock import START, ManualClock
 from tests.core.samples import sent, start_of
@@ -53,25 +51,19 @@ async def texts(store: ProgressStore) -> list[str]:
 
 
 class RecordingBackend(MemoryBackend):
-    """Memory that records the order of commits and appends, and fails some."""
+    """Memory that records what is committed, and fails some commits."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits())
-        self.written: list[str] = []
-        self.failures: list[Exception] = []
-        self._append = self.lines.append_lines
-        self.lines.append_lines = self.append_lines  # type: ignore[method-assign]
+        self.written: list[tuple[int, int]] = []
+        self.failures: list[Exception | None] = []
 
-    async def commit(self, change: Any) -> None:
+    async def commit(self, change: Change) -> None:
+        failure = self.failures.pop() if change.lines and self.failures else None
+        if failure is not None:
+            raise failure
         await super().commit(change)
-        self.written.append(f"{len(change.entries)} transitions")
-
-    async def append_lines(self, append: LineAppend) -> Any:
-        if self.failures:
-            raise self.failures.pop()
-        known = await self._append(append)
-        self.written.append(f"{sum(len(unit.lines) for unit in append.units)} lines")
-        return known
+        self.written.append((len(change.entries), len(change.lines)))
 
 
 @pytest.fixture
@@ -89,14 +81,16 @@ def recorded_store(recording: RecordingBackend, clock: ManualClock) -> ProgressS
 class TestOrder:
     """Lines keep their place among the transitions of a batch."""
 
-    async def test_a_batch_is_written_in_runs(self, recorded_store: ProgressStore, recording: RecordingBackend) -> None:
-        """Those of one kind together, and the first line of all with a transition of its own."""
+    async def test_a_commit_has_lines_after_transitions(
+        self, recorded_store: ProgressStore, recording: RecordingBackend
+    ) -> None:
+        """As many of both as follow so; the first line of all brings a transition of its own."""
         store = recorded_store
         await store.apply("s", start_of(1))
         batch: list[Update] = [lines("a"), lines("b", "c"), Advance(1, 1), Advance(1, 2), lines("d"), Complete(1)]
         results = await store.apply_all("s", [(command, None) for command in batch])
         assert all(isinstance(result, Applied) for result in results)
-        assert recording.written[1:] == ["1 transitions", "3 lines", "2 transitions", "1 lines", "1 transitions"]
+        assert recording.written[1:] == [(1, 3), (2, 1), (1, 0)]
         assert await texts(store) == ["a", "b", "c", "d"]
 
     async def test_lines_are_appended_in_pieces(
@@ -108,7 +102,7 @@ class TestOrder:
         await store.append_lines("s", [NewLine("first")])
         batch = [AppendLines((NewLine("\n" * (MAX_SPLIT_LINES // 2 - 1)),)) for _ in range(5)]
         await store.apply_all("s", [(command, None) for command in batch])
-        counts = [int(each.split()[0]) for each in recording.written if "lines" in each]
+        counts = [lines for _, lines in recording.written if lines]
         assert counts == [1, 998, 998, 499]
         assert max(counts) <= MAX_APPENDED_LINES
 
@@ -119,10 +113,11 @@ class TestOrder:
         store = recorded_store
         await store.apply("s", start_of(1))
         await store.append_lines("s", [NewLine("first")])
-        recording.failures = [StoreUnavailableError()]
-        batch: list[Update] = [Advance(1, 1), lines("a"), Complete(1)]
+        recording.failures = [StoreUnavailableError(), None]
+        batch: list[Update] = [Advance(1, 1), lines("a"), Advance(1, 2), lines("b"), Complete(1)]
         results = await store.apply_all("s", [(command, None) for command in batch])
-        assert [type(result) for result in results] == [Applied, StoreUnavailableError, StoreUnavailableError]
+        assert [type(result) for result in results] == [Applied] * 2 + [StoreUnavailableError] * 3
+        assert (await state(store)).position.offset == 3
         assert (await state(store)).session.progress.steps[1].status == "running"
         recording.failures = [StoreUnavailableError()]
         with pytest.raises(StoreUnavailableError):
@@ -210,25 +205,6 @@ class TestRefusals:
         assert [type(result) for result in results] == [AttemptSupersededError, Applied]
         assert await texts(store) == ["a", "b"]
 
-    async def test_lines_whose_sign_of_life_fails_are_in_doubt(
-        self, recorded_store: ProgressStore, recording: RecordingBackend, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """They were appended; sent again under their key they are not, and the sign is given."""
-        store, renew, failures = recorded_store, recording.leases.renew, [StoreUnavailableError()]
-
-        async def renew_unless_away(*args: Any) -> bool:
-            if failures:
-                raise failures.pop()
-            return await renew(*args)
-
-        await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=10_000))
-        await store.append_lines("s", [NewLine("first")])
-        monkeypatch.setattr(recording.leases, "renew", renew_unless_away)
-        with pytest.raises(OutcomeUnknownError):
-            await store.apply("s", lines("a", step=1, attempt_id="A"), KEY)
-        await store.apply("s", lines("a", step=1, attempt_id="A"), KEY)
-        assert await texts(store) == ["first", "a"]
-
 
 class TestKeys:
     """A request that is sent again under its key."""
@@ -256,7 +232,7 @@ class TestCompetition:
 
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(line_appender, "PAUSES_S", (0.0, 0.0))
+        monkeypatch.setattr(batch_committer, "PAUSES_S", (0.0, 0.0))
 
     async def test_lines_are_decided_again_after_a_conflict(
         self, recorded_store: ProgressStore, recording: RecordingBackend
@@ -297,3 +273,23 @@ async def test_lines_are_signs_of_life(clock: ManualClock) -> None:
     assert stalled.state == "stalled"
     await store.apply("s", lines("back", step=1, attempt_id="A"))
     assert await liveness_after(0) == Liveness("live", timestamp(clock.now()))
+
+
+async def test_a_sign_of_life_is_in_the_commit_of_its_lines(
+    recorded_store: ProgressStore, recording: RecordingBackend, clock: ManualClock
+) -> None:
+    """With the transition of a worker that is back."""
+    store, watcher = recorded_store, LeaseWatcher(recorded_store, clock)
+    await watcher.check()
+    await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=1000))
+    await store.apply("s", lines("a", step=1, attempt_id="A"))
+    for _ in range(2):
+        clock.advance(1)
+        await watcher.check()
+    del recording.written[:]
+    for text in "bc":
+        clock.advance(0.5)
+        await store.apply("s", lines(text, step=1, attempt_id="A"))
+        (silence,) = (await recording.leases.silences("s", [1], clock.monotonic())).values()
+        assert silence.ms == 0
+    assert recording.written == [(1, 1), (0, 1)]
