@@ -124,7 +124,7 @@ class TestSilence:
         assert (await step_of(store)).liveness == Liveness("stalled", timestamp(heard_at))
 
     @pytest.mark.protocol("P-19.18")
-    @pytest.mark.guarantee(75)
+    @pytest.mark.guarantee(77)
     @pytest.mark.parametrize(
         "report",
         [
