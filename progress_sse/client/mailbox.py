@@ -159,6 +159,7 @@ class Mailbox(Generic[Q]):
         self._at_once = at_once
         self._sessions: dict[Hashable, dict[Q, None]] = {}
         self._ready: OrderedDict[Q, None] = OrderedDict()
+        self._is_creation_next = False  # Then signs of life wait, which would share its request.
         self._later: Timetable[Q] = Timetable()
         self._patience: Timetable[Q] = Timetable()  # While the server is away: when each gives up its advances.
         self._beats: Timetable[Q] = Timetable()
@@ -218,7 +219,9 @@ class Mailbox(Generic[Q]):
             for queue in self._later.take_due(now):
                 self._ready.setdefault(queue)
             room = RequestRoom(self._most if self.sends_together else self._at_once)
-            self.under_way = [*self._take_beats(room, now), *self._take_reports(room, now)]
+            beats = () if self._is_creation_next else self._take_beats(room, now)
+            self._is_creation_next = False
+            self.under_way = [*beats, *self._take_reports(room, now)]
             return self.under_way
         return ()
 
@@ -239,6 +242,7 @@ class Mailbox(Generic[Q]):
                 return
             is_alone = self.sends_together and queue.has_creation
             if is_alone and room.is_used:
+                self._is_creation_next = True
                 return
             del self._ready[queue]
             requests = queue.next(room, alone=not self.sends_together)

@@ -207,6 +207,7 @@ def raise_time_limit() -> None:
     raise TimeLimit
 
 
+@pytest.mark.guarantee(52)
 def test_a_time_limit_amid_a_report_holds_up_no_later_one() -> None:
     """Reports on the session are sent, also by the next attempt at the job, whichever call the limit ends."""
     for at in itertools.count(1):

@@ -245,6 +245,20 @@ def test_signs_of_life_go_with_reports(together: int, expected: list[int]) -> No
     assert [report for _, report in bench.sent] == [Beat(1), Beat(2)] * len(queues)
 
 
+def test_signs_of_life_hold_up_no_creation() -> None:
+    """A creation goes by itself, also where so many signs are due that each request has some."""
+    bench = Bench(together=4)
+    lease = Lease(30_000)
+    queues = [bench.queue(session_id, Start(1, lease=lease)) for session_id in "abcd"]
+    bench.run(until=1)
+    queues.append(bench.queue("e", Create(), Start(1)))
+    del bench.sent[:]
+    for _ in range(4):
+        bench.clock.advance(lease.interval_s)
+        bench.send()
+    assert [session_id for session_id, report in bench.sent if not isinstance(report, Beat)] == ["e", "e"]
+
+
 def test_signs_of_life_of_a_queue_that_is_gone_are_not_sent() -> None:
     """The mailbox does not hold it."""
     bench = Bench()
