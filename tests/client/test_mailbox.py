@@ -249,7 +249,7 @@ def test_signs_of_life_hold_up_no_creation() -> None:
     """A creation goes by itself, also where so many signs are due that each request has some."""
     bench = Bench(together=4)
     lease = Lease(30_000)
-    queues = [bench.queue(session_id, Start(1, lease=lease)) for session_id in "abcd"]
+    queues = [bench.queue(session_id, Start(1, envelope=by(lease))) for session_id in "abcd"]
     bench.run(until=1)
     queues.append(bench.queue("e", Create(), Start(1)))
     del bench.sent[:]
