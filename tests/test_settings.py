@@ -251,5 +251,5 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
     }
     # The variables that `serve` and `run` pass to the processes that they start are not settings either, nor those that
     # the demo keeps from its jobs.
-    processes = {"cli/run_command.py", "server/inherited_sockets.py", "demo/supervisor.py"}
+    processes = {"cli/run_command.py", "server/sockets.py", "demo/supervisor.py"}
     assert readers == {"client/config.py", *processes}
