@@ -211,9 +211,10 @@ class ThreadSender:
         self._listening = ListenSchedule()
         for listener in self._listeners.values():
             listener.stop()
-        for queue in report_queues():
+        ours = [queue for queue in report_queues() if queue.sender is self]
+        for queue in ours:
             queue.mailbox = None
-        for queue in report_queues():
+        for queue in ours:
             self._check(queue)
 
     def _take_turn(self, timeout_s: float) -> None:
