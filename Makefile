@@ -40,7 +40,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone bench docs picture check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone soak bench docs picture check format build clean
 .PHONY: node system clients engines deploy frameworks test-web collected $(CHECKS)
 
 help:  ## List the targets
@@ -74,10 +74,13 @@ test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions o
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
 test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
-	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not alone"
+	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not (alone or soak)"
 
 test-alone: $(VENV)/.dev system engines
 	@$(BIN)/python -m pytest -m alone
+
+soak: $(VENV)/.dev system  ## Load a server for twenty minutes (SOAK_S=14400: for four hours)
+	@$(BIN)/python -m pytest -m soak
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

@@ -186,7 +186,7 @@ def delivered_within_s(before: dict[str, float], after: dict[str, float]) -> str
 
 @serve_only  # An application's resources are the same on every host, and this takes long.
 @pytest.mark.full
-@pytest.mark.alone  # Other tests that begin or end beside it change how much memory and time the server takes.
+@pytest.mark.soak  # Other tests that begin or end beside it change how much memory and time the server takes.
 @pytest.mark.timeout(SOAK_S + 300)
 async def test_a_long_run_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
     """LD-06: memory, descriptors, tasks and rows are flat in the second half; each session was delivered exactly."""
