@@ -85,7 +85,7 @@ def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
         return session
     if isinstance(command, Stall):
         is_due = step.liveness.state == "live" and claim.lease_ms == command.silent_ms
-        since = min(command.since, timestamp(now))
+        since = min(max(command.since, step.started_at or ""), timestamp(now))
         return _with_step(session, step._replace(liveness=Liveness("stalled", since)), now) if is_due else session
     is_due = step.liveness.state == "stalled" and claim.lost_after_ms == command.silent_ms
     return _lost(session, step, command, now) if is_due else session

@@ -144,7 +144,8 @@ def _ended_parts(parts: Parts, status: EndStatus, error: str, moment: datetime) 
 def end_part(part: Part, status: EndStatus, moment: datetime) -> Part:
     """Return the part ended at `moment`."""
     elapsed = elapsed_ms(part.started_at, moment)
-    return part._replace(status=status, completed_at=timestamp(moment), elapsed_ms=elapsed)
+    completed_at = max(timestamp(moment), part.started_at)  # Its step may be reported to have ended before that.
+    return part._replace(status=status, completed_at=completed_at, elapsed_ms=elapsed)
 
 
 def advance(_session: Session, before: StepProgress, command: Advance, _moment: datetime, _number: int) -> StepProgress:

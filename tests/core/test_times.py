@@ -7,18 +7,18 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from progress_sse.core.commands import Command, Lose, Stall
+from progress_sse.core.commands import Command, Create, Lose, Stall
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Session
 from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import apply, timestamp
-from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Skip, Start, Update
+from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, ReportPart, Skip, Start, Update
 from tests.core.random_commands import any_command
-from tests.core.samples import T0, T1, T2, after, open_ended, sent, session_with
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with
 
 LATER = T0 + timedelta(hours=1)
 
@@ -81,6 +81,8 @@ class TestAgo:
 server_commands = st.builds(Stall, st.integers(1, 4), st.just(timestamp(T2)), st.just(1000)) | st.builds(
     Lose, st.integers(1, 4), st.sampled_from([1000, 2500])
 )
+PART = ReportPart(1, "a", "running")
+LEASED = sent(Start(1), attempt_id="a", lease_ms=1000)
 timed_commands = st.tuples(any_command | server_commands, st.sampled_from([-3600.0, -0.001, 0.0, 2.5, 3600.0]))
 
 
@@ -90,6 +92,10 @@ class TestClock:
     @pytest.mark.protocol("P-9.24")
     @pytest.mark.guarantee(55)
     @given(st.lists(timed_commands, min_size=2, max_size=20))
+    @example([(Create(DEFINITIONS), 3600.0), (LEASED, -3600.0), (Stall(1, timestamp(T2), 1000), -3600.0)])
+    @example(
+        [(Create(DEFINITIONS), 0.0), (Start(1), 0.0), (PART, 2.5), (sent(Finish(success=False), ago_ms=2500), 0.0)]
+    )
     def test_no_time_goes_back(self, told: list[tuple[Command, float]]) -> None:
         """Whatever is said, and whenever."""
         session, now = None, T0
