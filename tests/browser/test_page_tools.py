@@ -205,6 +205,7 @@ async def test_keys_do_nothing_while_the_visitor_writes(serve: Serve, open_page:
     server = serve(token_key="k" * 32, read="token")
     shown = await open_page(page_of(server, sid))
     field = shown.page.locator("#entrance-token")
+    await field.click()
     await field.press_sequentially("jkflc?")
     await expect(field).to_have_value("jkflc?")
     await expect(field).to_be_focused()
