@@ -17,12 +17,12 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from progress_sse.core import details
+from progress_sse.core.asks import AskKind
 from progress_sse.core.bounds import AGO, ATTEMPT_ID, LABEL_VALUE, LINK_LABEL, TITLE, Whole, Words
 from progress_sse.core.details import Link
 from progress_sse.core.errors import TooManyStepsError
 from progress_sse.core.log_lines import MAX_LINES, LogLevel, NewLine
 from progress_sse.core.model import is_session_id
-from progress_sse.core.requests import RequestKind
 from progress_sse.wire.step_specs import StepSpec
 from progress_sse.wire.text import IS_TEXT, PLAIN, Text, check_text
 
@@ -71,7 +71,7 @@ def _check_profile(profile: str) -> str:
     return profile
 
 
-def _check_that_all_differ(values: list[RequestKind]) -> list[RequestKind]:
+def _check_that_all_differ(values: list[AskKind]) -> list[AskKind]:
     if len(set(values)) < len(values):
         raise ValueError("has a value twice")
     return values
@@ -131,7 +131,7 @@ LabelKey = Annotated[
 ]
 LabelValue = Annotated[str, Within(LABEL_VALUE)]
 Accepts = Annotated[
-    list[RequestKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
+    list[AskKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
 ]
 
 

@@ -20,12 +20,12 @@ from progress_sse.api.field_types import (
     to_links,
     without_null,
 )
-from progress_sse.core.bounds import REQUEST_TEXT
+from progress_sse.core.asks import AskKind
+from progress_sse.core.bounds import ASK_TEXT
 from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.requests import RequestKind
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
@@ -145,9 +145,9 @@ class RequestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_EXAMPLES)
 
-    kind: RequestKind = Field(description="What is asked for; the session lists in `accepts` what it takes.")
+    kind: AskKind = Field(description="What is asked for; the session lists in `accepts` what it takes.")
     step: StepNumber | None = Field(None, description="The step that it is about, if it is about one.")
-    reason: Annotated[str, Within(REQUEST_TEXT)] | None = Field(
+    reason: Annotated[str, Within(ASK_TEXT)] | None = Field(
         None, description="Why it is asked. Each reader of the session sees it."
     )
 

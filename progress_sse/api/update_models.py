@@ -20,11 +20,11 @@ from progress_sse.api.field_types import (
 )
 from progress_sse.api.request_parts import KEY_SCHEMA, UPDATE, make_key
 from progress_sse.api.session_models import canonical
+from progress_sse.core.asks import MAX_ASK_TEXT_CHARS
 from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.details import MAX_LABELS, Claim
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS
-from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS
 from progress_sse.core.updates import UPDATES, Condition, Envelope, Update, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.settings import BodyLimits
@@ -63,7 +63,7 @@ _NUMBER: Final = {"properties": {"step": {"type": "integer"}, "name": {"type": "
 _NAME: Final = {"properties": {"name": {"type": "string"}, "step": {"type": "null"}}, "required": ["name"]}
 
 _ANSWER: Final = _case("acknowledge", request={"type": "string"}, state={"type": "string"})
-_ANSWER["properties"]["message"] = {"maxLength": MAX_REQUEST_TEXT_CHARS}
+_ANSWER["properties"]["message"] = {"maxLength": MAX_ASK_TEXT_CHARS}
 
 _RULES: Final[dict[str, Any]] = {
     "anyOf": [

@@ -29,9 +29,9 @@ from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import start_thread
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.sync import Progress
+from progress_sse.core.asks import AskKind
 from progress_sse.core.errors import ProgressError
 from progress_sse.core.model import is_session_id
-from progress_sse.core.requests import RequestKind
 from progress_sse.core.updates import StepRef
 
 SESSION_KEY: Final = "progress_session"
@@ -88,7 +88,7 @@ def step_of(
     profile: str | None = None,
 ) -> BaseStep:
     """Return the step of a session, or a part of it, not yet started."""
-    accepts: list[RequestKind] = ["cancel"] if may_cancel else []
+    accepts: list[AskKind] = ["cancel"] if may_cancel else []
     if is_diverted():
         progress = Progress.attach(session_id, accepts=accepts)
     else:

@@ -24,7 +24,7 @@ from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 from progress_sse.client.sync import Progress
-from progress_sse.core.requests import RequestKind
+from progress_sse.core.asks import AskKind
 from progress_sse.core.updates import StepRef
 
 assert sys.platform == "linux", "the command checks it"
@@ -227,7 +227,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _progress(command: tuple[str, ...], target: Target) -> Progress:
-    accepts: list[RequestKind] = ["cancel"] if target.cancel else []
+    accepts: list[AskKind] = ["cancel"] if target.cancel else []
     if target.step is not None:
         return Progress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
     name = target.name or PurePath(command[0]).name or _shown(command)

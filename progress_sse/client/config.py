@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urlsplit
 
+from progress_sse.core.asks import AskKind
 from progress_sse.core.details import MAX_ATTEMPT_ID_CHARS
 from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 from progress_sse.core.model import check_session_id
-from progress_sse.core.requests import RequestKind
 
 ATTEMPT: Final = "PROGRESS_SSE_ATTEMPT"
 """The variable that hands an attempt down to a command; it is one at the session of `PROGRESS_SSE_SESSION`."""
@@ -47,7 +47,7 @@ class Options(TypedDict, total=False):
     on_error: OnError
     flush_timeout_s: float | None
     lease_s: float | None
-    accepts: Sequence[RequestKind] | None
+    accepts: Sequence[AskKind] | None
 
 
 class Address(NamedTuple):

@@ -10,10 +10,10 @@ from progress_sse.client.loops import AsyncioLoop
 from progress_sse.client.reports import Create, Log
 from progress_sse.client.targets import OnLoop
 from progress_sse.core import commands
+from progress_sse.core.asks import Asks, AskState, ends_wait
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.requests import Requests, RequestState, has_news
 from progress_sse.core.updates import Envelope, with_envelope
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
@@ -56,7 +56,7 @@ class AsyncStoreTransport:
             except ProblemError as error:
                 return ReportAnswer(error.status, error.problem, str(error))
             requests = [each for _, record in records for each in _requests(record)]
-            if time.monotonic() >= until or has_news(requests, known):
+            if time.monotonic() >= until or ends_wait(requests, known):
                 return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
             known = {each.id for each in requests} if known is None else known
             await asyncio.sleep(LOOK_S)
@@ -99,11 +99,11 @@ def _definitions(report: Create, workflows: Workflows) -> tuple[StepDefinition, 
     return () if report.open_ended else workflows.named()
 
 
-def _requests(record: Record | None) -> Requests:
+def _requests(record: Record | None) -> Asks:
     return () if record is None else record.session.details.requests
 
 
-def _open_requests(record: Record | None, *states: RequestState) -> list[AskedRequest]:
+def _open_requests(record: Record | None, *states: AskState) -> list[AskedRequest]:
     return [
         AskedRequest(each.id, each.kind, each.step, each.state, each.reason or "")
         for each in _requests(record)

@@ -18,8 +18,8 @@ from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.lease import Lease
 from progress_sse.client.own_log import log
 from progress_sse.client.reports import describe_error, fit_text
+from progress_sse.core.asks import MAX_ASK_TEXT_CHARS, Acknowledgement, AskKind
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
 from progress_sse.core.updates import StepRef
 
 
@@ -168,7 +168,7 @@ class Request:
 
     def _answer(self, state: Acknowledgement, message: str) -> None:
         self.is_settled = True
-        self._acknowledge(self.id, state, fit_text(message, MAX_REQUEST_TEXT_CHARS))
+        self._acknowledge(self.id, state, fit_text(message, MAX_ASK_TEXT_CHARS))
 
     def concerns(self, step: StepRef) -> bool:
         """Return whether it is about a step; one that the job knows by its name alone counts as asked."""
@@ -221,7 +221,7 @@ class Inbox:
         scopes: The blocks that a request to cancel ends.
     """
 
-    def __init__(self, accepts: Sequence[RequestKind] = (), own_steps: OwnSteps | None = None) -> None:
+    def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
         """Begin without requests."""
         self.accepts = tuple(accepts)
         self.cancel: Request | None = None
@@ -339,14 +339,14 @@ class Inbox:
         return [each for each in list(self._known.values()) if not each.is_settled]
 
 
-def accepted_kinds(accepts: object) -> tuple[RequestKind, ...]:
+def accepted_kinds(accepts: object) -> tuple[AskKind, ...]:
     """Return the kinds of requests that a job takes.
 
     Raises:
         ConfigurationError: They are no list of `"cancel"` and `"retry"`.
     """
     kinds = tuple(dict.fromkeys(accepts)) if isinstance(accepts, list | tuple | set | frozenset) else None
-    if kinds is None or not all(kind in get_args(RequestKind) for kind in kinds):
+    if kinds is None or not all(kind in get_args(AskKind) for kind in kinds):
         raise ConfigurationError('accepts must be a list of "cancel" and "retry".')
     return tuple(sorted(kinds))
 

@@ -29,7 +29,7 @@ from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import QueueErrors
 from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
-from progress_sse.core.requests import Acknowledgement
+from progress_sse.core.asks import Acknowledgement
 from progress_sse.core.updates import Acknowledge
 
 Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]

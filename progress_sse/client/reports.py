@@ -7,11 +7,11 @@ from typing import Final, NamedTuple, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.lease import Lease
+from progress_sse.core.asks import AskKind
 from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.details import Link
 from progress_sse.core.log_lines import LogLevel, NewLine
 from progress_sse.core.model import StepDefinition, is_text
-from progress_sse.core.requests import RequestKind
 from progress_sse.core.updates import (
     Advance,
     AppendLines,
@@ -54,7 +54,7 @@ class Create:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     links: tuple[Link, ...] = ()
     open_ended: bool = False
-    accepts: tuple[RequestKind, ...] = ()
+    accepts: tuple[AskKind, ...] = ()
     profile: str | None = None
     lease: Lease | None = field(default=None, compare=False, repr=False, kw_only=True)
 

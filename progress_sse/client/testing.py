@@ -25,7 +25,7 @@ from progress_sse.client.handle import diverted
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.report_queue import NullSink, Prepare
 from progress_sse.client.reports import Create, Latest, Log, LogLine, Queueable, Report
-from progress_sse.core.requests import Acknowledgement, RequestKind
+from progress_sse.core.asks import Acknowledgement, AskKind
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
 
 __all__ = [
@@ -64,7 +64,7 @@ class Recorder:
         """Return the reports on one session."""
         return [report for each, report in self.reports if each == session_id]
 
-    def ask(self, session_id: str, kind: RequestKind = "cancel", *, step: int | None = None, reason: str = "") -> str:
+    def ask(self, session_id: str, kind: AskKind = "cancel", *, step: int | None = None, reason: str = "") -> str:
         """Ask the job of a session for something, as its readers can; return the id of the request.
 
         A job that begins later is asked, too. It is told only what it accepts.

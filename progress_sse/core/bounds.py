@@ -10,10 +10,10 @@ from types import NoneType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
 from progress_sse.core import details
+from progress_sse.core.asks import MAX_ASK_ID_CHARS, MAX_ASK_TEXT_CHARS, AskKind
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.log_lines import MAX_LINES, LogLevel, NewLine
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_session_id, is_text
-from progress_sse.core.requests import MAX_REQUEST_ID_CHARS, MAX_REQUEST_TEXT_CHARS, RequestKind
 
 MAX_AGO_MS: Final = 86_400_000
 """How long before it is reported something may have happened: a day, in milliseconds."""
@@ -110,7 +110,7 @@ def _is_link(value: object) -> bool:
 
 
 def _are_kinds(value: object) -> bool:
-    return isinstance(value, tuple) and set(value) <= set(get_args(RequestKind))
+    return isinstance(value, tuple) and set(value) <= set(get_args(AskKind))
 
 
 def _are_lines(value: object) -> bool:
@@ -137,13 +137,13 @@ LABEL: Final = Words(1, details.MAX_LABEL_CHARS)
 LABEL_VALUE: Final = Words(0, details.MAX_LABEL_VALUE_CHARS)
 LINK_LABEL: Final = Words(1, details.MAX_LINK_CHARS)
 URL: Final = Words(1, details.MAX_URL_CHARS)
-REQUEST_ID: Final = Words(1, MAX_REQUEST_ID_CHARS)
-REQUEST_TEXT: Final = Words(0, MAX_REQUEST_TEXT_CHARS)
+ASK_ID: Final = Words(1, MAX_ASK_ID_CHARS)
+ASK_TEXT: Final = Words(0, MAX_ASK_TEXT_CHARS)
 STEP: Final = Rule(_is_step, "an integer, or a StepName")
 STEP_NUMBER: Final = Rule(lambda value: type(value) is int, "an integer, or None")
 LABELS: Final = Rule(_are_labels, "short texts by short names")
 LINKS: Final = Rule(_are_links, "links that pages may open")
-ACCEPTS: Final = Rule(_are_kinds, f"some of {', '.join(get_args(RequestKind))}")
+ACCEPTS: Final = Rule(_are_kinds, f"some of {', '.join(get_args(AskKind))}")
 LINES: Final = Rule(_are_lines, f"1 to {MAX_LINES} lines of text")
 PROFILE: Final = Rule(lambda value: isinstance(value, str) and is_session_id(value), "text in the form of a session id")
 

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
+from progress_sse.core.asks import AskKind
 from progress_sse.core.bounds import (
     ACCEPTS,
     AGO,
+    ASK_ID,
+    ASK_TEXT,
     ATTEMPT_ID,
     LABELS,
     LEASE,
     LINKS,
     LOST_AFTER,
     PROFILE,
-    REQUEST_ID,
-    REQUEST_TEXT,
     STEP_NUMBER,
     TITLE,
     check_fields,
@@ -26,7 +27,6 @@ from progress_sse.core.bounds import (
 )
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.requests import RequestKind
 from progress_sse.core.updates import PLAIN, UPDATES, Condition, Envelope, Update, anywhere
 
 
@@ -52,7 +52,7 @@ class Create(NamedTuple):
     labels: Annotated[Mapping[str, str], LABELS] = {}
     links: Annotated[tuple[Link, ...], LINKS] = ()
     open_ended: bool = False
-    accepts: Annotated[tuple[RequestKind, ...], ACCEPTS] = ()
+    accepts: Annotated[tuple[AskKind, ...], ACCEPTS] = ()
     attempt_id: Annotated[str | None, ATTEMPT_ID] = None
     is_timed: bool = False
     profile: Annotated[str | None, PROFILE] = None
@@ -65,12 +65,12 @@ class Delete(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Ask something of the worker, on behalf of a reader, unless a request of the kind is open."""
+    """Ask something of the worker, on behalf of a reader, unless one of the kind is open."""
 
-    kind: RequestKind
-    request_id: Annotated[str, REQUEST_ID]
+    kind: AskKind
+    ask_id: Annotated[str, ASK_ID]
     step: Annotated[int | None, STEP_NUMBER] = None
-    reason: Annotated[str | None, REQUEST_TEXT] = None
+    reason: Annotated[str | None, ASK_TEXT] = None
     run: str | None = None
     only_if: Condition = anywhere
 

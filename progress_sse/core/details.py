@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse.core.asks import AskKind, Asks
 from progress_sse.core.errors import TooMuchError
-from progress_sse.core.requests import RequestKind, Requests
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
 TimeBasis: TypeAlias = Literal["declared", "rate", "history"]
@@ -120,8 +120,8 @@ class Details(NamedTuple):
     error: str | None = None
     conclusion: SessionConclusion | None = None
     time: Time | None = None
-    accepts: tuple[RequestKind, ...] = ()
-    requests: Requests = ()
+    accepts: tuple[AskKind, ...] = ()
+    requests: Asks = ()
     log: bool = False
     is_finished: bool = False
     creator: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from progress_sse.core import request_rules
+from progress_sse.core import ask_rules
 from progress_sse.core.commands import Lose, ServerCommand, Stall
 from progress_sse.core.model import Liveness, Session, StepProgress
 from progress_sse.core.session_rules import status_of
@@ -97,7 +97,7 @@ def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) ->
     status, steps, details = after.progress.status, after.progress.steps, after.details
     if not details.is_finished:
         status, details = status_of(steps, after.progress.total_steps, details), details._replace(conclusion="lost")
-    details = request_rules.settled(details, command, status, steps)
+    details = ask_rules.settled(details, command, status, steps)
     return after._replace(progress=after.progress._replace(status=status, details=details))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from progress_sse.core import request_rules
+from progress_sse.core import ask_rules
 from progress_sse.core.attempts import check_attempt, check_no_other_runs, check_session_attempt
 from progress_sse.core.bounds import COUNT, TEXT, UNCHANGED
 from progress_sse.core.commands import Ask, Create
@@ -95,7 +95,7 @@ def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
     if isinstance(command, Plan):
         return _planned(session, command, moment)
     if isinstance(command, Acknowledge):
-        details = request_rules.acknowledged(session.details, command)
+        details = ask_rules.acknowledged(session.details, command)
     else:
         assert isinstance(command, Describe)
         details = _described(session.details, command)
@@ -113,7 +113,7 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
     Raises:
         ProblemError: It cannot be asked.
     """
-    details = request_rules.asked(session, command, now)
+    details = ask_rules.asked(session, command, now)
     if details is session.details:
         return session
     after = with_details(session, details, now)
@@ -137,7 +137,7 @@ def _finished(session: Session, command: Finish, now: datetime) -> Session:
     check_size(details)
     moment = time_of(command.ago_ms, now, before.created_at)
     stamp = updated_at(before, moment)
-    details = request_rules.settled(details, command, status, steps)
+    details = ask_rules.settled(details, command, status, steps)
     progress = before._replace(status=status, steps=steps, updated_at=stamp, details=details)
     return session._replace(progress=progress)
 
@@ -169,7 +169,7 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
         raise StepsFixedError
     if not command.steps:
         raise InvalidRequestError("definitions must be at least one step.")
-    request_rules.check_not_cancelled(session)
+    ask_rules.check_not_cancelled(session)
     longer = appended(session, command.steps, command.envelope.max_total_steps)
     details = reopened(session.details)
     status = status_of(longer.progress.steps, longer.progress.total_steps, details)

@@ -16,7 +16,7 @@ lost        begin complete            advance             skip             beat 
 =========== ===== =================== =================== ================ =================== ===================
 
 ``Create`` and ``Delete``, ``Finish``, ``Plan``, ``Describe`` and ``AppendLines`` (see ``session_rules``), ``Ask`` and
-``Acknowledge`` (see ``request_rules``) are about the session as a whole, and stand beside the table. In no session,
+``Acknowledge`` (see ``ask_rules``) are about the session as a whole, and stand beside the table. In no session,
 `start` creates one; all others are a ``SessionNotFoundError``. A step number outside 1…`total_steps`, and a name that
 no step has, are refused before the table is asked. So is an attempt that a later one has replaced (see ``attempts``).
 
@@ -49,7 +49,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.core import leases, request_rules, session_rules, step_rules, time_rules
+from progress_sse.core import ask_rules, leases, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
 from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
 from progress_sse.core.details import NO_DETAILS, Details, check_size
@@ -245,7 +245,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
     if isinstance(rule, type):
         raise rule
     if isinstance(command, Start):
-        request_rules.check_not_cancelled(target)
+        ask_rules.check_not_cancelled(target)
     moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
     if before is not None and not isinstance(command, Start | Skip):
         before = step_rules.revived(before, now) if row == "lost" else step_rules.with_sign_of_life(before, now)
@@ -308,7 +308,7 @@ def _with_step(
     if details.conclusion is not None:
         details = session_rules.concluded(details, status, steps)
     if details.requests:
-        details = request_rules.settled(details, command, status, steps)
+        details = ask_rules.settled(details, command, status, steps)
     progress = SessionProgress(
         before.session_id,
         step.step if isinstance(command, Start) else before.current_step,

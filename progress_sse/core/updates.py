@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from progress_sse.core.asks import Acknowledgement, AskKind
 from progress_sse.core.bounds import (
     ACCEPTS,
+    ASK_ID,
+    ASK_TEXT,
     COUNT,
     LABELS,
     LINES,
     LINKS,
-    REQUEST_ID,
-    REQUEST_TEXT,
     STEP,
     TEXT,
     TITLE,
@@ -30,7 +31,6 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine, split_count
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, MAX_PARTS, PartStatus
-from progress_sse.core.requests import Acknowledgement, RequestKind
 
 Condition: TypeAlias = Callable[[Position | None], bool]
 """Whether a session at this position may be changed; `None` stands for a session that does not exist.
@@ -278,7 +278,7 @@ class Describe(SessionUpdate):
     title: Annotated[str | Unchanged | None, TITLE] = UNCHANGED
     labels: Annotated[Mapping[str, str | None] | Unchanged | None, LABELS] = field(default=UNCHANGED, hash=False)
     links: Annotated[tuple[Link, ...] | Unchanged | None, LINKS] = UNCHANGED
-    accepts: Annotated[tuple[RequestKind, ...] | Unchanged | None, ACCEPTS] = UNCHANGED
+    accepts: Annotated[tuple[AskKind, ...] | Unchanged | None, ACCEPTS] = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +286,9 @@ class Acknowledge(SessionUpdate):
     """Answer the request of a reader, by its id; an empty `message` leaves the earlier one."""
 
     action: ClassVar = "acknowledge"
-    request: Annotated[str, REQUEST_ID]
+    request: Annotated[str, ASK_ID]
     state: Acknowledgement
-    message: Annotated[str, REQUEST_TEXT] = ""
+    message: Annotated[str, ASK_TEXT] = ""
 
 
 @dataclass(frozen=True, slots=True)

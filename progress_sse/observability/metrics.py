@@ -18,9 +18,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from progress_sse._internal.histogram import Histogram
+from progress_sse.core.asks import AskKind, AskState
 from progress_sse.core.commands import ACTIONS
 from progress_sse.core.model import SessionStatus
-from progress_sse.core.requests import RequestKind, RequestState
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
@@ -143,7 +143,7 @@ class _Metrics(Collector):
             yield _gauges("sessions", ["status"], sessions)
         known = product(ACTIONS, get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
-        states = product(get_args(RequestKind), get_args(RequestState))
+        states = product(get_args(AskKind), get_args(AskState))
         yield _counters("reader_requests", ["kind", "state"], store.reader_requests, states)
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))

@@ -17,11 +17,11 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
+from progress_sse.core.asks import AskKind, AskState, find_ask
 from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED
 from progress_sse.core.log_lines import split_count
-from progress_sse.core.requests import RequestKind, RequestState, find_request
 from progress_sse.core.updates import AppendLines
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
@@ -78,7 +78,7 @@ class BatchCommitter:
             learned: Knows what earlier runs taught; `None`: nothing is learned.
         """
         self.commit_seconds = Histogram()
-        self.reader_requests: Counter[tuple[RequestKind, RequestState]] = Counter()
+        self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
         self.runs_learned = self.line_count = 0
         self._backend = backend
         self._monitor = monitor
@@ -278,11 +278,11 @@ def _profile_of(stored: Record | None, command: Command) -> str | None:
     return None if timing is None else timing.profile
 
 
-def _moved_requests(builder: ChangeBuilder) -> Iterator[tuple[RequestKind, RequestState]]:
+def _moved_requests(builder: ChangeBuilder) -> Iterator[tuple[AskKind, AskState]]:
     """Yield kind and new state of the requests that the commands brought, or moved on."""
     assert builder.stored is not None
     assert builder.record is not None
     before = builder.stored.session.details.requests
     for each in builder.record.session.details.requests:
-        if each.state != (former.state if (former := find_request(before, each.id)) else None):
+        if each.state != (former.state if (former := find_ask(before, each.id)) else None):
             yield each.kind, each.state

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from progress_sse.core.asks import Acknowledgement, AskKind, ReaderAsk, taken_ask
 from progress_sse.core.bounds import STEP, UNCHANGED, Unchanged
 from progress_sse.core.commands import Ask, Command, Create, Delete, StepName, Target
 from progress_sse.core.details import Claim, Link
@@ -12,7 +13,6 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
 from progress_sse.core.parts import PartStatus
-from progress_sse.core.requests import Acknowledgement, Request, RequestKind, taken_request
 from progress_sse.core.updates import (
     PLAIN,
     Acknowledge,
@@ -68,7 +68,7 @@ class SessionOperations(ABC):
         labels: Mapping[str, str] | None = None,
         links: Sequence[Link] = (),
         open_ended: bool = False,
-        accepts: Sequence[RequestKind] = (),
+        accepts: Sequence[AskKind] = (),
         attempt_id: str | None = None,
         profile: str | None = None,
     ) -> SessionProgress:
@@ -310,7 +310,7 @@ class SessionOperations(ABC):
         title: str | Unchanged | None = UNCHANGED,
         labels: Mapping[str, str | None] | Unchanged | None = UNCHANGED,
         links: Sequence[Link] | Unchanged | None = UNCHANGED,
-        accepts: Sequence[RequestKind] | Unchanged | None = UNCHANGED,
+        accepts: Sequence[AskKind] | Unchanged | None = UNCHANGED,
         attempt_id: str | None = None,
         ago_ms: int = 0,
     ) -> SessionProgress:
@@ -331,8 +331,8 @@ class SessionOperations(ABC):
         return _progress(await self._perform(session_id, update))
 
     async def ask(
-        self, session_id: str, kind: RequestKind, *, step: int | None = None, reason: str | None = None
-    ) -> Request:
+        self, session_id: str, kind: AskKind, *, step: int | None = None, reason: str | None = None
+    ) -> ReaderAsk:
         """Ask the worker of a session to cancel it, or to try it again; returns the request, or an open one like it.
 
         All readers of the session may read the reason, of at most 500 characters. The server itself honours the
@@ -348,7 +348,7 @@ class SessionOperations(ABC):
         request_id = make_request_id()
         record = await self._perform(session_id, Ask(kind, request_id, step, reason))
         assert record is not None
-        request = taken_request(record.session.details.requests, request_id, kind)
+        request = taken_ask(record.session.details.requests, request_id, kind)
         assert request is not None
         return request
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from progress_sse.core.asks import Asks, ReaderAsk
 from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link, Time, Timing
 from progress_sse.core.parts import Part, Parts
-from progress_sse.core.requests import Request, Requests
 from progress_sse.wire.json_text import encode_json
 
 
@@ -90,7 +90,7 @@ def _show_time(time: Time) -> dict[str, object]:
     return {"percentage": time.percentage, "finish_at": finish_at, "basis": time.basis, "runs": time.runs}
 
 
-def show_request(request: Request) -> dict[str, object]:
+def show_request(request: ReaderAsk) -> dict[str, object]:
     """Return a request as readers see it, JSON-ready."""
     shown: dict[str, object] = {
         "id": request.id,
@@ -106,7 +106,7 @@ def show_request(request: Request) -> dict[str, object]:
     return shown
 
 
-def asked_requests(requests: Requests) -> list[dict[str, object]]:
+def asked_requests(requests: Asks) -> list[dict[str, object]]:
     """Return the requests that no worker has answered yet, in the form for workers, JSON-ready."""
     return [{"id": each.id, "kind": each.kind, "step": each.step} for each in requests if each.state == "asked"]
 
@@ -146,7 +146,7 @@ def load_details(fields: dict[str, Any]) -> Details:
     links = tuple(Link(**link) for link in fields.pop("links", ()))
     claims = {step: Claim(*claim) for *claim, steps in fields.pop("claims", ()) for step in steps}
     accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
-    requests = tuple(Request(**request) for request in fields.pop("requests", ()))
+    requests = tuple(ReaderAsk(**request) for request in fields.pop("requests", ()))
     time, timing = fields.pop("time", None), fields.pop("timing", None)
     return Details(
         **fields,

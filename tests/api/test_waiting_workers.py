@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from progress_sse.core.requests import Request
+from progress_sse.core.asks import ReaderAsk
 from progress_sse.store.types import Record
 from tests.api.test_waiting import DEADLINE_S, Server, serving
 from tests.harness.serving import eventually
@@ -27,7 +27,7 @@ async def server() -> AsyncIterator[Server]:
         yield server
 
 
-async def cancel(server: Server, session_id: str = "a") -> Request:
+async def cancel(server: Server, session_id: str = "a") -> ReaderAsk:
     """Ask to cancel a session."""
     return await server.service.store.ask(session_id, "cancel")
 

@@ -105,11 +105,11 @@ more_updates = st.one_of(
     made(Describe, links=links, accepts=st.none() | accepts, **enveloped),
     made(AppendLines, lines=st.just((NewLine("l"),)), step=st.none() | targets),
 )
-request_ids = st.sampled_from("abc")
+ask_ids = st.sampled_from("abc")
 requests = st.one_of(
-    made(Ask, kind=st.sampled_from(["cancel", "retry"]), request_id=request_ids, step=st.none() | numbers),
-    made(Ask, kind=st.just("cancel"), request_id=request_ids, reason=texts),
-    made(Acknowledge, request=request_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=texts),
+    made(Ask, kind=st.sampled_from(["cancel", "retry"]), ask_id=ask_ids, step=st.none() | numbers),
+    made(Ask, kind=st.just("cancel"), ask_id=ask_ids, reason=texts),
+    made(Acknowledge, request=ask_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=texts),
 )
 
 any_command = st.one_of(plain_wholes, creations, plain_updates, more_updates, more_updates, requests)

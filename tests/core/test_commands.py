@@ -235,8 +235,8 @@ class TestPartTwo:
         [
             ("kind", "stop", "kind must be one of cancel, retry"),
             ("kind", None, "kind must be one of"),
-            ("request_id", "", "request_id must be text of 1 to 64 characters"),
-            ("request_id", "x" * 65, "request_id must be text of 1 to 64 characters"),
+            ("ask_id", "", "ask_id must be text of 1 to 64 characters"),
+            ("ask_id", "x" * 65, "ask_id must be text of 1 to 64 characters"),
             ("step", True, "step must be an integer, or None"),
             ("step", "a", "step must be an integer, or None"),
             ("reason", "x" * 501, "reason must be text of at most 500 characters"),

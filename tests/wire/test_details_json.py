@@ -6,14 +6,14 @@ import json
 
 import pytest
 
+from progress_sse.core.asks import ReaderAsk
 from progress_sse.core.details import Details, FinishAt, Time, Timing
-from progress_sse.core.requests import Request
 from progress_sse.wire.details_json import asked_requests, decode_details, encode_details, show_request, shown_details
 
 ASKED_AT = "2026-01-02T03:04:05.678901+00:00"
 REQUESTS = (
-    Request("b", "retry", None, "asked", ASKED_AT),
-    Request("a", "cancel", 2, "honoured", ASKED_AT, "wrong <folder>", "stopped"),
+    ReaderAsk("b", "retry", None, "asked", ASKED_AT),
+    ReaderAsk("a", "cancel", 2, "honoured", ASKED_AT, "wrong <folder>", "stopped"),
 )
 
 

@@ -11,9 +11,9 @@ from progress_sse.api.request_body import read_body
 from progress_sse.api.request_parts import condition_of, idempotency_key, run_of, session_id_of, session_ids_of
 from progress_sse.api.rights import has_right
 from progress_sse.api.session_models import RequestBody
+from progress_sse.core.asks import Asks, ends_wait, taken_ask
 from progress_sse.core.commands import Ask, IdempotencyKey
 from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
-from progress_sse.core.requests import Requests, has_news, taken_request
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
 from progress_sse.store.types import Record, fingerprint
@@ -35,7 +35,7 @@ async def ask(service: ProgressService, request: Request) -> Reply:
     record = (await service.store.apply(session_id, command, key)).record
     if record is None:
         raise SessionNotFoundError
-    taken = taken_request(record.session.details.requests, request_id, body.kind)
+    taken = taken_ask(record.session.details.requests, request_id, body.kind)
     if taken is None:
         raise RequestNotFoundError
     return json_reply(show_request(taken), 202 if taken.id == request_id else 200)
@@ -84,7 +84,7 @@ async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
     return _listing(listed, applied)
 
 
-def _requests(record: Record | None) -> Requests:
+def _requests(record: Record | None) -> Asks:
     return record.session.details.requests if record is not None else ()
 
 
@@ -107,7 +107,7 @@ class _Wait:
 
     def is_over(self, record: Record | None) -> bool:
         """Return whether a session has one."""
-        return has_news(_requests(record), self._known)
+        return ends_wait(_requests(record), self._known)
 
 
 def _listing(listed: Sequence[dict[str, object]], applied: Mapping[str, str]) -> Reply:

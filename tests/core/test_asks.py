@@ -8,6 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from progress_sse.core.ask_rules import CANCELLED_BEFORE_START
+from progress_sse.core.asks import MAX_ASKS, ReaderAsk
 from progress_sse.core.commands import Ask, Command, Create, Lose, Stall
 from progress_sse.core.errors import (
     AttemptSupersededError,
@@ -22,8 +24,6 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.core.model import Session, SessionStatus, StepDefinition, is_over
-from progress_sse.core.request_rules import CANCELLED_BEFORE_START
-from progress_sse.core.requests import MAX_REQUESTS, Request
 from progress_sse.core.state_machine import apply, timestamp
 from progress_sse.core.updates import Acknowledge, Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, sent, session_with
@@ -47,9 +47,9 @@ def pending() -> Session:
 FAILED = accepting("error", status="error")
 
 
-def state(session: Session, request_id: str = "c") -> str:
+def state(session: Session, ask_id: str = "c") -> str:
     """The state of a request."""
-    return next(each.state for each in session.details.requests if each.id == request_id)
+    return next(each.state for each in session.details.requests if each.id == ask_id)
 
 
 class TestAsk:
@@ -60,7 +60,7 @@ class TestAsk:
         outcome = apply("s", accepting("running"), Ask("cancel", "c", 1, "too slow"), T2)
         assert (outcome.event, outcome.steps) == ("session", ())
         assert outcome.session is not None
-        assert outcome.session.details.requests == (Request("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
+        assert outcome.session.details.requests == (ReaderAsk("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
         assert outcome.session.progress.updated_at == timestamp(T2)
 
     @pytest.mark.parametrize("command", [CANCEL, RETRY])
@@ -132,13 +132,13 @@ class TestAsk:
 
     def test_is_possible_again_once_settled(self) -> None:
         """The newest request is the first."""
-        session = after(accepting("running"), CANCEL, Acknowledge("c", "declined"), CANCEL._replace(request_id="d"))
+        session = after(accepting("running"), CANCEL, Acknowledge("c", "declined"), CANCEL._replace(ask_id="d"))
         assert [(each.id, each.state) for each in session.details.requests] == [("d", "asked"), ("c", "declined")]
 
     def test_is_remembered_until_there_are_ten_newer(self) -> None:
         """The oldest is forgotten."""
         session = accepting("running")
-        for number in range(MAX_REQUESTS + 1):
+        for number in range(MAX_ASKS + 1):
             session = after(session, Ask("cancel", str(number)), Acknowledge(str(number), "declined"))
         assert [each.id for each in session.details.requests] == [str(number) for number in range(10, 0, -1)]
 
@@ -311,7 +311,7 @@ class TestCancelledBeforeStart:
         assert session is not None
         assert (session.progress.status, session.progress.updated_at) == ("error", timestamp(T2))
         assert (session.details.error, session.details.conclusion) == (CANCELLED_BEFORE_START, "cancelled")
-        assert session.details.requests == (Request("c", "cancel", None, "honoured", timestamp(T2), "not needed"),)
+        assert session.details.requests == (ReaderAsk("c", "cancel", None, "honoured", timestamp(T2), "not needed"),)
 
     def test_also_while_steps_are_only_skipped(self) -> None:
         """None of them was started."""
@@ -367,7 +367,7 @@ def _made(command: Callable[..., Command], **given_values: st.SearchStrategy[obj
 
 _steps, _ids, _texts = st.integers(1, 3), st.sampled_from("abcd"), st.sampled_from([None, "", "m"])
 _conclusions = st.sampled_from([None, "cancelled"])
-asks = _made(Ask, kind=st.sampled_from(["cancel", "retry"]), request_id=_ids, step=st.none() | _steps, reason=_texts)
+asks = _made(Ask, kind=st.sampled_from(["cancel", "retry"]), ask_id=_ids, step=st.none() | _steps, reason=_texts)
 acknowledgements = _made(
     Acknowledge, request=_ids, state=st.sampled_from(["seen", "honoured", "declined"]), message=_texts
 )
@@ -383,7 +383,7 @@ reports = st.one_of(
 FORWARD = ["asked", "seen", "settled"]
 
 
-def _rank(request: Request) -> int:
+def _rank(request: ReaderAsk) -> int:
     return FORWARD.index(request.state if request.is_open else "settled")
 
 
