@@ -9,16 +9,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from progress_sse.core.errors import OutcomeUnknownError, SignSeenError, StoreUnavailableError
+from progress_sse.core.errors import OutcomeUnknownError, SignSeenError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import commit_all
 from progress_sse.store.health import DamageLog
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import list_queries, queries
+from progress_sse.store.sqlite import list_queries, mutations, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.powers import SqliteHistories, SqliteLines, SqliteLists
@@ -63,40 +63,37 @@ class SqliteBackend:
         self._damage = DamageLog()
         self._limits = limits
         self._busy_timeout_s = busy_timeout_s
-        self._writer: SqliteWriter
-        self._reader: SqliteReader
-        self._cache: RecordCache
-        self._loads: dict[str, asyncio.Future[Record | None]]
         self._topics = LocalTopics()
-        self.lists = SqliteLists(self._open_reader, self._damage)
-        self.lines = SqliteLines(self._open_reader, self._damage)
-        self.histories = SqliteHistories(self._open_reader, self._open_writer, self._damage, self._schedule_purge)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self._writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written, self._damage)
+        self._reader = SqliteReader(self._file, self._damage)
+        self._records = _Records(self._reader)
+        self._purging = _Repeated(self._writer.truncate_wal)
+        self._resolving = _Repeated(lambda: self._writer.submit(None))
+        self.lists = SqliteLists(self._reader, self._damage)
+        self.lines = SqliteLines(self._reader, self._damage)
+        self.histories = SqliteHistories(self._reader, self._writer, self._damage, self._purge_soon)
         self.leases = LocalLeases()
-        self._purge_timer: asyncio.TimerHandle | None
-        self._resolve_timer: asyncio.TimerHandle | None
-        self._is_open = False
 
     async def open(self) -> None:
         """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
-        writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written, self._damage)
-        await writer.open()
-        self._writer, self._reader = writer, SqliteReader(self._file, self._damage)
-        self._cache, self._loads = RecordCache(), {}  # Another process may have changed the file meanwhile.
-        self._purge_timer = self._resolve_timer = None
-        self._is_open = True
-        self.leases = LocalLeases(writer.leased)
+        await self._writer.open()
+        self._reader.is_open = True
+        self.leases = LocalLeases(self._writer.leased)
 
     async def aclose(self) -> None:
         """Finish the accepted commits and release the file."""
-        if self._is_open:
-            self._is_open = False
-            for timer in filter(None, (self._purge_timer, self._resolve_timer)):
-                timer.cancel()
+        if self._reader.is_open:
+            self._purging.cancel()
+            self._resolving.cancel()
             try:
                 await self._reader.aclose()
             finally:  # Even if this is cancelled; else the file would stay in use.
                 await self._writer.aclose()
                 self._topics.clear()
+                self._set_up()  # Another process may change the file before it is opened again.
 
     @property
     def damage_count(self) -> int:
@@ -105,14 +102,102 @@ class SqliteBackend:
 
     async def ping(self) -> None:
         """Return once an empty change has been committed, as durably as any."""
-        await self._open_writer().submit(None)
+        await self._writer.submit(None)
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
-        self._check_open()
+        return await self._records.load(session_id)
+
+    def cached_record(self, session_id: str) -> None:
+        """Return `None`: `load` answers from memory, with records that are certain."""
+
+    async def commit(self, change: Change) -> None:
+        """Apply the change; see `Backend.commit`."""
+        if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
+            raise SignSeenError
+        await self._writer.submit(EncodedChange.of(change))
+
+    def _on_written(self, resolved: Sequence[Notification], results: WriteResults) -> None:
+        try:
+            for notification in resolved:
+                self._records.update(notification.session_id, notification.record)
+                self._topics.publish(notification)
+                self._topics.publish_lines(notification.session_id, None)
+            for write, error in results:
+                if isinstance(write.work, EncodedChange):
+                    self._publish(write.work, error)
+        finally:
+            for write, error in results:
+                _resolve(write.done, error)
+            if any(isinstance(error, OutcomeUnknownError) for _, error in results):
+                # The next commit resolves the outcome, for which listeners wait. There may be no other commit.
+                self._resolving.schedule(RESOLVE_DELAY_S)
+
+    def _publish(self, encoded: EncodedChange, error: Exception | None) -> None:
+        change = encoded.change
+        if error is not None:
+            self._records.update(change.session_id, None)  # The cached record may be wrong; read the file next time.
+            return
+        self.leases.on_commit(change)
+        if not change.has_lines_alone:
+            self._records.update(change.session_id, change.record)
+            self._topics.publish(to_notification(change))
+        if encoded.appended is not None:
+            self._topics.publish_lines(change.session_id, encoded.appended)
+        if change.expected is not None and (change.record is None or change.is_fresh):
+            self._purge_soon()
+
+    def _purge_soon(self) -> None:
+        # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.
+        self._purging.schedule(PURGE_DELAY_S)
+
+    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
+        """Return the last use of the key, or `None`."""
+        return await self._reader.read(queries.find_idempotency_key, session_id, name)
+
+    async def forget_keys(self, used_before: str) -> None:
+        """Delete old keys, unless they are used again meanwhile; see `Backend.forget_keys`."""
+        page: Sequence[int] = (0,)
+        while True:
+            page = await self._reader.read(queries.list_stale_keyrings, used_before, _PAGE, page[-1])
+            if not page:
+                return
+            await self._writer.submit(partial(mutations.delete_stale_keys, keyrings=page, used_before=used_before))
+
+    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
+        """Return the transitions after the position; see `Backend.replay`."""
+        return await self._reader.read(queries.replay, session_id, after, self._damage)
+
+    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
+        """Notify `listener`; see `Backend.subscribe`."""
+        return self._topics.subscribe(topic, listener)
+
+    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
+        """Remove old sessions, unless they change meanwhile; see `Backend.expire`."""
+        removed, after = 0, None
+        while True:
+            page = await self._reader.read(list_queries.list_created_before, self._damage, created_before, _PAGE, after)
+            if not page:
+                return removed
+            removals = [
+                Change(summary.session_id, position, None) for summary, position in page if should_remove(summary)
+            ]
+            removed += await commit_all(self, removals)
+            after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
+
+
+class _Records:
+    """The sessions in use, from memory; concurrent callers share the read of another one."""
+
+    def __init__(self, reader: SqliteReader) -> None:
+        self._reader = reader
+        self._cache = RecordCache()
+        self._loads: dict[str, asyncio.Future[Record | None]] = {}
+
+    async def load(self, session_id: str) -> Record | None:
         record = self._cache.get(session_id)
         if record is None:
-            # Concurrent callers share the load, so cancelling the first of them must not cancel it.
+            # Cancelling the first caller must not cancel the load of the others.
             record = await asyncio.shield(self._loads.get(session_id) or self._begin_load(session_id))
         return record
 
@@ -128,127 +213,40 @@ class SqliteBackend:
         if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
             self._cache.put(session_id, record)
 
-    def cached_record(self, session_id: str) -> None:
-        """Return `None`: `load` answers from memory, with records that are certain."""
-
-    async def commit(self, change: Change) -> None:
-        """Apply the change; see `Backend.commit`."""
-        self._check_open()
-        if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
-            raise SignSeenError
-        await self._writer.submit(EncodedChange.of(change))
-
-    def _on_written(self, resolved: Sequence[Notification], results: WriteResults) -> None:
-        try:
-            for notification in resolved:
-                self._update_cache(notification.session_id, notification.record)
-                self._topics.publish(notification)
-                self._topics.publish_lines(notification.session_id, None)
-            for write, error in results:
-                if write.encoded is not None and write.session_id:  # Not of keys or histories alone.
-                    self._publish(write.encoded, error)
-        finally:
-            for write, error in results:
-                _resolve(write.done, error)
-            if any(isinstance(error, OutcomeUnknownError) for _, error in results):
-                self._schedule_resolve()
-
-    def _schedule_resolve(self) -> None:
-        # The next commit resolves the outcome, for which listeners wait. There may be no other commit, so schedule one.
-        if self._resolve_timer is None and self._is_open:
-            self._resolve_timer = asyncio.get_running_loop().call_later(RESOLVE_DELAY_S, self._resolve_in_doubt)
-
-    def _resolve_in_doubt(self) -> None:
-        self._resolve_timer = None
-        if self._is_open:
-            self._writer.submit(None).add_done_callback(self._end_resolve)
-
-    def _end_resolve(self, committed: asyncio.Future[None]) -> None:
-        if not committed.cancelled() and committed.exception() is not None:
-            self._schedule_resolve()
-
-    def _publish(self, encoded: EncodedChange, error: Exception | None) -> None:
-        change = encoded.change
-        if error is not None:
-            self._update_cache(change.session_id, None)  # The cached record may be wrong; read the file next time.
-            return
-        self.leases.on_commit(change)
-        if not change.has_lines_alone:
-            self._update_cache(change.session_id, change.record)
-            self._topics.publish(to_notification(change))
-        if encoded.appended is not None:
-            self._topics.publish_lines(change.session_id, encoded.appended)
-        if change.expected is not None and (change.record is None or change.is_fresh):
-            self._schedule_purge()
-
-    def _schedule_purge(self) -> None:
-        # SQLite overwrites removed rows in the database (`secure_delete`); the log keeps them until it is emptied.
-        if self._purge_timer is None and self._is_open:
-            self._purge_timer = asyncio.get_running_loop().call_later(PURGE_DELAY_S, self._purge_wal)
-
-    def _purge_wal(self) -> None:
-        self._purge_timer = None
-        if self._is_open:
-            self._writer.truncate_wal().add_done_callback(self._end_purge)
-
-    def _end_purge(self, cleared: asyncio.Future[bool]) -> None:
-        if not cleared.cancelled() and not cleared.result():
-            self._schedule_purge()
-
-    def _update_cache(self, session_id: str, record: Record | None) -> None:
+    def update(self, session_id: str, record: Record | None) -> None:
         self._loads.pop(session_id, None)
         if record is None:
             self._cache.drop(session_id)
         else:
             self._cache.put(session_id, record)
 
-    async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
-        """Return the last use of the key, or `None`."""
-        return await self._open_reader().read(queries.find_idempotency_key, session_id, name)
 
-    async def forget_keys(self, used_before: str) -> None:
-        """Delete old keys, unless they are used again meanwhile; see `Backend.forget_keys`."""
-        page: Sequence[int] = (0,)
-        while True:
-            page = await self._open_reader().read(queries.list_stale_keyrings, used_before, _PAGE, page[-1])
-            if not page:
-                return
-            await self._writer.submit(EncodedChange.deleting_keys(page, used_before))
+class _Repeated:
+    """An attempt that is made after a delay, and again until it neither raises nor returns `False`."""
 
-    async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
-        """Return the transitions after the position; see `Backend.replay`."""
-        return await self._open_reader().read(queries.replay, session_id, after, self._damage)
+    def __init__(self, attempt: Callable[[], asyncio.Future[Any]]) -> None:
+        self._attempt = attempt
+        self._delay_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_cancelled = False
 
-    async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
-        """Notify `listener`; see `Backend.subscribe`."""
-        return self._topics.subscribe(topic, listener)
+    def schedule(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        if self._timer is None and not self._is_cancelled:
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._run)
 
-    async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
-        """Remove old sessions, unless they change meanwhile; see `Backend.expire`."""
-        removed, after = 0, None
-        while True:
-            page = await self._open_reader().read(
-                list_queries.list_created_before, self._damage, created_before, _PAGE, after
-            )
-            if not page:
-                return removed
-            removals = [
-                Change(summary.session_id, position, None) for summary, position in page if should_remove(summary)
-            ]
-            removed += await commit_all(self, removals)
-            after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise StoreUnavailableError("The store is closed.")
+    def _run(self) -> None:
+        self._timer = None
+        self._attempt().add_done_callback(self._end)
 
-    def _open_reader(self) -> SqliteReader:
-        self._check_open()
-        return self._reader
-
-    def _open_writer(self) -> SqliteWriter:
-        self._check_open()
-        return self._writer
+    def _end(self, attempt: asyncio.Future[Any]) -> None:
+        if not attempt.cancelled() and (attempt.exception() is not None or attempt.result() is False):
+            self.schedule(self._delay_s)
 
 
 def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:

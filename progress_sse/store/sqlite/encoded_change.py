@@ -1,15 +1,12 @@
 """Changes with their rows encoded."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from progress_sse.core.details import NO_DETAILS
-from progress_sse.core.history import Cell
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.seals import header, sealed
-from progress_sse.store.sqlite import label_index
-from progress_sse.store.sqlite.schema import DETAILS
+from progress_sse.store.sqlite.schema import DETAILS, label_text
 from progress_sse.store.types import Change
 from progress_sse.wire import details_json, session_json
 
@@ -23,10 +20,7 @@ class EncodedChange:
         header: Columns of the session's row: offset, status, current step, time of the update, list entry.
         definitions: The step definitions, of a new epoch or where they changed; else empty.
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
-        labels: The labels as ``label_index`` has them; `None` where they are as before.
-        stale: Keyrings to delete, unless a key of theirs was used again.
-        used_before: The time stamp before which their last use was.
-        forgotten: A profile, and the cells of it to forget; `None` in their place is all of it.
+        labels: The labels as their table has them; `None` where they are as before.
         appended: The lines of the change with their numbers, once they are written.
     """
 
@@ -35,20 +29,7 @@ class EncodedChange:
     definitions: bytes = b""
     steps: tuple[tuple[int, bytes], ...] = ()
     labels: frozenset[str] | None = None
-    stale: Sequence[int] = ()
-    used_before: str = ""
-    forgotten: tuple[str, Collection[Cell] | None] | None = None
     appended: StoredLines | None = None
-
-    @classmethod
-    def deleting_keys(cls, stale: Sequence[int], used_before: str) -> "EncodedChange":
-        """Return a change that deletes stale keyrings and no session, since no session has the empty id."""
-        return cls(Change("", None, None), stale=stale, used_before=used_before)
-
-    @classmethod
-    def forgetting(cls, profile: str, cells: Collection[Cell] | None) -> "EncodedChange":
-        """Return a change that forgets cells of a profile, or all of it, and changes no session."""
-        return cls(Change("", None, None), forgotten=(profile, cells))
 
     @classmethod
     def of(cls, change: Change) -> "EncodedChange":
@@ -63,7 +44,7 @@ class EncodedChange:
         labels = None
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
             steps[DETAILS] = details_json.encode_details(session.details)
-            labels = label_index.texts_of(session.details.labels)
+            labels = frozenset(map(label_text, session.details.labels.items()))
         place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
         listed = sealed(session_json.encode_listed(session, summary), session_id, place)
         definitions = b""

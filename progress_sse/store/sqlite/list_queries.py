@@ -12,7 +12,7 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter, end_of_prefix
 from progress_sse.store.health import UNREADABLE, DamageLog
 from progress_sse.store.seals import checked_position, header, unsealed
-from progress_sse.store.sqlite import label_index
+from progress_sse.store.sqlite.schema import label_text
 from progress_sse.store.types import PageCursor, SessionSummary
 
 _COLUMNS: Final = ", ".join(
@@ -87,7 +87,7 @@ def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
             " AND EXISTS (SELECT 1 FROM labels AS other WHERE other.label = ?"
             " AND other.created_at = sessions.created_at AND other.session_id = sessions.session_id)"
         )
-        values.append(label_index.text_of(label))
+        values.append(label_text(label))
     return conditions, values
 
 
@@ -98,7 +98,7 @@ def _sets(connection: sqlite3.Connection, wanted: SessionFilter) -> Sequence[_Ro
         table = "sessions INDEXED BY sessions_by_status"
         sets.append(_counted(connection, table, "sessions", "sessions.status = ?", (wanted.status,)))
     for label in wanted.labels:
-        table, values = "labels CROSS JOIN sessions USING (life)", (label_index.text_of(label),)
+        table, values = "labels CROSS JOIN sessions USING (life)", (label_text(label),)
         rows = _counted(connection, "labels", "labels", "labels.label = ?", values)
         sets.append(rows._replace(table=table))
     return sets

@@ -1,10 +1,7 @@
-"""The statements that append and read log lines; their tables are in ``line_tables``.
-
-They run on a connection in a transaction, as those of ``mutations`` and ``queries`` do.
-"""
+"""The statements that append and read log lines, on a connection in a transaction."""
 
 import sqlite3
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from progress_sse.store.health import DamageLog
 from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
@@ -13,8 +10,7 @@ from progress_sse.store.types import Change, StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
 
 
-@dataclass(slots=True)
-class _Ring:
+class _Ring(NamedTuple):
     """The columns of a row of `line_rings`."""
 
     last: int = 0
@@ -39,15 +35,12 @@ def append(connection: sqlite3.Connection, life: int, epoch: str, change: Change
     lines = [NumberedLine(n, each) for n, each in enumerate(change.lines, ring.last + 1)]
     rows_of_lines = [(life, *line, checksum(line.data, change.session_id, line.n)) for line in lines]
     connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows_of_lines)
-    ring.last += len(lines)
-    ring.lines_kept += len(lines)
-    ring.bytes_kept += sum(map(len, change.lines))
-    _trim(connection, life, ring, limits)
-    connection.execute(
-        "REPLACE INTO line_rings VALUES (?, ?, ?, ?, ?)",
-        (life, ring.last, ring.lines_kept, ring.bytes_kept, with_keys(ring.keys, change.line_keys)),
-    )
-    return StoredLines(epoch, ring.last + 1 - ring.lines_kept, ring.last, lines)
+    last, kept = ring.last + len(lines), ring.lines_kept + len(lines)
+    size = ring.bytes_kept + sum(map(len, change.lines))
+    kept, size = trim(connection, "lines", life, kept, size, limits.log_lines, limits.log_bytes)
+    keys = with_keys(ring.keys, change.line_keys)
+    connection.execute("REPLACE INTO line_rings VALUES (?, ?, ?, ?, ?)", (life, last, kept, size, keys))
+    return StoredLines(epoch, last + 1 - kept, last, lines)
 
 
 def _find_ring(connection: sqlite3.Connection, life: int) -> _Ring:
@@ -62,17 +55,21 @@ def _find_ring(connection: sqlite3.Connection, life: int) -> _Ring:
     return _Ring(*row)
 
 
-def _trim(connection: sqlite3.Connection, life: int, ring: _Ring, limits: StorageLimits) -> None:
-    if ring.lines_kept <= limits.log_lines and ring.bytes_kept <= limits.log_bytes:
-        return
+def trim(
+    connection: sqlite3.Connection, table: str, life: int, rows: int, size: int, most_rows: int, most_bytes: int
+) -> tuple[int, int]:
+    """Delete the oldest rows of a log beyond the limits; return how many rows and bytes are left of its `size`."""
+    if rows <= most_rows and size <= most_bytes:
+        return rows, size
     last = 0
-    oldest = connection.execute("SELECT n, length(data) FROM lines WHERE life = ? ORDER BY n", (life,))
-    while ring.lines_kept > limits.log_lines or ring.bytes_kept > limits.log_bytes:
-        last, size = oldest.fetchone()
-        ring.lines_kept -= 1
-        ring.bytes_kept -= size
+    oldest = connection.execute(f"SELECT n, length(data) FROM {table} WHERE life = ? ORDER BY n", (life,))  # noqa: S608
+    while rows > most_rows or size > most_bytes:
+        last, trimmed = oldest.fetchone()
+        rows -= 1
+        size -= trimmed
     oldest.close()
-    connection.execute("DELETE FROM lines WHERE life = ? AND n <= ?", (life, last))
+    connection.execute(f"DELETE FROM {table} WHERE life = ? AND n <= ?", (life, last))  # noqa: S608
+    return rows, size
 
 
 def load(connection: sqlite3.Connection, session_id: str, after: int, damage: DamageLog) -> StoredLines | None:

@@ -1,8 +1,4 @@
-"""The statements that apply a change.
-
-They run on a connection in a transaction. None knows of threads, files or the event loop, and none catches an error of
-SQLite.
-"""
+"""The statements that apply a change, on a connection in a transaction; none catches an error of SQLite."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -12,7 +8,7 @@ from typing import Final
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.seals import checksum
-from progress_sse.store.sqlite import histories, label_index, log_lines
+from progress_sse.store.sqlite import histories, log_lines
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
@@ -36,19 +32,15 @@ class _SessionRow:
     labels: frozenset[str] | None = None
 
 
-class SessionRows:
+class SessionRows(dict[str, _SessionRow]):
     """The rows of the sessions that changed last, so that a change need not read the row that it changes.
 
     Only one process uses the file, so a row stays true until the next change of its session.
     """
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self._rows: dict[str, _SessionRow] = {}
-
     def find(self, connection: sqlite3.Connection, session_id: str) -> _SessionRow | None:
         """Return the session's row; `None` if there is no such session."""
-        row = self._rows.get(session_id)
+        row = self.get(session_id)
         if row is None:
             stored = connection.execute(
                 "SELECT epoch, n, life, status, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
@@ -58,17 +50,9 @@ class SessionRows:
 
     def keep(self, session_id: str, row: _SessionRow) -> None:
         """Remember the row, and forget the one that was read first if there are too many."""
-        self._rows[session_id] = row
-        if len(self._rows) > MAX_ROWS:
-            self.drop(next(iter(self._rows)))
-
-    def drop(self, session_id: str) -> None:
-        """Forget the row of a session."""
-        self._rows.pop(session_id, None)
-
-    def clear(self) -> None:
-        """Forget all rows, as after a transaction that was rolled back."""
-        self._rows.clear()
+        self[session_id] = row
+        if len(self) > MAX_ROWS:
+            del self[next(iter(self))]
 
 
 def write(
@@ -94,7 +78,7 @@ def write(
         raise StoreFullError
     if row is not None and (change.record is None or change.is_fresh):
         connection.execute("DELETE FROM sessions WHERE life = ?", (row.life,))
-        rows.drop(change.session_id)
+        rows.pop(change.session_id, None)
         row = None
     if change.record is not None:
         row = row or _insert_session(connection, encoded, change.record)
@@ -108,8 +92,8 @@ def write(
         _orphan_keys(connection, change.session_id, limits)
     elif stored is None:
         connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
-    _delete_stale_keys(connection, encoded)
-    _update_histories(connection, encoded)
+    if change.lesson is not None:
+        histories.teach(connection, change.lesson)
     return (change.record is not None) - (stored is not None)
 
 
@@ -168,9 +152,16 @@ def _update_session(
 
 
 def _update_labels(connection: sqlite3.Connection, row: _SessionRow, labels: frozenset[str]) -> None:
-    before = label_index.load(connection, row.life) if row.labels is None else row.labels
-    label_index.remove(connection, row.life, before - labels)
-    label_index.add(connection, row.life, labels - before)
+    before = row.labels
+    if before is None:
+        stored = connection.execute("SELECT label FROM labels WHERE life = ?", (row.life,))
+        before = frozenset(label for (label,) in stored)
+    for label in before - labels:
+        connection.execute("DELETE FROM labels WHERE life = ? AND label = ?", (row.life, label))
+    for label in labels - before:
+        connection.execute(
+            "INSERT INTO labels SELECT ?, created_at, session_id, life FROM sessions WHERE life = ?", (label, row.life)
+        )
     row.labels = labels
 
 
@@ -186,19 +177,9 @@ def _append_to_log(
         connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row.life, *entry, seal))
         row.log_rows += 1
         row.log_bytes += len(entry.data)
-    if row.log_rows > limits.history or row.log_bytes > limits.history_bytes:
-        _trim_log(connection, row, limits)
-
-
-def _trim_log(connection: sqlite3.Connection, row: _SessionRow, limits: StorageLimits) -> None:
-    last = 0
-    oldest = connection.execute("SELECT n, length(data) FROM log WHERE life = ? ORDER BY n", (row.life,))
-    while row.log_rows > limits.history or row.log_bytes > limits.history_bytes:
-        last, size = oldest.fetchone()
-        row.log_rows -= 1
-        row.log_bytes -= size
-    oldest.close()
-    connection.execute("DELETE FROM log WHERE life = ? AND n <= ?", (row.life, last))
+    row.log_rows, row.log_bytes = log_lines.trim(
+        connection, "log", row.life, row.log_rows, row.log_bytes, limits.history, limits.history_bytes
+    )
 
 
 def _store_keys(connection: sqlite3.Connection, change: Change, limits: StorageLimits) -> None:
@@ -244,13 +225,7 @@ def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: Storag
         connection.execute("DELETE FROM keyrings WHERE mark > 0 AND mark <= ?", (marked[0] - limits.orphaned_keys,))
 
 
-def _update_histories(connection: sqlite3.Connection, encoded: EncodedChange) -> None:
-    if encoded.change.lesson is not None:
-        histories.teach(connection, encoded.change.lesson)
-    if encoded.forgotten is not None:
-        histories.forget(connection, *encoded.forgotten)
-
-
-def _delete_stale_keys(connection: sqlite3.Connection, encoded: EncodedChange) -> None:
-    for keyring in encoded.stale:
-        connection.execute("DELETE FROM keyrings WHERE keyring = ? AND used_at < ?", (keyring, encoded.used_before))
+def delete_stale_keys(connection: sqlite3.Connection, keyrings: Sequence[int], used_before: str) -> None:
+    """Delete keyrings, unless a key of theirs was used again since the time stamp."""
+    for keyring in keyrings:
+        connection.execute("DELETE FROM keyrings WHERE keyring = ? AND used_at < ?", (keyring, used_before))

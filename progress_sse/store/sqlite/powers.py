@@ -1,6 +1,7 @@
-"""The powers of a SQLite store: each runs its statements by the reader or the writer of the store that is open."""
+"""The powers of a SQLite store."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import SessionStatus
@@ -8,7 +9,6 @@ from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.health import DamageLog
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.sqlite import histories, list_queries, log_lines, queries
-from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter
 from progress_sse.store.types import PageCursor, SessionSummary
@@ -19,8 +19,7 @@ class SqliteLists:
 
     forgets_silently = False
 
-    def __init__(self, reader: Callable[[], SqliteReader], damage: DamageLog) -> None:
-        """Read by `reader`, without the sessions that are damaged."""
+    def __init__(self, reader: SqliteReader, damage: DamageLog) -> None:
         self._reader = reader
         self._damage = damage
 
@@ -28,32 +27,31 @@ class SqliteLists:
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Lists.list_summaries`."""
-        return await self._reader().read(list_queries.list_summaries, self._damage, wanted, limit, after)
+        return await self._reader.read(list_queries.list_summaries, self._damage, wanted, limit, after)
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         """Return the sessions that there are; see `Lists.load_summaries`."""
-        return await self._reader().read(list_queries.load_summaries, self._damage, session_ids)
+        return await self._reader.read(list_queries.load_summaries, self._damage, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
-        return await self._reader().read(queries.count_by_status)
+        return await self._reader.read(queries.count_by_status)
 
 
 class SqliteLines:
     """The log lines of sessions."""
 
-    def __init__(self, reader: Callable[[], SqliteReader], damage: DamageLog) -> None:
-        """Read by `reader`, without the lines that are damaged."""
+    def __init__(self, reader: SqliteReader, damage: DamageLog) -> None:
         self._reader = reader
         self._damage = damage
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return kept lines; see `Lines.read_lines`."""
-        return await self._reader().read(log_lines.load, session_id, after, self._damage)
+        return await self._reader.read(log_lines.load, session_id, after, self._damage)
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
         """Return the digest of a request; see `Lines.find_line_key`."""
-        return await self._reader().read(log_lines.find_key, session_id, name)
+        return await self._reader.read(log_lines.find_key, session_id, name)
 
 
 class SqliteHistories:
@@ -61,12 +59,12 @@ class SqliteHistories:
 
     def __init__(
         self,
-        reader: Callable[[], SqliteReader],
-        writer: Callable[[], SqliteWriter],
+        reader: SqliteReader,
+        writer: SqliteWriter,
         damage: DamageLog,
         purge_soon: Callable[[], None],
     ) -> None:
-        """Read by `reader`, forget by `writer`; `purge_soon` then removes the rest of it from the file."""
+        """Call `purge_soon` once something is forgotten: the write-ahead log still has it."""
         self._reader = reader
         self._writer = writer
         self._damage = damage
@@ -74,9 +72,9 @@ class SqliteHistories:
 
     async def load(self, profile: str) -> History:
         """Return how often each cell was taught."""
-        return await self._reader().read(histories.load, profile, self._damage)
+        return await self._reader.read(histories.load, profile, self._damage)
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget cells; see `Histories.forget`."""
-        await self._writer().submit(EncodedChange.forgetting(profile, cells))
+        await self._writer.submit(partial(histories.forget, profile=profile, cells=cells))
         self._purge_soon()

@@ -17,10 +17,14 @@ T = TypeVar("T")
 
 
 class SqliteReader:
-    """Runs reads one after the other in its thread, each on a snapshot of the committed data."""
+    """Runs reads one after the other in its thread, each on a snapshot of the committed data.
+
+    Attributes:
+        is_open: Whether the file is acquired.
+    """
 
     def __init__(self, file: DatabaseFile, damage: DamageLog) -> None:
-        """Read from `file`, after its writer has opened it, and log damaged rows by `damage`."""
+        self.is_open = False
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
@@ -29,6 +33,7 @@ class SqliteReader:
 
     async def aclose(self) -> None:
         """Close the connection, after the reads that are queued."""
+        self.is_open = False
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 
@@ -38,8 +43,10 @@ class SqliteReader:
         """Call `function` with the connection and the arguments, the first of which names what is read for the log.
 
         Raises:
-            StoreUnavailableError: The file cannot be read, or the rows are damaged.
+            StoreUnavailableError: The store is closed, the file cannot be read, or the rows are damaged.
         """
+        if not self.is_open:
+            raise StoreUnavailableError("The store is closed.")
         call = partial(self._read, function, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
 

@@ -18,14 +18,14 @@ the rows of `keys` that refer to it hold a text that a client sent.
 
 A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
 
-The log lines of sessions are in the tables of ``line_tables``, and the index of labels and status is that of
-``label_index``.
+A row of `line_rings` is there from the first log line of a session on; its `keys` are those of
+``store.log_lines.with_key``. A row of `labels` is a label of a session, in the order of a list.
 """
 
 import sqlite3
 from typing import Final
 
-from progress_sse.store.sqlite import label_index, line_tables
+from progress_sse.core.session_filter import Label
 from progress_sse.store.types import new_epoch
 
 APPLICATION_ID: Final = 0x50534531
@@ -36,57 +36,6 @@ VERSION: Final = 1
 
 DETAILS: Final = 0
 """The number of the row of `steps` that holds a session's details."""
-
-_KEY_TABLES: Final = (
-    # `mark` orders the ids whose session was removed; it is 0 while the session exists. See `mutations`.
-    """
-    CREATE TABLE keyrings (
-        keyring INTEGER PRIMARY KEY,
-        owner TEXT NOT NULL UNIQUE,
-        newest_rank INTEGER NOT NULL,
-        keys_kept INTEGER NOT NULL,
-        used_at TEXT NOT NULL,
-        mark INTEGER NOT NULL
-    )
-    """,
-    "CREATE INDEX keyrings_by_mark ON keyrings (mark) WHERE mark > 0",
-    """
-    CREATE TABLE keys (
-        keyring INTEGER NOT NULL REFERENCES keyrings ON DELETE CASCADE,
-        rank INTEGER NOT NULL,
-        name TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        answer TEXT NOT NULL,
-        epoch TEXT NOT NULL,
-        used_at TEXT NOT NULL,
-        PRIMARY KEY (keyring, rank),
-        UNIQUE (keyring, name)
-    ) WITHOUT ROWID
-    """,
-)
-
-_HISTORY_TABLES: Final = (
-    # `taught` orders the profiles by the run that taught them last; `cells_kept` counts their cells.
-    """
-    CREATE TABLE profiles (
-        profile INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        taught INTEGER NOT NULL,
-        cells_kept INTEGER NOT NULL
-    )
-    """,
-    "CREATE INDEX profiles_by_lesson ON profiles (taught)",
-    """
-    CREATE TABLE cells (
-        profile INTEGER NOT NULL REFERENCES profiles ON DELETE CASCADE,
-        week INTEGER NOT NULL,
-        name TEXT NOT NULL,
-        bucket INTEGER NOT NULL,
-        count INTEGER NOT NULL,
-        PRIMARY KEY (profile, week, name, bucket)
-    ) WITHOUT ROWID
-    """,
-)
 
 SCHEMA: Final = (
     # `updated_at` has no index, since every transition would have to write it.
@@ -106,6 +55,8 @@ SCHEMA: Final = (
     )
     """,
     "CREATE INDEX sessions_by_creation ON sessions (created_at, session_id)",
+    # Written when the status changes, which few transitions do; see `mutations`.
+    "CREATE INDEX sessions_by_status ON sessions (status, created_at, session_id)",
     # In their own table, because they can be large and never change.
     """
     CREATE TABLE definitions (
@@ -132,17 +83,89 @@ SCHEMA: Final = (
         PRIMARY KEY (life, n)
     )
     """,
-    *_KEY_TABLES,
-    *_HISTORY_TABLES,
-    *line_tables.TABLES,
-    *label_index.TABLES,
+    """
+    CREATE TABLE line_rings (
+        life INTEGER PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+        last INTEGER NOT NULL,
+        lines_kept INTEGER NOT NULL,
+        bytes_kept INTEGER NOT NULL,
+        keys TEXT NOT NULL
+    )
+    """,
+    # Stored in the order of arrival, as the table `log`.
+    """
+    CREATE TABLE lines (
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        n INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
+        PRIMARY KEY (life, n)
+    )
+    """,
+    """
+    CREATE TABLE labels (
+        label TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        PRIMARY KEY (label, created_at, session_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX labels_by_session ON labels (life)",
+    # `mark` orders the ids whose session was removed; it is 0 while the session exists. See `mutations`.
+    """
+    CREATE TABLE keyrings (
+        keyring INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL UNIQUE,
+        newest_rank INTEGER NOT NULL,
+        keys_kept INTEGER NOT NULL,
+        used_at TEXT NOT NULL,
+        mark INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX keyrings_by_mark ON keyrings (mark) WHERE mark > 0",
+    """
+    CREATE TABLE keys (
+        keyring INTEGER NOT NULL REFERENCES keyrings ON DELETE CASCADE,
+        rank INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        PRIMARY KEY (keyring, rank),
+        UNIQUE (keyring, name)
+    ) WITHOUT ROWID
+    """,
+    # `taught` orders the profiles by the run that taught them last; `cells_kept` counts their cells.
+    """
+    CREATE TABLE profiles (
+        profile INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        taught INTEGER NOT NULL,
+        cells_kept INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX profiles_by_lesson ON profiles (taught)",
+    """
+    CREATE TABLE cells (
+        profile INTEGER NOT NULL REFERENCES profiles ON DELETE CASCADE,
+        week INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        bucket INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (profile, week, name, bucket)
+    ) WITHOUT ROWID
+    """,
 )
 
-TABLES: Final = frozenset(
-    {"sessions", "definitions", "steps", "log", "keyrings", "keys", "profiles", "cells", "labels"}
-    | line_tables.TABLE_NAMES
-)
+TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")
 """The names of the tables."""
+
+
+def label_text(label: Label) -> str:
+    """Return a label as its rows have it; the key has no colon."""
+    return ":".join(label)
 
 
 def create(connection: sqlite3.Connection) -> None:

@@ -14,13 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreFullError, StoreRefusedError
+from progress_sse.core.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    StoreFullError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from progress_sse.store.health import UNREADABLE, DamageLog, HealthLog
 from progress_sse.store.sqlite import mutations, queries, schema
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_applied, not_committed, primary_code
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
-from progress_sse.store.types import Change, Notification, StorageLimits
+from progress_sse.store.types import Notification, StorageLimits
 
 MAX_GROUP: Final = 100
 """Changes in one commit: even if each deletes a session with a full history and log, 64 MB of write-ahead log do."""
@@ -29,29 +35,33 @@ _MAX_PAGES: Final = 2**32 - 2
 """The most pages that SQLite lets a database have [sqlite.org/limits.html]."""
 
 
+Removal: TypeAlias = Callable[[sqlite3.Connection], object]
+"""Statements that remove what belongs to no session."""
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change that waits to be committed.
+    """Work that waits to be committed.
 
     Attributes:
-        encoded: What to write; `None` only tries whether a change could be committed.
+        work: What to write; `None` only tries whether a change could be committed.
         done: Resolved by the receiver of the results.
         overdue_at: Monotonic time after which it fails while another process has the file locked.
     """
 
-    encoded: EncodedChange | None
+    work: EncodedChange | Removal | None
     done: asyncio.Future[None]
     overdue_at: float
 
     @property
-    def change(self) -> Change | None:
-        """The change, if it is one."""
-        return None if self.encoded is None else self.encoded.change
-
-    @property
     def session_id(self) -> str:
         """The session that it writes to; empty if it writes to none."""
-        return "" if self.encoded is None else self.encoded.change.session_id
+        return self.work.change.session_id if isinstance(self.work, EncodedChange) else ""
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether it makes room."""
+        return self.work.change.record is None if isinstance(self.work, EncodedChange) else self.work is not None
 
 
 WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
@@ -97,9 +107,9 @@ class SqliteWriter:
         self._busy_timeout_s = busy_timeout_s
         self._on_written = on_written
         self._damage = damage
-        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._waiting: deque[Write] = deque()
         self._is_scheduled = False
+        self._is_open = False
         # Only the thread uses the following.
         self._connection: sqlite3.Connection | None = None
         self._session_count = 0
@@ -118,21 +128,30 @@ class SqliteWriter:
             StoreRefusedError: The file cannot be used.
         """
         self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         try:
             await self._loop.run_in_executor(self._thread, self._open)
         except BaseException:  # A cancelled caller leaves the thread working, and the file would stay in use.
             await self.aclose()
             raise
+        self._is_open = True
 
     async def aclose(self) -> None:
         """Finish the accepted changes, move the write-ahead log into the database, and release the file."""
+        self._is_open = False
         self._start_writing()
         await self._loop.run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def submit(self, encoded: EncodedChange | None) -> asyncio.Future[None]:
-        """Accept a change; the receiver of the results resolves the future."""
-        write = Write(encoded, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
+    def submit(self, work: EncodedChange | Removal | None) -> asyncio.Future[None]:
+        """Accept a change; the receiver of the results resolves the future.
+
+        Raises:
+            StoreUnavailableError: The store is closed.
+        """
+        if not self._is_open:
+            raise StoreUnavailableError("The store is closed.")
+        write = Write(work, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
         self._waiting.append(write)
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -213,9 +232,9 @@ class SqliteWriter:
             room = self._file.room(connection)
         is_short = room is not None and room.growth < WAL_PAGES
         self._max_group = 1 if is_short else MAX_GROUP  # So that a removal is not refused together with others.
-        if room is None or (is_short and _removes(write)):
+        if room is None or (is_short and write.is_removal):
             self._limit_growth(connection, None)
-        elif room.usable < (0 if write.encoded else 1):
+        elif room.usable < (0 if write.work else 1):
             raise DiskFullError
         else:
             self._limit_growth(connection, room.growth)
@@ -286,14 +305,15 @@ class SqliteWriter:
             raise DamagedRowError(write) from error
 
     def _applied(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
-        if write.encoded is None:
+        if write.work is None:
             connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+            return None
+        if not isinstance(write.work, EncodedChange):
+            write.work(connection)
             return None
         has_room = self._session_count < self._limits.max_sessions
         try:
-            self._session_count += mutations.write(
-                connection, self._rows, write.encoded, self._limits, has_room=has_room
-            )
+            self._session_count += mutations.write(connection, self._rows, write.work, self._limits, has_room=has_room)
         except (ConflictError, StoreFullError) as refusal:
             return refusal
         return None
@@ -323,10 +343,6 @@ class SqliteWriter:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-
-
-def _removes(write: Write) -> bool:
-    return write.change is not None and write.change.record is None
 
 
 def _in_doubt(results: WriteResults) -> set[str]:
