@@ -15,7 +15,6 @@ class DiskFullError(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_FULL
 
     def __init__(self) -> None:
-        """Write the message."""
         super().__init__("the disk is nearly full; the remaining space is reserved for removals")
 
 

@@ -34,7 +34,7 @@ class DatabaseFile:
     """A file of one store, held by one process.
 
     It keeps a connection of its own open as long as the file is held: SQLite removes the files beside it with the last
-    connection, and so they stay the same ones.
+    connection, and so they stay the same ones. Each connection waits `busy_timeout_s` for a lock of another process.
 
     Attributes:
         publishing: Held from a COMMIT until its notification of the event loop is scheduled, and while a reader fixes
@@ -43,12 +43,6 @@ class DatabaseFile:
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        """Name the file; nothing is touched yet.
-
-        Args:
-            path: Where it is, or will be.
-            busy_timeout_s: Seconds to wait while another process has it locked.
-        """
         self._busy_timeout_s = busy_timeout_s
         self._keeper: sqlite3.Connection | None = None
         self._files: Mapping[Path, FileId | None] = {}

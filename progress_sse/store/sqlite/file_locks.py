@@ -27,7 +27,6 @@ class FileLocks:
     """The locks on a database file and on its name."""
 
     def __init__(self, path: StorePath) -> None:
-        """Name the file; nothing is locked yet."""
         self._path = path
         self._name_lock: int | None = None
         self._file_lock: int | None = None

@@ -25,15 +25,9 @@ _TOLERANCE_NS: Final = 100_000_000
 
 
 class FileNote:
-    """Reads and writes the note beside a database file."""
+    """Reads and writes the note beside a database file, whose `.lock` file is held open by its locks."""
 
     def __init__(self, path: StorePath, locks: FileLocks) -> None:
-        """Name the file.
-
-        Args:
-            path: The database file.
-            locks: Hold the `.lock` file open.
-        """
         self._path = path
         self._locks = locks
 

@@ -29,14 +29,9 @@ _AFTER_ALL: Final = PageCursor("~", "")
 
 
 class _Rows(NamedTuple):
-    """Rows of a table or index, in the order of a list.
+    """Rows of a table or index that meet a condition, `size` of them up to `MAX_COUNTED`, in the order of a list.
 
-    Attributes:
-        table: The table or index.
-        columns: The prefix of the columns that the order is by.
-        condition: What the rows have in common.
-        values: The values in the condition.
-        size: How many they are, up to `MAX_COUNTED`.
+    The order is by the columns with the prefix `columns`.
     """
 
     table: str
@@ -52,15 +47,13 @@ def list_summaries(
     """Return a page of a list, without damaged sessions; see `Lists.list_summaries`."""
     conditions, values = _conditions(wanted)
     end = after or _AFTER_ALL
-    fewest = min(_sets(connection, wanted), key=lambda rows: rows.size)
-    prefix_rows = _with_prefix(connection, wanted.prefix) if wanted.prefix else None
-    if prefix_rows is not None and prefix_rows.size**2 <= limit * fewest.size:
-        rows = prefix_rows
-        # The plus signs keep SQLite from another index, which it would read to the end.
-        order = "+sessions.created_at", "+sessions.session_id"
-    else:
-        rows = fewest
-        order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
+    rows = min(_sets(connection, wanted), key=lambda rows: rows.size)
+    order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
+    if wanted.prefix:
+        with_prefix = _counted(connection, "sessions", "sessions", *_with_prefix(wanted.prefix, "sessions.session_id"))
+        if with_prefix.size**2 <= limit * rows.size:
+            # The plus signs keep SQLite from another index, which it would read to the end.
+            rows, order = with_prefix, ("+sessions.created_at", "+sessions.session_id")
     statement = (
         f"SELECT {_COLUMNS} FROM {rows.table} WHERE {rows.condition}"  # noqa: S608  # of constants of this module
         f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?"
@@ -70,15 +63,11 @@ def list_summaries(
 
 
 def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
-    """Return what each session of a list has to meet, as SQL, and its values."""
-    conditions, values = "", []
+    conditions, values = "", list[str]()
     if wanted.prefix:
-        conditions += " AND +sessions.session_id >= ?"
-        values.append(wanted.prefix)
-        end = end_of_prefix(wanted.prefix)
-        if end is not None:
-            conditions += " AND +sessions.session_id < ?"
-            values.append(end)
+        condition, bounds = _with_prefix(wanted.prefix, "+sessions.session_id")
+        conditions += f" AND {condition}"
+        values += bounds
     if wanted.status is not None:
         conditions += " AND +sessions.status = ?"
         values.append(wanted.status)
@@ -104,10 +93,9 @@ def _sets(connection: sqlite3.Connection, wanted: SessionFilter) -> Sequence[_Ro
     return sets
 
 
-def _with_prefix(connection: sqlite3.Connection, prefix: str) -> _Rows:
+def _with_prefix(prefix: str, column: str) -> tuple[str, tuple[str, ...]]:
     end = end_of_prefix(prefix)
-    condition = "sessions.session_id >= ?" + (" AND sessions.session_id < ?" if end is not None else "")
-    return _counted(connection, "sessions", "sessions", condition, (prefix,) if end is None else (prefix, end))
+    return (f"{column} >= ?", (prefix,)) if end is None else (f"{column} >= ? AND {column} < ?", (prefix, end))
 
 
 def _counted(
@@ -158,7 +146,6 @@ def _page(
 
 
 def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[SessionSummary, Position]]:
-    """Return the sessions that are not damaged."""
     found = []
     for row in rows:
         try:

@@ -58,14 +58,9 @@ class SessionRows(dict[str, _SessionRow]):
 def write(
     connection: sqlite3.Connection, rows: SessionRows, encoded: EncodedChange, limits: StorageLimits, *, has_room: bool
 ) -> int:
-    """Apply a change, and return the difference that it makes to the number of sessions.
+    """Apply a change, set its `appended`, and return the difference that it makes to the number of sessions.
 
-    Args:
-        connection: In a transaction that can write.
-        rows: What is known of the sessions; to be cleared if the transaction is rolled back.
-        encoded: The change; its `appended` is set.
-        limits: How much is kept of the session's log, of the keys of its id, and of the keys of removed sessions.
-        has_room: Whether one more session may be created.
+    `rows` is to be cleared if the transaction is rolled back; without `has_room` no session may be created.
 
     Raises:
         ConflictError: The session, or one of its keys, is not as the change expects it; nothing was written.

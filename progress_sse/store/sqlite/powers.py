@@ -1,7 +1,9 @@
 """The powers of a SQLite store."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import SessionStatus
@@ -14,67 +16,59 @@ from progress_sse.store.sqlite.writer import SqliteWriter
 from progress_sse.store.types import PageCursor, SessionSummary
 
 
+@dataclass(frozen=True, slots=True)
 class SqliteLists:
-    """Finds sessions."""
+    """Finds sessions, without those that are damaged."""
 
-    forgets_silently = False
-
-    def __init__(self, reader: SqliteReader, damage: DamageLog) -> None:
-        self._reader = reader
-        self._damage = damage
+    reader: SqliteReader
+    damage: DamageLog
+    forgets_silently: ClassVar = False
 
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Lists.list_summaries`."""
-        return await self._reader.read(list_queries.list_summaries, self._damage, wanted, limit, after)
+        return await self.reader.read(list_queries.list_summaries, self.damage, wanted, limit, after)
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         """Return the sessions that there are; see `Lists.load_summaries`."""
-        return await self._reader.read(list_queries.load_summaries, self._damage, session_ids)
+        return await self.reader.read(list_queries.load_summaries, self.damage, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
-        return await self._reader.read(queries.count_by_status)
+        return await self.reader.read(queries.count_by_status)
 
 
+@dataclass(frozen=True, slots=True)
 class SqliteLines:
-    """The log lines of sessions."""
+    """The log lines of sessions, without those that are damaged."""
 
-    def __init__(self, reader: SqliteReader, damage: DamageLog) -> None:
-        self._reader = reader
-        self._damage = damage
+    reader: SqliteReader
+    damage: DamageLog
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         """Return kept lines; see `Lines.read_lines`."""
-        return await self._reader.read(log_lines.load, session_id, after, self._damage)
+        return await self.reader.read(log_lines.load, session_id, after, self.damage)
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
         """Return the digest of a request; see `Lines.find_line_key`."""
-        return await self._reader.read(log_lines.find_key, session_id, name)
+        return await self.reader.read(log_lines.find_key, session_id, name)
 
 
+@dataclass(frozen=True, slots=True)
 class SqliteHistories:
-    """What runs taught."""
+    """What runs taught; `purge_soon` is called once some of it is forgotten, which the write-ahead log still has."""
 
-    def __init__(
-        self,
-        reader: SqliteReader,
-        writer: SqliteWriter,
-        damage: DamageLog,
-        purge_soon: Callable[[], None],
-    ) -> None:
-        """Call `purge_soon` once something is forgotten: the write-ahead log still has it."""
-        self._reader = reader
-        self._writer = writer
-        self._damage = damage
-        self._purge_soon = purge_soon
+    reader: SqliteReader
+    writer: SqliteWriter
+    damage: DamageLog
+    purge_soon: Callable[[], None]
 
     async def load(self, profile: str) -> History:
         """Return how often each cell was taught."""
-        return await self._reader.read(histories.load, profile, self._damage)
+        return await self.reader.read(histories.load, profile, self.damage)
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget cells; see `Histories.forget`."""
-        await self._writer.submit(partial(histories.forget, profile=profile, cells=cells))
-        self._purge_soon()
+        await self.writer.submit(partial(histories.forget, profile=profile, cells=cells))
+        self.purge_soon()

@@ -38,14 +38,10 @@ def free_bytes(descriptor: int) -> int:
 
 
 def room(free: int, page_bytes: int, pages: int, unused: int, moved_bytes: int) -> Room:
-    """Return how much the next transaction may use.
+    """Return how much the next transaction may use while `free` bytes of the disk are free.
 
-    Args:
-        free: Bytes that are free on the disk.
-        page_bytes: The size of a page.
-        pages: How many pages the database has, including those in the log.
-        unused: How many of these have no content.
-        moved_bytes: The size of the database's file, to which some of the pages have yet to be moved.
+    The database has `pages`, including those in the log, of which `unused` have no content. Its file, to which some of
+    them have yet to be moved, has `moved_bytes`.
     """
     most_reserved = _RESERVED_BYTES // page_bytes
     left = free // (page_bytes + _FRAME_BYTES) - (pages - moved_bytes // page_bytes)

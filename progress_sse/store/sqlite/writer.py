@@ -72,7 +72,6 @@ class DamagedRowError(Exception):
     """Raised when a write meets a row that is not as it was written: the write fails alone, and its group goes on."""
 
     def __init__(self, write: Write) -> None:
-        """Name the write."""
         super().__init__("a stored row is damaged")
         self.write = write
 
@@ -92,15 +91,10 @@ class SqliteWriter:
         on_written: Callable[[Sequence[Notification], WriteResults], None],
         damage: DamageLog,
     ) -> None:
-        """Write to `file`.
+        """Write to `file`, which `open` acquires; a change waits `busy_timeout_s` while another process has it locked.
 
-        Args:
-            file: Not acquired yet; `open` does that.
-            limits: How much is kept.
-            busy_timeout_s: Seconds that a change waits while another process has the file locked.
-            on_written: Called in the event loop with the results of each group. The notifications are of sessions
-                whose last change had an unknown outcome, and come first.
-            damage: Logs damaged rows.
+        `on_written` is called in the event loop with the results of each group. The notifications are of sessions whose
+        last change had an unknown outcome, and come first.
         """
         self._file = file
         self._limits = limits
@@ -346,5 +340,4 @@ class SqliteWriter:
 
 
 def _in_doubt(results: WriteResults) -> set[str]:
-    """Return the sessions of which it is unknown whether they were written to."""
     return {write.session_id for write, error in results if write.session_id and isinstance(error, OutcomeUnknownError)}
