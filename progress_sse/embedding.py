@@ -94,10 +94,8 @@ class ProgressHub:
         check_session_id(session_id)
         await self._service.start_if_needed()
         hub = self._service.streams.hub
-        events = self._events(
-            lambda on_wake: hub.new_subscriber(1, on_wake),
-            lambda subscriber: hub.subscribe(subscriber, session_id, resume_from(Position.parse(last_event_id))),
-        )
+        resume_point = resume_from(Position.parse(last_event_id))
+        events = self._events(lambda subscriber: hub.subscribe(subscriber, session_id, resume_point))
         async with aclosing(events):
             async for name, position, data in events:
                 yield Event(name, str(position), data)
@@ -121,18 +119,16 @@ class ProgressHub:
         wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), status)
         await self._service.start_if_needed()
         lists = self._service.streams.hub.lists
-        events = self._events(lists.new_subscriber, lambda subscriber: lists.subscribe(subscriber, wanted))
+        events = self._events(lambda subscriber: lists.subscribe(subscriber, wanted))
         async with aclosing(events):
             async for name, _, data in events:
                 yield Event(name, "", data)
 
     async def _events(
-        self,
-        new_subscriber: Callable[[Callable[[], None]], Subscriber],
-        subscribe: Callable[[Subscriber], Awaitable[None]],
+        self, subscribe: Callable[[Subscriber], Awaitable[None]]
     ) -> AsyncGenerator[tuple[str, Position, Any], None]:
         is_woken = asyncio.Event()
-        subscriber = new_subscriber(is_woken.set)
+        subscriber = self._service.streams.hub.new_subscriber(1, is_woken.set)
         self._subscribers[subscriber] = is_woken
         try:
             await subscribe(subscriber)

@@ -10,12 +10,10 @@ from typing import Final, TypeAlias
 from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position, is_over
-from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import Unsubscribe, changes_of
 from progress_sse.store.types import LogEntry, Notification, Record
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_feed import LineFeed
-from progress_sse.streaming.publisher import Publisher
+from progress_sse.streaming.publisher import Delivery, Publisher, Subscription
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import Frame, FrameBatch
@@ -35,20 +33,11 @@ class Channel(Publisher):
         is_open: Whether it listens and has loaded the session, or has found that there is none.
     """
 
-    def __init__(
-        self,
-        session_id: str,
-        backend: FullBackend,
-        counts: DeliveryCounts,
-        flush_soon: Callable[[Publisher], None],
-        retry_ms: int,
-    ) -> None:
+    def __init__(self, session_id: str, delivery: Delivery, on_unused: Callable[[], object]) -> None:
         """Start without the session's record; `open` loads it."""
-        super().__init__(session_id, _absent_position(session_id), counts, flush_soon)
+        super().__init__(session_id, _absent_position(session_id), delivery, on_unused)
         self.record: Record | None = None
         self.watchers: dict[Watcher, None] = {}
-        self._backend = backend
-        self._retry_ms = retry_ms
         self._tail: deque[Frame] = deque()
         self._tail_bytes = 0
         self._snapshot: FrameBatch | None = None
@@ -68,6 +57,11 @@ class Channel(Publisher):
     def is_over(self) -> bool:
         """Whether nothing of the session is left to do: it is completed, or in error with no step running."""
         return self.record is not None and is_over(self.record.status, self.record.session.progress.steps)
+
+    @property
+    def has_all_lines(self) -> bool:
+        """Whether the readers of the log have been handed all lines that came before the session was over."""
+        return self._feed is None or self._feed.is_settled
 
     async def open(self) -> None:
         """Listen, then load the session. Concurrent calls wait for the same load, unless it needs no wait."""
@@ -91,14 +85,22 @@ class Channel(Publisher):
         if self._unsubscribe is not None:
             self._unsubscribe()
 
-    def feed(self) -> LineFeed:
-        """Return the lines of the session's log, which are followed while there are readers of them."""
+    def read_lines(self, subscription: Subscription) -> None:
+        """Hand the lines of the log, too, to a subscription; they are followed while there are readers of them."""
+        super().read_lines(subscription)
         if self._feed is None:
-            self._feed = LineFeed(self, self._backend, self._counts, self._drop_feed)
-        return self._feed
+            self._feed = LineFeed(self, self._backend, self._counts)
+        self._feed.add(subscription)
 
-    def _drop_feed(self) -> None:
-        self._feed = None
+    def remove(self, subscription: Subscription) -> None:
+        """Remove a subscription, and release its use."""
+        if self._feed is not None and self._feed.remove(subscription):
+            self._feed = None
+        super().remove(subscription)
+
+    def line_tail(self) -> FrameBatch | None:
+        """Return the newest lines of the log; `None` if none is known."""
+        return None if self._feed is None else self._feed.tail()
 
     async def refresh(self) -> None:
         """Load the session; notifications that arrive meanwhile are newer than the loaded record."""

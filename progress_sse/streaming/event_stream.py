@@ -32,7 +32,6 @@ from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.stream_format import StreamFormat
-from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.streaming.timers import Heartbeat
 from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
@@ -92,25 +91,11 @@ class StreamRequest(NamedTuple):
 class StreamRegistry(Protocol):
     """The part of the registry that a stream uses (see ``registry``)."""
 
-    @property
-    def hub(self) -> Hub:
-        """The hub to subscribe at."""
-
-    @property
-    def heartbeat(self) -> Heartbeat:
-        """Calls each stream when its heartbeat is due."""
-
-    @property
-    def clock(self) -> Clock:
-        """The time."""
-
-    @property
-    def retry_ms(self) -> int:
-        """Milliseconds after which a client comes back to a stream that has expired."""
-
-    @property
-    def send_timeout_s(self) -> float:
-        """Seconds after which a client that takes nothing is disconnected."""
+    hub: Hub
+    heartbeat: Heartbeat
+    clock: Clock
+    retry_ms: int
+    send_timeout_s: float
 
     def format_of(self, request: StreamRequest) -> StreamFormat:
         """Return the form of a stream."""
@@ -140,18 +125,14 @@ class EventStream(asyncio.BaseProtocol):
         self._format = registry.format_of(request)
         self._session_count = len(request.resume_points)
         self._wanted = request.wanted
-        self._reads_lines = request.reads_lines
-        self._subscriber = self._new_subscriber(registry.hub)
+        self._subscriber = registry.hub.new_subscriber(
+            self._session_count or 1, self._wake, reads_lines=request.reads_lines
+        )
         self._writer: BodyWriter | None = None
         self._has_more: asyncio.Event | None = None
         self._stop_heartbeat: Callable[[], None] | None = None
         self._final_frame = b""
         self._subscribing: asyncio.Task[None] | None = None
-
-    def _new_subscriber(self, hub: Hub) -> Subscriber:
-        if self._wanted is not None:
-            return hub.lists.new_subscriber(self._wake)
-        return hub.new_subscriber(self._session_count, self._wake, reads_lines=self._reads_lines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start the stream under our own server; run it to its end under any other."""

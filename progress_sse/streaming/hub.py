@@ -20,13 +20,14 @@ What must not go in here: how bytes get to a client (``body_writer``), rules (``
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Record
 from progress_sse.streaming.channel import Channel, Watcher
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.lists import Lists
-from progress_sse.streaming.publisher import Publisher, Subscription
+from progress_sse.streaming.publisher import Delivery, Publisher
 from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch
@@ -44,10 +45,10 @@ class Hub:
         """Serve subscribers from `backend`; each snapshot makes clients wait `retry_ms` before they reconnect."""
         self.counts = DeliveryCounts()
         self._backend = backend
-        self._retry_ms = retry_ms
+        self._delivery = Delivery(backend, self.counts, self._flush_soon, retry_ms)
         self._channels: dict[str, Channel] = {}
         self._to_flush: list[Publisher] = []
-        self.lists = Lists(backend, self.counts, self._flush_soon, retry_ms)
+        self.lists = Lists(self._delivery)
 
     @property
     def channel_count(self) -> int:
@@ -73,8 +74,8 @@ class Hub:
     def new_subscriber(
         self, session_count: int, on_wake: Callable[[], None], *, reads_lines: bool = False
     ) -> Subscriber:
-        """Return a subscriber without subscriptions; `subscribe` adds one for each session. See `Subscriber`."""
-        return Subscriber(session_count, on_wake, self.counts, self._release, reads_lines=reads_lines)
+        """Return a subscriber of so many sessions, or of one list, without subscriptions; `subscribe` adds them."""
+        return Subscriber(session_count, on_wake, self.counts, reads_lines=reads_lines)
 
     def subscribe_nowait(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None) -> bool:
         """Subscribe without a read of the store, and return whether that was possible; see `subscribe`."""
@@ -84,7 +85,7 @@ class Hub:
             return False
         channel.use_count += 1  # Counts for the subscription.
         self.counts.replays += resume_point is not None
-        subscriber.add(Subscription(subscriber, channel), missed)
+        subscriber.add(channel, missed)
         return True
 
     async def subscribe(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None = None) -> None:
@@ -108,12 +109,9 @@ class Hub:
             elif resume_point is not None:
                 self.counts.replays += 1
         except BaseException:
-            self._release(channel)
+            channel.release()
             raise
-        if subscriber.is_closed:
-            self._release(channel)
-        else:
-            subscriber.add(Subscription(subscriber, channel), missed)
+        subscriber.add(channel, missed)
 
     async def _replay_or_snapshot(self, channel: Channel, resume_point: ResumePoint) -> FrameBatch:
         position = resume_point(channel.position)
@@ -142,7 +140,7 @@ class Hub:
             yield
         finally:
             channel.watchers.pop(watcher, None)
-            self._release(channel)
+            channel.release()
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session as the store has it."""
@@ -151,14 +149,7 @@ class Hub:
     def _acquire(self, session_id: str) -> Channel:
         channel = self._channels.get(session_id)
         if channel is None:
-            channel = self._channels[session_id] = Channel(
-                session_id, self._backend, self.counts, self._flush_soon, self._retry_ms
-            )
+            on_unused = partial(self._channels.pop, session_id)
+            channel = self._channels[session_id] = Channel(session_id, self._delivery, on_unused)
         channel.use_count += 1
         return channel
-
-    def _release(self, released: Publisher) -> None:
-        """Give up one use of a channel; the last one closes it."""
-        released.use_count -= 1
-        if released.use_count == 0:
-            self._channels.pop(released.session_id).close()

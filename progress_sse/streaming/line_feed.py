@@ -11,8 +11,8 @@ does not take them gets the newest lines again (see ``subscriber``).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import run_eagerly
@@ -22,6 +22,7 @@ from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import Unsubscribe, lines_of
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
+from progress_sse.streaming.publisher import Publisher, Subscription
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.log_lines_json import LinesShown, NumberedLine, encode_log_event
@@ -84,56 +85,16 @@ MAX_READS: Final = 10
 """Attempts after which the end of a stream no longer waits for lines that cannot be read."""
 
 
-class LineReader(Protocol):
-    """A reader of the log."""
-
-    def offer_lines(self, batch: LineBatch) -> None:
-        """Take lines."""
-
-    def wake(self) -> None:
-        """Take notice that there may be nothing more to come."""
-
-    def fail(self) -> None:
-        """Give up after an error of one of these calls, in whose `except` block it is called."""
-
-
-class FollowedLog(Protocol):
-    """The session whose log this is, as its channel knows it."""
-
-    session_id: str
-    position: Position
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing of the session is left to do."""
-
-    def flush(self) -> None:
-        """Hand over the transitions that were published."""
-
-
 class LineFeed:
     """The lines of one session, for the readers that asked for them."""
 
-    def __init__(
-        self,
-        channel: FollowedLog,
-        backend: FullBackend,
-        counts: DeliveryCounts,
-        on_unused: Callable[[], None],
-    ) -> None:
-        """Know no line yet.
-
-        Args:
-            channel: The session.
-            backend: Where the lines are.
-            counts: Counts the lines that are delivered.
-            on_unused: Called once there is no reader any more.
-        """
+    def __init__(self, channel: Publisher, backend: FullBackend, counts: DeliveryCounts) -> None:
+        """Know no line yet of the session of `channel`."""
         self._channel = channel
         self._backend = backend
         self._counts = counts
-        self._on_unused = on_unused
-        self._readers: dict[LineReader, bool] = {}
+        self._readers: dict[Subscription, bool] = {}
+        """Each with whether it has got the newest lines."""
         self._epoch = ""
         self._first = 1
         self._last = 0
@@ -155,7 +116,7 @@ class LineFeed:
         """Whether the readers of a session that is over were handed all lines that came before that."""
         return self._settled_at == self._channel.position
 
-    def add(self, reader: LineReader) -> None:
+    def add(self, reader: Subscription) -> None:
         """Add a reader, which gets the newest lines first."""
         self.flush()
         self._readers[reader] = self._has_read
@@ -164,15 +125,14 @@ class LineFeed:
         elif not self._is_reading:
             self._read_soon()
 
-    def remove(self, reader: LineReader) -> None:
-        """Remove a reader; with the last one, the feed ends."""
+    def remove(self, reader: Subscription) -> bool:
+        """Remove a reader, if it is one; return whether none is left, and so the feed has ended."""
         self._readers.pop(reader, None)
         if not self._readers:
-            self.close()
-            self._on_unused()
+            self._close()
+        return not self._readers
 
-    def close(self) -> None:
-        """Stop listening."""
+    def _close(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -242,15 +202,15 @@ class LineFeed:
     def _batch(self, lines: Sequence[NumberedLine]) -> LineBatch:
         return LineBatch(self._channel.session_id, LinesShown(self._epoch, lines, self._first, lines[-1].n))
 
-    def _offer(self, readers: Sequence[LineReader], batch: LineBatch | None) -> None:
+    def _offer(self, readers: Sequence[Subscription], batch: LineBatch | None) -> None:
         if batch is None:
             return
         self._counts.lines += len(batch.shown.lines) * len(readers)
         for reader in readers:
             try:
-                reader.offer_lines(batch)
+                reader.subscriber.offer_lines(reader, batch)
             except Exception:  # noqa: BLE001  # an error of one reader must not affect the others
-                reader.fail()
+                reader.subscriber.fail()
 
     def _read_soon(self) -> None:
         self._must_read = True
@@ -316,6 +276,6 @@ class LineFeed:
         self._settled_at = position
         for reader in tuple(self._readers):
             try:
-                reader.wake()
+                reader.subscriber.wake()
             except Exception:  # noqa: BLE001  # an error of one reader must not affect the others
-                reader.fail()
+                reader.subscriber.fail()

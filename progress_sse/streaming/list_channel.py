@@ -14,11 +14,9 @@ from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import ChangedSession, SessionSummary
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_index import ListIndex
-from progress_sse.streaming.publisher import Publisher
+from progress_sse.streaming.publisher import Delivery, Publisher
 from progress_sse.wire import session_json, sse
 from progress_sse.wire.frames import Frame, FrameBatch
 
@@ -225,34 +223,23 @@ class ListChannel(Publisher):
     def __init__(
         self,
         wanted: SessionFilter,
-        backend: FullBackend,
-        counts: DeliveryCounts,
-        flush_soon: Callable[[Publisher], None],
-        retry_ms: int,
+        delivery: Delivery,
+        on_unused: Callable[[], object],
         read_soon: Callable[[Iterable[str]], None],
         on_change: Callable[[ChangedSession], None],
-        index: "ListIndex[ListChannel]",
+        index: ListIndex,
     ) -> None:
         """Begin with an empty list; `open` reads it.
 
-        Args:
-            wanted: The list.
-            backend: Where it is read.
-            counts: Counts its deliveries.
-            flush_soon: Sees to it that `flush` is called.
-            retry_ms: Milliseconds after which a client comes back.
-            read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
-            on_change: Does the same, as soon as one more change of a session may be published.
-            index: Finds it by what it loads and shows.
+        `read_soon` sees to it that sessions are read, and `apply` is called for each of them; `on_change` does so as
+        soon as one more change of the session may be published. `index` finds the list by what it loads and shows.
         """
-        super().__init__("", _NOWHERE, counts, flush_soon)
+        super().__init__("", _NOWHERE, delivery, on_unused)
         self.wanted = wanted
-        self._backend = backend
-        self._retry_ms = retry_ms
         self._read_soon = read_soon
         self._on_change = on_change
         self._index = index
-        self._window = ListWindow(wanted, partial(index.note_shown, self))
+        self._window = ListWindow(wanted, partial(index.note_shown, wanted))
         self._snapshot: FrameBatch | None = None
         self._opening: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
@@ -303,7 +290,7 @@ class ListChannel(Publisher):
         async with self._loading:
             may_miss_any, self._may_miss_any = self._may_miss_any, False
             meanwhile = self._changed_meanwhile = {}
-            self._index.loading[self] = None
+            self._index.loading[self.wanted] = None
             try:
                 summaries = await self._backend.lists.list_summaries(self.wanted, WINDOW + 1, None)
             except BaseException:
@@ -311,7 +298,7 @@ class ListChannel(Publisher):
                 raise
             finally:
                 self._changed_meanwhile = None
-                self._index.loading.pop(self, None)
+                self._index.loading.pop(self.wanted, None)
         changes, self._snapshot = self._window.reset(summaries, meanwhile), None
         for event in changes.events:
             self._send(event)

@@ -2,20 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import Label, SessionFilter
 from progress_sse.store.types import ChangedSession, SessionSummary
-
-
-class IndexedList(Protocol):
-    """A list, as the index knows it."""
-
-    wanted: SessionFilter
-
-
-Indexed = TypeVar("Indexed", bound=IndexedList)
 
 
 class _Key(NamedTuple):
@@ -26,7 +17,7 @@ class _Key(NamedTuple):
     status: SessionStatus | None
 
 
-class ListIndex(Generic[Indexed]):
+class ListIndex:
     """Lists by a prefix, one label and the status, and by the sessions that they show.
 
     Attributes:
@@ -35,25 +26,25 @@ class ListIndex(Generic[Indexed]):
 
     def __init__(self) -> None:
         """Begin without lists."""
-        self.loading: dict[Indexed, None] = {}
-        self._keys: dict[Indexed, _Key] = {}
-        self._by_key: defaultdict[_Key, dict[Indexed, None]] = defaultdict(dict)
-        self._shown: defaultdict[str, dict[Indexed, None]] = defaultdict(dict)
+        self.loading: dict[SessionFilter, None] = {}
+        self._keys: dict[SessionFilter, _Key] = {}
+        self._by_key: defaultdict[_Key, dict[SessionFilter, None]] = defaultdict(dict)
+        self._shown: defaultdict[str, dict[SessionFilter, None]] = defaultdict(dict)
         self._labels: Counter[Label | None] = Counter()
         """How many lists are under each label."""
         self._prefixes: Counter[tuple[str, SessionStatus | None]] = Counter()
         self._lengths: Counter[int] = Counter()
         """How many lists have a prefix of each length: there are few lengths, and there may be many prefixes."""
 
-    def add(self, added: Indexed) -> None:
+    def add(self, added: SessionFilter) -> None:
         """Add a list, under that of its labels that the fewest lists are under."""
-        prefix, labels, status = added.wanted
+        prefix, labels, status = added
         label = min(sorted(labels), key=self._labels.__getitem__, default=None)
         key = self._keys[added] = _Key(prefix, label, status)
         self._by_key[key][added] = None
         self._count(key, 1)
 
-    def remove(self, removed: Indexed) -> None:
+    def remove(self, removed: SessionFilter) -> None:
         """Forget a list that shows nothing any more."""
         key = self._keys.pop(removed)
         _take_out(self._by_key, key, removed)
@@ -65,9 +56,9 @@ class ListIndex(Generic[Indexed]):
         _add(self._prefixes, (key.prefix, key.status), by)
         _add(self._lengths, len(key.prefix), by)
 
-    def note_shown(self, by: Indexed, session_id: str, is_shown: bool) -> None:
+    def note_shown(self, by: SessionFilter, session_id: str, is_shown: bool) -> None:
         """Note that a list shows a session, or no longer: it has to be found when the session stops matching."""
-        if by.wanted.labels or by.wanted.status is not None:
+        if by.labels or by.status is not None:
             if is_shown:
                 self._shown[session_id][by] = None
             else:
@@ -82,13 +73,13 @@ class ListIndex(Generic[Indexed]):
             (prefix, status) in self._prefixes for prefix in self._beginnings(change.session_id) for status in statuses
         )
 
-    def find(self, session_id: str, summary: SessionSummary | None) -> Sequence[Indexed]:
+    def find(self, session_id: str, summary: SessionSummary | None) -> Sequence[SessionFilter]:
         """Return the lists that have to take a session as it was read, `None` if there is none.
 
         Raises:
             ValueError: Its entry is damaged.
         """
-        found = {each: None for each in self.loading if session_id.startswith(each.wanted.prefix)}
+        found = {each: None for each in self.loading if session_id.startswith(each.prefix)}
         found.update(self._shown.get(session_id, {}))
         labels = () if summary is None or self._labels.keys() <= {None} else summary.labels.items()
         known = [None, *(label for label in labels if label in self._labels)]
@@ -112,7 +103,7 @@ def _add(counter: Counter[Name], name: Name, by: int) -> None:
         del counter[name]
 
 
-def _take_out(groups: defaultdict[Name, dict[Indexed, None]], name: Name, each: Indexed) -> None:
+def _take_out(groups: defaultdict[Name, dict[SessionFilter, None]], name: Name, each: SessionFilter) -> None:
     groups[name].pop(each, None)
     if not groups[name]:
         del groups[name]

@@ -9,7 +9,9 @@ import asyncio
 import heapq
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -18,13 +20,11 @@ from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import ALL_CHANGES, Unsubscribe
 from progress_sse.store.types import ChangedSession
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.streaming.list_index import ListIndex
-from progress_sse.streaming.publisher import Publisher, Subscription
+from progress_sse.streaming.publisher import Delivery
 from progress_sse.streaming.subscriber import Subscriber
 
 INTERVAL_S: Final = 0.25
@@ -121,16 +121,11 @@ CHECKED_AT_ONCE: Final = 20
 class Lists:
     """The lists that have subscribers in this process."""
 
-    def __init__(
-        self, backend: FullBackend, counts: DeliveryCounts, flush_soon: Callable[[Publisher], None], retry_ms: int
-    ) -> None:
-        """Read from `backend`; see `ListChannel` for the rest."""
-        self._backend = backend
-        self._counts = counts
-        self._flush_soon = flush_soon
-        self._retry_ms = retry_ms
+    def __init__(self, delivery: Delivery) -> None:
+        self._backend = delivery.backend
+        self._delivery = delivery
         self._channels: dict[SessionFilter, ListChannel] = {}
-        self._index: ListIndex[ListChannel] = ListIndex()
+        self._index = ListIndex()
         self._due = DueChanges()
         self._reading: Collection[str] = ()
         """Sessions that are being read, and may be found as they were before a change that arrives now."""
@@ -148,10 +143,6 @@ class Lists:
         """How many subscribers they have together."""
         return sum(len(channel.subscriptions) for channel in self._channels.values())
 
-    def new_subscriber(self, on_wake: Callable[[], None]) -> Subscriber:
-        """Return a subscriber of one list, without a subscription; `subscribe` adds it. See `Subscriber`."""
-        return Subscriber(1, on_wake, self._counts, self._release)
-
     async def subscribe(self, subscriber: Subscriber, wanted: SessionFilter) -> None:
         """Subscribe to a list: first a `list` event, then every change.
 
@@ -163,39 +154,23 @@ class Lists:
             await self._listen()
             await channel.open()
         except BaseException:
-            self._release(channel)
+            channel.release()
             raise
-        if subscriber.is_closed:
-            self._release(channel)
-        else:
-            subscriber.add(Subscription(subscriber, channel), channel.snapshot())
+        subscriber.add(channel, channel.snapshot())
 
     def _acquire(self, wanted: SessionFilter) -> ListChannel:
         channel = self._channels.get(wanted)
         if channel is None:
             channel = self._channels[wanted] = ListChannel(
-                wanted,
-                self._backend,
-                self._counts,
-                self._flush_soon,
-                self._retry_ms,
-                self._read_soon,
-                self._on_change,
-                self._index,
+                wanted, self._delivery, partial(self._drop, wanted), self._read_soon, self._on_change, self._index
             )
-            self._index.add(channel)
+            self._index.add(wanted)
         channel.use_count += 1
         return channel
 
-    def _release(self, released: Publisher) -> None:
-        """Give up one use of a list; the last one closes it."""
-        released.use_count -= 1
-        if released.use_count:
-            return
-        assert isinstance(released, ListChannel)
-        released.close()
-        self._index.remove(released)
-        del self._channels[released.wanted]
+    def _drop(self, wanted: SessionFilter) -> None:
+        self._index.remove(wanted)
+        del self._channels[wanted]
         if not self._channels:
             self._stop()
 
@@ -248,11 +223,9 @@ class Lists:
 
     async def _sleep(self, wait_s: float | None) -> None:
         self._is_woken.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._is_woken.wait()
-        except TimeoutError:
-            pass
 
     async def _read(self, session_ids: Iterable[str]) -> None:
         self._reading = ids = list(session_ids)
@@ -264,8 +237,8 @@ class Lists:
         for session_id in ids:
             summary = summaries.get(session_id)
             self._due.add_published(session_id, None if summary is None else summary.status, now)
-            for channel in self._index.find(session_id, summary):
-                channel.apply(session_id, summary)
+            for wanted in self._index.find(session_id, summary):
+                self._channels[wanted].apply(session_id, summary)
 
     async def _check_in_turn(self) -> None:
         while True:

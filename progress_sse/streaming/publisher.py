@@ -4,11 +4,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from progress_sse.core.model import Position
+from progress_sse.store.backend import FullBackend
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_feed import LineBatch, LineFeed
 from progress_sse.wire.frames import Frame, FrameBatch
 
 
@@ -18,11 +18,11 @@ class BatchReceiver(Protocol):
     def offer(self, subscription: "Subscription", batch: FrameBatch) -> None:
         """Take a published batch."""
 
-    def offer_lines(self, subscription: "Subscription", batch: LineBatch) -> None:
+    def offer_lines(self, subscription: "Subscription", batch: FrameBatch) -> None:
         """Take lines of the log."""
 
     def wake(self) -> None:
-        """Take notice that the session is completed."""
+        """Look whether the session is completed."""
 
     def fail(self) -> None:
         """Give up after an error of one of these calls, in whose `except` block it is called."""
@@ -30,45 +30,32 @@ class BatchReceiver(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One subscriber's place in a channel."""
+    """One subscriber's place in a channel; with `reads_lines` it gets the lines of the log, too."""
 
     subscriber: BatchReceiver
     channel: "Publisher"
-    feed: LineFeed | None = None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the session is completed, and all of it was handed over."""
-        return self.channel.is_completed and self.has_all_lines
+    reads_lines: bool = False
 
     @property
     def has_all_lines(self) -> bool:
         """Whether the lines that came before the session was over were handed over, if they were asked for."""
-        return self.feed is None or self.feed.is_settled
+        return not self.reads_lines or self.channel.has_all_lines
 
-    def read_lines(self) -> None:
-        """Take the lines of the log, too; to be called once it was added to its channel."""
-        self.feed = self.channel.feed()
-        if self.feed is not None:
-            self.feed.add(self)
 
-    def offer_lines(self, batch: LineBatch) -> None:
-        """Hand over lines; see `line_feed.LineReader`."""
-        self.subscriber.offer_lines(self, batch)
+class Delivery(NamedTuple):
+    """What all channels of a process share.
 
-    def wake(self) -> None:
-        """See `line_feed.LineReader`."""
-        self.subscriber.wake()
+    Attributes:
+        backend: Where the sessions are.
+        counts: Counts what is delivered.
+        flush_soon: Sees to it that a channel's `flush` is called at the end of this turn of the event loop.
+        retry_ms: Milliseconds after which a client comes back.
+    """
 
-    def fail(self) -> None:
-        """See `line_feed.LineReader`."""
-        self.subscriber.fail()
-
-    def remove(self) -> None:
-        """Leave the channel, and its log."""
-        del self.channel.subscriptions[self]
-        if self.feed is not None:
-            self.feed.remove(self)
+    backend: FullBackend
+    counts: DeliveryCounts
+    flush_soon: Callable[["Publisher"], None]
+    retry_ms: int
 
 
 class Publisher(ABC):
@@ -83,16 +70,16 @@ class Publisher(ABC):
     """
 
     def __init__(
-        self, session_id: str, position: Position, counts: DeliveryCounts, flush_soon: Callable[["Publisher"], None]
+        self, session_id: str, position: Position, delivery: Delivery, on_unused: Callable[[], object]
     ) -> None:
-        """Begin without subscriptions; `flush_soon` sees to it that `flush` is called at the end of this turn."""
+        """Begin without subscriptions; `on_unused` is called once the last use has ended and the channel is closed."""
         self.session_id = session_id
         self.position = position
         self.subscriptions: dict[Subscription, None] = {}
         self.use_count = 0
         self.published = 0
-        self._counts = counts
-        self._flush_soon = flush_soon
+        self._backend, self._counts, self._flush_soon, self._retry_ms = delivery
+        self._on_unused = on_unused
         self._unsent: list[Frame] = []
         self._published_at = 0.0
 
@@ -101,13 +88,27 @@ class Publisher(ABC):
     def is_completed(self) -> bool:
         """Whether nothing more is to come, as far as is known, and the subscribers have been handed all of it."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the session is left to do."""
+        return self.is_completed
+
+    @property
+    def has_all_lines(self) -> bool:
+        """Whether the readers of the log have been handed all lines that came before the session was over."""
+        return True
+
     @abstractmethod
     def snapshot(self) -> FrameBatch:
         """Return all that a new subscriber has to know."""
 
-    def feed(self) -> LineFeed | None:
-        """Return the log whose lines come with it, if it has one."""
+    def line_tail(self) -> FrameBatch | None:
+        """Return the newest lines of the log; `None` if none is known."""
         return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop listening."""
 
     def _publish(self, frame: Frame) -> None:
         if self.subscriptions:
@@ -136,3 +137,19 @@ class Publisher(ABC):
         """Add a subscription that has every frame so far; frames still to be flushed must not reach it again."""
         self.flush()
         self.subscriptions[subscription] = None
+
+    def read_lines(self, subscription: Subscription) -> None:
+        """Hand the lines of the log, too, to a subscription that was added."""
+        subscription.reads_lines = True
+
+    def remove(self, subscription: Subscription) -> None:
+        """Remove a subscription, and release its use."""
+        del self.subscriptions[subscription]
+        self.release()
+
+    def release(self) -> None:
+        """End one use of the channel; the last one closes it."""
+        self.use_count -= 1
+        if not self.use_count:
+            self.close()
+            self._on_unused()

@@ -36,34 +36,8 @@ class Subscriber:
         event_count: How many events were taken or written to it; known once it is closed.
     """
 
-    __slots__ = (
-        "_backlog",
-        "_counts",
-        "_is_closed",
-        "_is_taking",
-        "_lagging",
-        "_lagging_lines",
-        "_on_wake",
-        "_queue",
-        "_queued_bytes",
-        "_queued_line_bytes",
-        "_reads_lines",
-        "_release",
-        "_session_count",
-        "_subscriptions",
-        "_unseen",
-        "direct",
-        "event_count",
-    )
-
     def __init__(
-        self,
-        session_count: int,
-        on_wake: Callable[[], None],
-        counts: DeliveryCounts,
-        release: Callable[[Publisher], None],
-        *,
-        reads_lines: bool = False,
+        self, session_count: int, on_wake: Callable[[], None], counts: DeliveryCounts, *, reads_lines: bool = False
     ) -> None:
         """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
 
@@ -72,12 +46,10 @@ class Subscriber:
             on_wake: Called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
                 because a write failed. May close the subscriber.
             counts: Counts the times when it falls behind.
-            release: Called with the channel of each subscription that is given up.
             reads_lines: Whether it gets the lines of the sessions' logs, too.
         """
         self.direct: Callable[[bytes], None] | None = None
         self._counts = counts
-        self._release = release
         self._session_count = session_count
         self._on_wake = on_wake
         self._subscriptions: list[Subscription] = []
@@ -110,7 +82,8 @@ class Subscriber:
         return (
             len(self._subscriptions) == self._session_count
             and not self.has_waiting
-            and all(subscription.is_finished for subscription in self._subscriptions)
+            and all(subscription.channel.is_completed for subscription in self._subscriptions)
+            and self.has_all_lines
         )
 
     @property
@@ -157,13 +130,9 @@ class Subscriber:
         return snapshots
 
     def _take_tails(self) -> list[QueuedBatch]:
-        tails: list[QueuedBatch] = []
-        for subscription in self._lagging_lines:
-            tail = subscription.feed.tail() if subscription.feed is not None else None
-            if tail is not None:
-                tails.append((subscription, tail))
+        tails = [(subscription, subscription.channel.line_tail()) for subscription in self._lagging_lines]
         self._lagging_lines.clear()
-        return tails
+        return [(subscription, tail) for subscription, tail in tails if tail is not None]
 
     def offer(self, subscription: Subscription, batch: FrameBatch) -> None:
         """Hand over a published batch: directly if the subscriber keeps up, else by its queue, if there is room."""
@@ -190,7 +159,7 @@ class Subscriber:
         self._counts.resyncs["behind"] += 1
         logger.debug("a subscriber fell behind by %d batches and gets a snapshot", len(dropped) + 1)
 
-    def offer_lines(self, subscription: Subscription, batch: LineBatch) -> None:
+    def offer_lines(self, subscription: Subscription, batch: FrameBatch) -> None:
         """Hand over lines; where there is no room for them, the newest ones later."""
         if self.direct is not None:
             self.direct(batch.chunk)
@@ -220,15 +189,19 @@ class Subscriber:
         """Put this batch before all others, without waking the owner."""
         self._backlog.append((None, batch))
 
-    def add(self, subscription: Subscription, missed: FrameBatch) -> None:
-        """Add a subscription, with the batch that it missed as its first."""
-        subscription.channel.add(subscription)
-        self._unseen += subscription.channel.published - len(missed.frames)
+    def add(self, channel: Publisher, missed: FrameBatch) -> None:
+        """Subscribe to a channel that counts this use, with the batch that was missed as the first one."""
+        if self._is_closed:
+            channel.release()
+            return
+        subscription = Subscription(self, channel)
+        channel.add(subscription)
+        self._unseen += channel.published - len(missed.frames)
         self._subscriptions.append(subscription)
         if missed.frames:
             self._backlog.append((subscription, missed))
         if self._reads_lines:
-            subscription.read_lines()
+            channel.read_lines(subscription)
         self.wake()
 
     def wake(self) -> None:
@@ -252,21 +225,14 @@ class Subscriber:
             self.event_count = published - self._unseen - _event_count(self._backlog) - _event_count(self._queue)
         self._is_closed = True
         self.direct = None
-        self._on_wake = (
-            _do_nothing  # Breaks the reference cycle with the owner, which only the garbage collector would find.
-        )
+        self._on_wake = lambda: None  # Only the garbage collector would find the circle with the owner.
         for subscription in self._subscriptions:
-            subscription.remove()
-            self._release(subscription.channel)
+            subscription.channel.remove(subscription)
         self._subscriptions.clear()
         self._backlog.clear()
         self._lagging.clear()
         self._lagging_lines.clear()
         self._queue.clear()
-
-
-def _do_nothing() -> None:
-    pass
 
 
 def _lines_of(queued: Sequence[QueuedBatch]) -> list[QueuedBatch]:

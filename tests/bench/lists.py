@@ -78,10 +78,10 @@ async def time_of(work: Callable[[], Coroutine[Any, Any, None]]) -> str:
 @asynccontextmanager
 async def followed(service: ProgressService, *followed_lists: SessionFilter) -> AsyncIterator[None]:
     """Follow lists, by readers that take nothing from their queues."""
-    lists = service.streams.hub.lists
-    subscribers = [lists.new_subscriber(lambda: None) for _ in followed_lists]
+    hub = service.streams.hub
+    subscribers = [hub.new_subscriber(1, lambda: None) for _ in followed_lists]
     for each, wanted in zip(subscribers, followed_lists, strict=True):
-        await lists.subscribe(each, wanted)
+        await hub.lists.subscribe(each, wanted)
     yield
     for each in subscribers:
         each.close()

@@ -17,8 +17,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Notification, Record, StorageLimits
 from progress_sse.streaming.channel import Channel
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.line_feed import LineBatch
-from progress_sse.streaming.publisher import Subscription
+from progress_sse.streaming.publisher import Delivery, Subscription
 from progress_sse.wire import json_text
 from progress_sse.wire.frames import FrameBatch
 from tests.core.random_commands import creations, more_updates, plain_updates, plain_wholes, requests
@@ -66,7 +65,7 @@ class Reader:
         self.shown[block.id] = json_text.encode_json(self.held)
         self.events.append(block.event)
 
-    def offer_lines(self, _subscription: Subscription, _batch: LineBatch) -> None:
+    def offer_lines(self, _subscription: Subscription, _batch: FrameBatch) -> None:
         """Do nothing: it reads no log."""
 
     def wake(self) -> None:
@@ -86,8 +85,8 @@ class Conversation:
         self.reader = Reader()
         self._record: Record | None = None
         self._now = T0
-        counts, backend = DeliveryCounts(), MemoryBackend(StorageLimits())
-        self._channel = Channel("s", backend, counts, lambda channel: None, retry_ms=1)
+        delivery = Delivery(MemoryBackend(StorageLimits()), DeliveryCounts(), lambda channel: None, retry_ms=1)
+        self._channel = Channel("s", delivery, lambda: None)
         self._channel.add(Subscription(self.reader, self._channel))
 
     def commit(self, commands: list[tuple[Command, int]]) -> None:

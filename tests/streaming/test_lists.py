@@ -95,7 +95,7 @@ class ListReader:
     def __init__(self, hub: Hub) -> None:
         self.lists = hub.lists
         self.woken = asyncio.Event()
-        self.subscriber = hub.lists.new_subscriber(self.woken.set)
+        self.subscriber = hub.new_subscriber(1, self.woken.set)
         self.fold = ListFold()
         self.events: list[str] = []
 
