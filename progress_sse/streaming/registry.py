@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 DRAIN_SPREAD_MS: Final = 6_000
 """Milliseconds over which clients come back after a shutdown, to spread their load."""
 
-RefusalReason: TypeAlias = Literal[Shortage, "streams-rate-exceeded", "draining"]
+RefusalReason: TypeAlias = Literal[Shortage, "streams-rate-exceeded"]
 """Why a client was refused a stream."""
 
 
@@ -69,7 +69,6 @@ class Streams:
         self._places = Places(max_streams, max_streams_per_caller)
         self.waits = Waits(hub, expiry, clock, self._places)
         self._first = FrameBatch((), sse.encode_retry_field(retry_ms))
-        self._is_draining = False
         self._open: set[EventStream] = set()
 
     def __len__(self) -> int:
@@ -84,7 +83,7 @@ class Streams:
     @property
     def is_draining(self) -> bool:
         """Whether the server is shutting down."""
-        return self._is_draining
+        return self._places.are_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
         """Return the stream, or a refusal: a stream that only sends when to come back.
@@ -92,16 +91,13 @@ class Streams:
         Raises:
             OverloadedError: The client takes text, which has no such form.
         """
-        reason: RefusalReason | None = "draining" if self._is_draining else self._places.shortage(request.caller)
+        reason = self._places.shortage(request.caller)
         if reason is None:
             return EventStream(self, request)
         if request.is_text:
             raise OverloadedError("The server has no room for a further stream.")
-        is_draining = reason == "draining"
-        return self._refusal(
-            reason,
-            self._spread_retry_ms(random.random()) if is_draining else REFUSED_RETRY_MS,  # noqa: S311  # spreads load
-        )
+        share = random.random()  # noqa: S311  # spreads load
+        return self._refusal(reason, self._spread_retry_ms(share) if reason == "draining" else REFUSED_RETRY_MS)
 
     def refuse_by_rate(self) -> Response:
         """Return the refusal for a client that opens streams too often."""
@@ -109,7 +105,7 @@ class Streams:
 
     def drain(self) -> None:
         """End every stream and every wait. Each client of a stream gets its own delay before it comes back."""
-        self._is_draining = True
+        self._places.are_draining = True
         self.waits.drain()
         streams = list(self._open)
         for index, stream in enumerate(streams):
@@ -120,8 +116,7 @@ class Streams:
 
     def reopen(self) -> None:
         """Accept streams again, in a process that continues after a drain."""
-        self._is_draining = False
-        self.waits.reopen()
+        self._places.are_draining = False
 
     def _spread_retry_ms(self, share: float) -> int:
         return self.retry_ms + round(DRAIN_SPREAD_MS * share)
@@ -142,8 +137,7 @@ class Streams:
         """Count a stream as open."""
         self._open.add(stream)
         self._places.take(stream.caller)
-        if stream.expires_at is not None:
-            self.expiry.add(stream.expires_at, stream.expire)
+        self.expiry.add(stream.expires_at, stream.expire)
 
     def forget(self, stream: EventStream, reason: EndReason) -> None:
         """Count a stream as ended, and log its end. A second call does nothing."""
@@ -153,5 +147,4 @@ class Streams:
         self.ended[reason] += 1
         stream.log_end(reason)
         self._places.give_back(stream.caller)
-        if stream.expires_at is not None:
-            self.expiry.remove(stream.expires_at, stream.expire)
+        self.expiry.remove(stream.expires_at, stream.expire)

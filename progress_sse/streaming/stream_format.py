@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.model import Position
@@ -28,36 +28,6 @@ MAX_COPIED_BYTES: Final = 16_384
 """Bytes of an event that are copied for each stream with ids of its own; these share one copy of a larger event."""
 
 
-class StreamFormat(Protocol):
-    """The form of one stream."""
-
-    @property
-    def media_type(self) -> str:
-        """The media type."""
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether batches are written as they are, so that all streams share their bytes."""
-
-    def first(self) -> FrameBatch | None:
-        """Return the first bytes, before any event."""
-
-    def batches(self, queued: Sequence[QueuedBatch]) -> Iterator[FrameBatch]:
-        """Yield the batches to write for those that were taken from the queue."""
-
-    def heartbeat(self) -> FrameBatch | None:
-        """Return a sign of life; `None` if there is none to give."""
-
-    def is_finished(self, subscriber: Subscriber) -> bool:
-        """Return whether nothing more is to be sent."""
-
-    def end(self, subscriber: Subscriber) -> bytes:
-        """Return the last bytes of a stream that is finished."""
-
-    def interrupted(self, retry_ms: int) -> bytes:
-        """Return the last bytes of any other stream, whose client comes back after `retry_ms`."""
-
-
 class EventFormat:
     """Server-Sent Events."""
 
@@ -74,7 +44,7 @@ class EventFormat:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the ids are those of one session."""
+        """Whether all streams share the bytes of a batch, as the ids are those of one session."""
         return self._cursor is None
 
     def first(self) -> FrameBatch:
@@ -84,7 +54,7 @@ class EventFormat:
         return FrameBatch((), self._first.data + self._heartbeat.event().data)
 
     def batches(self, queued: Sequence[QueuedBatch]) -> Iterator[FrameBatch]:
-        """Join the batches to write. A single batch is shared with other subscribers, so it is not copied."""
+        """Join the batches that were taken. A single one is shared with other subscribers, so it is not copied."""
         if len(queued) == 1 and self._cursor is None:
             yield queued[0][1]
             return
@@ -121,7 +91,7 @@ class EventFormat:
         return sse.encode_event("end", json_text.encode_json({"session_ids": list(positions)}), event_id=event_id)
 
     def interrupted(self, retry_ms: int) -> bytes:
-        """Return when to come back."""
+        """Return the last bytes of a stream that is not finished: when to come back."""
         return sse.encode_final_retry(retry_ms)
 
 
@@ -131,7 +101,7 @@ _INTERRUPTED: Final = b"(the server ends this here, and the job may go on)\n"
 
 
 class TextFormat:
-    """The lines of one session."""
+    """The lines of one session, with times in UTC: the reader's zone is not known."""
 
     __slots__ = ("_clock", "_reminded", "_session", "_verified_s")
 
@@ -139,7 +109,6 @@ class TextFormat:
     is_shared = False
 
     def __init__(self, clock: Clock) -> None:
-        """Show times of `clock` in UTC: the reader's zone is not known."""
         self._clock = clock
         self._session: ObservedSession | None = None
         self._verified_s = 0.0
@@ -195,6 +164,10 @@ class TextFormat:
     def interrupted(self, _retry_ms: int) -> bytes:
         """Return that more may come."""
         return _INTERRUPTED
+
+
+StreamFormat: TypeAlias = EventFormat | TextFormat
+"""The form of one stream."""
 
 
 def _encoded(lines: Sequence[str]) -> bytes:

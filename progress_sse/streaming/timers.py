@@ -83,16 +83,18 @@ class Expiry:
         """Return how many calls are registered."""
         return sum(map(len, self._due.values()))
 
-    def add(self, expires_at: float, end: End) -> None:
-        """Call `end` at that time, in seconds since 1970, or a moment later."""
-        self._due[math.ceil(expires_at)][end] = None
+    def add(self, expires_at: float | None, end: End) -> None:
+        """Call `end` at that time, in seconds since 1970, or a moment later; `None`: never."""
+        if expires_at is not None:
+            self._due[math.ceil(expires_at)][end] = None
 
-    def remove(self, expires_at: float, end: End) -> None:
+    def remove(self, expires_at: float | None, end: End) -> None:
         """Undo `add`; a call that was made already is no error."""
-        due = math.ceil(expires_at)
-        self._due[due].pop(end, None)
-        if not self._due[due]:
-            del self._due[due]
+        if expires_at is not None:
+            due = math.ceil(expires_at)
+            self._due[due].pop(end, None)
+            if not self._due[due]:
+                del self._due[due]
 
     async def run(self) -> None:
         """Make the calls that are due, until cancelled."""

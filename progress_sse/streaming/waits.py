@@ -14,8 +14,8 @@ behind the store that a poll reads.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Literal, NamedTuple, TypeAlias
 
 from starlette.types import Receive
@@ -26,15 +26,19 @@ from progress_sse.store.types import Record
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.timers import Expiry
 
-Shortage: TypeAlias = Literal["streams-full", "streams-of-caller-full"]
-"""Why there is no place: none at all, or none for this caller."""
+Shortage: TypeAlias = Literal["streams-full", "streams-of-caller-full", "draining"]
+"""Why there is no place: none at all, none for this caller, or the server shuts down."""
 
 
 class Places:
-    """The places of this process."""
+    """The places of this process: `most`, of which a caller whose identity is known takes at most `most_per_caller`.
+
+    Attributes:
+        are_draining: Whether none is given any more.
+    """
 
     def __init__(self, most: int, most_per_caller: int | None) -> None:
-        """Have `most` places, of which a caller whose identity is known takes at most `most_per_caller`."""
+        self.are_draining = False
         self._most = most
         self._most_per_caller = most_per_caller or most
         self._taken = 0
@@ -42,6 +46,8 @@ class Places:
 
     def shortage(self, caller: str | None) -> Shortage | None:
         """Return why there is no place for a caller; `None` if there is one."""
+        if self.are_draining:
+            return "draining"
         if self._taken >= self._most:
             return "streams-full"
         if caller is not None and self._taken_by[caller] >= self._most_per_caller:
@@ -49,13 +55,13 @@ class Places:
         return None
 
     def take(self, caller: str | None) -> None:
-        """Take a place."""
+        """Take a place; `give_back` returns it."""
         self._taken += 1
         if caller is not None:
             self._taken_by[caller] += 1
 
     def give_back(self, caller: str | None) -> None:
-        """Give a place back that was taken."""
+        """Give a place back."""
         self._taken -= 1
         if caller is not None:
             self._taken_by[caller] -= 1
@@ -97,13 +103,11 @@ class Waits:
     """
 
     def __init__(self, hub: Hub, expiry: Expiry, clock: Clock, places: Places) -> None:
-        """Watch the sessions at `hub`."""
         self.ended: Counter[WaitOutcome] = Counter()
         self._hub = hub
         self._expiry = expiry
         self._clock = clock
         self._places = places
-        self._is_draining = False
         self._open: set[_Wait] = set()
 
     def __len__(self) -> int:
@@ -121,36 +125,23 @@ class Waits:
         return outcome
 
     async def _wait(self, request: WaitRequest) -> WaitOutcome:
-        if self._is_draining or self._places.shortage(request.caller) is not None:
+        if self._places.shortage(request.caller) is not None:
             return "refused"
         wait = _Wait(request)
-        with self._admitted(wait):
-            return await wait.run(self._hub, self._clock)
-
-    @contextmanager
-    def _admitted(self, wait: "_Wait") -> Iterator[None]:
-        request = wait.request
         self._open.add(wait)
         self._places.take(request.caller)
-        if request.expires_at is not None:
-            self._expiry.add(request.expires_at, wait.expire)
+        self._expiry.add(request.expires_at, wait.expire)
         try:
-            yield
+            return await wait.run(self._hub, self._clock)
         finally:
             self._open.remove(wait)
             self._places.give_back(request.caller)
-            if request.expires_at is not None:
-                self._expiry.remove(request.expires_at, wait.expire)
+            self._expiry.remove(request.expires_at, wait.expire)
 
     def drain(self) -> None:
-        """End every wait, and let none begin."""
-        self._is_draining = True
+        """End every wait."""
         for wait in tuple(self._open):
             wait.end("drained")
-
-    def reopen(self) -> None:
-        """Let requests wait again, in a process that continues after a drain."""
-        self._is_draining = False
 
 
 class _Wait:
@@ -207,7 +198,6 @@ class _Wait:
 
 
 async def _is_met_at_first(hub: Hub, request: WaitRequest) -> bool:
-    """Return whether the store has a session as the client waits for it, before it waits."""
     records = [await hub.load(session_id) for session_id in request.session_ids]
     if any(map(request.is_met, records)):
         return True
@@ -218,7 +208,6 @@ async def _is_met_at_first(hub: Hub, request: WaitRequest) -> bool:
 
 
 async def _is_met_in(hub: Hub, request: WaitRequest) -> bool:
-    """Return whether the store has a session as the client waits for it."""
     for session_id in request.session_ids:
         if request.is_met(await hub.load(session_id)):
             return True

@@ -181,11 +181,12 @@ async def test_a_wait_ends_with_its_authorization(waiting: Waiting) -> None:
 async def test_a_wait_ends_when_the_server_stops(waiting: Waiting) -> None:
     """None begins until it continues."""
     wait = await waiting.begun()
+    waiting.places.are_draining = True
     waiting.waits.drain()
     assert await wait == "drained"
     assert await waiting.begin() == "refused"
+    waiting.places.are_draining = False
     waiting.check_released()
-    waiting.waits.reopen()
     (await waiting.begun()).cancel()
 
 
