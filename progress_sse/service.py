@@ -12,7 +12,7 @@ from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse._internal.exit_signals import called_on_exit
 from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer
 from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
-from progress_sse.auth.token_authorizer import make_authorizer
+from progress_sse.auth.token_authorizer import TokenAuthorizer
 from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.model import Event, Position
 from progress_sse.settings import BodyLimits, Settings
@@ -83,10 +83,11 @@ class ProgressService:
         self.body_limits = BodyLimits(settings.max_body_bytes, settings.max_text_chars, settings.max_total_steps)
         backend = backend or make_backend(settings)
         self.tickets = Tickets(backend if isinstance(backend, OneTimeStore) else MemoryOneTimeStore(clock))
-        authorizer = CallbackAuthorizer(authorize) if authorize else make_authorizer(settings, self.tickets, clock)
         self._rate_limiter = make_rate_limiter(settings) if settings.has_rates else None
         self.authorizer: Authorizer = (
-            authorizer if self._rate_limiter is None else self._rate_limiter.limited(authorizer)
+            CallbackAuthorizer(authorize, self._rate_limiter)
+            if authorize
+            else TokenAuthorizer(settings, self.tickets, clock, self._rate_limiter)
         )
         on_commit = _transition_notifier(on_transition) if on_transition else None
         self.store = ProgressStore(

@@ -15,11 +15,10 @@ from starlette.routing import Mount, Route
 from progress_sse.api import error_responses
 from progress_sse.api.endpoints import pages
 from progress_sse.api.endpoints.pages import UserFiles
-from progress_sse.api.middleware import ListedOriginsMiddleware, OpenAccessWarningMiddleware, PathGuardMiddleware
+from progress_sse.api.middleware import ListedOriginsMiddleware, OpenAccessWarningMiddleware
 from progress_sse.api.router import PREFIX, ApiRouter
 from progress_sse.api.routes import FILES, ROUTES
 from progress_sse.auth.authorizer import Authorize
-from progress_sse.core.errors import ProblemError
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.wiring import served_folder
@@ -48,7 +47,6 @@ def create_app(
         routes=_routes(service, served_folder(settings)),
         middleware=_middleware(settings, service),
         exception_handlers={
-            ProblemError: partial(error_responses.answer_problem, service),
             HTTPException: partial(error_responses.answer_http_exception, service),
             Exception: partial(error_responses.answer_unforeseen, service),
         },
@@ -80,10 +78,7 @@ def _routes(service: ProgressService, folder: Path | None) -> list[Route | Mount
 
 
 def _middleware(settings: Settings, service: ProgressService) -> list[Middleware]:
-    middleware = [
-        Middleware(PathGuardMiddleware, service=service),
-        Middleware(ApiRouter, service=service, routes=ROUTES),
-    ]
+    middleware = [Middleware(ApiRouter, service=service, routes=ROUTES)]
     if settings.allow_origins:
         middleware.insert(0, Middleware(ListedOriginsMiddleware, allow_origins=settings.allow_origins))
     if service.authorizer.is_open_to("publish") and not settings.insecure:

@@ -134,12 +134,6 @@ def _values(request: Request, error: ProblemError) -> dict[str, str]:
     }
 
 
-async def answer_problem(service: ProgressService, request: Request, error: Exception) -> Response:
-    """Respond to an error of this package."""
-    assert isinstance(error, ProblemError)
-    return await error_response(service, request, error)
-
-
 async def answer_http_exception(service: ProgressService, request: Request, error: Exception) -> Response:
     """Respond to an error of Starlette's router: an unknown path, or a method that the path does not take."""
     assert isinstance(error, HTTPException)

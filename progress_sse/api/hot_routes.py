@@ -8,7 +8,6 @@ anything to a request that is found: one that a middleware might refuse or chang
 
 import logging
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Receive
 
 from progress_sse.api.error_responses import problem_response
 from progress_sse.api.middleware import is_public_name, needs_host_check
-from progress_sse.api.router import SESSION_PREFIX, Endpoint, Route, split_session
+from progress_sse.api.router import Endpoint, Route, split_path
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.service import ProgressService
 from progress_sse.wire.headers import INDEX, HeaderIndex
@@ -47,7 +46,6 @@ class HotRoutes:
     """The endpoints by method and path."""
 
     def __init__(self, service: ProgressService, routes: Iterable[Route]) -> None:
-        """Find the endpoints among `routes` that are hot."""
         self._service = service
         self._endpoints = {
             (route.method.encode(), route.path): route.endpoint
@@ -70,9 +68,7 @@ class HotRoutes:
             return None
         raw_path, _, query = target.partition(b"?")
         path = raw_path.decode("ascii")
-        session_id, route = "", path
-        if path.startswith(SESSION_PREFIX):
-            session_id, route = split_session(path) or ("", "")
+        route, parameters = split_path(path)
         endpoint = self._endpoints.get((method, route))
         if endpoint is None or query not in _QUERIES or not self._is_plain(method, headers):
             return None
@@ -85,13 +81,13 @@ class HotRoutes:
                 "query_string": query,
                 "headers": headers.raw,
                 INDEX: headers,
-                "path_params": {"session_id": session_id},
+                "path_params": parameters,
             },
         )
 
     def _is_plain(self, method: bytes, headers: HeaderIndex) -> bool:
         """Return whether no middleware would look at the request, and its body has a length that is allowed."""
-        if headers.has_any(_UNUSUAL) or (self._checks_host and _is_public_name(headers.value(b"host"))):
+        if headers.has_any(_UNUSUAL) or (self._checks_host and is_public_name(headers.value(b"host"))):
             return False
         length = headers.value(b"content-length") or b"0"
         if method == b"GET":
@@ -107,6 +103,3 @@ class HotRoutes:
         except Exception:
             logger.exception("a request failed")
             return problem_response(self._service, InternalError())
-
-
-_is_public_name: Final = lru_cache(maxsize=64)(is_public_name)

@@ -1,11 +1,10 @@
-"""The middleware that a request passes before it reaches a route."""
+"""The middleware that a request passes before it reaches the router."""
 
 import ipaddress
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -14,42 +13,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api.error_responses import error_response
-from progress_sse.core.errors import InvalidSessionIdError, MisdirectedRequestError
+from progress_sse.core.errors import MisdirectedRequestError
 from progress_sse.service import ProgressService
 
 logger: Final = logging.getLogger(__name__)
-
-
-class PathGuardMiddleware:
-    """Refuses paths that change their meaning when they are decoded.
-
-    Servers pass the decoded path on. There a `%2F` inside a session id would split it in two, and bytes that are not
-    UTF-8 would become a replacement character. Both show only in the raw path.
-    """
-
-    def __init__(self, app: ASGIApp, service: ProgressService) -> None:
-        """Stand before `app`; `service` counts the refusals."""
-        self._app = app
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or respond with 422."""
-        if scope["type"] == "http" and not _is_plain(scope.get("raw_path") or b""):
-            refusal = InvalidSessionIdError("A session id is UTF-8 and has no /.")
-            response = await error_response(self._service, Request(scope), refusal)
-            await response(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _is_plain(raw_path: bytes) -> bool:
-    if b"%" not in raw_path:
-        return True
-    try:
-        segments = [unquote_to_bytes(segment).decode() for segment in raw_path.split(b"/")]
-    except UnicodeDecodeError:
-        return False
-    return not any("/" in segment for segment in segments)
 
 
 UNOWNABLE_DOMAINS: Final = (b".localhost", b".test", b".internal")
@@ -65,7 +32,6 @@ class HostCheckMiddleware:
     """
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:
-        """Stand before `app`; `service` counts the refusals."""
         self._app = app
         self._service = service
 
@@ -85,6 +51,7 @@ def needs_host_check(service: ProgressService) -> bool:
     return settings.is_loopback and not settings.insecure and service.authorizer.is_open_to("publish")
 
 
+@lru_cache(maxsize=64)
 def is_public_name(host: bytes) -> bool:
     """Return whether the value of `Host` is a name that an owner can make resolve to any address.
 
@@ -120,13 +87,12 @@ CORS_RESPONSE_HEADERS: Final = (
 
 
 class ListedOriginsMiddleware(CORSMiddleware):
-    """Allows pages of listed origins to read responses, with credentials [Fetch, CORS protocol].
+    """Allows pages of listed origins to read responses, with credentials [Fetch, CORS protocol]; `*` stands for all.
 
     Starlette would allow credentials to all other pages too.
     """
 
     def __init__(self, app: ASGIApp, allow_origins: Sequence[str]) -> None:
-        """Stand before `app`, and let the pages of `allow_origins` read its responses; `*` stands for all."""
         super().__init__(
             app,
             allow_origins=allow_origins,
@@ -158,7 +124,6 @@ class OpenAccessWarningMiddleware:
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`, which needs no token to publish."""
         self._app = app
         self._has_warned = False
 

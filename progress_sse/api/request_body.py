@@ -22,7 +22,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import BodyLimits
-from progress_sse.wire.headers import header_index
+from progress_sse.wire.headers import HeaderIndex, header_index
 from progress_sse.wire.text import first_fault
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -41,7 +41,11 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
         MalformedBodyError: It is not JSON.
         InvalidRequestError: It does not fit the model.
     """
-    _check_head(request, limits.max_body_bytes)
+    headers = header_index(request)
+    media_types, codings = headers.values(b"content-type"), headers.values(b"content-encoding")
+    if not _is_json(b",".join(media_types), b",".join(codings)):
+        raise UnsupportedMediaError
+    _declared_length(headers, limits.max_body_bytes)
     raw = await _read(request, limits.max_body_bytes)
     is_flat = raw.count(b":") <= _FLAT.get(model, -1)
     body = _read_flat(model, raw, limits) if is_flat else None
@@ -55,8 +59,8 @@ async def pass_over_body(request: Request, limits: BodyLimits) -> None:
         BodyTooLargeError: It is larger than `max_body_bytes`.
         MalformedBodyError: The client went away in the middle of it.
     """
-    length = _declared_length(request, limits.max_body_bytes)
-    if length or header_index(request).value(b"transfer-encoding"):
+    headers = header_index(request)
+    if _declared_length(headers, limits.max_body_bytes) or headers.value(b"transfer-encoding"):
         await _read(request, limits.max_body_bytes)
 
 
@@ -118,16 +122,8 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
         raise InvalidRequestError(first_fault(error)) from None
 
 
-def _check_head(request: Request, max_body_bytes: int) -> None:
-    headers = header_index(request)
-    media_types, codings = headers.values(b"content-type"), headers.values(b"content-encoding")
-    if not _is_json(b",".join(media_types), b",".join(codings)):
-        raise UnsupportedMediaError
-    _declared_length(request, max_body_bytes)
-
-
-def _declared_length(request: Request, max_body_bytes: int) -> int:
-    declared = b",".join(header_index(request).values(b"content-length")) or b"0"
+def _declared_length(headers: HeaderIndex, max_body_bytes: int) -> int:
+    declared = b",".join(headers.values(b"content-length")) or b"0"
     if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
         raise BodyTooLargeError
     return int(declared)

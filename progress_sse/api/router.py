@@ -6,17 +6,14 @@ try one pattern after the other.
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api.error_responses import error_response
 from progress_sse.api.request_body import pass_over_body
-from progress_sse.core.errors import (
-    MethodNotAllowedError,
-    PathNotFoundError,
-    ProblemError,
-)
+from progress_sse.core.errors import InvalidSessionIdError, MethodNotAllowedError, PathNotFoundError, ProblemError
 from progress_sse.service import ProgressService
 
 LIVENESS: Final = "/livez"
@@ -25,9 +22,10 @@ SESSION_PREFIX: Final = "/api/progress/"
 SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
 """Paths of one session begin with this; a session id has no slash."""
 
-PROFILE_PREFIX: Final = "/api/steps/"
-PROFILE_PATH: Final = f"{PROFILE_PREFIX}{{profile}}"
+PROFILE_PATH: Final = "/api/steps/{profile}"
 """Paths of one profile begin with this."""
+
+_PARAMETERS: Final = ((SESSION_PREFIX, SESSION_PATH, "session_id"), ("/api/steps/", PROFILE_PATH, "profile"))
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
@@ -52,21 +50,19 @@ class Route(NamedTuple):
     takes_body: bool = False
 
 
-def split_session(path: str) -> tuple[str, str] | None:
-    """Return the session id in a path below `/api/progress/`, and the path of its route; `None` if it names none."""
-    return _split(path, SESSION_PREFIX, SESSION_PATH)
-
-
-def _split(path: str, prefix: str, template: str) -> tuple[str, str] | None:
-    name, slash, rest = path.removeprefix(prefix).partition("/")
-    return (name, template + slash + rest) if name else None
+def split_path(path: str) -> tuple[str, dict[str, str]]:
+    """Return the path of the route that a path belongs to, and its parameters."""
+    for prefix, template, parameter in _PARAMETERS:
+        if path.startswith(prefix):
+            value, slash, rest = path.removeprefix(prefix).partition("/")
+            return (template + slash + rest if value else ""), {parameter: value}
+    return path, {}
 
 
 class ApiRouter:
     """Responds to requests under `/api`, and passes all others on."""
 
     def __init__(self, app: ASGIApp, service: ProgressService, routes: Sequence[Route]) -> None:
-        """Serve `service` by `routes`; `app` gets every other path."""
         self._app = app
         self._service = service
         self._endpoints: dict[str, dict[str, Endpoint]] = {}
@@ -77,30 +73,29 @@ class ApiRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with the endpoint's response, or with a problem."""
-        is_request = scope["type"] == "http"
-        path = scope["path"].removeprefix(scope.get("root_path", "")) if is_request else ""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
+            _check_raw_path(scope.get("raw_path") or b"")
             # A host that mounts the application runs no lifespan of it. Waiting for the store is no reason to end.
-            if is_request and not self._service.is_running and path != LIVENESS:
+            if not self._service.is_running and path != LIVENESS:
                 await self._service.start_if_needed()
             endpoint = self._endpoint(path, scope) if path.startswith(PREFIX) else None
-            if is_request and endpoint not in self._takes_body:
-                await pass_over_body(Request(scope, receive), self._service.body_limits)
+            if endpoint not in self._takes_body:
+                await pass_over_body(request, self._service.body_limits)
             if endpoint is None:
                 await self._app(scope, receive, send)
                 return
-            response = await endpoint(self._service, Request(scope, receive))
+            response = await endpoint(self._service, request)
         except ProblemError as problem:
-            response = await error_response(self._service, Request(scope), problem)
+            response = await error_response(self._service, request, problem)
         await response(scope, receive, send)
 
     def _endpoint(self, path: str, scope: Scope) -> Endpoint:
-        if path.startswith(SESSION_PREFIX):
-            session_id, path = split_session(path) or ("", "")
-            scope["path_params"] = {"session_id": session_id}
-        elif path.startswith(PROFILE_PREFIX):
-            profile, path = _split(path, PROFILE_PREFIX, PROFILE_PATH) or ("", "")
-            scope["path_params"] = {"profile": profile}
+        path, scope["path_params"] = split_path(path)
         endpoints = self._endpoints.get(path)
         if endpoints is None:
             raise PathNotFoundError
@@ -110,3 +105,19 @@ class ApiRouter:
             allowed = {*endpoints, "HEAD"} if "GET" in endpoints else endpoints
             raise MethodNotAllowedError(headers={"Allow": ", ".join(sorted(allowed))})
         return endpoint
+
+
+def _check_raw_path(raw_path: bytes) -> None:
+    """Refuse a path that changes its meaning when it is decoded, as servers pass it on.
+
+    There a `%2F` inside a session id would split it in two, and bytes that are not UTF-8 would become a replacement
+    character. Both show only in the raw path.
+    """
+    if b"%" not in raw_path:
+        return
+    try:
+        is_plain = not any("/" in unquote_to_bytes(segment).decode() for segment in raw_path.split(b"/"))
+    except UnicodeDecodeError:
+        is_plain = False
+    if not is_plain:
+        raise InvalidSessionIdError("A session id is UTF-8 and has no /.")

@@ -1,4 +1,4 @@
-"""Decides whether a request is authorized: the interface, its form where a function of the host decides, and callers.
+"""Decides whether a request is authorized: what all authorizers share, and the one that asks a function of the host.
 
 A refusal reveals nothing: 401 is the same for every fault of a token, 403 the same whether a session exists or not.
 """
@@ -6,13 +6,17 @@ A refusal reveals nothing: 401 is the same for every fault of a token, 403 the s
 import hashlib
 import inspect
 import ipaddress
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from starlette.requests import Request
 
 from progress_sse.auth.grants import Action
-from progress_sse.core.errors import ForbiddenError, PathNotFoundError
+from progress_sse.core.errors import ForbiddenError, PathNotFoundError, UnauthorizedError
+
+if TYPE_CHECKING:
+    from progress_sse.auth.rate_limits import RateLimiter
 
 IPV6_PREFIX: Final = 64
 """Bits of an IPv6 address that identify a site; one caller may use all addresses of such a network."""
@@ -58,15 +62,19 @@ UNCONDITIONAL: Final = Authorization(None, None)
 """The authorization where an action is open to all, or where a callback allows it."""
 
 
-class Authorizer(Protocol):
-    """Authorizes requests, or refuses them.
+class Authorizer(ABC):
+    """Authorizes requests or refuses them, and counts them where there are rates.
 
     Attributes:
         takes_tokens: Whether it decides by tokens, cookies and tickets.
     """
 
-    takes_tokens: bool
+    takes_tokens: ClassVar[bool]
 
+    def __init__(self, rate_limiter: "RateLimiter | None") -> None:
+        self._rate_limiter = rate_limiter
+
+    @abstractmethod
     def is_open_to(self, action: Action) -> bool:
         """Return whether the action needs no authorization."""
 
@@ -86,65 +94,102 @@ class Authorizer(Protocol):
         Raises:
             UnauthorizedError: The request has no valid token.
             ForbiddenError: Its token does not allow this.
+            RateExceededError: The caller is over a rate.
         """
+        return await self._counted(request, action, self._check(request, action, session_ids, ticket), count)
 
     async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
-        """Return if the request may list the sessions whose ids begin with the prefix; raises as `check` does."""
+        """Return if the request may list the sessions whose ids begin with the prefix, which counts as reading.
 
-    async def identify(self, request: Request) -> Authorization:
-        """Return if the request's token, in header or cookie, is valid; raises as `check` does."""
+        Raises as `check` does.
+        """
+        return await self._counted(request, "read", self._check(request, "list", (None,), ticket, prefix))
 
-    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
-        """Return if the token in `Authorization` is valid, and allows to read the session; raises as `check` does.
+    async def identify(
+        self, request: Request, session_id: str | None = None, *, by_cookie: bool = False
+    ) -> Authorization:
+        """Return if the request's token is valid, which counts as reading; raises as `check` does.
 
         Args:
             request: The request.
-            session_id: `None` where every valid token is enough.
+            session_id: A session that the token must allow to read; `None` where every valid token is enough.
+            by_cookie: Whether the token may come in a cookie, and not only in `Authorization`.
         """
+        return await self._counted(request, "read", self._identify(request, session_id, by_cookie))
 
     async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right."""
+        """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right.
+
+        This counts as reading from its address.
+        """
+        if self._rate_limiter is not None:
+            await self._rate_limiter.count("read", address_of(request))
+        return await self._listable_prefixes(request)
+
+    def _counted(
+        self, request: Request, action: Action, checked: Awaitable[Authorization], count: int | None = 1
+    ) -> Awaitable[Authorization]:
+        limiter = self._rate_limiter
+        return checked if limiter is None else _count(limiter, request, action, checked, count)
+
+    @abstractmethod
+    async def _check(
+        self, request: Request, action: Action, session_ids: Sequence[str | None], ticket: str, prefix: str = ""
+    ) -> Authorization:
+        """Return if the request may do that; to list sessions, those whose ids begin with the prefix."""
+
+    @abstractmethod
+    async def _identify(self, request: Request, session_id: str | None, by_cookie: bool) -> Authorization: ...
+
+    @abstractmethod
+    async def _listable_prefixes(self, request: Request) -> tuple[str, ...]: ...
 
 
-class CallbackAuthorizer:
-    """Authorizes the requests that a function allows."""
+async def _count(
+    limiter: "RateLimiter", request: Request, action: Action, checked: Awaitable[Authorization], count: int | None
+) -> Authorization:
+    """Return the authorization of a request, and count it; a refused request is counted by its address."""
+    try:
+        authorization = await checked
+    except (ForbiddenError, UnauthorizedError):
+        if count is not None:
+            await limiter.count(action, address_of(request), max(1, count))
+        raise
+    if count:
+        await limiter.count(action, caller_of(request, authorization.token), count)
+    return authorization
+
+
+class CallbackAuthorizer(Authorizer):
+    """Authorizes the requests that a function of the host allows, for each of their sessions."""
 
     takes_tokens = False
 
-    def __init__(self, authorize: Authorize) -> None:
-        """Call `authorize` for each request and session."""
+    def __init__(self, authorize: Authorize, rate_limiter: "RateLimiter | None" = None) -> None:
+        super().__init__(rate_limiter)
         self._authorize = authorize
 
     def is_open_to(self, action: Action) -> bool:
         """Return `False`: the function may refuse any action."""
         return False
 
-    async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
+    async def _check(
+        self, request: Request, action: Action, session_ids: Sequence[str | None], ticket: str, prefix: str = ""
     ) -> Authorization:
-        """Return if the function allows it for every one of the sessions."""
+        """Ask the function, which finds the prefix in the query of the request."""
         for session_id in session_ids:
             decision = self._authorize(request, action, session_id)
             if not (await decision if inspect.isawaitable(decision) else decision):
                 raise ForbiddenError
         return UNCONDITIONAL
 
-    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
-        """Return if the function allows to list sessions; it finds the prefix in the query of the request."""
-        return await self.check(request, "list", None)
+    async def _identify(self, request: Request, session_id: str | None, by_cookie: bool) -> Authorization:
+        raise PathNotFoundError  # Without tokens there are no cookies and no tickets.
 
-    async def identify(self, request: Request) -> Authorization:
-        """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
-        raise PathNotFoundError
-
-    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
-        """Raise `PathNotFoundError`: without tokens there are no cookies and no tickets."""
-        raise PathNotFoundError
-
-    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """Return all prefixes or none: the function knows no prefixes."""
+    async def _listable_prefixes(self, request: Request) -> tuple[str, ...]:
+        """All or none: the function knows no prefixes."""
         try:
-            await self.check_list(request, "")
+            await self._check(request, "list", (None,), "")
         except ForbiddenError:
             return ()
         return ("",)

@@ -13,11 +13,9 @@ from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from starlette.requests import Request
 
-from progress_sse.auth.authorizer import Authorization, Authorizer, address_of, caller_of
 from progress_sse.auth.grants import Action
-from progress_sse.core.errors import ConfigurationError, ForbiddenError, RateExceededError, UnauthorizedError
+from progress_sse.core.errors import ConfigurationError, RateExceededError
 from progress_sse.store.health import HealthLog
 
 MAX_CALLERS: Final = 100_000
@@ -31,7 +29,6 @@ class WindowStorage(MemoryStorage):
     """
 
     def __init__(self) -> None:
-        """Start with no counts."""
         super().__init__()
         self._windows: dict[int, _Windows] = {}
 
@@ -116,10 +113,6 @@ class RateLimiter:
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
 
-    def limited(self, authorizer: Authorizer) -> "RateLimitedAuthorizer":
-        """Return an authorizer that decides as `authorizer` does, and counts each request here."""
-        return RateLimitedAuthorizer(authorizer, self)
-
     async def count(self, action: Action, caller: str, count: int = 1) -> None:
         """Count a request as `count` requests.
 
@@ -152,63 +145,6 @@ async def _hit(
         return None
     resets_at, _ = await limiter.get_window_stats(item, action, caller)
     return resets_at
-
-
-class RateLimitedAuthorizer:
-    """Decides as another authorizer does, and limits how often."""
-
-    def __init__(self, authorizer: Authorizer, rate_limiter: RateLimiter) -> None:
-        """Decide as `authorizer` does, and count each request by `rate_limiter`."""
-        self.takes_tokens = authorizer.takes_tokens
-        self._authorizer = authorizer
-        self._rate_limiter = rate_limiter
-
-    def is_open_to(self, action: Action) -> bool:
-        """Return whether the action needs no authorization."""
-        return self._authorizer.is_open_to(action)
-
-    async def check(
-        self, request: Request, action: Action, *session_ids: str | None, ticket: str = "", count: int | None = 1
-    ) -> Authorization:
-        """Return if the request may do that; see `Authorizer.check`.
-
-        Raises:
-            RateExceededError: The caller is over a rate.
-        """
-        return await self._counted(
-            request, action, self._authorizer.check(request, action, *session_ids, ticket=ticket), count
-        )
-
-    async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """Return the prefixes of the sessions that the request may list, which counts as reading from its address."""
-        await self._rate_limiter.count("read", address_of(request))
-        return await self._authorizer.listable_prefixes(request)
-
-    async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
-        """Return if the request may list these sessions, which counts as reading; see `check`."""
-        return await self._counted(request, "read", self._authorizer.check_list(request, prefix, ticket=ticket), 1)
-
-    async def _counted(
-        self, request: Request, action: Action, checked: Awaitable[Authorization], count: int | None
-    ) -> Authorization:
-        """Return the authorization of a request, and count it; a refused request is counted by its address."""
-        try:
-            authorization = await checked
-        except (ForbiddenError, UnauthorizedError):
-            if count is not None:
-                await self._rate_limiter.count(action, address_of(request), max(1, count))
-            raise
-        if count:
-            await self._rate_limiter.count(action, caller_of(request, authorization.token), count)
-        return authorization
-
-    async def identify(self, request: Request) -> Authorization:
-        """Return if the request's token is valid; this counts as reading."""
-        return await self._counted(request, "read", self._authorizer.identify(request), 1)
-
-    async def identify_bearer(self, request: Request, session_id: str | None = None) -> Authorization:
-        """Return if the token in `Authorization` is valid; this counts as reading."""
-        return await self._counted(request, "read", self._authorizer.identify_bearer(request, session_id), 1)
 
 
 def parse_rate(name: str, rate: str | None) -> list[RateLimitItem]:

@@ -1,4 +1,4 @@
-"""What workers report of a session: a frozen class for each kind, which the whole package uses.
+"""What workers report of a session: a class of values for each kind, which the whole package uses.
 
 The client queues these values, ``wire.update_json`` makes bytes of them and reads them, the store queues and applies
 them, and ``state_machine`` has the rules. A field has its bound in its annotation (``bounds``). What goes with an
@@ -7,7 +7,7 @@ update, of whatever kind, is its `Envelope`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 from progress_sse.core.asks import Acknowledgement, AskKind
 from progress_sse.core.bounds import (
@@ -92,8 +92,16 @@ class Envelope(NamedTuple):
 PLAIN: Final = Envelope()
 """The envelope of an update with which nothing goes."""
 
+AnyType = TypeVar("AnyType")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _value(kind: type[AnyType]) -> type[AnyType]:
+    """Make values of a class that only type checkers take for frozen: at run time, each field of one costs a call."""
+    return dataclass(slots=True, unsafe_hash=True)(kind)
+
+
+@_value
 class Update:
     """What a worker reports; two of the same content are equal, whatever their envelopes.
 
@@ -103,7 +111,7 @@ class Update:
     """
 
     action: ClassVar[str]
-    envelope: Envelope = field(default=PLAIN, compare=False, repr=False)
+    envelope: Envelope = field(default=PLAIN, compare=False, repr=False, kw_only=True)
 
     @property
     def lease(self) -> Attempt | None:
@@ -139,7 +147,7 @@ class Update:
         """
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class StepUpdate(Update):
     """What workers report of one step."""
 
@@ -152,7 +160,7 @@ class SessionUpdate(Update):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Start(StepUpdate):
     """Start a step; `timeout_ms` of `None` or 0 is that of its definition.
 
@@ -179,7 +187,7 @@ class Start(StepUpdate):
             raise InvalidRequestError("lost_after_ms: must not be less than lease_ms.")
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Advance(StepUpdate):
     """Report that a running step has done `current` of `total` units (`None`: the total is unknown)."""
 
@@ -194,7 +202,7 @@ class Advance(StepUpdate):
             raise InvalidRequestError("current: must not be more than total.")
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Complete(StepUpdate):
     """Complete a step, with or without success; `links` of `None` leaves those of the session."""
 
@@ -211,7 +219,7 @@ class Complete(StepUpdate):
             raise InvalidRequestError("conclusion: a success is not cancelled.")
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Skip(StepUpdate):
     """Count a step as done that is not needed."""
 
@@ -219,7 +227,7 @@ class Skip(StepUpdate):
     message: Annotated[str, TEXT] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class ReportPart(StepUpdate):
     """Report one part of a step that many workers do at once; a `current` of `None` leaves open how far it is."""
 
@@ -239,14 +247,14 @@ class ReportPart(StepUpdate):
             raise InvalidRequestError("current: must not be more than total.")
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Beat(StepUpdate):
     """Give a sign of life for a running step, and report nothing else."""
 
     action: ClassVar = "beat"
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Finish(SessionUpdate):
     """End the session as a whole; `links` of `None` leaves those of the session."""
 
@@ -262,7 +270,7 @@ class Finish(SessionUpdate):
             raise InvalidRequestError("conclusion: a success is not cancelled.")
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Plan(SessionUpdate):
     """Append steps to an open-ended session; one with an empty name is named by its number."""
 
@@ -270,7 +278,7 @@ class Plan(SessionUpdate):
     steps: tuple[StepDefinition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Describe(SessionUpdate):
     """Change the details of the session; `None` removes one, and labels are merged."""
 
@@ -281,7 +289,7 @@ class Describe(SessionUpdate):
     accepts: Annotated[tuple[AskKind, ...] | Unchanged | None, ACCEPTS] = UNCHANGED
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Acknowledge(SessionUpdate):
     """Answer the request of a reader, by its id; an empty `message` leaves the earlier one."""
 
@@ -291,7 +299,7 @@ class Acknowledge(SessionUpdate):
     message: Annotated[str, ASK_TEXT] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class AppendLines(SessionUpdate):
     """Write lines into the log of the session; about one of its steps, or about none."""
 

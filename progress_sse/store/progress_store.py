@@ -121,6 +121,7 @@ class ProgressStore(SessionOperations):
         return record.session.progress if record else None
 
     async def _perform(self, session_id: str, command: Command) -> Record | None:
+        check_session_id(session_id)
         check_command(command)
         applied = await self.apply(session_id, command)
         await asyncio.sleep(0)  # Lets streams send it now, even if the caller never waits for anything else.
@@ -181,14 +182,13 @@ class ProgressStore(SessionOperations):
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
         """Apply one command; with a key that was used on this id, return its first answer and change nothing.
 
-        The command has valid values; `admit` sees to that.
+        The caller has checked the session id and the command.
 
         Raises:
             ProblemError: The command cannot be applied (see ``state_machine``), and nothing was changed.
             KeyReusedError: The key came with another request before.
             KeyInUseError: The first request with the key is still under way.
         """
-        check_session_id(session_id)
         self._queues.keys.add(session_id, key)
         queued = QueuedCommand(command, key)
         self._queues.enqueue(session_id, (queued,))
@@ -202,11 +202,7 @@ class ProgressStore(SessionOperations):
         They are committed together: a failure of the store fails all of them, so that none is applied after one that
         was not. A command whose key is in use by an earlier request is refused with `KeyInUseError`, and so are all
         behind it: that request may fail yet, and then be sent again. Where a key stands twice, each gets its turn.
-
-        Raises:
-            InvalidSessionIdError: No session can have this id.
         """
-        check_session_id(session_id)
         keys = self._queues.keys
         commands = [QueuedCommand(command, key) for command, key in asked]
         own: set[str] = set()

@@ -92,18 +92,7 @@ def _show_time(time: Time) -> dict[str, object]:
 
 def show_request(request: ReaderAsk) -> dict[str, object]:
     """Return a request as readers see it, JSON-ready."""
-    shown: dict[str, object] = {
-        "id": request.id,
-        "kind": request.kind,
-        "step": request.step,
-        "state": request.state,
-        "asked_at": request.asked_at,
-    }
-    if request.reason is not None:
-        shown["reason"] = request.reason
-    if request.message is not None:
-        shown["message"] = request.message
-    return shown
+    return {name: value for name, value in request._asdict().items() if value is not None or name == "step"}
 
 
 def asked_requests(requests: Asks) -> list[dict[str, object]]:

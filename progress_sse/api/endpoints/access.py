@@ -17,7 +17,7 @@ from progress_sse.wire.headers import header_value
 
 async def issue_ticket(service: ProgressService, request: Request) -> Reply:
     """`POST /api/tickets`: a ticket that opens one stream, once, as `?ticket=…`, with the rights of the token sent."""
-    authorization = await service.authorizer.identify(request)
+    authorization = await service.authorizer.identify(request, by_cookie=True)
     assert authorization.token is not None
     ticket = await service.tickets.issue(authorization.token)
     return json_reply({"ticket": ticket, "expires_in": LIFETIME_S}, 201)
@@ -29,7 +29,7 @@ _UNESCAPED: Final = "!'()*~"
 
 async def keep_token(service: ProgressService, request: Request) -> Reply:
     """`POST /api/cookie`: let the browser keep the token in `Authorization` for as long as it is valid."""
-    token, expires_at = await service.authorizer.identify_bearer(request)
+    token, expires_at = await service.authorizer.identify(request)
     assert token is not None
     seconds_left = None if expires_at is None else math.ceil(expires_at - service.clock.now().timestamp())
     return _cookie_reply(request, COOKIE, token, "/", seconds_left)
@@ -46,7 +46,7 @@ async def keep_link(service: ProgressService, request: Request) -> Reply:
     Without an age the cookie ends with the browser, which so has no reason to write it to a file.
     """
     session_id = session_id_of(request)
-    token, _ = await service.authorizer.identify_bearer(request, session_id)
+    token, _ = await service.authorizer.identify(request, session_id)
     assert token is not None
     name = LINK_COOKIE if _is_on_this_machine(request) else SECURE_LINK_COOKIE
     # As encodeURIComponent writes it. A browser ignores a path of more than 1024 bytes, and takes that of this request
