@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from progress_sse.server.direct_exchange import Connection, DirectExchange
 from progress_sse.wire.frames import FrameBatch
 
 MAX_COALESCED_BYTES: Final = 16_384
@@ -91,24 +94,6 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
 
-class Connection(Protocol):
-    """The part of the HTTP protocol that a writer uses; `transport` is a `CoalescingTransport`."""
-
-    flow: Any
-    transport: Any
-    detached: asyncio.BaseProtocol | None
-
-    def on_response_complete(self) -> None:
-        """Continue with the next request."""
-
-
-class Response(Protocol):
-    """The part of a response that a writer uses."""
-
-    response_complete: bool
-    keep_alive: bool
-
-
 class ConnectionWriter:
     """Writes chunks [RFC 9112 §7.1]."""
 
@@ -116,7 +101,7 @@ class ConnectionWriter:
 
     _END = b"0\r\n\r\n"
 
-    def __init__(self, connection: Connection, response: Response) -> None:
+    def __init__(self, connection: Connection, response: RequestResponseCycle | DirectExchange) -> None:
         """Write the body of `response`, whose head is written."""
         self._connection = connection
         self._response = response
