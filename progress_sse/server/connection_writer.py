@@ -16,12 +16,11 @@ MAX_COALESCED_BYTES: Final = 16_384
 class WriteCoalescer:
     """Flushes the connections that were written to in one turn of the event loop, one right after the other.
 
-    Most of the cost of a short write on one machine is waking the process that reads. In this way a proxy that holds
-    all connections is woken once, and not once for each of them.
+    Waking the process that reads is most of the cost of a short write. A proxy that holds all connections
+    is woken once.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._waiting: list[CoalescingTransport] = []
 
     def add(self, transport: "CoalescingTransport") -> None:
@@ -95,14 +94,13 @@ class CoalescingTransport:
 
 
 class ConnectionWriter:
-    """Writes chunks [RFC 9112 §7.1]."""
+    """A `BodyWriter` of chunks [RFC 9112 §7.1], for a response whose head is written."""
 
     __slots__ = ("_connection", "_response")
 
     _END = b"0\r\n\r\n"
 
     def __init__(self, connection: Connection, response: RequestResponseCycle | DirectExchange) -> None:
-        """Write the body of `response`, whose head is written."""
         self._connection = connection
         self._response = response
 
