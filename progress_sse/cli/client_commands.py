@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,53 +14,45 @@ from progress_sse.observability.logs import TextFormatter
 if TYPE_CHECKING:
     from progress_sse.cli.reports import Action
     from progress_sse.cli.watch import Output
+    from progress_sse.client.config import Address
 
 
-class StepType(click.ParamType):  # type: ignore[type-arg]  # which older versions of click do not take
-    """A step, by its number or its name; digits are always a number."""
+class ClientCommand(click.Command):
+    """Reports values that cannot be used, of options or of the environment, as a wrong use."""
 
-    name = "step"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """Return the number or the name."""
-        if isinstance(value, int) or not value.removeprefix("-").isdecimal():
-            step: int | str = value or self.fail("a step has a number or a name", param, ctx)
-            return step
-        number: int = click.IntRange(min=1).convert(value, param, ctx)
-        return number
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error), ctx) from error
 
 
-class PairType(click.ParamType):  # type: ignore[type-arg]  # see above
-    """A pair with a sign of equality in between."""
+def _step_of(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """Return a step's number or its name; digits are always a number."""
+    if value is None or not value.removeprefix("-").isdecimal():
+        if value == "":
+            raise click.BadParameter("a step has a number or a name")
+        return value
+    number: int = click.IntRange(min=1)(value, param, ctx)
+    return number
 
-    name = "pair"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return both parts."""
-        if isinstance(value, tuple):
-            return value
-        left, sign, right = value.partition("=")
+def _pairs_of(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """Return both parts of each value, which has a sign of equality in between."""
+    pairs = [value.partition("=") for value in values]
+    for left, sign, right in pairs:
         if not left or not sign:
-            self.fail(f"{value!r} is not of the form {param.metavar if param else 'A=B'}", param, ctx)
-        return left, right
+            raise click.BadParameter(f"{left + sign + right!r} is not of the form {param.metavar}")
+    return [(left, right) for left, _, right in pairs]
 
 
-class LabelType(click.ParamType):  # type: ignore[type-arg]  # see above
-    """A label of a session as queries have it: its key and its value, with a colon in between."""
-
-    name = "label"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text."""
-        text = str(value)
-        if not text.partition(":")[0] or ":" not in text:
-            self.fail(f"{text!r} is not of the form KEY:VALUE", param, ctx)
-        return text
-
-
-LABEL: Final = LabelType()
-STEP: Final = StepType()
-PAIR: Final = PairType()
+def _labels_of(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> Sequence[str]:
+    """Check the labels of a query: key and value, with a colon in between."""
+    for value in values:
+        if value.find(":") < 1:
+            raise click.BadParameter(f"{value!r} is not of the form KEY:VALUE")
+    return values
 
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
@@ -76,8 +68,29 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def log_to_stderr(level: int) -> None:
-    """Write the log of reports to stderr."""
+def _server_of(url: str | None, token: str | None) -> "Address":
+    """Return the server that the options or the environment name.
+
+    Raises:
+        ConfigurationError: None is named, or the URL or the token is not valid.
+    """
+    from progress_sse.client.config import address_of
+
+    address = address_of(url, token)
+    if address is None:
+        raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
+    return address
+
+
+def _server_to_report_to(url: str | None, token: str | None) -> "Address | None":
+    """Return the server; `None` if reporting is switched off. What is reported is logged to stderr."""
+    from progress_sse.client.config import is_disabled
+
+    _log_to_stderr(logging.WARNING)
+    return None if is_disabled(None) else _server_of(url, token)
+
+
+def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(TextFormatter("progress-sse: %(message)s"))  # It escapes the texts of servers.
     logger = logging.getLogger("progress_sse")
@@ -85,10 +98,15 @@ def log_to_stderr(level: int) -> None:
     logger.setLevel(level)
 
 
-@click.command(context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step.")
+@click.command(
+    cls=ClientCommand, context_settings={"allow_interspersed_args": False}, short_help="Run a command as a step."
+)
 @click.option("--session", "session_id", metavar="ID", help=f"The session. [env: {ENVIRONMENT}SESSION]")
 @click.option(
-    "--step", type=STEP, metavar="STEP", help="Which step of the session the command is: its number, or its name."
+    "--step",
+    callback=_step_of,
+    metavar="STEP",
+    help="Which step of the session the command is: its number, or its name.",
 )
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
 @click.option(
@@ -126,7 +144,7 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
         from progress_sse.cli.run_command import Target
         from progress_sse.cli.run_command import run as run_command
 
-        log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
+        _log_to_stderr(logging.INFO if os.isatty(2) else logging.WARNING)
         sys.exit(run_command(command, Target(step=step, name=name, **target)))
     raise click.ClickException("progress-sse run needs Linux; progress-sse step runs everywhere.")
 
@@ -141,9 +159,9 @@ _OPTIONS: Final = {
 """The options of each action of a step."""
 
 
-@click.command(short_help="Report a step's start, progress or end.")
+@click.command(cls=ClientCommand, short_help="Report a step's start, progress or end.")
 @click.argument("session_id", metavar="SESSION")
-@click.argument("number", metavar="STEP", type=STEP)
+@click.argument("number", metavar="STEP", callback=_step_of)
 @click.argument("action", type=click.Choice(list(_OPTIONS)))
 @click.option("--message", help="A text that is shown with the step.")
 @click.option("--error", help="The error of a failed step.")
@@ -163,14 +181,9 @@ def step(
     The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     _check_details(action, details)
-    from progress_sse.cli.reports import StepReport, send_report
+    from progress_sse.cli.reports import report_step
 
-    log_to_stderr(logging.WARNING)
-    try:
-        is_accepted = send_report(session_id, number, StepReport(action, **details), url, token)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
-    sys.exit(not is_accepted)
+    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
 
 
 def _check_details(action: str, details: Mapping[str, Any]) -> None:
@@ -184,7 +197,7 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
         raise click.UsageError("--current must not be more than --total.")
 
 
-@click.command(short_help="Follow a session until its end.")
+@click.command(cls=ClientCommand, short_help="Follow a session until its end.")
 @click.argument("session_id", metavar="SESSION")
 @click.option(
     "--output",
@@ -203,13 +216,10 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
     """
     from progress_sse.cli.watch import watch as watch_session
 
-    try:
-        sys.exit(watch_session(session_id, output, url, token, has_log=has_log))
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
+    sys.exit(watch_session(session_id, output, _server_of(url, token), has_log=has_log))
 
 
-@click.command(short_help="Create a session.")
+@click.command(cls=ClientCommand, short_help="Create a session.")
 @click.argument("session_id", metavar="SESSION")
 @click.option("--steps", metavar="NAME,NAME...", help="The names of its steps. [default: those of the server]")
 @click.option("--workflow", metavar="NAME", help="The name of steps that the server knows.")
@@ -220,8 +230,10 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
     help="The name under which the server learns what its steps take from run to run. [default: its workflow]",
 )
 @click.option("--title", help="Its name for people.")
-@click.option("--label", "labels", type=PAIR, multiple=True, metavar="KEY=VALUE", help="A text by which it is found.")
-@click.option("--link", "links", type=PAIR, multiple=True, metavar="LABEL=URL", help="A page about it.")
+@click.option(
+    "--label", "labels", callback=_pairs_of, multiple=True, metavar="KEY=VALUE", help="A text by which it is found."
+)
+@click.option("--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about it.")
 @server_options
 def create(session_id: str, steps: str | None, url: str | None, token: str | None, **said: Any) -> None:
     """Create a session, in place of one of that id, and print the address of its page.
@@ -232,24 +244,24 @@ def create(session_id: str, steps: str | None, url: str | None, token: str | Non
     """
     from progress_sse.cli.reports import create_session
 
-    log_to_stderr(logging.WARNING)
     names = None if steps is None else [name.strip() for name in steps.split(",")]
-    try:
-        link = create_session(session_id, names, url, token, **said)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
+    link = create_session(session_id, names, _server_to_report_to(url, token), **said)
     if link is None:
         sys.exit(1)
     if link:
         click.echo(link)
 
 
-@click.command(short_help="End a session.")
+@click.command(cls=ClientCommand, short_help="End a session.")
 @click.argument("session_id", metavar="SESSION")
 @click.option("--error", help="Why it failed. [default: it succeeded]")
-@click.option("--link", "links", type=PAIR, multiple=True, metavar="LABEL=URL", help="A page about its result.")
+@click.option(
+    "--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about its result."
+)
 @server_options
-def finish(session_id: str, error: str | None, links: tuple[tuple[str, str], ...], **server: str | None) -> None:
+def finish(
+    session_id: str, error: str | None, links: Sequence[tuple[str, str]], url: str | None, token: str | None
+) -> None:
     """End a session: with success, or with --error as failure.
 
     With success its running steps succeed, and steps that were never started are skipped. With failure its running
@@ -259,18 +271,18 @@ def finish(session_id: str, error: str | None, links: tuple[tuple[str, str], ...
     """
     from progress_sse.cli.reports import finish_session
 
-    log_to_stderr(logging.WARNING)
-    try:
-        is_accepted = finish_session(session_id, error, links, **server)
-    except ConfigurationError as failure:
-        raise click.UsageError(str(failure)) from failure
-    sys.exit(not is_accepted)
+    sys.exit(not finish_session(session_id, error, links, _server_to_report_to(url, token)))
 
 
-@click.command(short_help="List sessions.")
+@click.command(cls=ClientCommand, short_help="List sessions.")
 @click.option("--prefix", default="", metavar="TEXT", help="Begins the ids of the sessions. [default: all sessions]")
 @click.option(
-    "--label", "labels", type=LABEL, multiple=True, metavar="KEY:VALUE", help="A label that they have; several: all."
+    "--label",
+    "labels",
+    callback=_labels_of,
+    multiple=True,
+    metavar="KEY:VALUE",
+    help="A label that they have; several: all.",
 )
 @click.option("--status", type=click.Choice(["pending", "running", "completed", "error"]), help="The status they have.")
 @click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
@@ -294,7 +306,4 @@ def list(  # noqa: A001  # the name of the command
     from progress_sse.cli.list_sessions import list_sessions
 
     query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
-    try:
-        sys.exit(list_sessions(query, url, token, is_json=is_json))
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
+    sys.exit(list_sessions(query, _server_of(url, token), is_json=is_json))

@@ -1,9 +1,8 @@
-"""What `progress-sse watch` knows of a session, and how it shows that: in lines, as JSON or not; ``terminal`` draws."""
+"""What `progress-sse watch` knows of a session, and shows of it in lines or as JSON; ``terminal`` draws it."""
 
 import json
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
 import click
@@ -23,8 +22,8 @@ POLL_S: Final = 2.0
 """Seconds between polls, more or less."""
 
 
-class Observation:
-    """Takes in what a follower reads, for a display that shows it later, too, as time goes by."""
+class Display:
+    """Keeps what a follower reads, and shows nothing: enough for an exit status; the base of all other displays."""
 
     def __init__(self) -> None:
         self.session: ObservedSession | None = None
@@ -38,11 +37,24 @@ class Observation:
         """The server's time, in seconds since 1970."""
         return time.time() + self._ahead_s
 
-    def show(self, state: SessionState) -> ObservedSession:
-        """Take in a new state of the session."""
+    @property
+    def life_sign(self) -> LifeSign | None:
+        """The sentence about the worker; without a connection nothing is known of it."""
+        if self.session is None or self.connection not in ("live", "polling"):
+            return None
+        return life_sign(self.session.state, self.session.reported_s, self.now_s)
+
+    def show(self, state: SessionState) -> None:
+        """Show a new state of the session."""
         self.session = observed(self.session, with_usual(state, self._usual), self.now_s, self._verified_s)
         self._verified_s = self.now_s
-        return self.session
+
+    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
+        """Show lines of the session's log, and how many before them are not kept."""
+
+    def set_connection(self, connection: Connection, reason: str = "") -> None:
+        """Take in how updates arrive, and the reason if the stream does not bring them."""
+        self.connection = connection
 
     def set_clock(self, ahead_s: float) -> None:
         """Take in by how many seconds the server's clock is ahead; the state was current then."""
@@ -55,57 +67,26 @@ class Observation:
         if self.session is not None:
             self.session = self.session._replace(state=with_usual(self.session.state, usual))
 
-    @property
-    def life_sign(self) -> LifeSign | None:
-        """The sentence about the worker; without a connection nothing is known of it."""
-        if self.session is None or self.connection not in ("live", "polling"):
-            return None
-        return life_sign(self.session.state, self.session.reported_s, self.now_s)
-
-
-class Display:
-    """Shows nothing, for callers that need the exit status alone; the base of all other displays."""
-
-    def show(self, state: SessionState) -> None:
-        """Take in a new state of the session."""
-
-    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
-        """Take in lines of the session's log, and how many before them are not kept."""
-
-    def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Take in how updates arrive, and the reason if the stream does not bring them."""
-
-    def set_clock(self, ahead_s: float) -> None:
-        """Take in by how many seconds the server's clock is ahead of this one."""
-
-    def set_usual_times(self, usual: UsualTimes) -> None:
-        """Take in what the steps of the present run usually take."""
-
     def tick(self) -> None:
-        """Take in that about a second has passed."""
+        """Called about once a second."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the output as it is."""
 
 
 class _LineDisplay(Display):
     """Reports on stderr when the live stream fails, and when it is back."""
 
-    _is_polling = False
-
     def set_connection(self, connection: Connection, reason: str = "") -> None:
-        if connection == "live":
-            if self._is_polling:
-                click.echo("progress-sse: live again", err=True)
-        elif not self._is_polling:
+        was_polling = self.connection in ("polling", "reconnecting")
+        if connection == "live" and was_polling:
+            click.echo("progress-sse: live again", err=True)
+        elif connection != "live" and not was_polling:
             click.echo(f"progress-sse: no live stream ({reason}): asking every {POLL_S:g} s", err=True)
-        self._is_polling = connection != "live"
+        super().set_connection(connection, reason)
 
 
 class JsonDisplay(_LineDisplay):
@@ -126,15 +107,16 @@ class PlainDisplay(_LineDisplay):
 
     def __init__(self, server_url: str) -> None:
         """Print links as those of the server."""
+        super().__init__()
         self._server_url = server_url
-        self._observation = Observation()
         self._reminded = Reminded()
 
     def show(self, state: SessionState) -> None:
         """Print what has changed."""
-        before = self._observation.session
-        after = self._observation.show(state)
-        for line in changes(before, after, self._observation.now_s, self._server_url):
+        before = self.session
+        super().show(state)
+        assert self.session is not None
+        for line in changes(before, self.session, self.now_s, self._server_url):
             click.echo(line)
 
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
@@ -142,24 +124,9 @@ class PlainDisplay(_LineDisplay):
         for text in log_texts(lines, missed):
             click.echo(text)
 
-    def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Take it in; see `_LineDisplay`."""
-        super().set_connection(connection, reason)
-        self._observation.connection = connection
-
-    def set_clock(self, ahead_s: float) -> None:
-        """Let silences follow the server's clock."""
-        self._observation.set_clock(ahead_s)
-
-    def set_usual_times(self, usual: UsualTimes) -> None:
-        """Let the words count on them from now on."""
-        self._observation.set_usual_times(usual)
-
     def tick(self) -> None:
         """Print that the worker is silent, and again when it has been so for twice as long; and what is late."""
-        session = self._observation.session
-        if session is not None:
-            now_s, sign = self._observation.now_s, self._observation.life_sign
-            lines, self._reminded = reminders(self._reminded, session, sign, now_s)
+        if self.session is not None:
+            lines, self._reminded = reminders(self._reminded, self.session, self.life_sign, self.now_s)
             for line in lines:
                 click.echo(line)

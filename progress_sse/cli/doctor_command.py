@@ -1,18 +1,18 @@
 """The command `doctor`; the modules that do the work are imported when it is called."""
 
-import io
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from progress_sse.cli.client_commands import ClientCommand
 from progress_sse.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from progress_sse.cli.doctor.findings import Finding
 
 
-@click.command(short_help="Examine the way from here to a server.")
+@click.command(cls=ClientCommand, short_help="Examine the way from here to a server.")
 @click.argument("url", required=False)
 @click.option("--token", help="A token of the server; safer in the environment. [env: PROGRESS_SSE_TOKEN]")
 @click.option("--session", "session_id", metavar="ID", help="A session to read. [default: one of its own]")
@@ -30,14 +30,9 @@ def doctor(url: str | None, token: str | None, session_id: str | None, origin: s
     The exit status is 0 if all is well, 1 if there are warnings, and 2 if there is a fault, or this command is used
     wrongly.
     """
-    try:
-        findings = _examine(url, token, session_id, origin)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
     from progress_sse.cli.doctor.findings import exit_status, line, summary
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # The terminal may lack a character of a server's text.
+    findings = _examine(url, token, session_id, origin)
     for name, finding in findings.items():
         click.echo(line(name, finding))
     results = list(findings.values())

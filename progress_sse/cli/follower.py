@@ -18,56 +18,21 @@ from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.display import POLL_S, Connection, Display
 from progress_sse.cli.log_reader import LogReader
-from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, check
+from progress_sse.cli.responses import (
+    HEAD_S,
+    NotAllowedError,
+    UnexpectedResponseError,
+    check,
+    client_of,
+    get,
+    read_json,
+)
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
-from progress_sse.client.http import Content, client_options
-from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.observed_session import is_another_run
 from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
 from progress_sse.story.time_left import UsualTimes, usual_times
-from progress_sse.wire.sse import MAX_EVENT_BYTES, StreamDecoder, StreamEvent
-
-
-class UsualTimesRequest:
-    """The request of one follower; a server that does not answer it leaves the usual times unknown."""
-
-    def __init__(self, client: httpx.AsyncClient, session_id: str, on_known: Callable[[UsualTimes], None]) -> None:
-        """Prepare to ask over a client whose `base_url` is the server."""
-        self._client = client
-        self._path = f"/api/progress/{quote(session_id, safe='')}/steps"
-        self._on_known = on_known
-        self._state: SessionState | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def update(self, state: SessionState) -> None:
-        """Take in a new state, and ask once its server uses what it has learned."""
-        before, self._state = self._state, state
-        if before is not None and is_another_run(before, state):
-            self.cancel()
-            self._on_known({})
-        uses_history = state.get("time", {}).get("basis") == "history"
-        if uses_history and self._task is None and not is_over(state):
-            self._task = asyncio.create_task(self._ask())
-
-    def cancel(self) -> None:
-        """Wait for no answer; the next run is asked about anew."""
-        if self._task is not None:
-            self._task.cancel()
-        self._task = None
-
-    async def _ask(self) -> None:
-        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError, ValueError):
-            self._on_known(await self._answer())
-
-    async def _answer(self) -> UsualTimes:
-        content = Content(MAX_EVENT_BYTES)
-        async with self._client.stream("GET", self._path) as response:
-            check(response, "application/json")
-            async for chunk in response.aiter_raw():
-                content.add(chunk)
-        return usual_times(parsed(bytes(content)))
-
+from progress_sse.wire.sse import StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0
 """Seconds within which a stream brings an event, a heartbeat at least, unless something buffers it."""
@@ -96,12 +61,8 @@ HASTY_S: Final = 1.0
 
 FAILURES_BEFORE_POLLS: Final = 3
 
-HEAD_S: Final = 10.0
-"""Seconds that the head of an answer may take."""
-
-TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5)
 STREAM_TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5, read=None)
-"""Time limits of polls, and of streams, between whose events any time may pass."""
+"""Between the events of a stream any time may pass."""
 
 SILENCE: Final = "something buffers the stream"
 
@@ -109,6 +70,38 @@ EVENT_STREAM: Final = "text/event-stream"
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
+
+
+class UsualTimesRequest:
+    """The request of one follower; a server that does not answer it leaves the usual times unknown."""
+
+    def __init__(self, client: httpx.AsyncClient, session_id: str, on_known: Callable[[UsualTimes], None]) -> None:
+        """Ask over a client whose `base_url` is the server."""
+        self._client = client
+        self._path = f"/api/progress/{quote(session_id, safe='')}/steps"
+        self._on_known = on_known
+        self._state: SessionState | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def update(self, state: SessionState) -> None:
+        """Take in a new state, and ask once its server uses what it has learned."""
+        before, self._state = self._state, state
+        if before is not None and is_another_run(before, state):
+            self.cancel()
+            self._on_known({})
+        uses_history = state.get("time", {}).get("basis") == "history"
+        if uses_history and self._task is None and not is_over(state):
+            self._task = asyncio.create_task(self._ask())
+
+    def cancel(self) -> None:
+        """Wait for no answer; the next run is asked about anew."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = None
+
+    async def _ask(self) -> None:
+        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError):
+            self._on_known(read_json(*await get(self._client, self._path), usual_times))
 
 
 async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
@@ -120,11 +113,7 @@ async def follow(address: Address, session_id: str, display: Display, *, has_log
         NotAllowedError: The server does not let this client read the session.
         ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
     """
-    try:
-        client = httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise ConfigurationError(f"Cannot connect to a server: {error}") from error
-    async with client:
+    async with client_of(address) as client:
         return await Follower(client, session_id, display, has_log=has_log).run()
 
 
@@ -132,7 +121,7 @@ class Follower:
     """Follows one session by both means; see the module."""
 
     def __init__(self, client: httpx.AsyncClient, session_id: str, display: Display, *, has_log: bool = False) -> None:
-        """Prepare to follow over a client whose `base_url` is the server."""
+        """Follow over a client whose `base_url` is the server."""
         self._client = client
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
@@ -319,18 +308,12 @@ class Follower:
             await asyncio.sleep(pause_s)
 
     async def _ask(self) -> None:
-        events, content = self._events, Content(MAX_EVENT_BYTES)
+        events = self._events
         headers = {"If-None-Match": self._etag} if self._etag else {}
-        async with self._client.stream("GET", self._path, headers=headers) as response:
-            async for chunk in response.aiter_raw():
-                content.add(chunk)
+        response, content = await get(self._client, self._path, headers=headers)
         if response.status_code == httpx.codes.NOT_MODIFIED or self._events != events:
             return  # Nothing is new, or an event has overtaken the answer.
-        check(response, "application/json")
-        try:
-            state = checked(parsed(bytes(content)), self._session_id)
-        except ValueError as error:
-            raise UnexpectedResponseError("the answer is not that of a progress server") from error
+        state = read_json(response, content, lambda answer: checked(answer, self._session_id))
         etag = response.headers.get("ETag", "")
         self._etag = etag if etag.isascii() else ""  # It is sent back in a header.
         self._position = ""

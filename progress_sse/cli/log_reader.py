@@ -11,10 +11,9 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple, get_args
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, check
-from progress_sse.client.http import Content
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, get, read_json
 from progress_sse.core.log_lines import MAX_READ_LINES, LogLevel, LogLine
-from progress_sse.story.session_state import is_time, parsed
+from progress_sse.story.session_state import is_time
 
 RETRY_S: Final = 2.0
 """Seconds until lines are asked for again that could not be read."""
@@ -93,17 +92,10 @@ class LogReader:
             self._take([(number, line) for number, line in page.lines if number > self._last])
 
     async def _read(self) -> _Page:
-        content = Content()
-        async with self._client.stream("GET", self._path, params={"after": self._last}) as response:
-            async for chunk in response.aiter_raw():
-                content.add(chunk)
+        response, content = await get(self._client, self._path, params={"after": self._last})
         if response.status_code == httpx.codes.NOT_FOUND:  # There is no such session.
             return _Page("", [], 1)
-        check(response, "application/json")
-        try:
-            return _page(parsed(bytes(content)))
-        except (ValueError, LookupError, TypeError) as error:
-            raise UnexpectedResponseError("the answer is not that of a progress server") from error
+        return read_json(response, content, _page)
 
     def _take(self, added: Sequence[tuple[int, LogLine]]) -> None:
         if added:

@@ -4,6 +4,7 @@
 """
 
 import errno
+import io
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -36,8 +37,12 @@ class _LazyGroup(click.Group):
         return list(_MODULES)
 
     def invoke(self, ctx: click.Context) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # It may lack a character of a name.
         try:
             return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.ClickException(str(error)) from error
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise

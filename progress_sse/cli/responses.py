@@ -1,11 +1,28 @@
-"""Which responses a follower can use, and why not the others."""
+"""The requests of commands that read, and which answers they can use."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.codec import retry_after_s
-from progress_sse.core.errors import ProgressError
+from progress_sse.client.config import Address
+from progress_sse.client.http import Content, client_options
+from progress_sse.core.errors import ConfigurationError, ProgressError
+from progress_sse.story.session_state import parsed
+from progress_sse.wire.sse import MAX_EVENT_BYTES
+
+HEAD_S: Final = 10.0
+"""Seconds that the head of an answer may take."""
+
+TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5)
+
+_NOT_ALLOWED: Final[dict[int, str]] = {
+    httpx.codes.UNAUTHORIZED: "The server wants a token for this, and this is none: see --token.",
+    httpx.codes.FORBIDDEN: "The token does not allow this.",
+}
+
+Read = TypeVar("Read")
 
 
 class NotAllowedError(ProgressError):
@@ -20,9 +37,39 @@ class UnexpectedResponseError(Exception):
         self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
+def client_of(address: Address) -> httpx.AsyncClient:
+    """Return a client of a server.
+
+    Raises:
+        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
+    """
+    try:
+        return httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
+    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+        raise ConfigurationError(f"Cannot connect to a server: {error}") from error
+
+
+async def get(client: httpx.AsyncClient, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
+    """Return an answer and its content, which has an upper limit: the server may send without end."""
+    content = Content(MAX_EVENT_BYTES)
+    async with client.stream("GET", path, **options) as response:
+        async for chunk in response.aiter_raw():
+            content.add(chunk)
+    return response, bytes(content)
+
+
+def read_json(response: httpx.Response, content: bytes, read: Callable[[Any], Read]) -> Read:
+    """Return what a function makes of the JSON of an answer; it raises any lookup, type or value error."""
+    check(response, "application/json")
+    try:
+        return read(parsed(content))
+    except (ValueError, LookupError, TypeError) as error:
+        raise UnexpectedResponseError("the answer is not that of a progress server") from error
+
+
 def check(response: httpx.Response, media_type: str) -> None:
     """Raise an error unless the response is of the kind that was asked for."""
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if response.status_code in _NOT_ALLOWED:
         raise NotAllowedError(_NOT_ALLOWED[response.status_code])
     if response.status_code != httpx.codes.OK:
         raise UnexpectedResponseError(
@@ -30,9 +77,3 @@ def check(response: httpx.Response, media_type: str) -> None:
         )
     if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != media_type:
         raise UnexpectedResponseError("the answer is not that of a progress server")
-
-
-_NOT_ALLOWED: Final[dict[int, str]] = {
-    httpx.codes.UNAUTHORIZED: "The server wants a token for this, and this is none: see --token.",
-    httpx.codes.FORBIDDEN: "The token does not allow this.",
-}

@@ -14,7 +14,6 @@ from progress_sse.api.app import create_app
 from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.routes import ROUTES
 from progress_sse.cli.setting_options import setting_options
-from progress_sse.core.errors import ConfigurationError
 from progress_sse.observability import logs
 from progress_sse.server import uvicorn_server
 from progress_sse.server.sockets import InheritedSockets, listen
@@ -32,18 +31,13 @@ _READERS: Final = {
 @setting_options
 def serve(**flags: str | bool | None) -> None:
     """Serve progress until told to stop; every setting is a flag or an environment variable, the flag winning."""
-    try:
-        settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
-        logs.configure(settings.log_level, settings.log_format, sys.stderr)
-        settings = settings.model_copy(
-            update={
-                "max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit()),
-                "dev": _is_for_developers(settings),
-            }
-        )
-        _run(settings)
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+    settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
+    logs.configure(settings.log_level, settings.log_format, sys.stderr)
+    update = {
+        "max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit()),
+        "dev": _is_for_developers(settings),
+    }
+    _run(settings.model_copy(update=update))
 
 
 def _run(settings: Settings) -> None:
@@ -113,7 +107,4 @@ def demo(port: int, no_open: bool) -> None:
     """Show how it looks: four jobs that run, one to move yourself, and ways to break the connection."""
     from progress_sse.demo import supervisor  # A server needs nothing of it.
 
-    try:
-        uvloop.run(supervisor.run(port, opens_browser=not no_open))
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+    uvloop.run(supervisor.run(port, opens_browser=not no_open))

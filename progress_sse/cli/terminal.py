@@ -1,7 +1,6 @@
 """A session on a terminal, drawn by rich four times a second, as times advance between changes."""
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -10,11 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from progress_sse.cli.display import POLL_S, Connection, Display, Observation
+from progress_sse.cli.display import POLL_S, Display
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.headline import conclusion, failures, headline, links, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
-from progress_sse.story.plain_text import log_texts, one_line, plain
+from progress_sse.story.plain_text import log_texts, one_line
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import (
     all_failed_parts,
@@ -27,7 +26,7 @@ from progress_sse.story.step_words import (
     steps_done,
 )
 from progress_sse.story.steps import Step
-from progress_sse.story.time_left import UsualTimes, time_left
+from progress_sse.story.time_left import time_left
 from progress_sse.story.worker_words import LifeSign, request_sentence
 
 ICONS: Final = {
@@ -102,7 +101,6 @@ OTHER_LINES: Final = 8
 """Lines of a screen that are not for steps."""
 
 MAX_FAILED_PARTS: Final = 5
-MAX_ERROR_LINES: Final = 20
 
 
 class Terminal(Display):
@@ -110,9 +108,9 @@ class Terminal(Display):
 
     def __init__(self, session_id: str, server_url: str, console: Console | None = None) -> None:
         """Draw to stdout, unless a test has another `console`; links are those of the server."""
+        super().__init__()
         self._session_id = session_id
         self._server_url = server_url
-        self._observation = Observation()
         self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_S)
 
     @property
@@ -120,40 +118,21 @@ class Terminal(Display):
         """Whether the terminal can be drawn over."""
         return not self._live.console.is_dumb_terminal
 
-    def show(self, state: SessionState) -> None:
-        """Draw it the next time."""
-        self._observation.show(state)
-
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
         """Print them above the drawing, so that they stay."""
         for text in log_texts(lines, missed):
             self._live.console.print(Text(text), soft_wrap=True)
 
-    def set_connection(self, connection: Connection, reason: str = "") -> None:
-        """Draw it the next time."""
-        self._observation.connection = connection
-
-    def set_clock(self, ahead_s: float) -> None:
-        """Let times follow the server's clock."""
-        self._observation.set_clock(ahead_s)
-
-    def set_usual_times(self, usual: UsualTimes) -> None:
-        """Draw them the next time."""
-        self._observation.set_usual_times(usual)
-
     def __enter__(self) -> Self:
-        """Begin to draw."""
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Draw a last time, and leave the terminal as it was."""
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        session, sign = self._observation.session, self._observation.life_sign
+        session, sign = self.session, self.life_sign
         yield from self._head(session)
         if session is None:
             return
@@ -163,11 +142,11 @@ class Terminal(Display):
             if session.is_deleted:
                 yield Text("if it is started again, it is shown here", "dim")
             return
-        yield _overall(session, self._observation.now_s, is_in_doubt=sign is not None and sign.kind != "quiet")
+        yield _overall(session, self.now_s, is_in_doubt=sign is not None and sign.kind != "quiet")
         failed = [Text(f"   {line}", "red") for line in all_failed_parts(state, MAX_FAILED_PARTS)]
         asked = [Text(request_sentence(state), "bold")] if request_sentence(state) else []
         room = options.size.height - OTHER_LINES - len(failed) - len(asked)
-        yield step_rows(state, self._observation.now_s, max(3, room))
+        yield step_rows(state, self.now_s, max(3, room))
         yield from failed
         yield from _note(session, sign)
         yield from asked
@@ -177,7 +156,7 @@ class Terminal(Display):
     def _head(self, session: ObservedSession | None) -> Iterator[Text]:
         if session and title(session.state):
             yield Text(title(session.state), "bold")
-        text, colour = ("", "") if session and is_over(session.state) else BADGES[self._observation.connection]
+        text, colour = ("", "") if session and is_over(session.state) else BADGES[self.connection]
         yield Text.assemble((one_line(self._session_id), ""), "  ", (text, colour))
 
 
@@ -209,10 +188,9 @@ def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:
 def _end(state: SessionState, server_url: str) -> Iterator[Text]:
     colour = _colour(state)
     for failure in failures(state):
-        yield Text(f"\n{failure.title}{':' if failure.error else ''}", f"bold {colour}")
-        if failure.error:
-            for line in plain(failure.error).split("\n")[-MAX_ERROR_LINES:]:
-                yield Text(f"  {line}", colour)
+        first, *rest = failure.lines()
+        yield Text(f"\n{first}", f"bold {colour}")
+        yield from (Text(line, colour) for line in rest)
     found = links(state, server_url)
     if found:
         yield Text("\n" + "\n".join(found), overflow="fold")

@@ -1,7 +1,6 @@
 """`progress-sse watch`: follows a session, shows it, and ends with its outcome as the exit status."""
 
 import asyncio
-import io
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from progress_sse._internal.optional_imports import from_extra
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
 from progress_sse.cli.follower import follow
 from progress_sse.cli.responses import NotAllowedError
-from progress_sse.client.config import address_of, session_of
+from progress_sse.client.config import Address, session_of
 from progress_sse.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,25 +29,18 @@ TERMINATED: Final = 143
 """Exit statuses; the last two are 128 and the signal's number."""
 
 
-def watch(session_id: str, output: Output, url: str | None, token: str | None, *, has_log: bool = False) -> int:
-    """Show a session until it is completed or has failed, and return the exit status.
-
-    With `has_log` its log is shown, too.
+def watch(session_id: str, output: Output, server: Address, *, has_log: bool) -> int:
+    """Show a session, and its log with `has_log`, until it is completed or has failed; return the exit status.
 
     Raises:
-        ConfigurationError: No server is named, or the URL or the session id is not valid.
+        ConfigurationError: The session id or the URL cannot be used.
     """
-    address = address_of(url, token)
-    if address is None:
-        raise ConfigurationError("Name the server by --url, or by PROGRESS_SSE_URL.")
     session_id = session_of(session_id)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # The terminal may lack a character of a name.
     # The display must leave the terminal as it was, also after this signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        with _display(output, session_id, address.url) as display:
-            state = asyncio.run(follow(address, session_id, display, has_log=has_log))
+        with _display(output, session_id, server.url) as display:
+            state = asyncio.run(follow(server, session_id, display, has_log=has_log))
     except KeyboardInterrupt:
         return INTERRUPTED
     except NotAllowedError as error:

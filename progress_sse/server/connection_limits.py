@@ -9,8 +9,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -38,99 +37,66 @@ SWEEPS_PER_TIMEOUT: Final = 100
 
 
 class LimitedConnection(Protocol):
-    """A connection in a queue. It has been removed from the queue before it is called."""
+    """A connection, and the queue that it is in."""
 
-    def evict(self) -> None:
-        """Close, as another connection needs the place."""
+    transport: Any
+    queue: "DeadlineQueue | None"
 
-    def on_head_overdue(self) -> None:
-        """The head of a request did not arrive in time."""
-
-    def on_body_overdue(self) -> None:
-        """The body of a request did not arrive in time."""
+    def on_overdue(self) -> None:
+        """Called when the request did not arrive in time; the connection is in no queue by then."""
 
 
-Item = TypeVar("Item")
+class DeadlineQueue:
+    """Connections with the same timeout, oldest first."""
 
-
-class DeadlineQueue(Generic[Item]):
-    """Items with the same timeout, oldest first."""
-
-    def __init__(self, timeout_s: float, on_overdue: Callable[[Item], None]) -> None:
-        """Call `on_overdue` with each item that has been here for `timeout_s` seconds."""
+    def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._on_overdue = on_overdue
-        self._due: OrderedDict[Item, float] = OrderedDict()
+        self._due: OrderedDict[LimitedConnection, float] = OrderedDict()
         self._is_timed = False
 
     def __len__(self) -> int:
-        """Return how many items are in the queue."""
         return len(self._due)
 
     @property
-    def first(self) -> Item | None:
-        """The oldest item."""
+    def first(self) -> LimitedConnection | None:
+        """The oldest connection."""
         return next(iter(self._due), None)
 
     @property
     def since(self) -> float:
-        """The time of the event loop at which the oldest item came; infinite without one."""
+        """The time of the event loop at which the oldest connection came; infinite without one."""
         return next(iter(self._due.values()), math.inf) - self._timeout_s
 
-    def enter(self, item: Item) -> None:
-        """Add an item; its timeout begins now."""
+    def enter(self, connection: LimitedConnection) -> None:
+        """Take a connection from its former queue; its timeout begins now."""
+        if connection.queue is not None:
+            connection.queue.leave(connection)
+        connection.queue = self
         loop = asyncio.get_running_loop()
-        self._due[item] = loop.time() + self._timeout_s
+        self._due[connection] = loop.time() + self._timeout_s
         if not self._is_timed:
             self._is_timed = True
             loop.call_later(self._timeout_s, self._sweep)
 
-    def leave(self, item: Item) -> None:
-        """Remove an item; does nothing if it is not in the queue."""
-        self._due.pop(item, None)
+    def leave(self, connection: LimitedConnection) -> None:
+        """Remove a connection of this queue."""
+        del self._due[connection]
+        connection.queue = None
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         while self._due:
-            item, due = next(iter(self._due.items()))
+            connection, due = next(iter(self._due.items()))
             if due > now:
                 loop.call_later(max(due - now, self._timeout_s / SWEEPS_PER_TIMEOUT), self._sweep)
                 return
-            del self._due[item]
+            self.leave(connection)
             try:
-                self._on_overdue(item)
+                connection.on_overdue()
             except Exception:
                 logger.exception("a connection could not be ended")  # The others still can.
         self._is_timed = False
-
-
-class UnsentBuffers:
-    """Connections with unsent response bytes, oldest first."""
-
-    def __init__(self, max_bytes: int) -> None:
-        """Allow `max_bytes` unsent bytes for all connections together."""
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._unsent: dict[LimitedConnection, int] = {}
-
-    @property
-    def first(self) -> LimitedConnection | None:
-        """The oldest of the connections."""
-        return next(iter(self._unsent), None)
-
-    def enter(self, connection: LimitedConnection, unsent_bytes: int) -> None:
-        """Count the unsent bytes of a connection; if the total is too large, evict the oldest other connections."""
-        self.leave(connection)
-        self._unsent[connection] = unsent_bytes
-        self._bytes += unsent_bytes
-        while self._bytes > self._max_bytes and (first := self.first) is not connection and first is not None:
-            self.leave(first)
-            first.evict()
-
-    def leave(self, connection: LimitedConnection) -> None:
-        """Stop counting a connection; does nothing if it is not counted."""
-        self._bytes -= self._unsent.pop(connection, 0)
 
 
 class ConnectionLimits:
@@ -140,7 +106,6 @@ class ConnectionLimits:
         awaiting_head: Connections that have sent no request yet, or a part of a head.
         idle: Connections whose requests are all answered.
         awaiting_body: Connections that have sent the head of a request.
-        unsent_buffers: Connections whose clients do not take their responses.
         max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body and the framing.
     """
@@ -154,17 +119,13 @@ class ConnectionLimits:
         max_body_bytes: int,
         max_connections: int,
     ) -> None:
-        """Wait `head_timeout_s` for a head, `body_timeout_s` for its body, and `keep_alive_s` for the next request."""
-        self.awaiting_head = DeadlineQueue[LimitedConnection](
-            head_timeout_s, lambda connection: connection.on_head_overdue()
-        )
-        self.idle = DeadlineQueue[LimitedConnection](keep_alive_s, lambda connection: connection.on_head_overdue())
-        self.awaiting_body = DeadlineQueue[LimitedConnection](
-            body_timeout_s, lambda connection: connection.on_body_overdue()
-        )
-        self.unsent_buffers = UnsentBuffers(MAX_UNSENT_BUFFER_BYTES)
+        self.awaiting_head = DeadlineQueue(head_timeout_s)
+        self.idle = DeadlineQueue(keep_alive_s)
+        self.awaiting_body = DeadlineQueue(body_timeout_s)
         self.max_connections = max_connections
         self.max_rest_bytes = FRAMING_FACTOR * max_body_bytes + MAX_HEAD_BYTES
+        self._unsent: dict[LimitedConnection, int] = {}
+        self._unsent_bytes = 0
 
     def make_room(self) -> bool:
         """Evict the connection that has been idle or overdue for longest; return whether there is one.
@@ -172,8 +133,30 @@ class ConnectionLimits:
         A well-behaved client is in a queue so briefly that hardly any new connection takes its place.
         """
         without_request = min(self.awaiting_head, self.idle, key=lambda queue: queue.since)
-        queues = (without_request, self.awaiting_body, self.unsent_buffers)
-        connection = next((queue.first for queue in queues if queue.first is not None), None)
+        candidates = (without_request.first, self.awaiting_body.first, next(iter(self._unsent), None))
+        connection = next(filter(None, candidates), None)
         if connection is not None:
-            connection.evict()
+            self._evict(connection)
         return connection is not None
+
+    def enter_unsent(self, connection: LimitedConnection, unsent_bytes: int) -> None:
+        """Count the unsent bytes of a connection; if the total is too large, evict the oldest other connections."""
+        self.leave_unsent(connection)
+        self._unsent[connection] = unsent_bytes
+        self._unsent_bytes += unsent_bytes
+        while self._unsent_bytes > MAX_UNSENT_BUFFER_BYTES and (first := next(iter(self._unsent))) is not connection:
+            self._evict(first)
+
+    def leave_unsent(self, connection: LimitedConnection) -> None:
+        """Stop counting a connection's unsent bytes; does nothing if they are not counted."""
+        self._unsent_bytes -= self._unsent.pop(connection, 0)
+
+    def leave(self, connection: LimitedConnection) -> None:
+        """Forget a connection."""
+        if connection.queue is not None:
+            connection.queue.leave(connection)
+        self.leave_unsent(connection)
+
+    def _evict(self, connection: LimitedConnection) -> None:
+        self.leave(connection)
+        connection.transport.abort()

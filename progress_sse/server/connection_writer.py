@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from progress_sse.server.direct_exchange import Connection, DirectExchange
 from progress_sse.wire.frames import FrameBatch
 
 MAX_COALESCED_BYTES: Final = 16_384
@@ -13,12 +16,11 @@ MAX_COALESCED_BYTES: Final = 16_384
 class WriteCoalescer:
     """Flushes the connections that were written to in one turn of the event loop, one right after the other.
 
-    Most of the cost of a short write on one machine is waking the process that reads. In this way a proxy that holds
-    all connections is woken once, and not once for each of them.
+    Waking the process that reads is most of the cost of a short write. A proxy that holds all connections
+    is woken once.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._waiting: list[CoalescingTransport] = []
 
     def add(self, transport: "CoalescingTransport") -> None:
@@ -91,33 +93,14 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
 
-class Connection(Protocol):
-    """The part of the HTTP protocol that a writer uses; `transport` is a `CoalescingTransport`."""
-
-    flow: Any
-    transport: Any
-    detached: asyncio.BaseProtocol | None
-
-    def on_response_complete(self) -> None:
-        """Continue with the next request."""
-
-
-class Response(Protocol):
-    """The part of a response that a writer uses."""
-
-    response_complete: bool
-    keep_alive: bool
-
-
 class ConnectionWriter:
-    """Writes chunks [RFC 9112 §7.1]."""
+    """A `BodyWriter` of chunks [RFC 9112 §7.1], for a response whose head is written."""
 
     __slots__ = ("_connection", "_response")
 
     _END = b"0\r\n\r\n"
 
-    def __init__(self, connection: Connection, response: Response) -> None:
-        """Write the body of `response`, whose head is written."""
+    def __init__(self, connection: Connection, response: RequestResponseCycle | DirectExchange) -> None:
         self._connection = connection
         self._response = response
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from starlette.responses import Response
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
 
 from progress_sse._internal.tasks import run_eagerly
 from progress_sse.api.hot_routes import HotRequest, HotRoutes
@@ -23,29 +24,16 @@ logger: Final = logging.getLogger(__name__)
 
 
 class Connection(DirectWriteExtension, Protocol):
-    """The part of the protocol that an exchange uses."""
+    """The HTTP protocol, as its responses use it; `transport` is a `CoalescingTransport`."""
 
-    @property
-    def transport(self) -> Any:
-        """Writes to the connection."""
-
-    @property
-    def tasks(self) -> set[asyncio.Task[None]]:
-        """The tasks that the server waits for when it shuts down."""
-
-    @property
-    def default_headers(self) -> RawHeaders:
-        """Headers of every response."""
+    detached: asyncio.BaseProtocol | None
+    flow: Any
+    server_state: ServerState
+    tasks: set[asyncio.Task[None]]
+    transport: Any
 
     def on_response_complete(self) -> None:
         """Continue with the next request."""
-
-
-class _Unawaited:
-    """The event for which no coroutine of an exchange waits."""
-
-    def set(self) -> None:
-        """Do nothing."""
 
 
 class DirectExchange:
@@ -63,7 +51,8 @@ class DirectExchange:
     )
 
     chunked_encoding = True
-    message_event: Final = _Unawaited()
+    message_event: Final = asyncio.Event()
+    """uvicorn sets it; no coroutine of an exchange waits for it."""
 
     def __init__(self, connection: Connection, routes: HotRoutes, request: HotRequest, *, keep_alive: bool) -> None:
         """Begin with the head of a request; its body is added."""
@@ -127,7 +116,7 @@ class DirectExchange:
 
     def _head(self, status: int, lines: bytes) -> bytes:
         end = b"" if self.keep_alive else b"connection: close\r\n"
-        return b"".join([STATUS_LINE[status], encode_fields(self._connection.default_headers), lines, end])
+        return b"".join([STATUS_LINE[status], encode_fields(self._connection.server_state.default_headers), lines, end])
 
 
 def encode_fields(headers: RawHeaders) -> bytes:

@@ -28,11 +28,10 @@ from progress_sse.server.connection_limits import (
     MAX_URL_BYTES,
     ConnectionLimits,
     DeadlineQueue,
-    LimitedConnection,
 )
 from progress_sse.server.connection_writer import CoalescingTransport, ConnectionWriter, UnchunkedWriter, WriteCoalescer
 from progress_sse.server.direct_exchange import DirectExchange, encode_fields
-from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_bytes, head_size
+from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_size
 from progress_sse.streaming.body_writer import BodyWriter, extensions
 from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, RawHeaders
 
@@ -50,12 +49,12 @@ class HttpProtocol(HttpToolsProtocol):
         "_hot_routes",
         "_is_in_head",
         "_limits",
-        "_queue",
         "_ready",
         "_received_bytes",
         "_refusal",
         "_running",
         "detached",
+        "queue",
     )
 
     def __init__(
@@ -74,12 +73,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.url = b""
         self.detached: asyncio.BaseProtocol | None = None
+        self.queue: DeadlineQueue | None = None
         self._coalescer = coalescer
         self.parser = RequestParser(self)
         self._limits = limits
         self._refusal = refusal
         self._hot_routes = hot_routes
-        self._queue: DeadlineQueue[LimitedConnection] | None = None
         self._running: RequestResponseCycle | DirectExchange | None = None
         self._ready: DirectExchange | None = None
         self._discards_input = False
@@ -108,7 +107,8 @@ class HttpProtocol(HttpToolsProtocol):
             if isinstance(self.cycle, DirectExchange) and not self._is_in_head:
                 self._hand_over(self.cycle)
         elif not exchange.disconnected:
-            self._enter_queue(None)  # Once it is answered, the client has the whole time again for the next request.
+            if self.queue is not None:  # Once it is answered, the client has the whole time for the next request.
+                self.queue.leave(self)
             exchange.start()
 
     def _hand_over(self, exchange: DirectExchange) -> None:
@@ -133,25 +133,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.app = self._refusal(error)
         self._hot_routes = None
 
-    @property
-    def default_headers(self) -> RawHeaders:
-        """Headers of every response; uvicorn makes the list anew each second, for the date."""
-        return self.server_state.default_headers
-
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made only if the application gets it."""
         self.url = b""
         self.headers = []
-
-    def _begin_scope(self, version: str) -> None:
-        """Give uvicorn what was read of the head."""
-        url, headers = self.url, self.headers
-        super().on_message_begin()
-        self.url = url
-        for name, value in headers:
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = version != "1.0"  # A 1.0 client would take it for the response.
-            self.headers.append((name, value))  # The scope has this list.
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field, without white space around its value; of too many fields, keep one above the limit.
@@ -198,8 +183,14 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _begin_cycle(self, version: str) -> None:
-        """Start the application."""
-        self._begin_scope(version)
+        """Start the application, after giving uvicorn what was read of the head."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = version != "1.0"  # A 1.0 client would take it for the response.
+            self.headers.append((name, value))  # The scope has this list.
         super().on_headers_complete()
         if version == "1.0":
             _end_with_connection(self.cycle)
@@ -214,10 +205,6 @@ class HttpProtocol(HttpToolsProtocol):
                 self._ready = self.cycle
             else:
                 super().on_message_complete()
-
-    def head_without_upgrade(self) -> bytes:
-        """Return the latest head without its `Upgrade` field."""
-        return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
 
     def detach(self, scope: Scope, protocol: asyncio.BaseProtocol) -> BodyWriter | None:
         """Detach a response from the application, unless the client has gone or a middleware holds the head back."""
@@ -251,20 +238,20 @@ class HttpProtocol(HttpToolsProtocol):
         if self.detached is not None:
             self.detached.pause_writing()
         else:
-            self._limits.unsent_buffers.enter(self, self.transport.get_write_buffer_size())
+            self._limits.enter_unsent(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Note that the client takes more."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._limits.unsent_buffers.leave(self)
+            self._limits.leave_unsent(self)
         if self.detached is not None:
             self.detached.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
         super().connection_lost(exc)
-        self._leave_queues()
+        self._limits.leave(self)
         if self.detached is not None:
             self.detached.connection_lost(exc)
             self.detached = None
@@ -288,29 +275,16 @@ class HttpProtocol(HttpToolsProtocol):
         elif running is None or running.response_complete:
             is_idle = running is not None and not self._received_bytes
             queue = self._limits.idle if is_idle else self._limits.awaiting_head
-        if queue is not self._queue:
-            self._enter_queue(queue)
-
-    def _enter_queue(self, queue: DeadlineQueue[LimitedConnection] | None) -> None:
-        if self._queue is not None:
-            self._queue.leave(self)
-        self._queue = queue
+        if queue is self.queue:
+            return
         if queue is not None:
             queue.enter(self)
+        elif self.queue is not None:
+            self.queue.leave(self)
 
-    def _leave_queues(self) -> None:
-        self._enter_queue(None)
-        self._limits.unsent_buffers.leave(self)
-
-    def evict(self) -> None:
-        """Abort the connection."""
-        self._leave_queues()
-        self.transport.abort()
-
-    def on_head_overdue(self) -> None:
-        """Close an idle connection without a response; a client that still takes its last response gets the rest."""
-        self._enter_queue(None)
-        if self._received_bytes:
+    def on_overdue(self) -> None:
+        """Refuse a request that has begun; an idle connection closes once the client has its last response."""
+        if self._received_bytes or not self._is_in_head:
             self._refuse(RequestTimeoutError())
         else:
             self._close()
@@ -319,12 +293,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Close the connection once the client has taken all bytes, which may never happen."""
         self.transport.close()
         if self.parser is not None:  # The connection is not lost yet.
-            self._limits.unsent_buffers.enter(self, self.transport.get_write_buffer_size())
-
-    def on_body_overdue(self) -> None:
-        """Refuse the request."""
-        self._enter_queue(None)
-        self._refuse(RequestTimeoutError())
+            self._limits.enter_unsent(self, self.transport.get_write_buffer_size())
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request with a problem like all other errors; `msg` is uvicorn's."""

@@ -1,7 +1,6 @@
 """Checks by a few exchanges over a pair of sockets that `HttpProtocol` fits the installed uvicorn.
 
-``http_protocol`` builds on inner parts of uvicorn, which any version may change. A list of their names would not show
-their behaviour. So each server tries the protocol once, before it listens.
+``http_protocol`` builds on inner parts of uvicorn, which any version may change in name or behaviour.
 """
 
 import asyncio

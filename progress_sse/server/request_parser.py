@@ -39,10 +39,10 @@ def check_head(method: bytes, version: str, headers: HeaderIndex) -> None:
 
 
 class Receiver(Protocol):
-    """Receives the callbacks of httptools (see its documentation), and this one."""
+    """Receives the callbacks of httptools (see its documentation), and keeps the head without its `Upgrade` field."""
 
-    def head_without_upgrade(self) -> bytes:
-        """Return the latest head without its `Upgrade` field."""
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
 
 
 class RequestParser(httptools.HttpRequestParser):
@@ -70,7 +70,9 @@ class RequestParser(httptools.HttpRequestParser):
                 super().feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 data = memoryview(data)[offer.args[0] :]
-                head = self._receiver.head_without_upgrade()
+                head = head_bytes(
+                    self.get_method(), self._receiver.url, self.get_http_version(), self._receiver.headers
+                )
                 self._begin()
                 super().feed_data(head)
             else:

@@ -28,8 +28,7 @@ def listen(settings: Settings) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {_reason(error)}.") from error
-    # Frames for a slow subscriber should wait in its queue, where a snapshot can replace them, and not in the kernel,
-    # which would buffer megabytes.
+    # Frames for a slow subscriber wait in its queue, where a snapshot can replace them, not in the kernel's megabytes.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
     # The kernel drops a peer that has vanished or keeps its window closed.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.send_timeout_s * 1000))

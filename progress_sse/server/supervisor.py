@@ -2,13 +2,10 @@
 
 The supervisor holds the socket and serves no connection itself. A server process runs the same command again, and
 inherits that socket and one end of a control socket. It sends over the control socket that it accepts connections, and
-sees it end when the supervisor has gone. While a process is replaced, new connections wait in the shared socket, so
-that none is refused.
+sees it end when the supervisor has gone. While a process is replaced, new connections wait in the shared socket.
 
 On SIGHUP each process in turn is replaced by a new one, which accepts connections before the old one begins to drain.
-The new process runs the code that is installed by then, with the arguments of the supervisor.
-
-What must not go in here: anything about sessions. The processes share a store, and nothing else.
+It runs the code that is installed by then, with the arguments of the supervisor.
 """
 
 import asyncio
@@ -35,10 +32,9 @@ START_TIMEOUT_S: Final = 60.0
 
 
 class ServerProcess:
-    """A process that serves, or is about to."""
+    """A process that serves, or is about to; it has `stop_timeout_s` seconds to end."""
 
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, stop_timeout_s: float) -> None:
-        """Manage a process that has been started; it has `stop_timeout_s` seconds to end."""
         self._process = process
         self._control = control
         self._stop_timeout_s = stop_timeout_s
@@ -82,7 +78,6 @@ class ProcessPool:
     """All server processes that live: those that serve, those that start, and those that end."""
 
     def __init__(self, listener: socket.socket, stop_timeout_s: float) -> None:
-        """Serve `listener`, with no process yet; each has `stop_timeout_s` seconds to end."""
         self._listener = listener
         self._stop_timeout_s = stop_timeout_s
         self._processes: set[ServerProcess] = set()
@@ -144,15 +139,13 @@ class ProcessPool:
 
 
 class Slot:
-    """Holds one server process at a time, and replaces it.
+    """Holds one server process at a time, and replaces it when it ends by itself, or on request.
 
-    A process may end by itself while it is being renewed, and a renewal may begin after it has ended. Both spawn under
-    the lock, and check again that the process is still the one to replace. Otherwise a second process for the same slot
+    Both spawn under the lock, and check again that the process is still the one to replace. Otherwise a second process
     would be left that no slot holds.
     """
 
     def __init__(self, pool: ProcessPool, process: ServerProcess, clock: Clock | None = None) -> None:
-        """Begin with a process that serves; further ones are spawned in `pool`."""
         self._pool = pool
         self._process = process
         self._clock = clock or SystemClock()
@@ -193,18 +186,14 @@ STOP_MARGIN_S: Final = 2.0
 """Seconds that a process has beyond the settings' graceful timeouts, before it is killed."""
 
 
-def stop_timeout_s(settings: Settings) -> float:
-    """Return the seconds that a process may take to end: a graceful timeout for its requests, one for its commits."""
-    return 2 * settings.graceful_timeout_s + STOP_MARGIN_S
-
-
 class Supervisor:
     """Keeps the number of server processes that the settings name."""
 
     def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
-        """Serve `listener`, and call `on_started` once all processes accept connections."""
+        """Call `on_started` once all processes accept connections."""
         self._count = settings.workers
-        self._pool = ProcessPool(listener, stop_timeout_s(settings))
+        # A process has a graceful timeout for its requests, and one for its commits.
+        self._pool = ProcessPool(listener, 2 * settings.graceful_timeout_s + STOP_MARGIN_S)
         self._on_started = on_started
         self._must_end = asyncio.Event()
         self._must_renew = asyncio.Event()

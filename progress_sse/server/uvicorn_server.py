@@ -55,14 +55,14 @@ async def serve(
     hot_routes: HotRoutes | None = None,
     watch: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Serve until a signal or the watched event.
+    """Start the service, serve until a signal or the watched event, and close the service.
 
     Args:
-        service: The service, started before and closed after.
+        service: The service.
         app: The service's application, or one around it.
-        hot_routes: Endpoints that are called without the application; `None` where another one is around it.
         listener: The listening socket.
         on_started: Called once connections are accepted.
+        hot_routes: Endpoints that are called without the application; `None` where another one is around it.
         watch: Called with a function that shuts the server down.
 
     Raises:
@@ -71,12 +71,7 @@ async def serve(
     await service.start()
     _tune_collector()
     try:
-        server = Server(
-            make_config(app, service, await choose_protocol(service, hot_routes)),
-            drain=service.streams.drain,
-            on_started=on_started,
-            graceful_timeout_s=service.settings.graceful_timeout_s,
-        )
+        server = Server(make_config(app, service, await choose_protocol(service, hot_routes)), service, on_started)
         if watch is not None:
             watch(server.request_shutdown)
         await server.serve(sockets=[listener])
@@ -87,19 +82,10 @@ async def serve(
 class Server(uvicorn.Server):
     """Drains on the first SIGTERM or SIGINT and ends with exit code 0; ends at once on the second."""
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        *,
-        drain: Callable[[], None],
-        on_started: Callable[[], None],
-        graceful_timeout_s: float,
-    ) -> None:
-        """Call `on_started` once connections are accepted; on shutdown, call `drain` and wait `graceful_timeout_s`."""
+    def __init__(self, config: uvicorn.Config, service: ProgressService, on_started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._drain = drain
+        self._service = service
         self._on_started = on_started
-        self._graceful_timeout_s = graceful_timeout_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections."""
@@ -108,8 +94,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, stop accepting, wait for the other requests, and drop those that are left."""
-        self._drain()
-        dropping = asyncio.get_running_loop().call_later(self._graceful_timeout_s, self._drop_all)
+        self._service.streams.drain()
+        timeout_s = self._service.settings.graceful_timeout_s
+        dropping = asyncio.get_running_loop().call_later(timeout_s, self._drop_all)
         try:
             await super().shutdown(sockets=sockets)
         finally:
@@ -197,8 +184,7 @@ def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Co
 def _tune_collector() -> None:
     """Let the garbage collector run less often, and never check the loaded modules again.
 
-    Open streams are many small objects that live long. With Python's defaults, their repeated collection takes half of
-    all time at 10 000 streams. This is for a process that only serves, so it is never done on import.
+    With Python's defaults, the collection of long-lived streams takes half of all time at 10 000 of them.
     """
     gc.collect()
     gc.freeze()

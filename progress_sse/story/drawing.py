@@ -9,7 +9,7 @@ from typing import Final
 
 from progress_sse.story.headline import conclusion, failures, headline, links, title
 from progress_sse.story.observed_session import observed, shown_percentage
-from progress_sse.story.plain_text import one_line, plain
+from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import SPOKEN, all_failed_parts, details, spent, state_of, steps_done
 from progress_sse.story.steps import Step
@@ -28,7 +28,6 @@ SIGNS: Final = {
 }
 BAR_WIDTH: Final = 40
 TIME_WIDTH: Final = 11
-MAX_ERROR_LINES: Final = 20
 MAX_FAILED_PARTS: Final = 20
 
 
@@ -68,9 +67,7 @@ def _step_line(step: Step, width: int, now_s: float) -> str:
 
 def _end(state: SessionState, server_url: str) -> Iterator[str]:
     for failure in failures(state):
-        yield f"{failure.title}{':' if failure.error else ''}"
-        if failure.error:
-            yield from (f"  {line}" for line in plain(failure.error).split("\n")[-MAX_ERROR_LINES:])
+        yield from failure.lines()
     yield from links(state, server_url)
 
 

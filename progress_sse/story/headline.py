@@ -5,12 +5,14 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from progress_sse.core.details import is_fit_url
-from progress_sse.story.plain_text import one_line
+from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, failed_steps, took_s
 from progress_sse.story.times import in_words, seconds_of
 
 CONCLUSIONS: Final = ("cancelled", "lost")
+
+MAX_ERROR_LINES: Final = 20
 
 _ENDINGS: Final = {"cancelled": "Cancelled", "lost": "Lost", "": "Failed"}
 
@@ -76,6 +78,12 @@ class Failure(NamedTuple):
 
     title: str
     error: str
+
+    def lines(self) -> list[str]:
+        """Return the sentence, and the end of the error, which is indented, in plain text."""
+        if not self.error:
+            return [self.title]
+        return [f"{self.title}:", *(f"  {line}" for line in plain(self.error).split("\n")[-MAX_ERROR_LINES:])]
 
 
 def failures(state: SessionState) -> list[Failure]:

@@ -19,12 +19,9 @@ def usual_times(answer: Any) -> UsualTimes:
     """Return what was learned of the steps of a session, from what a server answers about them.
 
     Raises:
-        ValueError: The answer has another shape.
+        ValueError, LookupError, TypeError: The answer has another shape.
     """
-    try:
-        usual = {each["name"]: each["learned"]["p50_ms"] for each in answer["steps"] if "learned" in each}
-    except (LookupError, TypeError) as error:
-        raise ValueError("not the steps of a session") from error
+    usual = {each["name"]: each["learned"]["p50_ms"] for each in answer["steps"] if "learned" in each}
     if not all(is_text(name) and type(ms) is int and 0 <= ms <= MAX_SAFE_INTEGER for name, ms in usual.items()):
         raise ValueError("not the steps of a session")
     return usual

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from progress_sse.cli import list_sessions as listing
-from progress_sse.cli.list_sessions import json_lines, listed_sessions, listed_words, table_lines
+from progress_sse.cli import responses
+from progress_sse.cli.list_sessions import list_sessions, listed_sessions, listed_words, table_lines
 from progress_sse.cli.responses import UnexpectedResponseError
 from progress_sse.client.config import Address
 from progress_sse.client.http import client_options
-from progress_sse.core.errors import ConfigurationError
 from tests.cli.sessions import T0_S, at
 
 HOUR_S = 3600
 QUERY = (("prefix", "n"), ("label", "team:a b"), ("status", "running"))
+SERVER = Address("http://h", None)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -65,35 +66,42 @@ def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:
     assert wide.endswith("red line")
 
 
-def test_programs_get_lines_of_json() -> None:
-    """In ASCII, so that no terminal obeys it."""
-    sessions = [listed("原稿", title="\x1b[31m")]
-    lines = list(json_lines(sessions))
-    assert [json.loads(line) for line in lines] == sessions
-    assert all(line.isascii() and line.isprintable() for line in lines)
-
-
-def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
-    """List the sessions of a server that gives these pages in turn."""
+def serve(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[str | None]:
+    """Serve these pages in turn, and return the cursors that are asked for."""
     left, cursors = list(contents), list[str | None]()
+
+    async def chunks(content: Any) -> AsyncIterator[bytes]:
+        for each in content if isinstance(content, itertools.repeat) else [json.dumps(content).encode()]:
+            yield each
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked = request.url.params.multi_items()
         assert [pair for pair in asked if pair[0] not in ("limit", "after")] == list(QUERY)
         cursors.append(request.url.params.get("after"))
-        content = left.pop(0)
-        encoded = content if isinstance(content, itertools.repeat) else iter([json.dumps(content).encode()])
-        return httpx.Response(200, headers=JSON, content=encoded)
+        return httpx.Response(200, headers=JSON, content=chunks(left.pop(0)))
 
     transport = httpx.MockTransport(answer)
-    monkeypatch.setattr(listing, "client_options", lambda each: {**client_options(each), "transport": transport})
-    return [*listed_sessions(Address("http://h", None), QUERY), cursors]
+    monkeypatch.setattr(responses, "client_options", lambda each: {**client_options(each), "transport": transport})
+    return cursors
 
 
-def test_all_pages_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each page leads to the next."""
-    first, second = {"sessions": [listed("b")], "next": "c/1"}, {"sessions": [listed("a")], "next": None}
-    assert pages(monkeypatch, first, second) == [listed("b"), listed("a"), [None, "c/1"]]
+async def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
+    """List the sessions of these pages."""
+    serve(monkeypatch, *contents)
+    return [session async for session in listed_sessions(SERVER, QUERY)]
+
+
+def test_programs_get_all_pages_as_lines_of_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each page leads to the next. The lines are in ASCII, so that no terminal obeys them."""
+    sessions = [listed("原稿", title="\x1b[31m"), listed("a")]
+    cursors = serve(monkeypatch, {"sessions": sessions[:1], "next": "c/1"}, {"sessions": sessions[1:], "next": None})
+    assert list_sessions(QUERY, SERVER, is_json=True) == 0
+    assert cursors == [None, "c/1"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == sessions
+    assert all(line.isascii() and line.isprintable() for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -109,20 +117,14 @@ def test_all_pages_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
         {"sessions": [{**listed(), "labels": {"a": 1}}], "next": None},
     ],
 )
-def test_pages_of_another_server_are_refused(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
+async def test_pages_of_another_server_are_refused(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
     """Nothing that is not a list gets to a terminal."""
     with pytest.raises(UnexpectedResponseError, match="not that of a progress server"):
-        pages(monkeypatch, content)
+        await pages(monkeypatch, content)
 
 
-def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server at the URL may send for ever."""
-    monkeypatch.setattr(listing, "MAX_EVENT_BYTES", 1000)
+    monkeypatch.setattr(responses, "MAX_EVENT_BYTES", 1000)
     with pytest.raises(UnexpectedResponseError, match="does not end"):
-        pages(monkeypatch, itertools.repeat(b" " * 100, 100))
-
-
-def test_a_url_that_cannot_be_used_is_said_at_once() -> None:
-    """As for a session."""
-    with pytest.raises(ConfigurationError):
-        list(listed_sessions(Address("http://h/\x01", None), QUERY))
+        await pages(monkeypatch, itertools.repeat(b" " * 100, 100))

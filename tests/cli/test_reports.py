@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from progress_sse.cli import reports
+from progress_sse.client.config import Address
 from progress_sse.client.report_queue import report_queues
 from tests.harness.http1 import HOST, free_port
 
@@ -16,9 +17,9 @@ def test_a_creation_that_has_failed_is_not_sent_later(
 ) -> None:
     """The process waits no further, and creates nothing that it has called failed."""
     monkeypatch.setattr(reports, "SEND_S", 0.1)
-    url = f"http://{HOST}:{free_port()}"
+    server = Address(f"http://{HOST}:{free_port()}", None)
     link = reports.create_session(
-        "given-up", None, url, None, workflow=None, open_ended=False, profile=None, title=None, labels=(), links=()
+        "given-up", None, server, workflow=None, open_ended=False, profile=None, title=None, labels=(), links=()
     )
     assert link is None
     assert not any(queue.has_unsent for queue in report_queues() if queue.session_id == "given-up")

@@ -46,19 +46,15 @@ CONNECTIONS = 10
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     """Our server in this process, with a running session and a completed one."""
-    service = ProgressService(load_settings(store="memory://"))
+    service = ProgressService(load_settings(store="memory://", graceful_timeout_s=1))
     await service.start()
     await service.store.start_step("s", 1)
     await service.store.create_session("done", 1)
     await service.store.start_step("done", 1)
     await service.store.complete_step("done", 1)
     has_started = asyncio.Event()
-    server = Server(
-        make_config(create_app(service.settings, service=service), service, own_protocol(service)),
-        drain=service.streams.drain,
-        on_started=has_started.set,
-        graceful_timeout_s=1,
-    )
+    config = make_config(create_app(service.settings, service=service), service, own_protocol(service))
+    server = Server(config, service, has_started.set)
     listener = socket.create_server((HOST, 0))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await has_started.wait()

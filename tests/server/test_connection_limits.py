@@ -3,129 +3,140 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 import pytest
 
-from progress_sse.server.connection_limits import ConnectionLimits, DeadlineQueue, LimitedConnection, UnsentBuffers
+from progress_sse.server import connection_limits
+from progress_sse.server.connection_limits import ConnectionLimits, DeadlineQueue
 
 TIMEOUT_S = 0.05
 
 
-class Log:
-    """A queue, and its overdue items in order."""
+class Client:
+    """A connection, which is its own transport."""
+
+    def __init__(self, name: str, ends: asyncio.Queue[str]) -> None:
+        self.name = name
+        self.queue: DeadlineQueue | None = None
+        self.transport = self
+        self._ends = ends
+
+    def on_overdue(self) -> None:
+        self._ends.put_nowait(self.name)
+        if self.name == "broken":
+            raise RuntimeError(self.name)
+
+    def abort(self) -> None:
+        self._ends.put_nowait(self.name)
+
+
+class Scene:
+    """A queue, and the names of overdue and evicted connections in order."""
 
     def __init__(self) -> None:
-        self.queue = DeadlineQueue[str](TIMEOUT_S, self.on_overdue)
-        self.overdue: asyncio.Queue[str] = asyncio.Queue()
+        self.queue = DeadlineQueue(TIMEOUT_S)
+        self.ends: asyncio.Queue[str] = asyncio.Queue()
 
-    def on_overdue(self, name: str) -> None:
-        self.overdue.put_nowait(name)
-        if name == "broken":
-            raise RuntimeError(name)
+    def client(self, name: str) -> Client:
+        return Client(name, self.ends)
+
+    def enter(self, name: str) -> Client:
+        client = self.client(name)
+        self.queue.enter(client)
+        return client
 
     async def next(self) -> str:
         async with asyncio.timeout(10):
-            return await self.overdue.get()
+            return await self.ends.get()
+
+    def ended(self) -> list[str]:
+        return [self.ends.get_nowait() for _ in range(self.ends.qsize())]
 
 
 @pytest.fixture
-async def log() -> Log:
-    return Log()
+async def scene() -> Scene:
+    return Scene()
 
 
-async def test_items_are_overdue_in_order_and_not_before_their_time(log: Log) -> None:
-    """An item that has left is not reported."""
+@pytest.fixture
+def limits() -> ConnectionLimits:
+    return ConnectionLimits(head_timeout_s=9, body_timeout_s=1, keep_alive_s=5, max_body_bytes=1, max_connections=1)
+
+
+async def test_connections_are_overdue_in_order_and_not_before_their_time(scene: Scene) -> None:
+    """One that has left is not reported."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    for name in ("first", "gone", "last"):
-        log.queue.enter(name)
-    log.queue.leave("gone")
-    log.queue.leave("gone")
-    assert (log.queue.first, len(log.queue)) == ("first", 2)
-    assert [await log.next(), await log.next()] == ["first", "last"]
+    first, gone, last = map(scene.enter, ("first", "gone", "last"))
+    scene.queue.leave(gone)
+    assert (scene.queue.first, last.queue, gone.queue, len(scene.queue)) == (first, scene.queue, None, 2)
+    assert [await scene.next(), await scene.next()] == ["first", "last"]
     assert loop.time() - began >= TIMEOUT_S
-    assert (log.queue.first, len(log.queue)) == (None, 0)
+    assert (scene.queue.first, last.queue, len(scene.queue)) == (None, None, 0)
 
 
-async def test_a_queue_works_again_after_it_was_empty(log: Log) -> None:
-    """It sets one timer while it has items."""
+async def test_a_queue_works_again_after_it_was_empty(scene: Scene) -> None:
+    """It sets one timer while it has connections."""
     for _ in range(3):
-        log.queue.enter("again")
-        assert await log.next() == "again"
-        assert log.overdue.empty()
+        scene.enter("again")
+        assert await scene.next() == "again"
+        assert scene.ends.empty()
 
 
-async def test_an_item_that_enters_later_has_the_whole_timeout(log: Log) -> None:
-    """One timer serves both items."""
+async def test_a_connection_that_enters_later_has_the_whole_timeout(scene: Scene) -> None:
+    """One timer serves both."""
     loop = asyncio.get_running_loop()
     entered: list[float] = []
 
     def enter_late() -> None:
         entered.append(loop.time())
-        log.queue.enter("late")
+        scene.enter("late")
 
-    log.queue.enter("early")
+    scene.enter("early")
     loop.call_later(TIMEOUT_S / 2, enter_late)
-    assert [await log.next(), await log.next()] == ["early", "late"]
+    assert [await scene.next(), await scene.next()] == ["early", "late"]
     assert loop.time() - entered[0] >= TIMEOUT_S
 
 
-async def test_an_item_that_fails_does_not_affect_the_others(log: Log, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_connection_that_fails_does_not_affect_the_others(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     """The timer goes on."""
-    log.queue.enter("broken")
-    log.queue.enter("next")
-    assert [await log.next(), await log.next()] == ["broken", "next"]
-    log.queue.enter("later")
-    assert await log.next() == "later"
+    scene.enter("broken")
+    scene.enter("next")
+    assert [await scene.next(), await scene.next()] == ["broken", "next"]
+    scene.enter("later")
+    assert await scene.next() == "later"
     assert "could not be ended" in caplog.text
 
 
 @pytest.mark.parametrize("order", [("awaiting_head", "idle"), ("idle", "awaiting_head")])
-async def test_room_is_made_by_the_connection_that_has_sent_no_request_for_longest(order: tuple[str, str]) -> None:
+async def test_room_is_made_by_the_connection_that_has_sent_no_request_for_longest(
+    scene: Scene, limits: ConnectionLimits, order: tuple[str, str]
+) -> None:
     """Whether it had an answer before or not; a connection whose body is awaited stays until there is no other."""
-    limits = ConnectionLimits(head_timeout_s=9, body_timeout_s=1, keep_alive_s=5, max_body_bytes=1, max_connections=1)
-    evicted = []
-
-    class Waiting:
-        def __init__(self, name: str) -> None:
-            self.name = name
-            self.queue: DeadlineQueue[LimitedConnection] = getattr(limits, name)
-            self.queue.enter(cast("LimitedConnection", self))
-
-        def evict(self) -> None:
-            self.queue.leave(cast("LimitedConnection", self))
-            evicted.append(self.name)
-
     for name in ("awaiting_body", *order):
-        Waiting(name)
+        getattr(limits, name).enter(scene.client(name))
     while limits.make_room():
         pass
-    assert evicted == [*order, "awaiting_body"]
+    assert scene.ended() == [*order, "awaiting_body"]
 
 
-def test_the_oldest_connections_are_evicted_when_unsent_bytes_exceed_the_limit() -> None:
+async def test_the_oldest_connections_are_evicted_when_unsent_bytes_exceed_the_limit(
+    scene: Scene, limits: ConnectionLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A connection is not evicted for its own bytes, and bytes that its client took no longer count."""
-    gone: list[str] = []
-
-    class Slow:
-        def __init__(self, name: str) -> None:
-            self._name = name
-
-        def evict(self) -> None:
-            gone.append(self._name)
-
-    first, second, third, huge = (cast(LimitedConnection, Slow(name)) for name in ("first", "second", "third", "huge"))
-    unsent_buffers = UnsentBuffers(10)
-    unsent_buffers.enter(first, 4)
-    unsent_buffers.enter(second, 4)
-    unsent_buffers.enter(second, 6)
-    assert (gone, unsent_buffers.first) == ([], first)
-    unsent_buffers.enter(third, 4)
-    assert (gone, unsent_buffers.first) == (["first"], second)
-    unsent_buffers.leave(second)
-    unsent_buffers.leave(second)
-    unsent_buffers.enter(second, 6)
-    assert (gone, unsent_buffers.first) == (["first"], third)
-    unsent_buffers.enter(huge, 100)
-    assert (gone, unsent_buffers.first) == (["first", "third", "second"], huge)
+    monkeypatch.setattr(connection_limits, "MAX_UNSENT_BUFFER_BYTES", 10)
+    first, second, third, huge = map(scene.client, ("first", "second", "third", "huge"))
+    limits.enter_unsent(first, 4)
+    limits.enter_unsent(second, 4)
+    limits.enter_unsent(second, 6)
+    assert scene.ended() == []
+    limits.enter_unsent(third, 4)
+    assert scene.ended() == ["first"]
+    limits.leave_unsent(second)
+    limits.leave_unsent(second)
+    limits.enter_unsent(second, 6)
+    assert scene.ended() == []
+    limits.enter_unsent(huge, 100)
+    assert scene.ended() == ["third", "second"]

@@ -54,6 +54,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.requests: list[tuple[bytes, bytes]] = []
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
         self.parser = RequestParser(self)
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
@@ -61,13 +63,14 @@ class Reader:
         return self.requests
 
     def on_message_begin(self) -> None:
-        self.url, self.headers, self.body = b"", list[tuple[bytes, bytes]](), b""
+        self.url, self.headers, self.body = b"", [], b""
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        if name.lower() != b"upgrade":
+            self.headers.append((name.lower(), value))
 
     def on_body(self, body: bytes) -> None:
         self.body += body
@@ -75,10 +78,6 @@ class Reader:
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
             self.requests.append((self.url, self.body))
-
-    def head_without_upgrade(self) -> bytes:
-        headers = [(name, value) for name, value in self.headers if name != b"upgrade"]
-        return head_bytes(self.parser.get_method(), self.url, self.parser.get_http_version(), headers)
 
 
 OFFER = [(b"Host", b"a"), (b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c")]

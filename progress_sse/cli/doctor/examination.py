@@ -17,9 +17,8 @@ from progress_sse.cli.doctor.access_checks import POLL_HEADERS
 from progress_sse.cli.doctor.observations import Observations, Report, Stream, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
+from progress_sse.cli.responses import client_of
 from progress_sse.client.config import Address
-from progress_sse.client.http import client_options
-from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.session_state import parsed
 
 LIMIT_S: Final = 90.0
@@ -67,7 +66,10 @@ async def examine(address: Address, seen: Observations, given: str | None) -> No
     Raises:
         ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
     """
-    client, anonymous = _client(address), _client(Address(address.url, None))
+    client, anonymous = client_of(address), client_of(Address(address.url, None))
+    for each in (client, anonymous):
+        each.headers.update(BROWSER)
+        each.timeout = httpx.Timeout(REQUEST_S)
     seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
     async with client, anonymous:
         examination = Examination(client, anonymous, seen)
@@ -78,16 +80,6 @@ async def examine(address: Address, seen: Observations, given: str | None) -> No
             pass
         finally:
             await examination.clean_up()
-
-
-def _client(address: Address) -> httpx.AsyncClient:
-    options = client_options(address)
-    try:
-        return httpx.AsyncClient(
-            timeout=httpx.Timeout(REQUEST_S), **{**options, "headers": options["headers"] | BROWSER}
-        )
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise ConfigurationError(f"Cannot connect to a server: {error}") from error
 
 
 class Examination:
