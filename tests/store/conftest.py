@@ -35,8 +35,8 @@ MAX_WAIT_S = 30
 WAITS = [
     "learned_cache.MAX_WAIT_S",
     "redis.connection.REPLY_TIMEOUT_S",
-    "redis.pending_command.READ_TIMEOUT_S",
-    "redis.pending_command.WRITE_TIMEOUT_S",
+    "redis.pipeline.READ_TIMEOUT_S",
+    "redis.pipeline.WRITE_TIMEOUT_S",
     "redis.url.CONNECT_TIMEOUT_S",
     "redis.url.REPLY_TIMEOUT_S",
 ]

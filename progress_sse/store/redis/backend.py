@@ -4,9 +4,9 @@
   also says how a session survives a server that loses data.
 * There are few connections, however many sessions and readers: one executes all commands (``connection``,
   ``pipeline``), and one receives all messages (``pubsub``).
-* A cluster has one of each per node (``cluster``); ``topology`` knows the nodes.
-* ``messages``, ``followed_session`` and ``followed_sessions`` decide which listener gets which notification, in which
-  order; ``list_changes`` does so for the changes of all sessions.
+* A cluster has one of each per node; ``topology`` knows the nodes.
+* ``topics`` finds who follows a message. ``messages``, ``followed_session`` and ``followed_sessions`` decide which
+  listener gets which notification, in which order.
 * All sessions are found through one ``session_index``, which ``index_pages`` reads.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
@@ -15,6 +15,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from progress_sse.core.errors import (
@@ -30,7 +31,6 @@ from progress_sse.store.backend import commit_all
 from progress_sse.store.listeners import N, Topic, Unsubscribe
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.cluster import ClusterCommandExecutor, ClusterPubSub
 from progress_sse.store.redis.codec import (
     KEY_LIFETIME_MS,
     Argument,
@@ -49,12 +49,15 @@ from progress_sse.store.redis.histories import RedisHistories
 from progress_sse.store.redis.index_pages import IndexPages
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
-from progress_sse.store.redis.list_changes import ChannelFollower, ListChanges
-from progress_sse.store.redis.list_messages import encode_change
 from progress_sse.store.redis.log_lines import RedisLines
-from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
-from progress_sse.store.redis.pipeline import CommandExecutor, RedisCommandExecutor
-from progress_sse.store.redis.pubsub import PubSub, RedisPubSub
+from progress_sse.store.redis.messages import encode_list_message
+from progress_sse.store.redis.pipeline import (
+    ClusterCommandExecutor,
+    CommandExecutor,
+    PendingCommand,
+    RedisCommandExecutor,
+)
+from progress_sse.store.redis.pubsub import ClusterPubSub, RedisPubSub
 from progress_sse.store.redis.scripts import (
     APPLIED,
     APPLIED_BEFORE,
@@ -67,7 +70,7 @@ from progress_sse.store.redis.scripts import (
     SIGN_SEEN,
 )
 from progress_sse.store.redis.session_index import SessionIndex
-from progress_sse.store.redis.summaries import RedisSummaries
+from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close_pool, cluster_seeds, connection_pool, database
 from progress_sse.store.types import (
@@ -93,7 +96,7 @@ class RedisBackend:
     """Keeps sessions in one Redis, which other processes and other programs may use at the same time."""
 
     def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
-        """Name the server; nothing is connected yet.
+        """Connect to nothing yet.
 
         Args:
             url: See `url.connection_pool` and `url.cluster_seeds`.
@@ -114,36 +117,33 @@ class RedisBackend:
 
     def _set_up(self) -> None:
         """Make all parts that connect, for one opening: they belong to one event loop, and cannot be opened again."""
-        self._followed = FollowedSessions(self._read_after)
-        self._keyspace: Keyspace
+        self._pool = None
         self._executor: CommandExecutor
-        self._pubsub: PubSub
-        seeds, callbacks = cluster_seeds(self._url), (self._on_message, self._on_gap)
-        if seeds is not None:
-            topology = Topology(seeds)
-            self._is_cluster = True
-            self._pool, self._publish_command, self._keyspace = None, "SPUBLISH", Keyspace(self._prefix, 0)
-            self._executor, self._pubsub = ClusterCommandExecutor(topology), ClusterPubSub(topology, *callbacks)
-        else:
-            self._is_cluster = False
-            self._pool, self._publish_command = connection_pool(self._url), "PUBLISH"
-            self._keyspace = Keyspace(self._prefix, database(self._pool))
+        make_pubsub: Callable[..., PubSub]
+        seeds = cluster_seeds(self._url)
+        if seeds is None:
+            self._pool = connection_pool(self._url)
+            self._keyspace, self._publish_command = Keyspace(self._prefix, database(self._pool)), "PUBLISH"
             self._executor = RedisCommandExecutor(RedisConnection(self._pool))
-            self._pubsub = RedisPubSub(self._pool, *callbacks)
-        self._all = ListChanges()
-        self._followers: dict[str, ChannelFollower] = {}
-        parts = self._executor, self._keyspace
-        summaries = RedisSummaries(*parts, self._decode)
-        self._index = SessionIndex(*parts, self._decode, summaries)
-        self.lists = IndexPages(*parts, self._decode, summaries)
-        self.histories = RedisHistories(*parts, self._decode)
+            make_pubsub = partial(RedisPubSub, self._pool)
+        else:
+            topology = Topology(seeds)
+            self._keyspace, self._publish_command = Keyspace(self._prefix, 0), "SPUBLISH"
+            self._executor = ClusterCommandExecutor(topology)
+            make_pubsub = partial(ClusterPubSub, topology)
+        parts = self._executor, self._keyspace, self._decode
+        self.lists = IndexPages(*parts)
+        self._index = SessionIndex(*parts, self.lists)
+        self.histories = RedisHistories(*parts)
+        self.leases = RedisLeases(*parts, self._lifetime_ms)
         self.lines = RedisLines(self._executor, self._decode, self._limits, self._script_of)
-        self.leases = RedisLeases(self._executor, self._keyspace, self._decode, self._lifetime_ms)
+        self._followed = FollowedSessions(self._read)
+        self._topics = RedisTopics(self._keyspace, self._followed, self.lines, make_pubsub)
 
     async def open(self) -> None:
         """Begin to connect. That the server is away or full is no error here; operations fail until it is back."""
         self._executor.open()
-        self._pubsub.open()
+        self._topics.open()
         self._followed.open()
         try:
             await self._probe()
@@ -155,10 +155,10 @@ class RedisBackend:
 
     async def aclose(self) -> None:
         """Close all connections. Committed changes stay."""
-        followed, pubsub, executor, pool = self._followed, self._pubsub, self._executor, self._pool
+        topics, followed, executor, pool = self._topics, self._followed, self._executor, self._pool
         self._set_up()
+        await topics.aclose()
         await followed.aclose()
-        await pubsub.aclose()
         await executor.aclose()
         if pool is not None:
             await close_pool(pool)
@@ -189,93 +189,82 @@ class RedisBackend:
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
-        keys = self._keyspace.of(session_id)
-        result = await self._read(session_id, keys, None)
+        result = await self._read(session_id)
         if result.record is None:
             self._cache.drop(session_id)
         elif result.revision != self._cache.revision(session_id):
             self._cache.put(session_id, result.record, result.revision)
-        followed = self._followed.get(keys.channel)
-        if followed is not None:
-            followed.on_read(result)
-            if followed.is_in_another_epoch(result):  # There may be no message: a server that loses data sends none.
-                self._followed.catch_up_soon(keys.channel)
+        self._followed.on_read(self._keyspace.of(session_id).channel, result)
         return result.record
 
-    async def _read_after(self, session_id: str, after: Position) -> ReadResult:
-        return await self._read(session_id, self._keyspace.of(session_id), after)
-
-    async def _read(
-        self, session_id: str, keys: SessionKeys, after: Position | None, *, wants_record: bool = True
-    ) -> ReadResult:
+    async def _read(self, session_id: str, after: Position | None = None, *, wants_record: bool = True) -> ReadResult:
         """Read a session, and its transitions after a position, if there is one."""
-        known = self._known_state(session_id, keys)
+        known = self._known_state(session_id)
+        keys, common = self._script_of(session_id, known)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
         with self._decode.noting(session_id):
-            reply = await self._executor.run(READ, keys.of_transitions, *self._common_arguments(keys, known), *wanted)
-        result = self._decode(decode_read, session_id, reply.value, known.record)
-        if result.position is None or reply.value[-1] is None:
+            reply = await self._executor.run(READ, keys.of_transitions, *common, *wanted)
+        result = self._decode(decode_read, session_id, reply, known.record)
+        if result.position is None or reply[-1] is None:
             return result
         try:
-            return result._replace(entries=self._decode(decode_entries, session_id, reply.value[-1]))
+            return result._replace(entries=self._decode(decode_entries, session_id, reply[-1]))
         except StoreUnavailableError:  # Damaged transitions count as not kept: the session itself can be shown.
             return result
 
-    def _script_of(self, session_id: str) -> tuple[SessionKeys, Sequence[Argument]]:
+    def _script_of(self, session_id: str, known: KnownState | None = None) -> tuple[SessionKeys, Sequence[Argument]]:
         """Return the keys of a session, and the first arguments of each of its scripts."""
         keys = self._keyspace.of(session_id)
-        return keys, self._common_arguments(keys, self._known_state(session_id, keys))
-
-    def _common_arguments(self, keys: SessionKeys, known: KnownState) -> Sequence[Argument]:
-        """Return the first arguments of each script of a session."""
         followed = self._followed.get(keys.channel)
         ended_epochs = followed.ended_epochs if followed is not None else ()
-        return new_epoch(), self._publish_command, keys.channel, *known_arguments(known, ended_epochs)
+        state = known_arguments(known or self._known_state(session_id), ended_epochs)
+        return keys, (new_epoch(), self._publish_command, keys.channel, *state)
 
-    def _known_state(self, session_id: str, keys: SessionKeys) -> KnownState:
+    def _known_state(self, session_id: str) -> KnownState:
         """Return the newest state of a session that was read, committed or received here."""
-        cached, followed = self._cache.get(session_id), self._followed.get(keys.channel)
-        known = KnownState(cached, self._cache.revision(session_id))
+        followed = self._followed.get(self._keyspace.of(session_id).channel)
+        known = KnownState(self._cache.get(session_id), self._cache.revision(session_id))
         return known if followed is None or followed.newest.revision < known.revision else followed.newest
 
     def cached_record(self, session_id: str) -> Record | None:
         """Return the newest record of the session that this process has seen."""
-        return self._known_state(session_id, self._keyspace.of(session_id)).record
+        return self._known_state(session_id).record
 
     async def commit(self, change: Change) -> None:
         """Apply the change; see `Backend.commit`."""
-        keys = self._keyspace.of(change.session_id)
-        known = self._known_state(change.session_id, keys)
+        known = self._known_state(change.session_id)
         before = _progress_at(known.record, change.expected)
-        entry = await self._enter_index(change, before)
-        await self._prepare_leases(change)
-        reply = await self._run_commit(change, keys, known)
-        outcome, revision, created_at, keys_left, *lines_kept = reply.value
+        entry = await self._index.enter(change, before, self._limits.max_sessions)
+        await self.leases.before_commit(change)
+        keys, common = self._script_of(change.session_id, known)
+        command = self._commit_command(change, keys, common)
+        with self._decode.noting(change.session_id):
+            outcome, revision, created_at, keys_left, *lines_kept = await self._executor.submit(command)
         created_at = created_at.decode(errors="replace")
         former_entry = index_entry(created_at, change.session_id) if created_at else None
         if outcome == SIGN_SEEN:
             raise SignSeenError
         if outcome not in (APPLIED, APPLIED_BEFORE):
             if entry is not None and entry != former_entry:
-                await self._index.remove(entry, self._index.sets_of(_progress_of(change)))
-            raise OutcomeUnknownError if outcome == IN_DOUBT and reply.was_in_doubt else ConflictError
+                await self._index.withdraw(change, entry)
+            raise OutcomeUnknownError if outcome == IN_DOUBT and command.was_in_doubt else ConflictError
         if not change.has_lines_alone:
             if change.record is None or outcome == APPLIED_BEFORE:  # Others may have changed the session since.
                 self._cache.drop(change.session_id)
             else:
                 self._cache.put(change.session_id, change.record, int(revision))
-            await self._leave_index(change, before, entry, former_entry)
+            await self._index.leave(change, before, entry, former_entry)
         if change.is_visible:
-            self._tell_cluster(change)
+            self._publish_in_cluster(change)
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == APPLIED else None)
         if change.lines and outcome == APPLIED:
             self.lines.on_commit(change, keys, *lines_kept)
-        await self._watch_leases(change)
+        await self.leases.after_commit(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
         await self.histories.on_commit(change)
 
-    async def _run_commit(self, change: Change, keys: SessionKeys, known: KnownState) -> CommandReply:
+    def _commit_command(self, change: Change, keys: SessionKeys, common: Sequence[Argument]) -> PendingCommand:
         arguments = commit_arguments(
             change,
             secrets.token_hex(_TOKEN_BYTES),
@@ -283,59 +272,20 @@ class RedisBackend:
             self._lifetime_ms,
             self.leases.demand_arguments(change.silence),
             self.leases.sign_arguments(change.signs),
-            "" if self._is_cluster else self._keyspace.list_channel(change.session_id),
+            "" if self._pool is None else self._keyspace.list_channel(change.session_id),
         )
-        arguments += self.lines.arguments(change, keys)
-        common = self._common_arguments(keys, known)
         has_lines = change.lines or change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
-        with self._decode.noting(change.session_id):
-            return await self._executor.run(COMMIT, touched, *common, *arguments, is_write=True)
+        return PendingCommand(
+            COMMIT, touched, (*common, *arguments, *self.lines.arguments(change, keys)), is_write=True
+        )
 
-    async def _enter_index(self, change: Change, before: SessionProgress | None) -> str | None:
-        """Enter a session into the index where it will be found, and return its entry if the change creates it."""
-        if change.record is None or not change.is_fresh:
-            if not change.has_lines_alone:
-                await self._index.prepare(change, before)
-            return None
-        progress = change.record.session.progress
-        most = self._limits.max_sessions if change.expected is None else None
-        await self._index.reserve(progress, change.record.position.offset, most)
-        return index_entry(progress.created_at, change.session_id)
-
-    async def _leave_index(
-        self, change: Change, before: SessionProgress | None, entry: str | None, former_entry: str | None
-    ) -> None:
-        """Remove what the index has of the session before a change, as far as that is over."""
-        if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
-            await self._index.remove(former_entry, self._index.sets_of(before) | {self._keyspace.unfinished})
-        elif entry is None:
-            await self._index.settle(change, before)
-
-    def _tell_cluster(self, change: Change) -> None:
-        """Tell those who follow lists of a change, where its script cannot, as their channel is at another node."""
-        if self._is_cluster:
-            command = "SPUBLISH", self._keyspace.list_channel(change.session_id), encode_change(change)
-            told = self._executor.submit(PendingCommand(None, (), command, is_write=False))
-            told.add_done_callback(_retrieve_exception)
-
-    async def _prepare_leases(self, change: Change) -> None:
-        """Learn the time of the lease clock, and enter the check of first signs, before a change that needs that."""
-        if change.signs:
-            await self.leases.prepare(change.signs[0].monotonic)
-            await self.leases.announce(change.session_id, change.signs)
-        elif change.silence is not None:
-            await self.leases.prepare(change.silence.monotonic)
-
-    async def _watch_leases(self, change: Change) -> None:
-        """Enter the check of first signs again, or remove that of a session that is gone."""
-        try:
-            if change.signs:
-                await self.leases.announce(change.session_id, change.signs)
-            elif change.record is None:
-                await self.leases.check_in(change.session_id, None, 0.0)
-        except StoreUnavailableError:
-            logger.info("the check of a session's leases may be missing, or stay until it is due")
+    def _publish_in_cluster(self, change: Change) -> None:
+        """Publish a change for lists where its script cannot, as their channel is at another node."""
+        if self._pool is None:
+            command = "SPUBLISH", self._keyspace.list_channel(change.session_id), encode_list_message(change)
+            published = self._executor.submit(PendingCommand(None, (), command, is_write=False))
+            published.add_done_callback(_retrieve_exception)
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
         """Keep the idempotency keys that a removed session leaves, and delete the oldest of such keys for them.
@@ -351,7 +301,7 @@ class RedisBackend:
                 self._limits.orphaned_keys,
                 KEY_LIFETIME_MS,
             )
-            owners = [self._keyspace.of_fingerprint(tag.decode(errors="replace")) for tag in surplus.value]
+            owners = [self._keyspace.of_fingerprint(tag.decode(errors="replace")) for tag in surplus]
             deletions = (
                 self._executor.run(FORGET_KEYS, [each.state, each.idempotency_keys, each.idempotency_ranks])
                 for each in owners
@@ -370,8 +320,7 @@ class RedisBackend:
 
     async def replay(self, session_id: str, after: Position) -> Sequence[LogEntry] | None:
         """Return the transitions after the position; see `Backend.replay`."""
-        keys = self._keyspace.of(session_id)
-        result = await self._read(session_id, keys, after, wants_record=False)
+        result = await self._read(session_id, after, wants_record=False)
         position = result.position
         if position is None or position.epoch != after.epoch or len(result.entries) != position.offset - after.offset:
             return None
@@ -379,31 +328,7 @@ class RedisBackend:
 
     async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Unsubscribe:
         """Notify `listener`; see `Backend.subscribe`."""
-        follower, channels = self._follower(topic)
-        followers, pubsub = self._followers, self._pubsub  # Closing the backend replaces them.
-
-        def leave_channels() -> None:
-            for channel in channels:
-                del followers[channel]
-                pubsub.unsubscribe(channel)
-
-        followers |= dict.fromkeys(channels, follower)
-        unsubscribe = follower.add(channels[0], topic.session_id, listener, leave_channels)
-        try:
-            await asyncio.gather(*map(pubsub.subscribe, channels))
-        except BaseException:
-            unsubscribe()
-            raise
-        return unsubscribe
-
-    def _follower(self, topic: Topic[Any]) -> tuple[ChannelFollower, Sequence[str]]:
-        """Return who takes the messages on a topic, and their channels."""
-        keys = self._keyspace.of(topic.session_id)
-        if topic.kind == "changes":
-            return self._followed, (keys.channel,)
-        return (
-            (self.lines, (keys.line_channel,)) if topic.kind == "lines" else (self._all, self._keyspace.list_channels)
-        )
+        return await self._topics.subscribe(topic, listener)
 
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
         """Keep a value for a short time; see `auth.tickets.OneTimeStore`."""
@@ -414,33 +339,15 @@ class RedisBackend:
         value: bytes | None = await self._executor.execute("GETDEL", self._keyspace.ticket(name))
         return value
 
-    def _on_message(self, channel: str, payload: bytes) -> None:
-        if channel in self._followers:
-            self._followers[channel].on_message(channel, payload)
-
-    def _on_gap(self, channel: str) -> None:
-        if channel in self._followers:
-            self._followers[channel].on_gap(channel)
-
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
         self._cache.drop_unused()  # There may be no message here of a removal by another process.
         removed = 0
-        page = await self._index.page_before(created_before)
-        while page is not None:
-            removals = [
-                Change(summary.session_id, position, None)
-                for summary, position in page.sessions
-                if should_remove(summary)
-            ]
+        async for sessions in self._index.pages_before(created_before):
+            removals = [Change(each.session_id, position, None) for each, position in sessions if should_remove(each)]
             removed += await commit_all(self, removals, is_damage)
-            page = await self._index.page_before(created_before, page.next_start)
         await self._index.clean_sets(created_before)
         return removed
-
-
-def _progress_of(change: Change) -> SessionProgress | None:
-    return None if change.record is None else change.record.session.progress
 
 
 def _progress_at(record: Record | None, expected: Position | None) -> SessionProgress | None:
@@ -448,7 +355,7 @@ def _progress_at(record: Record | None, expected: Position | None) -> SessionPro
     return record.session.progress if record is not None and record.position == expected else None
 
 
-def _retrieve_exception(told: "asyncio.Future[CommandReply]") -> None:
+def _retrieve_exception(published: asyncio.Future[Any]) -> None:
     """Keep asyncio from logging that a message could not be sent: lists are looked at from time to time, too."""
-    if not told.cancelled():
-        told.exception()
+    if not published.cancelled():
+        published.exception()

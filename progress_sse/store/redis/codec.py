@@ -8,8 +8,7 @@ from progress_sse.core.history import Cell
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.histories import is_count_of_cell
-from progress_sse.store.redis.list_messages import encode_change
-from progress_sse.store.redis.messages import encode_message
+from progress_sse.store.redis.messages import encode_list_message, encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
 from progress_sse.store.seals import checked_position, checksum, header, sealed, unsealed
 from progress_sse.store.types import (
@@ -109,7 +108,7 @@ def commit_arguments(
         TOMBSTONE_MS,
         encode_message(change),
         list_channel,
-        encode_change(change),
+        encode_list_message(change),
         *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in (*entry, _checksum(change.session_id, entry))),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),

@@ -24,14 +24,6 @@ _RECONNECT_ERRORS: Final = (exceptions.ReadOnlyError, exceptions.ClusterDownErro
 """Replies after which another server may be the right one."""
 
 
-class NotConnectedError(Exception):
-    """Raised when there is no connection, so that nothing was sent."""
-
-
-class ConnectionInterruptedError(Exception):
-    """Raised when a connection failed after commands had been sent, and before all replies came."""
-
-
 async def connect(pool: ConnectionPool) -> AbstractConnection:
     """Return a new connection to the server that `pool` names at this time."""
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
@@ -46,42 +38,36 @@ async def connect(pool: ConnectionPool) -> AbstractConnection:
 
 
 class RedisConnection:
-    """A connection that is made when it is needed, and made anew when it failed."""
+    """A connection to the server that a pool names, made when it is needed, and made anew when it failed.
+
+    Every method may raise one of `CONNECTION_ERRORS`.
+    """
 
     def __init__(self, pool: ConnectionPool) -> None:
-        """Connect as `pool` does, to the server that it names at that time."""
         self._pool = pool
         self._connection: AbstractConnection | None = None
 
     async def connect(self) -> None:
-        """Make sure that there is a connection.
-
-        Raises:
-            NotConnectedError: None could be made.
-        """
+        """Make sure that there is a connection."""
         if self._connection is not None:
             if not await _is_stale(self._connection):
                 return
             await self.disconnect()
-        try:
-            self._connection = await connect(self._pool)
-        except CONNECTION_ERRORS as error:
-            raise NotConnectedError(str(error)) from error
+        self._connection = await connect(self._pool)
 
     async def execute_batch(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands at once, and return a reply for each: a value, or the error that Redis replies with.
 
-        Raises:
-            ConnectionInterruptedError: The connection failed. Each command may have been carried out, or not.
+        If the connection fails, each command may have been carried out, or not.
         """
         connection = self._connection
         assert connection is not None, "not connected"
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 replies = await _exchange(connection, commands)
-        except CONNECTION_ERRORS as error:
+        except TimeoutError as error:
             await self.disconnect()
-            raise ConnectionInterruptedError(str(error) or "no reply in time") from error
+            raise TimeoutError("no reply in time") from error
         except BaseException:
             await self.disconnect()
             raise
@@ -105,11 +91,7 @@ async def _is_stale(connection: AbstractConnection) -> bool:
 
 
 async def send(connection: AbstractConnection, commands: Sequence[Command]) -> None:
-    """Send commands at once, without a wait for replies.
-
-    Raises:
-        ConnectionError: That of redis-py: the connection was closed.
-    """
+    """Send commands at once, without a wait for replies; a closed connection is redis-py's `ConnectionError`."""
     # Packed by hiredis, which redis-py does not use here: its own packing takes a third of all time.
     packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # of any length
     with _uvloop_errors_translated():

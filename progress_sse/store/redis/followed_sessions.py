@@ -10,16 +10,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Final, TypeAlias
 
 from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Position
-from progress_sse.store.listeners import Listeners, Unsubscribe
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.followed_session import FollowedSession
-from progress_sse.store.redis.messages import ChangeMessage, decode_message
+from progress_sse.store.redis.messages import decode_message
 from progress_sse.store.types import Change, Notification, to_notification
 
 logger = logging.getLogger(__name__)
@@ -44,10 +42,8 @@ class FollowedSessions:
     """All followed sessions, by their channels."""
 
     def __init__(self, read: Read) -> None:
-        """Follow no session yet; `read` reads from the store."""
         self._read = read
         self._sessions: dict[str, FollowedSession] = {}
-        self._listeners = Listeners[Notification]()
         self._to_catch_up: dict[str, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
         self._polling: asyncio.Task[None] | None = None
@@ -60,38 +56,23 @@ class FollowedSessions:
         """Return the session of a channel, if it has listeners."""
         return self._sessions.get(channel)
 
-    def add(
-        self, channel: str, session_id: str, listener: Callable[[Notification], None], on_last: Callable[[], None]
-    ) -> Unsubscribe:
-        """Notify `listener` of the session's changes; see `ChannelFollower.add`."""
-        if channel not in self._sessions:
-            self._sessions[channel] = FollowedSession(session_id, partial(self._listeners.notify, channel))
+    def follow(self, channel: str, session_id: str, notify: Callable[[Notification], None]) -> None:
+        """Call `notify` with the changes of a session; see `Follower`."""
+        self._sessions[channel] = FollowedSession(session_id, notify)
 
-        def end() -> None:
-            del self._sessions[channel]
-            on_last()
-
-        return self._listeners.add(channel, listener, end)
+    def leave(self, channel: str) -> None:
+        """End that."""
+        del self._sessions[channel]
 
     async def aclose(self) -> None:
-        """Remove all listeners."""
+        """Leave all sessions."""
         self._sessions.clear()
-        self._listeners.clear()
         for task in filter(None, (self._polling, self._catching_up)):
             await cancel(task)
 
     def on_message(self, channel: str, payload: bytes) -> None:
         """Notify the listeners of a commit that a process has published."""
-        session = self._sessions.get(channel)
-        if session is None:
-            return
-        try:
-            self._apply(channel, session, decode_message(payload))
-        except Exception:  # Other programs may publish anything there.
-            logger.exception("A message from Redis could not be decoded")
-            self.catch_up_soon(channel)
-
-    def _apply(self, channel: str, session: FollowedSession, message: ChangeMessage) -> None:
+        session, message = self._sessions[channel], decode_message(payload)
         if session.is_outdated(message):
             return
         if message.position is None:
@@ -101,7 +82,15 @@ class FollowedSessions:
             session.notify(notification, message.revision)
         else:
             session.awaits_snapshot |= message.is_told_whole
-            self.catch_up_soon(channel)
+            self.on_gap(channel)
+
+    def on_read(self, channel: str, result: ReadResult) -> None:
+        """Remember a state that was read; notify the listeners if there was no message of what led to it."""
+        session = self._sessions.get(channel)
+        if session is not None:
+            session.on_read(result)
+            if session.is_in_another_epoch(result):  # A server that loses data sends no message.
+                self.on_gap(channel)
 
     async def on_commit(self, channel: str, change: Change, revision: int | None) -> None:
         """Notify the listeners of a session of our own commit, and of all changes before it.
@@ -123,10 +112,6 @@ class FollowedSessions:
             session.notify(to_notification(change), revision)
 
     def on_gap(self, channel: str) -> None:
-        """Read the session."""
-        self.catch_up_soon(channel)
-
-    def catch_up_soon(self, channel: str) -> None:
         """Read a session of which something was missed, and notify its listeners."""
         self._to_catch_up[channel] = None
         if self._catching_up is None or self._catching_up.done():
@@ -158,7 +143,7 @@ class FollowedSessions:
             await self._catch_up_batch(sample)
             if any(channel in self._sessions and self._epoch_of(channel) != epochs[channel] for channel in epochs):
                 for channel in self._sessions:
-                    self.catch_up_soon(channel)
+                    self.on_gap(channel)
 
     def _epoch_of(self, channel: str) -> str | None:
         session = self._sessions.get(channel)
@@ -168,7 +153,7 @@ class FollowedSessions:
         try:
             await self._catch_up(channel)
         except ProblemError:
-            self.catch_up_soon(channel)
+            self.on_gap(channel)
 
     async def _catch_up(self, channel: str) -> None:
         session = self._sessions.get(channel)

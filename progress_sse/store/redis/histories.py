@@ -33,7 +33,6 @@ class RedisHistories:
     """The histories of all profiles in one store."""
 
     def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder) -> None:
-        """Work by `executor`."""
         self._executor = executor
         self._keyspace = keyspace
         self._decode = decode
@@ -59,11 +58,11 @@ class RedisHistories:
         surplus = await self._executor.run(
             KEEP_PROFILE, [self._keyspace.profiles], profile, MAX_PROFILES, HISTORY_LIFETIME_MS
         )
-        for former in surplus.value:
+        for former in surplus:
             await self._executor.execute("DEL", self._keyspace.history(former.decode(errors="replace")))
         await self._executor.run(
             TEACH,
-            self._keyspace.profile(profile, run),
+            [self._keyspace.history(profile), self._keyspace.lesson(profile, run)],
             MAX_STORED_CELLS,
             HISTORY_LIFETIME_MS,
             LESSON_LIFETIME_MS,

@@ -1,17 +1,27 @@
 """Where the sessions of a list are looked for: in the smallest part of the index that has them all."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
 
-from progress_sse.core.model import SessionStatus
+from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, end_of_prefix
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.keys import Keyspace, index_entry, split_id_entry
+from progress_sse.store.redis.codec import SUMMARY_FIELDS, decode_summary
+from progress_sse.store.redis.errors import is_damage
+from progress_sse.store.redis.keys import Keyspace, entry_of, index_entry, split_id_entry, split_index_entry
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import PLAN_LIST
-from progress_sse.store.redis.session_index import PAGE_SIZE, entry_of
-from progress_sse.store.redis.summaries import RedisSummaries
 from progress_sse.store.types import PageCursor, SessionSummary
+
+K = TypeVar("K", str, bytes)
+
+Found: TypeAlias = tuple[SessionSummary, Position] | None
+"""A session with its position; `None` if there is none."""
+
+PAGE_SIZE: Final = 200
+"""Entries that are read at once."""
 
 
 class IndexPages:
@@ -19,14 +29,10 @@ class IndexPages:
 
     forgets_silently = True
 
-    def __init__(
-        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, summaries: RedisSummaries
-    ) -> None:
-        """Read the index by `executor`."""
+    def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder) -> None:
         self._executor = executor
         self._keyspace = keyspace
         self._decode = decode
-        self._summaries = summaries
 
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
@@ -34,15 +40,17 @@ class IndexPages:
         """Return a page of a list; see `Lists.list_summaries`."""
         summaries: list[SessionSummary] = []
         async for entries in self._pages(wanted, limit, after):
-            found = await self._summaries.find(entries)
+            found = await self.find(entries)
             summaries += (each for each, _ in filter(None, found.values()) if each.is_of(wanted))
             if len(summaries) >= limit:
                 break
         return summaries[:limit]
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        """Return the sessions that there are; see `Lists.load_summaries`."""
-        return await self._summaries.load(session_ids)
+        """Return those of the sessions that there are and that are not damaged."""
+        ids = list(session_ids)
+        found = _undamaged(ids, await asyncio.gather(*map(self._load, ids), return_exceptions=True))
+        return {session_id: each[0] for session_id, each in found.items() if each is not None}
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are, counted page by page: no process keeps a count."""
@@ -52,6 +60,20 @@ class IndexPages:
             counts.update(summary.status for summary in page)
             after = PageCursor(page[-1].created_at, page[-1].session_id)
         return counts
+
+    async def find(self, entries: Sequence[bytes]) -> Mapping[bytes, Found]:
+        """Return the session of each entry of the index that is not damaged; `None` if the entry is stray."""
+        return _undamaged(entries, await asyncio.gather(*map(self._find, entries), return_exceptions=True))
+
+    async def _find(self, entry: bytes) -> Found:
+        created_at, session_id = self._decode(split_index_entry, entry)
+        found = await self._load(session_id)
+        return found if found is not None and found[0].created_at == created_at else None
+
+    async def _load(self, session_id: str) -> Found:
+        with self._decode.noting(session_id):
+            fields = await self._executor.execute("HMGET", self._keyspace.of(session_id).state, *SUMMARY_FIELDS)
+        return self._decode(decode_summary, session_id, fields)
 
     async def _pages(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
@@ -80,8 +102,7 @@ class IndexPages:
         if wanted.status not in (None, "completed"):
             sets.append(self._keyspace.unfinished)
         keys = [self._keyspace.index, self._keyspace.ids, *sets]
-        arguments = *_range_of(wanted.prefix), limit
-        total, is_short, *counts = (await self._executor.run(PLAN_LIST, keys, *arguments)).value
+        total, is_short, *counts = await self._executor.run(PLAN_LIST, keys, *_range_of(wanted.prefix), limit)
         if is_short and wanted.prefix:
             return None
         return min([(total, self._keyspace.index), *zip(counts, sets, strict=True)])[1]
@@ -96,3 +117,13 @@ def _range_of(prefix: str) -> tuple[str, str]:
     """Return the bounds of the ids that begin with a prefix, as commands on sorted sets take them."""
     end = end_of_prefix(prefix)
     return f"[{prefix}", "+" if end is None else f"({end}"
+
+
+def _undamaged(keys: Sequence[K], outcomes: Sequence[Found | BaseException]) -> dict[K, Found]:
+    found = {}
+    for key, outcome in zip(keys, outcomes, strict=True):
+        if not isinstance(outcome, BaseException):
+            found[key] = outcome
+        elif not is_damage(outcome):
+            raise outcome
+    return found

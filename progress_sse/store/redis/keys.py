@@ -7,6 +7,7 @@ Other names would be another format of the store.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from progress_sse.core.session_filter import Label
@@ -16,6 +17,8 @@ LIST_CHANNELS: Final = 16
 """How many channels share the changes of all sessions: in a cluster they are at several nodes."""
 
 _OFFSET_DIGITS: Final = 16
+
+_MAX_CACHED: Final = 10_000
 
 
 class SessionKeys(NamedTuple):
@@ -56,18 +59,6 @@ class SessionKeys(NamedTuple):
         return self[:7]
 
 
-class ProfileKeys(NamedTuple):
-    """The keys of one profile, in one slot.
-
-    Attributes:
-        history: Hash: how often each cell was taught; see `codec.encode_cell`.
-        lesson: String: one run has taught; kept for `LESSON_LIFETIME_MS`.
-    """
-
-    history: str
-    lesson: str
-
-
 class Keyspace:
     """The keys of all sessions of one store in a database; another store there has another prefix."""
 
@@ -75,6 +66,8 @@ class Keyspace:
         """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
         self._prefix = prefix
         self._database = database
+        self.of = lru_cache(maxsize=_MAX_CACHED)(self._of)
+        """Returns the keys of a session."""
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self._index_slot = f"{prefix}:{{{self.index}}}"
@@ -117,16 +110,14 @@ class Keyspace:
         return f"{self._prefix}:slip:{name}"
 
     def history(self, profile: str) -> str:
-        """Return the key of the history of the profile that has this fingerprint."""
+        """Return the key of a hash: how often each cell was taught of the profile that has this fingerprint."""
         return f"{self._prefix}:{{{profile}}}:h"
 
-    def profile(self, profile: str, run: str) -> ProfileKeys:
-        """Return the keys of a profile, for the run with this fingerprint."""
-        history = self.history(profile)
-        return ProfileKeys(history, f"{history}:{run}")
+    def lesson(self, profile: str, run: str) -> str:
+        """Return the key of a string: the run of this fingerprint has taught; kept for `LESSON_LIFETIME_MS`."""
+        return f"{self.history(profile)}:{run}"
 
-    def of(self, session_id: str) -> SessionKeys:
-        """Return the keys of a session."""
+    def _of(self, session_id: str) -> SessionKeys:
         return self.of_fingerprint(fingerprint(session_id))
 
     def of_fingerprint(self, tag: str) -> SessionKeys:
@@ -172,3 +163,8 @@ def split_set_member(member: bytes) -> tuple[str, str, int]:
     """Return the time stamp, the id and the offset that `set_member` joined."""
     entry, _, offset = member.partition(b"\0")
     return *split_index_entry(entry), int(offset)
+
+
+def entry_of(member: bytes) -> bytes:
+    """Return the entry in the index of a member of a set, or of the index."""
+    return member.partition(b"\0")[0]

@@ -5,12 +5,14 @@ from a server that has read the clock within the last ticks; and the checks are 
 silent worker is committed only if the sign in the session is old enough.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.leases import Silence
 from progress_sse.core.model import Position
 from progress_sse.store.leases import MAX_OVERDUE, MAX_STANDSTILL_S
@@ -19,7 +21,9 @@ from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import RENEW, TICK
-from progress_sse.store.types import Sign, SilenceDemand
+from progress_sse.store.types import Change, Sign, SilenceDemand
+
+logger = logging.getLogger(__name__)
 
 RETRY_MS: Final = 2000
 """Milliseconds after which another server checks a session that one has begun to check."""
@@ -43,7 +47,6 @@ class LeaseTime:
     """The time on the shared clock, as this server knows it from its last tick."""
 
     def __init__(self) -> None:
-        """Begin without knowing it."""
         self.now_ms = 0
         self.since_ms = 0
         self.owner = b""
@@ -79,10 +82,9 @@ class LeaseTime:
 
 
 class RedisLeases:
-    """The leases of all sessions in one store."""
+    """The leases of all sessions in one store; a session's keys expire `lifetime_ms` after its last sign."""
 
     def __init__(self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, lifetime_ms: int) -> None:
-        """Work by `executor`; a session's keys expire `lifetime_ms` after its last sign."""
         self._executor = executor
         self._keyspace = keyspace
         self._decode = decode
@@ -90,7 +92,25 @@ class RedisLeases:
         self._server = secrets.token_hex(8)
         self._time = LeaseTime()
 
-    async def prepare(self, monotonic: float) -> None:
+    async def before_commit(self, change: Change) -> None:
+        """Read the clock, and enter the check of first signs, before a change that needs that."""
+        if change.signs:
+            await self._prepare(change.signs[0].monotonic)
+            await self._announce(change.session_id, change.signs)
+        elif change.silence is not None:
+            await self._prepare(change.silence.monotonic)
+
+    async def after_commit(self, change: Change) -> None:
+        """Enter the check of first signs again, or remove that of a session that is gone."""
+        try:
+            if change.signs:
+                await self._announce(change.session_id, change.signs)
+            elif change.record is None:
+                await self.check_in(change.session_id, None, 0.0)
+        except StoreUnavailableError:
+            logger.info("the check of a session's leases may be missing, or stay until it is due")
+
+    async def _prepare(self, monotonic: float) -> None:
         """Read the clock, unless this server has read it within the last two seconds."""
         if not self._time.is_known or self._time.elapsed_ms(monotonic) > MAX_STANDSTILL_S * 1000:
             await self._tick(monotonic, 0)
@@ -110,7 +130,7 @@ class RedisLeases:
         now_ms = self._time.at(demand.monotonic)
         return [f"{_SIGN}{demand.step}", now_ms - demand.ms, now_ms + MAX_AHEAD_MS]
 
-    async def announce(self, session_id: str, signs: Sequence[Sign]) -> None:
+    async def _announce(self, session_id: str, signs: Sequence[Sign]) -> None:
         """Enter the check of a session with first signs; called before their commit, and after it.
 
         A server that checks the session in between may remove the entry, and one that ends in between leaves it.
@@ -126,10 +146,10 @@ class RedisLeases:
 
     async def renew(self, session_id: str, position: Position, signs: Sequence[Sign]) -> bool:
         """Note signs, if the session is at the position; see `Leases.renew`."""
-        await self.prepare(signs[0].monotonic)
-        await self.announce(session_id, signs)
+        await self._prepare(signs[0].monotonic)
+        await self._announce(session_id, signs)
         keys = self._keyspace.of(session_id)
-        reply = await self._executor.run(
+        is_there = await self._executor.run(
             RENEW,
             [keys.state, keys.log, keys.lines, keys.line_keys],
             position.epoch,
@@ -138,7 +158,7 @@ class RedisLeases:
             *self.sign_arguments(signs),
             is_write=True,
         )
-        return bool(reply.value)
+        return bool(is_there)
 
     async def overdue(self, monotonic: float) -> Sequence[str]:
         """Move the clock on, and return sessions to check; see `Leases.overdue`.
@@ -154,7 +174,7 @@ class RedisLeases:
 
     async def _tick(self, monotonic: float, most: int) -> Sequence[str]:
         lease_time = self._time
-        reply = await self._executor.run(
+        now_ms, since_ms, owner, due = await self._executor.run(
             TICK,
             [self._keyspace.lease_clock, self._keyspace.lease_checks],
             self._server,
@@ -168,7 +188,6 @@ class RedisLeases:
             RETRY_MS,
             CLOCK_LIFETIME_MS,
         )
-        now_ms, since_ms, owner, due = reply.value
         lease_time.update(int(now_ms), int(since_ms), owner, monotonic)
         return self._session_ids(due)
 

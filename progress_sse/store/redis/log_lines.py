@@ -1,13 +1,11 @@
 """Log lines in Redis: beside their session, in its slot, and published on a channel of their own."""
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from progress_sse.store.listeners import Listeners, Unsubscribe
 from progress_sse.store.log_lines import StoredLines, find_digest
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
@@ -18,8 +16,6 @@ from progress_sse.store.redis.scripts import READ_LINES
 from progress_sse.store.seals import checked_position, checksum
 from progress_sse.store.types import Change, StorageLimits
 from progress_sse.wire.log_lines_json import NumberedLine
-
-logger = logging.getLogger(__name__)
 
 MAX_SEEN: Final = 10_000
 """Sessions of which this process remembers the newest line that it has seen."""
@@ -32,6 +28,7 @@ _LINE: Final = "line"
 class _FollowedLog:
     """A log that has listeners here, and the newest line that they were notified of."""
 
+    notify: Callable[[StoredLines | None], None]
     epoch: str = ""
     last: int = 0
 
@@ -61,7 +58,6 @@ class RedisLines:
         # By the names of their keys, which tell nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._followed: dict[str, _FollowedLog] = {}
-        self._listeners = Listeners[StoredLines | None]()
 
     def arguments(self, change: Change, keys: SessionKeys) -> list[Argument]:
         """Return the last arguments of the script `COMMIT`; none if the change has no lines."""
@@ -86,7 +82,7 @@ class RedisLines:
         seen = self._seen.get(keys.lines, ("", 0))
         with self._decode.noting(session_id):
             reply = await self._executor.run(READ_LINES, keys.of_lines, *common, after, *seen)
-        epoch, last, first, entries = reply.value
+        epoch, last, first, entries = reply
         if not epoch:
             return None
         lines = list(self._decode.each(session_id, partial(_decode_line, session_id), entries))
@@ -107,29 +103,17 @@ class RedisLines:
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
 
-    def add(
-        self,
-        channel: str,
-        _session_id: str,
-        listener: Callable[[StoredLines | None], None],
-        on_last: Callable[[], None],
-    ) -> Unsubscribe:
-        """Notify `listener` of the lines of a session; see `ChannelFollower.add`."""
-        self._followed.setdefault(channel, _FollowedLog())
+    def follow(self, channel: str, _session_id: str, notify: Callable[[StoredLines | None], None]) -> None:
+        """Call `notify` with the lines of a session; see `Follower`."""
+        self._followed[channel] = _FollowedLog(notify)
 
-        def end() -> None:
-            del self._followed[channel]
-            on_last()
-
-        return self._listeners.add(channel, listener, end)
+    def leave(self, channel: str) -> None:
+        """End that."""
+        del self._followed[channel]
 
     def on_message(self, channel: str, payload: bytes) -> None:
         """Notify the listeners of lines that a process has published."""
-        try:
-            self._notify(channel, _decode_message(payload))
-        except Exception:  # Other programs may publish anything there.
-            logger.exception("A message from Redis could not be decoded")
-            self.on_gap(channel)
+        self._notify(channel, _decode_message(payload))
 
     def on_gap(self, channel: str) -> None:
         """Let the listeners read what they may have missed."""
@@ -143,7 +127,7 @@ class RedisLines:
             if stored.epoch == log.epoch and stored.last <= log.last:
                 return  # An echo of our own commit.
             log.epoch, log.last = stored.epoch, stored.last
-        self._listeners.notify(channel, stored)
+        log.notify(stored)
 
 
 def _decode_line(session_id: str, entry: Any) -> NumberedLine:

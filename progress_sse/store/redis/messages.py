@@ -4,21 +4,26 @@ A message has lines of three kinds: the revision and the one before it, which th
 JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions,
 details and parts of steps that changed, and the transitions, are enough to derive the next record from the one before.
 So a process that follows a session need not read it again, except after a change that only a snapshot tells.
+
+Processes that follow lists get a short message of each commit, on one of a few channels.
 """
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from progress_sse.core.details import Details
-from progress_sse.core.model import Position, Session, SessionProgress, StepDefinition
+from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition
 from progress_sse.core.parts import Part
 from progress_sse.store.parts_changes import PartsChange, with_parts
-from progress_sse.store.types import Change, LogEntry, Record
+from progress_sse.store.types import Change, ChangedSession, LogEntry, Record
 from progress_sse.wire import details_json, json_text, session_json
 
 MAX_BYTES: Final = 65_536
 """Bytes of event data in one message, which every listening process gets; a longer one contains the position alone."""
+
+
+_STATUSES: Final[dict[str, SessionStatus]] = {each: each for each in get_args(SessionStatus)}
 
 
 class ChangeMessage(NamedTuple):
@@ -130,3 +135,16 @@ def apply_message(record: Record, message: ChangeMessage) -> Record | None:
         message.details or progress.details,
     )
     return Record(Session(progress, definitions), message.position)
+
+
+def encode_list_message(change: Change) -> str:
+    """Return the message for lists: the status of the session, and its id; empty if the change is invisible."""
+    if not change.is_visible:
+        return ""
+    return f"{'removed' if change.record is None else change.record.status} {change.session_id}"
+
+
+def decode_list_message(payload: bytes) -> ChangedSession:
+    """Return the change that the message is about."""
+    status, _, session_id = payload.decode().partition(" ")
+    return ChangedSession(session_id, _STATUSES.get(status))

@@ -3,31 +3,44 @@
 A command without a reply is sent again until its time is up: every script is such that running it again changes nothing
 more. The error at the end of that time is exact. `StoreUnavailableError` means that the command was never sent, and
 `OutcomeUnknownError` that it may have run.
+
+In a cluster there is one connection to every node that serves one of our slots, and a command goes to the node that
+serves its key. If that node replies that another one does, or does not reply, the command is sent again within its
+time. While the keys of a slot move from one node to another, each of the two nodes has a part of a session's keys, and
+neither serves the session. Its commands wait, as for a node that is away.
 """
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, MovedError, NoScriptError, RedisError, TryAgainError
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import cancel
+from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.codec import Argument
-from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, NotConnectedError, RedisConnection
-from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
+from progress_sse.store.redis.connection import Command, RedisConnection
+from progress_sse.store.redis.errors import CONNECTION_ERRORS, may_have_written, to_problem
 from progress_sse.store.redis.scripts import Script
+from progress_sse.store.redis.topology import Topology
+from progress_sse.store.redis.url import Address
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 500
 """Commands that are sent together."""
 
+READ_TIMEOUT_S: Final = 2.0
+WRITE_TIMEOUT_S: Final = 3.5
+"""Seconds until a command is given up. An update is at most one of each: it is answered within six seconds."""
+
 RECONNECT_PAUSES_S: Final = (0.05, 0.5)
-"""Seconds, at most, between two attempts to connect while commands wait: after the first failure, and after any."""
+"""Upper bounds of the random pause before commands are sent again: first attempt, later attempts."""
 
 _REDIRECTIONS: Final = (AskError, TryAgainError, ClusterDownError)
 """Replies of a cluster's node that does not serve the key, or not now; `MovedError` is a subclass of `AskError`."""
@@ -35,26 +48,80 @@ _REDIRECTIONS: Final = (AskError, TryAgainError, ClusterDownError)
 _ASKING: Final = ("ASKING",)
 
 
-class CommandRouter(Protocol):
-    """Knows the node of a cluster to which each command goes."""
+class PendingCommand:
+    """A command on its way to Redis, until its reply is there or its time is up.
 
-    def redirect(self, command: PendingCommand, error: RedisError) -> None:
-        """Send a command that a node has refused to another node, or later."""
+    Attributes:
+        reply: Its reply.
+        is_asking: Whether `ASKING` precedes it, since the node is only about to get the slot.
+        was_in_doubt: Whether it may have run before without a reply.
+    """
 
-    def on_failure(self) -> None:
-        """Take note that a node cannot be reached."""
+    __slots__ = (
+        *("arguments", "expiry", "is_asking", "is_write", "keys", "reply", "script"),
+        *("was_in_doubt", "was_sent", "with_source"),
+    )
+
+    def __init__(self, script: Script | None, keys: Sequence[str], arguments: Command, *, is_write: bool) -> None:
+        self.script = script
+        self.keys = keys
+        self.arguments = arguments
+        self.is_write = is_write
+        self.with_source = self.is_asking = self.was_sent = self.was_in_doubt = False
+        loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[Any] = loop.create_future()
+        self.expiry = loop.call_later(WRITE_TIMEOUT_S if is_write else READ_TIMEOUT_S, self.give_up)
+
+    @property
+    def key(self) -> Argument:
+        """The key that decides on the slot."""
+        return self.arguments[1] if self.script is None else self.keys[0]
+
+    def command(self) -> Command:
+        """Return the command as it is sent."""
+        if self.script is None:
+            return self.arguments
+        run = ("EVAL", self.script.source) if self.with_source else ("EVALSHA", self.script.sha)
+        return (*run, len(self.keys), *self.keys, *self.arguments)
+
+    def mark_not_run(self) -> None:
+        """Record that a node refused it without running it, so that it can be sent elsewhere."""
+        self.was_sent, self.is_asking = self.was_in_doubt, False
+
+    def give_up(self) -> None:
+        """Fail: nothing was done, if the command was never sent or is a read; otherwise the outcome is unknown."""
+        self.expiry.cancel()
+        if not self.reply.done():
+            self.reply.set_exception(
+                OutcomeUnknownError() if self.is_write and self.was_sent else StoreUnavailableError()
+            )
+
+    def resolve(self, value: Any) -> None:
+        """End with the value, or the error, with which Redis replied."""
+        self.expiry.cancel()
+        if self.reply.done():
+            return
+        if not isinstance(value, RedisError):
+            self.reply.set_result(value)
+        elif self.is_write and (self.was_in_doubt or may_have_written(value)):
+            self.give_up()
+        else:
+            self.reply.set_exception(to_problem(value))
 
 
-class CommandExecutor(Protocol):
+class CommandExecutor(ABC):
     """Executes commands and scripts at a server, or in a cluster."""
 
+    @abstractmethod
     def open(self) -> None:
         """Begin to send queued commands."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Give up the queued commands, and close all connections."""
 
-    def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
+    @abstractmethod
+    def submit(self, command: PendingCommand) -> asyncio.Future[Any]:
         """Queue a command, and return its future reply."""
 
     async def execute(self, *arguments: Argument) -> Any:
@@ -63,11 +130,9 @@ class CommandExecutor(Protocol):
         Raises:
             StoreUnavailableError: There was none in time.
         """
-        return (await self.submit(PendingCommand(None, (), arguments, is_write=False))).value
+        return await self.submit(PendingCommand(None, (), arguments, is_write=False))
 
-    async def run(
-        self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False
-    ) -> CommandReply:
+    async def run(self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False) -> Any:
         """Run a script, and return its reply.
 
         Args:
@@ -85,12 +150,11 @@ class CommandExecutor(Protocol):
 
 
 class RedisCommandExecutor(CommandExecutor):
-    """Executes commands over one connection."""
+    """Executes commands over one connection, which may be to a node of a cluster."""
 
-    def __init__(self, connection: RedisConnection, router: CommandRouter | None = None) -> None:
-        """Own `connection`; `router` is called if the server is a node of a cluster."""
+    def __init__(self, connection: RedisConnection, cluster: "ClusterCommandExecutor | None" = None) -> None:
         self._connection = connection
-        self._router = router
+        self._cluster = cluster
         self._queue: deque[PendingCommand] = deque()
         self._has_batch_in_flight = False
         self._has_queued = asyncio.Event()
@@ -106,8 +170,7 @@ class RedisCommandExecutor(CommandExecutor):
         if self._runner is not None:
             await cancel(self._runner)
             self._runner = None
-        await self._give_up(self._queue)
-        self._queue.clear()
+        await self._give_up(self.take_queued())
 
     @property
     def is_idle(self) -> bool:
@@ -120,7 +183,7 @@ class RedisCommandExecutor(CommandExecutor):
         self._queue.clear()
         return queued
 
-    def submit(self, command: PendingCommand) -> asyncio.Future[CommandReply]:
+    def submit(self, command: PendingCommand) -> asyncio.Future[Any]:
         """Queue a command, and return its future reply."""
         if self._runner is None:
             command.give_up()
@@ -140,11 +203,11 @@ class RedisCommandExecutor(CommandExecutor):
                 await self._exchange(batch)
                 backoff.reset()
                 pause_s = 0.0
-            except (NotConnectedError, ConnectionInterruptedError) as error:
+            except CONNECTION_ERRORS as error:
                 self._health.record(error)
                 self._queue.extendleft(reversed(batch))
-                if self._router is not None:
-                    self._router.on_failure()
+                if self._cluster is not None:
+                    self._cluster.topology.refresh_soon()  # Another node may serve its slots.
                 pause_s = backoff.next_s()
             except Exception:
                 logger.exception("Unexpected error while Redis commands were executed")
@@ -183,7 +246,7 @@ class RedisCommandExecutor(CommandExecutor):
             to_send.append(command.command())
         try:
             replies = await self._connection.execute_batch(to_send)
-        except ConnectionInterruptedError:
+        except CONNECTION_ERRORS:
             for command in batch:
                 command.was_in_doubt = True
             raise
@@ -196,8 +259,74 @@ class RedisCommandExecutor(CommandExecutor):
         if isinstance(reply, NoScriptError) and not command.with_source:
             command.with_source = True
             self._queue.appendleft(command)
-        elif self._router is not None and isinstance(reply, _REDIRECTIONS):
-            self._router.redirect(command, reply)
+        elif self._cluster is not None and isinstance(reply, _REDIRECTIONS):
+            self._cluster.redirect(command, reply)
         else:
             command.resolve(reply)
             self._health.record(reply if isinstance(reply, RedisError) else None)
+
+
+class ClusterCommandExecutor(CommandExecutor):
+    """Executes each command at its node."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self._executors: dict[Address, RedisCommandExecutor] = {}
+        self._unrouted: list[PendingCommand] = []
+        topology.add_observer(self._on_new_map)
+
+    def open(self) -> None:
+        """Fetch the map."""
+        self.topology.open()
+
+    async def aclose(self) -> None:
+        """Give up the queued commands, and close all connections."""
+        await self.topology.aclose()
+        for executor in self._executors.values():
+            await executor.aclose()
+        for command in self._unrouted:
+            command.give_up()
+
+    def submit(self, command: PendingCommand) -> asyncio.Future[Any]:
+        """Queue a command for the node that serves its key, or keep it until that node is known."""
+        address = self.topology.owner(str(command.key))
+        if address is None:
+            self._keep(command)
+        else:
+            self._executor(address).submit(command)
+        return command.reply
+
+    def _keep(self, command: PendingCommand) -> None:
+        self._unrouted.append(command)
+        self.topology.refresh_soon()
+
+    def _executor(self, address: Address) -> RedisCommandExecutor:
+        executor = self._executors.get(address)
+        if executor is None:
+            connection = RedisConnection(self.topology.pool(address))
+            executor = self._executors[address] = RedisCommandExecutor(connection, self)
+            executor.open()
+        return executor
+
+    def redirect(self, command: PendingCommand, error: RedisError) -> None:
+        """Send a command that a node has refused to another node, or later."""
+        command.mark_not_run()
+        if isinstance(error, MovedError):
+            self.topology.apply_move(error)
+            self.submit(command)
+        elif isinstance(error, AskError):
+            command.is_asking = True
+            self._executor(error.node_addr).submit(command)
+        else:
+            self._keep(command)
+
+    async def _on_new_map(self) -> None:
+        commands, self._unrouted = self._unrouted, []
+        for executor in self._executors.values():
+            commands += executor.take_queued()
+        for command in commands:
+            if not command.reply.done():
+                self.submit(command)
+        for address in self._executors.keys() - self.topology.nodes:
+            if self._executors[address].is_idle:
+                await self._executors.pop(address).aclose()

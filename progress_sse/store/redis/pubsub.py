@@ -2,6 +2,9 @@
 
 Messages that are published while the connection is down are lost. So each confirmed subscription after the first of a
 channel means a *gap*, and the owner has to read the session.
+
+In a cluster each channel is subscribed to at the node of its session, over one connection to every such node. When its
+slot moves, the subscription moves too, with a gap.
 """
 
 import asyncio
@@ -9,7 +12,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import MovedError
@@ -20,7 +23,8 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.health import HealthLog
 from progress_sse.store.redis.connection import connect, send
 from progress_sse.store.redis.errors import CONNECTION_ERRORS
-from progress_sse.store.redis.topology import slot_of
+from progress_sse.store.redis.topology import Topology, slot_of
+from progress_sse.store.redis.url import Address
 
 logger = logging.getLogger(__name__)
 
@@ -31,42 +35,9 @@ SUBSCRIBE_TIMEOUT_S: Final = 2.0
 """Seconds until `subscribe` fails for its caller; the subscription is still tried until `unsubscribe`."""
 
 RECONNECT_PAUSES_S: Final = (0.1, 2.0)
-"""Seconds, at most, between two attempts to connect: after the first failure, and after any."""
+"""Upper bounds of the random pause before the next attempt to connect: first retry, later retries."""
 
 _CHANNELS_AT_ONCE: Final = 500
-
-
-class ChannelRouter(Protocol):
-    """Knows the node of a cluster that serves each channel."""
-
-    def on_unsubscribed(self, channel: str) -> None:
-        """Take note that the node has ended a subscription: its slot is moving to another node."""
-
-    def on_moved(self, error: MovedError, channels: Sequence[str]) -> None:
-        """Take note that the node has refused to begin subscriptions: their slot is at another node."""
-
-    def on_failure(self) -> None:
-        """Take note that the node cannot be reached."""
-
-
-class PubSub(Protocol):
-    """Subscriptions to channels, at a server or in a cluster."""
-
-    def open(self) -> None:
-        """Connect, and stay connected."""
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-
-    async def subscribe(self, channel: str) -> None:
-        """Return once all messages that are published from then on will arrive.
-
-        Raises:
-            StoreUnavailableError: That is not so in time; `unsubscribe` then withdraws the request.
-        """
-
-    def unsubscribe(self, channel: str) -> None:
-        """End the subscription; at once, and without waiting."""
 
 
 class RedisPubSub:
@@ -77,7 +48,7 @@ class RedisPubSub:
         pool: ConnectionPool,
         on_message: Callable[[str, bytes], None],
         on_gap: Callable[[str], None],
-        router: ChannelRouter | None = None,
+        cluster: "ClusterPubSub | None" = None,
     ) -> None:
         """Begin without subscriptions.
 
@@ -85,10 +56,10 @@ class RedisPubSub:
             pool: Makes the connection.
             on_message: Called with a channel and each message published there, in the order of the server.
             on_gap: Called with a channel once it is subscribed to anew.
-            router: Called with replies of a cluster's node; subscriptions are then the sharded ones.
+            cluster: That of the node; subscriptions are then the sharded ones.
         """
         self._pool = pool
-        self._router = router
+        self._cluster = cluster
         self._on_message = on_message
         self._on_gap = on_gap
         self._subscriptions: dict[str, asyncio.Future[None]] = {}
@@ -164,8 +135,8 @@ class RedisPubSub:
                     await connection.disconnect(nowait=True)
             except CONNECTION_ERRORS as error:
                 self._health.record(error)
-                if self._router is not None:
-                    self._router.on_failure()
+                if self._cluster is not None:
+                    self._cluster.topology.refresh_soon()  # Another node may serve its slots.
             except Exception:
                 logger.exception("Unexpected error while messages from Redis were received")
             await asyncio.sleep(self._backoff.next_s())
@@ -189,7 +160,7 @@ class RedisPubSub:
                         self._unconfirmed.update(some)
                     # In a cluster one command takes channels of one slot only.
                     commands: list[tuple[str, ...]] = [(verb, *some)]
-                    if self._router is not None:
+                    if self._cluster is not None:
                         commands = [(f"S{verb}", each) for each in some]
                     await send(connection, commands)
 
@@ -219,17 +190,17 @@ class RedisPubSub:
             self._on_message(channel.decode(), content)
         elif kind in (b"subscribe", b"ssubscribe"):
             self._confirm(channel.decode())
-        elif kind == b"sunsubscribe" and self._router is not None:
+        elif kind == b"sunsubscribe" and self._cluster is not None:
             name = channel.decode()
             if name in self._subscriptions and not self._unconfirmed[name]:
-                self._router.on_unsubscribed(name)
+                self._cluster.on_unsubscribed(name)
 
     def _handle_move(self, error: MovedError) -> None:
         channels = [channel for channel in self._unconfirmed if slot_of(channel) == error.slot_id]
         for channel in channels:
             del self._unconfirmed[channel]
-        if self._router is not None:
-            self._router.on_moved(error, [channel for channel in channels if channel in self._subscriptions])
+        if self._cluster is not None:
+            self._cluster.on_moved(error, [channel for channel in channels if channel in self._subscriptions])
 
     def _confirm(self, channel: str) -> None:
         # The last request confirms a channel that was unsubscribed from and subscribed to again.
@@ -242,6 +213,75 @@ class RedisPubSub:
             self._on_gap(channel)
         elif confirmed is not None:
             confirmed.set_result(None)
+
+
+class ClusterPubSub:
+    """Subscribes to each channel at its node."""
+
+    def __init__(
+        self, topology: Topology, on_message: Callable[[str, bytes], None], on_gap: Callable[[str], None]
+    ) -> None:
+        self.topology = topology
+        self._on_message = on_message
+        self._on_gap = on_gap
+        self._nodes: dict[Address | None, RedisPubSub] = {}
+        self._node_of_channel: dict[str, RedisPubSub] = {}
+        topology.add_observer(self._on_new_map)
+
+    def open(self) -> None:
+        """Connect to nodes when there is something to subscribe to."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for node in self._nodes.values():
+            await node.aclose()
+
+    async def subscribe(self, channel: str) -> None:
+        """Return once all messages that are published from then on will arrive; see `RedisPubSub.subscribe`."""
+        if channel not in self._node_of_channel:
+            self._node_of_channel[channel] = self._node(self.topology.owner(channel))
+        await self._node_of_channel[channel].subscribe(channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        """End the subscription; at once, and without waiting."""
+        node = self._node_of_channel.pop(channel, None)
+        if node is not None:
+            node.unsubscribe(channel)
+
+    def _node(self, address: Address | None) -> RedisPubSub:
+        """Return the subscriptions at a node; those without an address are never opened, and wait for a node."""
+        node = self._nodes.get(address)
+        if node is None:
+            pool = self.topology.pool(address or ("", 0))
+            node = self._nodes[address] = RedisPubSub(pool, self._on_message, self._on_gap, self)
+            if address is not None:
+                node.open()
+        if address is None:
+            self.topology.refresh_soon()
+        return node
+
+    def _move(self, channel: str, address: Address | None) -> None:
+        former, node = self._node_of_channel[channel], self._node(address)
+        if node is not former:
+            node.attach(channel, former.detach(channel))
+            self._node_of_channel[channel] = node
+
+    def on_unsubscribed(self, channel: str) -> None:
+        """Subscribe again once the node of the slot is known."""
+        self._move(channel, None)
+
+    def on_moved(self, error: MovedError, channels: Sequence[str]) -> None:
+        """Subscribe at the node to which the slot has moved."""
+        self.topology.apply_move(error)
+        for channel in channels:
+            self._move(channel, error.node_addr)
+
+    async def _on_new_map(self) -> None:
+        for channel in tuple(self._node_of_channel):
+            self._move(channel, self.topology.owner(channel))
+        for address in self._nodes.keys() - self.topology.nodes - {None}:
+            if self._nodes[address].is_idle:
+                await self._nodes.pop(address).aclose()
 
 
 async def _run_until_first_ends(*runners: Coroutine[Any, Any, None]) -> None:

@@ -11,17 +11,19 @@ and leaves it after the one that ends that. So a set may hold more sessions than
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from progress_sse.core import state_machine
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position, SessionProgress
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
+from progress_sse.store.redis.index_pages import PAGE_SIZE, Found, IndexPages
 from progress_sse.store.redis.keys import (
     Keyspace,
+    entry_of,
     id_entry,
     index_entry,
     set_member,
@@ -29,141 +31,129 @@ from progress_sse.store.redis.keys import (
     split_set_member,
 )
 from progress_sse.store.redis.pipeline import CommandExecutor
-from progress_sse.store.redis.scripts import ENTER_SETS, LEAVE_SETS, RESERVE_INDEX_ENTRY
-from progress_sse.store.redis.summaries import RedisSummaries
+from progress_sse.store.redis.scripts import ENTER_INDEX, LEAVE_INDEX
 from progress_sse.store.types import Change, SessionSummary
 
 logger = logging.getLogger(__name__)
 
-PAGE_SIZE: Final = 200
-"""Entries that are read at once."""
-
 _STRAY_AGE: Final = timedelta(hours=1)
 """Age at which an entry without a session is stray for good: its session is not created so late."""
-
-
-class IndexPage(NamedTuple):
-    """Some sessions of the index, and where the next page starts."""
-
-    sessions: Sequence[tuple[SessionSummary, Position]]
-    next_start: bytes
 
 
 class SessionIndex:
     """All sessions of a store, in the order of their creation and of their ids, and the sets of some."""
 
     def __init__(
-        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, summaries: RedisSummaries
+        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, pages: IndexPages
     ) -> None:
-        """Read and write the index by `executor`."""
         self._executor = executor
         self._keyspace = keyspace
         self._decode = decode
-        self._summaries = summaries
+        self._pages = pages
 
-    def sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
+    def _sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
         """Return the keys of the sets that a session belongs to."""
         if progress is None:
             return frozenset()
         labelled = frozenset(map(self._keyspace.labelled, progress.details.labels.items()))
         return labelled if progress.status == "completed" else labelled | {self._keyspace.unfinished}
 
-    async def reserve(self, progress: SessionProgress, offset: int, max_sessions: int | None) -> None:
-        """Enter a session that is about to be created; `None` sets no limit.
+    async def enter(self, change: Change, before: SessionProgress | None, max_sessions: int) -> str | None:
+        """Enter a session where it will be found after a change, and return its entry if the change creates it.
+
+        Args:
+            change: The change.
+            before: The session before it; `None` if that is not known.
+            max_sessions: How many sessions there may be.
 
         Raises:
             StoreFullError: There are `max_sessions` already.
         """
-        limit: Argument = "" if max_sessions is None else max_sessions
-        entry = progress.created_at, progress.session_id
-        arguments = index_entry(*entry), id_entry(*entry), limit, set_member(*entry, offset)
-        if not (await self._executor.run(RESERVE_INDEX_ENTRY, self._keys(self.sets_of(progress)), *arguments)).value:
-            raise StoreFullError
+        if change.record is None or change.has_lines_alone:
+            return None
+        progress = change.record.session.progress
+        if not change.is_fresh and _is_alike(before, progress):
+            return None
+        creation, sets = (progress.created_at, progress.session_id), self._sets_of(progress)
+        if change.is_fresh:
+            entry, by_id = index_entry(*creation), id_entry(*creation)
+        else:
+            entry, by_id, sets = "", "", sets - self._sets_of(before)
+        if entry or sets:
+            most: Argument = max_sessions if change.is_fresh and change.expected is None else ""
+            member = set_member(*creation, change.record.position.offset)
+            if not await self._executor.run(ENTER_INDEX, self._keys(sets), entry, by_id, most, member):
+                raise StoreFullError
+        return entry or None
 
-    async def prepare(self, change: Change, before: SessionProgress | None) -> None:
-        """Enter a session that is about to change into the sets that it then belongs to.
+    async def withdraw(self, change: Change, entry: str) -> None:
+        """Remove the entry of a change that was not applied."""
+        await self._remove(entry, self._sets_of(None if change.record is None else change.record.session.progress))
+
+    async def leave(
+        self, change: Change, before: SessionProgress | None, entry: str | None, former_entry: str | None
+    ) -> None:
+        """Remove what the index has of the session before a change, as far as that is over.
 
         Args:
-            change: The change, which creates no session.
+            change: The change.
             before: The session before it; `None` if that is not known.
+            entry: What `enter` returned.
+            former_entry: The entry of the session that the change replaced or removed, if it is known.
         """
-        if change.record is None or _is_alike(before, change.record.session.progress):
-            return
-        progress, offset = change.record.session.progress, change.record.position.offset
-        sets = self.sets_of(progress) - self.sets_of(before)
-        if sets:
-            member = set_member(progress.created_at, progress.session_id, offset)
-            await self._executor.run(ENTER_SETS, [self._keyspace.sets, *sets], member)
+        if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
+            await self._remove(former_entry, self._sets_of(before) | {self._keyspace.unfinished})
+        elif entry is None and change.record is not None and before is not None:
+            progress = change.record.session.progress
+            if not _is_alike(before, progress) and (sets := self._sets_of(before) - self._sets_of(progress)):
+                creation = progress.created_at, progress.session_id
+                end = set_member(*creation, change.record.position.offset + 1)
+                await self._leave("", "", f"{index_entry(*creation)}\0", end, sets)
 
-    async def settle(self, change: Change, before: SessionProgress | None) -> None:
-        """Remove a session that has changed from the sets that it no longer belongs to; see `prepare`."""
-        if change.record is None or before is None or _is_alike(before, change.record.session.progress):
-            return
-        progress, offset = change.record.session.progress, change.record.position.offset
-        sets = self.sets_of(before) - self.sets_of(progress)
-        if sets:
-            entry = progress.created_at, progress.session_id
-            await self._leave("", "", f"{index_entry(*entry)}\0", set_member(*entry, offset + 1), sets)
-
-    async def remove(self, entry: str, sets: Collection[str]) -> None:
+    async def _remove(self, entry: str, sets: Collection[str]) -> None:
         """Remove the entry of a session that is gone, from sets that it may be in, too."""
-        created_at, session_id = split_index_entry(entry.encode())
-        await self._leave(entry, id_entry(created_at, session_id), f"{entry}\0", f"{entry}\1", sets)
+        by_id = id_entry(*split_index_entry(entry.encode()))
+        await self._leave(entry, by_id, f"{entry}\0", f"{entry}\1", sets)
 
     async def _leave(self, entry: str, by_id: str, first: str, end: str, sets: Iterable[str]) -> None:
         """Remove entries; the next clean-up finds those that cannot be removed now."""
         try:
-            await self._executor.run(LEAVE_SETS, self._keys(sets), entry, by_id, first, end)
+            await self._executor.run(LEAVE_INDEX, self._keys(sets), entry, by_id, first, end)
         except StoreUnavailableError:
             logger.info("an entry of the index stays until the next clean-up")
 
     def _keys(self, sets: Iterable[str]) -> list[str]:
         return [self._keyspace.index, self._keyspace.ids, self._keyspace.sets, *sets]
 
-    async def page_before(self, created_before: str, start: bytes = b"-") -> IndexPage | None:
-        """Return sessions that were created before the time stamp, oldest first, and remove stray entries among them.
-
-        Args:
-            created_before: The time stamp.
-            start: The `next_start` of the page before.
-
-        Returns:
-            The page; `None` after the last one.
-        """
-        entries = await self._executor.execute(
-            "ZRANGE", self._keyspace.index, start, f"({created_before}", "BYLEX", "LIMIT", 0, PAGE_SIZE
-        )
-        if not entries:
-            return None
-        found = await self._summaries.find(entries)
-        stray = [entry for entry, each in found.items() if each is None and _is_old(entry)]
-        await asyncio.gather(*(self.remove(entry.decode(), [self._keyspace.unfinished]) for entry in stray))
-        return IndexPage(list(filter(None, found.values())), b"(" + entries[-1])
+    async def pages_before(self, created_before: str) -> AsyncIterator[Sequence[tuple[SessionSummary, Position]]]:
+        """Yield the sessions created before the time stamp, oldest first, and remove stray entries among them."""
+        async for entries in self._members(self._keyspace.index, f"({created_before}"):
+            found = await self._pages.find(entries)
+            stray = [entry for entry, each in found.items() if each is None and _is_old(entry)]
+            await asyncio.gather(*(self._remove(entry.decode(), [self._keyspace.unfinished]) for entry in stray))
+            yield list(filter(None, found.values()))
 
     async def clean_sets(self, created_before: str) -> None:
         """Remove sessions from sets that they do not belong to, among those created before the time stamp."""
-        start = b"-"
-        while keys := await self._executor.execute(
-            "ZRANGE", self._keyspace.sets, start, "+", "BYLEX", "LIMIT", 0, PAGE_SIZE
-        ):
+        async for keys in self._members(self._keyspace.sets, "+"):
             names = self._decode.each(self._keyspace.sets, bytes.decode, keys)
             await asyncio.gather(*(self._clean_set(name, created_before) for name in names))
-            start = b"(" + keys[-1]
 
     async def _clean_set(self, key: str, created_before: str) -> None:
-        start = b"-"
-        while members := await self._executor.execute(
-            "ZRANGE", key, start, f"({created_before}", "BYLEX", "LIMIT", 0, PAGE_SIZE
-        ):
-            found = await self._summaries.find(list({entry_of(member) for member in members}))
+        async for members in self._members(key, f"({created_before}"):
+            found = await self._pages.find(list({entry_of(member) for member in members}))
             for member, offset in self._decode.each(key, _with_offset, members):
                 if self._is_over(key, member, offset, found.get(entry_of(member), False)):
                     await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
+
+    async def _members(self, key: str, end: str) -> AsyncIterator[Sequence[bytes]]:
+        """Yield the members of a sorted set before `end`, page by page."""
+        start = b"-"
+        while members := await self._executor.execute("ZRANGE", key, start, end, "BYLEX", "LIMIT", 0, PAGE_SIZE):
+            yield members
             start = b"(" + members[-1]
 
-    def _is_over(
-        self, key: str, member: bytes, offset: int, found: tuple[SessionSummary, Position] | Literal[False] | None
-    ) -> bool:
+    def _is_over(self, key: str, member: bytes, offset: int, found: Found | Literal[False]) -> bool:
         """Return whether a session is gone or has left a set since it entered; not if that cannot be read."""
         if found is None:
             return _is_old(member)
@@ -185,11 +175,6 @@ def _is_alike(before: SessionProgress | None, after: SessionProgress) -> bool:
 def _with_offset(member: bytes) -> tuple[bytes, int]:
     """Return a member of a set with the offset in it."""
     return member, split_set_member(member)[2]
-
-
-def entry_of(member: bytes) -> bytes:
-    """Return the entry in the index of a member of a set, or of the index."""
-    return member.partition(b"\0")[0]
 
 
 def _is_old(entry: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from redis.exceptions import NoScriptError
 
-from progress_sse.store.redis.connection import Command, ConnectionInterruptedError, RedisConnection
+from progress_sse.store.redis.connection import Command, RedisConnection
 from progress_sse.store.redis.scripts import COMMIT, Script
 
 
@@ -45,7 +45,7 @@ class LostReplies:
         if loss.meanwhile is not None:
             await loss.meanwhile()
         await connection.disconnect()
-        raise ConnectionInterruptedError("lost on purpose")
+        raise ConnectionResetError("lost on purpose")
 
 
 def _is_done(script: Script, command: Command, reply: object) -> bool:

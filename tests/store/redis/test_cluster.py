@@ -14,7 +14,7 @@ from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.settings import load_settings
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis.backend import RedisBackend
-from progress_sse.store.redis.cluster import ClusterPubSub
+from progress_sse.store.redis.pubsub import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
 from progress_sse.store.redis.url import Address, ClusterSeeds
 from progress_sse.store.types import Notification, Record, StorageLimits

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.followed_sessions import FollowedSessions
+from progress_sse.store.redis.keys import Keyspace
+from progress_sse.store.redis.log_lines import RedisLines
 from progress_sse.store.redis.messages import encode_message
+from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.types import Change, LogEntry, Notification, Record
 from tests.store.changes import after, created, moved, removed
+
+KEYSPACE = Keyspace("prefix", 0)
+CHANNEL = KEYSPACE.of("s").channel
 
 FIRST = created()
 ONE = moved(after(FIRST), 1)
@@ -34,7 +42,7 @@ class Follower:
         self.gate.set()
         self.is_away = False
         self.sessions = FollowedSessions(self.read)
-        self.sessions.add("c", "s", self.notifications.append, lambda: None)
+        self.sessions.follow(CHANNEL, "s", self.notifications.append)
 
     async def read(self, _session_id: str, _after: Position) -> ReadResult:
         self.reads += 1
@@ -47,11 +55,11 @@ class Follower:
     def on_message(self, revision: int, change: Change, previous: int | None = None) -> None:
         """A change was published."""
         revisions = b"%d %d\n" % (revision, revision - 1 if previous is None else previous)
-        self.sessions.on_message("c", revisions + encode_message(change))
+        self.sessions.on_message(CHANNEL, revisions + encode_message(change))
 
     def on_read(self, revision: int, record: Record | None) -> None:
         """The session was read, for another reason."""
-        session = self.sessions.get("c")
+        session = self.sessions.get(CHANNEL)
         assert session is not None
         session.on_read(read_result(revision, record))
 
@@ -61,7 +69,20 @@ class Follower:
 
     async def on_commit(self, revision: int | None, change: Change) -> None:
         """A commit of this process was applied."""
-        await self.sessions.on_commit("c", change, revision)
+        await self.sessions.on_commit(CHANNEL, change, revision)
+
+
+class Messages:
+    """A subscription to everything, on which a test publishes."""
+
+    on_message: Callable[[str, bytes], None]
+
+    def begin(self, on_message: Callable[[str, bytes], None], _on_gap: object) -> PubSub:
+        self.on_message = on_message
+        return cast(PubSub, self)
+
+    async def subscribe(self, channel: str) -> None:
+        pass
 
 
 def read_result(revision: int, record: Record | None, entries: Sequence[LogEntry] = ()) -> ReadResult:
@@ -179,7 +200,7 @@ class TestMessage:
         """A result that is older than the last notification is dropped."""
         follower.gate.clear()
         follower.store(2, after(ONE), ONE.entries)
-        follower.sessions.catch_up_soon("c")
+        follower.sessions.on_gap(CHANNEL)
         await tasks_ran()
         follower.on_message(2, ONE)
         follower.on_message(3, TWO)
@@ -200,8 +221,12 @@ class TestMessage:
         self, follower: Follower, payload: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Other programs may publish anything there; the log says so."""
+        pubsub = Messages()
+        topics = RedisTopics(KEYSPACE, follower.sessions, cast(RedisLines, None), pubsub.begin)
+        await topics.subscribe(changes_of("s"), follower.notifications.append)
+        follower.on_read(1, after(FIRST))
         follower.store(2, after(ONE), ONE.entries)
-        follower.sessions.on_message("c", payload)
+        pubsub.on_message(CHANNEL, payload)
         await tasks_ran()
         assert follower.notifications == [notification(ONE)]
         assert [record.message for record in caplog.records] == ["A message from Redis could not be decoded"]
@@ -213,7 +238,7 @@ class TestMessage:
         monkeypatch.setattr("progress_sse.store.redis.followed_sessions.CATCH_UP_RETRY_S", 0)
         follower.is_away = True
         follower.store(2, after(ONE), ONE.entries)
-        follower.sessions.catch_up_soon("c")
+        follower.sessions.on_gap(CHANNEL)
         await tasks_ran()
         assert follower.reads > 1
         follower.is_away = False

@@ -44,7 +44,7 @@ async def test_an_unexpected_error_loses_no_transition(
         has_failed.set()
         raise ZeroDivisionError
 
-    monkeypatch.setattr(there._pubsub, "_on_message", fail)  # noqa: SLF001 - no message causes it
+    monkeypatch.setattr(there._topics._pubsub, "_on_message", fail)  # noqa: SLF001 - no message causes it
     changes = [moved(record, 1), moved(after(moved(record, 1)), 2)]
     await here.commit(changes[0])
     async with asyncio.timeout(DEADLINE_S):

@@ -147,12 +147,15 @@ async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) 
 
 
 async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
-    """They read the log in its place."""
-    told: list[StoredLines | None] = []
-    await here.subscribe(lines_of("s"), told.append)
+    """They read the log, or the list, in its place."""
+    found: list[object] = []
+    await here.subscribe(lines_of("s"), found.append)
+    await here.subscribe(ALL_CHANGES, found.append)
+    keyspace = here._keyspace  # noqa: SLF001 - the channels are known to no other
     with server.client() as client:
-        client.publish(here._keyspace.of("s").line_channel, "nonsense")  # noqa: SLF001 - the channel is known to no other
-        await eventually(lambda: told == [None], DEADLINE_S)
+        for n, channel in enumerate([keyspace.of("s").line_channel, *keyspace.list_channels], 1):
+            client.publish(channel, b"\xff")
+            await eventually(lambda: found == [None] * n, DEADLINE_S)  # noqa: B023
 
 
 @pytest.mark.guarantee(20)

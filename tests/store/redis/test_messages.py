@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.store.redis.list_changes import ListChanges
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message
-from progress_sse.store.types import Change, ChangedSession
+from progress_sse.store.types import Change
 from tests.store.changes import after, created, key, moved, removed
 
 FIRST = created()
@@ -68,13 +67,3 @@ def test_a_message_leaves_out_transitions_that_are_too_large() -> None:
     message = decode_message(b"1 0\n" + payload)
     assert (message.position, message.entries) == (after(change).position, ())
     assert apply_message(after(FIRST), message) is None
-
-
-async def test_a_list_message_of_another_program_lets_listeners_look() -> None:
-    """An error would end the connection, on which all other messages come."""
-    told: list[ChangedSession | None] = []
-    changes = ListChanges()
-    changes.add("c", "", told.append, lambda: None)
-    for message in (b"running s", b"\xff", b"removed s"):
-        changes.on_message("c", message)
-    assert told == [ChangedSession("s", "running"), None, ChangedSession("s", None)]

@@ -14,7 +14,7 @@ from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.listeners import changes_of
-from progress_sse.store.redis import pending_command
+from progress_sse.store.redis import pipeline
 from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
@@ -75,7 +75,7 @@ async def test_a_command_that_timed_out_while_connecting_is_never_sent(
 
     with monkeypatch.context() as patch:
         patch.setattr(RedisConnection, "connect", connect_late)
-        patch.setattr(pending_command, "WRITE_TIMEOUT_S", 0.1)
+        patch.setattr(pipeline, "WRITE_TIMEOUT_S", 0.1)
         with pytest.raises(StoreUnavailableError):
             await backend.commit(moved(record, 1))
     may_connect.set()

@@ -34,7 +34,7 @@ def test_a_script_begins_with_the_functions_that_it_shares(script: Script, names
 def test_each_file_belongs_to_a_script() -> None:
     """A file that no script loads would ship for nothing."""
     files = [path for path in FOLDER.iterdir() if path.suffix == ".lua"]
-    assert len(SCRIPTS) == 14
+    assert len(SCRIPTS) == 13
     assert [path.name for path in files if not any(lua(path.name) in script.source for script in SCRIPTS)] == []
 
 

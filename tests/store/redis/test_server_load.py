@@ -11,7 +11,7 @@ from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.core.updates import Advance
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.redis.pending_command import CommandReply, PendingCommand
+from progress_sse.store.redis.pipeline import PendingCommand
 from tests.conftest import RunRedis
 from tests.core.samples import start_of
 from tests.harness.redis import RedisServer
@@ -31,7 +31,7 @@ async def test_an_update_with_a_key_is_one_command(
     await store.start_step("s", 1)
     submit = backend._executor.submit  # noqa: SLF001 - there is nothing to see from outside
 
-    def count(command: PendingCommand) -> asyncio.Future[CommandReply]:
+    def count(command: PendingCommand) -> asyncio.Future[object]:
         commands.append(command)
         return submit(command)
 

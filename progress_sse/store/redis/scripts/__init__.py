@@ -91,13 +91,10 @@ KEEP_ORPHANED_KEYS: Final = Script.load("keep_orphaned_keys.lua")
 FORGET_KEYS: Final = Script.load("forget_keys.lua")
 """Deletes the idempotency keys of an id, unless it has a session again."""
 
-RESERVE_INDEX_ENTRY: Final = Script.load("reserve_index_entry.lua")
-"""Enters a session that is about to be created into the index, and returns 1; 0 if the index is full."""
+ENTER_INDEX: Final = Script.load("enter_index.lua")
+"""Enters a session into the index, and into sets of it, and returns 1; 0 if the index is full."""
 
-ENTER_SETS: Final = Script.load("enter_sets.lua")
-"""Enters a session into sets of the index, before the change with which it belongs there."""
-
-LEAVE_SETS: Final = Script.load("leave_sets.lua")
+LEAVE_INDEX: Final = Script.load("leave_index.lua")
 """Removes a session from sets of the index, and from the index."""
 
 PLAN_LIST: Final = Script.load("plan_list.lua")

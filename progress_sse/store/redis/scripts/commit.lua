@@ -168,26 +168,7 @@ for i = 1, #entries, 4 do
     log_length = log_length + 1
     log_bytes = log_bytes + #entries[i + 2]
 end
-local function is_too_long()
-    return log_length > history or log_bytes > history_bytes
-end
-local last = nil
-while is_too_long() do
-    local oldest = redis.call('XRANGE', log, last and integer(last + 1) or '-', '+', 'COUNT', math.max(1, #entries / 4))
-    if #oldest == 0 then
-        log_length, log_bytes = 0, 0
-    end
-    for _, entry in ipairs(oldest) do
-        if is_too_long() then
-            last = tonumber(string.match(entry[1], '^%d+'))
-            log_length = log_length - 1
-            log_bytes = log_bytes - #(entry[2][4] or '')
-        end
-    end
-end
-if last then
-    redis.call('XTRIM', log, 'MINID', integer(last + 1))
-end
+log_length, log_bytes = trim(log, log_length, log_bytes, history, history_bytes, 4, math.max(1, #entries / 4))
 
 redis.call('HSET', state, 'token', token, 'revision', revision, 'log_bytes', log_bytes)
 for i = 1, #fields, 2 do

@@ -12,6 +12,32 @@ local function is_in(list, text, width)
     return false
 end
 
+-- Drops the oldest entries of a stream beyond the limits, and returns how many are left, and their bytes.
+-- `place` is where each entry has its data, and `count` how many are read at once.
+local function trim(stream, length, bytes, most, most_bytes, place, count)
+    local last = nil
+    local function is_too_long()
+        return length > most or bytes > most_bytes
+    end
+    while is_too_long() do
+        local oldest = redis.call('XRANGE', stream, last and integer(last + 1) or '-', '+', 'COUNT', count)
+        if #oldest == 0 then
+            length, bytes = 0, 0
+        end
+        for _, entry in ipairs(oldest) do
+            if is_too_long() then
+                last = tonumber(string.match(entry[1], '^%d+'))
+                length = length - 1
+                bytes = bytes - #(entry[2][place] or '')
+            end
+        end
+    end
+    if last then
+        redis.call('XTRIM', stream, 'MINID', integer(last + 1))
+    end
+    return length, bytes
+end
+
 -- Returns the log as it is, with what a commit adds to it. A new session has a log of its own.
 local function load_lines(take, is_fresh)
     local log = {seen_epoch = take(), seen_last = tonumber(take()), most_lines = tonumber(take())}
@@ -47,32 +73,14 @@ end
 
 -- Appends the lines, and drops the oldest ones beyond the limits. The token names the commit.
 local function append_lines(log, token, lifetime_ms)
-    local previous, cut = log.last, nil
+    local previous = log.last
     log.last, log.bytes, log.kept = previous + #log.added, log.bytes + log.added_bytes, log.kept + #log.added
-    local function is_too_long()
-        return log.kept > log.most_lines or log.bytes > log.most_bytes
-    end
     redis.call('HSET', state, 'lines_last', integer(log.last))  -- First: no number is used twice if the rest is refused.
     for i, each in ipairs(log.added) do
         redis.call('XADD', KEYS[6], integer(previous + i) .. '-0', 'd', each[1], 'c', each[2])
     end
-    while is_too_long() do
-        local start = cut and integer(cut + 1) or '-'
-        local oldest = redis.call('XRANGE', KEYS[6], start, '+', 'COUNT', math.max(10, #log.added))
-        if #oldest == 0 then
-            log.kept, log.bytes = 0, 0
-        end
-        for _, entry in ipairs(oldest) do
-            if is_too_long() then
-                cut = tonumber(string.match(entry[1], '^%d+'))
-                log.kept = log.kept - 1
-                log.bytes = log.bytes - #entry[2][2]
-            end
-        end
-    end
-    if cut then
-        redis.call('XTRIM', KEYS[6], 'MINID', integer(cut + 1))
-    end
+    local count = math.max(10, #log.added)
+    log.kept, log.bytes = trim(KEYS[6], log.kept, log.bytes, log.most_lines, log.most_bytes, 2, count)
     redis.call('HSET', state, 'lines_bytes', integer(log.bytes))
     local tokens = string.sub(log.tokens .. token, -MOST_TOKENS * TOKEN_CHARS)
     local keys = string.sub(log.keys .. log.new_keys, -MOST_KEYS * KEY_CHARS)
