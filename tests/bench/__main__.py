@@ -45,6 +45,7 @@ class Run:
 
     def install(self) -> None:
         """Install the peers, and note which are missing."""
+        FOLDER.mkdir(parents=True, exist_ok=True)
         for peer in {peer.name: peer for workload, _ in self._tasks for peer in self._chosen(workload)}.values():
             try:
                 peer.install(FOLDER)
@@ -118,7 +119,6 @@ def _generate_load(order: Order) -> Figures:
 @click.option("--peer", "peers", multiple=True, type=click.Choice(NAMES))
 def main(*, quick: bool, names: tuple[str, ...], peers: tuple[str, ...]) -> None:
     """Measure this project's server beside its peers, and write build/bench/bench.md and bench.svg."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     run = Run([each for each in WORKLOADS if not names or each.name in names], peers, is_quick=quick)
     run.install()

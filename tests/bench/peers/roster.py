@@ -31,7 +31,16 @@ STREAMING: tuple[Peer, ...] = (
     # It is no server, but the limit of Python, and so not a peer to compare with.
     PythonPeer("raw uvloop (floor)", _PLAIN, (f"{_PEERS}.uvloop_floor", "{port}"), is_python=False),
 )
-FOLLOWED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, Nchan(), BetterSse(), BARE_ASGI, NAIVE)
+
+_SIXTY = f"{_PEERS}.sixty_lines"
+_SIXTY_DIALECT = replace(DIALECT, text_bytes=236)
+SIXTY_LINES: tuple[Peer, ...] = (
+    PythonPeer("the sixty lines", _SIXTY_DIALECT, (_SIXTY, "{port}")),
+    PythonPeer("the sixty lines, SQLite", _SIXTY_DIALECT, (_SIXTY, "{port}", "{folder}/progress.db")),
+)
+"""What users would write instead."""
+
+FOLLOWED: tuple[Peer, ...] = (OURS, OURS_SQLITE, OURS_REDIS, Nchan(), BetterSse(), BARE_ASGI, NAIVE, *SIXTY_LINES)
 """The servers of many jobs with few readers each, where the store counts most."""
 
 IDLING: tuple[Peer, ...] = STREAMING[:4]
