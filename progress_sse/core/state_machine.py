@@ -248,7 +248,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
         ask_rules.check_not_cancelled(target)
     moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
     if before is not None and not isinstance(command, Start | Skip):
-        before = step_rules.revived(before, now) if row == "lost" else step_rules.with_sign_of_life(before, now)
+        before = (step_rules.revived if row == "lost" else step_rules.with_sign_of_life)(before, moment)
     after = rule(target, before, command, moment, number)
     details = target.progress.details
     if isinstance(command, Start | Complete):

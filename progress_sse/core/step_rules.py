@@ -231,11 +231,11 @@ def advance_of(parts: Parts) -> StepAdvance | None:
     return None if parts.total is None else StepAdvance(parts.counts.ended, parts.total)
 
 
-def with_sign_of_life(before: StepProgress, now: datetime) -> StepProgress:
-    """Return the step after a report on it: a stalled one is live from `now` on, when the report arrived."""
+def with_sign_of_life(before: StepProgress, moment: datetime) -> StepProgress:
+    """Return the step after a report of `moment` on it: a stalled one is live since then."""
     if before.liveness is None or before.liveness.state == "live":
         return before
-    return before._replace(liveness=Liveness("live", timestamp(now)))
+    return before._replace(liveness=Liveness("live", max(before.liveness.since, timestamp(moment))))
 
 
 def elapsed_ms(started_at: str | None, moment: datetime) -> int:

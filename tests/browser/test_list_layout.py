@@ -133,9 +133,11 @@ async def test_more_than_the_list_is_chosen_by_the_server(server: Server, open_p
     await state_button(shown, "Done").click()
     await expect(shown.part("list-empty")).to_have_text("Connecting")
     await expect(state_button(shown, "Failed")).to_have_text("Failed3+")
+    await shown.until("streams.length === 3")
     await send(shown, "list", sessions=[], more=False)
     await expect(shown.part("list-empty")).to_contain_text("No job matches.")
     await state_button(shown, "Failed").click()
+    await shown.until("streams.length === 4")
     await send(shown, "list", sessions=STATES[3:], more=True)
     await expect(rows_of(shown)).to_have_count(3)
 

@@ -16,7 +16,7 @@ from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import Session
 from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import apply, timestamp
-from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, ReportPart, Skip, Start, Update
+from progress_sse.core.updates import Advance, AppendLines, Complete, Describe, Finish, ReportPart, Skip, Start, Update
 from tests.core.random_commands import any_command
 from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with
 
@@ -83,6 +83,7 @@ server_commands = st.builds(Stall, st.integers(1, 4), st.just(timestamp(T2)), st
 )
 PART = ReportPart(1, "a", "running")
 LEASED = sent(Start(1), attempt_id="a", lease_ms=1000)
+LATE_SIGN = sent(Advance(1, 1), attempt_id="a", ago_ms=1)
 timed_commands = st.tuples(any_command | server_commands, st.sampled_from([-3600.0, -0.001, 0.0, 2.5, 3600.0]))
 
 
@@ -96,6 +97,8 @@ class TestClock:
     @example(
         [(Create(DEFINITIONS), 0.0), (Start(1), 0.0), (PART, 2.5), (sent(Finish(success=False), ago_ms=2500), 0.0)]
     )
+    @example([(Create(DEFINITIONS), 0.0), (LEASED, 0.0), (Stall(1, timestamp(T0), 1000), 2.5), (LATE_SIGN, 2.5)])
+    @example([(Create(DEFINITIONS), 0.0), (LEASED, 0.0), (Lose(1, 1000), 2.5), (LATE_SIGN, 2.5)])
     def test_no_time_goes_back(self, told: list[tuple[Command, float]]) -> None:
         """Whatever is said, and whenever."""
         session, now = None, T0
