@@ -179,6 +179,13 @@ def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the programs and pages that report on sessions of their own."""
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """The environment with our command in it, and the secrets that the page on access makes with it."""
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -341,9 +348,8 @@ async def go_to_block(page: Page, server: Server, html: Block) -> None:
     await page.goto(address)
 
 
-async def test_element_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
+async def test_element_of_the_documents_moves(server: Server, chromium: Browser) -> None:
     """It waits for its session, and shows it."""
-    server = serve()
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         await go_to_block(page, server, ELEMENT)
         element = page.locator("progress-steps")
@@ -370,9 +376,8 @@ async def test_addresses_of_the_documents_show_the_session(block: Block, types: 
     assert [response.headers["content-type"].partition(";")[0] for response in responses] == types
 
 
-async def test_list_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
+async def test_list_of_the_documents_moves(server: Server, chromium: Browser) -> None:
     """It shows its children until there is a session of its filter."""
-    server = serve()
     async with await chromium.new_page() as page, Worker.at(server) as worker:
         await go_to_block(page, server, LIST)
         element = page.locator("progress-list")
@@ -400,11 +405,10 @@ async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> N
     assert logged == ["nightly is done"]
 
 
-async def test_event_source_of_the_documents_moves(serve: Serve, chromium: Browser) -> None:
+async def test_event_source_of_the_documents_moves(server: Server, chromium: Browser) -> None:
     """Its bar follows the session, and the end closes the stream."""
-    server = serve()
     async with await chromium.new_page() as page, Worker.at(server) as worker:
-        await worker.create("nightly", total_steps=2)
+        await worker.create("nightly", replace=True, total_steps=2)
         await worker.start("nightly", 1)
         await worker.complete("nightly", 1)
         await go_to_block(page, server, EVENT_SOURCE)
@@ -435,14 +439,17 @@ def test_hooks_are_named_where_showing_is_explained() -> None:
     assert "](../../web/README.md)" in TEXTS[PAGES]
 
 
-def test_python_worker_reports(serve: Serve, tmp_path: Path) -> None:
-    """It runs unchanged, and the session shows its reports."""
-    server = serve()
-    source = REPORTER.text
-    assert ADDRESS in source
-    program = tmp_path / "worker.py"
-    program.write_text(source.replace(ADDRESS, server.url), "utf-8")
-    subprocess.run([sys.executable, program], check=True, timeout=60)
+def run_program(text: str, folder: Path, url: str) -> None:
+    """Run a program of a page unchanged, beside a server at that address."""
+    (folder / "job.py").write_text(text, "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": url}
+    subprocess.run([sys.executable, folder / "job.py"], env=environment, check=True, timeout=60)
+
+
+def test_python_worker_reports(server: Server, tmp_path: Path) -> None:
+    """The session shows its reports."""
+    assert ADDRESS in REPORTER.text
+    run_program(REPORTER.text.replace(ADDRESS, server.url), tmp_path, server.url)
     [step, *_] = httpx.get(f"{server.url}/api/progress/orders").json()["steps"]
     assert (step["status"], step["message"]) == ("success", "8,000 rows")
 
@@ -484,13 +491,9 @@ async def test_function_of_an_application_decides(application: Any) -> None:
             assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
 
 
-def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
-    """It runs unchanged, and the session shows its reports."""
-    server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(JOB.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
+    """The session shows its reports."""
+    run_program(JOB.text, tmp_path, server.url)
     session = httpx.get(f"{server.url}/api/progress/photos").json()
     assert session["status"] == "completed"
     assert [(step["name"], step["message"]) for step in session["steps"]] == [
@@ -508,14 +511,10 @@ def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     ],
 )
 def test_python_jobs_that_take_requests_or_have_parts_complete(
-    serve: Serve, tmp_path: Path, block: Block, session_id: str
+    server: Server, tmp_path: Path, block: Block, session_id: str
 ) -> None:
-    """They run unchanged, and each session is completed; that of the parts by the last of them."""
-    server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(block.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    """Each session is completed; that of the parts by the last of them."""
+    run_program(block.text, tmp_path, server.url)
     session = httpx.get(f"{server.url}/api/progress/{session_id}").json()
     assert session["status"] == "completed"
     accepted = {CANCEL.text: ["cancel"], RETRY.text: ["retry"]}
@@ -523,14 +522,9 @@ def test_python_jobs_that_take_requests_or_have_parts_complete(
     assert session["steps"][0].get("parts", {}).get("success") == (8 if block is PARTS else None)
 
 
-def test_python_job_writes_a_log(serve: Serve, tmp_path: Path) -> None:
-    """It runs unchanged, and the log has what the page says of it."""
-    server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(LOGGED.text, "utf-8")
-    subprocess.run(
-        [sys.executable, program], env={**os.environ, "PROGRESS_SSE_URL": server.url}, check=True, timeout=60
-    )
+def test_python_job_writes_a_log(server: Server, tmp_path: Path) -> None:
+    """The log has what the page says of it."""
+    run_program(LOGGED.text, tmp_path, server.url)
     lines = httpx.get(f"{server.url}/api/progress/ledger/log").json()["lines"]
     assert [(line["step"], line["level"], line["text"]) for line in lines] == [
         (1, "info", "3 files found"),
@@ -539,13 +533,9 @@ def test_python_job_writes_a_log(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
-def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> None:
-    """It runs unchanged, and the session has the steps that the page names."""
-    server = serve()
-    program = tmp_path / "crawl.py"
-    program.write_text(CRAWL.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+def test_python_job_finds_its_steps_on_the_way(server: Server, tmp_path: Path) -> None:
+    """The session has the steps that the page names."""
+    run_program(CRAWL.text, tmp_path, server.url)
     session = httpx.get(f"{server.url}/api/progress/crawl").json()
     assert (session["status"], session["title"]) == ("completed", "Crawl of example.com")
     assert [(step["name"], step.get("conclusion")) for step in session["steps"]] == [
@@ -559,12 +549,9 @@ def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> 
 
 
 def test_python_job_has_a_time_and_is_learned_from(serve: Serve, tmp_path: Path) -> None:
-    """It runs unchanged; its session has the declared times, and its run has taught the profile."""
+    """Its session has the declared times, and its run has taught the profile."""
     server = serve()
-    program = tmp_path / "backup.py"
-    program.write_text(LEARNED.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    run_program(LEARNED.text, tmp_path, server.url)
     session = httpx.get(f"{server.url}/api/progress/backup-2026-01-02").json()
     assert session["time"] == {"percentage": 100, "finish_at": None, "basis": "declared", "runs": 0}
     assert [step["estimated_ms"] for step in session["steps"]] == [60_000, 20_000]

@@ -14,7 +14,10 @@ def workers(workers_of: WorkersOf) -> QueueWorkers:
     return workers_of("dramatiq")
 
 
-@pytest.mark.parametrize(("actor", "error"), [("expire", "given up before it ran"), ("give_up", "OSError: no use")])
+@pytest.mark.parametrize(
+    ("actor", "error"),
+    [("expire", "given up before it ran"), pytest.param("give_up", "OSError: no use", marks=pytest.mark.full)],
+)
 async def test_a_message_that_is_given_up_fails(workers: QueueWorkers, actor: str, error: str) -> None:
     """It fails before it runs, or with attempts left."""
     stream = await workers.follow(actor)

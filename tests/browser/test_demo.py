@@ -380,6 +380,7 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, open_page: OpenP
     assert copied == await drive.get_by_role("tabpanel").locator("code").text_content()
 
 
+@pytest.mark.full
 async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
     """A browser that prefers Japanese gets it, in the cards and in the list. There are no holes between the cards."""
     shown = await open_page(f"{demo.url}/", locale="ja-JP")

@@ -150,6 +150,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.terminate()
 
 
+@pytest.mark.full
 @each_transport
 async def test_texts_of_others_are_text_in_the_demo(
     demo: Server, open_page: OpenPage, scripts: tuple[str, ...]

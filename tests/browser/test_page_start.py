@@ -48,6 +48,7 @@ async def test_the_shown_commands_move_a_session_of_the_visitors_own(server: Ser
     assert shown.errors == []
 
 
+@pytest.mark.full
 async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
     """Each opened page makes up an id."""
     first, second = await open_by_hand(server.url, open_page), await open_by_hand(server.url, open_page)

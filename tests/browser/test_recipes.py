@@ -256,6 +256,7 @@ async def test_vue(open_recipe: OpenRecipe, context: BrowserContext, worker: Wor
     await page.wait_for_function("sources.length && sources.every(({ readyState }) => readyState === 2)")
 
 
+@pytest.mark.full
 async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Worker) -> None:
     """Each event requests the fragment, and `end` closes the stream."""
     await worker.create("nightly", replace=True, total_steps=1)
@@ -280,6 +281,7 @@ async def test_htmx(open_recipe: OpenRecipe, context: BrowserContext, worker: Wo
     await page.wait_for_function("window.sseClosed === 'message'")
 
 
+@pytest.mark.full
 async def test_turbo(open_recipe: OpenRecipe, worker: Worker) -> None:
     """The same element goes from page to page, and continues to follow."""
     await worker.create("nightly", replace=True, total_steps=2)

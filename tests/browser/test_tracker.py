@@ -228,9 +228,9 @@ async def test_each_end_is_reported_once_per_run(
     ("mode", "scripts", "state"),
     [
         pytest.param(Pass(), (), "live", id="live"),
-        pytest.param(Pass(), (POLLING_ONLY,), "polling", id="polling"),
+        pytest.param(Pass(), (POLLING_ONLY,), "polling", id="polling", marks=pytest.mark.full),
         pytest.param(Answer("/events", UNAVAILABLE), (), "polling", id="bridged"),
-        pytest.param(Answer("/api/", UNAVAILABLE), (), "reconnecting", id="refused"),
+        pytest.param(Answer("/api/", UNAVAILABLE), (), "reconnecting", id="refused", marks=pytest.mark.full),
         pytest.param(Answer("/api/"), (), "reconnecting", id="silent", marks=pytest.mark.full),
     ],
 )

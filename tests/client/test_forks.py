@@ -130,7 +130,7 @@ IMPORTS = """
 """
 
 
-@pytest.mark.parametrize("patch", ["", GEVENT], ids=["threads", "gevent"])
+@pytest.mark.parametrize("patch", ["", pytest.param(GEVENT, marks=pytest.mark.full)], ids=["threads", "gevent"])
 def test_the_thread_imports_nothing(serve: Serve, patch: str) -> None:
     """A fork during an import would leave the child with a half-loaded module, or with the lock of the import."""
     assert run(IMPORTS.format(patch), serve().url).strip() == ""

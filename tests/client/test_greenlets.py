@@ -82,7 +82,7 @@ AT_ONCE = """
 """
 
 
-@pytest.mark.parametrize("patch", [GEVENT, EVENTLET], ids=["gevent", "eventlet"])
+@pytest.mark.parametrize("patch", [GEVENT, pytest.param(EVENTLET, marks=pytest.mark.full)], ids=["gevent", "eventlet"])
 def test_two_greenlets_begin_at_once(serve: Serve, patch: str) -> None:
     """HTTP's library imports trio where that is installed, which runs a process meanwhile."""
     server = serve()

@@ -307,8 +307,9 @@ async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffi
         await worker.start("s", 2)
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(18)
-@pytest.mark.parametrize("put_back", [os.replace, pytest.param(shutil.copyfile, marks=pytest.mark.full)])
+@pytest.mark.parametrize("put_back", [os.replace, shutil.copyfile])
 async def test_a_backup_that_is_put_back_is_another_history(
     serve: Serve, put_back: Callable[[Path, Path], object]
 ) -> None:
@@ -454,6 +455,7 @@ async def test_a_session_damaged_in_redis_affects_no_other(
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.full
 @pytest.mark.guarantee(32)
 async def test_foreign_fields_harm_no_other_session(servers: list[Server], client: Redis, tmp_path: Path) -> None:
     """FT-16: as in a file; lists lack a session where they read the field."""

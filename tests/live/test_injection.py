@@ -81,9 +81,8 @@ async def watch(chromium: Browser) -> AsyncIterator[Any]:
         await each.__aexit__()
 
 
-async def test_no_text_of_a_worker_becomes_an_event(serve: Serve, watch: Any) -> None:
+async def test_no_text_of_a_worker_becomes_an_event(server: Server, watch: Any) -> None:
     """SE-04: names, messages and errors arrive as they are, in one event each; texts with NUL are refused."""
-    server = serve()
     plain = await RawStream.open(server.port, "/api/progress/plain/events")
     both = await watch(server, "/api/progress/s/events")
     async with plain, Worker.at(server) as worker:
@@ -128,9 +127,8 @@ async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any
             assert shared.json()["steps"][0]["name"] == text
 
 
-async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
+async def test_no_session_id_becomes_an_event(server: Server, watch: Any) -> None:
     """SE-04: allowed characters arrive as they are; any other id is refused with the usual headers of a refusal."""
-    server = serve()
     ids = ["event: x\u2028id: 9\u2029data: y\\n\\n", ": a "]
     async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
         for session_id in ids:
@@ -148,12 +146,11 @@ async def test_no_session_id_becomes_an_event(serve: Serve, watch: Any) -> None:
             assert [name for name, _ in refused.head.headers] == [name for name, _ in plain.head.headers]
 
 
-async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
+async def test_no_position_becomes_an_event(server: Server, watch: Any) -> None:
     """SE-04: such a position counts as unknown, and the response contains none of it (one session: see DG-08)."""
-    server = serve()
     async with Worker.at(server) as worker:
-        await worker.start("s", 1)
-    target = "/api/events?session_id=s&session_id=t"
+        await worker.start("positions", 1)
+    target = "/api/events?session_id=positions&session_id=t"
     async with await RawStream.open(server.port, target) as plain:
         await plain.next_events(2)
         for text in (FORGED, "\r\nSet-Cookie: x=y\r\n\r\na\0\u0085\u2028b"):
@@ -162,12 +159,11 @@ async def test_no_position_becomes_an_event(serve: Serve, watch: Any) -> None:
             assert both.raw.head.without_date() == plain.head.without_date()
 
 
-async def test_no_key_becomes_a_header_or_an_event(serve: Serve) -> None:
+async def test_no_key_becomes_a_header_or_an_event(server: Server) -> None:
     """SE-04: a key that is not plain text is refused, below HTTP or by it, and the response contains none of it."""
-    server = serve()
     body = b'{"action":"start","step":1}'
-    head = "POST /api/progress/s/update HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    async with await RawStream.open(server.port, "/api/progress/s/events") as stream, Worker.at(server) as worker:
+    head = "POST /api/progress/keys/update HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    async with await RawStream.open(server.port, "/api/progress/keys/events") as stream, Worker.at(server) as worker:
         await stream.next_event()
         for text in [*TEXTS, NUL]:
             if text.isprintable() or "\r\n" in text:  # A line end makes a header of its own, which the server ignores.
@@ -177,7 +173,7 @@ async def test_no_key_becomes_a_header_or_an_event(serve: Serve) -> None:
                 response = await connection.exchange((head + key).encode() + body)
             assert response.status == 400
             assert "canary" not in repr(response)
-        await worker.start("s", 2)
+        await worker.start("keys", 2)
         await stream.next_events(2)
         assert len(stream.events) == 3
         assert stream.events[-1].json()["step"]["step"] == 2

@@ -23,7 +23,7 @@ pytestmark = serve_only  # The store waits for the disk, whichever host serves.
 
 
 @pytest.mark.guarantee(6)
-@pytest.mark.parametrize(("updates", "moments"), [(60, 30), pytest.param(1000, 300, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("updates", "moments"), [(20, 10), pytest.param(1000, 300, marks=pytest.mark.full)])
 async def test_answered_updates_survive_a_loss_of_power(
     serve: Serve, tmp_path: Path, updates: int, moments: int
 ) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from progress_sse.server.connection_limits import MAX_HEAD_BYTES
-from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Worker, events_path
+from tests.harness.serving import Server, Worker, events_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.connections.raw_requests import HEAD, POST, assert_refused, raw_connection
 
@@ -39,9 +38,8 @@ HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {
 
 
 @pytest.mark.protocol("P-2.10")
-async def test_heads_that_are_too_large_are_refused_and_harm_no_others(serve: Serve) -> None:
+async def test_heads_that_are_too_large_are_refused_and_harm_no_others(server: Server) -> None:
     """SE-03: each is refused or its connection closed; none is kept, and a reader's stream is not affected."""
-    server = serve()
     async with Worker.at(server) as worker, await RawStream.open(server.port, events_path("s")) as control:
         await control.next_event()
         await worker.start("s", 1)
@@ -66,9 +64,8 @@ def head_of(size: int, fields: int = 2) -> bytes:
     return start + padding + b"X:%b\r\n\r\n" % (b"x" * (size - len(start + padding) - 6))
 
 
-async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
+async def test_a_head_is_refused_from_one_byte_too_many(server: Server) -> None:
     """SE-03: the limit is exact, however the head is cut into pieces, and whatever requests came before it."""
-    server = serve()
     sizes, cuts = (MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1, 2 * MAX_HEAD_BYTES - 1), (0, 1000, MAX_HEAD_BYTES // 2)
     for size, fields, cut, before in itertools.product(sizes, (1, 90), cuts, (b"", 3 * head_of(60_000))):
         head, answered = head_of(size, fields), before.count(b"GET ")
@@ -83,9 +80,8 @@ async def test_a_head_is_refused_from_one_byte_too_many(serve: Serve) -> None:
         assert statuses[answered:] in ends, (size, fields, cut, answered)
 
 
-async def test_a_request_of_a_hundred_fields_is_answered(serve: Serve) -> None:
+async def test_a_request_of_a_hundred_fields_is_answered(server: Server) -> None:
     """SE-03, the other side: a head just below the limit is accepted."""
-    server = serve()
     async with raw_connection(server.port, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 99 + b"\r\n") as full:
         assert (await full.reader.readline()).startswith(b"HTTP/1.1 200")
     async with raw_connection(server.port, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 32_767)) as full:

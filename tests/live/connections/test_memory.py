@@ -37,8 +37,8 @@ FOLLOW_WITH_BODY = request_bytes("GET", events_path("s"), body=b"x" * 200_000)
 @pytest.mark.parametrize(
     ("sent", "most_bytes"),
     [
-        pytest.param(request_bytes("GET", session_path("s")), 60_000, id="an answer"),
-        pytest.param(FOLLOW, 60_000, id="a snapshot"),
+        pytest.param(request_bytes("GET", session_path("s")), 60_000, id="an answer", marks=pytest.mark.full),
+        pytest.param(FOLLOW, 60_000, id="a snapshot", marks=pytest.mark.full),
         pytest.param(FOLLOW_WITH_BODY, 60_000, id="an unread body"),
         pytest.param(FOLLOW + 99 * MANY_FIELDS, 300_000, id="requests behind a stream", marks=pytest.mark.full),
     ],

@@ -11,25 +11,23 @@ import pytest
 from progress_sse.server.connection_limits import MAX_PIPELINED
 from tests.conftest import Serve
 from tests.harness.http1 import request_bytes
-from tests.harness.serving import Worker, events_path, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.connections.raw_requests import POST, SMALL_WINDOW, START, raw_connection, unread_responses
 
 pytestmark = serve_only  # All limits here are those of our own server.
 
 
-async def test_malformed_http_behind_an_open_stream_breaks_it_off(serve: Serve) -> None:
+async def test_malformed_http_behind_an_open_stream_breaks_it_off(server: Server) -> None:
     """An open stream on the connection breaks off, without a refusal inside."""
-    server = serve()
     async with raw_connection(server.port, request_bytes("GET", events_path("s"))) as opened:
         await opened.reader.readuntil(b"event: snapshot")
         opened.writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         assert b"HTTP/1.1" not in await opened.rest()
 
 
-async def test_the_number_of_pipelined_requests_is_bounded(serve: Serve) -> None:
+async def test_the_number_of_pipelined_requests_is_bounded(server: Server) -> None:
     """SE-07: requests within the limit are answered in order, then the connection closes; the rest take no memory."""
-    server = serve()
     ahead = b"".join(request_bytes("GET", session_path(str(n))) for n in range(5000))
     async with raw_connection(server.port, ahead) as hasty:
         received = await hasty.rest()
@@ -38,9 +36,8 @@ async def test_the_number_of_pipelined_requests_is_bounded(serve: Serve) -> None
     assert received.count(b"HTTP/1.1 ") == len(answered)
 
 
-async def test_pipelined_requests_at_the_pace_of_the_answers_are_all_answered(serve: Serve) -> None:
+async def test_pipelined_requests_at_the_pace_of_the_answers_are_all_answered(server: Server) -> None:
     """SE-07, the other side: a connection may carry any number of requests."""
-    server = serve()
     async with raw_connection(server.port) as steady, asyncio.timeout(20):
         for _ in range(5):
             steady.writer.write(request_bytes("GET", session_path("s")) * MAX_PIPELINED)

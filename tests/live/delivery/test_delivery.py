@@ -18,11 +18,11 @@ from tests.harness.serving import Server, Worker, events_path, publish, session_
 from tests.live.delivery.reading import assert_nothing_more, snapshot_of
 
 
-async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, sid: str) -> None:
+@pytest.mark.parametrize("count", [400, pytest.param(2000, marks=pytest.mark.full)])
+async def test_a_snapshot_meets_the_first_step(server: Server, worker: Worker, sid: str, count: int) -> None:
     """DG-02: a reader subscribes while a worker reports flat out: the first step follows the snapshot's position."""
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
-    count = 2000
     is_over = asyncio.Event()
     pairs: list[tuple[Block, Block]] = []
 
@@ -88,7 +88,7 @@ async def test_the_same_completion_from_many_workers_is_one_transition(
 
 @pytest.mark.guarantee("A")
 @pytest.mark.protocol("P-9.3")
-@pytest.mark.parametrize("rounds", [30, pytest.param(200, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.full)])
 async def test_different_steps_at_once_lose_no_update(server: Server, sid: str, rounds: int) -> None:
     """DG-04: 32 workers start, then complete, one step each at once: 32 events, right counts, in each round."""
     async with contextlib.AsyncExitStack() as stack:

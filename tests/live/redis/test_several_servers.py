@@ -24,7 +24,7 @@ async def test_readers_at_one_server_get_updates_sent_to_another(
     pair: list[Server], record_property: Callable[..., None]
 ) -> None:
     """DG-11: updates that one server accepts reach a reader at the other in order, without a wait for a poll."""
-    count, awaited = 500, range(0, 500, 10)
+    count, awaited = 200, range(0, 200, 5)
     here, there = pair
     async with Worker.at(here) as worker, await RawStream.open(there.port, events_path("s")) as stream:
         await stream.next_event()

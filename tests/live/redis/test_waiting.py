@@ -56,6 +56,7 @@ async def test_a_poll_that_waits_at_one_server_gets_the_change_made_at_another(p
         assert (await asyncio.wait_for(poll, DEADLINE_S)).json()["status"] == "not_found"
 
 
+@pytest.mark.full
 @pytest.mark.protocol("P-22.2")
 async def test_polls_that_wait_follow_a_session_to_its_end(pair: list[Server]) -> None:
     """A change that comes between two polls, or with the next one, is not waited for in vain."""
