@@ -49,7 +49,7 @@ def python_client_page() -> str:
         parts.append(f"## {title}")
         for name in names:
             parts += _class_parts(getattr(module, name))
-    parts += ["## The progress that code runs in", f"### `current{signature(current)}`", described(current.__doc__)]
+    parts += ["## The progress that code runs in", f"### `current{signature(current)}`", brief(current.__doc__)]
     parts += [
         "## In the process of an embedded server",
         "\n".join(_names(embedded, ["StoreTransport", "AsyncStoreTransport"])),
@@ -69,7 +69,7 @@ def _class_parts(owner: type) -> Iterator[str]:
     constructor = vars(owner).get("__init__")
     if constructor is not None and counterpart is None:
         yield f"```python\n{constructor_call(owner, constructor)}\n```"
-    yield described(owner.__doc__)
+    yield brief(owner.__doc__)
     if counterpart is not None:
         yield f"Its members are those of `{counterpart.__name__}`, but for these."
     elif constructor is not None and has_sections(constructor.__doc__):
