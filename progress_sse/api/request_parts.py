@@ -12,7 +12,7 @@ from progress_sse.auth.authorizer import Authorization, caller_of
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError
 from progress_sse.core.model import SessionStatus, check_session_id
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, parse_labels
+from progress_sse.core.session_filter import SessionFilter, check_prefix, parse_labels
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.settings import Settings
 from progress_sse.wire.headers import header_index, header_values
@@ -28,63 +28,81 @@ _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
 
 def session_id_of(request: Request) -> str:
-    """Return the session id in the path.
-
-    Raises:
-        InvalidSessionIdError: It is not a valid session id.
-    """
+    """Return the session id in the path, if it is valid."""
     return check_session_id(request.path_params["session_id"])
 
 
-def session_ids_of(request: Request, most: int) -> list[str]:
-    """Return the session ids in the query, each once.
+def profile_in_path(request: Request) -> str:
+    """Return the profile in the path, if it has the form of a session id."""
+    return check_session_id(request.path_params["profile"])
+
+
+def query_of(request: Request) -> QueryParams:
+    """Return the parameters in the query; bytes that are not UTF-8 become surrogates, which no session id has.
+
+    Raises:
+        InvalidRequestError: There are too many.
+    """
+    query: bytes = request.scope["query_string"]
+    if not query:
+        return _NO_QUERY
+    if query.count(b"&") >= MAX_QUERY_FIELDS:
+        raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
+    return QueryParams(parse_qsl(query.decode("latin-1"), True, errors="surrogateescape"))
+
+
+_NO_QUERY: Final = QueryParams()
+
+
+def session_ids_of(query: QueryParams, most: int) -> list[str]:
+    """Return the session ids in the query, each once, if all are valid.
 
     Raises:
         InvalidRequestError: There are none, or more than `most`.
-        InvalidSessionIdError: One is not a valid session id.
     """
-    session_ids = list(dict.fromkeys(_values_of(request, "session_id")))
+    session_ids = list(dict.fromkeys(query.getlist("session_id")))
     if not 1 <= len(session_ids) <= most:
         raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
     return [check_session_id(session_id) for session_id in session_ids]
 
 
-def profile_in_path(request: Request) -> str:
-    """Return the profile in the path.
-
-    Raises:
-        InvalidSessionIdError: It has not the form of a session id.
-    """
-    return check_session_id(request.path_params["profile"])
-
-
-def profile_in_query(request: Request) -> str | None:
-    """Return the profile in the query, if there is one.
-
-    Raises:
-        InvalidRequestError: There are several.
-        InvalidSessionIdError: It has not the form of a session id.
-    """
-    profile = _single_value_of(request, "profile")
+def profile_in_query(query: QueryParams) -> str | None:
+    """Return the profile in the query, if there is one, in the form of a session id."""
+    profile = _single_value_of(query, "profile")
     return None if profile is None else check_session_id(profile)
 
 
-def filters_sessions(request: Request) -> bool:
+def number_of(query: QueryParams, name: str, least: int, most: int) -> int | None:
+    """Return a number in the query; `None` if there is none.
+
+    Raises:
+        InvalidRequestError: It is not one from `least` to `most`.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and least <= int(text) <= most:
+        return int(text)
+    raise InvalidRequestError(f"{name} must be a number from {least} to {most}.")
+
+
+_MAX_DIGITS: Final = 16
+
+
+def filters_sessions(query: QueryParams) -> bool:
     """Return whether the query has a parameter of a list of sessions, even an empty one."""
-    return bool(request.scope["query_string"]) and not _FILTERS.isdisjoint(query_of(request).keys())
+    return not _FILTERS.isdisjoint(query.keys())
 
 
-def session_filter_of(request: Request) -> SessionFilter:
+def session_filter_of(query: QueryParams) -> SessionFilter:
     """Return the list of sessions that the query asks for.
 
     Raises:
         InvalidRequestError: There are several prefixes or states, or one of these or of the labels is none.
         InvalidSessionIdError: No session id begins with the prefix.
     """
-    if not request.scope["query_string"]:
-        return ALL_SESSIONS
-    prefix, status = _single_value_of(request, "prefix"), _single_value_of(request, "status")
-    labels = parse_labels(_values_of(request, "label"))
+    prefix, status = _single_value_of(query, "prefix"), _single_value_of(query, "status")
+    labels = parse_labels(query.getlist("label"))
     return SessionFilter(check_prefix(prefix or ""), labels, None if status is None else _status(status))
 
 
@@ -95,51 +113,11 @@ def _status(text: str) -> SessionStatus:
     raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
 
 
-def _single_value_of(request: Request, name: str) -> str | None:
-    values = _values_of(request, name)
+def _single_value_of(query: QueryParams, name: str) -> str | None:
+    values = query.getlist(name)
     if len(values) > 1:
         raise InvalidRequestError(f"{name} must be given once.")
     return values[0] if values else None
-
-
-def _values_of(request: Request, name: str) -> list[str]:
-    """Return the values of a parameter; bytes that are not UTF-8 become surrogates, which no session id has."""
-    check_query(request)
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"), True, errors="surrogateescape")
-    return [value for key, value in query if key == name]
-
-
-def query_of(request: Request) -> QueryParams:
-    """Return the parameters in the query.
-
-    Raises:
-        InvalidRequestError: There are too many.
-    """
-    check_query(request)
-    return request.query_params
-
-
-def check_query(request: Request) -> None:
-    """Return if the query is short enough to parse.
-
-    Raises:
-        InvalidRequestError: It has too many parameters.
-    """
-    if request.scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-        raise InvalidRequestError(f"A query has at most {MAX_QUERY_FIELDS} parameters.")
-
-
-def condition_of(request: Request) -> Condition:
-    """Return when the request may change its session."""
-    if not header_index(request).has_any(_CONDITIONS):
-        return anywhere
-    return preconditions_of(request).allow_change
-
-
-def run_of(request: Request) -> str | None:
-    """Return the run that the request is for, even if malformed: it is then refused like the id of another run."""
-    values = header_values(request, _RUN)
-    return b", ".join(values).decode("latin-1") if values else None
 
 
 def preconditions_of(request: Request) -> Preconditions:
@@ -148,6 +126,18 @@ def preconditions_of(request: Request) -> Preconditions:
     if not headers.has_any(_CONDITIONS):
         return UNCONDITIONAL
     return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
+
+
+def condition_of(request: Request) -> Condition:
+    """Return when the request may change its session."""
+    preconditions = preconditions_of(request)
+    return anywhere if preconditions is UNCONDITIONAL else preconditions.allow_change
+
+
+def run_of(request: Request) -> str | None:
+    """Return the run that the request is for, even if malformed: it is then refused like the id of another run."""
+    values = header_values(request, _RUN)
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 def counted_caller(settings: Settings, request: Request, authorization: Authorization) -> str | None:

@@ -1,7 +1,7 @@
 """The models of updates in requests, made from ``core.updates``, and the updates that they become."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
 
@@ -257,22 +257,6 @@ class BatchBody(BaseModel):
     )
 
 
-class UpdateContext(NamedTuple):
-    """What goes with an update besides its body.
-
-    Attributes:
-        workflows: Define the steps of a session that a `start` creates.
-        limits: Say how many steps a session may have.
-        run: The run of the session that is meant; `None`: the current one.
-        only_if: Where the session must be.
-    """
-
-    workflows: Workflows
-    limits: BodyLimits
-    run: str | None = None
-    only_if: Condition = anywhere
-
-
 _READ: Final[Mapping[str, Callable[[Any], object]]] = {
     "links": to_links,
     "accepts": tuple,
@@ -281,8 +265,10 @@ _READ: Final[Mapping[str, Callable[[Any], object]]] = {
 }
 
 
-def command_of(body: UpdateBody, context: UpdateContext) -> Update:
-    """Return the update that a body asks for.
+def command_of(
+    body: UpdateBody, workflows: Workflows, limits: BodyLimits, run: str | None = None, only_if: Condition = anywhere
+) -> Update:
+    """Return the update that a body asks for, of the `run`, and where the session is as `only_if` requires.
 
     A `start` of a session that does not exist yet creates one of the workflow `default`; by a step's name, an
     open-ended one.
@@ -295,10 +281,10 @@ def command_of(body: UpdateBody, context: UpdateContext) -> Update:
     has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
     envelope = Envelope(
         Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None,
-        context.run,
+        run,
         values["ago_ms"],
-        context.only_if,
-        context.workflows.named() if values["action"] == "start" else (),
-        context.limits.max_total_steps,
+        only_if,
+        workflows.named() if values["action"] == "start" else (),
+        limits.max_total_steps,
     )
     return decode(values, body.model_fields_set, envelope, _READ)

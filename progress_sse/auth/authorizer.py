@@ -6,6 +6,7 @@ A refusal reveals nothing: 401 is the same for every fault of a token, 403 the s
 import hashlib
 import inspect
 import ipaddress
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 from starlette.requests import Request
 
 from progress_sse.auth.grants import Action
-from progress_sse.core.errors import ForbiddenError, PathNotFoundError, UnauthorizedError
+from progress_sse.core.errors import ForbiddenError, PathNotFoundError, RateExceededError, UnauthorizedError
 
 if TYPE_CHECKING:
     from progress_sse.auth.rate_limits import RateLimiter
+
+logger: Final = logging.getLogger(__name__)
 
 IPV6_PREFIX: Final = 64
 """Bits of an IPv6 address that identify a site; one caller may use all addresses of such a network."""
@@ -117,14 +120,40 @@ class Authorizer(ABC):
         """
         return await self._counted(request, "read", self._identify(request, session_id, by_cookie))
 
+    async def has_right(self, request: Request, action: Action, session_id: str, *, is_counted: bool = True) -> bool:
+        """Return whether the request may also do this, without refusing it if not.
+
+        A request that another check has counted (`is_counted`) does not count again. Else a caller known by its address
+        alone would use up its rate, and that of others there, by what it never asked for.
+
+        A function `authorize` may know sessions alone, and fail for a name that is none.
+        """
+        try:
+            await self.check(request, action, session_id, count=None if is_counted else 0)
+        except (UnauthorizedError, ForbiddenError, RateExceededError):
+            return False
+        except Exception:
+            logger.info("whether a request has the right to %s could not be decided", action, exc_info=True)
+            return False
+        return True
+
     async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
         """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right.
 
-        This counts as reading from its address.
+        There is none either where that cannot be decided. This counts as reading from its address.
+
+        Raises:
+            RateExceededError: The caller is over a rate.
         """
         if self._rate_limiter is not None:
             await self._rate_limiter.count("read", address_of(request))
-        return await self._listable_prefixes(request)
+        try:
+            return await self._listable_prefixes(request)
+        except (UnauthorizedError, ForbiddenError):
+            return ()
+        except Exception:
+            logger.info("which sessions a request may list could not be decided", exc_info=True)
+            return ()
 
     def _counted(
         self, request: Request, action: Action, checked: Awaitable[Authorization], count: int | None = 1
@@ -187,9 +216,5 @@ class CallbackAuthorizer(Authorizer):
         raise PathNotFoundError  # Without tokens there are no cookies and no tickets.
 
     async def _listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """All or none: the function knows no prefixes."""
-        try:
-            await self._check(request, "list", (None,), "")
-        except ForbiddenError:
-            return ()
-        return ("",)
+        await self._check(request, "list", (None,), "")
+        return ("",)  # All or none: the function knows no prefixes.

@@ -79,10 +79,7 @@ class TokenAuthorizer(Authorizer):
     async def _listable_prefixes(self, request: Request) -> tuple[str, ...]:
         if "list" in self._open_to:
             return ("",)
-        try:
-            grant = self._grant(await self._credential(request))
-        except (UnauthorizedError, ForbiddenError):
-            return ()
+        grant = self._grant(await self._credential(request))
         return grant.prefixes if "list" in grant.actions else ()
 
     async def _credential(self, request: Request, ticket: str = "", action: Action | None = None) -> str:

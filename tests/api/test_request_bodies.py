@@ -20,7 +20,7 @@ from progress_sse.api.request_body import parse_json, read_body, read_update
 from progress_sse.api.request_parts import idempotency_key
 from progress_sse.api.routes import ROUTES
 from progress_sse.api.session_models import CreateBody, RequestBody
-from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
+from progress_sse.api.update_models import BatchBody, UpdateBody, command_of
 from progress_sse.client.codec import report_body
 from progress_sse.client.reports import Create as CreateReport
 from progress_sse.client.reports import Log
@@ -33,7 +33,6 @@ from tests.client.random_reports import random_requests
 
 LIMITS = BodyLimits(max_body_bytes=10_000, max_text_chars=7, max_total_steps=4)
 WIDE = BodyLimits(max_body_bytes=65_536, max_text_chars=8192, max_total_steps=1000)
-CONTEXT = UpdateContext(Workflows(), LIMITS)
 COMPONENTS = document(ROUTES, LIMITS, 20, frozenset())["components"]
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -197,7 +196,7 @@ def test_what_a_client_sends_is_read_as_the_update_that_it_is() -> None:
         update = sent.report.update(sent.ago_ms) if isinstance(sent.report, Log) else sent.report
         with contextlib.suppress(InvalidRequestError):
             body = read(UpdateBody, json.dumps(report_body(sent.report, sent.ago_ms)).encode(), WIDE)
-            found = command_of(body, UpdateContext(Workflows(), WIDE))
+            found = command_of(body, Workflows(), WIDE)
             assert (found, found.attempt_id) == (update, update.attempt_id)
             read_back += 1
     assert read_back > 200
@@ -219,7 +218,7 @@ def test_an_update_is_accepted_if_and_only_if_the_description_allows_it(body: An
 
 def checked(body: UpdateBody) -> Update:
     """The command that an update asks for, if a session could take it."""
-    command = command_of(body, CONTEXT)
+    command = command_of(body, Workflows(), LIMITS)
     check_command(command)
     return command
 

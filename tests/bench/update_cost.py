@@ -27,7 +27,7 @@ from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.router import SESSION_PATH, Endpoint, Route
-from progress_sse.api.update_models import UpdateBody, UpdateContext, command_of
+from progress_sse.api.update_models import UpdateBody, command_of
 from progress_sse.core.model import StepDefinition
 from progress_sse.server.uvicorn_server import COLLECTOR_THRESHOLDS, make_config, own_protocol
 from progress_sse.service import ProgressService
@@ -78,7 +78,7 @@ async def answer_at_once(_service: ProgressService, _request: Request) -> Reply:
 async def read_only(service: ProgressService, request: Request) -> Reply:
     """Read the body, and apply nothing."""
     body = await read_body(request, UpdateBody, service.body_limits)
-    command_of(body, UpdateContext(service.store.workflows, service.body_limits))
+    command_of(body, service.store.workflows, service.body_limits)
     return await answer_at_once(service, request)
 
 

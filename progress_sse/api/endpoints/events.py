@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Final, TypeAlias
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -24,6 +25,7 @@ from progress_sse.api.request_parts import (
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.wire.cursor import ResumePoint, cursor_position, end_id, is_end_id, parse_cursor, resume_from
@@ -53,66 +55,65 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
 @_with_delayed_retry
 async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
-    session_id = session_id_of(request)
-    authorization = await service.authorizer.check(request, "read", session_id, ticket=_parameter(request, "ticket"))
+    session_id, query = session_id_of(request), query_of(request)
+    authorization = await service.authorizer.check(request, "read", session_id, ticket=query.get("ticket", ""))
     is_text = accepts_text_stream(request)
-    position = None if is_text else Position.parse(_last_event_id(request))
+    position = None if is_text else Position.parse(_last_event_id(request, query))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
     resume_points = {session_id: resume_from(position)}
-    return _stream(service, request, resume_points, authorization, is_combined=False, is_text=is_text)
+    return _stream(service, request, query, authorization, resume_points, is_text=is_text)
 
 
 @_with_delayed_retry
 async def combined_events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/events?session_id=a&session_id=b`: several sessions on one stream; with a filter, a list of them."""
-    if filters_sessions(request):
-        return await _list_events(service, request)
-    session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
-    authorization = await service.authorizer.check(request, "read", *session_ids, ticket=_parameter(request, "ticket"))
-    last_event_id = _last_event_id(request)
+    query = query_of(request)
+    if filters_sessions(query):
+        return await _list_events(service, request, query)
+    session_ids = session_ids_of(query, service.settings.max_sessions_per_stream)
+    authorization = await service.authorizer.check(request, "read", *session_ids, ticket=query.get("ticket", ""))
+    last_event_id = _last_event_id(request, query)
     if is_end_id(last_event_id):
         completed = await _completed(service, session_ids)
         if completed is not None and end_id(completed) == last_event_id:
             return _end_of_stream()
     resume_points = {session_id: _resume_point(last_event_id, session_id) for session_id in session_ids}
-    return _stream(service, request, resume_points, authorization, is_combined=True)
+    return _stream(service, request, query, authorization, resume_points, is_combined=True)
 
 
-async def _list_events(service: ProgressService, request: Request) -> ASGIApp:
+async def _list_events(service: ProgressService, request: Request, query: QueryParams) -> ASGIApp:
     """`GET /api/events?prefix=a`: the sessions that the query asks for."""
-    if "session_id" in query_of(request):
+    if "session_id" in query:
         raise InvalidRequestError("session_id does not go with prefix, label and status.")
-    wanted = session_filter_of(request)
-    ticket = _parameter(request, "ticket")
-    authorization = await service.authorizer.check_list(request, wanted.prefix, ticket=ticket)
-    caller = counted_caller(service.settings, request, authorization)
-    return service.streams.respond(
-        StreamRequest(
-            {},
-            is_combined=False,
-            heartbeat_events=_wants_events(request),
-            expires_at=authorization.expires_at,
-            caller=caller,
-            wanted=wanted,
-        )
-    )
+    wanted = session_filter_of(query)
+    authorization = await service.authorizer.check_list(request, wanted.prefix, ticket=query.get("ticket", ""))
+    return _stream(service, request, query, authorization, {}, wanted=wanted)
 
 
 def _stream(
     service: ProgressService,
     request: Request,
-    resume_points: Mapping[str, ResumePoint | None],
+    query: QueryParams,
     authorization: Authorization,
+    resume_points: Mapping[str, ResumePoint | None],
     *,
-    is_combined: bool,
+    is_combined: bool = False,
     is_text: bool = False,
+    wanted: SessionFilter | None = None,
 ) -> ASGIApp:
-    caller = counted_caller(service.settings, request, authorization)
-    expires_at = authorization.expires_at
-    reads_lines = _parameter(request, "log") == "1"
-    wanted = StreamRequest(resume_points, is_combined, _wants_events(request), expires_at, caller, is_text, reads_lines)
-    return service.streams.respond(wanted)
+    return service.streams.respond(
+        StreamRequest(
+            resume_points,
+            is_combined,
+            query.get("heartbeat") == "event",
+            authorization.expires_at,
+            counted_caller(service.settings, request, authorization),
+            is_text,
+            query.get("log") == "1",
+            wanted,
+        )
+    )
 
 
 def _end_of_stream() -> Response:
@@ -120,19 +121,10 @@ def _end_of_stream() -> Response:
     return Response(status_code=204, headers=HEADERS)
 
 
-def _last_event_id(request: Request) -> str:
+def _last_event_id(request: Request, query: QueryParams) -> str:
     """Return the id in the header, which a browser sends by itself; else the one in the query."""
     headers = [value for value in header_values(request, b"last-event-id") if value]
-    return headers[0].decode("latin-1") if headers else _parameter(request, "last_event_id")
-
-
-def _wants_events(request: Request) -> bool:
-    return _parameter(request, "heartbeat") == "event"
-
-
-def _parameter(request: Request, name: str) -> str:
-    # Most streams have no query, and parsing an empty one takes longer than subscribing to a session.
-    return query_of(request).get(name, "") if request.scope["query_string"] else ""
+    return headers[0].decode("latin-1") if headers else query.get("last_event_id", "")
 
 
 def _resume_point(last_event_id: str, session_id: str) -> ResumePoint | None:

@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
 from progress_sse.api.request_parts import query_of, session_id_of
-from progress_sse.api.rights import listable_prefixes
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
 
@@ -58,7 +57,7 @@ async def home_page(service: ProgressService, request: Request) -> Response:
     if any(query_of(request).getlist("session_id")):
         return await _page(service, request)
     authorizer = service.authorizer
-    prefixes = json.dumps(await listable_prefixes(service, request))
+    prefixes = json.dumps(await service.authorizer.listable_prefixes(request))
     tokens = "taken" if authorizer.takes_tokens and not authorizer.is_open_to("list") else "none"
     response = await _html("home.html", request, service, tokens=tokens, list=prefixes)
     response.headers["Cache-Control"] = PRIVATE

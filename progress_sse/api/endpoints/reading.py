@@ -9,7 +9,7 @@ from starlette.requests import Request
 from progress_sse.api.endpoints.steps import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
 from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, session_reply, text_reply
-from progress_sse.api.request_parts import accepts_text, preconditions_of, query_of, session_id_of
+from progress_sse.api.request_parts import accepts_text, number_of, preconditions_of, query_of, session_id_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import (
     InvalidRequestError,
@@ -115,9 +115,10 @@ async def log(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}/log?after=N&step=n&limit=1000`: the lines that are kept; also as text."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
-    after = _number_of(request, "after", 0, MAX_SAFE_INTEGER)
-    step = _number_of(request, "step", 1, MAX_SAFE_INTEGER)
-    limit = _number_of(request, "limit", 1, MAX_READ_LINES) or MAX_READ_LINES
+    query = query_of(request)
+    after = number_of(query, "after", 0, MAX_SAFE_INTEGER)
+    step = number_of(query, "step", 1, MAX_SAFE_INTEGER)
+    limit = number_of(query, "limit", 1, MAX_READ_LINES) or MAX_READ_LINES
     stored = await service.store.read_lines(session_id, after or 0)
     if stored is None:
         raise SessionNotFoundError
@@ -143,16 +144,6 @@ def _shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:
     lines = list(islice(of_step, limit))
     following = lines[-1].n if len(lines) == limit else stored.last
     return LinesShown(stored.epoch, lines, stored.first, following)
-
-
-def _number_of(request: Request, name: str, least: int, most: int) -> int | None:
-    """Return a number in the query; `None` if there is none."""
-    text = query_of(request).get(name)
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and least <= int(text) <= most:
-        return int(text)
-    raise InvalidRequestError(f"{name} must be a number from {least} to {most}.")
 
 
 BADGE_MAX_AGE_S: Final = 10

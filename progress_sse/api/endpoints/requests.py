@@ -8,8 +8,14 @@ from starlette.requests import Request
 from progress_sse.api.preferred_wait import wait_as_preferred
 from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_parts import condition_of, idempotency_key, run_of, session_id_of, session_ids_of
-from progress_sse.api.rights import has_right
+from progress_sse.api.request_parts import (
+    condition_of,
+    idempotency_key,
+    query_of,
+    run_of,
+    session_id_of,
+    session_ids_of,
+)
 from progress_sse.api.session_models import RequestBody
 from progress_sse.core.asks import Asks, ends_wait, taken_ask
 from progress_sse.core.commands import Ask, IdempotencyKey
@@ -68,12 +74,12 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
 
 async def _methods(service: ProgressService, request: Request, session_id: str) -> str:
     """Return the methods that the sender may use on the requests of a session [RFC 9110 §10.2.1]: `POST` asks."""
-    return "GET, HEAD, POST" if await has_right(service, request, "control", session_id) else "GET, HEAD"
+    return "GET, HEAD, POST" if await service.authorizer.has_right(request, "control", session_id) else "GET, HEAD"
 
 
 async def list_of_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/requests?session_id=a&session_id=b`: the same, of several sessions."""
-    session_ids = session_ids_of(request, service.settings.max_sessions_per_stream)
+    session_ids = session_ids_of(query_of(request), service.settings.max_sessions_per_stream)
     authorization = await service.authorizer.check(request, "read", *session_ids)
     wait = _Wait()
     applied = await wait_as_preferred(service, request, authorization, session_ids, wait.is_over, wait.begin)

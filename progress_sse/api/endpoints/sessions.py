@@ -10,8 +10,14 @@ from starlette.requests import Request
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
 from progress_sse.api.request_body import read_body
-from progress_sse.api.request_parts import idempotency_key, preconditions_of, query_of, session_filter_of, session_id_of
-from progress_sse.api.rights import has_right
+from progress_sse.api.request_parts import (
+    condition_of,
+    idempotency_key,
+    number_of,
+    query_of,
+    session_filter_of,
+    session_id_of,
+)
 from progress_sse.api.session_models import CreateBody
 from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
@@ -30,7 +36,7 @@ async def create(service: ProgressService, request: Request) -> Reply:
     body = await read_body(request, CreateBody, service.body_limits)
     wants_replacement = _wants_replacement(request)
     key = idempotency_key(request, "replace" if wants_replacement else "create", body)
-    condition = preconditions_of(request).allow_change
+    condition = condition_of(request)
     profile = await _profile_of(service, request, body)
     command = body.command(service.store.workflows, profile, replace=wants_replacement, only_if=condition)
     applied = await service.store.apply(session_id, command, key)
@@ -53,16 +59,17 @@ async def delete(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}`: 204."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
-    await service.store.apply(session_id, Delete(only_if=preconditions_of(request).allow_change))
+    await service.store.apply(session_id, Delete(only_if=condition_of(request)))
     return Reply(204, UNCACHED)
 
 
 async def list_sessions(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress`: a page of the sessions that the query asks for, newest first."""
-    wanted = session_filter_of(request)
+    query = query_of(request)
+    wanted = session_filter_of(query)
     await service.authorizer.check_list(request, wanted.prefix)
-    limit = _limit(request)
-    summaries = await service.store.backend.lists.list_summaries(wanted, limit + 1, _after(request))
+    limit = number_of(query, "limit", 1, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
+    summaries = await service.store.backend.lists.list_summaries(wanted, limit + 1, _cursor(query.get("after")))
     shown = summaries[:limit]
     after = _cursor_text(shown[-1]) if len(summaries) > limit else None
     body = session_json.encode_page([summary.listed for summary in shown], after)
@@ -79,7 +86,7 @@ async def _profile_of(service: ProgressService, request: Request, body: CreateBo
         await service.authorizer.check(request, "publish", body.profile, count=0)
         return body.profile
     implied = profile_of(None, body.workflow)
-    return implied if implied is not None and await has_right(service, request, "publish", implied) else None
+    return implied if implied is not None and await service.authorizer.has_right(request, "publish", implied) else None
 
 
 def _run_of(record: Record | None) -> dict[str, str]:
@@ -94,19 +101,11 @@ def _wants_replacement(request: Request) -> bool:
     return wanted == "true"
 
 
-def _limit(request: Request) -> int:
-    text = query_of(request).get("limit", str(DEFAULT_PAGE_SIZE))
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_PAGE_SIZE:
-        return int(text)
-    raise InvalidRequestError(f"limit must be a number from 1 to {MAX_PAGE_SIZE}.")
-
-
 def _cursor_text(summary: SessionSummary) -> str:
     return base64.urlsafe_b64encode(f"{summary.created_at} {summary.session_id}".encode()).decode().rstrip("=")
 
 
-def _after(request: Request) -> PageCursor | None:
-    text = query_of(request).get("after")
+def _cursor(text: str | None) -> PageCursor | None:
     if text is None:
         return None
     try:

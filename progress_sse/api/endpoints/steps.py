@@ -4,7 +4,6 @@ from starlette.requests import Request
 
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
 from progress_sse.api.request_parts import profile_in_path, profile_in_query, query_of, session_id_of
-from progress_sse.api.rights import has_right
 from progress_sse.core.errors import InvalidRequestError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
 from progress_sse.core.model import StepDefinition
@@ -47,7 +46,8 @@ async def learned_of(service: ProgressService, profile: str | None) -> Learned:
 
 async def steps(service: ProgressService, request: Request) -> Reply:
     """`GET /api/steps`: the steps of a workflow, `default` where none is named; or those learned of a profile."""
-    workflow, profile = query_of(request).get("workflow"), profile_in_query(request)
+    query = query_of(request)
+    workflow, profile = query.get("workflow"), profile_in_query(query)
     if profile is None:
         return await _steps_of_workflow(service, request, workflow)
     if workflow is not None:
@@ -77,7 +77,7 @@ async def forget(service: ProgressService, request: Request) -> Reply:
 async def _steps_of_workflow(service: ProgressService, request: Request, workflow: str | None) -> Reply:
     definitions = service.store.workflows.named(DEFAULT if workflow is None else workflow)
     profile = profile_of(None, workflow)
-    may_read = profile is not None and await has_right(service, request, "read", profile, is_counted=False)
+    may_read = profile is not None and await service.authorizer.has_right(request, "read", profile, is_counted=False)
     return _list(definitions, await learned_of(service, profile if may_read else None))
 
 

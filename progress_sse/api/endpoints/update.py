@@ -11,7 +11,7 @@ from progress_sse.api.error_responses import counted
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body, read_update
 from progress_sse.api.request_parts import UPDATE, condition_of, idempotency_key, run_of, session_id_of
-from progress_sse.api.update_models import BatchBody, UpdateBody, UpdateContext, command_of
+from progress_sse.api.update_models import BatchBody, UpdateBody, command_of
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.updates import Update
@@ -34,8 +34,8 @@ async def update(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
     key = idempotency_key(request, UPDATE, body)
-    context = UpdateContext(service.store.workflows, service.body_limits, run_of(request), condition_of(request))
-    applied = await service.store.apply(session_id, command_of(body, context), key if body.takes_key else None)
+    command = command_of(body, service.store.workflows, service.body_limits, run_of(request), condition_of(request))
+    applied = await service.store.apply(session_id, command, key if body.takes_key else None)
     return json_reply({"success": True, "session_id": session_id, **_asked(applied)})
 
 
@@ -75,8 +75,8 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
 def _read(service: ProgressService, value: object) -> _Update | ProblemError:
     try:
         update = read_update(value, service.body_limits)
-        context = UpdateContext(service.store.workflows, service.body_limits, update.run)
-        return _Update(update.session_id, command_of(update, context), update.key)
+        command = command_of(update, service.store.workflows, service.body_limits, update.run)
+        return _Update(update.session_id, command, update.key)
     except ProblemError as refusal:
         return refusal
 

@@ -47,157 +47,130 @@ HEADERS: Final[Json] = {
 }
 
 
+_TEXT: Final[Json] = {"type": "string"}
+
+
 def make_parameters(max_sessions_per_stream: int) -> Json:
     """Return the parameters in paths, queries and headers."""
     session_id = ref("schemas", "SessionId")
-    text = {"type": "string"}
-    session_ids = _parameter(
-        "query",
+    a_step: Json = {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}
+    session_ids = _in_query(
         "session_id",
         "A session; given once for each.",
-        {"type": "array", "items": session_id, "minItems": 1, "maxItems": max_sessions_per_stream},
         ["nightly", "weekly"],
+        {"type": "array", "items": session_id, "minItems": 1, "maxItems": max_sessions_per_stream},
     )
-    key_pattern = "^[!-~]([ -~]*[!-~])?$"
     return {
-        "SessionId": _parameter("path", "session_id", "The session; any text without `/`.", session_id, "nightly"),
-        "Profile": _parameter(
-            "path", "profile", "The profile; it has the form of a session id.", session_id, "nightly"
-        ),
-        "File": _parameter("path", "file", "Its name.", text, "tracker.js"),
+        "SessionId": _in_path("session_id", "The session; any text without `/`.", "nightly", session_id),
+        "Profile": _in_path("profile", "The profile; it has the form of a session id.", "nightly", session_id),
+        "File": _in_path("file", "Its name.", "tracker.js"),
         "SessionIds": session_ids | {"required": True},
         "SessionIdsUnlessList": session_ids
         | {"description": "A session; given once for each. Or `prefix`, `label` or `status` in its place, for a list."},
-        "Prefix": _parameter(
-            "query",
+        "Prefix": _in_query(
             "prefix",
             "Only sessions whose id begins with it.",
-            {"anyOf": [session_id, {"enum": ["", ".", ".."]}]},
             "nightly-",
+            {"anyOf": [session_id, {"enum": ["", ".", ".."]}]},
         ),
-        "Labels": _parameter(
-            "query",
+        "Labels": _in_query(
             "label",
             "Only sessions with this label, as `key:value`; given several times, all must hold.",
-            {"type": "array", "items": {"type": "string", "pattern": LABEL_PATTERN}, "maxItems": MAX_LABELS},
             ["customer:acme"],
+            {"type": "array", "items": {"type": "string", "pattern": LABEL_PATTERN}, "maxItems": MAX_LABELS},
         ),
-        "IdempotencyKey": _parameter(
-            "header",
+        "IdempotencyKey": _in_header(
             "Idempotency-Key",
             "The same each time the same request is sent again: it is applied once and gets the same response, for 24 "
             "hours, even if the session is removed.",
-            {"type": "string", "pattern": key_pattern, "maxLength": MAX_KEY_CHARS},
             "5c1d7a42-0d1f-4b62-a6f5-6a3b0a1f3a55",
+            {"type": "string", "pattern": "^[!-~]([ -~]*[!-~])?$", "maxLength": MAX_KEY_CHARS},
         ),
-        "ProgressRun": _parameter(
-            "header",
+        "ProgressRun": _in_header(
             "Progress-Run",
             "The run in the response to the session's creation: the update applies to that run of the id only.",
-            text,
             "2026-01-31T09:30:00.123456+00:00",
         ),
-        "IfMatch": _parameter(
-            "header",
-            "If-Match",
-            "Only if the session still has this `ETag`; `*`: only if there is one.",
-            text,
-            '"3f2a9c-12"',
+        "IfMatch": _in_header(
+            "If-Match", "Only if the session still has this `ETag`; `*`: only if there is one.", '"3f2a9c-12"'
         ),
-        "IfNoneMatch": _parameter(
-            "header",
-            "If-None-Match",
-            "Only if the session no longer has this `ETag`; `*`: only if there is none.",
-            text,
-            '"absent"',
+        "IfNoneMatch": _in_header(
+            "If-None-Match", "Only if the session no longer has this `ETag`; `*`: only if there is none.", '"absent"'
         ),
-        "Prefer": _parameter(
-            "header",
+        "Prefer": _in_header(
             "Prefer",
             f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to tell (RFC 7240); a "
             "session only with `If-None-Match`.",
-            text,
             "wait=1",
         ),
-        "LastEventId": _parameter(
-            "header",
+        "LastEventId": _in_header(
             "Last-Event-ID",
             "The id of the last event that the client got; for any other text it gets a `snapshot`.",
-            text,
             "3f2a9c-12",
         ),
-        "LastEventIdInQuery": _parameter(
-            "query", "last_event_id", "The same, for clients that set no headers.", text, "3f2a9c-12"
-        ),
-        "Heartbeat": _parameter(
-            "query", "heartbeat", "`event` makes heartbeats events; otherwise they are comments.", text, "event"
-        ),
-        "Link": _parameter(
-            "query",
+        "LastEventIdInQuery": _in_query("last_event_id", "The same, for clients that set no headers.", "3f2a9c-12"),
+        "Heartbeat": _in_query("heartbeat", "`event` makes heartbeats events; otherwise they are comments.", "event"),
+        "Link": _in_query(
             "link",
             "`1`: the request is authorized by the cookie of the session's link, and not by the visitor's own; any "
             "other text is ignored.",
-            text,
             "1",
         ),
-        "Replace": _parameter(
-            "query", "replace", "Whether to replace a session of that id.", {"type": "boolean", "default": False}, True
+        "Replace": _in_query(
+            "replace", "Whether to replace a session of that id.", True, {"type": "boolean", "default": False}
         ),
-        "Status": _parameter(
-            "query", "status", "Only sessions of that status.", {"enum": list(get_args(SessionStatus))}, "running"
+        "Status": _in_query(
+            "status", "Only sessions of that status.", "running", {"enum": list(get_args(SessionStatus))}
         ),
-        "Limit": _parameter(
-            "query",
+        "Limit": _in_query(
             "limit",
             "The largest number of sessions on the page.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
             10,
+            {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
         ),
-        "After": _parameter("query", "after", "The `next` of the page before.", text, None),
-        "Step": _parameter(
-            "query", "step", "Its number.", {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}, 1
-        )
-        | {"required": True},
-        "Log": _parameter("query", "log", "`1` adds the lines of the log.", text, "1"),
-        "AfterLine": _parameter(
-            "query",
+        "After": _in_query("after", "The `next` of the page before.", None),
+        "Step": _in_query("step", "Its number.", 1, a_step) | {"required": True},
+        "Log": _in_query("log", "`1` adds the lines of the log.", "1"),
+        "AfterLine": _in_query(
             "after",
             "The `next` of the answer or event before: lines with a greater number are listed.",
-            {"type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER, "default": 0},
             200,
+            {"type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER, "default": 0},
         ),
-        "StepOfLines": _parameter(
-            "query",
-            "step",
-            "Only lines about the step of this number.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER},
-            1,
-        ),
-        "MostLines": _parameter(
-            "query",
+        "StepOfLines": _in_query("step", "Only lines about the step of this number.", 1, a_step),
+        "MostLines": _in_query(
             "limit",
             "The largest number of lines; fewer than that are the last ones so far.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_READ_LINES, "default": MAX_READ_LINES},
             100,
+            {"type": "integer", "minimum": 1, "maximum": MAX_READ_LINES, "default": MAX_READ_LINES},
         ),
-        "Workflow": _parameter(
-            "query",
+        "Workflow": _in_query(
             "workflow",
             "The workflow whose steps are listed; they have what was learned, if the request may read that.",
-            text | {"default": DEFAULT},
             DEFAULT,
+            _TEXT | {"default": DEFAULT},
         ),
-        "ProfileInQuery": _parameter(
-            "query", "profile", "The profile whose steps are listed, in place of a workflow.", session_id, "nightly"
+        "ProfileInQuery": _in_query(
+            "profile", "The profile whose steps are listed, in place of a workflow.", "nightly", session_id
         ),
     }
 
 
-def _parameter(place: str, name: str, description: str, schema: Json, example: Any) -> Json:
+def _in_path(name: str, description: str, example: str, schema: Json = _TEXT) -> Json:
+    return _parameter("path", name, description, example, schema) | {"required": True}
+
+
+def _in_query(name: str, description: str, example: Any, schema: Json = _TEXT) -> Json:
+    return _parameter("query", name, description, example, schema)
+
+
+def _in_header(name: str, description: str, example: str, schema: Json = _TEXT) -> Json:
+    return _parameter("header", name, description, example, schema)
+
+
+def _parameter(place: str, name: str, description: str, example: Any, schema: Json) -> Json:
     parameter: Json = {"name": name, "in": place, "description": description, "schema": schema}
-    if example is not None:
-        parameter["example"] = example
-    return parameter | {"required": True} if place == "path" else parameter
+    return parameter if example is None else parameter | {"example": example}
 
 
 def make_links() -> Json:

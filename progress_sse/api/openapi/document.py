@@ -32,22 +32,7 @@ from progress_sse.api.router import Route
 from progress_sse.api.update_models import AddressedUpdate
 from progress_sse.auth.cookies import COOKIE, SECURE_LINK_COOKIE
 from progress_sse.auth.grants import Action
-from progress_sse.core.errors import (
-    BodyTooLargeError,
-    ForbiddenError,
-    InternalError,
-    InvalidKeyError,
-    InvalidRequestError,
-    InvalidSessionIdError,
-    KeyInUseError,
-    KeyReusedError,
-    MalformedBodyError,
-    ProblemError,
-    RateExceededError,
-    StoreUnavailableError,
-    UnauthorizedError,
-    UnsupportedMediaError,
-)
+from progress_sse.core import errors
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, UNFIT_CATEGORIES
 from progress_sse.settings import BodyLimits
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
@@ -149,29 +134,29 @@ def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json
     return described
 
 
-def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[ProblemError]]:
+def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[errors.ProblemError]]:
     """Return the problems of an operation: its own, those that its parameters and body imply, and the general ones."""
-    refusals = [*operation.problems, StoreUnavailableError, InternalError, BodyTooLargeError]
+    refusals = [*operation.problems, errors.StoreUnavailableError, errors.InternalError, errors.BodyTooLargeError]
     if has_session:
-        refusals.append(InvalidSessionIdError)
+        refusals.append(errors.InvalidSessionIdError)
     if operation.action is not None and STREAM not in operation.responses.values():
-        refusals.append(RateExceededError)  # A stream gets a long `retry` instead.
+        refusals.append(errors.RateExceededError)  # A stream gets a long `retry` instead.
     if operation.credentials:
-        refusals += [UnauthorizedError, ForbiddenError]
+        refusals += [errors.UnauthorizedError, errors.ForbiddenError]
     if operation.body is not None:
-        refusals += [MalformedBodyError, UnsupportedMediaError, InvalidRequestError]
+        refusals += [errors.MalformedBodyError, errors.UnsupportedMediaError, errors.InvalidRequestError]
     if "IdempotencyKey" in operation.parameters:
-        refusals += [InvalidKeyError, KeyInUseError, KeyReusedError]
+        refusals += [errors.InvalidKeyError, errors.KeyInUseError, errors.KeyReusedError]
     return refusals
 
 
-def _responses(operation: Operation, refusals: Iterable[type[ProblemError]]) -> Json:
+def _responses(operation: Operation, refusals: Iterable[type[errors.ProblemError]]) -> Json:
     responses = {str(status): _response(spec) for status, spec in operation.responses.items()}
-    by_status: defaultdict[str, list[type[ProblemError]]] = defaultdict(list)
+    by_status: defaultdict[str, list[type[errors.ProblemError]]] = defaultdict(list)
     for error in refusals:
         by_status[str(error.status)].append(error)
-    for status, errors in by_status.items():
-        refusal = _refusal(errors)
+    for status, kinds in by_status.items():
+        refusal = _refusal(kinds)
         if operation.tag == "pages":
             refusal["content"]["text/html"] = {"schema": {"type": "string"}}
         responses[status] = _either(responses[status], refusal) if status in responses else refusal
@@ -200,18 +185,18 @@ def _content(model: type[BaseModel] | None, media_type: str) -> Json:
     return {"itemSchema" if media_type == EVENT_STREAM else "schema": ref("schemas", model.__name__)}
 
 
-def _refusal(errors: Sequence[type[ProblemError]]) -> Json:
-    types = {"enum": sorted({f"/problems/{error.problem}" for error in errors})}
-    schema = {**ref("schemas", "Problem"), "properties": {"type": types, "status": {"const": errors[0].status}}}
-    examples = {error.problem: {"value": error_responses.problem(error())} for error in errors}
+def _refusal(kinds: Sequence[type[errors.ProblemError]]) -> Json:
+    types = {"enum": sorted({f"/problems/{error.problem}" for error in kinds})}
+    schema = {**ref("schemas", "Problem"), "properties": {"type": types, "status": {"const": kinds[0].status}}}
+    examples = {error.problem: {"value": error_responses.problem(error())} for error in kinds}
     response: Json = {
-        "description": " ".join(error.title for error in errors),
+        "description": " ".join(error.title for error in kinds),
         "content": {error_responses.MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
-    return response | {"headers": {name: ref("headers", name) for error in errors for name in _sent_with(error)}}
+    return response | {"headers": {name: ref("headers", name) for error in kinds for name in _sent_with(error)}}
 
 
-def _sent_with(error: type[ProblemError]) -> Sequence[str]:
+def _sent_with(error: type[errors.ProblemError]) -> Sequence[str]:
     return [*UNCACHED, *(name for name in error().headers if name in HEADERS)]
 
 

@@ -9,42 +9,12 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
-from progress_sse.api.openapi import response_models, stream_models
+from progress_sse.api.openapi import response_models as models
+from progress_sse.api.openapi.stream_models import StreamEvent
 from progress_sse.api.session_models import CreateBody, RequestBody
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
-from progress_sse.core.errors import (
-    AttemptSupersededError,
-    InvalidRequestError,
-    InvalidSessionIdError,
-    OtherRunError,
-    OutcomeUnknownError,
-    OverloadedError,
-    PathNotFoundError,
-    PreconditionFailedError,
-    ProblemError,
-    RateExceededError,
-    RequestNotAcceptedError,
-    RequestNotFoundError,
-    RequestOutOfTimeError,
-    RequestSettledError,
-    SessionCancelledError,
-    SessionExistsError,
-    SessionNotFoundError,
-    StepHasPartsError,
-    StepNotRunningError,
-    StepNotStartedError,
-    StepOutOfRangeError,
-    StepRunningError,
-    StepsFixedError,
-    StepStartedError,
-    StoreFullError,
-    TooManyPartsError,
-    TooManyStepsError,
-    TooMuchError,
-    UnknownStepNameError,
-    UnknownWorkflowError,
-)
+from progress_sse.core import errors
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
 from progress_sse.streaming.stream_format import TEXT
 
@@ -90,7 +60,7 @@ class Operation(NamedTuple):
     summary: str
     tag: str
     responses: Mapping[int, ResponseSpec]
-    problems: tuple[type[ProblemError], ...] = ()
+    problems: tuple[type[errors.ProblemError], ...] = ()
     action: Action | None = None
     credentials: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -101,8 +71,8 @@ class Operation(NamedTuple):
 TOKEN: Final = ("bearer", "cookie")
 TOKEN_OR_LINK: Final = (*TOKEN, "link")
 TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
-WRITING: Final = (OutcomeUnknownError, StoreFullError)
-CONDITIONAL_WRITING: Final = (PreconditionFailedError, *WRITING)
+WRITING: Final = (errors.OutcomeUnknownError, errors.StoreFullError)
+CONDITIONAL_WRITING: Final = (errors.PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 POLLED: Final = ("Preference-Applied", *CACHED)
@@ -115,7 +85,7 @@ STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
 STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(
     "The stream. If there is no room for it, it has only a long `retry`.",
-    stream_models.StreamEvent,
+    StreamEvent,
     (EVENT_STREAM,),
     STREAMED,
 )
@@ -132,13 +102,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             200: ResponseSpec(
                 "The session; `not_found` where it does not exist. Text where `Accept` prefers it.",
-                response_models.Session,
+                models.Session,
                 ("application/json", TEXT),
                 POLLED,
             ),
             304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), POLLED),
         },
-        (PreconditionFailedError,),
+        (errors.PreconditionFailedError,),
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=(*PRECONDITIONS, "Prefer", "Link"),
@@ -149,28 +119,28 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             200: ResponseSpec(
                 "It was applied: now, or earlier under the same key.",
-                response_models.Applied,
+                models.Applied,
                 links=(*LINKS, "completeStep"),
             )
         },
         (
-            SessionNotFoundError,
-            StepNotStartedError,
-            StepNotRunningError,
-            StepHasPartsError,
-            StepStartedError,
-            StepRunningError,
-            StepsFixedError,
-            AttemptSupersededError,
-            SessionCancelledError,
-            RequestNotFoundError,
-            RequestSettledError,
-            OtherRunError,
-            StepOutOfRangeError,
-            UnknownStepNameError,
-            TooManyStepsError,
-            TooManyPartsError,
-            TooMuchError,
+            errors.SessionNotFoundError,
+            errors.StepNotStartedError,
+            errors.StepNotRunningError,
+            errors.StepHasPartsError,
+            errors.StepStartedError,
+            errors.StepRunningError,
+            errors.StepsFixedError,
+            errors.AttemptSupersededError,
+            errors.SessionCancelledError,
+            errors.RequestNotFoundError,
+            errors.RequestSettledError,
+            errors.OtherRunError,
+            errors.StepOutOfRangeError,
+            errors.UnknownStepNameError,
+            errors.TooManyStepsError,
+            errors.TooManyPartsError,
+            errors.TooMuchError,
             *CONDITIONAL_WRITING,
         ),
         action="publish",
@@ -183,7 +153,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "sessions",
         {
             200: ResponseSpec(
-                "The result of each; updates of one session are applied in their order.", response_models.UpdateResults
+                "The result of each; updates of one session are applied in their order.", models.UpdateResults
             )
         },
         action="publish",
@@ -194,16 +164,16 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Ask something of the worker of a session",
         "requests",
         {
-            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", response_models.Request),
-            200: ResponseSpec("A request of the kind that was not settled yet.", response_models.Request),
+            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", models.Request),
+            200: ResponseSpec("A request of the kind that was not settled yet.", models.Request),
         },
         (
-            SessionNotFoundError,
-            RequestNotFoundError,
-            RequestNotAcceptedError,
-            RequestOutOfTimeError,
-            OtherRunError,
-            StepOutOfRangeError,
+            errors.SessionNotFoundError,
+            errors.RequestNotFoundError,
+            errors.RequestNotAcceptedError,
+            errors.RequestOutOfTimeError,
+            errors.OtherRunError,
+            errors.StepOutOfRangeError,
             *CONDITIONAL_WRITING,
         ),
         action="control",
@@ -214,8 +184,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
         "requests",
-        {200: ResponseSpec("The requests that are not settled yet.", response_models.OpenRequests, headers=ALLOWING)},
-        (SessionNotFoundError,),
+        {200: ResponseSpec("The requests that are not settled yet.", models.OpenRequests, headers=ALLOWING)},
+        (errors.SessionNotFoundError,),
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=("Prefer", "Link"),
@@ -223,12 +193,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
         "requests",
-        {
-            200: ResponseSpec(
-                "The requests that are not settled yet.", response_models.RequestsOfSessions, headers=WAITED
-            )
-        },
-        (InvalidRequestError, InvalidSessionIdError),
+        {200: ResponseSpec("The requests that are not settled yet.", models.RequestsOfSessions, headers=WAITED)},
+        (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
         credentials=TOKEN,
         parameters=("SessionIds", "Prefer"),
@@ -237,7 +203,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Follow a session live",
         "streams",
         {200: STREAM_OR_TEXT, 204: STREAM_END},
-        (InvalidRequestError, OverloadedError),
+        (errors.InvalidRequestError, errors.OverloadedError),
         action="read",
         credentials=(*TOKEN_OR_TICKET, "link"),
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log", "Link"),
@@ -246,7 +212,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Follow several sessions, or a list of them, on one stream",
         "streams",
         {200: STREAM, 204: STREAM_END},
-        (InvalidRequestError, InvalidSessionIdError),
+        (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
         credentials=TOKEN_OR_TICKET,
         parameters=(
@@ -260,15 +226,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             201: ResponseSpec(
                 "The session as it was created: now, or earlier under the same key.",
-                response_models.Session,
+                models.Session,
                 headers=CREATED,
                 links=LINKS,
             ),
-            200: ResponseSpec(
-                "The same, and it replaced an earlier session.", response_models.Session, headers=CREATED
-            ),
+            200: ResponseSpec("The same, and it replaced an earlier session.", models.Session, headers=CREATED),
         },
-        (SessionExistsError, UnknownWorkflowError, TooMuchError, *CONDITIONAL_WRITING),
+        (errors.SessionExistsError, errors.UnknownWorkflowError, errors.TooMuchError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
         parameters=("Replace", "IdempotencyKey", *PRECONDITIONS),
@@ -280,12 +244,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             201: ResponseSpec(
                 "The session that was created. A repeated request creates another; a client that retries uses PUT.",
-                response_models.Session,
+                models.Session,
                 headers=("Location", *CREATED),
                 links=LINKS,
             )
         },
-        (UnknownWorkflowError, TooMuchError, *WRITING),
+        (errors.UnknownWorkflowError, errors.TooMuchError, *WRITING),
         action="publish",
         credentials=TOKEN,
         body=CreateBody,
@@ -294,7 +258,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Delete a session",
         "sessions",
         {204: ResponseSpec("The session was deleted.", None, ())},
-        (SessionNotFoundError, *CONDITIONAL_WRITING),
+        (errors.SessionNotFoundError, *CONDITIONAL_WRITING),
         action="publish",
         credentials=TOKEN,
         parameters=PRECONDITIONS,
@@ -302,8 +266,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listSessions": Operation(
         "List sessions, newest first",
         "sessions",
-        {200: ResponseSpec("A page of sessions.", response_models.SessionList)},
-        (InvalidRequestError, InvalidSessionIdError),
+        {200: ResponseSpec("A page of sessions.", models.SessionList)},
+        (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="list",
         credentials=TOKEN,
         parameters=("Prefix", "Labels", "Status", "Limit", "After"),
@@ -311,8 +275,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listParts": Operation(
         "List all parts of a step",
         "sessions",
-        {200: ResponseSpec("Its parts, in the order of their first report.", response_models.PartList)},
-        (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
+        {200: ResponseSpec("Its parts, in the order of their first report.", models.PartList)},
+        (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=("Step", "Link"),
@@ -323,11 +287,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             200: ResponseSpec(
                 "Its lines, in order. Text where `Accept` prefers it.",
-                response_models.LogLines,
+                models.LogLines,
                 ("application/json", TEXT),
             )
         },
-        (InvalidRequestError, SessionNotFoundError, StepOutOfRangeError),
+        (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=("AfterLine", "StepOfLines", "MostLines", "Link"),
@@ -338,10 +302,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {
             200: ResponseSpec(
                 "The steps of the workflow; or of the profile, as far as enough runs have taught them.",
-                response_models.Steps,
+                models.Steps,
             )
         },
-        (InvalidRequestError, InvalidSessionIdError, UnknownWorkflowError),
+        (errors.InvalidRequestError, errors.InvalidSessionIdError, errors.UnknownWorkflowError),
         action="read",
         credentials=TOKEN,
         parameters=("Workflow", "ProfileInQuery"),
@@ -350,7 +314,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listStepsOfSession": Operation(
         "List the steps of a session",
         "sessions",
-        {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", response_models.Steps)},
+        {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", models.Steps)},
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=("Link",),
@@ -359,7 +323,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Forget what was learned of a profile, with the right to all sessions",
         "sessions",
         {204: ResponseSpec("It is forgotten.", None, ())},
-        (InvalidSessionIdError, *WRITING),
+        (errors.InvalidSessionIdError, *WRITING),
         action="publish",
         credentials=TOKEN,
     ),
@@ -367,7 +331,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Let the browser keep the token in a cookie",
         "access",
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
-        (PathNotFoundError, RateExceededError),
+        (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
     ),
     "dropToken": Operation(
@@ -379,46 +343,46 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Let the browser keep the token of a link, for the paths of its session",
         "access",
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
-        (PathNotFoundError, RateExceededError),
+        (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
         "access",
-        {201: ResponseSpec("The ticket.", response_models.Ticket)},
-        (PathNotFoundError, RateExceededError),
+        {201: ResponseSpec("The ticket.", models.Ticket)},
+        (errors.PathNotFoundError, errors.RateExceededError),
         credentials=TOKEN,
     ),
     "getLiveness": Operation(
         "Return whether the process works",
         "operation",
         {
-            200: ResponseSpec("The process works.", response_models.Health),
-            503: ResponseSpec("The process must be replaced.", response_models.Health),
+            200: ResponseSpec("The process works.", models.Health),
+            503: ResponseSpec("The process must be replaced.", models.Health),
         },
     ),
     "getReadiness": Operation(
         "Return whether the server is ready for requests",
         "operation",
         {
-            200: ResponseSpec("The server is ready.", response_models.Health),
-            503: ResponseSpec("The server is not ready.", response_models.Health),
+            200: ResponseSpec("The server is ready.", models.Health),
+            503: ResponseSpec("The server is not ready.", models.Health),
         },
     ),
     "getMetrics": Operation(
         "Return the metrics, for Prometheus",
         "operation",
         {200: ResponseSpec("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
-        (PathNotFoundError,),
+        (errors.PathNotFoundError,),
         action="list",
         credentials=TOKEN,
     ),
     "getDescription": Operation(
         "Describe the API",
         "operation",
-        {200: ResponseSpec("An OpenAPI document.", response_models.Description, headers=("Cache-Control",))},
+        {200: ResponseSpec("An OpenAPI document.", models.Description, headers=("Cache-Control",))},
     ),
-    "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (RateExceededError,)),
+    "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (errors.RateExceededError,)),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
     "getBadge": Operation(
         "Show the badge of a session",
@@ -438,6 +402,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             200: ResponseSpec("The file.", None, ("text/*",), ("Cache-Control",)),
             304: ResponseSpec("The browser's copy is current.", None, (), ("Cache-Control",)),
         },
-        (PathNotFoundError,),
+        (errors.PathNotFoundError,),
     ),
 }
