@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
-from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 
 _MODULES: Final = {
     "create": "client_commands",
@@ -41,7 +41,7 @@ class _LazyGroup(click.Group):
             sys.stdout.reconfigure(errors="backslashreplace")  # It may lack a character of a name.
         try:
             return super().invoke(ctx)
-        except ConfigurationError as error:
+        except (ConfigurationError, InvalidSessionIdError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if error.errno != errno.ENOSPC:

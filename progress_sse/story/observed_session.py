@@ -8,16 +8,15 @@ from progress_sse.story.time_left import moved, percentage
 
 
 class ObservedSession(NamedTuple):
-    """A state, and what the states before it add to it.
+    """A state, as polling answers it, and what the states before it add to it.
 
     Attributes:
-        state: As polling answers it.
         percentage: As shown when the state came. It falls only when a step is tried again or fails, or when steps are
             added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
         is_deleted: Whether the session existed, and no longer does.
-        begins_afresh: Whether it took the place of another run.
+        begins_afresh: Whether it replaced another run.
         reported_s: When its worker last reported, by the server's time.
     """
 

@@ -1,14 +1,14 @@
 """The requests of an examination, in order: each fills a part of the observations.
 
 The doctor reports on a session of its own while a stream of it is open, waits for heartbeats, and completes it: the end
-brings out what a proxy has held back. It then comes back, as a client after a cut does. Of a session that was given it
-only reads.
+brings out what a proxy has held back. It then comes back, as a client after a cut does. A given session is only read.
 """
 
 import asyncio
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -56,12 +56,9 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
 async def examine(address: Address, seen: Observations, given: str | None) -> None:
-    """Make all requests, within `LIMIT_S` and `REMOVAL_S`.
+    """Make all requests, within `LIMIT_S` and `REMOVAL_S`, and fill `seen`.
 
-    Args:
-        address: The server and the token.
-        seen: It is filled.
-        given: The session to read; `None` for one of the doctor's own.
+    Without a `given` session the doctor creates one of its own.
 
     Raises:
         ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
@@ -74,10 +71,9 @@ async def examine(address: Address, seen: Observations, given: str | None) -> No
     async with client, anonymous:
         examination = Examination(client, anonymous, seen)
         try:
-            async with asyncio.timeout(LIMIT_S):
-                await examination.run(is_own=given is None)
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LIMIT_S):
+                    await examination.run(is_own=given is None)
         finally:
             await examination.clean_up()
 
@@ -86,7 +82,7 @@ class Examination:
     """The requests on one session; see the module."""
 
     def __init__(self, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, seen: Observations) -> None:
-        """Prepare to fill `seen`, over clients whose `base_url` is the server, with the token and without."""
+        """Take clients with the token and without, whose `base_url` is the server."""
         self._client = client
         self._anonymous = anonymous
         self._seen = seen
@@ -109,11 +105,9 @@ class Examination:
         """Remove the doctor's own session."""
         if not self._seen.has_created:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(REMOVAL_S):
                 self._seen.deletion = await exchange(self._client, "DELETE", self._path)
-        except TimeoutError:
-            pass
 
     # The stream, and what can be asked while it is silent.
 
