@@ -14,7 +14,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.aio import AsyncProgress, AsyncStep
@@ -41,6 +41,10 @@ class Run(NamedTuple):
     def session_id(self) -> str:
         """The id of its session: `agent-1`."""
         return f"{self.job}-{self.number}"
+
+    def progress(self, **options: Any) -> AsyncProgress:
+        """Return its progress, with the options of `AsyncProgress`."""
+        return AsyncProgress(self.session_id, url=self.url, flush_timeout_s=FLUSH_S, **options)
 
 
 async def work(step: AsyncStep, units: int, took_s: float, *, total: int | None, message: str = "") -> None:
@@ -99,13 +103,10 @@ ANSWER: Final = (
 
 async def run_agent(run: Run) -> None:
     """Answer a question in five or six steps, of which only the first is known at the start."""
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         open_ended=True,
         title="Agent: why do my events arrive late?",
         labels={"job": "agent", "tools": "search, shell"},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         await _think(progress, "Plan", PLAN)
         await _search(progress)
@@ -190,14 +191,11 @@ async def run_export(run: Run) -> None:
     Raises:
         Cancelled: A reader has asked for that.
     """
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=EXPORT_STEPS,
         title="Export of 1,200 photos",
         labels={"job": "export", "format": "zip"},
         accepts=["cancel", "retry"],
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         asked = Asked()
         progress.on_request(asked.add)
@@ -250,13 +248,10 @@ RENDER: Final = f"Render {FRAMES} frames"
 
 async def run_film(run: Run) -> None:
     """Render all frames as parts of a step, and join them."""
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=[StepDefinition(RENDER), StepDefinition("Join them", estimated_ms=3_000)],
         title=f"Film of {FRAMES} frames",
         labels={"job": "film", "workers": str(WORKERS)},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         async with progress.step(1, parts_total=FRAMES) as step:
             await _render(step)
@@ -303,14 +298,11 @@ ROWS: Final = 8100
 async def run_load(run: Run) -> None:
     """Run four steps; in each run they take other times, between half and one and a half of those declared."""
     chance = random.Random(run.number)  # noqa: S311  # no secret
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=LOAD_STEPS,
         profile=PROFILE,
         title=f"Nightly load, run {run.number}",
         labels={"job": "load", "table": "orders"},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         for number, definition in enumerate(LOAD_STEPS, start=1):
             took_s = (definition.estimated_ms or 0) / 1000 * chance.uniform(0.6, 1.5)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, failed_steps, last_transition_s, started_at
+from progress_sse.story.steps import Step, last_transition_s, started_at, steps_in
 from progress_sse.story.time_left import moved, percentage
 
 
@@ -110,8 +110,8 @@ def _retried_step(before: SessionState, state: SessionState) -> int:
 
 
 def _has_failed_since(before: SessionState, state: SessionState) -> bool:
-    failed = {step["step"] for step in failed_steps(before)}
-    return any(step["step"] not in failed for step in failed_steps(state))
+    failed = {step["step"] for step in steps_in(before, "error")}
+    return any(step["step"] not in failed for step in steps_in(state, "error"))
 
 
 def _is_running(state: SessionState, number: int) -> bool:

@@ -209,7 +209,7 @@ async def in_turn(states: Sequence[dict[str, Any]]) -> AsyncIterator[bytes]:
     """Each state as an event, once what was asked about the one before is answered."""
     for number, state in enumerate(states):
         yield event("snapshot", state, f"e-{number}")
-        asking = [task for task in asyncio.all_tasks() if "UsualTimesRequest" in repr(task.get_coro())]
+        asking = [task for task in asyncio.all_tasks() if "_ask_for_usual_times" in repr(task.get_coro())]
         await asyncio.gather(*asking, return_exceptions=True)
 
 

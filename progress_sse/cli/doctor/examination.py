@@ -6,19 +6,24 @@ brings out what a proxy has held back. It then comes back, as a client after a c
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.access_checks import POLL_HEADERS
-from progress_sse.cli.doctor.observations import Observations, Report, Stream, values_of
+from progress_sse.cli.doctor.checks import findings_of
+from progress_sse.cli.doctor.findings import Finding
+from progress_sse.cli.doctor.network import look_at
+from progress_sse.cli.doctor.observations import Observations, Report, Stream, origin_of, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
 from progress_sse.cli.responses import client_of
-from progress_sse.client.config import Address
+from progress_sse.client.config import Address, address_of, session_of
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.session_state import parsed
 
 LIMIT_S: Final = 90.0
@@ -53,6 +58,35 @@ BROWSER: Final = {"Accept-Encoding": "gzip"}
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 """An event id [docs/protocol.md]. It is sent back in a header, so nothing else is accepted."""
+
+
+def examined(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> dict[str, Finding]:
+    """Examine the way to a server, and return the finding of each check.
+
+    Raises:
+        ConfigurationError: No server is named, or a value cannot be used.
+    """
+    address = address_of(url, token)
+    if address is None:
+        raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
+    given = session_of(session_id) if session_id else None
+    session_id = given or f"doctor-{secrets.token_hex(4)}"
+    seen = Observations(address.url, session_id, _checked_origin(origin), bool(address.token))
+    seen.network = look_at(address.url)
+    if seen.has_connection:
+        asyncio.run(examine(address, seen, given))
+    return findings_of(seen)
+
+
+def _checked_origin(origin: str | None) -> str | None:
+    """Return the origin as a browser would send it."""
+    if not origin:
+        return None
+    parts = urlsplit(origin)
+    bare = f"{parts.scheme}://{parts.netloc}".lower()
+    if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
+        raise ConfigurationError("An origin must be like https://app.example, without a path.")
+    return origin_of(bare)
 
 
 async def examine(address: Address, seen: Observations, given: str | None) -> None:
