@@ -307,3 +307,32 @@ def list(  # noqa: A001  # the name of the command
 
     query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
     sys.exit(list_sessions(query, _server_of(url, token), is_json=is_json))
+
+
+@click.command(cls=ClientCommand, short_help="Examine the way from here to a server.")
+@click.argument("url", required=False)
+@click.option("--token", help="A token of the server; safer in the environment. [env: PROGRESS_SSE_TOKEN]")
+@click.option("--session", "session_id", metavar="ID", help="A session to read. [default: one of its own]")
+@click.option("--origin", help="The origin of pages that are served from elsewhere, such as https://app.example.")
+def doctor(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> None:
+    """Examine the way from here to the server at URL [env: PROGRESS_SSE_URL], as browsers use it.
+
+    It creates a session of its own, reports on it, follows it, comes back after a cut, and removes it. That needs a
+    token that may publish, where the server has tokens. A session that is given by --session is only read.
+
+    Each check has a line: ok, warning, fault or skipped, what that means, and what to change, with the setting of the
+    proxy in front. The whole takes a little longer than two heartbeats of the server (half a minute by default), and
+    110 seconds at most.
+
+    The exit status is 0 if all is well, 1 if there are warnings, and 2 if there is a fault, or this command is used
+    wrongly.
+    """
+    from progress_sse.cli.doctor.examination import examined
+    from progress_sse.cli.doctor.findings import exit_status, line, summary
+
+    findings = examined(url, token, session_id, origin)
+    for name, finding in findings.items():
+        click.echo(line(name, finding))
+    results = [*findings.values()]
+    click.echo(summary(results))
+    sys.exit(exit_status(results))

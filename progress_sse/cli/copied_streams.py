@@ -9,9 +9,9 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import FileIO
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.story.plain_text import plain
@@ -31,21 +31,14 @@ _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))
 """Bytes that go on with a character of UTF-8."""
 
 
-class Receiver(Protocol):
-    """Receives what a command writes."""
-
-    def add(self, chunk: bytes) -> None:
-        """Take in the next piece."""
-
-    def end(self) -> None:
-        """Receive the end."""
+Receiver: TypeAlias = Callable[[bytes], None]
+"""Receives what a command writes piece by piece, and an empty piece at the end."""
 
 
 class Tail:
-    """The last bytes of a text that is added piece by piece."""
+    """The last `max_bytes` of a text."""
 
     def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
-        """Begin with nothing, and keep `max_bytes`."""
         self._max_bytes = max_bytes
         self._kept = b""
         self._is_cut = False
@@ -55,9 +48,6 @@ class Tail:
         kept = self._kept + chunk
         self._is_cut = self._is_cut or len(kept) > self._max_bytes
         self._kept = kept[-self._max_bytes :]
-
-    def end(self) -> None:
-        """Do nothing."""
 
     def text(self) -> str:
         """Return them as plain text, from the beginning of a line if there is one."""
@@ -70,7 +60,7 @@ class Tail:
 
 
 class LoggedLines:
-    """Logs each line of a text that is added piece by piece, once the line is complete."""
+    """Logs each line of a text, once the line is complete."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         """Log by a function, which takes several lines at once, with the end of the last one if it has one."""
@@ -78,7 +68,10 @@ class LoggedLines:
         self._begun = b""
 
     def add(self, chunk: bytes) -> None:
-        """Take in the next piece."""
+        """Take in the next piece; the end, which is empty, completes a line without an end."""
+        if not chunk and self._begun:
+            self._log(self._begun.decode(errors="replace"))
+            return
         complete, line_end, begun = (self._begun + chunk).rpartition(b"\n")
         self._begun = begun
         if line_end:
@@ -88,20 +81,11 @@ class LoggedLines:
             self._begun = self._begun[length:]
             self._log(text)
 
-    def end(self) -> None:
-        """Log what is left, a line without an end."""
-        begun, self._begun = self._begun, b""
-        if begun:
-            self._log(begun.decode(errors="replace"))
-
 
 class CopiedStream(NamedTuple):
-    """A stream of a command.
+    """A stream of a command, which is copied to `descriptor`, our own stream, and to receivers.
 
-    Attributes:
-        descriptor: Our own stream, to which it is copied.
-        receivers: Receive it, too.
-        is_vital: Whether a write of the command fails once our own stream is closed.
+    With `is_vital` a write of the command fails once our own stream is closed.
     """
 
     descriptor: int
@@ -148,7 +132,7 @@ class _Copier:
 
     def __init__(self, streams: Sequence[tuple[FileIO, CopiedStream]], ended: int) -> None:
         self._open = list(streams)
-        self._streams = [stream for _, stream in streams]
+        self._receivers = [receiver for _, stream in streams for receiver in stream.receivers]
         self._ended = ended
 
     def run(self) -> None:
@@ -164,10 +148,7 @@ class _Copier:
         finally:
             for source, _ in self._open:
                 source.close()
-        for stream in self._streams:
-            for receiver in stream.receivers:
-                with SuppressReportingErrors():
-                    receiver.end()
+        _hand_to(self._receivers, b"")
 
     def _copy_all(self) -> None:
         ready: set[int] = set()
@@ -179,13 +160,18 @@ class _Copier:
 def _copy(source: FileIO, stream: CopiedStream) -> bool:
     """Copy what has come, and return whether there may be more."""
     chunk = os.read(source.fileno(), _CHUNK_BYTES)
-    for receiver in stream.receivers if chunk else ():
-        with SuppressReportingErrors():  # The copy goes on without it.
-            receiver.add(chunk)
+    if chunk:
+        _hand_to(stream.receivers, chunk)
     if not write(stream.descriptor, chunk) and stream.is_vital:
         source.close()
         return False
     return bool(chunk)
+
+
+def _hand_to(receivers: Iterable[Receiver], chunk: bytes) -> None:
+    for receive in receivers:
+        with SuppressReportingErrors():  # The copy goes on without it.
+            receive(chunk)
 
 
 def write(descriptor: int, data: bytes) -> bool:

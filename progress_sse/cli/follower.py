@@ -8,7 +8,7 @@ brings no event for a while, since the server is away or a proxy buffers it, the
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,7 +31,7 @@ from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.story.observed_session import is_another_run
 from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
-from progress_sse.story.time_left import UsualTimes, usual_times
+from progress_sse.story.time_left import usual_times
 from progress_sse.wire.sse import StreamDecoder, StreamEvent
 
 FIRST_EVENT_S: Final = 5.0
@@ -72,38 +72,6 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
 
-class UsualTimesRequest:
-    """The request of one follower; a server that does not answer it leaves the usual times unknown."""
-
-    def __init__(self, client: httpx.AsyncClient, session_id: str, on_known: Callable[[UsualTimes], None]) -> None:
-        """Ask over a client whose `base_url` is the server."""
-        self._client = client
-        self._path = f"/api/progress/{quote(session_id, safe='')}/steps"
-        self._on_known = on_known
-        self._state: SessionState | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def update(self, state: SessionState) -> None:
-        """Take in a new state, and ask once its server uses what it has learned."""
-        before, self._state = self._state, state
-        if before is not None and is_another_run(before, state):
-            self.cancel()
-            self._on_known({})
-        uses_history = state.get("time", {}).get("basis") == "history"
-        if uses_history and self._task is None and not is_over(state):
-            self._task = asyncio.create_task(self._ask())
-
-    def cancel(self) -> None:
-        """Wait for no answer; the next run is asked about anew."""
-        if self._task is not None:
-            self._task.cancel()
-        self._task = None
-
-    async def _ask(self) -> None:
-        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError):
-            self._on_known(read_json(*await get(self._client, self._path), usual_times))
-
-
 async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
     """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
 
@@ -126,7 +94,7 @@ class Follower:
         self._session_id = session_id
         self._path = f"/api/progress/{quote(session_id, safe='')}"
         self._display = display
-        self._usual_times = UsualTimesRequest(client, session_id, display.set_usual_times)
+        self._usual_times: asyncio.Task[None] | None = None
         self._log = LogReader(client, self._path, display.show_lines) if has_log else None
         self._connection: Connection | None = None
         self._state: SessionState | None = None
@@ -153,7 +121,7 @@ class Follower:
             return state
         finally:
             self._await_event(None)
-            self._usual_times.cancel()
+            self._forget_usual_times()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -184,7 +152,7 @@ class Follower:
             try:
                 await self._read(decoder)
                 reason = "the server has ended the stream"
-            except (httpx.HTTPError, TimeoutError) as error:
+            except (httpx.HTTPError, TimeoutError, ValueError) as error:
                 reason = str(error) or type(error).__name__
             except UnexpectedResponseError as error:
                 reason, pause_s = str(error), error.retry_after_s
@@ -203,12 +171,9 @@ class Follower:
 
     async def _read(self, decoder: StreamDecoder) -> None:
         headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
+        params = {"heartbeat": "event", **({"log": "1"} if self._log else {})}
         request = self._client.build_request(
-            "GET",
-            f"{self._path}/events",
-            params={"heartbeat": "event", **({"log": "1"} if self._log else {})},
-            headers=headers,
-            timeout=STREAM_TIMEOUT,
+            "GET", f"{self._path}/events", params=params, headers=headers, timeout=STREAM_TIMEOUT
         )
         async with asyncio.timeout(HEAD_S):
             response = await self._client.send(request, stream=True)
@@ -216,24 +181,20 @@ class Follower:
             if response.status_code == httpx.codes.NO_CONTENT:
                 self._position = ""  # The server takes it for the id of the end, which has not been seen here.
             check(response, EVENT_STREAM)
-            async for chunk in self._chunks(response):
-                for event in _events_in(decoder, chunk):
+            chunks = response.aiter_raw()
+            while (chunk := await self._next(chunks)) is not None:
+                for event in decoder.feed(chunk):
                     self._take(event)
         finally:
             await response.aclose()
 
-    async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """Yield what arrives; raise an error once nothing has arrived for too long."""
-        chunks = response.aiter_raw()
-        while True:
-            try:
-                async with asyncio.timeout(MISSED_HEARTBEATS * self._heartbeat_s):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise UnexpectedResponseError("the stream has gone silent") from None
-            yield chunk
+    async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """Return what arrives next; `None` at the end."""
+        try:
+            async with asyncio.timeout(MISSED_HEARTBEATS * self._heartbeat_s):
+                return await anext(chunks, None)
+        except TimeoutError:
+            raise UnexpectedResponseError("the stream has gone silent") from None
 
     def _take(self, event: StreamEvent) -> None:
         try:
@@ -320,16 +281,31 @@ class Follower:
         self._set_state(state)
 
     def _set_state(self, state: SessionState) -> None:
-        if state != self._state:
-            self._state = state
-            self._usual_times.update(state)
+        before, self._state = self._state, state
+        if state != before:
+            self._update_usual_times(before, state)
             self._display.show(state)
         if is_over(state) and not self._over.done():
             self._over.set_result(state)
 
+    # What the steps usually take.
 
-def _events_in(decoder: StreamDecoder, chunk: bytes) -> list[StreamEvent]:
-    try:
-        return decoder.feed(chunk)
-    except ValueError as error:
-        raise UnexpectedResponseError(str(error)) from error
+    def _update_usual_times(self, before: SessionState | None, state: SessionState) -> None:
+        """Ask once for each run, from when its server uses what it has learned."""
+        if before is not None and is_another_run(before, state):
+            self._forget_usual_times()
+            self._display.set_usual_times({})
+        uses_history = state.get("time", {}).get("basis") == "history"
+        if uses_history and self._usual_times is None and not is_over(state):
+            self._usual_times = self._loop.create_task(self._ask_for_usual_times())
+
+    def _forget_usual_times(self) -> None:
+        if self._usual_times is not None:
+            self._usual_times.cancel()
+        self._usual_times = None
+
+    async def _ask_for_usual_times(self) -> None:
+        """Without an answer they stay unknown."""
+        with suppress(httpx.HTTPError, UnexpectedResponseError, NotAllowedError):
+            answer = await get(self._client, f"{self._path}/steps")
+            self._display.set_usual_times(read_json(*answer, usual_times))

@@ -13,13 +13,22 @@ from typing import Any, Final, NamedTuple, get_args
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, get, read_json
 from progress_sse.core.log_lines import MAX_READ_LINES, LogLevel, LogLine
-from progress_sse.story.session_state import is_time
+from progress_sse.core.model import is_text
+from progress_sse.story.session_state import is_count, is_list, is_object, is_time, or_null
 
 RETRY_S: Final = 2.0
 """Seconds until lines are asked for again that could not be read."""
 
 LAST_LINES_S: Final = 5.0
 """Seconds that the last lines of a session may take."""
+
+_LINE: Final = {
+    "n": is_count,
+    "at": is_time,
+    "step": or_null(is_count),
+    "level": get_args(LogLevel).__contains__,
+    "text": is_text,
+}
 
 ShowLines = Callable[[Sequence[LogLine], int], None]
 """Takes lines that follow the former ones, and how many before them are not kept."""
@@ -49,7 +58,7 @@ class LogReader:
         """Take in the data of an event of the stream.
 
         Raises:
-            ValueError, LookupError, TypeError: It is not that of a progress server.
+            ValueError: It is not that of a progress server.
         """
         page = _page(data)
         added = [(number, line) for number, line in page.lines if number > self._last]
@@ -104,24 +113,19 @@ class LogReader:
             self._show([line for _, line in added], missed)
 
 
+_is_page: Final = is_object({"life": is_text, "first": is_count, "lines": is_list(is_object(_LINE))})
+
+
 def _page(data: Any) -> _Page:
-    lines = [(_number(each["n"]), _line(each)) for each in data["lines"]]
-    numbers = [number for number, _ in lines]
-    if not isinstance(data["life"], str) or numbers != sorted(set(numbers)):
+    """Return a part of a log.
+
+    Raises:
+        ValueError: The data are something else.
+    """
+    if not _is_page(data):
         raise ValueError("no part of a log")
-    return _Page(data["life"], lines, _number(data["first"]))
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError("no number of a line")
-    return value
-
-
-def _line(data: Any) -> LogLine:
-    at, step, level, text = data["at"], data["step"], data["level"], data["text"]
-    if not isinstance(text, str) or level not in get_args(LogLevel) or not isinstance(step, int | None):
-        raise ValueError("no line of a log")
-    if not is_time(at):
-        raise ValueError("no time of a line")
-    return LogLine(at, step, level, text)
+    numbers = [each["n"] for each in data["lines"]]
+    if 0 in (data["first"], *numbers) or numbers != sorted(set(numbers)):
+        raise ValueError("no numbers of lines")
+    lines = [LogLine(each["at"], each["step"], each["level"], each["text"]) for each in data["lines"]]
+    return _Page(data["life"], list(zip(numbers, lines, strict=True)), data["first"])

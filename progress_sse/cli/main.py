@@ -12,19 +12,12 @@ from typing import Any, Final
 import click
 
 from progress_sse._internal.optional_imports import SERVER_PACKAGES, from_extra
-from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 
 _MODULES: Final = {
-    "create": "client_commands",
-    "demo": "server_commands",
-    "doctor": "doctor_command",
-    "finish": "client_commands",
-    "list": "client_commands",
-    "run": "client_commands",
-    "serve": "server_commands",
-    "step": "client_commands",
+    **dict.fromkeys(("create", "doctor", "finish", "list", "run", "step", "watch"), "client_commands"),
+    **dict.fromkeys(("demo", "serve"), "server_commands"),
     "token": "token_commands",
-    "watch": "client_commands",
 }
 """The module of each command, which has its name there."""
 
@@ -34,14 +27,14 @@ _POSIX_ONLY: Final = frozenset({"demo", "serve"})
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_MODULES)
+        return sorted(_MODULES)
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # It may lack a character of a name.
         try:
             return super().invoke(ctx)
-        except ConfigurationError as error:
+        except (ConfigurationError, InvalidSessionIdError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if error.errno != errno.ENOSPC:

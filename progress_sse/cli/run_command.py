@@ -1,9 +1,8 @@
 """`progress-sse run`: runs a command as a step, and stops it when a reader asks for that.
 
-The command runs as if there were no reporting. It has our stdin and stdout. Its stderr is copied to ours at once, and
-the end of it is kept for the error of the step. With `--log` its stdout is copied too, and each line of both becomes a
-line of the log of the session. The command gets the signals that come to this process. Its exit status becomes ours,
-even if reports fail. `Progress` sends the reports, and waits only after the command has ended.
+The command runs as if there were no reporting. It has our stdin and stdout, and gets the signals that come to this
+process. Its stderr is copied to ours at once, and its end is kept for the error of the step. With `--log` its stdout is
+copied too, and each line of both becomes a line of the log. Its exit status becomes ours, even if reports fail.
 
 With `--cancel` a reader may stop it: SIGTERM, and after a grace SIGKILL, to its process group. SIGKILL comes also if
 the command has ended and others of its group have not. Beside a terminal the command stays in the group of the job of
@@ -48,14 +47,9 @@ WAKE: Final = signal.SIGRTMIN
 
 
 class CommandStop:
-    """Whether the command is to be stopped, and how far that is.
-
-    Attributes:
-        has_group: Whether the command gets a process group of its own.
-    """
+    """Whether the command is to be stopped, and how far that is; with `has_group` it gets a group of its own."""
 
     def __init__(self, step: StepRef, *, may_stop: bool) -> None:
-        """Begin without a request, for a command that is this step."""
         self.has_group = may_stop and not _has_terminal()
         self._step = step
         self._request: Request | None = None
@@ -159,11 +153,7 @@ _STDERR: Final = 2
 
 
 class Target(NamedTuple):
-    """The step that the command is; `None` leaves a field to the environment, as `Progress` does.
-
-    With `cancel` readers may stop it. A session that begins afresh is learned from under its `profile`. With `log` the
-    command's output becomes lines of the log.
-    """
+    """The step that the command is, as the options have it; `None` leaves a field to the environment."""
 
     session_id: str | None
     step: int | str | None
@@ -175,20 +165,10 @@ class Target(NamedTuple):
     log: bool = False
 
 
-class RunOutcome(NamedTuple):
-    """How a command ended: its exit status, and a step's error where that is not 0."""
-
-    status: int
-    error: str
-
-
 def run(command: tuple[str, ...], target: Target) -> int:
     """Run a command as a step, and return the exit status to end with.
 
-    Args:
-        command: Its name or path, and its arguments.
-        target: Without a `step` the session begins afresh, and the command is its only one, called `name` or like the
-            command.
+    Without a `step` the session begins afresh, and the command is its only one, called `name` or like the command.
     """
     _occupy_closed_descriptors()
     awaited = {*PASSED_ON, signal.SIGCHLD, WAKE}
@@ -200,19 +180,19 @@ def run(command: tuple[str, ...], target: Target) -> int:
     if target.cancel:
         progress.on_request(stop.ask)
     step.start()
-    output = CommandOutput(step.log if target.log else None)
-    outcome = _execute(command, _environment(target, progress), mask, stop, output)
+    environment = _environment(target, progress)
+    status, error = _execute(command, environment, mask, stop, step.log if target.log else None)
     if stop.cancellation is not None:
         (step if target.step is not None else progress).fail(stop.cancellation)
-    elif outcome.status == 0:
+    elif status == 0:
         step.complete()
     else:
-        step.fail(outcome.error)
+        step.fail(error)
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(WAKE, signal.SIG_IGN)  # A reader may still ask, and the signal would end us.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         progress.close()
-    return outcome.status
+    return status
 
 
 def _occupy_closed_descriptors() -> None:
@@ -230,14 +210,9 @@ def _progress(command: tuple[str, ...], target: Target) -> Progress:
     accepts: list[AskKind] = ["cancel"] if target.cancel else []
     if target.step is not None:
         return Progress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
-    name = target.name or PurePath(command[0]).name or _shown(command)
+    steps = [target.name or PurePath(command[0]).name or _shown(command)]
     return Progress(
-        target.session_id,
-        steps=[name],
-        profile=target.profile,
-        url=target.url,
-        token=target.token,
-        accepts=accepts,
+        target.session_id, steps=steps, profile=target.profile, url=target.url, token=target.token, accepts=accepts
     )
 
 
@@ -257,40 +232,30 @@ def _environment(target: Target, progress: Progress) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
-class CommandOutput:
-    """What becomes of the output of a command."""
-
-    def __init__(self, log: Callable[[str], None] | None) -> None:
-        """Keep the end of stderr; and log all lines of both streams if there is a function for that."""
-        self.tail = Tail()
-        self._log = log
-
-    def streams(self) -> contextlib.AbstractContextManager[dict[int, int]]:
-        """Return a block that yields the descriptors that the command gets for our own streams."""
-        if self._log is None:
-            return copied(CopiedStream(_STDERR, [self.tail]))
-        stdout = CopiedStream(_STDOUT, [LoggedLines(self._log)], is_vital=True)
-        return copied(stdout, CopiedStream(_STDERR, [self.tail, LoggedLines(self._log)]))
-
-
 def _execute(
     command: tuple[str, ...],
     environment: Mapping[str, str],
     mask: Collection[int],
     stop: CommandStop,
-    output: CommandOutput,
-) -> RunOutcome:
+    log: Callable[[str], None] | None,
+) -> tuple[int, str]:
+    """Run the command, and return its exit status, and the error of its step where that is not 0."""
+    tail = Tail()
+    streams = [CopiedStream(_STDERR, [tail.add])]
+    if log is not None:
+        stdout = CopiedStream(_STDOUT, [LoggedLines(log).add], is_vital=True)
+        streams = [stdout, CopiedStream(_STDERR, [tail.add, LoggedLines(log).add])]
     # An ignored SIGCHLD, which may be inherited, would never come.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with output.streams() as streams:
+    with copied(*streams) as descriptors:
         try:
-            pid = _spawn(command, environment, mask, streams, has_group=stop.has_group)
+            pid = _spawn(command, environment, mask, descriptors, has_group=stop.has_group)
         except OSError as error:
             text = f"cannot run {_shown(command)}: {error.strerror}"
             write(_STDERR, os.fsencode(f"progress-sse: {text}\n"))
-            return RunOutcome(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text)
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text
         status = _wait(pid, stop)
-    return RunOutcome(status, f"{_describe(status)}\n{output.tail.text()}".rstrip())
+    return status, f"{_describe(status)}\n{tail.text()}".rstrip()
 
 
 def _spawn(
@@ -301,11 +266,7 @@ def _spawn(
     *,
     has_group: bool,
 ) -> int:
-    """Start a command, and return its process id.
-
-    Raises:
-        OSError: It cannot be started.
-    """
+    """Start a command, and return its process id; an `OSError` says that it cannot be started."""
     if not command[0]:  # Python would raise a ValueError.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     group: dict[str, Any] = {"setpgroup": 0} if has_group else {}

@@ -1,8 +1,8 @@
 """The commands `progress-sse token secret`, `progress-sse token make` and `progress-sse token link`."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Final, get_args
 
 import click
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from progress_sse.auth.grants import Action, Grant
 from progress_sse.auth.tokens import SignedTokens
 from progress_sse.cli.setting_options import setting_option
 from progress_sse.client.config import address_of, link_to
-from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import ENV_PREFIX, load_settings
 from progress_sse.wire.text import first_fault
@@ -33,16 +33,15 @@ def secret() -> None:
 
 
 def _key_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that name the key."""
     for name in ("token_algorithm", "token_key"):
         command = setting_option(name)(command)
     return command
 
 
 def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for the owner and the lifetime of a token."""
+    lifetime = click.IntRange(min=1)
     command = click.option(
-        "--expires-s", type=click.IntRange(min=1), default=3600, help="Seconds until it expires. [default: 3600]"
+        "--expires-s", type=lifetime, default=3600, help="Seconds until it expires. [default: 3600]"
     )(command)
     return click.option("--subject", help="The holder of the token.")(command)
 
@@ -60,20 +59,13 @@ def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
     help="An action that it allows; list shows the sessions of each --prefix. [default: read]",
 )
 @_holder_options
-def make(
-    sessions: Sequence[str],
-    prefixes: Sequence[str],
-    actions: Sequence[str],
-    subject: str | None,
-    expires_s: int,
-    **flags: str | None,
-) -> None:
+def make(sessions: Sequence[str], prefixes: Sequence[str], actions: Sequence[str], **token_options: Any) -> None:
     """Print a token, signed with the server's token_key."""
     if not sessions and not prefixes:
         raise click.UsageError("A token is for some --session or --prefix.")
     if "list" in actions and not prefixes:
         raise click.UsageError("A token to list sessions is for some --prefix; '' is all.")
-    click.echo(_signed(sessions, prefixes, actions, subject, expires_s, flags))
+    click.echo(_signed(sessions, prefixes, actions, **token_options))
 
 
 @token.command()
@@ -87,15 +79,14 @@ def make(
     default="http://127.0.0.1:8000",
     help=f"The URL of the server, as its visitors see it. [env: {ENV_PREFIX}URL] [default: http://127.0.0.1:8000]",
 )
-def link(session_id: str, control: bool, subject: str | None, expires_s: int, url: str, **flags: str | None) -> None:
+def link(session_id: str, control: bool, url: str, **token_options: Any) -> None:
     """Print a link that opens the page of a session without a login, until the token in it expires."""
-    actions = ["read", "control"] if control else ["read"]
-    signed = _signed([session_id], [], actions, subject, expires_s, flags)
+    signed = _signed([session_id], [], ["read", "control"] if control else ["read"], **token_options)
     try:
         address = address_of(url, None)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
-    if address is None:
+    if address is None:  # The option is empty.
         raise click.UsageError("Name the server by --url.")
     click.echo(f"{link_to(address, session_id)}#token={signed}")
 
@@ -104,11 +95,12 @@ def _signed(
     sessions: Sequence[str],
     prefixes: Sequence[str],
     actions: Sequence[str],
+    *,
     subject: str | None,
     expires_s: int,
-    flags: Mapping[str, str | None],
+    **flags: str | None,
 ) -> str:
-    """Return a token, signed with the key in the settings."""
+    """Return a token, signed with the key in the settings, which the flags win over."""
     now = int(SystemClock().now().timestamp())
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
@@ -124,5 +116,3 @@ def _signed(
         return tokens.make(grant, issued_at=now, subject=subject)
     except ValidationError as error:
         raise click.ClickException(first_fault(error)) from error
-    except (ConfigurationError, InvalidSessionIdError) as error:
-        raise click.ClickException(str(error)) from error

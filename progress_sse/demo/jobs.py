@@ -14,7 +14,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.aio import AsyncProgress, AsyncStep
@@ -31,13 +31,7 @@ FLUSH_S: Final = 0.3
 
 
 class Run(NamedTuple):
-    """One run of a job: a session of its own, as any job of a user has.
-
-    Attributes:
-        job: The name of the job.
-        number: Its number, from 1.
-        url: The server that it reports to.
-    """
+    """One run of a job, from number 1: a session of its own, at the server of a URL."""
 
     job: str
     number: int
@@ -47,6 +41,10 @@ class Run(NamedTuple):
     def session_id(self) -> str:
         """The id of its session: `agent-1`."""
         return f"{self.job}-{self.number}"
+
+    def progress(self, **options: Any) -> AsyncProgress:
+        """Return its progress, with the options of `AsyncProgress`."""
+        return AsyncProgress(self.session_id, url=self.url, flush_timeout_s=FLUSH_S, **options)
 
 
 async def work(step: AsyncStep, units: int, took_s: float, *, total: int | None, message: str = "") -> None:
@@ -105,13 +103,10 @@ ANSWER: Final = (
 
 async def run_agent(run: Run) -> None:
     """Answer a question in five or six steps, of which only the first is known at the start."""
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         open_ended=True,
         title="Agent: why do my events arrive late?",
         labels={"job": "agent", "tools": "search, shell"},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         await _think(progress, "Plan", PLAN)
         await _search(progress)
@@ -170,14 +165,9 @@ EXPORT_STEPS: Final = (
 
 
 class Asked:
-    """What readers have asked of a run.
-
-    Attributes:
-        is_cancelled: Whether one has asked to cancel it.
-    """
+    """What readers have asked of a run."""
 
     def __init__(self) -> None:
-        """Begin without a request."""
         self.is_cancelled = False
         self._retry = asyncio.Event()
 
@@ -201,14 +191,11 @@ async def run_export(run: Run) -> None:
     Raises:
         Cancelled: A reader has asked for that.
     """
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=EXPORT_STEPS,
         title="Export of 1,200 photos",
         labels={"job": "export", "format": "zip"},
         accepts=["cancel", "retry"],
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         asked = Asked()
         progress.on_request(asked.add)
@@ -261,13 +248,10 @@ RENDER: Final = f"Render {FRAMES} frames"
 
 async def run_film(run: Run) -> None:
     """Render all frames as parts of a step, and join them."""
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=[StepDefinition(RENDER), StepDefinition("Join them", estimated_ms=3_000)],
         title=f"Film of {FRAMES} frames",
         labels={"job": "film", "workers": str(WORKERS)},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         async with progress.step(1, parts_total=FRAMES) as step:
             await _render(step)
@@ -314,14 +298,11 @@ ROWS: Final = 8100
 async def run_load(run: Run) -> None:
     """Run four steps; in each run they take other times, between half and one and a half of those declared."""
     chance = random.Random(run.number)  # noqa: S311  # no secret
-    async with AsyncProgress(
-        run.session_id,
+    async with run.progress(
         steps=LOAD_STEPS,
         profile=PROFILE,
         title=f"Nightly load, run {run.number}",
         labels={"job": "load", "table": "orders"},
-        url=run.url,
-        flush_timeout_s=FLUSH_S,
     ) as progress:
         for number, definition in enumerate(LOAD_STEPS, start=1):
             took_s = (definition.estimated_ms or 0) / 1000 * chance.uniform(0.6, 1.5)
@@ -337,13 +318,7 @@ KEPT_RUNS: Final = 6
 
 
 class Job(NamedTuple):
-    """A job that runs again and again.
-
-    Attributes:
-        name: It begins the ids of the sessions.
-        run: Runs it once.
-        at_first: How many runs there are at once at the start.
-    """
+    """A job that runs again and again; `at_first` is how many runs there are at once at the start."""
 
     name: str
     run: Callable[[Run], Awaitable[None]]
@@ -359,13 +334,7 @@ JOBS: Final = (
 
 
 async def run_repeatedly(job: Job, url: str, client: httpx.AsyncClient) -> None:
-    """Run a job for ever, each time in its own session: first `agent-1`, then `agent-2`.
-
-    Args:
-        job: The job.
-        url: The server to which it reports.
-        client: Removes old sessions from there.
-    """
+    """Run a job for ever, each time in its own session: first `agent-1`, then `agent-2`. Old ones are removed."""
     first = range(1, job.at_first + 1)
     await asyncio.gather(*(_run(job, number, url) for number in first))
     for number in itertools.count(job.at_first + 1):

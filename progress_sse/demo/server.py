@@ -31,7 +31,6 @@ class Faults:
     """A proxy in front of an application. Polls, pages and reports always pass; streams may be held back."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Begin without a fault."""
         self._app = app
         self._streams: set[asyncio.Future[None]] = set()
         self._is_open = asyncio.Event()

@@ -30,11 +30,7 @@ STOP_TIMEOUT_S: Final = 4.0
 
 
 async def run(port: int, *, opens_browser: bool) -> None:
-    """Run the demo until SIGINT or SIGTERM.
-
-    Args:
-        port: The port of its server; 0 takes a free one.
-        opens_browser: Whether to open its page in the user's browser.
+    """Run the demo until SIGINT or SIGTERM; port 0 takes a free one.
 
     Raises:
         ConfigurationError: The port cannot be had, or the server did not start.
@@ -100,7 +96,6 @@ class DemoServer:
     """The server, which keeps its port and its database across restarts."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        """Prepare a server on this port, with its files in this folder."""
         self._port = port
         self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
         self._process: asyncio.subprocess.Process | None = None

@@ -1,4 +1,4 @@
-"""A request on a hot route and its response, without ASGI's machinery.
+"""A request on a hot route and its response, without ASGI.
 
 It stands where uvicorn's protocol keeps a `RequestResponseCycle`, and has the names that the protocol uses. It begins
 once the whole request has arrived, and runs without a task up to its first wait, which most requests do not have.

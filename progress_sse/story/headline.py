@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 from progress_sse.core.details import is_fit_url
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, failed_steps, took_s
+from progress_sse.story.steps import Step, steps_in, took_s
 from progress_sse.story.times import in_words, seconds_of
 
 CONCLUSIONS: Final = ("cancelled", "lost")
@@ -42,7 +42,7 @@ def _running(state: SessionState) -> str:
 
 
 def _failure(state: SessionState) -> str:
-    how, failed = conclusion(state), failed_steps(state)
+    how, failed = conclusion(state), steps_in(state, "error")
     if state.get("conclusion") in CONCLUSIONS or not failed:
         return _ENDINGS[how]
     named = _last_ended(failed) if how else next(filter(_failed_plainly, failed), failed[0])
@@ -54,7 +54,7 @@ def conclusion(state: SessionState) -> str:
 
     Without a conclusion of its own, a session has that of the step that ended last, unless a step failed plainly.
     """
-    own, failed = state.get("conclusion", ""), failed_steps(state)
+    own, failed = state.get("conclusion", ""), steps_in(state, "error")
     if state["status"] != "error":
         return ""
     if own in CONCLUSIONS:
@@ -89,12 +89,12 @@ class Failure(NamedTuple):
 def failures(state: SessionState) -> list[Failure]:
     """Return those of the failed steps, after that of the session itself if it failed otherwise than they did."""
     whole = failure_of_whole(state)
-    return [*([whole] if whole else []), *map(_of_step, failed_steps(state))]
+    return [*([whole] if whole else []), *map(_of_step, steps_in(state, "error"))]
 
 
 def failure_of_whole(state: SessionState) -> Failure | None:
     """Return why a session failed as a whole; `None` if its steps show that."""
-    failed, error = failed_steps(state), state.get("error", "")
+    failed, error = steps_in(state, "error"), state.get("error", "")
     is_shown = any(step["error"] == error for step in failed) if error else bool(failed)
     if state["status"] != "error" or is_shown:
         return None

@@ -3,21 +3,20 @@
 from typing import NamedTuple
 
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, failed_steps, last_transition_s, started_at
+from progress_sse.story.steps import Step, last_transition_s, started_at, steps_in
 from progress_sse.story.time_left import moved, percentage
 
 
 class ObservedSession(NamedTuple):
-    """A state, and what the states before it add to it.
+    """A state, as polling answers it, and what the states before it add to it.
 
     Attributes:
-        state: As polling answers it.
         percentage: As shown when the state came. It falls only when a step is tried again or fails, or when steps are
             added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
         is_deleted: Whether the session existed, and no longer does.
-        begins_afresh: Whether it took the place of another run.
+        begins_afresh: Whether it replaced another run.
         reported_s: When its worker last reported, by the server's time.
     """
 
@@ -111,8 +110,8 @@ def _retried_step(before: SessionState, state: SessionState) -> int:
 
 
 def _has_failed_since(before: SessionState, state: SessionState) -> bool:
-    failed = {step["step"] for step in failed_steps(before)}
-    return any(step["step"] not in failed for step in failed_steps(state))
+    failed = {step["step"] for step in steps_in(before, "error")}
+    return any(step["step"] not in failed for step in steps_in(state, "error"))
 
 
 def _is_running(state: SessionState, number: int) -> bool:

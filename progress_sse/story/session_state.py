@@ -32,7 +32,8 @@ def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")  # [RFC 8259 §6]
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Return whether the value is a whole number, 0 or more, that every language can have."""
     return type(value) is int and 0 <= value <= MAX_SAFE_INTEGER
 
 
@@ -49,7 +50,7 @@ _YEARS: Final = range(1971, 9999)
 """The years whose times every system can write in the time zone of its own."""
 
 
-def _is_object(required: _Shape, optional: _Shape = MappingProxyType({})) -> _Fits:
+def is_object(required: _Shape, optional: _Shape = MappingProxyType({})) -> _Fits:
     """Return a predicate of objects that have all of a shape, and nothing that is unlike its optional keys."""
     return lambda value: (
         isinstance(value, dict)
@@ -58,11 +59,13 @@ def _is_object(required: _Shape, optional: _Shape = MappingProxyType({})) -> _Fi
     )
 
 
-def _is_list(fits: _Fits) -> _Fits:
+def is_list(fits: _Fits) -> _Fits:
+    """Return a predicate of lists of such values."""
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
-def _or_null(fits: _Fits) -> _Fits:
+def or_null(fits: _Fits) -> _Fits:
+    """Return a predicate of such values and of `None`."""
     return lambda value: value is None or fits(value)
 
 
@@ -77,36 +80,36 @@ def _are_labels(value: Any) -> bool:
 # The keys that each object must have, those that it may have, and the predicate of each value [docs/protocol.md].
 
 _STEP: Final = {
-    "step": _is_count,
+    "step": is_count,
     "name": is_text,
     "status": ("pending", "running", "success", "error").__contains__,
-    "elapsed_ms": _is_count,
-    "timeout_ms": _or_null(_is_count),
+    "elapsed_ms": is_count,
+    "timeout_ms": or_null(is_count),
 }
-_STEP_DETAILS: Final = {"estimated_ms": _is_count}
+_STEP_DETAILS: Final = {"estimated_ms": is_count}
 _PARTS: Final = {
-    "total": _or_null(_is_count),
-    "running": _is_count,
-    "success": _is_count,
-    "error": _is_count,
-    "listed": _is_list(_is_object({"part": is_text, "status": is_text}, {"message": is_text, "error": is_text})),
+    "total": or_null(is_count),
+    "running": is_count,
+    "success": is_count,
+    "error": is_count,
+    "listed": is_list(is_object({"part": is_text, "status": is_text}, {"message": is_text, "error": is_text})),
 }
-_is_pending: Final = _is_object(_STEP, _STEP_DETAILS)
-_is_started: Final = _is_object(
+_is_pending: Final = is_object(_STEP, _STEP_DETAILS)
+_is_started: Final = is_object(
     {
         **_STEP,
         "started_at": is_time,
-        "completed_at": _or_null(is_time),
+        "completed_at": or_null(is_time),
         "message": is_text,
         "error": is_text,
     },
     {
         **_STEP_DETAILS,
-        "attempt": _is_count,
-        "progress": _is_object({"current": _is_count, "total": _or_null(_is_count)}),
-        "liveness": _is_object({"state": is_text, "since": is_time}),
+        "attempt": is_count,
+        "progress": is_object({"current": is_count, "total": or_null(is_count)}),
+        "liveness": is_object({"state": is_text, "since": is_time}),
         "conclusion": is_text,
-        "parts": _is_object(_PARTS),
+        "parts": is_object(_PARTS),
     },
 )
 
@@ -117,25 +120,25 @@ def _is_step(value: Any) -> bool:
 
 _END: Final = {"p50": is_time, "p90": is_time}
 _REQUEST: Final = {"id": is_text, "kind": is_text, "state": is_text, "asked_at": is_time}
-_HEAD: Final = {"session_id": is_text, "current_step": _is_count, "total_steps": _is_count, "percentage": _is_count}
+_HEAD: Final = {"session_id": is_text, "current_step": is_count, "total_steps": is_count, "percentage": is_count}
 _DETAILS: Final = {
     "title": is_text,
     "labels": _are_labels,
-    "links": _is_list(_is_object({"label": is_text, "url": is_text})),
+    "links": is_list(is_object({"label": is_text, "url": is_text})),
     "open_ended": _is_flag,
     "error": is_text,
     "conclusion": is_text,
-    "time": _is_object({"percentage": _is_count, "finish_at": _or_null(_is_object(_END)), "basis": is_text}),
-    "requests": _is_list(_is_object(_REQUEST, {"message": is_text, "reason": is_text})),
+    "time": is_object({"percentage": is_count, "finish_at": or_null(is_object(_END)), "basis": is_text}),
+    "requests": is_list(is_object(_REQUEST, {"message": is_text, "reason": is_text})),
 }
 _STATUSES: Final = ("pending", "running", "completed", "error")
-_is_session: Final = _is_object(
-    {**_HEAD, "status": ("not_found", *_STATUSES).__contains__, "steps": _is_list(_is_step)}, _DETAILS
+_is_session: Final = is_object(
+    {**_HEAD, "status": ("not_found", *_STATUSES).__contains__, "steps": is_list(_is_step)}, _DETAILS
 )
-_is_entry: Final = _is_object(
+_is_entry: Final = is_object(
     {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time}, _DETAILS
 )
-_is_transition: Final = _is_object({"session": _is_object({})}, {"step": _is_step})
+_is_transition: Final = is_object({"session": is_object({})}, {"step": _is_step})
 
 
 def checked(value: Any, session_id: str) -> SessionState:

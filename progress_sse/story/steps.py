@@ -15,19 +15,9 @@ def started_at(step: Step | None) -> str | None:
     return step["started_at"] if step and step["status"] != "pending" else None
 
 
-def running_steps(state: SessionState) -> list[Step]:
-    """Return the steps that run."""
-    return [step for step in state["steps"] if step["status"] == "running"]
-
-
-def pending_steps(state: SessionState) -> list[Step]:
-    """Return the steps that have not begun."""
-    return [step for step in state["steps"] if step["status"] == "pending"]
-
-
-def failed_steps(state: SessionState) -> list[Step]:
-    """Return the steps that ended in an error: failed, cancelled or lost."""
-    return [step for step in state["steps"] if step["status"] == "error"]
+def steps_in(state: SessionState, status: str) -> list[Step]:
+    """Return the steps of a status; those in `error` have failed, or were cancelled or lost."""
+    return [step for step in state["steps"] if step["status"] == status]
 
 
 def is_stalled(step: Step) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, began_s, failed_steps, is_stalled, pending_steps, running_steps
+from progress_sse.story.steps import Step, began_s, is_stalled, steps_in
 from progress_sse.story.times import in_words, seconds_of, span
 
 UsualTimes: TypeAlias = Mapping[str, int]
@@ -91,7 +91,7 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
     if end is None:
         return ""
     waiting = waiting_s(state)
-    if end.p90 + _grace_s(state, end) - now_s < (waiting if running_steps(state) else 0):
+    if end.p90 + _grace_s(state, end) - now_s < (waiting if steps_in(state, "running") else 0):
         return LONGER_THAN_USUAL if state["time"]["basis"] == "history" else LONGER_THAN_EXPECTED
     # A step that takes too long does not shorten those that follow.
     p50, p90 = (max(each - now_s, waiting) for each in end)
@@ -137,14 +137,14 @@ def _rounded(number: float) -> int:
 def ends(state: SessionState) -> Ends | None:
     """Return when a session ends; `None` if that is not known, also where a worker gives no signs of life."""
     end = state.get("time", {}).get("finish_at") if state["status"] == "running" else None
-    if end is None or any(map(is_stalled, running_steps(state))):
+    if end is None or any(map(is_stalled, steps_in(state, "running"))):
         return None
     return Ends(seconds_of(end["p50"]), seconds_of(end["p90"]))
 
 
 def waiting_s(state: SessionState) -> float:
     """Return what the steps take that have not begun, as far as it is known."""
-    return sum(ms or 0 for ms in expected_times(pending_steps(state), state)) / 1000
+    return sum(ms or 0 for ms in expected_times(steps_in(state, "pending"), state)) / 1000
 
 
 MOST_BEFORE_THE_END: Final = 99
@@ -176,7 +176,7 @@ def moved(known: int, state: SessionState, reported_s: float, now_s: float) -> i
 def _by_steps(state: SessionState) -> int:
     """Return the share of successes and of what running steps report; entries have no steps, but this percentage."""
     shown: int = state["percentage"]
-    if failed_steps(state):  # The percentage of the server counts them.
+    if steps_in(state, "error"):  # The percentage of the server counts them.
         shown = math.floor(100 * sum(map(_done, state["steps"]), Fraction(0)) / len(state["steps"]))
     return shown
 

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import elapsed_s, is_stalled, running_steps, started_at
+from progress_sse.story.steps import elapsed_s, is_stalled, started_at, steps_in
 from progress_sse.story.times import in_words, moment, seconds_of
 
 SILENT_S: Final = 30
@@ -36,7 +36,7 @@ def life_sign(state: SessionState, reported_s: float, now_s: float, zone: tzinfo
     """Return the sentence about the worker of a running session; `None` while it reports, or may take its time."""
     if state["status"] != "running":
         return None
-    running, silent_s = running_steps(state), now_s - reported_s
+    running, silent_s = steps_in(state, "running"), now_s - reported_s
     stalled = next(filter(is_stalled, running), None)
     if stalled:
         of_step = f"step {stalled['step']}: " if len(running) > 1 else ""
@@ -52,7 +52,7 @@ def life_sign(state: SessionState, reported_s: float, now_s: float, zone: tzinfo
 
 def _is_overdue(state: SessionState, silent_s: float, now_s: float) -> bool:
     """Whether a running step is past its limit. Between two steps, the limit is that of the next one."""
-    running = running_steps(state)
+    running = steps_in(state, "running")
     if running:
         return any(_is_past(step["timeout_ms"], elapsed_s(step, now_s)) for step in running)
     pending = next((step for step in state["steps"] if step["status"] == "pending"), None)
@@ -90,7 +90,7 @@ def _newest(state: SessionState) -> Request | None:
 
 
 def _of_cancel(request: Request, state: SessionState) -> str:
-    running, is_over = running_steps(state), _is_over(state)
+    running, is_over = steps_in(state, "running"), _is_over(state)
     if request["state"] == "asked":
         if running and all(map(is_stalled, running)):
             return "Cancellation requested, but nobody is listening"
@@ -105,7 +105,7 @@ def _of_cancel(request: Request, state: SessionState) -> str:
 
 
 def _is_over(state: SessionState) -> bool:
-    return state["status"] == "completed" or (state["status"] == "error" and not running_steps(state))
+    return state["status"] == "completed" or (state["status"] == "error" and not steps_in(state, "running"))
 
 
 def _is_stopping(request: Request, state: SessionState) -> bool:

@@ -11,7 +11,7 @@ from progress_sse.story.changes import Reminded, changes, reminders
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_line
 from progress_sse.story.session_state import after
-from progress_sse.story.steps import running_steps
+from progress_sse.story.steps import steps_in
 from progress_sse.story.worker_words import life_sign
 from progress_sse.streaming.line_feed import LineBatch
 from progress_sse.streaming.publisher import Subscription
@@ -155,7 +155,7 @@ class TextFormat:
         if self._session is None or subscriber.has_waiting or not subscriber.has_all_lines:
             return False
         state = self._session.state
-        return state["status"] == "completed" or (state["status"] == "error" and not running_steps(state))
+        return state["status"] == "completed" or (state["status"] == "error" and not steps_in(state, "running"))
 
     def end(self, _subscriber: Subscriber) -> bytes:
         """Return nothing: the last line is of the end."""

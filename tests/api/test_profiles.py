@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -11,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from progress_sse.cli.follower import UsualTimesRequest
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from progress_sse.story.session_state import checked
+from progress_sse.story.time_left import usual_times
 from tests.api.conftest import Connect
 from tests.api.problems import assert_problem
 from tests.api.profile_runs import LEARNED, STALE_S, Runs, nightly
@@ -103,10 +102,8 @@ async def test_the_steps_of_a_session_have_what_was_learned(runs: Runs) -> None:
 async def test_a_follower_gets_what_was_learned(runs: Runs) -> None:
     """Once the server uses it."""
     [state] = (await runs.run(60, count=6, **nightly("Import")))[-1:]
-    runs.client.event_hooks = {}  # They read each answer, which a follower does itself.
-    known = asyncio.get_running_loop().create_future()
-    UsualTimesRequest(runs.client, "run-6", known.set_result).update(checked(state, "run-6"))
-    usual = await asyncio.wait_for(known, 20)
+    assert checked(state, "run-6")["time"]["basis"] == "history"
+    usual = usual_times((await runs.client.get("/api/progress/run-6/steps")).json())
     assert list(usual) == ["Import"]
     assert 51_000 < usual["Import"] < 69_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -28,7 +28,7 @@ BEAT = {"now": "2026-11-25T10:00:00+00:00", "interval_ms": 15000}
 
 
 class Recorder(Display):
-    """Records the shown states."""
+    """Records what it is shown."""
 
     def __init__(self) -> None:
         self.states: list[SessionState] = []
@@ -75,6 +75,22 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+Answer: TypeAlias = Callable[[httpx.Request], httpx.Response]
+
+
+def client_of(answer: Answer) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer), **client_options(Address("http://h", None)))
+
+
+async def follow_by(answer: Answer, *, has_log: bool = False) -> Recorder:
+    """Follow a session to its end, at a server that answers like this."""
+    recorder = Recorder()
+    async with client_of(answer) as client:
+        state = await asyncio.wait_for(Follower(client, "s", recorder, has_log=has_log).run(), WAIT_S)
+    assert state["status"] == "error"
+    return recorder
+
+
 async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Response]) -> Recorder:
     """Follow a session to its end; streams and polls get these responses, and further polls the last one."""
     left = list(polls)
@@ -85,12 +101,8 @@ async def followed(streams: list[httpx.Response], *polls: Callable[[], httpx.Res
             return streams.pop(0) if streams else failing(500)
         return left.pop(0)() if len(left) > 1 else left[0]()
 
-    recorder = Recorder()
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
-    ) as client:
-        state = await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
-    assert state == recorder.states[-1] == FAILED
+    recorder = await follow_by(answer)
+    assert recorder.states[-1] == FAILED
     return recorder
 
 

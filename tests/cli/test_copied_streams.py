@@ -19,7 +19,7 @@ def logged(*chunks: bytes) -> list[str]:
     lines = LoggedLines(calls.append)
     for chunk in chunks:
         lines.add(chunk)
-    lines.end()
+    lines.add(b"")
     return [line.text for call in calls for line in log_lines(call, "info")]
 
 
@@ -47,7 +47,7 @@ def test_output_is_passed_on_at_once_and_noted() -> None:
     """What is written without a line end, too."""
     read_end, write_end = os.pipe()
     calls: list[str] = []
-    with copied(CopiedStream(write_end, [LoggedLines(calls.append)])) as targets:
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append).add])) as targets:
         descriptor = targets[write_end]
         os.write(descriptor, b"name? ")
         assert os.read(read_end, 100) == b"name? "
@@ -68,7 +68,7 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
     """Otherwise `yes | head` would never end; what was written until then is noted."""
     read_end, write_end = os.pipe()
     calls: list[str] = []
-    with copied(CopiedStream(write_end, [LoggedLines(calls.append)], is_vital=True)) as targets:
+    with copied(CopiedStream(write_end, [LoggedLines(calls.append).add], is_vital=True)) as targets:
         os.close(read_end)
         with pytest.raises(BrokenPipeError):
             write_for_ever(targets[write_end])
@@ -76,21 +76,16 @@ def test_a_command_is_told_that_nothing_takes_its_output() -> None:
     os.close(write_end)
 
 
-class Broken:
-    """A note that takes in nothing."""
-
-    def add(self, chunk: bytes) -> None:
-        raise MemoryError(chunk)
-
-    def end(self) -> None:
-        raise RuntimeError("no end either")
+def fail(chunk: bytes) -> None:
+    """Take in nothing, not even the end."""
+    raise MemoryError(chunk)
 
 
 def test_output_is_copied_on_and_noted_by_others_though_a_note_fails() -> None:
     """The command waits for the copy, and notices nothing."""
     read_end, write_end = os.pipe()
     tail = Tail()
-    with copied(CopiedStream(write_end, [Broken(), tail])) as targets:
+    with copied(CopiedStream(write_end, [fail, tail.add])) as targets:
         for _ in range(3):
             os.write(targets[write_end], b"more than a pipe holds" * 40)
             assert os.read(read_end, 2000) == b"more than a pipe holds" * 40
@@ -147,7 +142,7 @@ def test_what_the_command_has_written_last_is_noted() -> None:
     """As much as a pipe holds."""
     sink = os.open(os.devnull, os.O_WRONLY)
     texts: list[str] = []
-    with copied(CopiedStream(sink, [LoggedLines(texts.append)])) as targets:
+    with copied(CopiedStream(sink, [LoggedLines(texts.append).add])) as targets:
         left = os.dup(targets[sink])
         os.write(left, b"x\n" * 30_000)
     assert "".join(texts) == "x\n" * 30_000
@@ -160,7 +155,7 @@ def test_streams_mix_as_the_command_has_written_them() -> None:
     read_end, write_end = os.pipe()
     second_end = os.dup(write_end)
     calls: list[str] = []
-    notes = [LoggedLines(calls.append)]
+    notes = [LoggedLines(calls.append).add]
     with copied(CopiedStream(write_end, notes), CopiedStream(second_end, notes)) as targets:
         for _ in range(200):
             os.write(targets[write_end], b"a\n")

@@ -15,7 +15,6 @@ from progress_sse.cli import follower as following
 from progress_sse.cli import responses
 from progress_sse.cli.follower import Follower, follow
 from progress_sse.client.config import Address
-from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
 from tests.cli.responders import (
     BEAT,
@@ -24,9 +23,11 @@ from tests.cli.responders import (
     STEP,
     WAIT_S,
     Recorder,
+    client_of,
     endless,
     event,
     failing,
+    follow_by,
     followed,
     once,
     polled,
@@ -98,8 +99,7 @@ async def test_the_observer_is_told_that_time_goes_by() -> None:
                 raise BrokenPipeError
 
     recorder = Ticking()
-    silent = httpx.MockTransport(lambda _: failing(503))
-    async with httpx.AsyncClient(transport=silent, **client_options(Address("http://h", None))) as client:
+    async with client_of(lambda _: failing(503)) as client:
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
     assert recorder.ticks == 3
@@ -130,12 +130,7 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
             return failing(304)
         return polled({**RUNNING, "percentage": 66} if streams else FAILED, ETag='"5"')
 
-    recorder = Recorder()
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
-    ) as client:
-        state = await asyncio.wait_for(Follower(client, "s", recorder).run(), 20)
-    assert state == FAILED
+    recorder = await follow_by(answer)
     assert [each["percentage"] for each in recorder.states][:2] == [66, 0]
 
 
@@ -154,11 +149,7 @@ async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
         positions.append(request.headers.get("Last-Event-ID"))
         return streams.pop(0)
 
-    recorder = Recorder()
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
-    ) as client:
-        await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S)
+    recorder = await follow_by(answer)
     assert recorder.states == [RUNNING, FAILED]
     assert positions == [None, "e-2"]
 
@@ -209,14 +200,13 @@ async def in_turn(states: Sequence[dict[str, Any]]) -> AsyncIterator[bytes]:
     """Each state as an event, once what was asked about the one before is answered."""
     for number, state in enumerate(states):
         yield event("snapshot", state, f"e-{number}")
-        asking = [task for task in asyncio.all_tasks() if "UsualTimesRequest" in repr(task.get_coro())]
+        asking = [task for task in asyncio.all_tasks() if "_ask_for_usual_times" in repr(task.get_coro())]
         await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def usual_times_of(answer: Callable[[], httpx.Response], *states: dict[str, Any]) -> tuple[Recorder, list[str]]:
     """Follow a session through these states; return what was recorded, and the paths asked for its steps."""
     paths: list[str] = []
-    recorder = Recorder()
 
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/steps"):
@@ -226,11 +216,7 @@ async def usual_times_of(answer: Callable[[], httpx.Response], *states: dict[str
             return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=in_turn(states))
         return polled(FAILED)
 
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(respond), **client_options(Address("http://h", None))
-    ) as client:
-        assert (await asyncio.wait_for(Follower(client, "s", recorder).run(), WAIT_S))["status"] == "error"
-    return recorder, paths
+    return await follow_by(respond), paths
 
 
 async def test_what_steps_usually_take_is_asked_once_for_each_run() -> None:

@@ -11,12 +11,20 @@ import pytest
 from progress_sse.cli import follower as following
 from progress_sse.cli import log_reader
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
-from progress_sse.cli.follower import Follower
 from progress_sse.cli.log_reader import LogReader
-from progress_sse.client.config import Address
-from progress_sse.client.http import client_options
 from progress_sse.core.log_lines import MAX_READ_LINES, LogLine
-from tests.cli.responders import FAILED, RUNNING, WAIT_S, Recorder, event, failing, polled, streaming
+from tests.cli.responders import (
+    FAILED,
+    RUNNING,
+    WAIT_S,
+    Recorder,
+    client_of,
+    event,
+    failing,
+    follow_by,
+    polled,
+    streaming,
+)
 from tests.harness.serving import eventually
 
 AT = "2026-11-25T10:00:00+00:00"
@@ -58,8 +66,7 @@ def log() -> Log:
 
 def reading(log: Log, recorder: Recorder) -> LogReader:
     """A reader of a log."""
-    client = httpx.AsyncClient(transport=httpx.MockTransport(log.answer), **client_options(Address("http://h", None)))
-    return LogReader(client, "/api/progress/s", recorder.show_lines)
+    return LogReader(client_of(log.answer), "/api/progress/s", recorder.show_lines)
 
 
 def numbers(first: int, last: int) -> list[str]:
@@ -162,11 +169,7 @@ async def test_a_follower_shows_lines_across_streams_and_polls(monkeypatch: pyte
         log.last = 5
         return polled(RUNNING if streams else FAILED)
 
-    recorder = Recorder()
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), **client_options(Address("http://h", None))
-    ) as client:
-        await asyncio.wait_for(Follower(client, "s", recorder, has_log=True).run(), WAIT_S)
+    recorder = await follow_by(answer, has_log=True)
     assert recorder.lines == numbers(1, 5)
     assert "heartbeat=event&log=1" in asked
 

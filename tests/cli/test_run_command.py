@@ -159,8 +159,8 @@ def test_a_signal_reaches_the_group_of_a_command_that_readers_may_stop(serve: Se
 
 
 SHORT_GRACE = """
-from progress_sse.cli import stop_command
-stop_command.GRACE_S = 0.5
+from progress_sse.cli import run_command
+run_command.GRACE_S = 0.5
 from progress_sse.cli.main import main
 main()
 """

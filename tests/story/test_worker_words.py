@@ -10,18 +10,10 @@ from progress_sse.story.session_state import SessionState
 from progress_sse.story.worker_words import life_sign, request_sentence
 from tests.cli.sessions import RUNNING, SERVER, T0_S, after, at, ended, session, step
 
-HOUR = 3600
-
 
 def text(seen: ObservedSession, seconds: float) -> str:
     found = life_sign(seen.state, seen.reported_s, T0_S + seconds)
     return found.text if found else ""
-
-
-def test_only_a_running_session_can_be_silent() -> None:
-    """The others have nothing to report."""
-    for status in ("pending", "completed", "error"):
-        assert text(after((0, session(status, step("running")))), HOUR) == ""
 
 
 def test_silence_counts_from_the_last_report() -> None:
@@ -40,9 +32,6 @@ def test_a_transition_that_was_missed_has_its_own_time() -> None:
     missed = session("running", ended("success", 60), step("running", started_at=at(60)))
     assert text(after((0, before), (1000, missed)), 1000) == "no update for 15 min 40 s"
     assert text(after((990, before), (1000, missed)), 1000) == ""
-
-
-FAILED = ended("error", 3)
 
 
 def asked(state: str = "asked", kind: str = "cancel", **more: Any) -> dict[str, Any]:

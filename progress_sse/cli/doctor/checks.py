@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from progress_sse.cli.doctor.access_checks import check_cookie, check_cors, check_tickets
-from progress_sse.cli.doctor.clock_check import check_clock
 from progress_sse.cli.doctor.connection_checks import (
     check_address,
     check_http_version,
@@ -17,6 +16,7 @@ from progress_sse.cli.doctor.observations import Observations
 from progress_sse.cli.doctor.return_checks import check_caching, check_end, check_polling, check_resume
 from progress_sse.cli.doctor.stream_checks import (
     check_buffering,
+    check_clock,
     check_compression,
     check_content_type,
     check_first_byte,

@@ -1,24 +1,29 @@
 """The requests of an examination, in order: each fills a part of the observations.
 
 The doctor reports on a session of its own while a stream of it is open, waits for heartbeats, and completes it: the end
-brings out what a proxy has held back. It then comes back, as a client after a cut does. Of a session that was given it
-only reads.
+brings out what a proxy has held back. It then comes back, as a client after a cut does. A given session is only read.
 """
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.access_checks import POLL_HEADERS
-from progress_sse.cli.doctor.observations import Observations, Report, Stream, values_of
+from progress_sse.cli.doctor.checks import findings_of
+from progress_sse.cli.doctor.findings import Finding
+from progress_sse.cli.doctor.network import look_at
+from progress_sse.cli.doctor.observations import Observations, Report, Stream, origin_of, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
 from progress_sse.cli.responses import client_of
-from progress_sse.client.config import Address
+from progress_sse.client.config import Address, address_of, session_of
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.session_state import parsed
 
 LIMIT_S: Final = 90.0
@@ -55,13 +60,39 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 """An event id [docs/protocol.md]. It is sent back in a header, so nothing else is accepted."""
 
 
-async def examine(address: Address, seen: Observations, given: str | None) -> None:
-    """Make all requests, within `LIMIT_S` and `REMOVAL_S`.
+def examined(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> dict[str, Finding]:
+    """Examine the way to a server, and return the finding of each check.
 
-    Args:
-        address: The server and the token.
-        seen: It is filled.
-        given: The session to read; `None` for one of the doctor's own.
+    Raises:
+        ConfigurationError: No server is named, or a value cannot be used.
+    """
+    address = address_of(url, token)
+    if address is None:
+        raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
+    given = session_of(session_id) if session_id else None
+    session_id = given or f"doctor-{secrets.token_hex(4)}"
+    seen = Observations(address.url, session_id, _checked_origin(origin), bool(address.token))
+    seen.network = look_at(address.url)
+    if seen.has_connection:
+        asyncio.run(examine(address, seen, given))
+    return findings_of(seen)
+
+
+def _checked_origin(origin: str | None) -> str | None:
+    """Return the origin as a browser would send it."""
+    if not origin:
+        return None
+    parts = urlsplit(origin)
+    bare = f"{parts.scheme}://{parts.netloc}".lower()
+    if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
+        raise ConfigurationError("An origin must be like https://app.example, without a path.")
+    return origin_of(bare)
+
+
+async def examine(address: Address, seen: Observations, given: str | None) -> None:
+    """Make all requests, within `LIMIT_S` and `REMOVAL_S`, and fill `seen`.
+
+    Without a `given` session the doctor creates one of its own.
 
     Raises:
         ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
@@ -74,10 +105,9 @@ async def examine(address: Address, seen: Observations, given: str | None) -> No
     async with client, anonymous:
         examination = Examination(client, anonymous, seen)
         try:
-            async with asyncio.timeout(LIMIT_S):
-                await examination.run(is_own=given is None)
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LIMIT_S):
+                    await examination.run(is_own=given is None)
         finally:
             await examination.clean_up()
 
@@ -86,7 +116,7 @@ class Examination:
     """The requests on one session; see the module."""
 
     def __init__(self, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, seen: Observations) -> None:
-        """Prepare to fill `seen`, over clients whose `base_url` is the server, with the token and without."""
+        """Take clients with the token and without, whose `base_url` is the server."""
         self._client = client
         self._anonymous = anonymous
         self._seen = seen
@@ -109,11 +139,9 @@ class Examination:
         """Remove the doctor's own session."""
         if not self._seen.has_created:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(REMOVAL_S):
                 self._seen.deletion = await exchange(self._client, "DELETE", self._path)
-        except TimeoutError:
-            pass
 
     # The stream, and what can be asked while it is silent.
 

@@ -32,13 +32,11 @@ def origin_of(url: str) -> str:
 
 
 class Network(NamedTuple):
-    """The way to the server's address.
+    """The way to the server's address; empty where requests go through a proxy of the environment.
 
     Attributes:
-        environment_proxy: The HTTP proxy of the environment, through which requests go; the rest is empty then.
-        addresses: The addresses that the host name stands for.
-        connect_s: The time to connect to one of them; `None` if none accepts.
-        tls_version: The version of TLS, as `TLSv1.3`; empty without TLS.
+        connect_s: The time to connect to one of the addresses; `None` if none accepts.
+        tls_version: As `TLSv1.3`; empty without TLS.
         alpn: The protocol that the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
         certificate_days: Days until the certificate expires; `None` if that is unknown.
         error: Why the way ended early; empty if it did not.
@@ -55,12 +53,7 @@ class Network(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer.
-
-    Attributes:
-        status: 0 if no answer came.
-        error: Why there is no answer, or only the beginning of one; empty if it is whole.
-    """
+    """A request and its answer: `status` is 0 if none came, and `error` is empty if it is whole."""
 
     status: int = 0
     headers: Headers = ()
@@ -93,12 +86,9 @@ class Arrival(NamedTuple):
 
 @dataclass(slots=True)
 class Stream:
-    """A stream, or the answer in its place.
+    """A stream, or the answer instead of one.
 
     Attributes:
-        head_at: When its headers came.
-        last_byte_at: When the last of its bytes came.
-        retry_ms: The server's last `retry`.
         ended_at: When it ended; `None` if the doctor closed it.
         error: Why it ended; empty if it ended in good order.
     """

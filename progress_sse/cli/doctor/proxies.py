@@ -18,7 +18,7 @@ class Proxy(NamedTuple):
 
     Attributes:
         signs: Headers, each with a pattern of its value, by which it shows itself. Some show nothing by default.
-        silence_s: Seconds without a byte after which it cuts an answer, by default; `None` if it has no such limit.
+        silence_s: Seconds without a byte after which it cuts an answer, by default; `None`: no limit.
         settings: What to change; `{header}` stands for the header.
     """
 

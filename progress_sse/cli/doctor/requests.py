@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from progress_sse._internal.http_library import httpx
@@ -36,16 +37,11 @@ async def exchange(
 
 
 class StreamReader:
-    """Reads one stream for as long as its block lasts.
-
-    Attributes:
-        seen: What has come so far.
-    """
+    """Reads one stream for as long as its block lasts; `seen` is what has come so far."""
 
     def __init__(
         self, client: httpx.AsyncClient, path: str, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> None:
-        """Prepare the request."""
         timeout = httpx.Timeout(None, connect=REQUEST_S)
         self._client = client
         self._request = client.build_request("GET", path, params=params, headers=headers, timeout=timeout)
@@ -55,25 +51,21 @@ class StreamReader:
         self.seen = Stream(began=self._now())
 
     async def __aenter__(self) -> "StreamReader":
-        """Send the request; does not wait for the answer."""
         self.seen.began = self._now()
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close the stream."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait_until(self, condition: Callable[[Stream], bool], within_s: float) -> None:
         """Wait until it holds or the stream has ended, for so many seconds at most."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while not condition(self.seen) and self.seen.ended_at is None:
                     self._changed.clear()
                     await self._changed.wait()
-        except TimeoutError:
-            pass
 
     async def _run(self) -> None:
         try:

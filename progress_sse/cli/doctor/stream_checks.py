@@ -1,5 +1,6 @@
 """Checks of the stream: its kind, when its events come, and whether it stays open. Pure."""
 
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +18,9 @@ HELD_S: Final = 3.0
 
 LONGEST_WAIT_S: Final = 35.0
 """Seconds that the doctor waits for heartbeats."""
+
+SKEW_S: Final = 5.0
+"""Seconds by which the clocks of a server and of the machine that makes its tokens may differ."""
 
 USUAL_SILENCE_S: Final = 60.0
 """Seconds without a byte after which many proxies and load balancers cut an answer."""
@@ -230,6 +234,29 @@ def _cut(seen: Observations, stream: Stream, interval_s: float) -> Finding:
         f"The stream was cut after {lasted_s:.1f} s, the last {silent_s:.1f} s without a byte; the server sends a "
         f"heartbeat every {interval_s:g} s{reason}.",
         f"{remedy('silence', seen.headers)} Or a lower `heartbeat_s` of the server.",
+    )
+
+
+def check_clock(seen: Observations) -> Finding:
+    """Whether both clocks agree. Pages correct running times by the server's clock; tokens expire by it."""
+    stream = seen.stream
+    heartbeats = stream.of("heartbeat") if stream is not None else []
+    if stream is None or not heartbeats or is_held_back(seen):
+        return skipped("No heartbeat came in time as an event.")
+    at, event = heartbeats[0]
+    try:
+        server = datetime.fromisoformat(parsed(event.data)["now"]).timestamp()
+    except (ValueError, LookupError, TypeError, OverflowError):
+        return skipped("The heartbeat does not tell the server's time.")
+    ahead_s = server - ((stream.began + at) / 2 + seen.wall_offset_s)
+    uncertain_s = (at - stream.began) / 2
+    if abs(ahead_s) <= max(SKEW_S, uncertain_s):
+        return ok(f"The server's clock agrees with this one within {max(abs(ahead_s), uncertain_s, 0.1):.1f} s.")
+    which = "ahead of" if ahead_s > 0 else "behind"
+    return warning(
+        f"The server's clock is {abs(ahead_s):.1f} s {which} this one: it may refuse valid tokens, or accept expired "
+        "ones.",
+        "synchronise both clocks, as by NTP.",
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from progress_sse.auth.tokens import CLOCK_SKEW_S
-from progress_sse.cli.doctor.clock_check import SKEW_S
 from progress_sse.cli.doctor.observations import Arrival, Exchange, Stream
+from progress_sse.cli.doctor.stream_checks import SKEW_S
 from tests.cli.doctor.seen import (
     ARRIVALS,
     BEATS,
