@@ -1,13 +1,12 @@
 """The protocols that a backend implements: a core, and four powers, which are objects of their own.
 
 A backend knows no rules: it stores changes, compares positions for equality, and notifies listeners. Each protocol has
-a suite of tests, which runs over every backend. A power can also be one that stands here for all: `LocalLeases` and
-`LocalHistories` live in the memory of a process.
+a suite of tests, which runs over every backend.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from progress_sse.core.errors import ConflictError, StoreUnavailableError
 from progress_sse.core.history import Cell, History
@@ -22,8 +21,7 @@ from progress_sse.store.types import Change, LogEntry, PageCursor, Record, Remem
 class Backend(Protocol):
     """Stores sessions, the transitions in their logs, and the idempotency keys that were used on their ids.
 
-    Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
-    make them.
+    Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as they can be.
     """
 
     async def open(self) -> None:
@@ -128,9 +126,9 @@ class Histories(Protocol):
     """The power to keep what the `Change.lesson` of each run taught."""
 
     async def load(self, profile: str) -> History:
-        """Return how often each cell of a profile was taught; empty if none was.
+        """Return how often each cell of a profile was taught.
 
-        The profiles that were taught last are kept, `MAX_PROFILES` of them, and of each at most `MAX_STORED_CELLS`.
+        The `MAX_PROFILES` profiles that were taught last are kept, and of each at most `MAX_STORED_CELLS`.
         """
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
@@ -156,14 +154,9 @@ class FullBackend(Backend, Protocol):
     def leases(self) -> Leases:
         """The signs of life of workers, and when the next ones are due."""
 
-
-@runtime_checkable
-class DamageCounter(Protocol):
-    """A backend in which other programs may damage sessions: no list has them, and each is logged once."""
-
     @property
     def damage_count(self) -> int:
-        """How many were found."""
+        """How many sessions were found damaged by other programs: no list has them, and each is logged once."""
 
 
 async def commit_all(

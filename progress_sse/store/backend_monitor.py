@@ -17,7 +17,6 @@ class BackendMonitor:
     """Times the commits and pings of a backend, and remembers whether the last ones succeeded."""
 
     def __init__(self, backend: Backend, clock: Clock) -> None:
-        """Watch `backend`, and measure by `clock`."""
         self._backend = backend
         self._clock = clock
         self._ping: asyncio.Task[float] | None = None
@@ -31,10 +30,7 @@ class BackendMonitor:
         return 0.0 if began is None else self._clock.monotonic() - began
 
     async def ping(self) -> None:
-        """Return if a commit would have a chance to succeed now.
-
-        Every client may ask, and each ping of a backend can cost a write. So callers within a second share one.
-        """
+        """Return if a commit would have a chance to succeed now; callers within a second share one answer."""
         if self._clock.monotonic() < self._ping_valid_until:
             return
         if self._ping is None or self._ping.done():

@@ -2,8 +2,6 @@
 
 Processes share a backend but no command queue. A commit succeeds only if the session is still where the change expects
 it; after a conflict the commands are applied again, to the session as it is then.
-
-What must not go in here: rules (``state_machine``), and how sessions are stored (the backends).
 """
 
 import asyncio
@@ -35,10 +33,7 @@ MAX_ATTEMPTS: Final = 20
 """How many attempts may conflict with other processes before the store counts as unavailable."""
 
 PAUSES_S: Final = (0.001, 0.02)
-"""Seconds, at most, between two attempts: after the second, and after any.
-
-They grow, so that one process does not lose to the others at all attempts.
-"""
+"""Upper bounds of the random pause between attempts, so that no process loses all of them: second, later ones."""
 
 MAX_APPENDED_LINES: Final = 1000
 """Lines in one commit, unless one request has more: a flood into one session must not delay the others."""
@@ -142,15 +137,10 @@ class BatchCommitter:
         """Make one attempt; return `None` if the session is, or may be, in another state than `stored`.
 
         A commit shows whether the state and the keys were as expected. Nothing shows that of a refusal, which is not
-        committed.
+        committed: it counts only if `stored` was loaded after the commands arrived (`is_current`).
 
-        Args:
-            session_id: The session that the commands are for.
-            batch: The commands.
-            stored: The session, as loaded or cached.
-            is_current: Whether `stored` was loaded after the commands arrived.
-            looks_up_keys: Whether to look up each key before its command is applied. Else the commit finds out
-                whether one was used before, and all work on the change is lost if so.
+        Keys are looked up before their commands are applied if `looks_up_keys`. Else the commit finds out whether one
+        was used before, and all work on the change is lost if so.
         """
         learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
         if profile is not None and self._learned is not None:
@@ -172,7 +162,7 @@ class BatchCommitter:
         except ConflictError:
             return None
         except StoreFullError:
-            if looks_up_keys or not builder.has_keys:
+            if looks_up_keys or not (builder.keys or builder.line_keys):
                 raise
             return None  # A request that is only sent again needs no room: look up the keys.
         return answers
@@ -214,15 +204,12 @@ class BatchCommitter:
     async def _apply_once(
         self, builder: ChangeBuilder, command: Command, key: IdempotencyKey, now: datetime, *, looks_up_key: bool
     ) -> Applied | Exception:
-        """Apply a command that came with a key, unless the key was used before.
-
-        Without a look-up the commit finds out whether it was. A refusal is not committed, so its key is looked up.
-        """
+        """Apply a command unless its key was used before; that of a refusal, which is not committed, is looked up."""
         name = fingerprint(f"{builder.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")
         if isinstance(command, AppendLines):
             return await self._append_once(builder, command, LineKey(name, digest), now, looks_up_key=looks_up_key)
-        former = builder.remembered(name)
+        former = builder.keys.get(name)
         if former is None and looks_up_key:
             former = await self._backend.find_idempotency_key(builder.session_id, name)
         if former is not None and former.used_at >= oldest_counting_use(now):
@@ -234,7 +221,7 @@ class BatchCommitter:
             epoch = answer.record.position.epoch if answer.record is not None else ""
             former_use = former.used_at if former is not None else ""
             used_at = state_machine.timestamp(now)
-            builder.remember(RememberedKey(name, digest, answer.effect, epoch, used_at, former_use))
+            builder.keys[name] = RememberedKey(name, digest, answer.effect, epoch, used_at, former_use)
         elif not looks_up_key:
             return await self._apply_once(builder, command, key, now, looks_up_key=True)
         return answer
@@ -243,7 +230,7 @@ class BatchCommitter:
         self, builder: ChangeBuilder, command: AppendLines, key: LineKey, now: datetime, *, looks_up_key: bool
     ) -> Applied | Exception:
         """Apply a command with lines as `_apply_once` does; their keys are remembered apart from others."""
-        former = builder.remembered_line_key(key.name)
+        former = builder.line_keys.get(key.name)
         digest = None if former is None else former.digest
         if former is None and looks_up_key:
             digest = await self._backend.lines.find_line_key(builder.session_id, key.name)
@@ -251,7 +238,7 @@ class BatchCommitter:
             return Applied("updated", builder.record) if digest == key.digest else KeyReusedError()
         answer = builder.apply(command, now)
         if isinstance(answer, Applied):
-            builder.remember_line_key(key)
+            builder.line_keys[key.name] = key
         elif not looks_up_key:
             return await self._append_once(builder, command, key, now, looks_up_key=True)
         return answer

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
 from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand
@@ -27,8 +26,6 @@ from progress_sse.store.types import (
 from progress_sse.wire import session_json
 from progress_sse.wire.log_lines_json import encode_line
 
-_NO_STEPS: Final = frozenset[int]()
-
 
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
@@ -37,11 +34,14 @@ class ChangeBuilder:
         session_id: The session that the commands are for.
         stored: The session before the commands; `None` if it does not exist.
         record: The session after the commands so far; `None` if it does not exist.
+        keys: The idempotency keys of the commands so far, by name.
+        line_keys: Those of the commands that brought lines.
+        moved_count: How many commands made a transition, or brought lines: a commit shows whether they were right.
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_keys", "_learned", "_lesson", "_line_keys", "_lines", "_monotonic", "_moved"),
-        *("_resets_log", "_signs", "_silence", "_steps", "_steps_with_parts", "record", "session_id", "stored"),
+        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_monotonic", "_resets_log", "_signs", "_silence"),
+        *("_steps", "_steps_with_parts", "keys", "line_keys", "moved_count", "record", "session_id", "stored"),
     )
 
     def __init__(
@@ -60,13 +60,13 @@ class ChangeBuilder:
         self.record = stored
         self._is_fresh = False
         self._entries: list[LogEntry] = []
-        self._moved = 0
         self._resets_log = False
         self._steps: set[int] = set()
         self._steps_with_parts: list[int] = []
-        self._keys: dict[str, RememberedKey] = {}
+        self.keys: dict[str, RememberedKey] = {}
+        self.line_keys: dict[str, LineKey] = {}
+        self.moved_count = 0
         self._lines: tuple[bytes, ...] = ()
-        self._line_keys: tuple[LineKey, ...] = ()
         self._monotonic = monotonic
         self._signs: dict[int, Sign] = {}
         self._silence: SilenceDemand | None = None
@@ -81,17 +81,7 @@ class ChangeBuilder:
     @property
     def has_changes(self) -> bool:
         """Whether there is anything to commit."""
-        return self.record is not self.stored or self.has_keys or bool(self._lines)
-
-    @property
-    def has_keys(self) -> bool:
-        """Whether any key is to be remembered."""
-        return bool(self._keys or self._line_keys)
-
-    @property
-    def moved_count(self) -> int:
-        """How many commands made a transition, or brought lines: a commit shows whether they were right."""
-        return self._moved
+        return self.record is not self.stored or bool(self.keys or self._lines)
 
     def build(self) -> Change:
         """Return the change that all commands make together."""
@@ -111,9 +101,9 @@ class ChangeBuilder:
             record,
             self._is_fresh,
             tuple(self._entries),
-            tuple(self._keys.values()),
+            tuple(self.keys.values()),
             self._resets_log,
-            frozenset(self._steps) if self._resets_log else _NO_STEPS,
+            frozenset(self._steps),
             has_new_definitions,
             has_new_details,
             self.signs,
@@ -121,12 +111,12 @@ class ChangeBuilder:
             parts,
             self._lesson,
             self._lines,
-            self._line_keys,
+            tuple(self.line_keys.values()),
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
         """Apply a command and return its result, or the error that refuses it."""
-        before, moved = self.record.session if self.record else None, self._moved
+        before, moved = self.record.session if self.record else None, self.moved_count
         try:
             outcome = state_machine.apply(self.session_id, before, command, now, self._learned or NOTHING_LEARNED)
             if not command.only_if(self.record.position if self.record else None):
@@ -147,22 +137,6 @@ class ChangeBuilder:
         except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
             return error
         return Applied(_effect(command, existed=before is not None), self.record)
-
-    def remembered(self, name: str) -> RememberedKey | None:
-        """Return the key of this name, if an earlier command of the change came with it."""
-        return self._keys.get(name)
-
-    def remember(self, key: RememberedKey) -> None:
-        """Store a key and its answer with the change."""
-        self._keys[key.name] = key
-
-    def remembered_line_key(self, name: str) -> LineKey | None:
-        """Return the key of this name, if an earlier command of the change brought lines with it."""
-        return next((key for key in self._line_keys if key.name == name), None)
-
-    def remember_line_key(self, key: LineKey) -> None:
-        """Store a key of lines with the change."""
-        self._line_keys += (key,)
 
     def _append_lines(self, command: AppendLines, now: datetime) -> None:
         """Append the lines, which are signs of life where a lease of their attempt waits for one."""
@@ -191,7 +165,7 @@ class ChangeBuilder:
         """Note what comes with a command that is about no step: lines, or that a worker is silent."""
         if isinstance(command, AppendLines):
             self._append_lines(command, now)
-            self._moved = moved + 1
+            self.moved_count = moved + 1
         elif isinstance(command, ServerCommand):
             self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
 
@@ -204,7 +178,7 @@ class ChangeBuilder:
             position = self.record.position
         if outcome.event is not None:
             position = Position(position.epoch, position.offset + 1)
-            self._moved += 1
+            self.moved_count += 1
             if outcome.event == "step":
                 (step,) = outcome.steps
                 data = session_json.encode_transition(session, step)

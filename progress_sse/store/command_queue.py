@@ -1,10 +1,8 @@
 """Per-session command queues.
 
 While a commit of a session is under way, further commands on that session wait in its queue. The next commit takes all
-of them at once. So a session that many workers report on costs one commit at a time instead of many that conflict. Each
-update is applied to the state that precedes it, and transitions happen in the order in which commands arrive.
-
-What must not go in here: how a batch is committed.
+of them at once, in the order in which they arrived. So a session that many workers report on costs one commit at a time
+instead of many that conflict.
 """
 
 import asyncio
@@ -26,15 +24,11 @@ CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
 
 
 class QueuedCommand:
-    """A command, the key that it came with, and its answer.
-
-    Most commands have their answer before their caller would wait for it, and so need no future.
-    """
+    """A command, its key, and its answer, which most have before their caller would wait: so they need no future."""
 
     __slots__ = ("_answer", "_done", "_traceback", "command", "key")
 
     def __init__(self, command: Command, key: IdempotencyKey | None) -> None:
-        """Begin without an answer."""
         self.command = command
         self.key = key
         self._answer: Applied | Exception | None = None
@@ -87,7 +81,6 @@ class CommandQueues:
     """
 
     def __init__(self, commit: Commit) -> None:
-        """Commit each batch by `commit`."""
         self.keys = KeysInFlight()
         self.outcomes: Counter[tuple[str, CommandOutcome]] = Counter()
         self._commit = commit

@@ -20,14 +20,9 @@ _MAX_KNOWN: Final = 1000
 
 
 class DamageLog:
-    """Logs each damaged session once, and counts them.
-
-    Attributes:
-        count: How many were found.
-    """
+    """Logs each damaged session once, and counts them."""
 
     def __init__(self) -> None:
-        """Begin without any."""
         self.count = 0
         self._met_at: dict[str, float] = {}
 
@@ -47,7 +42,6 @@ class HealthLog:
     """Logs when failures begin and when they end, instead of each failure."""
 
     def __init__(self, subject: str) -> None:
-        """Begin each line with `subject`."""
         self._subject = subject
         self._failed_at: float | None = None
 

@@ -23,11 +23,10 @@ class LocalHistories:
     """The histories of a store that one process uses, in the order in which they were taught last."""
 
     def __init__(self) -> None:
-        """Begin without any."""
         self._histories: OrderedDict[str, dict[Cell, int]] = OrderedDict()
 
     def teach(self, lesson: Lesson) -> None:
-        """Add a lesson, and forget the profile that was taught last the longest ago if there are too many."""
+        """Add a lesson; where there are too many profiles, forget the one that was taught last the longest ago."""
         history = self._histories.setdefault(lesson.profile, {})
         self._histories.move_to_end(lesson.profile)
         for cell in lesson.cells:

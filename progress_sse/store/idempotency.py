@@ -1,7 +1,4 @@
-"""Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered.
-
-Backends store the keys that were used; see ``RememberedKey``.
-"""
+"""Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered."""
 
 from datetime import datetime
 

@@ -35,7 +35,6 @@ class LearnedCache:
     """Copies of what was learned, those of the profiles that were used last."""
 
     def __init__(self, backend: FullBackend, clock: Clock) -> None:
-        """Read from `backend`."""
         self._backend = backend
         self._clock = clock
         self._copies: OrderedDict[str, _Copy] = OrderedDict()
@@ -50,7 +49,7 @@ class LearnedCache:
         self._copies.clear()
 
     async def get(self, profile: str) -> Learned:
-        """Return what was learned of a profile, or, if the store does not say so in time, what was known of it last."""
+        """Return what was learned of a profile, or, if the store does not answer in time, what was known of it last."""
         copy = self._valid_copy(profile)
         if copy is None:
             read = self._begin_read(profile)
@@ -62,11 +61,7 @@ class LearnedCache:
         return NOTHING_LEARNED if copy is None else copy.learned
 
     async def fetch(self, profile: str) -> Learned:
-        """Return what was learned of a profile.
-
-        Raises:
-            StoreUnavailableError: The store does not say so.
-        """
+        """Return what was learned of a profile, however long the store takes."""
         copy = self._valid_copy(profile)
         if copy is None:
             copy = await asyncio.shield(self._begin_read(profile))

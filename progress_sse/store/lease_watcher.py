@@ -1,4 +1,4 @@
-"""The watcher that says of silent workers that they are stalled or lost."""
+"""The watcher that reports silent workers as stalled or lost."""
 
 import asyncio
 import logging
@@ -29,11 +29,10 @@ class LeaseWatcher:
     """Checks the sessions whose leases are due. Any number of servers may watch one store.
 
     Attributes:
-        verdicts: How many workers this server has said to be stalled or lost.
+        verdicts: How many workers this server has reported as stalled or lost.
     """
 
     def __init__(self, store: ProgressStore, clock: Clock) -> None:
-        """Watch the leases of `store`, which is open."""
         self.verdicts: Counter[Verdict] = Counter()
         self._store = store
         self._leases = store.backend.leases
@@ -67,12 +66,12 @@ class LeaseWatcher:
         return ()
 
     async def _check_session(self, session_id: str) -> None:
-        """Check one session; if that comes to nothing, it is checked again by itself."""
+        """Check one session; on failure it is checked again after `RETRY_S`."""
         async with self._slots:
             try:
                 judgement = await self._judge(session_id)
                 if judgement.commands:
-                    await self._say(session_id, judgement)
+                    await self._report(session_id, judgement)
                     judgement = await self._judge(session_id)
                 await self._check_in(session_id, judgement)
                 # A step that began meanwhile has entered an earlier check, which this one may have replaced.
@@ -87,11 +86,11 @@ class LeaseWatcher:
     async def _check_in(self, session_id: str, judgement: Judgement) -> None:
         await self._leases.check_in(session_id, judgement.due_in_ms, self._clock.monotonic())
 
-    async def _say(self, session_id: str, judgement: Judgement) -> None:
+    async def _report(self, session_id: str, judgement: Judgement) -> None:
         for command in judgement.commands:
             before = await self._store.load(session_id)
             after = (await self._store.apply(session_id, command)).record
-            if before != after:  # Else another server has said it already.
+            if before != after:  # Else another server has reported it already.
                 self.verdicts["stalled" if isinstance(command, Stall) else "lost"] += 1
 
     async def _judge(self, session_id: str) -> Judgement:

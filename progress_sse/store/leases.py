@@ -16,7 +16,7 @@ MAX_STANDSTILL_S: Final = 2.0
 """Seconds between two ticks after which the lease clock stood still, and each lease counts anew."""
 
 RETRY_S: Final = 2.0
-"""Seconds after which a session is checked again whose check came to nothing."""
+"""Seconds after which a session is checked again whose check failed."""
 
 MAX_OVERDUE: Final = 1000
 """Sessions that are checked at once."""
@@ -46,14 +46,9 @@ class Leases(Protocol):
 
 
 class LeaseClock:
-    """The lease clock of one process.
-
-    Attributes:
-        since: When it last began to move, in its own seconds: silences count from then at the earliest.
-    """
+    """The lease clock of one process; silences count at the earliest from `since`, when it last began to move."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
         self.since = 0.0
         self._at = 0.0
         self._ticked_at: float | None = None
@@ -83,7 +78,7 @@ class LocalLeases:
     """The leases of a store that one process uses. A new process begins without any sign: leases count anew."""
 
     def __init__(self, watched: Iterable[str] = ()) -> None:
-        """Begin with a check of the sessions that are `watched`."""
+        """Begin with a check of each session in `watched`."""
         self._clock = LeaseClock()
         self._signs: dict[str, dict[int, _KeptSign]] = {}
         self._checks: dict[str, float] = {}
@@ -132,7 +127,7 @@ class LocalLeases:
         while self._queue and self._queue[0][0] <= now and len(found) < MAX_OVERDUE:
             due, session_id = heapq.heappop(self._queue)
             if self._checks.get(session_id) == due:  # Else another check took its place.
-                self._set_check(session_id, now + RETRY_S)  # Should this one come to nothing.
+                self._set_check(session_id, now + RETRY_S)  # Should this one fail.
                 found.append(session_id)
         return found
 

@@ -15,12 +15,7 @@ Unsubscribe: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[N]):
-    """What a listener is notified of, by an `N` each time.
-
-    Attributes:
-        kind: The changes of a session, the lines of one, or the changes of all sessions.
-        session_id: The session; empty for all.
-    """
+    """What a listener is notified of, by an `N` each time; `session_id` is empty for all sessions."""
 
     kind: Literal["changes", "lines", "all"]
     session_id: str = ""
@@ -44,14 +39,9 @@ ALL_CHANGES: Final[Topic[ChangedSession | None]] = Topic("all")
 
 
 class Listeners(Generic[N]):
-    """The listeners to one kind of topic.
-
-    Attributes:
-        by_name: Those of each session or channel that has any.
-    """
+    """The listeners to one kind of topic; `by_name` has those of each session or channel that has any."""
 
     def __init__(self) -> None:
-        """Begin without listeners."""
         self.by_name: dict[str, dict[object, Callable[[N], None]]] = {}
 
     def add(self, name: str, listener: Callable[[N], None], on_last: Callable[[], None] | None = None) -> Unsubscribe:
@@ -85,7 +75,6 @@ class LocalTopics:
     """The listeners to all topics of a backend that only one process uses."""
 
     def __init__(self) -> None:
-        """Begin without listeners."""
         self._changes = Listeners[Notification]()
         self._lines = Listeners[StoredLines | None]()
         self._all = Listeners[ChangedSession | None]()
@@ -96,14 +85,14 @@ class LocalTopics:
         return listeners[topic.kind].add(topic.session_id, listener)
 
     def publish(self, notification: Notification) -> None:
-        """Notify those who listen to the changes of a session, and then those who listen to all."""
+        """Notify the listeners to the changes of a session, and then those to all."""
         self._changes.notify(notification.session_id, notification)
         if self._all.by_name:
             record = notification.record
             self._all.notify("", ChangedSession(notification.session_id, None if record is None else record.status))
 
     def publish_lines(self, session_id: str, lines: StoredLines | None) -> None:
-        """Notify those who listen to the lines of a session."""
+        """Notify the listeners to the lines of a session."""
         self._lines.notify(session_id, lines)
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """The log lines of a session as the store and the backends exchange them, and the ring that keeps the newest ones.
 
-Lines are numbered from 1 within an epoch of their session, which is the *life* that readers see. An epoch that takes
-the place of another one of the same session goes on with its lines and numbers.
+Lines are numbered from 1 within an epoch of their session, which is the *life* that readers see. An epoch that replaces
+another one of the same session goes on with its lines and numbers.
 """
 
 from collections import deque
@@ -20,13 +20,13 @@ _KEY_CHARS: Final = 2 * _FINGERPRINT_CHARS
 
 
 class StoredLines(NamedTuple):
-    """Lines of a session as they are stored.
+    """Lines that were asked for, and what their session keeps.
 
     Attributes:
         epoch: The epoch of the session.
         first: The number of the oldest line that is kept; `last + 1` if none is.
         last: The number of the newest line; 0 if there was none.
-        lines: Lines that were asked for.
+        lines: Those that were asked for.
     """
 
     epoch: str
@@ -44,10 +44,10 @@ def find_digest(keys: str, name: str) -> str | None:
 
 
 def with_keys(keys: str, new: Sequence[LineKey]) -> str:
-    """Return the remembered keys with new ones; the oldest are forgotten where there are too many.
+    """Return the remembered keys with new ones, without the oldest beyond the limit.
 
     Raises:
-        ConflictError: One of them is known.
+        ConflictError: One of the new ones is known.
     """
     for key in new:
         if find_digest(keys, key.name) is not None:
@@ -61,7 +61,6 @@ class LineRing:
     __slots__ = ("_bytes", "_lines", "keys", "last")
 
     def __init__(self) -> None:
-        """Begin empty."""
         self.last = 0
         self.keys = ""
         self._lines: deque[NumberedLine] = deque()
@@ -90,7 +89,6 @@ class MemoryLines:
     """The log lines of sessions in the memory of one process."""
 
     def __init__(self, find: Callable[[str], Record | None], limits: StorageLimits) -> None:
-        """Begin empty; `find` returns a session."""
         self._find = find
         self._limits = limits
         self._rings: dict[str, LineRing] = {}
@@ -100,11 +98,7 @@ class MemoryLines:
         self._rings.pop(session_id, None)
 
     def check_keys(self, change: Change) -> None:
-        """Check that the keys of a change's lines are unknown.
-
-        Raises:
-            ConflictError: One of them is known.
-        """
+        """Raise `ConflictError` if a key of a change's lines is known."""
         if not change.is_fresh and change.session_id in self._rings:
             with_keys(self._rings[change.session_id].keys, change.line_keys)
 

@@ -89,8 +89,9 @@ class _Keyrings:
 class MemoryBackend:
     """Keeps sessions in a dictionary; no method waits."""
 
+    damage_count = 0
+
     def __init__(self, limits: StorageLimits) -> None:
-        """Start empty, and keep as much as `limits` allow."""
         self._limits = limits
         self._topics = LocalTopics()
         self._set_up()

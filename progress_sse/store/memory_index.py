@@ -20,7 +20,6 @@ class MemoryIndex:
     forgets_silently = False
 
     def __init__(self, load: Callable[[str], Record | None]) -> None:
-        """Begin empty; `load` returns a session."""
         self._load = load
         self._by_creation = SortedKeys[_Creation]()
         self._by_id = SortedKeys[tuple[str, ...]]()
@@ -94,10 +93,7 @@ class MemoryIndex:
     def _find(self, wanted: SessionFilter, limit: int, after: PageCursor | None) -> Iterator[str]:
         """Yield the ids of all sessions of a list that follow on `after`, in its order, and perhaps those of others.
 
-        Args:
-            wanted: The list.
-            limit: How many sessions of it the caller needs.
-            after: The end of the page before.
+        The caller needs `limit` of them.
         """
         end = None if after is None else (after.created_at, after.session_id)
         fewest = min(self._sets_of(wanted), key=len)

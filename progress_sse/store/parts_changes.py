@@ -14,7 +14,7 @@ class PartsChange(NamedTuple):
 
     Attributes:
         step: The number of the step.
-        total: How many parts there will be; `None` where no worker said so.
+        total: How many parts there will be, if a worker has reported that.
         is_whole: Whether `reported` are all of its parts, in place of those so far.
         reported: Those that the change added or changed, in the order of their first report.
     """

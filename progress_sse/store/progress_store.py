@@ -1,7 +1,6 @@
 """The store of sessions, over any backend.
 
-What workers do to a session are `SessionOperations`. Commands wait in their session's queue (``command_queue``) and are
-committed in batches (``batch_committer``).
+Commands wait in their session's queue (``command_queue``) and are committed in batches (``batch_committer``).
 
 What must not go in here: rules (``state_machine``), and how sessions are stored (the backends).
 """
@@ -17,7 +16,7 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.model import SessionProgress, check_session_id
 from progress_sse.core.updates import Update
 from progress_sse.core.workflows import Workflows
-from progress_sse.store.backend import DamageCounter, FullBackend
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
 from progress_sse.store.batch_committer import BatchCommitter
 from progress_sse.store.command_queue import CommandQueues, QueuedCommand
@@ -55,8 +54,8 @@ class ProgressStore(SessionOperations):
         """Work on `backend`.
 
         Args:
-            backend: Where sessions are stored.
-            workflows: Define the steps of sessions that bring none of their own.
+            backend: See the class.
+            workflows: See the class.
             clock: The clock of all time stamps and measurements.
             on_commit: Called with each change once it is committed; must neither block nor raise.
             learn: Whether the runs of a profile teach what the next ones will take.
@@ -95,7 +94,7 @@ class ProgressStore(SessionOperations):
     @property
     def damage_count(self) -> int:
         """How many damaged sessions were found here."""
-        return self.backend.damage_count if isinstance(self.backend, DamageCounter) else 0
+        return self.backend.damage_count
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
@@ -128,14 +127,10 @@ class ProgressStore(SessionOperations):
         return applied.record
 
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
-        """Remove sessions created more than `max_age_hours` ago, except running ones that were updated since.
+        """Remove sessions created more than `max_age_hours` ago, and return how many.
 
-        A session whose worker holds a lease counts as updated now.
-
-        Idempotency keys that no longer count are deleted, too.
-
-        Returns:
-            How many sessions were removed.
+        Running ones stay that were updated since, or whose worker holds a lease. Idempotency keys that no longer count
+        are deleted, too.
         """
         now = self._clock.now()
         await self.backend.forget_keys(oldest_counting_use(now))
@@ -153,7 +148,7 @@ class ProgressStore(SessionOperations):
         """Return what the runs of a profile taught, as it is now or was at most ten seconds ago.
 
         Raises:
-            InvalidSessionIdError: No profile can have this name: it has the form of a session id.
+            InvalidSessionIdError: No profile can have this name; profiles are named as sessions are.
         """
         check_session_id(profile)
         return NOTHING_LEARNED if self._learned is None else await self._learned.fetch(profile)
@@ -173,10 +168,7 @@ class ProgressStore(SessionOperations):
         return await self.backend.load(check_session_id(session_id))
 
     async def read_lines(self, session_id: str, after: int = 0) -> StoredLines | None:
-        """Return the lines of a session's log with a greater number than `after`, as far as they are kept.
-
-        `None` stands for a session that does not exist.
-        """
+        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session."""
         return await self.backend.lines.read_lines(check_session_id(session_id), after)
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:

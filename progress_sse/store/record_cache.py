@@ -26,7 +26,7 @@ class RecordCache:
     """Maps session ids to records, and keeps those used last. Its owner has to keep the records current."""
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
-        """Start empty; `max_bytes` is the limit for all records together, by a rough estimate."""
+        """Keep `max_bytes` of all records together, by a rough estimate."""
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, tuple[Record, int, int]] = OrderedDict()
@@ -50,8 +50,8 @@ class RecordCache:
     def put(self, session_id: str, record: Record, revision: int = 0) -> None:
         """Cache `record`, and evict the least recently used ones if there is no room.
 
-        A record that exceeds the whole limit replaces the previous such record and evicts no others. Without that, it
-        and all the records that it evicts would be read again each time.
+        One that exceeds the whole limit replaces the previous such record and evicts no others, which would be read
+        again each time.
         """
         self.drop(session_id)
         size = estimated_bytes(record)

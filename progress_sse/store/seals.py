@@ -27,11 +27,7 @@ def sealed(data: bytes, session_id: str, place: object) -> bytes:
 
 
 def unsealed(value: object, session_id: str, place: object) -> bytes:
-    """Return the value that `sealed` took.
-
-    Raises:
-        ValueError: It is not as it was written, or was written for another place.
-    """
+    """Return the value that `sealed` took; `ValueError` if it was changed, or written for another place."""
     if isinstance(value, bytes):
         data = value[_HEX_DIGITS:]
         if value[:_HEX_DIGITS] == b"%08x" % checksum(data, session_id, place):
@@ -45,11 +41,7 @@ def header(offset: object, status: object, current_step: object, created_at: obj
 
 
 def checked_position(epoch: object, offset: object) -> Position:
-    """Return the position of a stored session, whose epoch has no seal.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """Return the position of a stored session, whose epoch has no seal; `ValueError` if it is none."""
     if not (isinstance(epoch, str) and epoch.isascii() and epoch.isalnum() and type(offset) is int):
         raise ValueError("its epoch is none")
     return Position(epoch, offset)

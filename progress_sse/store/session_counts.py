@@ -20,7 +20,6 @@ class SessionCounts:
     """Counts the sessions of a store, and reuses the result while counting again would cost too much."""
 
     def __init__(self, backend: FullBackend, clock: Clock) -> None:
-        """Count the sessions in `backend`."""
         self._backend = backend
         self._clock = clock
         self._counts: Mapping[SessionStatus, int] | None = None

@@ -14,7 +14,6 @@ from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
 from progress_sse.core.parts import PartStatus
 from progress_sse.core.updates import (
-    PLAIN,
     Acknowledge,
     Advance,
     AppendLines,
@@ -28,6 +27,8 @@ from progress_sse.core.updates import (
     Skip,
     Start,
     StepRef,
+    Update,
+    with_envelope,
 )
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.types import Record
@@ -55,6 +56,12 @@ class SessionOperations(ABC):
     @abstractmethod
     async def _perform(self, session_id: str, command: Command) -> Record | None:
         """Apply a command."""
+
+    async def _report(self, session_id: str, update: Update, attempt_id: str | None, ago_ms: int) -> SessionProgress:
+        if attempt_id is not None or ago_ms:
+            claim = None if attempt_id is None else Claim(attempt_id)
+            update = with_envelope(update, Envelope(claim, ago_ms=ago_ms))
+        return _progress(await self._perform(session_id, update))
 
     async def create_session(
         self,
@@ -143,11 +150,10 @@ class SessionOperations(ABC):
             attempt_id: See the class.
             lease_ms: Milliseconds without a report or `beat` after which the step counts as stalled, from 1000 to
                 3600000; needs an `attempt_id`. `None` means never.
-            lost_after_ms: Milliseconds without a report or `beat` after which it counts as lost, at least `lease_ms`.
-                `None` means never.
+            lost_after_ms: The same for lost; at least `lease_ms`.
             ago_ms: See the class.
-            parts_total: How many parts it has, at most 200: its progress is that of its parts, and it ends by itself
-                with the last of them. `None` means that this is not known.
+            parts_total: How many parts it has, at most 200, if that is known: its progress is that of its parts, and
+                it ends by itself with the last of them.
 
         Raises:
             StepOutOfRangeError: The session has no step of that number.
@@ -181,9 +187,8 @@ class SessionOperations(ABC):
         Raises:
             StepNotStartedError: The step was never started.
         """
-        told = None if links is None else tuple(links)
-        update = Complete(_ref(step), success, message, error, conclusion, told, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        update = Complete(_ref(step), success, message, error, conclusion, None if links is None else tuple(links))
+        return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def report_progress(
         self,
@@ -204,8 +209,7 @@ class SessionOperations(ABC):
             StepHasPartsError: The step's progress is that of its parts.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        update = Advance(_ref(step), current, total, message, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        return await self._report(session_id, Advance(_ref(step), current, total, message), attempt_id, ago_ms)
 
     async def skip_step(
         self, session_id: str, step: Target, message: str = "", *, attempt_id: str | None = None, ago_ms: int = 0
@@ -215,8 +219,7 @@ class SessionOperations(ABC):
         Raises:
             StepStartedError: The step runs, or has succeeded.
         """
-        update = Skip(_ref(step), message, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        return await self._report(session_id, Skip(_ref(step), message), attempt_id, ago_ms)
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
         """Give a sign of life for a running step, which renews its lease, and change nothing else.
@@ -225,7 +228,7 @@ class SessionOperations(ABC):
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended.
         """
-        await self._perform(session_id, Beat(_ref(step), envelope=_envelope(attempt_id, ago_ms)))
+        await self._report(session_id, Beat(_ref(step)), attempt_id, ago_ms)
 
     async def report_part(
         self,
@@ -243,29 +246,16 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Report one part of a step that many workers do at once; an identical report changes nothing.
 
-        A part that begins lets a step of which all parts had ended run again.
-
-        Args:
-            session_id: See `model.check_session_id`.
-            step: The step.
-            part: The name of the part, at most 100 characters.
-            status: Whether the part runs, or how it ended.
-            current: How far it is, from 0 to `total`.
-            total: `None` where it is unknown.
-            message: A text for people, at most 200 characters.
-            error: Why it failed, at most 200 characters.
-            attempt_id: See the class.
-            ago_ms: See the class.
+        A part that begins lets a step of which all parts had ended run again. The name of a part has at most 100
+        characters, `message` and `error` at most 200; `current` is from 0 to `total`, if that is known.
 
         Raises:
             StepNotStartedError: The step was never started.
             StepNotRunningError: The step has ended, and has no parts or the session is over.
             TooManyPartsError: The step or the session would have too many parts.
         """
-        update = ReportPart(
-            _ref(step), part, status, current, total, message, error, envelope=_envelope(attempt_id, ago_ms)
-        )
-        return _progress(await self._perform(session_id, update))
+        update = ReportPart(_ref(step), part, status, current, total, message, error)
+        return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def finish_session(
         self,
@@ -287,9 +277,8 @@ class SessionOperations(ABC):
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
             TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
-        told = None if links is None else tuple(links)
-        update = Finish(success, error, told, conclusion, envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        update = Finish(success, error, None if links is None else tuple(links), conclusion)
+        return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def plan_steps(
         self, session_id: str, steps: Sequence[StepDefinition], *, attempt_id: str | None = None, ago_ms: int = 0
@@ -300,8 +289,7 @@ class SessionOperations(ABC):
             StepsFixedError: The session is not open-ended.
             TooManyStepsError: The session would have too many steps.
         """
-        update = Plan(tuple(steps), envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        return await self._report(session_id, Plan(tuple(steps)), attempt_id, ago_ms)
 
     async def describe_session(
         self,
@@ -326,9 +314,8 @@ class SessionOperations(ABC):
             labels,
             links if links is None or isinstance(links, Unchanged) else tuple(links),
             accepts if accepts is None or isinstance(accepts, Unchanged) else tuple(accepts),
-            envelope=_envelope(attempt_id, ago_ms),
         )
-        return _progress(await self._perform(session_id, update))
+        return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def ask(
         self, session_id: str, kind: AskKind, *, step: int | None = None, reason: str | None = None
@@ -368,8 +355,7 @@ class SessionOperations(ABC):
             RequestNotFoundError: It does not remember a request of that id.
             RequestSettledError: The request was settled otherwise before.
         """
-        update = Acknowledge(request, state, message or "", envelope=_envelope(attempt_id, ago_ms))
-        return _progress(await self._perform(session_id, update))
+        return await self._report(session_id, Acknowledge(request, state, message or ""), attempt_id, ago_ms)
 
     async def append_lines(
         self,
@@ -387,7 +373,7 @@ class SessionOperations(ABC):
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
         about = None if step is None else _ref(step)
-        await self._perform(session_id, AppendLines(written, about, envelope=_envelope(attempt_id, ago_ms)))
+        await self._report(session_id, AppendLines(written, about), attempt_id, ago_ms)
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log.
@@ -411,12 +397,6 @@ def _ref(step: Target) -> StepRef:
     if isinstance(step, str):  # Types forbid it: a number in a text is not to be taken for a name.
         raise InvalidRequestError(f"step must be {STEP.demand}.")
     return step
-
-
-def _envelope(attempt_id: str | None, ago_ms: int) -> Envelope:
-    if attempt_id is None and not ago_ms:
-        return PLAIN
-    return Envelope(None if attempt_id is None else Claim(attempt_id), ago_ms=ago_ms)
 
 
 def _progress(record: Record | None) -> SessionProgress:

@@ -17,7 +17,6 @@ class SortedKeys(Generic[K]):
     __slots__ = ("_chunks", "_lasts", "_length")
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._chunks: list[list[K]] = []
         self._lasts: list[K] = []
         self._length = 0

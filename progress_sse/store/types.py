@@ -56,8 +56,8 @@ class LogEntry(NamedTuple):
 
     Attributes:
         offset: The offset of its position.
-        step: The number of the step that changed; 0 if the session changed and none of its steps.
-        data: The data of its event, as `session_json.encode_transition` or `encode_session_event` writes it.
+        step: The number of the step that changed; 0 if none did.
+        data: The data of its event.
     """
 
     offset: int
@@ -91,11 +91,7 @@ class RememberedKey:
 
 
 def checked_key(key: RememberedKey) -> RememberedKey:
-    """Return a key that was stored.
-
-    Raises:
-        ValueError: It is none: another program has changed it.
-    """
+    """Return a key that was stored; `ValueError` if another program has changed it."""
     are_texts = all(isinstance(each, str) for each in (key.digest, key.epoch, key.used_at))
     if not (are_texts and key.answer in get_args(Effect) and (not key.epoch or key.epoch.isalnum())):
         raise ValueError("an idempotency key is none")
@@ -131,12 +127,9 @@ class Sign(NamedTuple):
 
 
 class SilenceDemand(NamedTuple):
-    """That the worker of a step has given no sign for so long, as a commit has to check.
+    """That the worker of a step has given no sign for `ms` of the lease clock, as a commit has to check.
 
-    Attributes:
-        step: The number of the step.
-        ms: Milliseconds on the lease clock.
-        monotonic: Now, in seconds on the monotonic clock of this process.
+    `monotonic` is now, in seconds on the monotonic clock of this process.
     """
 
     step: int
@@ -233,12 +226,7 @@ def to_notification(change: Change) -> Notification:
 
 
 class ChangedSession(NamedTuple):
-    """That a session has changed, for those who follow a list: they read it when they show it.
-
-    Attributes:
-        session_id: The session.
-        status: Its status after the change; `None` if it was removed.
-    """
+    """That a session has changed, for those who follow a list; `status` is that after the change, `None` if removed."""
 
     session_id: str
     status: SessionStatus | None

@@ -34,7 +34,7 @@ class ContestedBackend:
         self.subscribe = backend.subscribe
         self.lists, self.lines = backend.lists, backend.lines
         self.histories, self.leases = backend.histories, backend.leases
-        self._backend = backend
+        self.damage_count, self._backend = backend.damage_count, backend
 
     async def load(self, session_id: str) -> Record | None:
         record = await self._backend.load(session_id)

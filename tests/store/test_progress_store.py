@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progress_sse.core.commands import Create, Delete
+from progress_sse.core.commands import Create
 from progress_sse.core.errors import (
     InvalidSessionIdError,
     ProblemError,
@@ -77,16 +77,6 @@ class TestOperations:
         assert notification.is_fresh
         assert [(entry.offset, entry.step) for entry in notification.entries] == [(1, 2)]
 
-    async def test_start_of_a_running_step_starts_it_again(self, store: ProgressStore, clock: ManualClock) -> None:
-        """A retry is a new attempt, even if the step is running; it is never a repeat."""
-        await store.start_step("s", 1)
-        await store.report_progress("s", 1, 5, 10, "half")
-        clock.advance(1)
-        step = (await store.start_step("s", 1)).steps[1]
-        assert (step.message, step.advance, step.started_at) == ("", None, clock.now().isoformat())
-        await store.start_step("s", 1)
-        assert (await state(store)).position.offset == 4
-
     async def test_complete_ends_a_step(self, store: ProgressStore, clock: ManualClock) -> None:
         """The step has its outcome and the time that it took."""
         await store.start_step("s", 1)
@@ -95,20 +85,6 @@ class TestOperations:
         assert (step.status, step.elapsed_ms, step.message, step.error) == ("error", 1500, "m", "e")
         assert step.completed_at == clock.now().isoformat()
         assert (await state(store)).status == "error"
-
-    async def test_elapsed_time_is_never_negative(self, store: ProgressStore, clock: ManualClock) -> None:
-        """The wall clock may be set back while a step runs."""
-        await store.start_step("s", 1)
-        clock.jump(-HOUR_S)
-        assert (await store.complete_step("s", 1)).steps[1].elapsed_ms == 0
-
-    async def test_the_session_is_completed_with_its_last_step(self, store: ProgressStore) -> None:
-        """Seven successes complete it, in any order."""
-        for step in (3, 1, 2, 7, 6, 5, 4):
-            await store.start_step("s", step)
-        for step in range(1, 8):
-            progress = await store.complete_step("s", step)
-            assert progress.status == ("completed" if step == 7 else "running")
 
     async def test_report_progress_changes_a_running_step(self, store: ProgressStore) -> None:
         """The reported progress is removed when the step completes."""
@@ -169,49 +145,6 @@ class TestRefusals:
             await store.apply("s", command)
         assert await state(store) == before
         assert len(notifications) == count
-
-    @pytest.mark.parametrize("command", [Complete(1), Advance(1, 1), Delete()])
-    async def test_refused_commands_create_no_session(
-        self, store: ProgressStore, notifications: list[Notification], command: Complete
-    ) -> None:
-        """Only a start creates a session."""
-        with pytest.raises(SessionNotFoundError):
-            await store.apply("s", command)
-        assert await store.load("s") is None
-        assert notifications == []
-
-
-class TestRepeats:
-    """Commands that repeat the present state of a step exactly."""
-
-    async def test_repeats_change_and_publish_nothing(
-        self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
-    ) -> None:
-        """Neither a time stamp nor the session's status changes."""
-        await store.start_step("s", 1)
-        await store.report_progress("s", 1, 1, 2, "m")
-        await store.start_step("s", 2)
-        await store.complete_step("s", 2, success=False, error="e")
-        before, count = await state(store), len(notifications)
-        clock.advance(5)
-        await store.report_progress("s", 1, 1, 2, "m")
-        await store.complete_step("s", 2, success=False, error="e")
-        assert await state(store) == before
-        assert len(notifications) == count
-        await store.start_step("s", 1)
-        running = await state(store)
-        assert running.status == "running"
-        await store.complete_step("s", 2, success=False, error="e")
-        assert await state(store) == running
-
-    async def test_any_difference_is_a_new_transition(self, store: ProgressStore) -> None:
-        """The last report wins: another outcome or text is a new transition."""
-        await store.start_step("s", 1)
-        words = [{}, {"message": "m"}, {"message": "m", "error": "e"}, {"success": False, "message": "m", "error": "e"}]
-        for n, word in enumerate(words, start=2):
-            progress = await store.complete_step("s", 1, **word)  # type: ignore[arg-type]  # mixed values
-            assert (await state(store)).position.offset == n
-            assert progress.steps[1].status == ("success" if n < 5 else "error")
 
 
 class TestCleanup:

@@ -14,11 +14,7 @@ V = TypeVar("V")
 
 
 class CheckedDecoder:
-    """Decodes stored values, and logs damage.
-
-    Attributes:
-        damage: What was found so far.
-    """
+    """Decodes stored values, and logs damage; `damage` is what was found so far."""
 
     def __init__(self) -> None:
         self.damage = DamageLog()
@@ -26,8 +22,7 @@ class CheckedDecoder:
     def __call__(self, decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `decode`, whose first argument names the session or profile for the log.
 
-        Raises:
-            StoreUnavailableError: The value is damaged; see `errors.is_damage`.
+        A damaged value is a `StoreUnavailableError`; see `errors.is_damage`.
         """
         try:
             return decode(*args, **kwargs)

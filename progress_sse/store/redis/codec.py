@@ -37,12 +37,7 @@ SUMMARY_FIELDS: Final = (*_SEALED, "epoch", "listed")
 
 
 class KnownState(NamedTuple):
-    """The newest state of a session that this process has seen.
-
-    Attributes:
-        record: The session; `None` if there was none.
-        revision: Its revision, or that of its removal; 0 if neither is known.
-    """
+    """The newest state of a session that this process has seen; `revision` may be that of its removal, 0 if unknown."""
 
     record: Record | None
     revision: int
@@ -57,7 +52,7 @@ class ReadResult(NamedTuple):
     Attributes:
         revision: Of the session as it is now, or of its removal; 0 if neither is known.
         position: Of the session; `None` if there is no such session.
-        record: The session, if it was asked for; `None` also if there is none.
+        record: The session, if it was asked for.
         entries: Its transitions, as far as they were asked for and are kept.
     """
 
@@ -78,20 +73,14 @@ def commit_arguments(
     token: str,
     limits: StorageLimits,
     lifetime_ms: int,
-    silence: Sequence[Argument] = ("", "", ""),
-    signs: Sequence[Argument] = (),
-    list_channel: str = "",
+    silence: Sequence[Argument],
+    signs: Sequence[Argument],
+    list_channel: str,
 ) -> list[Argument]:
     """Return the arguments of the script `COMMIT` that follow those of all scripts of a session.
 
-    Args:
-        change: The change.
-        token: Names the commit, which may be sent more than once.
-        limits: How much is kept.
-        lifetime_ms: Milliseconds after which the session expires.
-        silence: What `change.silence` demands; see `RedisLeases.demand_arguments`.
-        signs: The arguments of `change.signs`; see `RedisLeases.sign_arguments`.
-        list_channel: Where those who follow lists learn of it; empty if the script cannot publish there.
+    `token` names the commit, which may be sent more than once. `silence` and `signs` are those that `RedisLeases` makes
+    of the change's. `list_channel` is empty if the script cannot publish there.
     """
     expected = change.expected or Position("", 0)
     is_fresh = change.record is not None and change.is_fresh

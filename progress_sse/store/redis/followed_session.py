@@ -1,8 +1,8 @@
 """One session that has listeners in this process: it decides which messages and commits lead to notifications. No I/O.
 
-Changes of a session arrive in two ways, in no order between them. The server sends messages about the commits of all
-processes; and listeners are notified of our own commits before the worker is answered. Revisions put both in order: a
-message that is not newer than the last notification is an echo. Each notification follows on the one before.
+The server sends messages about the commits of all processes, and listeners are notified of our own commits before the
+worker is answered; in no order between the two. Revisions put both in order: a message that is not newer than the last
+notification is an echo. Each notification follows on the one before.
 """
 
 from collections import deque
@@ -27,8 +27,7 @@ class FollowedSession:
     Attributes:
         session_id: The session.
         publish: Called with each notification.
-        shown: The state in the listeners' last notification, or in the first read after they were added; `None` before
-            that.
+        shown: The state in the listeners' last notification, or in the first read after they were added.
         notified_revision: The revision of their last notification.
         last_read: The newest state that was read, for any reason.
         ended_epochs: Epochs that are over.

@@ -95,10 +95,7 @@ class FollowedSessions:
     async def on_commit(self, channel: str, change: Change, revision: int | None) -> None:
         """Notify the listeners of a session of our own commit, and of all changes before it.
 
-        Args:
-            channel: The session's channel.
-            change: The change that was committed.
-            revision: Its revision; `None` if other processes may have changed the session since.
+        `revision` is `None` if other processes may have changed the session since.
         """
         session = self._sessions.get(channel)
         if session is None:

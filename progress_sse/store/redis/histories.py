@@ -47,12 +47,7 @@ class RedisHistories:
             logger.info("a run is not learned from: %s", error)
 
     async def teach(self, lesson: Lesson, session: Session) -> None:
-        """Add the lesson of a session, unless it has taught already.
-
-        Raises:
-            StoreUnavailableError: It is lost.
-            StoreFullError: There is no room for it.
-        """
+        """Add the lesson of a session, unless it has taught already."""
         profile, run = fingerprint(lesson.profile), fingerprint(f"{session.progress.session_id}/{session.run}")
         # Entered first: a history that is not there does no harm, one without an entry would stay when it has to go.
         surplus = await self._executor.run(

@@ -43,14 +43,7 @@ class RedisLines:
         limits: StorageLimits,
         script_of: Callable[[str], tuple[SessionKeys, Sequence[Argument]]],
     ) -> None:
-        """Work by `executor`.
-
-        Args:
-            executor: Runs the scripts.
-            decode: Decodes lines, and logs damaged ones.
-            limits: How many lines are kept.
-            script_of: Returns the keys of a session, and the first arguments of each of its scripts.
-        """
+        """Let `script_of` return the keys of a session, and the first arguments of each of its scripts."""
         self._executor = executor
         self._decode = decode
         self._limits = limits

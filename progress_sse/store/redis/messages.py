@@ -30,11 +30,11 @@ class ChangeMessage(NamedTuple):
     """A published commit, of another process or of this one.
 
     Attributes:
-        revision: Tells which of two messages is newer; see ``scripts``.
+        revision: Shows which of two messages is newer; see ``scripts``.
         previous: The revision before it.
         position: The session's new position; `None` once it is removed.
         updated_at: Its time stamp.
-        is_fresh: A new epoch began.
+        is_fresh: Whether a new epoch began.
         entries: The transitions up to `position`, or none.
         definitions: The step definitions, if they changed.
         details: The details, if they changed.

@@ -110,7 +110,10 @@ class PendingCommand:
 
 
 class CommandExecutor(ABC):
-    """Executes commands and scripts at a server, or in a cluster."""
+    """Executes commands and scripts at a server, or in a cluster.
+
+    Replies may be `StoreUnavailableError` or `StoreFullError`; then nothing was written.
+    """
 
     @abstractmethod
     def open(self) -> None:
@@ -125,26 +128,13 @@ class CommandExecutor(ABC):
         """Queue a command, and return its future reply."""
 
     async def execute(self, *arguments: Argument) -> Any:
-        """Return the reply to a command that changes nothing; its first argument is its only key.
-
-        Raises:
-            StoreUnavailableError: There was none in time.
-        """
+        """Return the reply to a command that may run twice; its first argument is its only key."""
         return await self.submit(PendingCommand(None, (), arguments, is_write=False))
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False) -> Any:
-        """Run a script, and return its reply.
+        """Run a script on all keys that it touches, in one slot, and return its reply.
 
-        Args:
-            script: The script.
-            keys: All keys that it touches, in one slot.
-            arguments: Its arguments.
-            is_write: Whether it matters if it ran and its reply was lost.
-
-        Raises:
-            StoreUnavailableError: It was not run.
-            OutcomeUnknownError: It is a write, and may have run or not.
-            StoreFullError: There is no room for its writes.
+        `is_write`: It matters if it ran and its reply was lost, which is then an `OutcomeUnknownError`.
         """
         return await self.submit(PendingCommand(script, keys, arguments, is_write=is_write))
 

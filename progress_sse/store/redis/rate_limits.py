@@ -16,26 +16,21 @@ _FAILURES: Final = (*CONNECTION_ERRORS, RedisClusterException, RuntimeError, Val
 where the server has closed the connection. A foreign value in place of a count is a `ValueError`."""
 
 
-class ServerStorage(RedisStorage):
+class _Storage:
+    STORAGE_SCHEME = None  # As in the library's base class: not to be found by a URL.
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """The exceptions that the library turns into its own error."""
+        return _FAILURES
+
+
+class ServerStorage(_Storage, RedisStorage):  # type: ignore[misc]  # `STORAGE_SCHEME`
     """Counts in one server."""
 
-    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base class: not to be found by a URL.
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """The exceptions that the library turns into its own error."""
-        return _FAILURES
-
-
-class ClusterStorage(RedisClusterStorage):
+class ClusterStorage(_Storage, RedisClusterStorage):  # type: ignore[misc]  # `STORAGE_SCHEME`
     """Counts in a cluster."""
-
-    STORAGE_SCHEME = None  # type: ignore[assignment]  # As in the base class: not to be found by a URL.
-
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """The exceptions that the library turns into its own error."""
-        return _FAILURES
 
 
 def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:

@@ -61,10 +61,7 @@ class SessionIndex:
     async def enter(self, change: Change, before: SessionProgress | None, max_sessions: int) -> str | None:
         """Enter a session where it will be found after a change, and return its entry if the change creates it.
 
-        Args:
-            change: The change.
-            before: The session before it; `None` if that is not known.
-            max_sessions: How many sessions there may be.
+        `before` is the session before the change, if that is known.
 
         Raises:
             StoreFullError: There are `max_sessions` already.
@@ -95,11 +92,7 @@ class SessionIndex:
     ) -> None:
         """Remove what the index has of the session before a change, as far as that is over.
 
-        Args:
-            change: The change.
-            before: The session before it; `None` if that is not known.
-            entry: What `enter` returned.
-            former_entry: The entry of the session that the change replaced or removed, if it is known.
+        `entry` is what `enter` returned, `former_entry` that of the session which the change replaced or removed.
         """
         if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
             await self._remove(former_entry, self._sets_of(before) | {self._keyspace.unfinished})

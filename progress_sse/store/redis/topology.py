@@ -1,8 +1,7 @@
 """The map of a cluster: which node serves which slot, as far as it is known.
 
 The map is fetched when it is first needed, and whenever something shows that it is out of date. Any node may be asked,
-and one that has not learnt of the latest change answers with an old map. A command that goes to a wrong node is then
-refused there, and the map is fetched once more.
+and may answer with an old map. A command that goes to a wrong node is then refused there, and the map is fetched again.
 """
 
 import asyncio
@@ -38,14 +37,9 @@ def slot_of(key: str) -> int:
 
 
 class Topology:
-    """The map of a cluster.
-
-    Attributes:
-        nodes: All nodes that serve slots.
-    """
+    """The map of a cluster; `nodes` are all nodes that serve slots."""
 
     def __init__(self, seeds: ClusterSeeds) -> None:
-        """Begin with an empty map."""
         self.nodes: frozenset[Address] = frozenset()
         self._seeds = seeds
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import StorageLimits
-from tests.harness.redis import Kind, RedisServer
+from tests.harness.redis import KeyDump, Kind, RedisServer
 from tests.store.redis.lost_replies import LostReplies
 
 Open = Callable[..., Awaitable[RedisBackend]]
@@ -45,6 +45,31 @@ async def connect(tmp_path: Path) -> AsyncIterator[Open]:
     yield open_one
     for backend in opened:
         await backend.aclose()
+
+
+@pytest.fixture
+async def backend(server: RedisServer, connect: Open) -> RedisBackend:
+    """One process."""
+    return await connect(server)
+
+
+@pytest.fixture
+async def here(server: RedisServer, connect: Open) -> RedisBackend:
+    """One of two processes."""
+    return await connect(server)
+
+
+@pytest.fixture
+async def there(server: RedisServer, connect: Open) -> RedisBackend:
+    """The other one."""
+    return await connect(server)
+
+
+@pytest.fixture
+def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
+    """Dump the keys of this test."""
+    with server.client() as client:
+        yield lambda: KeyDump(client, str(tmp_path))
 
 
 @pytest.fixture

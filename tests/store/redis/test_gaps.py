@@ -7,18 +7,19 @@ import asyncio
 import pytest
 
 from progress_sse.core.model import Position
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
 from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, moved, removed
-from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
 DEADLINE_S = 30
 
 
-async def test_a_gap_is_filled_with_the_missed_transitions(server: RedisServer, connect: Open) -> None:
+async def test_a_gap_is_filled_with_the_missed_transitions(
+    server: RedisServer, here: RedisBackend, there: RedisBackend
+) -> None:
     """A connection that is cut repeatedly loses no transition."""
-    here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
     for number in range(60):
@@ -31,10 +32,9 @@ async def test_a_gap_is_filled_with_the_missed_transitions(server: RedisServer, 
 
 
 async def test_an_unexpected_error_loses_no_transition(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    here: RedisBackend, there: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of our own while messages are received costs one connection."""
-    here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
     has_failed = asyncio.Event()
@@ -54,9 +54,10 @@ async def test_an_unexpected_error_loses_no_transition(
     assert follower.entries == await history(here)
 
 
-async def test_a_removal_or_replacement_during_a_gap_arrives(server: RedisServer, connect: Open) -> None:
+async def test_a_removal_or_replacement_during_a_gap_arrives(
+    server: RedisServer, here: RedisBackend, there: RedisBackend
+) -> None:
     """A replacement arrives from its beginning, if the log still has it."""
-    here, there = await connect(server), await connect(server)
     followers = {session_id: await Follower.of(there, session_id) for session_id in ("gone", "new")}
     for session_id in followers:
         await here.commit(created(session_id))

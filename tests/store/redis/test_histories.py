@@ -17,6 +17,7 @@ from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, RUNS, Cell
 from progress_sse.core.updates import Complete
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.histories import HISTORY_LIFETIME_MS, LESSON_LIFETIME_MS, RedisHistories
 from progress_sse.store.redis.scripts import TEACH
 from progress_sse.store.types import fingerprint
@@ -33,10 +34,9 @@ RUN, LOAD = Cell(105_700, "", RUNS), Cell(105_700, "Load", 80)
 @pytest.mark.guarantee("N")
 @pytest.mark.parametrize("times", [1, 3])
 async def test_a_lesson_that_is_sent_again_counts_once(
-    server: RedisServer, connect: Open, lost_replies: LostReplies, times: int
+    backend: RedisBackend, lost_replies: LostReplies, times: int
 ) -> None:
     """Its reply was lost."""
-    backend = await connect(server)
     lost_replies.lose(times, of=TEACH)
     await teach(backend, "a", RUN, LOAD, LOAD)
     assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 2}
@@ -109,9 +109,10 @@ async def test_a_lesson_that_fails_harms_no_commit(
 
 
 @pytest.mark.guarantee("N")
-async def test_a_run_that_went_back_in_time_teaches_once(server: RedisServer, connect: Open, tmp_path: Path) -> None:
+async def test_a_run_that_went_back_in_time_teaches_once(
+    server: RedisServer, backend: RedisBackend, tmp_path: Path
+) -> None:
     """Its session is completed again, since a Redis lost that it was; the node of its profile lost nothing."""
-    backend = await connect(server)
     store = ProgressStore(backend)
     await store.create_session("s", steps=STEPS[:1], profile=PROFILE)
     await store.start_step("s", 1)
@@ -125,9 +126,10 @@ async def test_a_run_that_went_back_in_time_teaches_once(server: RedisServer, co
     assert not [name for name in names if PROFILE.encode() in name or b"Load" in name]
 
 
-async def test_a_value_of_another_type_harms_no_commit(server: RedisServer, connect: Open, clock: ManualClock) -> None:
+async def test_a_value_of_another_type_harms_no_commit(
+    server: RedisServer, backend: RedisBackend, clock: ManualClock
+) -> None:
     """In place of a history."""
-    backend = await connect(server)
     store = ProgressStore(backend, clock=clock)
     with server.client() as client:
         client.set(backend._keyspace.history(fingerprint(PROFILE)), "x")  # noqa: SLF001 - a key of this name
@@ -139,10 +141,9 @@ async def test_a_value_of_another_type_harms_no_commit(server: RedisServer, conn
 
 
 async def test_cells_that_no_run_teaches_are_left_out(
-    server: RedisServer, connect: Open, caplog: pytest.LogCaptureFixture
+    server: RedisServer, backend: RedisBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each of another program; the log has a line about the profile."""
-    backend = await connect(server)
     await teach(backend, "a", RUN, LOAD)
     foreign: dict[bytes, bytes | int] = {
         b"no cell": 1,
@@ -168,9 +169,8 @@ async def test_cells_that_no_run_teaches_are_left_out(
     assert len([record for record in caplog.records if f"'{PROFILE}' is damaged" in record.getMessage()]) == 1
 
 
-async def test_an_abandoned_profile_expires(server: RedisServer, connect: Open, tmp_path: Path) -> None:
+async def test_an_abandoned_profile_expires(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
     """Once all that it taught is too old. That a run has taught is noted for an hour."""
-    backend = await connect(server)
     await teach(backend, "a", RUN, LOAD)
     with server.client() as client:
         lifetimes_ms = {key: client.pttl(key) for key in client.keys(f"{tmp_path}:*")}

@@ -50,18 +50,16 @@ async def test_an_abandoned_session_expires(server: RedisServer, connect: Open, 
     assert record.position.offset == 1
 
 
-async def test_a_stray_index_entry_is_not_listed(server: RedisServer, connect: Open, tmp_path: Path) -> None:
+async def test_a_stray_index_entry_is_not_listed(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
     """A session is listed once, however often a process ended between two steps of its creation or removal."""
-    backend = await connect(server)
     await apply(backend, created())
     with server.client() as client:
         client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
     assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == ["s"]
 
 
-async def test_the_index_has_one_entry_per_session(server: RedisServer, connect: Open, tmp_path: Path) -> None:
+async def test_the_index_has_one_entry_per_session(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
     """After a replacement, a conflicting creation and a removal."""
-    backend = await connect(server)
     times = [T0.replace("2026", str(year)) for year in range(2026, 2030)]
     record = await apply(backend, created(created_at=times[0]))
     record = await apply(backend, created(epoch="second", created_at=times[1], expected=record.position))

@@ -49,11 +49,6 @@ class Index:
         return {key.removeprefix(self._others): self.client.zcard(key) for key in keys}
 
 
-@pytest.fixture
-async def backend(server: RedisServer, connect: Open) -> RedisBackend:
-    return await connect(server)
-
-
 async def test_nothing_is_left_of_a_removed_session(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
     """In no set, whatever it was in before."""
     record = await apply(backend, labelled(created(), {"a": "1", "b": "2"}))

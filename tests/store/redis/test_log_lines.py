@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,19 +34,6 @@ async def here(server: RedisServer, connect: Open) -> RedisBackend:
     backend = await connect(server)
     await apply(backend, created())
     return backend
-
-
-@pytest.fixture
-async def there(here: RedisBackend, server: RedisServer, connect: Open) -> RedisBackend:
-    """Another process."""
-    return await connect(server)
-
-
-@pytest.fixture
-def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
-    """Dump the keys of this test."""
-    with server.client() as client:
-        yield lambda: KeyDump(client, str(tmp_path))
 
 
 @pytest.mark.parametrize("times", [1, 3])

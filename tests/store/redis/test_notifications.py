@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from progress_sse.core.errors import ConflictError
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
 from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, moved, removed
@@ -12,9 +13,8 @@ from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
 
-async def test_each_change_arrives_as_it_was_committed(server: RedisServer, connect: Open) -> None:
+async def test_each_change_arrives_as_it_was_committed(here: RedisBackend, there: RedisBackend) -> None:
     """Creation, transitions, replacement and removal; each record is derived from the one before without a read."""
-    here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     batch = moved(after(created()), 1, 2, message="日本語\u2028\n")
     single = moved(after(batch), 1, status="error")
@@ -33,9 +33,8 @@ async def test_each_change_arrives_as_it_was_committed(server: RedisServer, conn
     ]
 
 
-async def test_a_reopened_backend_is_notified_again(server: RedisServer, connect: Open) -> None:
+async def test_a_reopened_backend_is_notified_again(here: RedisBackend, there: RedisBackend) -> None:
     """By a new connection, like the first one."""
-    here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     for step in (1, 2):
         await there.aclose()
@@ -46,9 +45,8 @@ async def test_a_reopened_backend_is_notified_again(server: RedisServer, connect
         await follower.until_at(record)
 
 
-async def test_a_session_created_by_a_start_arrives_from_its_beginning(server: RedisServer, connect: Open) -> None:
+async def test_a_session_created_by_a_start_arrives_from_its_beginning(here: RedisBackend, there: RedisBackend) -> None:
     """Its readers get the pending state, and then the transition."""
-    here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     change = moved(after(created()), 2)._replace(expected=None, is_fresh=True)
     await here.commit(change)
@@ -56,9 +54,8 @@ async def test_a_session_created_by_a_start_arrives_from_its_beginning(server: R
     assert follower.notifications[1:] == [Notification("s", change.record, is_fresh=True, entries=change.entries)]
 
 
-async def test_a_change_too_large_to_publish_is_read_instead(server: RedisServer, connect: Open) -> None:
+async def test_a_change_too_large_to_publish_is_read_instead(here: RedisBackend, there: RedisBackend) -> None:
     """All of its transitions arrive."""
-    here, there = await connect(server), await connect(server)
     record = await apply(here, created())
     follower = await Follower.of(there)
     change = moved(record, 1, 2, message="x" * 40_000)
@@ -102,9 +99,8 @@ async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: 
         assert all(notification.entries for notification in follower.notifications[1:])
 
 
-async def test_successive_epochs_are_never_mixed_up(server: RedisServer, connect: Open) -> None:
+async def test_successive_epochs_are_never_mixed_up(here: RedisBackend, there: RedisBackend) -> None:
     """Two processes create and remove the session in turn; the last notification of each shows the true state."""
-    here, there = await connect(server), await connect(server)
     followers = [await Follower.of(here), await Follower.of(there)]
     for number in range(60):
         backend = (here, there)[number % 2]
@@ -118,9 +114,8 @@ async def test_successive_epochs_are_never_mixed_up(server: RedisServer, connect
         assert epochs == sorted(epochs, key=lambda epoch: int(epoch[1:]) if epoch != "last" else 60)
 
 
-async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(server: RedisServer, connect: Open) -> None:
+async def test_a_former_epoch_is_dropped_after_a_later_one_was_read(here: RedisBackend, there: RedisBackend) -> None:
     """A message that was on its way when the session was read is too late."""
-    here, there = await connect(server), await connect(server)
     follower = await Follower.of(there)
     for number in range(50):
         first = await apply(here, created(epoch=f"a{number}"))

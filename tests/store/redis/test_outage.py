@@ -15,6 +15,7 @@ from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis import pipeline
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
@@ -50,10 +51,9 @@ async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect
 
 
 async def test_an_unexpected_error_fails_only_its_own_commands(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error in our own code does not end the executor."""
-    backend = await connect(server)
     with monkeypatch.context() as patch:
         patch.setattr(RedisConnection, "execute_batch", lambda *_: 1 / 0)
         with pytest.raises(StoreUnavailableError):
@@ -62,10 +62,9 @@ async def test_an_unexpected_error_fails_only_its_own_commands(
 
 
 async def test_a_command_that_timed_out_while_connecting_is_never_sent(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its caller was told that nothing was done."""
-    backend = await connect(server)
     record = await apply(backend, created())
     may_connect, connect_now = asyncio.Event(), RedisConnection.connect
 

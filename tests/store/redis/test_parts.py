@@ -8,6 +8,7 @@ from progress_sse.core.errors import TooManyPartsError
 from progress_sse.core.parts import PartCounts
 from progress_sse.core.updates import ReportPart
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.messages import apply_message, decode_message, encode_message
 from progress_sse.store.types import Change
 from tests.clock import ManualClock
@@ -17,9 +18,8 @@ from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 
 
-async def test_a_follower_holds_all_of_them(server: RedisServer, connect: Open) -> None:
+async def test_a_follower_holds_all_of_them(here: RedisBackend, there: RedisBackend) -> None:
     """In their order, after each report; it reads the session once."""
-    here, there = await connect(server), await connect(server)
     store = ProgressStore(here, clock=ManualClock())
     follower = await Follower.of(there)
     for name, command in COMMANDS.items():

@@ -7,6 +7,7 @@ import pytest
 from progress_sse.core.errors import ConflictError, StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
+from progress_sse.store.redis.backend import RedisBackend
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
@@ -39,10 +40,9 @@ async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redi
 
 
 async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
-    server: RedisServer, connect: Open
+    server: RedisServer, backend: RedisBackend
 ) -> None:
     """Another program has written to two of its keys, and to the index."""
-    backend = await connect(server)
     for name in ("state", "log", "other"):
         await apply(backend, created(name))
     keyspace = backend._keyspace  # noqa: SLF001 - another program may write there
@@ -60,9 +60,10 @@ async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
 
 
 @pytest.mark.parametrize("part", ["state", "log", "idempotency_keys", "idempotency_ranks"])
-async def test_a_foreign_value_at_a_key_leaves_no_partial_change(server: RedisServer, connect: Open, part: str) -> None:
+async def test_a_foreign_value_at_a_key_leaves_no_partial_change(
+    server: RedisServer, backend: RedisBackend, part: str
+) -> None:
     """That is no error of the worker, and no key is changed."""
-    backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
     name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - another program may write there
     with server.client() as client:
@@ -97,9 +98,8 @@ async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, conne
     await apply(backend, created("other"))
 
 
-async def test_a_forgotten_script_is_sent_again(server: RedisServer, connect: Open) -> None:
+async def test_a_forgotten_script_is_sent_again(server: RedisServer, backend: RedisBackend) -> None:
     """The server no longer knows its digest."""
-    backend = await connect(server)
     record = await apply(backend, created())
     with server.client() as client:
         client.script_flush()
@@ -107,9 +107,8 @@ async def test_a_forgotten_script_is_sent_again(server: RedisServer, connect: Op
     assert await backend.load("s") == record
 
 
-async def test_evicted_keys_give_a_snapshot_or_no_session(server: RedisServer, connect: Open) -> None:
+async def test_evicted_keys_give_a_snapshot_or_no_session(server: RedisServer, backend: RedisBackend) -> None:
     """Without its log, readers get a snapshot. Without its state, the session does not exist, and can be created."""
-    backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
     keys = backend._keyspace.of("s")  # noqa: SLF001 - as eviction does
     with server.client() as client:

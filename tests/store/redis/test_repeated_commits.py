@@ -11,6 +11,7 @@ from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
 from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.redis.conftest import Open
@@ -19,11 +20,8 @@ from tests.store.redis.lost_replies import LostReplies
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_a_repeated_commit_is_applied_once(
-    server: RedisServer, connect: Open, lost_replies: LostReplies, times: int
-) -> None:
+async def test_a_repeated_commit_is_applied_once(backend: RedisBackend, lost_replies: LostReplies, times: int) -> None:
     """Creation, transitions, keys alone, replacement, removal."""
-    backend = await connect(server)
     record = after(created())
     replacement = created(epoch="second", expected=Position("first", 3), created_at=T0.replace("2026", "2027"))
     batch = moved(record, 1, 2, 1, keys=[key("k")])
@@ -110,10 +108,9 @@ async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
 
 
 async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
-    server: RedisServer, connect: Open, lost_replies: LostReplies
+    server: RedisServer, backend: RedisBackend, lost_replies: LostReplies
 ) -> None:
     """A refusal says nothing about the first attempt."""
-    backend = await connect(server)
     change = moved(await apply(backend, created()), 1)
     name = backend._keyspace.of("s").log  # noqa: SLF001 - another program may write there
 
@@ -127,11 +124,8 @@ async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
 
 
 @pytest.mark.full
-async def test_a_commit_without_a_reply_fails_in_time(
-    server: RedisServer, connect: Open, lost_replies: LostReplies
-) -> None:
+async def test_a_commit_without_a_reply_fails_in_time(backend: RedisBackend, lost_replies: LostReplies) -> None:
     """A worker learns within six seconds that its outcome is unknown."""
-    backend = await connect(server)
     change = moved(await apply(backend, created()), 1)
     lost_replies.lose(times=1000)
     started = time.monotonic()
@@ -140,9 +134,8 @@ async def test_a_commit_without_a_reply_fails_in_time(
     assert time.monotonic() - started < 6
 
 
-async def test_a_repeated_start_counts_once(server: RedisServer, connect: Open, lost_replies: LostReplies) -> None:
+async def test_a_repeated_start_counts_once(backend: RedisBackend, lost_replies: LostReplies) -> None:
     """The rules take no start for a repetition, so only the token shows it."""
-    backend = await connect(server)
     store = ProgressStore(backend)
     lost_replies.lose(2)
     await store.start_step("s", 1)

@@ -6,8 +6,7 @@ A virtual machine is rolled back with its memory, or an operator restores keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -23,25 +22,6 @@ from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
 pytestmark = pytest.mark.guarantee(20)
-
-
-@pytest.fixture
-async def here(server: RedisServer, connect: Open) -> RedisBackend:
-    """A process that knows the lost history."""
-    return await connect(server)
-
-
-@pytest.fixture
-async def there(server: RedisServer, connect: Open) -> RedisBackend:
-    """A process that knows no session."""
-    return await connect(server)
-
-
-@pytest.fixture
-def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
-    """Dump the keys of this test."""
-    with server.client() as client:
-        yield lambda: KeyDump(client, str(tmp_path))
 
 
 async def test_a_report_detects_a_rollback(here: RedisBackend, take_dump: Callable[[], KeyDump]) -> None:

@@ -11,10 +11,10 @@ from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.core.updates import Advance
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.pipeline import PendingCommand
 from tests.conftest import RunRedis
 from tests.core.samples import start_of
-from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
 from tests.store.redis.conftest import Open
@@ -22,11 +22,8 @@ from tests.store.redis.conftest import Open
 DEADLINE_S = 30
 
 
-async def test_an_update_with_a_key_is_one_command(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_update_with_a_key_is_one_command(backend: RedisBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one without a key, if the session is known here. Only a repeated or refused update needs more commands."""
-    backend = await connect(server)
     store, commands = ProgressStore(backend), list[PendingCommand]()
     await store.start_step("s", 1)
     submit = backend._executor.submit  # noqa: SLF001 - there is nothing to see from outside

@@ -11,6 +11,7 @@ from progress_sse.core.errors import AttemptSupersededError
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import Complete, Plan, Start
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message
 from progress_sse.store.types import Change
@@ -22,9 +23,8 @@ from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 
 
-async def test_each_change_arrives_as_it_was_committed(server: RedisServer, connect: Open) -> None:
+async def test_each_change_arrives_as_it_was_committed(here: RedisBackend, there: RedisBackend) -> None:
     """With the details and the definitions, also those that readers do not see."""
-    here, there = await connect(server), await connect(server)
     store = ProgressStore(here, clock=ManualClock())
     follower = await Follower.of(there)
     for name, command in {"the creation": CREATE, **COMMANDS}.items():
@@ -50,9 +50,8 @@ async def test_another_process_refuses_a_superseded_attempt(server: RedisServer,
     assert await new.load("s") == await here.load("s")
 
 
-async def test_a_large_message_contains_the_position_alone(server: RedisServer, connect: Open) -> None:
+async def test_a_large_message_contains_the_position_alone(backend: RedisBackend) -> None:
     """And whether only a snapshot tells it; the others read the session."""
-    backend = await connect(server)
     changes: list[Change] = []
     store = ProgressStore(backend, clock=ManualClock(), on_commit=changes.append)
     await store.apply("s", CREATE)
@@ -63,9 +62,8 @@ async def test_a_large_message_contains_the_position_alone(server: RedisServer, 
         assert decode_message(b"2 1\n" + payload).is_told_whole
 
 
-async def test_a_reader_elsewhere_sees_the_session_as_it_was_created(server: RedisServer, connect: Open) -> None:
+async def test_a_reader_elsewhere_sees_the_session_as_it_was_created(here: RedisBackend, there: RedisBackend) -> None:
     """With its title, though its first steps came before that server had read it."""
-    here, there = await connect(server), await connect(server)
     store = ProgressStore(here, clock=ManualClock())
     follower = await Follower.of(there)
     read = there._followed._read  # noqa: SLF001  # held up
@@ -83,9 +81,8 @@ async def test_a_reader_elsewhere_sees_the_session_as_it_was_created(server: Red
     assert not follower.notifications[-1].is_fresh
 
 
-async def test_a_message_takes_a_record_on(server: RedisServer, connect: Open) -> None:
+async def test_a_message_takes_a_record_on(backend: RedisBackend) -> None:
     """A snapshot does not: its session has to be read."""
-    backend = await connect(server)
     changes: list[Change] = []
     store = ProgressStore(backend, clock=ManualClock(), on_commit=changes.append)
     before = (await store.apply("s", CREATE)).record
