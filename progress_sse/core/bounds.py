@@ -154,14 +154,12 @@ class BoundField(NamedTuple):
     Attributes:
         name: Its name.
         bound: Its bound.
-        fits: Whether a value is within it.
         gaps: The values that it may have besides: `None` and `UNCHANGED`.
         options: The values of its `Literal`, if that is its bound.
     """
 
     name: str
     bound: Bound
-    fits: Callable[[object], bool]
     gaps: tuple[Unchanged | None, ...]
     options: tuple[str, ...] = ()
 
@@ -171,11 +169,10 @@ _FOUND: Final[dict[type, tuple[BoundField, ...]]] = {}
 
 def bound_fields(kind: type) -> tuple[BoundField, ...]:
     """Return the fields of a class that have a bound, in their order."""
-    known = _FOUND.get(kind)
-    if known is None:
+    if kind not in _FOUND:
         found = (_bound_field(name, hint) for name, hint in get_type_hints(kind, include_extras=True).items())
-        known = _FOUND[kind] = tuple(filter(None, found))
-    return known
+        _FOUND[kind] = tuple(filter(None, found))
+    return _FOUND[kind]
 
 
 def _bound_field(name: str, hint: Any) -> BoundField | None:
@@ -184,10 +181,9 @@ def _bound_field(name: str, hint: Any) -> BoundField | None:
     choices = (hint,) if get_origin(hint) is Literal else get_args(hint)
     gaps = tuple(gap for gap, choice in ((None, NoneType), (UNCHANGED, Unchanged)) if choice in choices)
     if bounds:
-        return BoundField(name, bounds[0], bounds[0].fits, gaps)
+        return BoundField(name, bounds[0], gaps)
     for options in (get_args(choice) for choice in choices if get_origin(choice) is Literal):
-        bound = _one_of(options, gaps)
-        return BoundField(name, bound, bound.fits, gaps, options)
+        return BoundField(name, _one_of(options, gaps), gaps, options)
     return None
 
 
@@ -197,26 +193,14 @@ def _one_of(options: tuple[str, ...], gaps: tuple[object, ...]) -> Rule:
 
 
 def check_fields(value: object) -> None:
-    """Refuse a value of which a field is out of its bound.
-
-    Raises:
-        InvalidRequestError: Its text names the field and its bound.
-    """
-    for name, bound, fits, gaps, _ in bound_fields(type(value)):
+    """Refuse a value of which a field is out of its bound, by an `InvalidRequestError` that names both."""
+    for name, bound, gaps, _ in bound_fields(type(value)):
         found = getattr(value, name)
-        if found is None and None in gaps:
-            continue
-        if not fits(found) and not (found is UNCHANGED and UNCHANGED in gaps):
-            raise InvalidRequestError(f"{name} must be {bound.demand}.")
+        if not (found is None and None in gaps) and not (found is UNCHANGED and UNCHANGED in gaps):
+            check_value(name, bound, found)
 
 
 def check_value(name: str, bound: Bound, value: object) -> None:
     """Refuse a value that is out of a bound; see `check_fields`."""
     if not bound.fits(value):
         raise InvalidRequestError(f"{name} must be {bound.demand}.")
-
-
-def check_optional(name: str, bound: Bound, value: object) -> None:
-    """Refuse a value that is neither `None` nor within a bound; see `check_fields`."""
-    if value is not None:
-        check_value(name, bound, value)

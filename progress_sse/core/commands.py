@@ -22,7 +22,6 @@ from progress_sse.core.bounds import (
     STEP_NUMBER,
     TITLE,
     check_fields,
-    check_optional,
     check_value,
 )
 from progress_sse.core.details import Link
@@ -120,12 +119,11 @@ def check_command(command: Command) -> None:
 
 
 def _check_envelope(envelope: Envelope) -> None:
-    lease = envelope.lease
     check_value("ago_ms", AGO, envelope.ago_ms)
-    if lease is not None:
-        check_optional("attempt_id", ATTEMPT_ID, lease.attempt_id)
-        check_optional("lease_ms", LEASE, lease.lease_ms)
-        check_optional("lost_after_ms", LOST_AFTER, lease.lost_after_ms)
+    for name, bound in (("attempt_id", ATTEMPT_ID), ("lease_ms", LEASE), ("lost_after_ms", LOST_AFTER)):
+        value = getattr(envelope.lease, name, None)
+        if value is not None:
+            check_value(name, bound, value)
 
 
 @dataclass(frozen=True, slots=True)

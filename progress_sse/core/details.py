@@ -1,8 +1,4 @@
-"""The details of a session, besides its steps: title, labels and links, its end, and the attempts of its steps.
-
-Frozen values, and the rules for those that clients send. A session of which no worker reported any shares
-`NO_DETAILS`.
-"""
+"""The details of a session, besides its steps: title, labels and links, its end, and the attempts of its steps."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -60,13 +56,9 @@ class FinishAt(NamedTuple):
 
 
 class Time(NamedTuple):
-    """How far a session is by time, and when it will end [docs/protocol.md].
+    """How far a session is by time, and when it will end, learned from so many `runs` [docs/protocol.md].
 
-    Attributes:
-        percentage: Of the time that it takes as a whole.
-        finish_at: When it will end; `None` where that is not known, or it has ended.
-        basis: What is known of the time that is left, at best.
-        runs: How many earlier runs of its profile were learned from.
+    `basis` is what is known of the time that is left, at best. `finish_at` of `None`: not known, or it has ended.
     """
 
     percentage: int
@@ -81,7 +73,7 @@ class Timing(NamedTuple):
     Attributes:
         profile: The name under which its runs are learned from; `None`: they are not.
         floor: The percentage that its time must not fall below.
-        untaught: The numbers of the steps that teach nothing: started twice, or before their recorded start.
+        untaught: The steps that teach nothing: started twice, or before their recorded start.
         has_taught: Whether it was completed once, and so taught what it took.
     """
 
@@ -92,16 +84,11 @@ class Timing(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What workers reported of a session besides its steps [docs/protocol.md].
+    """What workers reported of a session besides its steps [docs/protocol.md]; `NO_DETAILS` where none did.
 
     Attributes:
-        title: Its name for people.
-        labels: Texts by which it is found.
-        links: Its results, and pages about it.
         open_ended: Whether steps are added while it runs, and only `finish` completes it.
         error: Why it ended, where it ended as a whole.
-        conclusion: What ended it, beyond its status.
-        time: How far it is by time, and when it will end.
         accepts: What readers may ask of its worker.
         requests: What they asked, the newest first.
         log: Whether a worker has written lines into its log.

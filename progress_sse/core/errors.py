@@ -3,58 +3,13 @@
 ::
 
     ProgressError
-    ├── ConfigurationError              the operator's: the server does not start
-    │   └── StoreRefusedError           … because its store cannot be used as it is
-    ├── ConflictError                   no one's: the session moved on, decide again
-    ├── SignSeenError                   no one's: the worker is not silent after all
-    ├── ReportError                     a worker's: its reports did not arrive; see ``client.errors``
-    ├── NotAllowedError                 a reader's: the server refuses to show the session; see ``cli.responses``
-    └── ProblemError                    has an HTTP status and a problem type [RFC 9457]
-        ├── MalformedRequestError   400
-        ├── MalformedBodyError      400
-        ├── InvalidKeyError         400
-        ├── UnauthorizedError       401
-        ├── ForbiddenError          403
-        ├── PathNotFoundError       404
-        ├── SessionNotFoundError    404
-        ├── RequestNotFoundError    404
-        ├── MethodNotAllowedError   405
-        ├── RequestTimeoutError     408
-        ├── SessionExistsError      409
-        ├── StepNotStartedError     409
-        ├── StepNotRunningError     409
-        ├── StepStartedError        409
-        ├── StepRunningError        409
-        ├── StepHasPartsError       409
-        ├── StepsFixedError         409
-        ├── AttemptSupersededError  409
-        ├── SessionCancelledError   409
-        ├── RequestNotAcceptedError 409
-        ├── RequestOutOfTimeError   409
-        ├── RequestSettledError     409
-        ├── KeyInUseError           409
-        ├── OtherRunError           412
-        ├── PreconditionFailedError 412
-        ├── BodyTooLargeError       413
-        ├── UrlTooLongError         414
-        ├── UnsupportedMediaError   415
-        ├── MisdirectedRequestError 421
-        ├── InvalidRequestError     422
-        │   ├── InvalidSessionIdError
-        │   ├── UnknownWorkflowError
-        │   ├── StepOutOfRangeError
-        │   ├── UnknownStepNameError
-        │   ├── TooManyStepsError
-        │   ├── TooManyPartsError
-        │   └── TooMuchError
-        ├── KeyReusedError          422
-        ├── RateExceededError       429
-        ├── HeadTooLargeError       431
-        ├── InternalError           500
-        ├── OverloadedError         503
-        ├── StoreUnavailableError   503
-        │   └── OutcomeUnknownError
-        └── StoreFullError          507
+    ├── ConfigurationError      the operator's: the server does not start
+    │   └── StoreRefusedError   … because its store cannot be used as it is
+    ├── ConflictError           no one's: the session moved on, decide again
+    ├── SignSeenError           no one's: the worker is not silent after all
+    ├── ReportError             a worker's: its reports did not arrive; see ``client.errors``
+    ├── NotAllowedError         a reader's: the server refuses to show the session; see ``cli.responses``
+    └── ProblemError            a request's: a class for each problem type, with its HTTP status [RFC 9457]
 
 The text of a `ProblemError` goes to the client as ``detail``: it names fields and rules, and never repeats what was
 sent.

@@ -66,12 +66,7 @@ class Lesson(NamedTuple):
 
 
 class LearnedStep(NamedTuple):
-    """What a step took in earlier runs.
-
-    Attributes:
-        runs: How many runs taught it.
-        points: What it will take; see ``distributions``.
-    """
+    """How many runs taught a step, and what it will take; see ``distributions``."""
 
     runs: int
     points: Points
@@ -138,14 +133,11 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
     return Lesson(timing.profile, (Cell(week, "", RUNS), *durations))
 
 
-def learned_from(history: History, now: datetime) -> Learned:
-    """Return what a history teaches at this time: the older a week, the less it weighs."""
-    runs, steps = learning_from(history, now)
-    return Learned(runs, dict(steps))
-
-
 def learning_from(history: History, now: datetime) -> tuple[int, Iterator[tuple[str, LearnedStep]]]:
-    """Return how many runs a history has, and its steps with their names; each is worked out as it is taken."""
+    """Return how many runs a history has, and its steps with their names; each is worked out as it is taken.
+
+    The older a week, the less it weighs.
+    """
     this_week = week_of(now)
     runs_in, taught = Counter[int](), defaultdict[str, list[tuple[Cell, int]]](list)
     for cell, count in history.items():

@@ -1,7 +1,4 @@
-"""Whether a worker that holds a lease is stalled or lost, judged by how long it has been silent.
-
-Pure: the caller passes how long that is, by the clock in ``store.leases``.
-"""
+"""Whether a worker that holds a lease is stalled or lost, judged by its silence on the clock of ``store.leases``."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -15,24 +12,14 @@ from progress_sse.core.step_rules import end, timestamp
 
 
 class Silence(NamedTuple):
-    """How long the worker of a step has given no sign of life.
-
-    Attributes:
-        ms: Milliseconds on the lease clock.
-        since: Time stamp of the last sign; `None` if it is not known any more.
-    """
+    """How long the worker of a step has given no sign of life, since its last one if that is still known."""
 
     ms: int
     since: str | None = None
 
 
 class Judgement(NamedTuple):
-    """What follows from the silences of a session's workers.
-
-    Attributes:
-        commands: What the server has to report.
-        check_in_ms: Milliseconds after which more may follow, unless a sign comes; `None`: never.
-    """
+    """What the server has to report, and after how many milliseconds without a sign more may follow (`None`: never)."""
 
     commands: tuple[ServerCommand, ...]
     check_in_ms: int | None

@@ -1,8 +1,4 @@
-"""The lines that workers write into the log of a session: frozen values, and what a text becomes.
-
-Which lines a session takes: ``session_rules``. A *log line* is no transition: it changes no session, and no history has
-it.
-"""
+"""The lines that workers write into the log of a session. A *log line* is no transition; see ``session_rules``."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -25,10 +21,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 class NewLine(NamedTuple):
     """A line as a worker writes it; with line ends in its text it becomes several.
 
-    Attributes:
-        text: Its text.
-        level: How much it matters.
-        ago_ms: How many milliseconds ago it was written; `None`: as long as its update.
+    It was written `ago_ms` milliseconds ago; `None`: as long as its update.
     """
 
     text: str
@@ -37,14 +30,7 @@ class NewLine(NamedTuple):
 
 
 class LogLine(NamedTuple):
-    """A line as a session keeps it; the store numbers it.
-
-    Attributes:
-        at: The time stamp of when it was written.
-        step: The number of the step that it is about; `None`: the session.
-        level: How much it matters.
-        text: Its text, without line ends.
-    """
+    """A line as a session keeps it, without line ends; `step` of `None`: about the session. The store numbers it."""
 
     at: str
     step: int | None

@@ -1,7 +1,4 @@
-"""The data: sessions, steps, and positions in a session's history.
-
-Frozen values, and numbers that are computed from them. No rule of change (``state_machine``), no JSON (``wire``), no
-I/O, no clock.
+"""The data: sessions, steps, and positions in a session's history; frozen values.
 
 The words mean the same everywhere in this package:
 

@@ -1,7 +1,4 @@
-"""The parts of a step that many workers do at once, each its own.
-
-Frozen values, and numbers that are computed from them. What a report changes: ``step_rules``.
-"""
+"""The parts of a step that many workers do at once, each its own; what a report changes: ``step_rules``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -26,18 +23,9 @@ _PLACES: Final[Mapping[PartStatus, int]] = {"error": 2, "running": 1, "success":
 
 
 class Part(NamedTuple):
-    """A part that a worker has reported; times are those of its newest attempt.
+    """A part that a worker has reported under the name `part`; times are those of its newest attempt.
 
-    Attributes:
-        part: Its name, which its worker chose.
-        status: What it was reported as last.
-        current: How far it is, of `total` units; `None` where no worker reported it.
-        total: `None` where it is unknown.
-        message: A text for people.
-        error: Why it failed.
-        started_at: The time stamp of its first report.
-        completed_at: The time stamp of the report that ended it; `None` while it runs.
-        elapsed_ms: Milliseconds between the two; 0 while it runs.
+    `current` and `total` are units, `None` where no worker reported them. `elapsed_ms` is 0 while it runs.
     """
 
     part: str
@@ -70,12 +58,7 @@ class PartCounts(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """The parts of a step.
-
-    Attributes:
-        total: How many there will be; `None` where no worker reported it.
-        by_name: Those that were reported, in the order of their first report.
-    """
+    """The parts of a step, in the order of their first report; `total` of them, `None` where no worker reported it."""
 
     total: int | None
     by_name: Mapping[str, Part]

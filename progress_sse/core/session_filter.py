@@ -15,13 +15,7 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 class SessionFilter(NamedTuple):
-    """What the sessions of a list have in common.
-
-    Attributes:
-        prefix: The beginning of their ids.
-        labels: Labels that each of them has.
-        status: Their status; `None`: any.
-    """
+    """What the sessions of a list have in common: the beginning of their ids, labels that each has, and the status."""
 
     prefix: str = ""
     labels: frozenset[Label] = frozenset()

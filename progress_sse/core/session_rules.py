@@ -20,11 +20,7 @@ from progress_sse.core.workflows import default_step_name
 def created(
     session_id: str, definitions: tuple[StepDefinition, ...], now: datetime, details: Details = NO_DETAILS
 ) -> Session:
-    """Return a fresh, pending session with one step for each definition.
-
-    Raises:
-        InvalidRequestError: There is none, and it is not open-ended; or one has a name or time that cannot be shown.
-    """
+    """Return a fresh, pending session with one step for each definition; see `check_definitions`."""
     check_definitions(definitions, may_be_empty=details.open_ended)
     stamp = timestamp(now)
     progress = SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp, details)
@@ -52,12 +48,7 @@ def _is_fit(each: object) -> bool:
 
 
 def create(session_id: str, command: Create, now: datetime) -> Session:
-    """Return the session that a creation asks for.
-
-    Raises:
-        InvalidRequestError: It cannot have these steps.
-        TooMuchError: Its details are too large.
-    """
+    """Return the session that a creation asks for; see `check_definitions` and `check_size`."""
     details = Details(
         title=command.title,
         labels=command.labels,
@@ -81,11 +72,7 @@ def created_by(session_id: str, command: Start, now: datetime) -> Session:
 
 
 def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
-    """Return the session after the command; the same object if the command repeats its details.
-
-    Raises:
-        ProblemError: The command cannot be applied.
-    """
+    """Return the session after the command; the same object if the command repeats its details."""
     if isinstance(command, AppendLines):
         return _with_log(session, command, now)
     check_session_attempt(session, command)
@@ -108,11 +95,7 @@ def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:
-    """Return the session after a reader asked something of its worker; the same object if it is asked already.
-
-    Raises:
-        ProblemError: It cannot be asked.
-    """
+    """Return the session after a reader asked something of its worker; the same object if it is asked already."""
     details = ask_rules.asked(session, command, now)
     if details is session.details:
         return session
@@ -179,12 +162,7 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
 
 
 def appended(session: Session, definitions: tuple[StepDefinition, ...], max_total_steps: int) -> Session:
-    """Return the session with further steps; one without a name gets that of its number.
-
-    Raises:
-        InvalidRequestError: A step has a name or time that cannot be shown.
-        TooManyStepsError: It would have more than `max_total_steps`.
-    """
+    """Return the session with further steps, at most `max_total_steps`; one without a name gets that of its number."""
     check_definitions(definitions)
     known = session.definitions
     if len(known) + len(definitions) > max_total_steps:
@@ -248,14 +226,10 @@ def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Deta
 
 
 def check_lines(session: Session, command: AppendLines) -> int | None:
-    """Return the number of the step that the lines are about; `None`: the session.
-
-    The step may be in any state, also one that was never started.
+    """Return the number of the step that the lines are about, which may be in any state; `None`: the session.
 
     Raises:
-        StepOutOfRangeError: The session has no step of that number.
-        UnknownStepNameError: The session has no step of that name.
-        AttemptSupersededError: A later attempt has replaced the command's.
+        ProblemError: The session has no such step, or a later attempt has replaced the command's.
     """
     if command.step is None:
         check_session_attempt(session, command)
@@ -268,11 +242,7 @@ def check_lines(session: Session, command: AppendLines) -> int | None:
 
 
 def dated_lines(session: Session, command: AppendLines, now: datetime) -> tuple[LogLine, ...]:
-    """Return the lines as the session keeps them.
-
-    Raises:
-        ProblemError: It does not take them; see `check_lines`.
-    """
+    """Return the lines as the session keeps them, if it takes them; see `check_lines`."""
     number, created_at = check_lines(session, command), session.progress.created_at
     now = current_time(now, session)
     lines: list[LogLine] = []

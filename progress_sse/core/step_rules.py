@@ -113,21 +113,16 @@ def end(
     parts = before.parts
     if parts is not None and conclusion != "lost":
         parts = _ended_parts(parts, status, error, moment)
-    return StepProgress(
-        before.step,
-        before.name,
-        status,
-        before.started_at,
-        timestamp(moment),
-        elapsed_ms(before.started_at, moment),
-        before.timeout_ms,
-        message,
-        error,
-        None,
-        before.attempt,
-        None,
-        conclusion,
-        parts,
+    return before._replace(
+        status=status,
+        completed_at=timestamp(moment),
+        elapsed_ms=elapsed_ms(before.started_at, moment),
+        message=message,
+        error=error,
+        advance=None,
+        liveness=None,
+        conclusion=conclusion,
+        parts=parts,
     )
 
 
@@ -210,19 +205,14 @@ def skip_again(_session: Session, before: StepProgress, command: Skip, _moment: 
 
 def revived(before: StepProgress, moment: datetime) -> StepProgress:
     """Return a step that counted as lost as if it still ran."""
-    return StepProgress(
-        before.step,
-        before.name,
-        "running",
-        before.started_at,
-        None,
-        0,
-        before.timeout_ms,
-        before.message,
+    return before._replace(
+        status="running",
+        completed_at=None,
+        elapsed_ms=0,
+        error="",
         advance=None if before.parts is None else advance_of(before.parts),
-        attempt=before.attempt,
         liveness=Liveness("live", timestamp(moment)),
-        parts=before.parts,
+        conclusion=None,
     )
 
 

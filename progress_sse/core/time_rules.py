@@ -42,14 +42,9 @@ class _Left(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """What is left of the steps that have not succeeded, and what is past.
+    """What is left of the steps that have not succeeded: declared, learned and running, and how that is known.
 
-    Attributes:
-        declared_ms: Of all steps that do not run and were declared.
-        learned: Of each step that does not run and was learned.
-        running: Of each step that runs; `None` for one with a rate that is not known yet.
-        bases: How all of it is known; none where nothing is left.
-        spent_ms: Milliseconds that the steps have taken, but for those that failed.
+    `running` has `None` for a step with a rate that is not known yet. `spent_ms` are of all steps that have not failed.
     """
 
     declared_ms: int
@@ -147,7 +142,6 @@ def _total_of(step: StepProgress) -> int | None:
 
 
 def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
-    """Return what is left of the steps that have not succeeded, of a session of which it is known."""
     steps = session.progress.steps
     declared_ms = spent_ms = 0
     known: list[Points] = []

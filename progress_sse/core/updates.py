@@ -198,8 +198,7 @@ class Advance(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse more than the whole."""
-        if self.total is not None and self.current > self.total:
-            raise InvalidRequestError("current: must not be more than total.")
+        _check_count(self.current, self.total)
 
 
 @_value
@@ -215,8 +214,7 @@ class Complete(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse a success that was cancelled."""
-        if self.conclusion is not None and self.success:
-            raise InvalidRequestError("conclusion: a success is not cancelled.")
+        _check_conclusion(self.conclusion, is_success=self.success)
 
 
 @_value
@@ -241,10 +239,7 @@ class ReportPart(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse more than the whole."""
-        if self.total is not None and self.current is None:
-            raise InvalidRequestError("total: needs a current.")
-        if self.total is not None and self.current is not None and self.current > self.total:
-            raise InvalidRequestError("current: must not be more than total.")
+        _check_count(self.current, self.total)
 
 
 @_value
@@ -266,8 +261,7 @@ class Finish(SessionUpdate):
 
     def check_consistency(self) -> None:
         """Refuse a success that was cancelled."""
-        if self.conclusion is not None and self.success:
-            raise InvalidRequestError("conclusion: a success is not cancelled.")
+        _check_conclusion(self.conclusion, is_success=self.success)
 
 
 @_value
@@ -318,6 +312,19 @@ UPDATES: Final[tuple[type[Update], ...]] = (
     *(Finish, Plan, Describe, Acknowledge, AppendLines),
 )
 """All kinds."""
+
+
+def _check_count(current: int | None, total: int | None) -> None:
+    if total is not None and current is None:
+        raise InvalidRequestError("total: needs a current.")
+    if total is not None and current is not None and current > total:
+        raise InvalidRequestError("current: must not be more than total.")
+
+
+def _check_conclusion(conclusion: Conclusion, *, is_success: bool) -> None:
+    if conclusion is not None and is_success:
+        raise InvalidRequestError("conclusion: a success is not cancelled.")
+
 
 AnyUpdate = TypeVar("AnyUpdate", bound=Update)
 

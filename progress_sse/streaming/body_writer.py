@@ -1,7 +1,6 @@
 """Direct writing: the bytes of a stream go to its connection, past ASGI. Our own server offers this with each request.
 
-Under any other server the application finds no such extension and does without. The same holds behind a middleware that
-buffers responses and so takes the extension out of the scope.
+A middleware that buffers responses takes the extension out of the scope, and the stream goes by ASGI.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -34,7 +34,6 @@ class Channel(Publisher):
     """
 
     def __init__(self, session_id: str, delivery: Delivery, on_unused: Callable[[], object]) -> None:
-        """Start without the session's record; `open` loads it."""
         super().__init__(session_id, _absent_position(session_id), delivery, on_unused)
         self.record: Record | None = None
         self.watchers: dict[Watcher, None] = {}
@@ -55,7 +54,7 @@ class Channel(Publisher):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of the session is left to do: it is completed, or in error with no step running."""
+        """Whether nothing of the session is left to do."""
         return self.record is not None and is_over(self.record.status, self.record.session.progress.steps)
 
     @property
@@ -164,13 +163,15 @@ class Channel(Publisher):
     def _reset_to(self, record: Record | None) -> None:
         self.record, self._snapshot = record, None
         self.position = record.position if record else _absent_position(self.session_id)
-        self._forget_tail()
+        self._keep_only(())
         if self.subscriptions:
             self._publish(*self.snapshot().frames)
 
-    def _forget_tail(self) -> None:
+    def _keep_only(self, frames: Iterable[Frame]) -> None:
         self._tail.clear()
         self._tail_bytes = 0
+        for frame in frames:
+            self._keep(frame)
 
     def snapshot(self) -> FrameBatch:
         """Return the session as an event. All subscribers share the bytes, as they may be many and slow."""
@@ -220,9 +221,7 @@ class Channel(Publisher):
             entries = await self._backend.replay(self.session_id, position)
             missed = None if entries is None else self._merge(position, entries)
             if missed is not None:
-                self._forget_tail()
-                for frame in missed:
-                    self._keep(frame)
+                self._keep_only(missed)
             return missed
 
     def _merge(self, position: Position, entries: Sequence[LogEntry]) -> list[Frame] | None:

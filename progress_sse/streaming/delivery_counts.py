@@ -1,6 +1,7 @@
 """The counts of a hub's deliveries."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from progress_sse._internal.histogram import Histogram
@@ -10,6 +11,7 @@ ResyncReason: TypeAlias = Literal["behind", "gap", "forgotten"]
 came back from a position that the log no longer reaches."""
 
 
+@dataclass(slots=True)
 class DeliveryCounts:
     """Counts of one hub, which its channels and subscribers share.
 
@@ -22,13 +24,9 @@ class DeliveryCounts:
         resyncs: How many got a snapshot in place of transitions, by the reason.
     """
 
-    __slots__ = ("deliveries", "delivery_seconds", "line_gaps", "lines", "replays", "resyncs")
-
-    def __init__(self) -> None:
-        """Begin at zero."""
-        self.deliveries = 0
-        self.delivery_seconds = Histogram()
-        self.replays = 0
-        self.lines = 0
-        self.line_gaps = 0
-        self.resyncs: Counter[ResyncReason] = Counter()
+    deliveries: int = 0
+    delivery_seconds: Histogram = field(default_factory=Histogram)
+    replays: int = 0
+    lines: int = 0
+    line_gaps: int = 0
+    resyncs: Counter[ResyncReason] = field(default_factory=Counter)

@@ -31,6 +31,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.streaming.body_writer import BodyWriter, DirectWriteExtension, direct_write_extension
 from progress_sse.streaming.hub import Hub
+from progress_sse.streaming.publisher import RETRY_S
 from progress_sse.streaming.stream_format import StreamFormat
 from progress_sse.streaming.timers import Heartbeat
 from progress_sse.wire.cursor import ResumePoint
@@ -46,9 +47,6 @@ MAX_CHUNK_BYTES: Final = 65_536
 
 REFUSED_RETRY_MS: Final = 30_000
 """Milliseconds after which a refused client comes back."""
-
-SUBSCRIBE_DELAY_S: Final = (0.1, 2.0)
-"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -73,7 +71,7 @@ class StreamRequest(NamedTuple):
         heartbeat_events: Whether heartbeats are events rather than comments.
         expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
         caller: The identity of the client (see `caller_of`); `None` if streams are not limited by it.
-        is_text: Whether it gets lines of text, not events; of one session.
+        is_text: Whether it gets lines of text, of one session, and no events.
         reads_lines: Whether it gets the lines of the sessions' logs, too.
         wanted: The list that it follows; `None` if it follows sessions.
     """
@@ -238,7 +236,7 @@ class EventStream(asyncio.BaseProtocol):
 
     async def _repeat(self, subscribe: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Subscribe, as often as it takes while the store is away."""
-        backoff = Backoff(*SUBSCRIBE_DELAY_S)
+        backoff = Backoff(*RETRY_S)
         while True:
             try:
                 await subscribe(*args, **kwargs)

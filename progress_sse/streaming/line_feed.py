@@ -22,23 +22,20 @@ from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import Unsubscribe, lines_of
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.publisher import Publisher, Subscription
+from progress_sse.streaming.publisher import RETRY_S, Publisher, Subscription
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.log_lines_json import LinesShown, NumberedLine, encode_log_event
 
+logger = logging.getLogger(__name__)
+
 
 class LineBatch(FrameBatch):
-    """A `log` event. It has no id, so that a client comes back to the transitions alone.
-
-    Attributes:
-        shown: The lines.
-    """
+    """A `log` event, encoded once for all readers. It has no id, so that a client comes back to transitions alone."""
 
     __slots__ = ("shown",)
 
     def __init__(self, session_id: str, shown: LinesShown) -> None:
-        """Encode the event, once for all readers."""
         super().__init__((), sse.encode_event("log", encode_log_event(session_id, shown)))
         self.shown = shown
 
@@ -51,35 +48,25 @@ MAX_TAIL_BYTES: Final = 32_768
 class LineTail:
     """The newest lines, at most `MAX_TAIL_LINES` and `MAX_TAIL_BYTES` of them; a longer line still has its place."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self._lines: deque[NumberedLine] = deque()
+    def __init__(self, lines: Iterable[NumberedLine] = ()) -> None:
+        self.lines: deque[NumberedLine] = deque()
         self._bytes = 0
-
-    @property
-    def lines(self) -> Sequence[NumberedLine]:
-        """The lines, in order."""
-        return tuple(self._lines)
+        self.add(lines)
 
     def add(self, lines: Iterable[NumberedLine]) -> None:
         """Add lines that follow, and drop the oldest beyond the limits."""
         for line in lines:
-            self._lines.append(line)
+            self.lines.append(line)
             self._bytes += len(line.data)
-        while len(self._lines) > MAX_TAIL_LINES or (self._bytes > MAX_TAIL_BYTES and len(self._lines) > 1):
-            self._bytes -= len(self._lines.popleft().data)
+        while len(self.lines) > MAX_TAIL_LINES or (self._bytes > MAX_TAIL_BYTES and len(self.lines) > 1):
+            self._bytes -= len(self.lines.popleft().data)
 
-
-logger = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 0.05
 """Seconds between two events, at least, unless a transition comes between the lines."""
 
 MAX_UNSENT_BYTES: Final = 65_536
 """Bytes of lines that wait for that time."""
-
-READ_DELAY_S: Final = (0.1, 2.0)
-"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 MAX_READS: Final = 10
 """Attempts after which the end of a stream no longer waits for lines that cannot be read."""
@@ -89,7 +76,6 @@ class LineFeed:
     """The lines of one session, for the readers that asked for them."""
 
     def __init__(self, channel: Publisher, backend: FullBackend, counts: DeliveryCounts) -> None:
-        """Know no line yet of the session of `channel`."""
         self._channel = channel
         self._backend = backend
         self._counts = counts
@@ -148,9 +134,8 @@ class LineFeed:
         self.flush()  # Lines that are part of it must not follow it.
         if not self._has_read:
             return None
-        lines = self._tail.lines if self._tail_batch is None else ()
-        if lines:
-            self._tail_batch = self._batch(lines)
+        if self._tail_batch is None and self._tail.lines:
+            self._tail_batch = self._batch(tuple(self._tail.lines))
         return self._tail_batch
 
     def on_change(self, *, is_new_epoch: bool) -> None:
@@ -221,7 +206,7 @@ class LineFeed:
     async def _read(self) -> None:
         """Read until nothing is missing."""
         try:
-            backoff, failures = Backoff(*READ_DELAY_S), 0
+            backoff, failures = Backoff(*RETRY_S), 0
             while self._must_read:
                 self._must_read = False
                 position = self._channel.position
@@ -268,8 +253,7 @@ class LineFeed:
     def _begin(self, stored: StoredLines | None) -> None:
         """Begin with the lines of another life; `None` stands for a session that does not exist."""
         self._epoch, self._first, self._last = (stored.epoch, stored.first, stored.last) if stored else ("", 1, 0)
-        self._tail, self._tail_batch = LineTail(), None
-        self._tail.add(stored.lines if stored else ())
+        self._tail, self._tail_batch = LineTail(stored.lines if stored else ()), None
         self._readers = dict.fromkeys(self._readers, False)
 
     def _settle(self, position: Position) -> None:

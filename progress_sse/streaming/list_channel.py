@@ -30,19 +30,14 @@ _ORDER: Final = attrgetter("order")
 
 
 class ListEvent(NamedTuple):
-    """An event of a list: its name and data."""
+    """An event of a list."""
 
     name: str
     data: bytes
 
 
 class Reset(NamedTuple):
-    """What is new in a list that was read.
-
-    Attributes:
-        events: The events of the sessions that have come and gone.
-        changed: Those that changed; they stay as they were published, until `apply`.
-    """
+    """What is new in a list that was read: what came and went, and sessions that changed; these wait for `apply`."""
 
     events: Sequence[ListEvent]
     changed: Sequence[SessionSummary]
@@ -98,7 +93,6 @@ class ListWindow:
         return _session_event(summary)
 
     def _is_as_published(self, summary: SessionSummary) -> bool:
-        """Return whether a session was published as it is, and is still within the window, or still beyond it."""
         published = self._entries.get(summary.session_id)
         if published is not None:
             return published == summary

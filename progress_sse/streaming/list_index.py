@@ -25,7 +25,6 @@ class ListIndex:
     """
 
     def __init__(self) -> None:
-        """Begin without lists."""
         self.loading: dict[SessionFilter, None] = {}
         self._keys: dict[SessionFilter, _Key] = {}
         self._by_key: defaultdict[_Key, dict[SessionFilter, None]] = defaultdict(dict)

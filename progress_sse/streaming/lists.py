@@ -24,7 +24,7 @@ from progress_sse.store.listeners import ALL_CHANGES, Unsubscribe
 from progress_sse.store.types import ChangedSession
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.streaming.list_index import ListIndex
-from progress_sse.streaming.publisher import Delivery
+from progress_sse.streaming.publisher import RETRY_S, Delivery
 from progress_sse.streaming.subscriber import Subscriber
 
 INTERVAL_S: Final = 0.25
@@ -45,7 +45,6 @@ class DueChanges:
     """Limits list updates to four a second for each session; an end or a removal goes at once. Pure."""
 
     def __init__(self) -> None:
-        """Begin with no session."""
         self._at_once: dict[str, None] = {}
         self._later: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
@@ -79,14 +78,11 @@ class DueChanges:
         taken = list(islice(self._at_once, most))
         for session_id in taken:
             del self._at_once[session_id]
-            self._note(session_id, "unread", now)
+            self.add_published(session_id, "unread", now)
         return taken
 
-    def add_published(self, session_id: str, status: SessionStatus | None, now: float) -> None:
+    def add_published(self, session_id: str, status: _PublishedStatus, now: float) -> None:
         """Record that a session was published with a status."""
-        self._note(session_id, status, now)
-
-    def _note(self, session_id: str, status: _PublishedStatus, now: float) -> None:
         self._published.pop(session_id, None)
         self._published[session_id] = _Published(now, status)
 
@@ -107,9 +103,6 @@ logger = logging.getLogger(__name__)
 
 READ_AT_ONCE: Final = 200
 """Sessions that are read together."""
-
-RETRY_S: Final = (0.1, 2.0)
-"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 CHECK_INTERVAL_S: Final = 2.0
 """Seconds between two looks at lists of a store that may forget sessions without a word."""

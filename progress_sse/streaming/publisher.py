@@ -4,12 +4,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
 from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.wire.frames import Frame, FrameBatch
+
+RETRY_S: Final = (0.1, 2.0)
+"""Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
 
 
 class BatchReceiver(Protocol):

@@ -39,14 +39,10 @@ class Subscriber:
     def __init__(
         self, session_count: int, on_wake: Callable[[], None], counts: DeliveryCounts, *, reads_lines: bool = False
     ) -> None:
-        """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
+        """Expect `session_count` subscriptions; with `reads_lines` it gets the lines of the sessions' logs, too.
 
-        Args:
-            session_count: How many subscriptions will be added.
-            on_wake: Called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
-                because a write failed. May close the subscriber.
-            counts: Counts the times when it falls behind.
-            reads_lines: Whether it gets the lines of the sessions' logs, too.
+        `on_wake` is called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
+        because a write failed. It may close the subscriber.
         """
         self.direct: Callable[[bytes], None] | None = None
         self._counts = counts
@@ -142,17 +138,15 @@ class Subscriber:
             if self._queue and self._queued_bytes + len(batch.data) > MAX_QUEUED_BYTES:
                 self._fall_behind(subscription, batch)
             else:
-                self._enqueue(subscription, batch)
+                self._queue.append((subscription, batch))
+                self._queued_bytes += len(batch.data)
             self.wake()
         else:
             self._unseen += len(batch.frames)
 
-    def _enqueue(self, subscription: Subscription | None, batch: FrameBatch) -> None:
-        self._queue.append((subscription, batch))
-        self._queued_bytes += len(batch.data)
-
     def _fall_behind(self, subscription: Subscription, batch: FrameBatch) -> None:
-        dropped, self._queue, self._queued_bytes = _without_lines(self._queue), _lines_of(self._queue), 0
+        self._queue, dropped = _divided(self._queue)
+        self._queued_bytes = 0
         self._lagging.update(dict.fromkeys(each for each, _ in dropped if each is not None))
         self._lagging[subscription] = None
         self._unseen += len(batch.frames) + _event_count(dropped)
@@ -172,7 +166,8 @@ class Subscriber:
             self.wake()
 
     def _fall_behind_on_lines(self, subscription: Subscription) -> None:
-        dropped, self._queue, self._queued_line_bytes = _lines_of(self._queue), _without_lines(self._queue), 0
+        dropped, self._queue = _divided(self._queue)
+        self._queued_line_bytes = 0
         self._lagging_lines.update(dict.fromkeys(each for each, _ in dropped if each is not None))
         self._lagging_lines[subscription] = None
         self._counts.line_gaps += 1
@@ -182,7 +177,8 @@ class Subscriber:
         if self.direct is not None:
             self.direct(batch.chunk)
         elif not (self._is_closed or self.has_waiting):
-            self._enqueue(None, batch)
+            self._queue.append((None, batch))
+            self._queued_bytes += len(batch.data)
             self.wake()
 
     def send_first(self, batch: FrameBatch) -> None:
@@ -235,12 +231,10 @@ class Subscriber:
         self._queue.clear()
 
 
-def _lines_of(queued: Sequence[QueuedBatch]) -> list[QueuedBatch]:
-    return [each for each in queued if isinstance(each[1], LineBatch)]
-
-
-def _without_lines(queued: Sequence[QueuedBatch]) -> list[QueuedBatch]:
-    return [each for each in queued if not isinstance(each[1], LineBatch)]
+def _divided(queued: Sequence[QueuedBatch]) -> tuple[list[QueuedBatch], list[QueuedBatch]]:
+    """Return the batches of lines, and the others."""
+    lines = [each for each in queued if isinstance(each[1], LineBatch)]
+    return lines, [each for each in queued if not isinstance(each[1], LineBatch)]
 
 
 def _event_count(queued: Sequence[QueuedBatch]) -> int:

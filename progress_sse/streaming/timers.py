@@ -27,7 +27,6 @@ class Heartbeat:
     """Calls every registered `Beat` once per interval."""
 
     def __init__(self, interval_s: float, clock: Clock) -> None:
-        """Call each `Beat` every `interval_s` seconds."""
         self.interval_s = interval_s
         self._clock = clock
         self._buckets: list[dict[Beat, None]] = [
@@ -72,10 +71,9 @@ End: TypeAlias = Callable[[], None]
 
 
 class Expiry:
-    """Calls each registered `End` at its time."""
+    """Calls each registered `End` at its wall time."""
 
     def __init__(self, clock: Clock) -> None:
-        """Use the wall time of `clock`, as tokens do."""
         self._clock = clock
         self._due: defaultdict[int, dict[End, None]] = defaultdict(dict)
 

@@ -81,8 +81,7 @@ class WaitRequest(NamedTuple):
         is_met: Whether a session is as the client waits for it; `None` stands for one that does not exist.
         seconds: For how long it waits at most.
         receive: Reports, as in ASGI, when the client has gone.
-        expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
-        caller: The identity of the client (see `caller_of`); `None` if places are not limited by it.
+        expires_at: See `StreamRequest`; so `caller`.
         on_first_look: Called with each session as it is when the wait begins.
     """
 

@@ -21,10 +21,11 @@ import click
 from progress_sse.core import state_machine
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Time
-from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson, learned_from, surplus_of
+from progress_sse.core.history import NOTHING_LEARNED, Cell, Learned, Lesson, surplus_of
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.updates import Advance, Complete, Start
 from tests.bench.durations import KINDS, Draw, Run, runs_of
+from tests.core.timed import learned_from
 
 SHARES = (10, 50, 90)
 """Percentages of a run at which it is looked at."""

@@ -19,7 +19,6 @@ from progress_sse.core.history import (
     RUNS,
     Cell,
     Lesson,
-    learned_from,
     surplus_of,
     week_of,
 )
@@ -27,7 +26,7 @@ from progress_sse.core.model import StepDefinition
 from progress_sse.core.state_machine import apply
 from progress_sse.core.updates import Complete, Finish, Plan, Skip, Start
 from tests.core.samples import T0, sent
-from tests.core.timed import Job, at, declared
+from tests.core.timed import Job, at, declared, learned_from
 
 WEEK = week_of(T0)
 RUN = Cell(WEEK, "", RUNS)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import FinishAt, Time
 from progress_sse.core.distributions import Points
-from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
+from progress_sse.core.history import NOTHING_LEARNED, History, Learned, LearnedStep, learning_from
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.step_rules import timestamp
@@ -31,6 +31,12 @@ def declared(*seconds: float | None) -> tuple[StepDefinition, ...]:
 def learned(runs: int, **steps: Points) -> Learned:
     """What so many runs taught of steps by their names."""
     return Learned(runs, {name: LearnedStep(runs, points) for name, points in steps.items()})
+
+
+def learned_from(history: History, now: datetime) -> Learned:
+    """What a history teaches at this time."""
+    runs, steps = learning_from(history, now)
+    return Learned(runs, dict(steps))
 
 
 class Job:

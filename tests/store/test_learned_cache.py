@@ -9,12 +9,13 @@ from collections.abc import Collection
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.core.history import MAX_NAMES, MAX_WEEKS, NOTHING_LEARNED, RUNS, Cell, History, learned_from, week_of
+from progress_sse.core.history import MAX_NAMES, MAX_WEEKS, NOTHING_LEARNED, RUNS, Cell, History, week_of
 from progress_sse.store import learned_cache
 from progress_sse.store.learned_cache import VALID_S, LearnedCache
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from tests.clock import START, ManualClock
+from tests.core.timed import learned_from
 from tests.store.learning import PROFILE, teach
 
 THIS_WEEK = week_of(START)

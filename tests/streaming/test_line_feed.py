@@ -126,7 +126,7 @@ def hub(backend: LogBackend) -> Hub:
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell each append by itself; one test looks at the interval."""
     monkeypatch.setattr(line_feed, "INTERVAL_S", 0.0)
-    monkeypatch.setattr(line_feed, "READ_DELAY_S", (0.0, 0.0))
+    monkeypatch.setattr(line_feed, "RETRY_S", (0.0, 0.0))
 
 
 async def write(store: ProgressStore, *texts: str, session_id: str = "s") -> None:
