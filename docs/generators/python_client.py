@@ -29,7 +29,7 @@ MODULES: Final = [
 """The modules that are described by their own docstring, or its first sentence, and a line for each public name."""
 
 INTERNAL: Final = {
-    *("begin_step", "begin_work", "hand_on", "pending_cancel", "put", "put_log", "say_accepts", "take_over"),
+    *("begin_step", "begin_work", "hand_on", "pending_cancel", "put", "say_accepts", "take_error", "take_over"),
     *("announced_to", "cancellation", "concerns", "is_being_announced"),
 }
 """Public names of classes that only this package uses."""

@@ -1,13 +1,8 @@
 """Tasks of a queue as steps of sessions.
 
 A task's message names its session and step, under the same keys in every queue; the step by its number or its name.
-Without them the step is the one that the task was declared with, and the session has the task's id.
-
-A third key makes the task a part of its step, which another task or the caller has started. With the fourth one readers
-may cancel the task; the queue then stops it in its own way, and does not try it again.
-
-A task that is a whole step creates the session where there is none, as its start would, and lets the server learn from
-it under the name of the task. The fifth key has another name; with an empty one nothing is learned.
+Without them the step is the one that the task was declared with, and the session has the task's id. Further keys make
+it a part of its step, let readers cancel it, or name what the server learns from it.
 
 A retry of a task starts the same step again, as another attempt, which replaces the former one. Until then the step
 stays running, with the reason as its message: the page should not show a failure that a retry takes back.
@@ -15,19 +10,20 @@ stays running, with the reason as its message: the page should not show a failur
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 # Imported here and not in a thread: a worker that forks meanwhile would have a child with a half-loaded module.
 import progress_sse.client.http  # noqa: F401
 from progress_sse.client.errors import Cancelled, ReportRefusedError
-from progress_sse.client.handle import BaseStep, inside, is_diverted
 from progress_sse.client.inbox import Request
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import start_thread
+from progress_sse.client.reporter import Reporter, active_reporter, is_diverted
 from progress_sse.client.reports import Create, describe_error
+from progress_sse.client.steps import BaseStep, running_step
 from progress_sse.client.sync import Progress
 from progress_sse.core.asks import AskKind
 from progress_sse.core.errors import ProgressError
@@ -36,9 +32,11 @@ from progress_sse.core.updates import StepRef
 
 SESSION_KEY: Final = "progress_session"
 STEP_KEY: Final = "progress_step"
-PART_KEY: Final = "progress_part"
 CANCEL_KEY: Final = "progress_cancel"
 PROFILE_KEY: Final = "progress_profile"
+
+DECLARED: Final = (STEP_KEY, CANCEL_KEY, PROFILE_KEY)
+"""The keys that a task may be declared with, besides those of its message."""
 
 MAX_KEPT: Final = 100
 """Sessions whose `Progress` a process keeps."""
@@ -51,16 +49,29 @@ class TaskStep(NamedTuple):
     """What a task is.
 
     Attributes:
-        session_id: The session.
+        session_id: The session, also of the tasks that this one sends.
         number: The step's number or name; `None` if the task is no step.
         part: The name of the part of the step that it is; `None` for the whole step.
         may_cancel: Whether readers may cancel it.
+        profile: The name under which its session is learned from, if it creates that; empty: it is not.
     """
 
-    session_id: object
+    session_id: str
     number: StepRef | None
     part: str | None = None
     may_cancel: bool = False
+    profile: str = ""
+
+
+def task_step(values: Mapping[str, Any], task_id: object, name: str = "") -> TaskStep:
+    """Return what a task of this id and name is, by its declaration and its message."""
+    return TaskStep(
+        str(values.get(SESSION_KEY) or task_id),  # A message may have any value, such as the number of an order.
+        values.get(STEP_KEY),
+        values.get("progress_part"),
+        bool(values.get(CANCEL_KEY)),
+        values.get(PROFILE_KEY, name),
+    )
 
 
 _kept: Final[OrderedDict[str, Progress]] = OrderedDict()
@@ -71,50 +82,37 @@ class _TaskProgress(Progress):
     """Continues the session of a task, and creates it where there is none."""
 
     def __init__(self, session_id: str, creation: Create) -> None:
-        self._creation_of_absent = creation
-        self._prepare(session_id, None, {})
-
-    def _begun(self, creation: Create | None) -> Create | None:
-        super()._begun(creation)
-        return self._creation_of_absent
+        self._prepare(session_id, lambda: creation, {})
 
 
-def step_of(
-    session_id: str,
-    number: StepRef,
-    part: str | None = None,
-    *,
-    may_cancel: bool = False,
-    profile: str | None = None,
-) -> BaseStep:
-    """Return the step of a session, or a part of it, not yet started."""
-    accepts: list[AskKind] = ["cancel"] if may_cancel else []
-    if is_diverted():
-        progress = Progress.attach(session_id, accepts=accepts)
-    else:
-        progress = _kept_progress(session_id, None if part is not None else _creation_of(number, profile))
-    progress.inbox.accepts = tuple(accepts)  # As the newest task of the session says: others may not have opted in.
-    step = progress.step(number)
-    return step if part is None else step.part(part)
-
-
-def _creation_of(number: StepRef, profile: str | None) -> Create | None:
-    """Return the creation of the session that a start of this step would create; `None` without a valid profile."""
-    if not profile or not is_session_id(str(profile)):
+def step_of(task: TaskStep) -> BaseStep | None:
+    """Return the step of a task, or the part of one, not yet started."""
+    if task.number is None:
         return None
-    return Create(replace=False, open_ended=isinstance(number, str), profile=str(profile))
+    accepts: tuple[AskKind, ...] = ("cancel",) if task.may_cancel else ()
+    progress = Progress.attach(task.session_id, accepts=accepts) if is_diverted() else _kept_progress(task)
+    progress.inbox.accepts = accepts  # As the newest task of the session says: others may not have opted in.
+    return _part_of(progress.step(task.number), task)
 
 
-def _kept_progress(session_id: str, creation: Create | None) -> Progress:
-    progress = _kept.get(session_id)
+def _kept_progress(task: TaskStep) -> Progress:
+    progress = _kept.get(task.session_id)
     if progress is None:
-        made = Progress.attach(session_id) if creation is None else _TaskProgress(session_id, creation)
-        progress = _kept.setdefault(session_id, made)
+        progress = _kept.setdefault(task.session_id, _new_progress(task))
     with suppress(KeyError):  # Another thread has just removed it.
-        _kept.move_to_end(session_id)
+        _kept.move_to_end(task.session_id)
         if len(_kept) > MAX_KEPT:
             _kept.popitem(last=False)
     return progress
+
+
+def _new_progress(task: TaskStep) -> Progress:
+    """Return a progress that creates the session as a start of the step would, if that is a whole one."""
+    profile = str(task.profile or "")
+    if task.part is not None or not is_session_id(profile):
+        return Progress.attach(task.session_id)
+    creation = Create(replace=False, open_ended=isinstance(task.number, str), profile=profile)
+    return _TaskProgress(task.session_id, creation)
 
 
 _running: Final[ContextVar["Attempt | None"]] = ContextVar("progress_sse_attempt", default=None)
@@ -129,8 +127,7 @@ class Attempt:
     """One attempt of a task, with its step if it has one; its methods raise nothing and wait for nothing.
 
     Attributes:
-        session_id: The session, also of the tasks that this one sends.
-        number: The step's number or name; `None` if the task is no step.
+        task: What the task is.
         is_settled: Whether it was reported how the attempt ended.
         has_successor: Whether it has sent a task of the same step, for queues in which a task may be replaced so.
         error: The exception that ended it, for queues that decide only then whether another attempt follows.
@@ -138,47 +135,36 @@ class Attempt:
         requeues: How often its message was sent again as it began, for queues that count that.
     """
 
-    def __init__(
-        self,
-        session_id: object,
-        number: StepRef | None,
-        part: str | None = None,
-        may_cancel: bool = False,
-        profile: str | None = None,
-    ) -> None:
-        """Prepare an attempt; see `TaskStep`. Its session is learned from under a `profile`, if it creates that."""
-        self.session_id = str(session_id)  # A message may have any value, such as the number of an order.
-        self.number = number
+    def __init__(self, task: TaskStep) -> None:
+        """Prepare an attempt."""
+        self.task = task
         self.is_settled = False
         self.has_successor = False
         self.error: BaseException | None = None
-        self.requeues: object = None
-        self._step = (
-            None if number is None else step_of(self.session_id, number, part, may_cancel=may_cancel, profile=profile)
-        )
         self.has_ended = False
-        self._may_cancel = may_cancel
+        self.requeues: object = None
+        self._step = step_of(task)
         self._scope: _StopScope | None = None
         if self._step is not None:
             self._step.take_over()
-        self._outer: Attempt | None = None
-        self._inside: AbstractContextManager[None] | None = None
+        self._outer: list[tuple[ContextVar[Any], object]] = []
 
     def begin(self, retries: int, stop: Stop | None = None) -> None:
         """Start the step, and let the task run in it; `retries` attempts came before this one.
 
         Where readers may cancel the task, `stop` stops it.
         """
-        self._outer = _running.get()
+        self._outer = [(each, each.get()) for each in (_running, active_reporter, running_step)]
         _running.set(self)
         if self._step is None:
             return
         self._step.start()
         if retries:
             self._step.advance(0, message=f"attempt {retries + 1}")
-        self._inside = inside(self._step)
-        self._inside.__enter__()
-        if stop is not None and self._may_cancel:
+        assert isinstance(self._step.reporter, Reporter)
+        active_reporter.set(self._step.reporter)
+        running_step.set(self._step)
+        if stop is not None and self.task.may_cancel:
             self._scope = _StopScope(self._step, stop)
 
     def raise_in_task(self, exception: type[Cancelled]) -> None:
@@ -224,9 +210,8 @@ class Attempt:
     def leave(self) -> None:
         """Leave the step's block; the step's state does not change."""
         self.close_scope()
-        _running.set(self._outer)
-        if self._inside is not None:
-            self._inside.__exit__(None, None, None)
+        for variable, value in self._outer:
+            variable.set(value)
 
 
 class _StopScope:
@@ -260,15 +245,15 @@ class _StopScope:
 
 def report_loss(task: TaskStep, error: BaseException | str) -> None:
     """Fail a step on behalf of a lost task, which may not even have reported its start."""
-    if task.number is not None and not start_thread(_report_loss, str(task.session_id), task.number, task.part, error):
+    if task.number is not None and not start_thread(_report_loss, task, task.number, error):
         text = "no thread can be started to report that step %s of %r failed"
         log(logging.WARNING, text, task.number, task.session_id)
 
 
-def _report_loss(session_id: str, number: StepRef, part: str | None, error: BaseException | str) -> None:
+def _report_loss(task: TaskStep, number: StepRef, error: BaseException | str) -> None:
     try:
-        progress = Progress.attach(session_id, on_error="raise")
-        step = progress.step(number) if part is None else progress.step(number).part(part)
+        progress = Progress.attach(task.session_id, on_error="raise")
+        step = _part_of(progress.step(number), task)
         try:
             step.fail(error)
             progress.close()
@@ -278,4 +263,8 @@ def _report_loss(session_id: str, number: StepRef, part: str | None, error: Base
             step.fail(error)
             progress.close()
     except (ProgressError, TypeError) as failure:  # A TypeError: the step number has another type.
-        log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, session_id, failure)
+        log(logging.WARNING, "cannot report that step %s of %r failed: %s", number, task.session_id, failure)
+
+
+def _part_of(step: BaseStep, task: TaskStep) -> BaseStep:
+    return step if task.part is None else step.part(task.part)

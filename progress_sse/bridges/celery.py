@@ -12,18 +12,11 @@
 
     chain(download.s(url), parse.s(), save.si()).apply_async(headers={"progress_session": "import-42"})
 
-A task that is retried is another attempt at its step. One that ends by `Ignore` completes it. One that is replaced by a
-task of the same step leaves it to that one.
+``progress_step``, ``progress_cancel`` and ``progress_profile`` are declared, or headers of a call; ``progress_session``
+and ``progress_part`` are headers. Without a session it has the root task's id.
 
-A task with ``progress_cancel=True``, or a header of that name, may be cancelled by readers: it is revoked and
-terminated. Where its pool cannot do that, ``current().check()`` ends it. A header ``progress_part`` makes a task of a
-group a part of its step, which the caller has started with ``parts_total``.
-
-A header ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the root task's id.
-Tasks that a task sends belong to its session, so the header of a canvas's first task applies to all.
-
-Where a task creates its session, the server learns from it under the name of the task, or that of ``progress_profile``,
-which is declared or given as a header.
+A task that ends by `Ignore` completes its step. One that is replaced by a task of the same step leaves it to that one.
+A task that readers cancel is revoked and terminated; where its pool cannot do that, ``current().check()`` ends it.
 """
 
 import weakref
@@ -38,15 +31,14 @@ from celery.states import IGNORED, REJECTED
 from celery.utils.dispatch import Signal
 
 from progress_sse.bridges.attempts import (
-    CANCEL_KEY,
-    PART_KEY,
-    PROFILE_KEY,
+    DECLARED,
     SESSION_KEY,
     STEP_KEY,
     Attempt,
     TaskStep,
     report_loss,
     running_attempt,
+    task_step,
 )
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
@@ -75,16 +67,8 @@ class TaskCancelled(Cancelled, Ignore):
 
 def _step_of(task: Any, request: Context) -> TaskStep:
     """Return what a task is."""
-    headers = request.headers or {}
-    session_id = headers.get(SESSION_KEY) or request.root_id or request.id or ""
-    number, may_cancel = (headers.get(key, getattr(task, key, None)) for key in (STEP_KEY, CANCEL_KEY))
-    return TaskStep(session_id, number, headers.get(PART_KEY), bool(may_cancel))
-
-
-def _profile_of(task: Any) -> str:
-    """Return the name under which the session of a task is learned from."""
-    profile: str = (task.request.headers or {}).get(PROFILE_KEY, getattr(task, PROFILE_KEY, task.name))
-    return profile
+    declared = {key: getattr(task, key) for key in DECLARED if hasattr(task, key)}
+    return task_step(declared | (request.headers or {}), request.root_id or request.id or "", task.name)
 
 
 def _remember(request: Any, **_: Any) -> None:
@@ -92,7 +76,7 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    attempt = Attempt(*_step_of(task, task.request), _profile_of(task))
+    attempt = Attempt(_step_of(task, task.request))
     attempt.raise_in_task(TaskCancelled)
     _attempts.setdefault(task_id, []).append(attempt)
     attempt.begin(task.request.retries or 0, None if task.request.is_eager else partial(_stop, task.app, task_id))
@@ -164,9 +148,9 @@ def _pass_on(headers: dict[str, Any], sender: str | None = None, **_: Any) -> No
     attempt = running_attempt()
     if attempt is None:
         return
-    headers.setdefault(SESSION_KEY, attempt.session_id)
+    headers.setdefault(SESSION_KEY, attempt.task.session_id)
     step = headers.get(STEP_KEY, getattr(current_app.tasks.get(sender or ""), STEP_KEY, None))
-    attempt.has_successor |= (headers[SESSION_KEY], step) == (attempt.session_id, attempt.number)
+    attempt.has_successor |= (headers[SESSION_KEY], step) == attempt.task[:2]
 
 
 def _send_last(**_: Any) -> None:

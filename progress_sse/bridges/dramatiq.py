@@ -9,15 +9,11 @@
 
     parse.send_with_options(args=("rows.csv",), progress_session="import-42")
 
-An option ``progress_step`` sets the step of one message. Without a ``progress_session`` the session has the message's
-id. Messages that an actor sends or is piped to belong to its session.
+``progress_step``, ``progress_cancel`` and ``progress_profile`` are declared, or options of a message;
+``progress_session`` and ``progress_part`` are options of a message. Messages that an actor sends or is piped to belong
+to its session.
 
-An actor or a message with ``progress_cancel=True`` may be cancelled by readers: `Cancelled` is raised in its thread, as
-Dramatiq raises its time limit, and the message is not tried again. An option ``progress_part`` makes a message a part
-of its step, which was started with ``parts_total``.
-
-Where a message creates its session, the server learns from it under the name of the actor, or that of
-``progress_profile``, an option of both.
+Where readers cancel an actor, `Cancelled` is raised in its thread, as Dramatiq raises its time limit.
 """
 
 from functools import partial
@@ -28,15 +24,13 @@ from dramatiq import Broker, Message, MessageProxy, Middleware
 from dramatiq.threading import Interrupt, raise_thread_exception
 
 from progress_sse.bridges.attempts import (
-    CANCEL_KEY,
-    PART_KEY,
-    PROFILE_KEY,
+    DECLARED,
     SESSION_KEY,
-    STEP_KEY,
     Attempt,
     TaskStep,
     report_loss,
     running_attempt,
+    task_step,
 )
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
@@ -50,16 +44,16 @@ class ReportingMiddleware(Middleware):
     @property
     def actor_options(self) -> set[str]:
         """The options that actors may be declared with."""
-        return {STEP_KEY, CANCEL_KEY, PROFILE_KEY}
+        return set(DECLARED)
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
         """Give a message the session of the attempt that sends it."""
         if attempt := running_attempt():
-            message.options.setdefault(SESSION_KEY, attempt.session_id)
+            message.options.setdefault(SESSION_KEY, attempt.task.session_id)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
-        attempt = Attempt(*_step_of(broker, message), _profile_of(broker, message))
+        attempt = Attempt(_step_of(broker, message))
         attempt.begin(message.options.get("retries", 0), partial(_stop, get_ident()))
 
     def after_process_message(
@@ -112,12 +106,4 @@ def _stop(thread_id: int, request: Request) -> None:
 def _step_of(broker: Broker, message: MessageProxy) -> TaskStep:
     """Return what a message is."""
     options = broker.get_actor(message.actor_name).options | message.options
-    session_id = options.get(SESSION_KEY) or message.message_id
-    return TaskStep(session_id, options.get(STEP_KEY), options.get(PART_KEY), bool(options.get(CANCEL_KEY)))
-
-
-def _profile_of(broker: Broker, message: MessageProxy) -> str:
-    """Return the name under which the session of a message is learned from."""
-    options = broker.get_actor(message.actor_name).options | message.options
-    profile: str = options.get(PROFILE_KEY, message.actor_name)
-    return profile
+    return task_step(options, message.message_id, message.actor_name)

@@ -12,8 +12,9 @@ import logging
 from typing import Final
 
 from progress_sse.client.errors import REPORTING_ERRORS
-from progress_sse.client.handle import Reporter, active, running_step
 from progress_sse.client.own_log import is_sending
+from progress_sse.client.reporter import Reporter, active_reporter
+from progress_sse.client.steps import running_step
 from progress_sse.core.log_lines import LogLevel
 
 __all__ = ["LogHandler", "StepHandler"]
@@ -47,7 +48,7 @@ class StepHandler(_RecordHandler):
         Raises:
             ReportError: Only where the step's progress was made with ``on_error="raise"``.
         """
-        step = running_step()
+        step = running_step.get()
         message = None if step is None else self._text(record)
         if step is not None and message is not None:
             step.advance(0, message=message)
@@ -77,7 +78,7 @@ class LogHandler(_RecordHandler):
         Raises:
             ReportError: Only where the progress was made with ``on_error="raise"``: a report before it was refused.
         """
-        progress = self._progress or active()
+        progress = self._progress or active_reporter.get()
         text = None if progress is None else self._text(record)
         if progress is not None and text is not None:
             progress.log(text, _level_of(record.levelno))

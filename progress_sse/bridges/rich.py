@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from progress_sse.bridges.units import report_units
-from progress_sse.client.handle import BaseStep, running_step
+from progress_sse.client.steps import BaseStep, running_step
 
 __all__ = ["ReportingProgress"]
 
@@ -49,7 +49,7 @@ class ReportingProgress(Progress):
             fields: See rich. One of them is for us: ``step``, the step to report to, by default the running one (which
                 other threads do not know); with ``step=None`` the task is not reported.
         """
-        fields.setdefault("step", running_step())
+        fields.setdefault("step", running_step.get())
         task_id = super().add_task(description, start, total, completed, visible, **fields)
         self._report(task_id)
         return task_id

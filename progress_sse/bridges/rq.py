@@ -4,15 +4,11 @@
 
     queue.enqueue(parse, path, meta={"progress_session": "import-42", "progress_step": 2})
 
-and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. Without a
-``progress_session`` the session has the job's id.
+and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. The meta may also
+have ``"progress_part"``, ``"progress_cancel"`` and ``"progress_profile"``.
 
-A job whose meta has ``"progress_cancel": True`` may be cancelled by readers: its work horse is stopped, as by
-``send_stop_job_command``. Where there is none, ``current().check()`` ends it. ``"progress_part"`` makes it a part of
-its step, which was started with ``parts_total``.
-
-Where a job creates its session, the server learns from it under the name of the function, or that of
-``"progress_profile"`` in its meta.
+Of a job that readers cancel the work horse is stopped, as by ``send_stop_job_command``. Where there is none,
+``current().check()`` ends it.
 """
 
 import sys
@@ -26,16 +22,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
-from progress_sse.bridges.attempts import (
-    CANCEL_KEY,
-    PART_KEY,
-    PROFILE_KEY,
-    SESSION_KEY,
-    STEP_KEY,
-    Attempt,
-    TaskStep,
-    report_loss,
-)
+from progress_sse.bridges.attempts import STEP_KEY, Attempt, TaskStep, report_loss, task_step
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 from progress_sse.client.report_queue import start_thread
@@ -54,7 +41,7 @@ class ReportingMixin(BaseWorker):
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
-        self._attempt = Attempt(*_step_of(job), _profile_of(job))
+        self._attempt = Attempt(_step_of(job, _name_of(job)))
         self._attempt.begin(job.meta.get(_RETRIES_KEY, 0), partial(self._stop, job) if self.is_horse else None)
         try:
             return super().perform_job(job, *args, **options)
@@ -92,7 +79,7 @@ class ReportingMixin(BaseWorker):
             self._stopped_job_id = job.id
         if job.should_retry and self._stopped_job_id != job.id:
             _count_retry(job)
-            (self._attempt or Attempt(*_step_of(job))).wait(error)
+            (self._attempt or Attempt(_step_of(job))).wait(error)
         elif self._attempt is not None:
             self._attempt.fail(error)
         else:  # This runs in the worker itself: its work horse is gone.
@@ -106,18 +93,16 @@ class ReportingWorker(ReportingMixin, Worker):
     """RQ's worker with reports."""
 
 
-def _step_of(job: Job) -> TaskStep:
-    """Return what a job is."""
-    meta = job.meta
-    return TaskStep(meta.get(SESSION_KEY) or job.id, meta.get(STEP_KEY), meta.get(PART_KEY), bool(meta.get(CANCEL_KEY)))
+def _step_of(job: Job, name: str = "") -> TaskStep:
+    """Return what a job of this function is."""
+    return task_step(job.meta, job.id, name)
 
 
-def _profile_of(job: Job) -> str | None:
-    """Return the name under which the session of a job is learned from: RQ itself reports a job that cannot be read."""
+def _name_of(job: Job) -> str:
+    """Return the name of the function of a job that is a step; RQ itself reports one that cannot be read."""
     with suppress(DeserializationError):
-        profile: str | None = job.meta.get(PROFILE_KEY, job.func_name if STEP_KEY in job.meta else None)
-        return profile
-    return None
+        return str(job.func_name) if STEP_KEY in job.meta else ""
+    return ""
 
 
 def _count_retry(job: Job) -> None:

@@ -9,15 +9,11 @@
 
     await parse.kicker().with_labels(progress_session="import-42").kiq("rows.csv")
 
-A label ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the task's id. Tasks
-that a task sends belong to its session.
+The labels are ``progress_session``, ``progress_step``, ``progress_part``, ``progress_cancel`` and ``progress_profile``.
+Tasks that a task sends belong to its session.
 
-A task with ``progress_cancel=True``, or a label of that name, may be cancelled by readers: its asyncio task is
-cancelled, and it is not tried again. A function that runs in a thread ends by its own ``current().check()``. A label
-``progress_part`` makes a task a part of its step, which was started with ``parts_total``.
-
-Where a task creates its session, the server learns from it under the name of the task, or that of the label
-``progress_profile``.
+Of a task that readers cancel the asyncio task is cancelled. A function that runs in a thread ends by its own
+``current().check()``.
 """
 
 import asyncio
@@ -26,15 +22,7 @@ from typing import Any, Final
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
-from progress_sse.bridges.attempts import (
-    CANCEL_KEY,
-    PART_KEY,
-    PROFILE_KEY,
-    SESSION_KEY,
-    STEP_KEY,
-    Attempt,
-    running_attempt,
-)
+from progress_sse.bridges.attempts import CANCEL_KEY, SESSION_KEY, Attempt, running_attempt, task_step
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 
@@ -51,16 +39,14 @@ class ReportingMiddleware(TaskiqMiddleware):
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         """Give a task the session of the attempt that sends it."""
         if attempt := running_attempt():
-            message.labels.setdefault(SESSION_KEY, attempt.session_id)
+            message.labels.setdefault(SESSION_KEY, attempt.task.session_id)
         return message
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         """Start the step."""
         labels = message.labels
-        session_id = labels.get(SESSION_KEY) or message.task_id
-        profile = labels.get(PROFILE_KEY, message.task_name)
-        may_cancel = _is_true(labels.get(CANCEL_KEY))
-        attempt = Attempt(session_id, labels.get(STEP_KEY), labels.get(PART_KEY), may_cancel, profile)
+        task = task_step(labels, message.task_id, message.task_name)
+        attempt = Attempt(task._replace(may_cancel=str(labels.get(CANCEL_KEY)).lower() == "true"))
         attempt.requeues = labels.get(_REQUEUES)
         attempt.begin(int(labels.get("_retries", 0)), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
         return message
@@ -105,7 +91,3 @@ def _task() -> asyncio.Task[Any]:
 def _stop(attempt: Attempt, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], _: Request) -> None:
     """Cancel a task, unless it has ended by then."""
     loop.call_soon_threadsafe(lambda: None if attempt.has_ended else task.cancel())
-
-
-def _is_true(label: object) -> bool:
-    return str(label).lower() == "true"

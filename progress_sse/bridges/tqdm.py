@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, overload
 from tqdm import auto
 
 from progress_sse.bridges.units import report_units
-from progress_sse.client.handle import BaseStep, running_step
+from progress_sse.client.steps import BaseStep, running_step
 
 __all__ = ["tqdm", "trange"]
 
@@ -83,7 +83,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         self._pause_s = options.get("mininterval", 0.1) or 0.0
         self._due_at = 0.0
         super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it accepts both kinds
-        self._step = _claim(step or running_step(), self)  # Last: a bar whose making fails is never closed.
+        self._step = _claim(step or running_step.get(), self)  # Last: a bar whose making fails is never closed.
         self._report()
 
     def __iter__(self) -> Iterator[T]:

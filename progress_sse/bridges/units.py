@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.handle import BaseStep
+from progress_sse.client.steps import BaseStep
 from progress_sse.core.model import MAX_SAFE_INTEGER
 
 

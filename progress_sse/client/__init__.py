@@ -2,40 +2,16 @@
 
 The parts, from the pure to the practical::
 
-    count            a counter for many threads, without a lock
-    lease            a worker's attempt at its steps, and how long it may be silent
-    reports          the reports of a job: the updates of the domain, the creation, and lines of a log
-    definitions      a session as its job describes it
-    exchange         the request of a report, its answer, and what readers ask in it
-    codec            the HTTP form of requests and answers
-    availability     whether a server answers, and when to send to it again
-    operation        a report with what is needed to send it again
-    waiting_lines    the log lines of a session that wait
-    waiting_reports  the reports of a session that wait, and their order
-    created_run      what is known of the run of a session
-    outbox           the unsent reports of one session: no I/O, no clock, no lock
-    outbox_events    outages and losses, for the job's log or as its errors
-    mailbox          which reports of which sessions go in the next request to a server
-    own_log          the log of the client
-    config           the server and the session: arguments, then the environment
-    errors           the errors of reporting, and the exception of a job that is cancelled
-    inbox            the requests of a session's readers, and the steps that they may concern
-    loops            the event loop of a job, as other threads use it
-    targets          where reports are sent to: a server, or a transport in its place
-    listening        waits for the requests of readers
-    report_queue     one session's outbox in a process of many threads
-    thread_sender    sends every report: one daemon thread per process
-    session_reports  the reports on a session as a whole
-    step_reports     the reports on a step, and on its parts
-    handle           a job's objects: a reporter and its steps, alike in blocking and in async code
-    cancel_scope     requests of readers on a job's event loop
-    loading          delays forks while the HTTP client is loaded
-    http             requests by httpx, whose types stay in there
-    sync             `Progress`
-    aio              `AsyncProgress`
-    embedded         transports to a store in the same process, without HTTP
-    testing          a recorder for the tests of a job
+    reports, exchange, codec     what a job reports, requests and answers, and their bytes
+    attempt, definitions         a worker's attempt at its steps, and a session as its job describes it
+    waiting_*, outbox            the unsent reports of one session, and their order
+    created_run, availability    what is sent again to a server that lost a session, or was away
+    mailbox                      which reports of which sessions go in the next request to a server
+    inbox, listening             what readers ask of the job
+    report_queue, thread_sender  every report of a process, by one daemon thread
+    targets, http, embedded      where reports go: a transport, a server, or a store in the same process
+    steps, reporter, sync, aio   a job's objects: `Progress`, `AsyncProgress` and their steps
+    testing                      a recorder for the tests of a job
 
-Only `embedded` imports the server. The HTTP client is imported with the first `Progress` that has
-a server to report to.
+Only `embedded` imports the server. The HTTP client is imported with the first `Progress` that has a server.
 """

@@ -1,19 +1,28 @@
-"""`AsyncProgress`, for code on an event loop."""
+"""`AsyncProgress`, for code on an event loop; and its blocks, which a reader's request to cancel ends.
 
+The task of a cancelled block is cancelled, as by `asyncio.timeout`. At its end such a block turns its own cancellation
+into `Cancelled`. Where the task is cancelled from elsewhere, too, that cancellation goes on. An exception group of
+nothing but `Cancelled` becomes one of them: the tasks of a task group may have checked first.
+"""
+
+import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextvars import copy_context
+from functools import partial
+from inspect import isawaitable
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack
 
-from progress_sse.client.cancel_scope import CancelScope, LoopAnnouncer
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, Links, define
-from progress_sse.client.handle import BaseStep, PartReports, Reporter
-from progress_sse.client.inbox import Request
-from progress_sse.client.loops import Home, JobLoop, is_cancellation, running_loop
+from progress_sse.client.errors import Cancelled
+from progress_sse.client.inbox import Inbox, Request, calling
+from progress_sse.client.loops import AsyncioLoop, Home, JobLoop, is_cancellation, running_loop
 from progress_sse.client.report_queue import ReportQueue
+from progress_sse.client.reporter import Reporter, last_wait
 from progress_sse.client.reports import Create
-from progress_sse.client.step_reports import length
+from progress_sse.client.steps import BaseStep, length
 from progress_sse.client.targets import AsyncTransport, OnLoop
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import StepRef
@@ -36,7 +45,7 @@ class AsyncOptions(Options, total=False):
 class AsyncStep(BaseStep):
     """A step in code on an event loop."""
 
-    _scope: CancelScope | None = None
+    _scope: "CancelScope | None" = None
 
     async def track(self, items: AsyncIterable[T] | Iterable[T], total: int | None = None) -> AsyncIterator[T]:
         """Iterate over `items`, and advance by one after each.
@@ -64,17 +73,6 @@ class AsyncStep(BaseStep):
                 if not self._latest.is_waiting:
                     self.advance(0)
 
-    def part(self, name: str, *, message: str = "") -> "AsyncPart":
-        """Return a part of this step, which may run in another process and at the same time as others.
-
-        The step must have been started, by this process or another one.
-
-        Args:
-            name: Its name, at most 100 characters: each part of the step has another one.
-            message: A text that is shown with its progress.
-        """
-        return AsyncPart(self, name, message)
-
     async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a coroutine function as this step, and return what it returns."""
         async with self:
@@ -82,11 +80,8 @@ class AsyncStep(BaseStep):
 
     async def __aenter__(self) -> Self:
         self.__enter__()
-        self._scope = None
-        loop = running_loop() if self.reporter.inbox.accepts else None
-        if loop is not None:
-            pending = None if self.reporter.inbox.is_entered else self.pending_cancel()
-            self._scope = CancelScope(self.reporter.inbox, loop, self.number, pending)
+        inbox = self.reporter.inbox
+        self._scope = _opened_scope(inbox, self.number, None if inbox.is_entered else self.pending_cancel())
         return self
 
     async def __aexit__(
@@ -103,10 +98,6 @@ class AsyncStep(BaseStep):
         return error if request is None else request.cancellation()
 
 
-class AsyncPart(PartReports, AsyncStep):
-    """A part of a step in code on an event loop."""
-
-
 class AsyncProgress(Reporter):
     """Reports the steps of a job from an event loop, and never delays it.
 
@@ -118,7 +109,7 @@ class AsyncProgress(Reporter):
     `CancelledError`. Where the task is cancelled from elsewhere as well, `CancelledError` goes on.
     """
 
-    _scope: CancelScope | None = None
+    _scope: "CancelScope | None" = None
 
     def __init__(
         self,
@@ -133,27 +124,7 @@ class AsyncProgress(Reporter):
         profile: str | None = None,
         **options: Unpack[AsyncOptions],
     ) -> None:
-        """Prepare a session.
-
-        Args:
-            session_id: Its id; else `PROGRESS_SSE_SESSION`.
-            steps: Its steps, by their names or with their times; `None` leaves them to the server.
-            workflow: The name of steps that the server knows; `None` is its default ones, or of an open-ended session
-                none.
-            title: Its name for people, at most 200 characters. All readers of the session read it, and what follows.
-            labels: Texts by which it is found, at most 16.
-            links: Pages about it, at most 20: URLs by their labels, or pairs of both. A URL has http or https, or is a
-                path of the server's host.
-            open_ended: Whether it gets its steps as they start. Then the end of the block completes it, and nothing
-                else but `finish`.
-            profile: The name under which the server learns what its steps take from run to run, so that it knows when
-                later runs will end. It has the form of a session id, and who reports must be allowed to publish to
-                it as to a session; otherwise the session is created without it.
-            options: See `AsyncOptions`.
-
-        Raises:
-            ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
-        """
+        """Prepare a session; `Progress` has the same arguments."""
         self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended, profile), options)
 
     @classmethod
@@ -179,25 +150,14 @@ class AsyncProgress(Reporter):
         """Return a step; see `Reporter.step`."""
         return AsyncStep(self, number, message, timeout_ms, estimated_ms, parts_total)
 
-    def on_request(self, callback: Callable[[Request], object]) -> None:
-        """Call a function once for each request of a reader, on the running loop; it may be a coroutine function.
-
-        It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
-        after it has returned. Its exceptions are logged.
-
-        What is open already counts. A request to try again comes while the block lasts. Without a block it comes after
-        a failure, until a step starts or the progress is closed.
-        """
-        if self.session_id:  # Without one there are no readers.
-            self._callbacks.append(callback)
-            self.inbox.announce = LoopAnnouncer(self.inbox, self._callbacks)
-            self._announce_open_requests()
+    def _announcer(self) -> Callable[[Request], bool]:
+        return partial(_announce_soon, running_loop(), self.inbox, self._callbacks)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
-        if isinstance(self._sink, ReportQueue):
-            await _wait_for(self._sink, self._sink.flush_timeout_s if timeout_s is None else timeout_s)
-        return self._sink.is_settled
+        if isinstance(self.sink, ReportQueue):
+            await _wait_for(self.sink, self.sink.flush_timeout_s if timeout_s is None else timeout_s)
+        return self.sink.is_settled
 
     async def aclose(self) -> None:
         """Wait as the end of the block does.
@@ -209,33 +169,27 @@ class AsyncProgress(Reporter):
         self._conclude(await self._last_flush(self._close_timeout_s))
 
     async def _last_flush(self, timeout_s: float | None = None) -> bool:
-        with self._last_wait() as patience_s:
+        with last_wait(self.sink) as patience_s:
             return await self.flush(patience_s if timeout_s is None else timeout_s)
 
     async def __aenter__(self) -> Self:
         self._enter()
-        loop = running_loop() if self.inbox.accepts else None
-        if loop is not None:
-            self._scope = CancelScope(self.inbox, loop, None, self.inbox.pending(None))
+        self._scope = _opened_scope(self.inbox, None, self.inbox.pending(None))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
         left_by = error if self._scope is None else self._scope.close(error)
         try:
-            self._report_end(left_by)
+            self._leave(left_by)
         finally:
-            await self._end_block(left_by)
+            if left_by is None:
+                await self.aclose()
+            elif not is_cancellation(left_by):  # Else a time limit may have passed, which a further wait would exceed.
+                await self._last_flush()
         if left_by is not None and left_by is not error:
             raise left_by from error
-
-    async def _end_block(self, error: BaseException | None) -> None:
-        if error is None:
-            await self.aclose()
-        elif not is_cancellation(error):  # Else a time limit may have passed, which a further wait would exceed.
-            await self._last_flush()
 
 
 async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
@@ -269,3 +223,112 @@ class LoopWaiter:
     def put(self, _: object, /) -> None:
         """Wake the wait; called by the sending thread."""
         self._loop.call(lambda: self._settled.set())
+
+
+def _announce_soon(
+    loop: JobLoop | None, inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request
+) -> bool:
+    """Call the callbacks of a job on its loop; return whether that can. Called from any thread."""
+    work, context = partial(_announce, inbox, callbacks, request), copy_context()
+    return loop is not None and loop.call(lambda: loop.start(work, context))
+
+
+async def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:
+    with request.announced_to(callbacks) as untold:
+        for callback in untold:
+            with calling():
+                called = callback(request)
+                if isawaitable(called):
+                    await called
+    inbox.proceed(request)
+
+
+def _opened_scope(inbox: Inbox, step: StepRef | None, pending: Request | None) -> "CancelScope | None":
+    """Return a scope of the current task, where the job may be cancelled and this is an event loop."""
+    loop = running_loop() if inbox.accepts else None
+    return None if loop is None else CancelScope(inbox, loop, step, pending)
+
+
+class CancelScope:
+    """A block that a request to cancel ends.
+
+    Attributes:
+        step: The step whose block it is; `None` for that of the whole job.
+    """
+
+    def __init__(self, inbox: Inbox, loop: JobLoop, step: StepRef | None, pending: Request | None) -> None:
+        """Begin the block in the current task of a loop; it is cancelled at once where a request is `pending`."""
+        self.step = step
+        self._inbox = inbox
+        self._request: Request | None = None
+        self._is_over = False
+        self._loop = loop
+        self._block = _AsyncioTask() if isinstance(loop, AsyncioLoop) else _TrioScope()
+        inbox.scopes[self] = None
+        if pending is not None:
+            self.cancel(pending)
+
+    def cancel(self, request: Request) -> None:
+        """Cancel the block's task, soon; called from any thread."""
+        self._loop.call(lambda: self._cancel(request))
+
+    def _cancel(self, request: Request) -> None:
+        if not (self._is_over or self._request is not None or request.is_declined):
+            self._request = request
+            self._block.cancel()
+
+    def close(self, error: BaseException | None) -> BaseException | None:
+        """End the block; return the exception that leaves it, `Cancelled` in place of its own cancellation."""
+        self._inbox.scopes.pop(self, None)
+        self._is_over = True
+        is_ours = self._block.leave(error)
+        if is_ours and self._request is not None and is_cancellation(error):
+            return self._request.cancellation()
+        return _cancellation_in(error) or error
+
+
+class _AsyncioTask:
+    """The task of asyncio in which the block runs."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._is_cancelled = True
+            self._task.cancel()
+
+    def leave(self, _: BaseException | None) -> bool:
+        """End the block that was cancelled; return whether nothing but that has cancelled it."""
+        task, self._task = self._task, None
+        return task is not None and self._is_cancelled and task.uncancel() <= self._cancelling
+
+
+class _TrioScope:
+    """A scope of trio around the block."""
+
+    def __init__(self) -> None:
+        import trio
+
+        self._scope = trio.CancelScope()
+        self._scope.__enter__()
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    def leave(self, error: BaseException | None) -> bool:
+        """End the block that was cancelled; return whether nothing but that has cancelled it."""
+        trace = None if error is None else error.__traceback__
+        return bool(self._scope.__exit__(None if error is None else type(error), error, trace))
+
+
+def _cancellation_in(error: BaseException | None) -> BaseException | None:
+    """Return the `Cancelled` that the tasks of a group have ended by, if no other error has ended one."""
+    if not isinstance(error, BaseExceptionGroup) or error.split(Cancelled)[1] is not None:
+        return None
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

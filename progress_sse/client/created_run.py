@@ -29,18 +29,12 @@ from progress_sse.core.updates import (
 )
 
 
-@dataclass(slots=True)
-class _RunningStep:
-    lease: Lease
-    heard_at: float
-
-
 class RunningSteps:
     """The steps that run under a lease of this process, and when each needs its next sign of life."""
 
     def __init__(self) -> None:
         """Begin without steps."""
-        self._steps: dict[StepRef, _RunningStep] = {}
+        self._steps: dict[StepRef, tuple[Lease, float]] = {}  # Each with the time of its last sign of life.
 
     def __len__(self) -> int:
         """Return how many steps run."""
@@ -51,13 +45,10 @@ class RunningSteps:
         match report:
             case Start(step):
                 self._start(step, own_lease(report), now)
-            case Advance(step):
-                if step in self._steps:
-                    self._steps[step].heard_at = now
-                elif report.lease is not None:  # It was started before a fork.
-                    self._start(step, own_lease(report), now)
-            case ReportPart(step) | Log(step=step) if step in self._steps:
-                self._steps[step].heard_at = now
+            case Advance(step) if step not in self._steps and report.lease is not None:  # It was started before a fork.
+                self._start(step, own_lease(report), now)
+            case Advance(step) | ReportPart(step) | Log(step=step) if step in self._steps:
+                self._steps[step] = self._steps[step][0], now
             case Complete(step) | Skip(step):
                 self.forget(step)
             case Finish():
@@ -67,11 +58,11 @@ class RunningSteps:
         if lease is None or lease.lease_ms is None:
             self.forget(step)
         else:
-            self._steps[step] = _RunningStep(lease, now)
+            self._steps[step] = lease, now
 
     def has(self, step: StepRef, lease: Lease | None) -> bool:
         """Return whether the step still runs under this lease."""
-        return step in self._steps and self._steps[step].lease is lease
+        return step in self._steps and self._steps[step][0] is lease
 
     def forget(self, step: StepRef) -> None:
         """Give no more signs of life of a step."""
@@ -79,7 +70,7 @@ class RunningSteps:
 
     def due_at(self, held: Container[StepRef] = ()) -> float:
         """Return when the next sign of life is due, of a step that is not `held`; infinity without such steps."""
-        due = (each.heard_at + each.lease.interval_s for step, each in self._steps.items() if step not in held)
+        due = (last_at + lease.interval_s for step, (lease, last_at) in self._steps.items() if step not in held)
         return min(due, default=math.inf)
 
     def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
@@ -88,47 +79,47 @@ class RunningSteps:
         They are due again after the same time, sent or not.
         """
         beats: list[Beat] = []
-        for step, each in self._steps.items():
-            if len(beats) < most and step not in held and each.heard_at + each.lease.interval_s <= now:
-                each.heard_at = now
-                beats.append(Beat(step, envelope=by(each.lease)))
+        for step, (lease, last_at) in self._steps.items():
+            if len(beats) < most and step not in held and last_at + lease.interval_s <= now:
+                self._steps[step] = lease, now
+                beats.append(Beat(step, envelope=by(lease)))
         return beats
 
 
 class SupersededAttempts:
-    """The attempts of one session; any thread may ask whether a report is of one.
+    """The attempts of one session that later ones have replaced; any thread may ask whether a report is of one.
 
-    Where log lines alone were refused, the reports of the step go on: their own refusal is told to the job.
+    Where log lines alone were refused, the reports of the step go on, so that the job gets their own refusal.
     """
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._attempts: dict[tuple[StepRef | None, str], None] = {}
-        self._of_lines: dict[tuple[StepRef | None, str], None] = {}
+        self._attempts: set[tuple[StepRef | None, str]] = set()
+        self._of_lines: set[tuple[StepRef | None, str]] = set()
 
     def add(self, report: StepUpdate) -> None:
         """Record that a later attempt has the step of a report."""
         lease = own_lease(report)
         assert lease is not None
         lease.attempt.is_superseded = True
-        self._attempts[report.step, lease.attempt_id] = None
+        self._attempts.add((report.step, lease.attempt_id))
 
     def add_lines(self, log: Log) -> None:
         """Record that a later attempt has the step of these lines, or where they are of none, the session."""
         if log.lease is not None:
-            self._of_lines[log.step, log.lease.attempt_id] = None
+            self._of_lines.add((log.step, log.lease.attempt_id))
 
     def __contains__(self, report: Queueable) -> bool:
         """Return whether a report is of such an attempt."""
-        if report.lease is None or not isinstance(report, StepUpdate | Latest | Log):
+        if not (self._attempts or self._of_lines) or not isinstance(report, StepUpdate | Latest | Log):
             return False
-        attempt = report.step, report.lease.attempt_id
+        attempt = None if report.lease is None else (report.step, str(report.lease.attempt_id))
         return attempt in self._attempts or (isinstance(report, Log) and attempt in self._of_lines)
 
     def copy(self) -> "SupersededAttempts":
         """Return the same attempts, for a child process."""
         other = SupersededAttempts()
-        other._attempts, other._of_lines = dict(self._attempts), dict(self._of_lines)
+        other._attempts, other._of_lines = self._attempts.copy(), self._of_lines.copy()
         return other
 
 
@@ -140,8 +131,7 @@ class CreatedRun:
     """The run that was created here.
 
     Attributes:
-        creation: The report that creates it. It stays as it is, since processes that share the run by a fork must
-            create it alike.
+        creation: The report that creates it, the same in all processes that share the run by a fork.
         key: The key of its creation.
         name: The server's name of it; empty if the server does not name it.
         losses: How often it was created again since the last applied report.

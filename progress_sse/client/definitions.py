@@ -25,70 +25,11 @@ from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition, is_session_id
 from progress_sse.core.updates import Describe
 
-Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
-"""Links for the readers: URLs by their labels, or pairs of both."""
-
-
-def fit_title(title: str | None) -> str | None:
-    """Return a title that the server accepts; an empty one is none."""
-    return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
-
-
-def fit_profile(profile: str | None) -> str | None:
-    """Return a profile that the server accepts; an empty one is none."""
-    name = "" if profile is None else fit_text(profile)
-    if not name or is_session_id(name):
-        return name or None
-    log(logging.WARNING, "the profile is not reported: it needs the form of a session id, at most 128 characters")
-    return None
-
-
-def fit_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return labels that the server accepts; `None` removes one."""
-    fit = {
-        fit_text(key, MAX_LABEL_CHARS): None if text is None else fit_text(text, MAX_LABEL_VALUE_CHARS)
-        for key, text in labels.items()
-    }
-    kept = dict([(key, text) for key, text in fit.items() if key and ":" not in key][:MAX_LABELS])
-    _warn("labels", len(labels) - len(kept), f"a session has at most {MAX_LABELS}, with names without a colon")
-    return kept
-
-
-def fit_links(links: Links) -> tuple[Link, ...]:
-    """Return links that the server accepts.
-
-    Raises:
-        ValueError: One is no pair of label and URL.
-    """
-    pairs = list(links.items() if isinstance(links, Mapping) else links)
-    fit = (Link(fit_text(label, MAX_LINK_CHARS), fit_text(url, MAX_URL_CHARS + 1)) for label, url in pairs)
-    kept = tuple([link for link in fit if link.label and len(link.url) <= MAX_URL_CHARS and is_fit_url(link.url)])
-    kept = kept[:MAX_LINKS]
-    _warn(
-        "links",
-        len(pairs) - len(kept),
-        f"a session has at most {MAX_LINKS}, by http, https or a path, without user or blanks and with a label",
-    )
-    return kept
-
-
-def fit_new_links(links: Links | None) -> tuple[Link, ...] | None:
-    """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
-
-    Raises:
-        ValueError: One is no pair of label and URL.
-    """
-    kept = None if links is None else fit_links(links)
-    return kept if kept or not links else None
-
-
-def _warn(what: str, count: int, demand: str) -> None:
-    if count:
-        log(logging.WARNING, "%s that are not reported: %d, since %s", what, count, demand)
-
-
 Labels: TypeAlias = Mapping[str, str]
 """Texts by their names, by which a session is found."""
+
+Links: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Links for the readers: URLs by their labels, or pairs of both."""
 
 
 def define(
@@ -110,12 +51,36 @@ def define(
     return Create(
         None if steps is None else definitions(steps),
         workflow,
-        title=fit_title(title),
-        labels={key: text for key, text in fit_labels(labels or {}).items() if text is not None},
-        links=fit_links(links or ()),
+        title=_fit_title(title),
+        labels={key: text for key, text in _fit_labels(labels or {}).items() if text is not None},
+        links=_fit_links(links or ()),
         open_ended=open_ended,
-        profile=fit_profile(profile),
+        profile=_fit_profile(profile),
     )
+
+
+def change(
+    title: str | Unchanged | None,
+    labels: Mapping[str, str | None] | Unchanged | None,
+    links: Links | Unchanged | None,
+) -> Describe:
+    """Return the report that changes what the session says of itself."""
+    fit_title = title if isinstance(title, Unchanged) else _fit_title(title)
+    fit_labels = labels if labels is None or isinstance(labels, Unchanged) else _fit_labels(labels)
+    if links is None or isinstance(links, Unchanged):
+        return Describe(fit_title, fit_labels, links)
+    accepted = fit_new_links(links)
+    return Describe(fit_title, fit_labels, UNCHANGED if accepted is None else accepted)
+
+
+def fit_new_links(links: Links | None) -> tuple[Link, ...] | None:
+    """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
+
+    Raises:
+        ValueError: One is no pair of label and URL.
+    """
+    kept = None if links is None else _fit_links(links)
+    return kept if kept or not links else None
 
 
 def definitions(steps: Sequence[str | StepDefinition]) -> tuple[StepDefinition, ...]:
@@ -135,21 +100,37 @@ def _definition(step: str | StepDefinition) -> StepDefinition:
     raise ConfigurationError("A step is given by its name or by its StepDefinition.")
 
 
-def change(
-    title: str | Unchanged | None,
-    labels: Mapping[str, str | None] | Unchanged | None,
-    links: Links | Unchanged | None,
-) -> Describe:
-    """Return the report that changes what the session says of itself."""
-    return Describe(
-        title if isinstance(title, Unchanged) else fit_title(title),
-        labels if labels is None or isinstance(labels, Unchanged) else fit_labels(labels),
-        _new_links(links),
-    )
+def _fit_title(title: str | None) -> str | None:
+    return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
 
 
-def _new_links(links: Links | Unchanged | None) -> tuple[Link, ...] | Unchanged | None:
-    if links is None or isinstance(links, Unchanged):
-        return links
-    accepted = fit_new_links(links)
-    return UNCHANGED if accepted is None else accepted
+def _fit_profile(profile: str | None) -> str | None:
+    name = "" if profile is None else fit_text(profile)
+    if not name or is_session_id(name):
+        return name or None
+    log(logging.WARNING, "the profile is not reported: it needs the form of a session id, at most 128 characters")
+    return None
+
+
+def _fit_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
+    fit = {
+        fit_text(key, MAX_LABEL_CHARS): None if text is None else fit_text(text, MAX_LABEL_VALUE_CHARS)
+        for key, text in labels.items()
+    }
+    kept = dict([(key, text) for key, text in fit.items() if key and ":" not in key][:MAX_LABELS])
+    _warn("labels", len(labels) - len(kept), f"a session has at most {MAX_LABELS}, with names without a colon")
+    return kept
+
+
+def _fit_links(links: Links) -> tuple[Link, ...]:
+    pairs = list(links.items() if isinstance(links, Mapping) else links)
+    fit = (Link(fit_text(label, MAX_LINK_CHARS), fit_text(url, MAX_URL_CHARS + 1)) for label, url in pairs)
+    kept = [link for link in fit if link.label and len(link.url) <= MAX_URL_CHARS and is_fit_url(link.url)][:MAX_LINKS]
+    rule = f"a session has at most {MAX_LINKS}, by http, https or a path, without user or blanks and with a label"
+    _warn("links", len(pairs) - len(kept), rule)
+    return tuple(kept)
+
+
+def _warn(what: str, count: int, demand: str) -> None:
+    if count:
+        log(logging.WARNING, "%s that are not reported: %d, since %s", what, count, demand)

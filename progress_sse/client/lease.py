@@ -35,18 +35,18 @@ class AttemptId:
         is_superseded: Whether the server has said that a later attempt replaces it.
     """
 
-    __slots__ = ("__weakref__", "_made", "is_superseded")
+    __slots__ = ("__weakref__", "is_superseded", "made")
 
     def __init__(self, value: str | None = None) -> None:
         """Prepare an attempt; without a `value` it gets one when it begins."""
         self.is_superseded = False
-        self._made: dict[str, str] = {} if value is None else {"id": value}
+        self.made: dict[str, str] = {} if value is None else {"id": value}
 
     @property
     def value(self) -> str:
         """The id; the attempt begins with the first access."""
         # `setdefault` is a single call into C: of several threads one makes the id.
-        return self._made.get("id") or self._made.setdefault("id", uuid.uuid4().hex)
+        return self.made.get("id") or self.made.setdefault("id", uuid.uuid4().hex)
 
 
 class Lease:
@@ -62,13 +62,13 @@ class Lease:
     __slots__ = ("attempt", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
-        self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: str | None = None
+        self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt: AttemptId | str | None = None
     ) -> None:
-        """Prepare an attempt; without an `attempt_id` it gets one when it begins."""
+        """Prepare an attempt; without its id it gets one when it begins."""
         self.lease_ms = lease_ms
         self.lost_after_ms = lost_after_ms
         self.is_handed_on = False
-        self.attempt = AttemptId(attempt_id)
+        self.attempt = attempt if isinstance(attempt, AttemptId) else AttemptId(attempt)
 
     @property
     def attempt_id(self) -> str:
@@ -83,17 +83,11 @@ class Lease:
 
     def begin(self) -> None:
         """Make the id of the attempt, if there is none yet."""
-        assert self.attempt_id
+        assert self.attempt.made or self.attempt.value
 
-    def joined(self, attempt: AttemptId) -> "Lease":
-        """Return a lease of the same times that another attempt has."""
-        lease = Lease(self.lease_ms, self.lost_after_ms)
-        lease.attempt = attempt
-        return lease
-
-    def renewed(self) -> "Lease":
-        """Return a new attempt with the same times."""
-        return Lease(self.lease_ms, self.lost_after_ms)
+    def renewed(self, attempt: AttemptId | str | None = None) -> "Lease":
+        """Return a new attempt with the same times, or the one of this id."""
+        return Lease(self.lease_ms, self.lost_after_ms, attempt)
 
 
 def lease_of(seconds: object) -> Lease | None:
@@ -123,9 +117,7 @@ def joined(session_id: str, lease: Lease) -> Lease:
     """Return the lease as one of the attempt that the process has at the session; else it is a new attempt."""
     attempt = _attempts.get(session_id)
     if attempt is not None and not attempt.is_superseded:
-        return lease.joined(attempt)
-    handed_down = handed_down_attempt(session_id)
-    if handed_down is not None:
-        lease = lease.joined(AttemptId(handed_down))
+        return lease.renewed(attempt)
+    lease = lease.renewed(handed_down_attempt(session_id))
     share(session_id, lease)
     return lease

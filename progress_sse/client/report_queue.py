@@ -32,8 +32,8 @@ from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.asks import Acknowledgement
 from progress_sse.core.updates import Acknowledge
 
-Prepare: TypeAlias = Callable[[], Callable[[], Queueable]]
-"""Reads the job's objects, and returns a function that creates the report without them."""
+Make: TypeAlias = Callable[[], Queueable]
+"""Creates a report, from values of our own alone."""
 
 
 class ReportSink(Protocol):
@@ -50,11 +50,8 @@ class ReportSink(Protocol):
     def begin(self) -> None:
         """Let the session be created, if it is to be, before its first report."""
 
-    def put(self, prepare: Prepare) -> None:
-        """Queue the report that `prepare` creates; never blocks."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Queue the lines that `prepare` reads; never blocks."""
+    def put(self, make: Make) -> None:
+        """Queue the report that `make` creates; never blocks."""
 
     def raise_error(self) -> None:
         """Raise the error since the last call, if the job has asked for errors."""
@@ -69,10 +66,7 @@ class NullSink:
     def begin(self) -> None:
         """Do nothing."""
 
-    def put(self, prepare: Prepare) -> None:
-        """Do nothing."""
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
+    def put(self, make: Make) -> None:
         """Do nothing."""
 
     def raise_error(self) -> None:
@@ -188,15 +182,14 @@ class ReportQueue:
         self._outbox.begin()
         self.wake()
 
-    def put(self, prepare: Prepare) -> None:
-        """Queue the report that `prepare` creates."""
-        self._outbox.put(prepare()(), time.monotonic())
+    def put(self, make: Make) -> None:
+        """Queue the report that `make` creates."""
+        report = make()
+        if not isinstance(report, Log):
+            self._outbox.put(report, time.monotonic())
+        elif not self._outbox.put_log(report, time.monotonic()):
+            return
         self.wake()
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Queue the lines that `prepare` reads."""
-        if self._outbox.put_log(prepare(), time.monotonic()):
-            self.wake()
 
     def wake(self) -> None:
         """Let the sender check the queue; called by the job."""

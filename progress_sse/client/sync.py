@@ -7,11 +7,11 @@ from typing import Final, ParamSpec, Self, TypeVar, Unpack
 
 from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, Links, define
-from progress_sse.client.handle import BaseStep, PartReports, Reporter, active
 from progress_sse.client.inbox import Inbox, Request, calling
 from progress_sse.client.report_queue import ReportQueue, start_thread
+from progress_sse.client.reporter import Reporter, active_reporter, last_wait
 from progress_sse.client.reports import Create
-from progress_sse.client.step_reports import length
+from progress_sse.client.steps import BaseStep, length
 from progress_sse.client.targets import OnLoop, Transport
 from progress_sse.client.thread_sender import thread_sender
 from progress_sse.core.model import StepDefinition
@@ -55,25 +55,10 @@ class Step(BaseStep):
             if not self._latest.is_waiting:
                 self.advance(0)
 
-    def part(self, name: str, *, message: str = "") -> "Part":
-        """Return a part of this step, which may run in another process and at the same time as others.
-
-        The step must have been started, by this process or another one.
-
-        Args:
-            name: Its name, at most 100 characters: each part of the step has another one.
-            message: A text that is shown with its progress.
-        """
-        return Part(self, name, message)
-
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function as this step, and return what it returns."""
         with self:
             return function(*args, **kwargs)
-
-
-class Part(PartReports, Step):
-    """A part of a step in blocking code."""
 
 
 class Progress(Reporter):
@@ -153,25 +138,14 @@ class Progress(Reporter):
         """Return a step; see `Reporter.step`."""
         return Step(self, number, message, timeout_ms, estimated_ms, parts_total)
 
-    def on_request(self, callback: Callable[[Request], object]) -> None:
-        """Call a function once for each request of a reader, in a daemon thread of its own.
-
-        It may `honour` or `decline` the request. A request to cancel that it does not answer is raised as `Cancelled`
-        after it has returned. Its exceptions are logged.
-
-        What is open already counts. A request to try again comes while the block lasts. Without a block it comes after
-        a failure, until a step starts or the progress is closed.
-        """
-        if self.session_id:  # Without one there are no readers.
-            self._callbacks.append(callback)
-            self.inbox.announce = partial(start_thread, _announce, self.inbox, self._callbacks)
-            self._announce_open_requests()
+    def _announcer(self) -> Callable[[Request], bool]:
+        return partial(start_thread, _announce, self.inbox, self._callbacks)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
-        if isinstance(self._sink, ReportQueue):
-            thread_sender().wait([self._sink], self._sink.flush_timeout_s if timeout_s is None else timeout_s)
-        return self._sink.is_settled
+        if isinstance(self.sink, ReportQueue):
+            thread_sender().wait([self.sink], self.sink.flush_timeout_s if timeout_s is None else timeout_s)
+        return self.sink.is_settled
 
     def close(self) -> None:
         """Wait as the end of the block does.
@@ -183,7 +157,7 @@ class Progress(Reporter):
         self._conclude(self._last_flush(self._close_timeout_s))
 
     def _last_flush(self, timeout_s: float | None = None) -> bool:
-        with self._last_wait() as patience_s:
+        with last_wait(self.sink) as patience_s:
             return self.flush(patience_s if timeout_s is None else timeout_s)
 
     def __enter__(self) -> Self:
@@ -193,9 +167,8 @@ class Progress(Reporter):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
         try:
-            self._report_end(error)
+            self._leave(error)
         finally:
             if error is None:
                 self.close()
@@ -217,7 +190,7 @@ def current() -> Reporter:
     It is found from every function that the block calls, and from its tasks. A thread that the block starts has it only
     if it was given the block's context (as `asyncio.to_thread` does, or ``contextvars.copy_context().run``).
     """
-    return active() or _NOTHING
+    return active_reporter.get() or _NOTHING
 
 
 _NOTHING: Final = Progress.__new__(Progress)

@@ -17,13 +17,13 @@ A test asks like a reader by `Recorder.ask`.
 
 from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from progress_sse.client.exchange import AskedRequest
-from progress_sse.client.handle import diverted
 from progress_sse.client.inbox import Inbox
-from progress_sse.client.report_queue import NullSink, Prepare
+from progress_sse.client.report_queue import Make, NullSink
+from progress_sse.client.reporter import diverted
 from progress_sse.client.reports import Create, Latest, Log, LogLine, Queueable, Report
 from progress_sse.core.asks import Acknowledgement, AskKind
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
@@ -106,7 +106,7 @@ class _Recording(NullSink):
         self.session_id = session_id
         self._recorder = recorder
         self._inbox = inbox
-        self._waiting: deque[Callable[[], Queueable]] = deque()
+        self._waiting: deque[Make] = deque()
         if creation is not None:
             self._waiting.append(lambda: creation)
         self._is_recording = allocate_lock()
@@ -119,22 +119,17 @@ class _Recording(NullSink):
             finally:
                 self._is_recording.release()
 
-    def put(self, prepare: Prepare) -> None:
+    def put(self, make: Make) -> None:
         """Record a report."""
-        self._waiting.append(prepare())
+        self._waiting.append(make)
         self.begin()
-
-    def put_log(self, prepare: Callable[[], Log]) -> None:
-        """Record lines."""
-        lines = prepare()
-        self.put(lambda: lambda: lines)
 
     def learn(self, asked: AskedRequest) -> None:
         """Tell the job what is asked."""
         self._inbox.learn(asked, self._acknowledge)
 
     def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
-        self.put(lambda: lambda: Acknowledge(request, state, message))
+        self.put(lambda: Acknowledge(request, state, message))
         self._inbox.confirm(request)
 
     def _record(self, entry: Queueable) -> None:

@@ -10,9 +10,11 @@ import pytest
 from celery import Celery
 from celery.exceptions import Ignore, Reject
 
-from progress_sse.bridges.attempts import MAX_KEPT, Attempt, step_of
+from progress_sse import Progress
+from progress_sse.bridges.attempts import MAX_KEPT, Attempt, TaskStep, step_of, task_step
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.client.reports import own_lease
+from progress_sse.client.steps import BaseStep
 from progress_sse.client.sync import current
 from progress_sse.client.testing import Advance, Complete, Report, Start, recording
 from tests.client.fake import FakeServer
@@ -25,24 +27,31 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROGRESS_SSE_DISABLED", "1")
 
 
+def step(session_id: str, number: int, *, may_cancel: bool = False) -> BaseStep:
+    """The step of a task."""
+    step = step_of(TaskStep(session_id, number, may_cancel=may_cancel))
+    assert step is not None
+    return step
+
+
 def test_attempts_of_a_session_keep_their_order() -> None:
     """One queue serves all attempts, so each one's last report precedes the next one's first; the latest are kept."""
-    first = step_of("0", 1).reporter
-    assert step_of("0", 2).reporter is first
+    first = step("0", 1).reporter
+    assert step("0", 2).reporter is first
     for number in range(1, MAX_KEPT):
-        step_of(str(number), 1)
-    assert step_of("0", 1).reporter is first
+        step(str(number), 1)
+    assert step("0", 1).reporter is first
     for number in range(1, MAX_KEPT + 1):
-        step_of(str(number), 1)
-    assert step_of("0", 1).reporter is not first
+        step(str(number), 1)
+    assert step("0", 1).reporter is not first
 
 
 def test_a_task_that_does_not_say_so_is_not_cancelled() -> None:
     """Though an earlier task of its session in this process may be, with which it shares what reports."""
-    before, after = step_of("mixed", 1, may_cancel=True).reporter, step_of("mixed", 2).reporter
+    before, after = step("mixed", 1, may_cancel=True).reporter, step("mixed", 2).reporter
     assert after is before
     assert after.inbox.accepts == ()
-    assert step_of("mixed", 3, may_cancel=True).reporter.inbox.accepts == ("cancel",)
+    assert step("mixed", 3, may_cancel=True).reporter.inbox.accepts == ("cancel",)
 
 
 def test_tests_of_tasks_record_what_they_report() -> None:
@@ -64,7 +73,7 @@ def test_tests_of_tasks_record_what_they_report() -> None:
 def test_each_attempt_replaces_the_one_before() -> None:
     """A retry has an id of its own, and so the reports of the former attempt do not count for it."""
     with recording() as recorder:
-        first, second = Attempt("nightly", "Load"), Attempt("nightly", "Load")
+        first, second = Attempt(TaskStep("nightly", "Load")), Attempt(TaskStep("nightly", "Load"))
         first.begin(0)
         first.wait("no luck")
         first.leave()
@@ -123,13 +132,14 @@ def test_a_task_runs_its_replacement_itself() -> None:
 @pytest.mark.parametrize("session_id", [42, ["42"], {}])
 def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> None:
     """A number, the usual id of an order, is accepted; any other value is left for the server to refuse."""
+    task = task_step({"progress_session": session_id, "progress_step": 1}, "task-7")
     with recording() as recorder:
-        attempt = Attempt(session_id, 1)
+        attempt = Attempt(task)
         attempt.begin(0)
         attempt.complete()
         attempt.leave()
-    assert recorder.of(str(session_id)) == [Start(1), Complete(1)]
-    attempt = Attempt(session_id, 1)
+    assert recorder.of(str(session_id or "task-7")) == [Start(1), Complete(1)]
+    attempt = Attempt(task)
     attempt.begin(0)
     attempt.leave()
 
@@ -139,11 +149,11 @@ def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:
 
     def describe(attempt: Attempt) -> str | None:
         current().describe(title="Mine")
-        report = recorder.of(attempt.session_id)[-1]
+        report = recorder.of(attempt.task.session_id)[-1]
         return None if report.lease is None else report.lease.attempt_id
 
     with recording() as recorder:
-        task = Attempt("nightly", 1)
+        task = Attempt(TaskStep("nightly", 1))
         task.begin(0)
         own = recorder.of("nightly")[0].lease
         assert own is not None
@@ -156,12 +166,13 @@ def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:
 def test_tasks_that_run_at_once_report_on_their_session() -> None:
     """None ends the session of the others by its attempt, which the server would refuse."""
     with recording() as recorder:
-        tasks = [step_of("nightly", number) for number in (1, 2)]
+        tasks = [step("nightly", number) for number in (1, 2)]
         reporter = tasks[0].reporter
-        for step in tasks:
-            step.reporter = reporter
-            step.take_over()
-            step.start()
+        for each in tasks:
+            each.reporter = reporter
+            each.take_over()
+            each.start()
+        assert isinstance(reporter, Progress)
         reporter.finish()
     assert [report.lease is None for report in recorder.of("nightly")] == [False, False, True]
 
@@ -172,7 +183,6 @@ def test_tasks_that_run_at_once_report_on_their_session() -> None:
         (1, None, "jobs.load", {"profile": "jobs.load"}),
         ("Load", None, "jobs.load", {"open_ended": True, "profile": "jobs.load"}),
         (1, "shard-3", "jobs.load", None),
-        (1, None, None, None),
         (1, None, "", None),
         (1, None, "jobs/load", None),
     ],
@@ -180,7 +190,7 @@ def test_tasks_that_run_at_once_report_on_their_session() -> None:
 async def test_a_task_creates_its_session_where_there_is_none(
     number: int | str,
     part: str | None,
-    profile: str | None,
+    profile: str,
     created: dict[str, Any] | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -191,11 +201,12 @@ async def test_a_task_creates_its_session_where_there_is_none(
         session_id = f"learned-{number}-{part}-{profile!r}".replace("/", "-")
 
         def work() -> None:
-            attempt = Attempt(session_id, number, part, profile=profile)
+            task = TaskStep(session_id, number, part, profile=profile)
+            attempt = Attempt(task)
             attempt.begin(0)
             attempt.complete()
             attempt.leave()
-            Attempt(session_id, number, part, profile=profile).begin(0)
+            Attempt(task).begin(0)
 
         await asyncio.to_thread(work)
         await eventually(lambda: begun(server) >= 2, 60)

@@ -21,7 +21,7 @@ from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.logging import StepHandler
 from progress_sse.bridges.rich import ReportingProgress
 from progress_sse.bridges.tqdm import tqdm, trange
-from progress_sse.client.handle import BaseStep
+from progress_sse.client.steps import BaseStep
 from progress_sse.client.testing import Advance, Recorder
 from tests.bridges.locks import free_while_logged
 from tests.client.fake import FakeServer

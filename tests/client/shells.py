@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from progress_sse import AsyncProgress, Progress
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from tests.client.fake import AsyncFakeTransport, FakeTransport
 
 Job = Callable[[Reporter], None]

@@ -12,7 +12,7 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress, StepDefinition
 from progress_sse.client.aio import AsyncStep
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS, Create
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Advance, Complete, Finish, Start

@@ -13,8 +13,8 @@ import pytest
 
 from progress_sse import Cancelled, Progress
 from progress_sse.client import listening
-from progress_sse.client.handle import Reporter
 from progress_sse.client.inbox import Request
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Acknowledge, Complete, Describe, Finish, Start
 from tests.client.asking_server import AskingServer

@@ -16,8 +16,8 @@ from progress_sse.client import embedded
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create, Report, by
 from progress_sse.client.targets import LOOP_HAS_ENDED
 from progress_sse.core.commands import Command, IdempotencyKey

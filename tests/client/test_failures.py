@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, ReportError
-from progress_sse.client import handle, thread_sender
+from progress_sse.client import reporter, thread_sender
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
 from progress_sse.client.outbox import MAX_WAITING, Outbox
 from progress_sse.client.report_queue import ReportQueue, report_queues
+from progress_sse.client.reporter import Reporter
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -152,7 +152,7 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of the block waits for the maximum outage, and then raises the error."""
-    monkeypatch.setattr(handle, "MAX_OUTAGE_S", 0.05)
+    monkeypatch.setattr(reporter, "MAX_OUTAGE_S", 0.05)
     fake = FakeTransport()
     fake.may_answer.clear()
     progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")

@@ -26,10 +26,11 @@ from progress_sse import AsyncProgress, Progress
 from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
 from progress_sse.client import aio, availability, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import BaseStep, Reporter
 from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create
+from progress_sse.client.steps import BaseStep
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Advance, Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -131,7 +132,7 @@ def report_elsewhere() -> None:
         report_all(progress, 1)
     assert [type(each) for each in fake.reports if not isinstance(each, Advance)] == [Create, Start, Complete]
     assert Progress.attach("elsewhere", url=NOWHERE).link
-    step_of("kept", 1)
+    step_of(TaskStep("kept", 1))
 
 
 @pytest.mark.full
@@ -263,7 +264,7 @@ def test_a_stopped_sender_delays_no_report(monkeypatch: pytest.MonkeyPatch) -> N
             progress.close()
             Progress.attach("new", transport=FakeTransport()).step(1).start()
             Progress.attach("elsewhere", url=NOWHERE)
-            step_of("kept", 1)
+            step_of(TaskStep("kept", 1))
 
         has_stopped = stop.do_meanwhile(work, is_over=partial(progress.flush, 0))
         assert progress.flush(DEADLINE_S)

@@ -12,9 +12,9 @@ import pytest
 
 from progress_sse import Progress
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import Lease, lease_of
 from progress_sse.client.outbox import Outbox
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Latest, by
 from progress_sse.client.testing import recording
 from progress_sse.core.errors import ConfigurationError

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from progress_sse.client import availability, thread_sender
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS
 from tests.client.shells import Shell
 from tests.conftest import Serve

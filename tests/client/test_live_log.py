@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from progress_sse.client import availability
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from tests.client.shells import Shell
 from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy, Cut, Mode, Pass, Reset

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from tests.client.job_errors import OopsError
 from tests.client.shells import Shell
 from tests.conftest import Serve
@@ -130,7 +130,7 @@ async def test_the_server_takes_signs_of_life(serve: Serve, shell: Shell, caplog
     progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
     progress.step(1).start()
     assert await shell.flush(progress, 20)
-    sink = vars(progress)["_sink"]
+    sink = vars(progress)["sink"]
     first = sink.beat_at()
     await eventually(lambda: first < sink.beat_at() < float("inf"), 20)
     second = sink.beat_at()

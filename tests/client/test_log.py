@@ -11,7 +11,7 @@ import pytest
 from progress_sse import Progress
 from progress_sse.client.config import OnError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create, Log, LogLine, Report
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Complete, Finish, Start
@@ -115,7 +115,7 @@ async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
     fake = FakeTransport(lambda each: ReportAnswer(429 if isinstance(each.report, Log) else 200, retry_after_s=60))
     options: dict[str, Any] = {"on_error": "raise", "flush_timeout_s": 0.05}
     progress = shell.progress("a", transport=shell.transport(fake), **options)
-    step, queue = progress.step(1), vars(progress)["_sink"]
+    step, queue = progress.step(1), vars(progress)["sink"]
     step.start()
     step.log("x")
     step.complete()
@@ -163,7 +163,7 @@ async def test_a_job_writes_many_lines_without_waiting_for_the_server(shell: She
     step.start()
     for _ in range(20_000):
         step.log("x" * 100)
-    queue = vars(progress)["_sink"]
+    queue = vars(progress)["sink"]
     lines = vars(vars(vars(queue)["_outbox"])["_waiting"])["lines"]
     assert len(vars(lines)["_waiting"]) <= 1000
     fake.may_answer.set()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from progress_sse import Progress
-from progress_sse.client.handle import Reporter
 from progress_sse.client.inbox import Request
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.testing import recording
 from tests.client.asking_server import AskingServer
 from tests.client.job_errors import OopsError

@@ -13,8 +13,8 @@ import pytest
 
 from progress_sse import Progress, current
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter, diverted
-from progress_sse.client.report_queue import NullSink, Prepare
+from progress_sse.client.report_queue import Make, NullSink
+from progress_sse.client.reporter import Reporter, diverted
 from progress_sse.client.reports import Create
 from progress_sse.client.testing import recording
 from progress_sse.core.updates import Advance, Complete, Start
@@ -182,7 +182,7 @@ def test_no_thread_overtakes_the_creation_of_its_session() -> None:
 class Late(NullSink):
     """A sink during whose work the time limit of the job passes."""
 
-    def put(self, prepare: Prepare) -> None:
+    def put(self, make: Make) -> None:
         """Raise the error of the signal handler."""
         raise TimeIsUpError
 

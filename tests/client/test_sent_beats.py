@@ -14,9 +14,9 @@ import pytest
 
 from progress_sse import AsyncProgress, Progress
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
 from progress_sse.client.lease import LOST_AFTER_MS
 from progress_sse.client.report_queue import report_queues
+from progress_sse.client.reporter import Reporter
 from progress_sse.core.updates import Advance, Beat, Complete, Start
 from tests.client.bench import OK
 from tests.client.fake import FakeServer, FakeTransport
@@ -68,7 +68,7 @@ async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell)
 
         def came_together() -> bool:
             """Hold the server, and so its clients, until all are due, however fast they have started."""
-            while any(time.monotonic() < vars(progress)["_sink"].beat_at() for progress in jobs):
+            while any(time.monotonic() < vars(progress)["sink"].beat_at() for progress in jobs):
                 pass
             return {"a", "b", "c"} in together()
 

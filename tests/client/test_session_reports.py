@@ -15,7 +15,7 @@ from progress_sse import AsyncProgress, Progress, StepDefinition
 from progress_sse.client.definitions import change, define
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.handle import Reporter
+from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create, Report
 from progress_sse.client.testing import recording
 from progress_sse.core.bounds import UNCHANGED

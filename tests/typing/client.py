@@ -7,8 +7,8 @@ from typing import assert_type
 
 from progress_sse import AsyncProgress, Progress, StepDefinition, current
 from progress_sse.client.aio import AsyncStep
-from progress_sse.client.handle import BaseStep
 from progress_sse.client.reports import Report
+from progress_sse.client.steps import BaseStep
 from progress_sse.client.sync import Step
 from progress_sse.client.testing import recording
 

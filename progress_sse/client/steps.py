@@ -1,39 +1,55 @@
-"""The reports on one step of a job; nothing in here blocks."""
+"""A step of a job, or a part of one, alike in blocking and in async code. Nothing in here blocks."""
 
-from functools import partial
+import logging
+from contextvars import ContextVar
 from operator import index
+from types import TracebackType
+from typing import Final, Self
 
 from progress_sse.client.count import Count
-from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.inbox import Request
 from progress_sse.client.lease import Lease, share
-from progress_sse.client.reports import Latest, Log, LogLine, by, conclusion_of, error_text, fit_text, step_ref
-from progress_sse.client.session_reports import SessionReports
+from progress_sse.client.own_log import log
+from progress_sse.client.reports import Latest, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.client.session import Session, reported
 from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
+from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, PartStatus
 from progress_sse.core.updates import Advance, Complete, Conclusion, ReportPart, Start, StepRef
 
+running_step: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
+"""The step whose block this code runs in; a new thread begins without one."""
 
-class StepReports:
-    """The reports on a step.
+
+class BaseStep:
+    """A stage of the job, as a block: it starts and completes with the block, and fails if the block raises.
+
+    An exception is reported as the step's error and raised on. A part of a step, which one worker of many does, is used
+    in the same way. Where a reader cancels the job, its block ends the step as cancelled.
 
     Attributes:
+        reporter: Reports on its session.
         number: The step's number or name.
-        reporter: The reports on its session.
+        name: Of a part, by which it is one in all processes; `None` for a whole step.
     """
+
+    _outer: "BaseStep | None" = None
 
     def __init__(
         self,
-        reporter: SessionReports,
+        reporter: Session,
         number: StepRef,
         message: str = "",
         timeout_ms: int | None = None,
         estimated_ms: int | None = None,
         parts_total: int | None = None,
+        name: str | None = None,
     ) -> None:
-        """Use `Progress.step`."""
-        self.number = number
+        """Use `Progress.step`, or `part` of a step."""
         self.reporter = reporter
+        self.number = number
+        self.name = name
         self._timeout_ms = timeout_ms
         self._estimated_ms = estimated_ms
         self._parts_total = parts_total
@@ -47,31 +63,41 @@ class StepReports:
         # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
         # other to 0 anyway.
         self._tracked = 0
-        self._latest = Latest(number, self._read)
+        self._latest = Latest(number, self._read, name)
+
+    def part(self, name: str, *, message: str = "") -> Self:
+        """Return a part of this step, which may run in another process and at the same time as others.
+
+        The step must have been started, by this process or another one.
+
+        Args:
+            name: Its name, at most 100 characters: each part of the step has another one.
+            message: A text that is shown with its progress.
+        """
+        return type(self)(self.reporter, self.number, message, name=fit_text(name, MAX_PART_CHARS))
 
     def take_over(self) -> None:
-        """Let the next start begin an attempt of its own, and not that of the job's other steps."""
-        self._has_taken_over = True
-        if self._lease is not None:
+        """Let the next start begin an attempt of its own; the parts of a step belong to one attempt."""
+        if self._lease is not None and self.name is None:
+            self._has_taken_over = True
             self._lease = self._lease.renewed()
             share(self.reporter.session_id, self._lease)
 
     def hand_on(self) -> None:
         """Expect another attempt at the step, perhaps by another process; until then the step stays running."""
-        if self._lease is not None:
+        if self._lease is not None and self.name is None:
             self._lease.is_handed_on = True
 
+    @reported
     def start(self) -> None:
         """Report that the step starts, anew if it had started before. Entering the block does that."""
         self.reporter.begin_work()
         self.reporter.put(
-            lambda: partial(
-                self._started,
-                step_ref(self.number),
-                self._timeout_ms and index(self._timeout_ms),
-                self._estimated_ms and index(self._estimated_ms),
-                self._parts_total and index(self._parts_total),
-            )
+            self._started,
+            step_ref(self.number),
+            self._timeout_ms and index(self._timeout_ms),
+            self._estimated_ms and index(self._estimated_ms),
+            self._parts_total and index(self._parts_total),
         )
         self.reporter.say_accepts()
 
@@ -97,49 +123,71 @@ class StepReports:
             if self._latest.is_waiting:
                 return
             count = 0
-        self.reporter.put(
-            lambda: partial(self._advanced, step_ref(self.number), int(index(count)), self._text(message))
-        )
+        self._advance(count, message)
 
+    @reported
+    def _advance(self, count: int, message: str | None) -> None:
+        self.reporter.put(self._advanced, step_ref(self.number), int(index(count)), self._text(message))
+
+    @reported
     def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
         """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
-        self.reporter.put(
-            lambda: partial(
-                self._set, step_ref(self.number), int(index(current)), total and index(total), self._text(message)
-            )
-        )
+        number, total = step_ref(self.number), total and index(total)
+        self.reporter.put(self._set, number, int(index(current)), total, self._text(message))
 
+    @reported
     def log(self, text: object, level: LogLevel = "info") -> None:
-        """Add a text to the log of the session, as of this step; from any thread.
+        """Add a text to the log of the session, as of this step; from any thread. For the rest see `Progress.log`."""
+        step = step_ref(self.number)
+        self.reporter.put(Log, log_lines(text, level), step, lease=self._lease_of(step))
 
-        All readers of the session read it. Each of its lines becomes one there. They never delay the job or its
-        reports, and none that is refused or left out counts as lost. Of a flood the first 100 and the last 100 lines of
-        each second stay, and a line between them says how many were left out.
-
-        Args:
-            text: The text.
-            level: How important it is.
-        """
-        self.reporter.put_log(lambda: self._logged(step_ref(self.number), log_lines(text, level)))
-
+    @reported
     def complete(self, message: str | None = None) -> None:
         """Report success. Leaving the block does that."""
-        self.reporter.put(lambda: partial(self._completed, step_ref(self.number), self._text(message)))
+        self.reporter.put(self._completed, step_ref(self.number), self._text(message))
 
+    @reported
     def fail(self, error: str | BaseException) -> None:
         """Report failure. An exception that leaves the block does that; by `Cancelled` the step is cancelled."""
-        self.reporter.put(
-            lambda: partial(
-                self._completed, step_ref(self.number), self._text(None), error_text(error), conclusion_of(error)
-            )
-        )
+        number, conclusion = step_ref(self.number), conclusion_of(error)
+        self.reporter.put(self._completed, number, self._text(None), error_text(error), conclusion)
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._outer = running_step.get()
+        running_step.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        running_step.set(self._outer)
+        error = self._as_reported(error)
+        if error is not None and not is_normal_exit(error):
+            try:
+                self.fail(error)
+            except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
+                log(logging.WARNING, "cannot report that step %s failed: %s", self.number, failure)
+        elif self._parts_total is None:
+            self.complete()
+        else:  # It ends by its parts.
+            self.reporter.own_steps.leave(self.number)
+
+    def _as_reported(self, error: BaseException | None) -> BaseException | None:
+        """Return the exception that the step is to bear in place of the one that left the block."""
+        return error
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 
     def _started(
         self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None, parts_total: int | None
     ) -> Start | ReportPart:
-        self._restart()
+        self._reached = _Reached(-self._tracked, None)
+        self._outlived = self.reporter.inbox.outlived()
+        self._latest.queue = {}  # An earlier attempt may have been given up.
+        if self.name is not None:
+            self.reporter.own_steps.start_part(step, self.name)
+            return self._part("running", step, self._first_message)
         self._has_started = True
         if not self._has_taken_over:
             self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
@@ -161,33 +209,39 @@ class StepReports:
         return self._queued(step, message)
 
     def _queued(self, step: StepRef, message: str | None) -> Latest:
-        self._set_message(message)
+        if message is not None:
+            self._message = message
         self._latest.step = step
         self._latest.lease = self._lease_of(step)
         return self._latest
 
-    def _logged(self, step: StepRef, lines: tuple[LogLine, ...]) -> Log:
-        return Log(lines, step, lease=self._lease_of(step))
-
     def _completed(
         self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
     ) -> Complete | ReportPart:
-        self._set_message(message)
-        self.reporter.own_steps.end(step, has_failed=error is not None)
+        if message is not None:
+            self._message = message
+        text, own_steps, has_failed = self._message or "", self.reporter.own_steps, error is not None
+        if self.name is not None:
+            own_steps.end_part(step, self.name)
+            if conclusion is None:
+                return self._part("error" if has_failed else "success", step, text, error or "")
+        own_steps.end(step, has_failed=has_failed)
         if conclusion is not None:
             self.reporter.inbox.settle()
-        return Complete(
-            step,
-            success=error is None,
-            message=self._message or "",
-            error=error or "",
-            conclusion=conclusion,
-            envelope=by(self._lease_of(step)),
-        )
+        return Complete(step, not has_failed, text, error or "", conclusion, envelope=by(self._lease_of(step)))
 
     def _read(self) -> Advance | ReportPart:
-        latest = self._latest
-        return Advance(latest.step, *self._done(), self._message or "", envelope=by(latest.lease))
+        step, text = self._latest.step, self._message or ""
+        if self.name is not None:
+            return self._part("running", step, text)
+        return Advance(step, *self._done(), text, envelope=by(self._latest.lease))
+
+    def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> ReportPart:
+        assert self.name is not None
+        done, total = self._done()
+        current = done if done > 0 or total is not None else None
+        texts = (fit_text(each, MAX_PART_TEXT_CHARS) for each in (message, error))
+        return ReportPart(step, self.name, status, current, total, *texts, envelope=by(self._lease_of(step)))
 
     def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.
@@ -197,20 +251,11 @@ class StepReports:
             reached.total = None
         return done, reached.total
 
-    def _restart(self) -> None:
-        self._reached = _Reached(-self._tracked, None)
-        self._outlived = self.reporter.inbox.outlived()
-        self._latest.queue = {}  # An earlier attempt may have been given up.
-
     def _text(self, message: str | None) -> str | None:
         """Return the message to show from now on; `None` if it is shown already."""
         if message is None and self._message is None:
             message = self._first_message
         return None if message is None else fit_text(message)
-
-    def _set_message(self, message: str | None) -> None:
-        if message is not None:
-            self._message = message
 
 
 class _Reached:
