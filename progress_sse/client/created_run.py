@@ -1,8 +1,8 @@
-"""What is known of the run of a session: its reports, its running steps, and its attempts. Pure.
+"""What is known of the run of a session: its reports and its running steps. Pure.
 
 Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
 start, the latest of each of its parts and its end, and of the session its details and its end. A step that runs under
-a lease of this process needs signs of life. A step whose attempt a later one has replaced gets no more reports.
+a lease of this process needs signs of life.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, by, own_lease
+from progress_sse.client.reports import Create, Log, Report, by, own_lease
 from progress_sse.core.bounds import Unchanged
 from progress_sse.core.updates import (
     Advance,
@@ -93,43 +93,6 @@ class RunningSteps:
                 each.heard_at = now
                 beats.append(Beat(step, envelope=by(each.lease)))
         return beats
-
-
-class SupersededAttempts:
-    """The attempts of one session; any thread may ask whether a report is of one.
-
-    Where log lines alone were refused, the reports of the step go on: their own refusal is told to the job.
-    """
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._attempts: dict[tuple[StepRef | None, str], None] = {}
-        self._of_lines: dict[tuple[StepRef | None, str], None] = {}
-
-    def add(self, report: StepUpdate) -> None:
-        """Record that a later attempt has the step of a report."""
-        lease = own_lease(report)
-        assert lease is not None
-        lease.attempt.is_superseded = True
-        self._attempts[report.step, lease.attempt_id] = None
-
-    def add_lines(self, log: Log) -> None:
-        """Record that a later attempt has the step of these lines, or where they are of none, the session."""
-        if log.lease is not None:
-            self._of_lines[log.step, log.lease.attempt_id] = None
-
-    def __contains__(self, report: Queueable) -> bool:
-        """Return whether a report is of such an attempt."""
-        if report.lease is None or not isinstance(report, StepUpdate | Latest | Log):
-            return False
-        attempt = report.step, report.lease.attempt_id
-        return attempt in self._attempts or (isinstance(report, Log) and attempt in self._of_lines)
-
-    def copy(self) -> "SupersededAttempts":
-        """Return the same attempts, for a child process."""
-        other = SupersededAttempts()
-        other._attempts, other._of_lines = dict(self._attempts), dict(self._of_lines)
-        return other
 
 
 _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.reports import LogLine, Report
+from progress_sse.core.updates import Beat
 
 TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
@@ -30,6 +31,11 @@ class ReportRequest(NamedTuple):
     key: str
     run: str = ""
     ago_ms: int = 0
+
+    @property
+    def is_beat(self) -> bool:
+        """Whether it is a sign of life, which is never sent again."""
+        return isinstance(self.report, Beat)
 
 
 class AskedRequest(NamedTuple):

@@ -33,7 +33,7 @@ from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, Lease, joined, lease_of, share
 from progress_sse.client.loops import Home
 from progress_sse.client.own_log import log
-from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue, ReportSink
+from progress_sse.client.report_queue import NullSink, Prepare, ReportQueue
 from progress_sse.client.reports import Create, Latest, Log, by, describe_error, fit_text, is_normal_exit
 from progress_sse.client.session_reports import SessionReports
 from progress_sse.client.step_reports import StepReports
@@ -46,7 +46,7 @@ from progress_sse.core.updates import Complete, Conclusion, ReportPart, Start, S
 _reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 _running: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 
-MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], ReportSink]
+MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], NullSink]
 """Creates the sink of a session, which begins with a creation or continues, and gets its readers' requests."""
 
 _recorders: Final[list[MakeSink]] = []
@@ -99,7 +99,7 @@ class Reporter(SessionReports):
     """
 
     link: str | None = None
-    _sink: ReportSink = NullSink()
+    _sink: NullSink = NullSink()
     _on_error: OnError = "warn"
     _close_timeout_s: float | None = None
     _outer: "Reporter | None" = None
@@ -331,7 +331,7 @@ class Reporter(SessionReports):
         self._sink.raise_error()
         if is_sent:
             return
-        is_harmless = isinstance(self._sink, ReportQueue) and not self._sink.has_unsent_reports
+        is_harmless = isinstance(self._sink, ReportQueue) and not self._sink.outbox.waiting.has_reports
         text = f"some {'log lines' if is_harmless else 'reports'} on {self.session_id!r} are not sent yet"
         if self._on_error == "raise" and not is_harmless:
             raise ServerAwayError(text)

@@ -61,11 +61,6 @@ def is_courtesy(report: Report) -> bool:
     )
 
 
-def is_refused_append(report: Report, answer: ReportAnswer) -> bool:
-    """Return whether a step was to be appended to a session whose steps are fixed."""
-    return isinstance(report, Start) and report.append and answer.problem == "unknown-step-name"
-
-
 def in_place(operation: Operation) -> Operation:
     """Return an operation as one that was never sent; a start takes the step of that name."""
     report = operation.report

@@ -39,7 +39,6 @@ from progress_sse.client.targets import (
     ListeningTransport,
     OnLoop,
     RequestWait,
-    TakeAnswer,
     Target,
     Transport,
 )
@@ -55,8 +54,6 @@ MAX_TRANSPORTS: Final = 10
 
 AT_ONCE: Final = 10
 """Requests that are under way at the same time by one transport of an event loop that takes no batches."""
-
-_Mailbox: TypeAlias = Mailbox[ReportQueue]
 
 _Woken: TypeAlias = ReportQueue | Callable[[], object]
 """A queue to check, or what an event loop has left to do."""
@@ -77,9 +74,9 @@ class ThreadSender:
         self._waited_s = 0.0
         self._finishing: dict[int, None] = {}
         # Used by the thread alone.
-        self._mailboxes: WeakValueDictionary[Hashable, _Mailbox] = WeakValueDictionary()
-        self._busy: dict[_Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
-        self._turns: Timetable[_Mailbox] = Timetable()
+        self._mailboxes: WeakValueDictionary[Hashable, Mailbox] = WeakValueDictionary()
+        self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
+        self._turns: Timetable[Mailbox] = Timetable()
         self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
         self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
         self._transports: dict[str, HttpTransport] = {}
@@ -158,8 +155,8 @@ class ThreadSender:
             if not sys.is_finalizing():  # From then on Python runs no other thread.
                 self._send_last(awaited)
             for queue in awaited:
-                if queue.has_unsent:
-                    queue.give_up()
+                if not queue.outbox.waiting.is_empty:
+                    queue.outbox.waiting.give_up()
                     log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
             del self._finishing[ident]
@@ -243,14 +240,15 @@ class ThreadSender:
         if queue.mailbox is not mailbox:
             queue.join(mailbox)
         queue.handle_events()
-        if queue.is_awaited and mailbox.under_way and _has_no_loop(queue.target):
-            self._take(mailbox, mailbox.under_way, LOOP_HAS_ENDED)
-        mailbox.check(queue, time.monotonic())
+        now = time.monotonic()
+        if mailbox.under_way and queue.waiters and _has_no_loop(queue.target):
+            mailbox.take(mailbox.under_way, LOOP_HAS_ENDED, now)
+        mailbox.check(queue, now)
         self._plan(mailbox)
-        if _can_listen(queue):
-            self._listening.check(queue, time.monotonic())
+        if isinstance(queue.target, Address | ListeningTransport):
+            self._listening.check(queue, now)
 
-    def _mailbox_of(self, queue: ReportQueue) -> _Mailbox:
+    def _mailbox_of(self, queue: ReportQueue) -> Mailbox:
         mailbox = self._mailboxes.get(queue.destination)
         if mailbox is None:
             takes_batches = _takes_batches(queue.target)
@@ -259,21 +257,30 @@ class ThreadSender:
             self._mailboxes[queue.destination] = mailbox
         return mailbox
 
-    def _plan(self, mailbox: _Mailbox) -> None:
+    def _plan(self, mailbox: Mailbox) -> None:
         self._turns.plan(mailbox, mailbox.wake_at())
         if mailbox.is_idle:
             self._busy.pop(mailbox, None)
         else:
             self._busy[mailbox] = None
 
-    def _serve(self, mailbox: _Mailbox) -> None:
+    def _serve(self, mailbox: Mailbox) -> None:
+        """Send what is due: at once, or on an event loop, from which the answer comes later."""
         parts = mailbox.next(time.monotonic())
         if parts:
-            self._send(parts, partial(self._take, mailbox, parts))
+            requests = [request for part in parts for request in part.requests]
+            target = parts[0].queue.target
+            if not isinstance(target, OnLoop):
+                self._take(mailbox, parts, self._exchange(target, requests))
+                return
+            if not target.is_running and any(part.queue.waiters for part in parts):
+                self._take(mailbox, parts, LOOP_HAS_ENDED)
+                return
+            target.begin(requests, lambda answer: self._woken.put(partial(self._take, mailbox, parts, answer)))
         self._plan(mailbox)
 
-    def _take(self, mailbox: _Mailbox, parts: Sequence[Part[ReportQueue]], answer: Answer) -> None:
-        mailbox.take(parts, answer, time.monotonic())
+    def _take(self, mailbox: Mailbox, parts: Sequence[Part], answer: Answer) -> None:
+        mailbox.take(parts, _checked(answer, sum(len(part.requests) for part in parts)), time.monotonic())
         self._plan(mailbox)
 
     def _listen(self) -> None:
@@ -288,17 +295,6 @@ class ThreadSender:
                 connect = partial(_connect, queues[0].target)
                 self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
-
-    def _send(self, parts: Sequence[Part[ReportQueue]], take: TakeAnswer) -> None:
-        """Send requests, and call `take` with the answer: in this call, or later by the thread."""
-        requests = [request for part in parts for request in part.requests]
-        target = parts[0].queue.target
-        if not isinstance(target, OnLoop):
-            take(_checked(self._exchange(target, requests), len(requests)))
-        elif any(part.queue.is_awaited for part in parts) and _has_no_loop(target):
-            take(LOOP_HAS_ENDED)
-        else:
-            target.begin(requests, lambda answer: self._woken.put(partial(take, _checked(answer, len(requests)))))
 
     def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
@@ -349,10 +345,6 @@ def _is_sent_here(queue: ReportQueue) -> bool:
 
 def _takes_batches(target: Target) -> bool:
     return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
-
-
-def _can_listen(queue: ReportQueue) -> bool:
-    return isinstance(queue.target, Address | ListeningTransport)
 
 
 def _connect(target: Target) -> RequestWait:

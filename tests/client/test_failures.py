@@ -19,8 +19,9 @@ from progress_sse.client import handle, thread_sender
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.handle import Reporter
-from progress_sse.client.outbox import MAX_WAITING, Outbox
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import ReportQueue, report_queues
+from progress_sse.client.waiting_reports import MAX_WAITING
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -118,7 +119,7 @@ async def test_a_close_on_a_loop_waits_for_the_error_of_a_report_that_has_its_an
         loop.call_soon_threadsafe(close)
         (queue,) = (each for each in report_queues() if each.session_id == "a")
         deadline_s = time.monotonic() + 20
-        while not queue.is_awaited:
+        while not queue.waiters:
             assert time.monotonic() < deadline_s
 
     monkeypatch.setattr(Outbox, "take", take_and_close)
