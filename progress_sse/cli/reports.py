@@ -117,7 +117,7 @@ def create_session(
     thread_sender().wait([queue], SEND_S)
     is_settled = queue.is_settled
     if not is_settled:  # The end of the process would wait for the server again, and perhaps create the session yet.
-        queue.outbox.waiting.give_up()
+        queue.give_up()
         log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
     try:
         queue.raise_error()

@@ -45,8 +45,6 @@ class Availability:
 
     def succeed(self) -> None:
         """Reset after a success."""
-        if self.reason is None:
-            return
         self.reason = None
         self.not_before = self._asked_until = -math.inf
         self._backoff.reset()

@@ -24,7 +24,6 @@ from progress_sse.core.updates import (
     Skip,
     Start,
     StepRef,
-    StepUpdate,
     Update,
 )
 

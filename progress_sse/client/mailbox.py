@@ -196,12 +196,16 @@ class Mailbox:
                 return
 
     def take(self, parts: Sequence[Part], answer: Answer, now: float) -> None:
-        """Apply the answers to all that was sent, one for each request, or one for all of them."""
+        """Apply the answers to all that was sent, one for each request, or one for all of them.
+
+        An answer of another form is an error of the transport, which a user may have written.
+        """
         if parts is not self.under_way:
             return  # It was given up, and is sent again.
         self.under_way = ()
         was_there = self.server.reason is None
         count = sum(len(part.requests) for part in parts)
+        answer = _checked(answer, count)
         if isinstance(answer, ReportAnswer) and count > 1 and self._most > 1:
             self._refuse(parts, answer, count, now)
         else:
@@ -237,3 +241,12 @@ class Mailbox:
         if was_there:
             for queue in list(self._ready):
                 self._plan(queue, now)
+
+
+def _checked(answer: Answer, count: int) -> Answer:
+    if isinstance(answer, ReportAnswer):
+        return answer
+    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
+    if are_answers and len(answer) == count:
+        return answer
+    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")

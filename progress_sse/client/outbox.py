@@ -40,18 +40,22 @@ from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Availability, Outage
 from progress_sse.client.created_run import CreatedRun, RunningSteps
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import ReportAnswer, ReportRequest, RequestRoom
-from progress_sse.client.operation import Operation, in_place, is_courtesy, reduced
+from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.outbox_events import Disconnected, LinesRefused, Reconnected, Recreated
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
-from progress_sse.core.updates import Finish, ReportPart, Start, StepRef, StepUpdate
+from progress_sse.core.updates import Acknowledge, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
 
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
+
+_FORBIDDEN: Final = 403
+_UNPROCESSABLE: Final = 422
+_TOO_MUCH: Final = "too-much"
+"""The problem of title, labels and links that are too large together."""
 
 _FIXED_STEPS: Final = "unknown-step-name"
 """The problem of a start that was to append a step, where none can be."""
@@ -116,7 +120,7 @@ class Outbox:
             return []
         taken = self.waiting.take(room or RequestRoom(), now, alone=alone)
         if not self._may_append:
-            taken = [in_place(each) if _appends(each.report) else each for each in taken]
+            taken = [_in_place(each) if _appends(each.report) else each for each in taken]
             self.waiting.under_way = taken
         return [self._request(each.report, each.key, each.age_ms(now)) for each in taken]
 
@@ -132,55 +136,49 @@ class Outbox:
             return
         again: list[Operation] = []
         restarted: set[StepRef | None] = set()
-        failure: ReportAnswer | None = None
-        loss: ReportAnswer | None = None
-        is_there = False
-        for sent, answer in zip(self.waiting.under_way, answers, strict=True):
+        sending = self.waiting.under_way
+        for sent, answer in zip(sending, answers, strict=True):
             if restarted and (sent.step in restarted or isinstance(sent.report, Finish)):
-                again.append(in_place(sent))  # It has come before the start of its step, which is sent again.
+                again.append(_in_place(sent))  # It has come before the start of its step, which is sent again.
                 continue
-            is_failing = not answer.is_success and self._is_failing(sent, answer, now)
-            if is_failing and (answer.is_outage or not isinstance(sent.report, Log)):
-                again.append(sent)
-                failure = failure or answer
-                continue
-            if not is_there:
-                is_there = True
-                self._end_outage(now)
-            if answer.is_success:
-                again += self._note(sent, answer, now)
-            elif is_failing:  # No report waits for lines.
-                again.append(sent)
-                self.waiting.lines.server.fail(answer, now)
-            elif self._is_loss(answer):
-                again.append(sent)
-                loss = loss or answer
-            elif (instead := self._instead(sent, answer)) is not None:
-                again.append(instead)
+            instead = self._settle(sent, answer, now)
+            again += instead
+            if instead and instead[0] is not sent:
                 restarted.add(sent.step)
         self.waiting.put_back(again)
-        if loss is not None:
-            self._create_again(loss, now)
-        if failure is not None:
-            self._pause(failure, now)
+        if again:
+            losses = list(filter(self._is_loss, answers))
+            if losses:
+                self._create_again(losses[0], now)
+            failures = [each for sent, each in zip(sending, answers, strict=True) if _is_failing(sent, each, now)]
+            if failures:
+                self._pause(failures[0], now)
 
     def _are_under_way(self, requests: Sequence[ReportRequest]) -> bool:
         return [each.key for each in self.waiting.under_way] == [each.key for each in requests] != []
 
-    def _is_failing(self, sent: Operation, answer: ReportAnswer, now: float) -> bool:
-        """Whether to send a report again, to which the server has given no final answer."""
-        if answer.is_transient or not answer.is_retryable:
-            return answer.is_transient
-        if sent.failing_since is None:
-            sent.failing_since = now
-        return now - sent.failing_since < MAX_OUTAGE_S
+    def _settle(self, sent: Operation, answer: ReportAnswer, now: float) -> list[Operation]:
+        """Apply the answer to a report; return what to send in its place or after it, perhaps the same."""
+        if answer.is_success:
+            self._end_outage(now)
+            return self._note(sent, answer, now)
+        if _is_failing(sent, answer, now):
+            return [sent]
+        self._end_outage(now)
+        if _may_succeed(sent, answer, now):  # Lines: no report waits for them.
+            self.waiting.lines.server.fail(answer, now)
+            return [sent]
+        if self._is_loss(answer):
+            return [sent]
+        instead = self._instead(sent, answer)
+        return [] if instead is None else [instead]
 
     def _instead(self, refused: Operation, answer: ReportAnswer) -> Operation | None:
         """Apply the refusal of a report; return what to send in its place."""
         if _appends(refused.report) and answer.problem == _FIXED_STEPS:
             self._may_append = False
-            return in_place(refused)
-        instead = None if self._is_optional(refused.report) else reduced(refused, answer)
+            return _in_place(refused)
+        instead = None if self._is_optional(refused.report) else _reduced(refused, answer)
         if instead is None:
             self._refuse(refused, answer)
             return None
@@ -235,8 +233,9 @@ class Outbox:
         return math.inf
 
     def _end_outage(self, now: float) -> None:
-        self.server.succeed()
-        self._own.succeed()
+        for availability in (self.server, self._own):
+            if availability.reason is not None:
+                availability.succeed()
         self.waiting.has_cost_reports = False
         outage, self._outage = self._outage, Outage()
         if outage.since is not None:
@@ -346,7 +345,7 @@ class Outbox:
                 self.waiting.supersede(report.step, report.lease.attempt_id, lines_alone=True)
         elif isinstance(report, StepUpdate) and answer.is_superseded and report.lease is not None:
             self._supersede(report, answer, lost=1)
-        elif not is_courtesy(report):
+        elif not _is_courtesy(report):
             if isinstance(report, StepUpdate) and not isinstance(report, ReportPart):
                 self._running.forget(report.step)
             self.waiting.lose(_refusal(named(report), answer))
@@ -367,5 +366,55 @@ def _appends(report: Report) -> bool:
     return isinstance(report, Start) and report.append
 
 
+def _is_failing(sent: Operation, answer: ReportAnswer, now: float) -> bool:
+    """Whether all reports of the session wait before this one is sent again; for lines they do not."""
+    return answer.is_outage or (not isinstance(sent.report, Log) and _may_succeed(sent, answer, now))
+
+
+def _may_succeed(sent: Operation, answer: ReportAnswer, now: float) -> bool:
+    """Whether to send a report again, to which the server has given no final answer."""
+    if answer.is_transient or not answer.is_retryable:
+        return answer.is_transient
+    if sent.failing_since is None:
+        sent.failing_since = now
+    return now - sent.failing_since < MAX_OUTAGE_S
+
+
 def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:
     return ReportRefusedError(f"{report} was refused: {answer}", answer.status, answer.problem)
+
+
+def _is_courtesy(report: Report) -> bool:
+    """Return whether a report is the client's own, which the job does not miss: about the requests of readers."""
+    return isinstance(report, Acknowledge) or (
+        isinstance(report, Describe) and report == Describe(accepts=report.accepts)
+    )
+
+
+def _in_place(operation: Operation) -> Operation:
+    """Return an operation as one that was never sent; a start takes the step of that name."""
+    report = operation.report
+    report = replace(report, append=False) if isinstance(report, Start) else report
+    return Operation(report, made_at=operation.made_at, number=operation.number)
+
+
+def _reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
+    """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
+
+    A profile may not be allowed. The key derives from that of the refused creation, so processes that share the run by
+    a fork create it once.
+    """
+    creation = refused.report
+    if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):
+        return None
+    if creation.profile is not None and answer.problem != _TOO_MUCH:
+        return _without(refused, replace(creation, profile=None), "without profile"), "the profile of the session is"
+    has_details = creation.title is not None or creation.labels or creation.links or creation.accepts
+    if has_details and answer.status == _UNPROCESSABLE:
+        bare = replace(creation, title=None, labels={}, links=(), accepts=())
+        return _without(refused, bare, "without details"), "title, labels and links of the session are"
+    return None
+
+
+def _without(refused: Operation, creation: Create, name: str) -> Operation:
+    return Operation(creation, str(uuid.uuid5(uuid.UUID(refused.key), name)))

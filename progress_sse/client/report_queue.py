@@ -14,18 +14,19 @@ Where there is no server, a `NullSink` receives the reports.
 import math
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from progress_sse._internal.threads import here, run_apart, start_new_thread
 from progress_sse.client.config import FLUSH_S, Address, OnError
-from progress_sse.client.errors import SuppressReportingErrors
+from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.outbox_events import QueueErrors
+from progress_sse.client.outbox_events import EventLog
 from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.requests import Acknowledgement
@@ -92,7 +93,6 @@ class ReportQueue(NullSink):
         sender: Sends the reports.
         mailbox: Decides when; `None` until the sender has seen the first report.
         outbox: The reports, and their effects.
-        waiters: Those who wait until the queue is settled.
         is_woken: Whether the sender is about to check the queue; kept by the sender.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.
@@ -123,14 +123,15 @@ class ReportQueue(NullSink):
         self.sender = sender
         self.mailbox: Mailbox | None = None
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
-        self.waiters: dict[Waiter, None] = {}
+        self._waiters: dict[Waiter, None] = {}
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._home = home
         self._is_urgent = False
         self._is_handling_events = False
         where = repr(session_id) + (f" at {target.url}" if isinstance(target, Address) else "")
-        self._errors = QueueErrors(where, raises=on_error == "raise")
+        self._errors: deque[ReportError] = deque()
+        self._log = EventLog(where, self._errors if on_error == "raise" else None)
         # A method in C, which removes an entry atomically.
         _queues[weakref.ref(self, _queues.pop)] = None
 
@@ -171,20 +172,31 @@ class ReportQueue(NullSink):
 
     def raise_error(self) -> None:
         """Raise the error since the last call, if the job has asked for errors."""
-        self._errors.raise_first()
+        if self._errors:
+            with suppress(IndexError):  # Another thread has taken it.
+                raise self._errors.popleft()
 
     def add_waiter(self, waiter: Waiter) -> None:
         """Notify a waiter each time the queue is settled, until it is removed, and retry at once.
 
         Another report may come before the waiter checks; then it waits for that as well.
         """
-        self.waiters[waiter] = None
+        self._waiters[waiter] = None
         self._is_urgent = True
         self.sender.wake(self)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Stop notifying a waiter."""
-        self.waiters.pop(waiter, None)
+        self._waiters.pop(waiter, None)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the job waits until the queue is settled."""
+        return bool(self._waiters)
+
+    def give_up(self) -> None:
+        """Drop all unsent reports, at the end of the process."""
+        self.outbox.waiting.give_up()
 
     def spend_patience(self, seconds: float) -> None:
         """Note that the job has waited at its end, unless that was of use."""
@@ -194,23 +206,18 @@ class ReportQueue(NullSink):
     def forget(self, sender: "ThreadSender") -> None:
         """Begin anew in a child process; the parent sends the waiting reports."""
         self.outbox = self.outbox.renewed()
-        self.waiters.clear()
+        self._waiters.clear()
         self._is_handling_events = False
         self.is_woken = False
         self.patience_s = self.flush_timeout_s
         self.sender = sender
         self.mailbox = None
 
-    @property
-    def is_listening(self) -> bool:
-        """Whether the job takes requests of readers now."""
-        return self.inbox.is_open
-
     def learn(self, asked: AskedRequest) -> bool:
         """Pass what a reader asks to each job of this process on the session; return whether one did not know it."""
         is_news = False
         for queue in (self, *(each for each in report_queues() if each.session_key == self.session_key)):
-            if queue.is_listening and queue.inbox.learn(asked, queue.acknowledge):
+            if queue.inbox.is_open and queue.inbox.learn(asked, queue.acknowledge):
                 is_news = True
                 asked = asked._replace(state="seen")
         return is_news
@@ -266,12 +273,12 @@ class ReportQueue(NullSink):
             self._is_handling_events = True
             try:
                 with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
-                    self._errors.take([events.popleft() for _ in range(len(events))])
+                    self._log.take([events.popleft() for _ in range(len(events))])
             finally:
                 self._is_handling_events = False
         if self.is_settled:
             self.patience_s = self.flush_timeout_s
-            for waiter in list(self.waiters):
+            for waiter in list(self._waiters):
                 waiter.put(self)
 
 

@@ -35,6 +35,7 @@ from progress_sse.client.report_queue import ReportQueue, report_queues, start_t
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
+    AsyncBatchTransport,
     BatchTransport,
     ListeningTransport,
     OnLoop,
@@ -60,12 +61,16 @@ _Woken: TypeAlias = ReportQueue | Callable[[], object]
 
 
 class ThreadSender:
-    """The thread that sends for every `Progress` of the process, one request after the other."""
+    """The thread that sends for every `Progress` of the process, one request after the other.
+
+    Attributes:
+        is_started: Whether the thread runs, so that it can settle a queue.
+    """
 
     def __init__(self) -> None:
         """Begin without a thread; the first report starts it."""
         self._woken: SimpleQueue[_Woken] = SimpleQueue()
-        self._is_started = False
+        self.is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
         # Exit functions run. `is_alive` of the main thread may let other greenlets run, also in a forked child.
@@ -77,14 +82,9 @@ class ThreadSender:
         self._mailboxes: WeakValueDictionary[Hashable, Mailbox] = WeakValueDictionary()
         self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
         self._turns: Timetable[Mailbox] = Timetable()
-        self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
-        self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
+        self._listening: ListenSchedule = ListenSchedule()
+        self._listeners: dict[Group, ThreadListener] = {}
         self._transports: dict[str, HttpTransport] = {}
-
-    @property
-    def is_started(self) -> bool:
-        """Whether the thread runs, so that it can settle a queue."""
-        return self._is_started
 
     def wake(self, queue: ReportQueue) -> None:
         """Check the queue again; called from any thread, and does not block before the process exits."""
@@ -95,20 +95,20 @@ class ThreadSender:
             except BaseException:
                 queue.is_woken = False
                 raise
-        if not self._is_started and not self._has_ended:
+        if not self.is_started and not self._has_ended:
             self._start()
         if self._has_ended:
             self._finish([queue])
 
     def _start(self) -> None:
-        self._is_started = True
+        self.is_started = True
         try:
             self._has_ended = _multiprocessing_ends()
-            self._is_started = start_thread(self._run)
-            if not self._is_started:
+            self.is_started = start_thread(self._run)
+            if not self.is_started:
                 self._warn("no thread can be started to report; that is tried again with each report")
         except BaseException:
-            self._is_started = False
+            self.is_started = False
             raise
 
     def _warn(self, failure: str) -> None:
@@ -124,12 +124,13 @@ class ThreadSender:
             return
         until = time.monotonic() + timeout_s
         settled: SimpleQueue[ReportQueue] = SimpleQueue()
-        awaited = [queue for queue in awaited if not _is_sent_here(queue)]
+        # A loop that the wait blocks sends nothing.
+        awaited = [queue for queue in awaited if not (isinstance(queue.target, OnLoop) and queue.target.is_here)]
         try:
             for queue in awaited:
                 queue.add_waiter(settled)
             for queue in awaited:
-                while not queue.is_settled and self._is_started:
+                while not queue.is_settled and self.is_started:
                     take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
@@ -156,7 +157,7 @@ class ThreadSender:
                 self._send_last(awaited)
             for queue in awaited:
                 if not queue.outbox.waiting.is_empty:
-                    queue.outbox.waiting.give_up()
+                    queue.give_up()
                     log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
             del self._finishing[ident]
@@ -164,9 +165,9 @@ class ThreadSender:
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
         timeout_s = max(0.0, max(queue.patience_s for queue in awaited) - self._waited_s)
-        if not self._is_started:
-            self._is_started = start_thread(self._run)
-        if self._is_started:
+        if not self.is_started:
+            self.is_started = start_thread(self._run)
+        if self.is_started:
             self.wait(awaited, timeout_s)
         else:  # Python starts no more threads.
             self._send_here(awaited, timeout_s)
@@ -241,18 +242,19 @@ class ThreadSender:
             queue.join(mailbox)
         queue.handle_events()
         now = time.monotonic()
-        if mailbox.under_way and queue.waiters and _has_no_loop(queue.target):
-            mailbox.take(mailbox.under_way, LOOP_HAS_ENDED, now)
+        if mailbox.under_way and queue.is_awaited and isinstance(queue.target, OnLoop) and not queue.target.is_running:
+            mailbox.take(mailbox.under_way, LOOP_HAS_ENDED, now)  # Unless the job waits, the loop may run again.
         mailbox.check(queue, now)
         self._plan(mailbox)
         if isinstance(queue.target, Address | ListeningTransport):
             self._listening.check(queue, now)
 
     def _mailbox_of(self, queue: ReportQueue) -> Mailbox:
-        mailbox = self._mailboxes.get(queue.destination)
+        target, mailbox = queue.target, self._mailboxes.get(queue.destination)
         if mailbox is None:
-            takes_batches = _takes_batches(queue.target)
-            at_once = AT_ONCE if isinstance(queue.target, OnLoop) else 1
+            transport = target.transport if isinstance(target, OnLoop) else target
+            takes_batches = isinstance(transport, Address | BatchTransport | AsyncBatchTransport)
+            at_once = AT_ONCE if isinstance(target, OnLoop) else 1
             mailbox = queue.mailbox or Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
             self._mailboxes[queue.destination] = mailbox
         return mailbox
@@ -273,14 +275,14 @@ class ThreadSender:
             if not isinstance(target, OnLoop):
                 self._take(mailbox, parts, self._exchange(target, requests))
                 return
-            if not target.is_running and any(part.queue.waiters for part in parts):
+            if not target.is_running and any(part.queue.is_awaited for part in parts):
                 self._take(mailbox, parts, LOOP_HAS_ENDED)
                 return
             target.begin(requests, lambda answer: self._woken.put(partial(self._take, mailbox, parts, answer)))
         self._plan(mailbox)
 
     def _take(self, mailbox: Mailbox, parts: Sequence[Part], answer: Answer) -> None:
-        mailbox.take(parts, _checked(answer, sum(len(part.requests) for part in parts)), time.monotonic())
+        mailbox.take(parts, answer, time.monotonic())
         self._plan(mailbox)
 
     def _listen(self) -> None:
@@ -321,30 +323,6 @@ class ThreadSender:
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport.showing(target.token)  # A worker may have a token for each session.
-
-
-def _has_no_loop(target: Target) -> bool:
-    """Return whether its loop does not run. Unless the job waits, it may run again."""
-    return isinstance(target, OnLoop) and not target.is_running
-
-
-def _checked(answer: Answer, count: int) -> Answer:
-    """Return the answers of a transport, or an error in place of others: a user may have written it."""
-    if isinstance(answer, ReportAnswer):
-        return answer
-    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
-    if are_answers and len(answer) == count:
-        return answer
-    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
-
-
-def _is_sent_here(queue: ReportQueue) -> bool:
-    """Return whether only the loop sends that a wait would block."""
-    return isinstance(queue.target, OnLoop) and queue.target.is_here
-
-
-def _takes_batches(target: Target) -> bool:
-    return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
 
 
 def _connect(target: Target) -> RequestWait:

@@ -27,8 +27,7 @@ from typing import Final
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ServerAwayError
-from progress_sse.client.exchange import RequestRoom
-from progress_sse.client.operation import Operation
+from progress_sse.client.exchange import Operation, RequestRoom
 from progress_sse.client.outbox_events import Event, ReportDropped
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
 from progress_sse.client.waiting_lines import WaitingLines
@@ -83,17 +82,14 @@ class WaitingReports:
     def is_empty(self) -> bool:
         """Whether all reports and log lines were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is under way.
-        return not self._wait and self.lines.is_empty and not self._is_under_way
+        waits = (self.has_begun and self.creation) or self._commands or self._advances
+        return not waits and self.lines.is_empty and not self._is_under_way
 
     @property
     def has_reports(self) -> bool:
         """Whether any of what is not sent is a report, and no log line."""
-        are_lines = bool(self.under_way) and all(isinstance(each.report, Log) for each in self.under_way)
-        return self._wait or (self._is_under_way and not are_lines)
-
-    @property
-    def _wait(self) -> bool:
-        return bool((self.has_begun and self.creation) or self._commands or self._advances)
+        waits = (self.has_begun and self.creation) or self._commands or self._advances
+        return bool(waits) or any(not isinstance(each.report, Log) for each in self.under_way)
 
     @property
     def has_commands(self) -> bool:
@@ -274,7 +270,7 @@ class WaitingReports:
                 if not isinstance(waiting, Operation):
                     report = waiting.read() if isinstance(waiting, Latest) else waiting
                     waiting = Operation(report, made_at=now if self._tells_age else None)
-                room.spend(waiting.report)
+                room.take(waiting.report, always=True)
                 return [waiting]
         return []
 

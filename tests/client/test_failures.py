@@ -119,7 +119,7 @@ async def test_a_close_on_a_loop_waits_for_the_error_of_a_report_that_has_its_an
         loop.call_soon_threadsafe(close)
         (queue,) = (each for each in report_queues() if each.session_id == "a")
         deadline_s = time.monotonic() + 20
-        while not queue.waiters:
+        while not queue.is_awaited:
             assert time.monotonic() < deadline_s
 
     monkeypatch.setattr(Outbox, "take", take_and_close)

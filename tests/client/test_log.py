@@ -123,7 +123,7 @@ async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
         while queue.outbox.waiting.has_reports:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
     await shell.close(progress)
-    queue.outbox.waiting.give_up()
+    queue.give_up()
     assert progress.lost == 0
     assert type(fake.reports[-1]) is Complete
     assert "some log lines on 'a' are not sent yet" in caplog.text

@@ -77,7 +77,7 @@ def test_a_time_limit_of_trio_ends_the_block_at_once() -> None:
     assert trio.run(work)
     assert time.monotonic() - began < 60
     for queue in report_queues():
-        queue.outbox.waiting.give_up()
+        queue.give_up()
 
 
 def test_a_request_to_cancel_ends_the_block() -> None:
