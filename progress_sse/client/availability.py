@@ -1,16 +1,16 @@
-"""Whether a server answers, when to send to it again, and what an outage has cost. Pure: the time is an argument."""
+"""Whether a server answers, and when to send to it again. Pure: the time is an argument."""
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.outbox_events import Reconnected
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
-"""Maximum seconds before the first retry, and before any."""
+"""Upper bounds of the random pause, in seconds: first retry, later retries."""
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 """The longest `Retry-After` that is obeyed, in seconds."""
@@ -54,39 +54,16 @@ MAX_OUTAGE_S: Final = 60.0
 """Seconds of an outage after which waiting advances are dropped, and an answer of 500 is final."""
 
 
+@dataclass(slots=True)
 class Outage:
-    """The time without a success, if there is one.
+    """The time of a session without a success, if there is one.
 
     Attributes:
-        has_cost_reports: Whether it was said that reports are dropped.
+        since: When it began; `None`: there is none.
+        lost_before: How many reports were lost before it.
+        is_known: Whether it was reported.
     """
 
-    def __init__(self) -> None:
-        """Begin without an outage."""
-        self.has_cost_reports = False
-        self._since: float | None = None
-        self._is_known = False
-        self._lost_before = 0
-
-    def begin(self, now: float, lost: int) -> None:
-        """Begin an outage, unless there is one; so many reports were lost before it."""
-        if self._since is None:
-            self._since, self._lost_before = now, lost
-
-    def is_news(self) -> bool:
-        """Return whether it is still to be reported, once."""
-        is_news, self._is_known = not self._is_known, True
-        return is_news
-
-    def patience_ends_at(self) -> float:
-        """Return when to drop the advances that wait; infinity if that is done, or without an outage."""
-        return math.inf if self.has_cost_reports or self._since is None else self._since + MAX_OUTAGE_S
-
-    def end(self, now: float, lost: int) -> Reconnected | None:
-        """End the outage, and return what to report of it; so many reports are lost by now."""
-        ended = None
-        if self._since is not None and (self._is_known or lost > self._lost_before):
-            ended = Reconnected(now - self._since, lost - self._lost_before)
-        self._since = None
-        self._is_known = self.has_cost_reports = False
-        return ended
+    since: float | None = None
+    lost_before: int = 0
+    is_known: bool = False

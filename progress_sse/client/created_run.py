@@ -1,8 +1,8 @@
-"""What is known of the run of a session: its reports, its running steps, and its attempts. Pure.
+"""What is known of the run of a session: its reports and its running steps. Pure.
 
 Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
 start, the latest of each of its parts and its end, and of the session its details and its end. A step that runs under
-a lease of this process needs signs of life. A step whose attempt a later one has replaced gets no more reports.
+a lease of this process needs signs of life.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from progress_sse.client.lease import Lease
-from progress_sse.client.reports import Create, Latest, Log, Queueable, Report, by, own_lease
+from progress_sse.client.reports import Create, Log, Report, by, own_lease
 from progress_sse.core.bounds import Unchanged
 from progress_sse.core.updates import (
     Advance,
@@ -24,7 +24,6 @@ from progress_sse.core.updates import (
     Skip,
     Start,
     StepRef,
-    StepUpdate,
     Update,
 )
 
@@ -84,43 +83,6 @@ class RunningSteps:
                 self._steps[step] = lease, now
                 beats.append(Beat(step, envelope=by(lease)))
         return beats
-
-
-class SupersededAttempts:
-    """The attempts of one session that later ones have replaced; any thread may ask whether a report is of one.
-
-    Where log lines alone were refused, the reports of the step go on, so that the job gets their own refusal.
-    """
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._attempts: set[tuple[StepRef | None, str]] = set()
-        self._of_lines: set[tuple[StepRef | None, str]] = set()
-
-    def add(self, report: StepUpdate) -> None:
-        """Record that a later attempt has the step of a report."""
-        lease = own_lease(report)
-        assert lease is not None
-        lease.attempt.is_superseded = True
-        self._attempts.add((report.step, lease.attempt_id))
-
-    def add_lines(self, log: Log) -> None:
-        """Record that a later attempt has the step of these lines, or where they are of none, the session."""
-        if log.lease is not None:
-            self._of_lines.add((log.step, log.lease.attempt_id))
-
-    def __contains__(self, report: Queueable) -> bool:
-        """Return whether a report is of such an attempt."""
-        if not (self._attempts or self._of_lines) or not isinstance(report, StepUpdate | Latest | Log):
-            return False
-        attempt = None if report.lease is None else (report.step, str(report.lease.attempt_id))
-        return attempt in self._attempts or (isinstance(report, Log) and attempt in self._of_lines)
-
-    def copy(self) -> "SupersededAttempts":
-        """Return the same attempts, for a child process."""
-        other = SupersededAttempts()
-        other._attempts, other._of_lines = self._attempts.copy(), self._of_lines.copy()
-        return other
 
 
 _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]

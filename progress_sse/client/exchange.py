@@ -1,10 +1,14 @@
-"""The request of a report, the room for reports in one request, and the answer. Pure."""
+"""A report to send, its request, the room for reports in one request, and the answer. Pure."""
 
 import json
+import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from progress_sse.client.reports import LogLine, Report
+from progress_sse.client.reports import Create, Lane, LogLine, Report
+from progress_sse.core.bounds import MAX_AGO_MS
+from progress_sse.core.updates import Beat, ReportPart, StepRef, StepUpdate
 
 TOO_MANY: Final = 429
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
@@ -30,6 +34,49 @@ class ReportRequest(NamedTuple):
     key: str
     run: str = ""
     ago_ms: int = 0
+
+    @property
+    def is_beat(self) -> bool:
+        """Whether it is a sign of life, which is never sent again."""
+        return isinstance(self.report, Beat)
+
+
+@dataclass(slots=True)
+class Operation:
+    """A report to send.
+
+    Attributes:
+        report: The report.
+        key: Its idempotency key.
+        made_at: When the job made it; `None` if the server is not told.
+        number: Its place among the session's reports and log lines, in the order in which they were made; 0: first.
+        failing_since: When it first failed by an answer that it may have caused; `None` before.
+    """
+
+    report: Report
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    made_at: float | None = None
+    number: int = 0
+    failing_since: float | None = None
+
+    @property
+    def is_from_job(self) -> bool:
+        """Whether the job made the report; a creation after a loss is the client's own."""
+        return not isinstance(self.report, Create) or self.report.replace
+
+    @property
+    def step(self) -> StepRef | None:
+        """The step that the report is about, if it is about one."""
+        return self.report.step if isinstance(self.report, StepUpdate) else None
+
+    @property
+    def lane(self) -> Lane | None:
+        """The step or the part that the report is about, if it is about one."""
+        return (self.report.step, self.report.part) if isinstance(self.report, ReportPart) else self.step
+
+    def age_ms(self, now: float) -> int:
+        """Return how many milliseconds ago the job made it."""
+        return 0 if self.made_at is None else min(max(0, int(1000 * (now - self.made_at))), MAX_AGO_MS)
 
 
 class AskedRequest(NamedTuple):
@@ -152,13 +199,10 @@ class RequestRoom:
         """Whether all of its bytes are used."""
         return self._bytes >= MAX_REQUEST_BYTES
 
-    def take(self, report: Report) -> bool:
-        """Take room for a report if there is enough, or if nothing else is in the request."""
-        return self._take(_size(report))
-
-    def spend(self, report: Report) -> None:
-        """Take room for an advance, whose size is known only once it is read: it may exceed the bytes by itself."""
-        self._bytes += _size(report)
+    def take(self, report: Report, *, always: bool = False) -> bool:
+        """Take room for a report if there is enough, if nothing else is in the request, or `always`."""
+        # In JSON almost all characters have six bytes or fewer.
+        return self._take(_REPORT_BYTES + 6 * len(repr(report)), always=always)
 
     def take_lines(self, lines: Iterable[LogLine]) -> bool:
         """Take room for lines if there is enough, or if the request has no lines yet."""
@@ -168,13 +212,8 @@ class RequestRoom:
         self._line_bytes += size
         return self._take(size)
 
-    def _take(self, size: int) -> bool:
-        if self._bytes and self._bytes + size > MAX_REQUEST_BYTES:
+    def _take(self, size: int, *, always: bool = False) -> bool:
+        if self._bytes and self._bytes + size > MAX_REQUEST_BYTES and not always:
             return False
         self._bytes += size
         return True
-
-
-def _size(report: Report) -> int:
-    """Return the bytes of a report; in JSON almost all characters have six or fewer."""
-    return _REPORT_BYTES + 6 * len(repr(report))

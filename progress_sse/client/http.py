@@ -78,14 +78,6 @@ def client_options(address: Address) -> dict[str, Any]:
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-def _timeout(wait_s: float) -> httpx.Timeout:
-    return httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
-
-
-def _no_answer(error: Exception) -> ReportAnswer:
-    return ReportAnswer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
-
-
 class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
@@ -115,6 +107,26 @@ def _client(url: str) -> httpx.Client:
         return httpx.Client(timeout=TIMEOUT, limits=LIMITS, **client_options(Address(url, None)))
 
 
+def _exchange(
+    client: httpx.Client,
+    message: EncodedRequest,
+    read: Callable[..., A],
+    wait_s: float = 0,
+    extensions: dict[str, Any] | None = None,
+) -> A | ReportAnswer:
+    """Send a request that the server may answer after `wait_s` seconds; return the answer that `read` makes of it."""
+    method, path, body, headers = message
+    content, timeout = Content(wait_s=wait_s), httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
+    options: dict[str, Any] = {"content": body, "headers": headers, "timeout": timeout, "extensions": extensions}
+    try:
+        with client.stream(method, path, **options) as response:
+            for chunk in response.iter_raw():
+                content.add(chunk)
+    except (httpx.HTTPError, OSError) as error:
+        return ReportAnswer(0, detail=f"{type(error).__name__}: {error}".removesuffix(": "))
+    return read(response.status_code, response.headers, bytes(content))
+
+
 class HttpTransport:
     """Blocking requests to one server; network errors become answers."""
 
@@ -137,15 +149,7 @@ class HttpTransport:
         return self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
 
     def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
-        method, path, body, headers = message
-        content = Content()
-        try:
-            with self._client.stream(method, path, content=body, headers={**self._headers, **headers}) as response:
-                for chunk in response.iter_raw():
-                    content.add(chunk)
-        except (httpx.HTTPError, OSError) as error:
-            return _no_answer(error)
-        return read(response.status_code, response.headers, bytes(content))
+        return _exchange(self._client, message._replace(headers={**self._headers, **message.headers}), read)
 
     def close(self) -> None:
         """Close its connections."""
@@ -165,21 +169,9 @@ class HttpRequestWait:
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
-        method, path, _, headers = encode_wait(session_ids, wait_s)
-        content = Content(wait_s=wait_s)
-        try:
-            with self._client.stream(
-                method,
-                path,
-                headers={**self._headers, **headers},
-                timeout=_timeout(wait_s),
-                extensions={"trace": self._note_connection},
-            ) as response:
-                for chunk in response.iter_raw():
-                    content.add(chunk)
-        except (httpx.HTTPError, OSError) as error:
-            return _no_answer(error)
-        return read_asked(response.status_code, response.headers, bytes(content))
+        message = encode_wait(session_ids, wait_s)
+        message = message._replace(headers={**self._headers, **message.headers})
+        return _exchange(self._client, message, read_asked, wait_s, {"trace": self._note_connection})
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):

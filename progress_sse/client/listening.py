@@ -7,8 +7,8 @@ that listens for less than `DELAY_S` causes no request.
 * **The first request of a group does not wait**, nor does the one after a pause. It tells what other workers of the
   sessions have seen already.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
-* **A server that does not tell requests** is asked again after a long pause, which grows: a proxy before it may have
-  answered. Answers to reports may still bear requests.
+* **A server that refuses** is asked again after a long pause, which grows: a proxy before it may have answered. Answers
+  to reports may still have requests.
 
 A `ThreadListener` is a daemon thread that sends the requests of a group by a connection of its own, so that reports go
 on meanwhile. The thread of ``thread_sender`` starts it, and interrupts it where another session begins to listen.
@@ -16,18 +16,18 @@ on meanwhile. The thread of ``thread_sender`` starts it, and interrupts it where
 
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final
 from weakref import WeakKeyDictionary, ref
 
 from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse._internal.threads import SimpleQueue
-from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
-from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer
+from progress_sse.client.availability import FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S
+from progress_sse.client.exchange import Asked, ReportAnswer
 from progress_sse.client.own_log import sending
-from progress_sse.client.report_queue import start_thread
+from progress_sse.client.report_queue import ReportQueue, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import RequestWait
 
@@ -40,16 +40,11 @@ WAIT_S: Final = 30
 DELAY_S: Final = 0.2
 """Seconds until a session that begins to listen is asked about."""
 
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 10.0
-"""Maximum seconds before the server is asked again, at first and at most."""
-
 SHORTEST_PAUSE_S: Final = 0.1
 
 FIRST_REFUSED_S: Final = 10.0
 LONGEST_REFUSED_S: Final = 600.0
-"""Maximum seconds beyond `FIRST_REFUSED_S` before a server is asked again that does not tell requests, at first and at
-most."""
+"""Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
 
 _EARLY: Final = 0.5
 """The part of the wait before which an answer is early."""
@@ -58,37 +53,20 @@ _NOT_IMPLEMENTED: Final = 501
 _NO_SESSION: Final = "session-not-found"
 
 
-class Listening(Protocol):
-    """A queue of reports on a session, whose readers may ask for something."""
-
-    session_id: str
-
-    @property
-    def destination(self) -> Hashable:
-        """The same for all queues to one server."""
-
-    @property
-    def is_listening(self) -> bool:
-        """Whether the job takes requests now."""
-
-    def learn(self, asked: AskedRequest) -> bool:
-        """Take in a request; return whether it is news."""
-
-
-Q = TypeVar("Q", bound=Listening)
-
-
-class Group(Generic[Q]):
+class Group:
     """Sessions of one server that are asked about together, by one thread.
 
     Attributes:
         destination: The server.
         is_over: Whether it is asked about no more.
-        is_refused: Whether the server does not tell requests, until the schedule has taken notice.
-        has_answered: Whether it has told some, or that there are none.
+        is_refused: Whether the server has refused, until the schedule has put the next request off.
+        has_answered: Whether the server has answered for it.
+        wait_s: Seconds that the server is to wait in the next request.
     """
 
-    def __init__(self, destination: Hashable, queues: list[Q], chance: Callable[[], float] = chance_of_system) -> None:
+    def __init__(
+        self, destination: Hashable, queues: list[ReportQueue], chance: Callable[[], float] = chance_of_system
+    ) -> None:
         """Begin with these sessions; a queue that its job has dropped is not held."""
         self.destination = destination
         self.is_over = False
@@ -96,80 +74,61 @@ class Group(Generic[Q]):
         self.has_answered = False
         self._members = [ref(queue) for queue in queues]
         self._asked = [queue.session_id for queue in queues]
-        self._wait_s = 0
+        self.wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
 
-    def queues(self) -> list[Q]:
+    def queues(self) -> list[ReportQueue]:
         """Return the queues that still listen here."""
         held = (each() for each in self._members)
-        return [each for each in held if each is not None and each.is_listening]
+        return [each for each in held if each is not None and each.inbox.is_open]
 
     def session_ids(self) -> list[str]:
         """Return the sessions to ask about now."""
         self._asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
         return self._asked
 
-    def asks_about(self, queue: Q) -> bool:
+    def asks_about(self, queue: ReportQueue) -> bool:
         """Return whether the request under way is about the queue's session, which may have ceased to listen."""
         return not self.is_over and queue.session_id in self._asked
 
-    @property
-    def wait_s(self) -> int:
-        """How many seconds the server is to wait in the next request."""
-        return self._wait_s
-
     def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
-        """Tell the queues what their readers ask; return the seconds until the next request, infinity for never."""
-        waited_s, self._wait_s = self._wait_s, 0
+        """Pass on what readers ask; return the seconds until the next request, infinity for never."""
+        waited_s, self.wait_s = self.wait_s, 0
         if isinstance(answer, ReportAnswer):
-            may_tell = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
-            if not may_tell and answer.problem != _NO_SESSION:
+            is_passing = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
+            if not is_passing and answer.problem != _NO_SESSION:
                 self.is_refused = True
                 return math.inf
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
         self.has_answered = True
-        is_news, is_early = self._tell(answer), took_s < waited_s * _EARLY
+        own = [(queue, each) for queue in self.queues() for key, each in answer if key == queue.session_id]
+        is_news, is_early = True in [queue.learn(each) for queue, each in own], took_s < waited_s * _EARLY
         if is_news or (waited_s and not is_early):
             self._backoff.reset()
         if is_news or is_early:
             return self._pause_s()
-        self._wait_s = WAIT_S
+        self.wait_s = WAIT_S
         return 0
-
-    def _tell(self, asked: Asked) -> bool:
-        is_news = False
-        for queue in self.queues():
-            for session_id, request in asked:
-                if session_id == queue.session_id:
-                    is_news |= queue.learn(request)
-        return is_news
 
     def _pause_s(self) -> float:
         return max(SHORTEST_PAUSE_S, self._backoff.next_s())
 
 
-class Change(NamedTuple, Generic[Q]):
-    """A group to ask about, and the one that it replaces."""
-
-    group: Group[Q]
-    replaced: Group[Q] | None
-
-
-class ListenSchedule(Generic[Q]):
+class ListenSchedule:
     """The queues that listen, in groups; used by the thread that sends."""
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
         """Begin without queues."""
         self._chance = chance
-        self._new: WeakKeyDictionary[Q, float] = WeakKeyDictionary()
-        self._groups: list[Group[Q]] = []
-        self._joined: WeakKeyDictionary[Q, Group[Q]] = WeakKeyDictionary()
+        self._new: WeakKeyDictionary[ReportQueue, float] = WeakKeyDictionary()
+        self._groups: list[Group] = []
+        self._joined: WeakKeyDictionary[ReportQueue, Group] = WeakKeyDictionary()
         self._backoffs: dict[Hashable, Backoff] = {}
         self._not_before: dict[Hashable, float] = {}
 
-    def check(self, queue: Q, now: float) -> None:
+    def check(self, queue: ReportQueue, now: float) -> None:
         """Plan to ask about a queue that listens, unless that is done."""
-        if not queue.is_listening or queue in self._new:
+        if not queue.inbox.is_open or queue in self._new:
             return
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
@@ -177,7 +136,7 @@ class ListenSchedule(Generic[Q]):
         if group is None or not group.asks_about(queue):
             self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
 
-    def _put_off(self, group: Group[Q], now: float) -> None:
+    def _put_off(self, group: Group, now: float) -> None:
         """Ask a server later that does not tell requests, for all of its groups."""
         group.is_refused = False
         server = group.destination
@@ -191,15 +150,15 @@ class ListenSchedule(Generic[Q]):
         """Return when a queue is due; infinity if only a report changes that."""
         return min(list(self._new.values()), default=math.inf)
 
-    def take_due(self, now: float) -> list[Change[Q]]:
-        """Return the groups to ask about from now on."""
+    def take_due(self, now: float) -> list[tuple[Group, Group | None]]:
+        """Return the groups to ask about from now on, each with the one that it replaces."""
         due = [queue for queue, at in list(self._new.items()) if at <= now]
         for queue in due:
             del self._new[queue]
         self._groups = [each for each in self._groups if not each.is_over]
-        return [self._join(queues) for queues in _together([queue for queue in due if queue.is_listening])]
+        return [self._join(queues) for queues in _together([queue for queue in due if queue.inbox.is_open])]
 
-    def _join(self, queues: list[Q]) -> Change[Q]:
+    def _join(self, queues: list[ReportQueue]) -> tuple[Group, Group | None]:
         destination = queues[0].destination
         replaced = None
         for group in self._groups:
@@ -212,25 +171,25 @@ class ListenSchedule(Generic[Q]):
         self._groups.append(joined)
         for queue in queues:
             self._joined[queue] = joined
-        return Change(joined, replaced)
+        return joined, replaced
 
 
-def _together(queues: list[Q]) -> list[list[Q]]:
-    """Return the queues to each server, at most so many together as go in one request."""
-    grouped: dict[Hashable, list[Q]] = {}
+def _together(queues: list[ReportQueue]) -> Iterator[list[ReportQueue]]:
+    """Yield the queues to each server, at most so many together as go in one request."""
+    grouped: dict[Hashable, list[ReportQueue]] = {}
     for queue in queues:
         grouped.setdefault(queue.destination, []).append(queue)
-    return [
-        together[start : start + MAX_SESSIONS]
-        for together in grouped.values()
-        for start in range(0, len(together), MAX_SESSIONS)
-    ]
+    for together in grouped.values():
+        for start in range(0, len(together), MAX_SESSIONS):
+            yield together[start : start + MAX_SESSIONS]
 
 
-class ThreadListener(Generic[Q]):
+class ThreadListener:
     """Waits for the requests of one group of sessions."""
 
-    def __init__(self, group: Group[Q], connect: Callable[[], RequestWait], on_refused: Callable[[Q], object]) -> None:
+    def __init__(
+        self, group: Group, connect: Callable[[], RequestWait], on_refused: Callable[[ReportQueue], object]
+    ) -> None:
         """Begin without a thread. It calls `connect`, and `on_refused` with each session that it no longer serves."""
         self._group = group
         self._connect = connect
@@ -266,7 +225,8 @@ class ThreadListener(Generic[Q]):
     def _listen(self, wait: RequestWait) -> None:
         while session_ids := self._group.session_ids():
             began = time.monotonic()
-            pause_s = self._group.take(_ask(wait, session_ids, self._group.wait_s), time.monotonic() - began)
+            answer = _ask(wait, session_ids, self._group.wait_s)
+            pause_s = self._group.take(answer, time.monotonic() - began)
             if pause_s == math.inf:
                 return
             with suppress(Empty):

@@ -17,11 +17,12 @@ import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from progress_sse.client.availability import Availability
 from progress_sse.client.exchange import TOO_MANY, Answer, ReportAnswer, ReportRequest, RequestRoom
+from progress_sse.client.report_queue import ReportQueue
 
 T = TypeVar("T")
 
@@ -71,74 +72,14 @@ NO_SUCH_PATH: Final = frozenset({404, 405})
 """Statuses of a server that takes no batches."""
 
 
-class Queue(Protocol):
-    """A session's queue of reports, as its mailbox uses it."""
+class Part(NamedTuple):
+    """What one queue sends with a request: its reports, or one sign of life."""
 
-    @property
-    def session_key(self) -> Hashable:
-        """A key that all queues to one session share."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether no report waits."""
-
-    @property
-    def has_commands(self) -> bool:
-        """Whether any report other than an advance waits."""
-
-    @property
-    def has_creation(self) -> bool:
-        """Whether the creation of the session is what goes next."""
-
-    def due_at(self) -> float:
-        """Return when there is something to send while the server answers; infinity if only a report changes that."""
-
-    def retry_now(self, now: float) -> bool:
-        """Retry at once if a waiter has asked for that; return whether one has."""
-
-    def stand_by(self, now: float) -> float:
-        """Wait for a server that is away, and drop reports that have waited too long; return when to do that."""
-
-    def next(self, room: RequestRoom, *, alone: bool) -> list[ReportRequest]:
-        """Return the requests to send now, for which there is room; at most one if `alone`."""
-
-    def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer]) -> None:
-        """Apply the answer to each request."""
-
-    def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer) -> None:
-        """Send the requests again: the server processed none of those that went together."""
-
-    def beat_at(self) -> float:
-        """Return when a sign of life is due; infinity if there is none."""
-
-    def take_beats(self, most: float) -> list[ReportRequest]:
-        """Return at most so many signs of life to send now."""
-
-    def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
-        """Apply the answer to a sign of life."""
-
-    def handle_events(self) -> None:
-        """Log what has happened, and notify those who wait if the queue is settled."""
-
-
-Q = TypeVar("Q", bound=Queue)
-
-
-class Part(NamedTuple, Generic[Q]):
-    """What one queue sends with a request.
-
-    Attributes:
-        queue: The queue.
-        requests: Its reports, or one sign of life.
-        is_beat: Whether it is a sign of life.
-    """
-
-    queue: Q
+    queue: ReportQueue
     requests: Sequence[ReportRequest]
-    is_beat: bool = False
 
 
-class Mailbox(Generic[Q]):
+class Mailbox:
     """See the module.
 
     Attributes:
@@ -154,156 +95,158 @@ class Mailbox(Generic[Q]):
             at_once: How many requests of one report each may go at the same time.
         """
         self.server = Availability()
-        self.under_way: Sequence[Part[Q]] = ()
+        self.under_way: Sequence[Part] = ()
         self._together = self._most = together
         self._at_once = at_once
-        self._sessions: dict[Hashable, dict[Q, None]] = {}
-        self._ready: OrderedDict[Q, None] = OrderedDict()
+        self._sessions: dict[Hashable, dict[ReportQueue, None]] = {}
+        self._ready: OrderedDict[ReportQueue, None] = OrderedDict()
+        self._beating: dict[ReportQueue, None] = {}  # Those whose signs of life are due.
         self._is_creation_next = False  # Then signs of life wait, which would share its request.
-        self._later: Timetable[Q] = Timetable()
-        self._patience: Timetable[Q] = Timetable()  # While the server is away: when each gives up its advances.
-        self._beats: Timetable[Q] = Timetable()
+        self._later: Timetable[ReportQueue] = Timetable()
 
     @property
     def is_idle(self) -> bool:
         """Whether no report waits, so that nothing is lost if the mailbox is dropped."""
         return not self._sessions
 
-    @property
-    def sends_together(self) -> bool:
-        """Whether several reports go in one request; else each goes by itself."""
-        return self._most > 1
-
-    def check(self, queue: Q, now: float) -> None:
+    def check(self, queue: ReportQueue, now: float) -> None:
         """Plan the turn of a queue; its reports may have changed."""
-        queue.retry_now(now)
+        queue.hurry(now)
         self._sessions.setdefault(queue.session_key, {}).setdefault(queue)
-        self._plan_session(queue.session_key, now)
-        self._beats.plan(queue, queue.beat_at())
+        self._plan(queue, now)
 
-    def _plan_session(self, key: Hashable, now: float) -> None:
+    def _plan(self, queue: ReportQueue, now: float) -> None:
+        """Decide when a queue is due, and the one of its session whose turn it is to report."""
+        first = self._first_of(queue.session_key, now)
+        if first is not None and first is not queue:
+            self._plan_one(first, now, is_first=True)
+        self._plan_one(queue, now, is_first=first is queue)
+
+    def _first_of(self, key: Hashable, now: float) -> ReportQueue | None:
         queues = self._sessions.get(key, {})
         while queues:
             first = next(iter(queues))
+            if self.server.reason is not None and not first.is_settled:
+                first.stand_by(now)
             if not first.is_settled:
-                self._plan(first, now)
-                return
+                return first
             del queues[first]
             self._ready.pop(first, None)
-            for timetable in (self._later, self._patience):
-                timetable.plan(first, math.inf)
         self._sessions.pop(key, None)
+        return None
 
-    def _plan(self, queue: Q, now: float) -> None:
-        at = queue.due_at()
-        if at <= now:
+    def _plan_one(self, queue: ReportQueue, now: float, *, is_first: bool) -> None:
+        due_at = queue.outbox.due_at() if is_first else math.inf
+        if due_at <= now:
             self._ready.setdefault(queue)
+            due_at = math.inf
         else:
             self._ready.pop(queue, None)
-            self._later.plan(queue, at)
-        if self.server.reason is not None:
-            self._patience.plan(queue, queue.stand_by(now))
+        if is_first and self.server.reason is not None:
+            due_at = min(due_at, queue.stand_by(now))
+        beat_at = queue.outbox.beat_at()
+        if beat_at <= now:
+            self._beating.setdefault(queue)
+            beat_at = math.inf
+        self._later.plan(queue, min(due_at, beat_at))
 
     def wake_at(self) -> float:
         """Return when there is something to do; infinity if only a report or an answer changes that."""
-        due_at = -math.inf if self._ready else min(self._later.wake_at(), self._beats.wake_at())
-        send_at = math.inf if self.under_way else max(due_at, self.server.not_before)
-        return min(send_at, self._patience.wake_at())
+        is_due = not self.under_way and (self._ready or self._beating)
+        return min(self.server.not_before if is_due else math.inf, self._later.wake_at())
 
-    def next(self, now: float) -> Sequence[Part[Q]]:
+    def next(self, now: float) -> Sequence[Part]:
         """Return what to send now; without an answer to that, nothing more is sent."""
-        for queue in self._patience.take_due(now):
-            self._patience.plan(queue, queue.stand_by(now))
-            self._plan_session(queue.session_key, now)
-        if not self.under_way and self.server.not_before <= now:
-            for queue in self._later.take_due(now):
-                self._ready.setdefault(queue)
-            room = RequestRoom(self._most if self.sends_together else self._at_once)
-            beats = () if self._is_creation_next else self._take_beats(room, now)
-            self._is_creation_next = False
-            self.under_way = [*beats, *self._take_reports(room, now)]
-            return self.under_way
-        return ()
+        for queue in self._later.take_due(now):
+            self._plan(queue, now)
+        if self.under_way or now < self.server.not_before:
+            return ()
+        room = RequestRoom(self._most if self._most > 1 else self._at_once)
+        beats = () if self._is_creation_next else self._take_beats(room, now)
+        self._is_creation_next = False
+        self.under_way = [*beats, *self._take_reports(room, now)]
+        return self.under_way
 
-    def _take_beats(self, room: RequestRoom, now: float) -> Iterator[Part[Q]]:
+    def _take_beats(self, room: RequestRoom, now: float) -> Iterator[Part]:
         """Yield the signs of life that are due, in at most half of the room."""
         most = max(1, room.updates // 2)
-        for queue in self._beats.take_due(now):
-            if queue.beat_at() <= now:
-                for beat in queue.take_beats(most):
-                    room.updates -= 1
-                    most -= 1
-                    yield Part(queue, [beat], is_beat=True)
-            self._beats.plan(queue, queue.beat_at())
+        beating, self._beating = self._beating, {}
+        for queue in beating:
+            for beat in queue.take_beats(now, most):
+                room.updates -= 1
+                most -= 1
+                yield Part(queue, [beat])
+            self._plan(queue, now)
 
-    def _take_reports(self, room: RequestRoom, now: float) -> Iterator[Part[Q]]:
+    def _take_reports(self, room: RequestRoom, now: float) -> Iterator[Part]:
         for queue in list(itertools.islice(self._ready, max(0, room.updates))):
             if room.updates <= 0:
                 return
-            is_alone = self.sends_together and queue.has_creation
+            is_alone = self._most > 1 and queue.outbox.waiting.creation is not None
             if is_alone and room.is_used:
                 self._is_creation_next = True
                 return
             del self._ready[queue]
-            requests = queue.next(room, alone=not self.sends_together)
+            requests = queue.outbox.next(now, room, alone=self._most == 1)
             if not requests:
-                self._plan_session(queue.session_key, now)
+                self._plan(queue, now)
                 continue
             yield Part(queue, requests)
             if is_alone:
                 return
 
-    def take(self, parts: Sequence[Part[Q]], answer: Answer, now: float) -> None:
-        """Apply the answers to all that was sent, one for each request, or one for all of them."""
+    def take(self, parts: Sequence[Part], answer: Answer, now: float) -> None:
+        """Apply the answers to all that was sent, one for each request, or one for all of them.
+
+        An answer of another form is an error of the transport, which a user may have written.
+        """
         if parts is not self.under_way:
             return  # It was given up, and is sent again.
         self.under_way = ()
         was_there = self.server.reason is None
         count = sum(len(part.requests) for part in parts)
-        if isinstance(answer, ReportAnswer) and count > 1 and self.sends_together:
-            self._refuse(parts, answer, count)
+        answer = _checked(answer, count)
+        if isinstance(answer, ReportAnswer) and count > 1 and self._most > 1:
+            self._refuse(parts, answer, count, now)
         else:
             answers = [answer] * count if isinstance(answer, ReportAnswer) else answer
             remaining = iter(answers)
             for part in parts:
-                _give(part, list(itertools.islice(remaining, len(part.requests))))
-            if all(each.is_success for each in answers):
+                part.queue.take(part.requests, list(itertools.islice(remaining, len(part.requests))), now)
+            if self._most < self._together and all(each.is_success for each in answers):
                 self._most = min(2 * self._most, self._together)
         self._plan_anew(parts, now, was_there=was_there)
 
-    def _refuse(self, parts: Sequence[Part[Q]], answer: ReportAnswer, count: int) -> None:
+    def _refuse(self, parts: Sequence[Part], answer: ReportAnswer, count: int, now: float) -> None:
         if answer.status in NO_SUCH_PATH:
             self._together = self._most = 1
         elif answer.status == TOO_MANY or not answer.is_transient:
             self._most = count // 2
         for part in parts:
-            if not part.is_beat:
-                part.queue.refuse(part.requests, answer)
-            elif answer.is_outage:
-                part.queue.take_beat_answer(part.requests[0], answer)
+            part.queue.outbox.refuse(part.requests, answer, now)
 
-    def _plan_anew(self, parts: Sequence[Part[Q]], now: float, *, was_there: bool) -> None:
+    def _plan_anew(self, parts: Sequence[Part], now: float, *, was_there: bool) -> None:
         is_there = self.server.reason is None
         for part in parts:
-            part.queue.handle_events()  # Before its end of the turn, for which it has to be settled.
-            queues = self._sessions.get(part.queue.session_key, {})
-            if is_there and part.queue in queues and not part.queue.has_commands:
-                queues[part.queue] = queues.pop(part.queue)
-            self._plan_session(part.queue.session_key, now)
-            self._beats.plan(part.queue, part.queue.beat_at())
+            queue, queues = part.queue, self._sessions.get(part.queue.session_key, {})
+            queue.handle_events()  # Before its end of the turn, for which it has to be settled.
+            if is_there and queue in queues and not queue.outbox.waiting.has_commands:
+                queues[queue] = queues.pop(queue)
+            self._plan(queue, now)
         if is_there:
-            self._patience = Timetable()
             return
         for part in reversed(parts):
             if part.queue in self._ready:
                 self._ready.move_to_end(part.queue, last=False)
         if was_there:
-            for queue in self._ready:
-                self._patience.plan(queue, queue.stand_by(now))
+            for queue in list(self._ready):
+                self._plan(queue, now)
 
 
-def _give(part: Part[Q], answers: Sequence[ReportAnswer]) -> None:
-    if part.is_beat:
-        part.queue.take_beat_answer(part.requests[0], answers[0])
-    else:
-        part.queue.take(part.requests, answers)
+def _checked(answer: Answer, count: int) -> Answer:
+    if isinstance(answer, ReportAnswer):
+        return answer
+    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
+    if are_answers and len(answer) == count:
+        return answer
+    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")

@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -52,24 +51,17 @@ MAX_KINDS: Final = 20
 """Kinds of errors that a queue warns of; the server names them, so their number must be limited."""
 
 
-class QueueErrors:
-    """The errors of one queue; its sender takes the events, and any thread of the job raises."""
+class EventLog:
+    """The events of one queue in the log of the job."""
 
-    def __init__(self, where: str, *, raises: bool) -> None:
-        """Begin without errors; `where` names the session and the server in the log."""
+    def __init__(self, where: str, errors: deque[ReportError] | None) -> None:
+        """Begin; `where` names the session and the server, and `errors` gets the first error while it is empty."""
         self._where = where
-        self._raises = raises
-        self._errors: deque[ReportError] = deque()
+        self._errors = errors
         self._warned_of: set[str] = set()
 
-    def raise_first(self) -> None:
-        """Raise the error since the last call, if the job has asked for errors."""
-        if self._errors:
-            with suppress(IndexError):  # Another thread has taken it.
-                raise self._errors.popleft()
-
     def take(self, events: Sequence[Event]) -> None:
-        """Log events, and keep the first error for the job."""
+        """Log events."""
         where = self._where
         for event in events:
             match event:
@@ -83,7 +75,7 @@ class QueueErrors:
                 case LinesRefused(reason):
                     self._warn("lines", "log lines of %s were refused: %s", where, reason)
                 case ReportDropped(error):
-                    if self._raises and not self._errors:
+                    if self._errors is not None and not self._errors:
                         self._errors.append(error)
                     kind = getattr(error, "problem", "away for long")
                     self._warn(kind, "lost a report on %s: %s", where, error)

@@ -31,7 +31,7 @@ from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
 from progress_sse.client.lease import LEASE_S, joined, lease_of, share
 from progress_sse.client.loops import Home
 from progress_sse.client.own_log import log
-from progress_sse.client.report_queue import ReportQueue, ReportSink
+from progress_sse.client.report_queue import NullSink, ReportQueue
 from progress_sse.client.reports import (
     Create,
     Log,
@@ -55,7 +55,7 @@ from progress_sse.core.updates import Finish, Plan, Skip, StepRef
 active_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 """The reporter whose block this code runs in; a new thread begins without one."""
 
-MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], ReportSink]
+MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], NullSink]
 """Creates the sink of a session, which begins with a creation or continues, and gets its readers' requests."""
 
 _recorders: Final[list[MakeSink]] = []
@@ -349,7 +349,7 @@ class Reporter(Session, ABC):
         self.sink.raise_error()
         if is_sent:
             return
-        is_harmless = isinstance(self.sink, ReportQueue) and not self.sink.has_unsent_reports
+        is_harmless = isinstance(self.sink, ReportQueue) and not self.sink.outbox.waiting.has_reports
         text = f"some {'log lines' if is_harmless else 'reports'} on {self.session_id!r} are not sent yet"
         if self._on_error == "raise" and not is_harmless:
             raise ServerAwayError(text)
@@ -371,7 +371,7 @@ def _break_off(reporter: Reporter, error: BaseException) -> None:
 
 
 @contextmanager
-def last_wait(sink: ReportSink) -> Iterator[float]:
+def last_wait(sink: NullSink) -> Iterator[float]:
     """Yield the seconds that a job waits at its end, and count those that this block took in vain."""
     if not isinstance(sink, ReportQueue):
         yield 0

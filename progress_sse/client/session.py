@@ -11,7 +11,7 @@ from progress_sse.client.errors import REPORTING_ERRORS
 from progress_sse.client.inbox import Inbox, OwnSteps
 from progress_sse.client.lease import Lease
 from progress_sse.client.own_log import log
-from progress_sse.client.report_queue import NullSink, ReportSink
+from progress_sse.client.report_queue import NullSink
 from progress_sse.client.reports import Create, Queueable, by, describe_error
 from progress_sse.core.updates import Describe, Finish, Plan, SessionUpdate, StepRef, with_envelope
 
@@ -34,7 +34,7 @@ class Session:
     lease: Lease | None = None
     own_steps = OwnSteps()
     inbox = Inbox()
-    sink: ReportSink = NullSink()
+    sink: NullSink = NullSink()
     unreported = Count()
     _creation: Create | None = None
     _has_said_accepts = False

@@ -110,11 +110,6 @@ class OnLoop:
         """Whether the calling code runs on the loop, which sends nothing while that waits."""
         return self.loop is not None and self.loop.is_here
 
-    @property
-    def takes_batches(self) -> bool:
-        """Whether it can send several requests at once."""
-        return isinstance(self.transport, AsyncBatchTransport)
-
     def begin(self, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
         """Send requests on the loop, and call `take` with the answer to each, or with one to all of them.
 

@@ -35,11 +35,11 @@ from progress_sse.client.report_queue import ReportQueue, report_queues, start_t
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
+    AsyncBatchTransport,
     BatchTransport,
     ListeningTransport,
     OnLoop,
     RequestWait,
-    TakeAnswer,
     Target,
     Transport,
 )
@@ -56,19 +56,21 @@ MAX_TRANSPORTS: Final = 10
 AT_ONCE: Final = 10
 """Requests that are under way at the same time by one transport of an event loop that takes no batches."""
 
-_Mailbox: TypeAlias = Mailbox[ReportQueue]
-
 _Woken: TypeAlias = ReportQueue | Callable[[], object]
 """A queue to check, or what an event loop has left to do."""
 
 
 class ThreadSender:
-    """The thread that sends for every `Progress` of the process, one request after the other."""
+    """The thread that sends for every `Progress` of the process, one request after the other.
+
+    Attributes:
+        is_started: Whether the thread runs, so that it can settle a queue.
+    """
 
     def __init__(self) -> None:
         """Begin without a thread; the first report starts it."""
         self._woken: SimpleQueue[_Woken] = SimpleQueue()
-        self._is_started = False
+        self.is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
         # Exit functions run. `is_alive` of the main thread may let other greenlets run, also in a forked child.
@@ -77,17 +79,12 @@ class ThreadSender:
         self._waited_s = 0.0
         self._finishing: dict[int, None] = {}
         # Used by the thread alone.
-        self._mailboxes: WeakValueDictionary[Hashable, _Mailbox] = WeakValueDictionary()
-        self._busy: dict[_Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
-        self._turns: Timetable[_Mailbox] = Timetable()
-        self._listening: ListenSchedule[ReportQueue] = ListenSchedule()
-        self._listeners: dict[Group[ReportQueue], ThreadListener[ReportQueue]] = {}
+        self._mailboxes: WeakValueDictionary[Hashable, Mailbox] = WeakValueDictionary()
+        self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
+        self._turns: Timetable[Mailbox] = Timetable()
+        self._listening: ListenSchedule = ListenSchedule()
+        self._listeners: dict[Group, ThreadListener] = {}
         self._transports: dict[str, HttpTransport] = {}
-
-    @property
-    def is_started(self) -> bool:
-        """Whether the thread runs, so that it can settle a queue."""
-        return self._is_started
 
     def wake(self, queue: ReportQueue) -> None:
         """Check the queue again; called from any thread, and does not block before the process exits."""
@@ -98,20 +95,20 @@ class ThreadSender:
             except BaseException:
                 queue.is_woken = False
                 raise
-        if not self._is_started and not self._has_ended:
+        if not self.is_started and not self._has_ended:
             self._start()
         if self._has_ended:
             self._finish([queue])
 
     def _start(self) -> None:
-        self._is_started = True
+        self.is_started = True
         try:
             self._has_ended = _multiprocessing_ends()
-            self._is_started = start_thread(self._run)
-            if not self._is_started:
+            self.is_started = start_thread(self._run)
+            if not self.is_started:
                 self._warn("no thread can be started to report; that is tried again with each report")
         except BaseException:
-            self._is_started = False
+            self.is_started = False
             raise
 
     def _warn(self, failure: str) -> None:
@@ -127,12 +124,13 @@ class ThreadSender:
             return
         until = time.monotonic() + timeout_s
         settled: SimpleQueue[ReportQueue] = SimpleQueue()
-        awaited = [queue for queue in awaited if not _is_sent_here(queue)]
+        # A loop that the wait blocks sends nothing.
+        awaited = [queue for queue in awaited if not (isinstance(queue.target, OnLoop) and queue.target.is_here)]
         try:
             for queue in awaited:
                 queue.add_waiter(settled)
             for queue in awaited:
-                while not queue.is_settled and self._is_started:
+                while not queue.is_settled and self.is_started:
                     take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
         except Empty:
             pass
@@ -158,7 +156,7 @@ class ThreadSender:
             if not sys.is_finalizing():  # From then on Python runs no other thread.
                 self._send_last(awaited)
             for queue in awaited:
-                if queue.has_unsent:
+                if not queue.outbox.waiting.is_empty:
                     queue.give_up()
                     log(logging.WARNING, "the process ends before all reports on %r were sent", queue.session_id)
         finally:
@@ -167,9 +165,9 @@ class ThreadSender:
     def _send_last(self, awaited: Sequence[ReportQueue]) -> None:
         began = time.monotonic()
         timeout_s = max(0.0, max(queue.patience_s for queue in awaited) - self._waited_s)
-        if not self._is_started:
-            self._is_started = start_thread(self._run)
-        if self._is_started:
+        if not self.is_started:
+            self.is_started = start_thread(self._run)
+        if self.is_started:
             self.wait(awaited, timeout_s)
         else:  # Python starts no more threads.
             self._send_here(awaited, timeout_s)
@@ -243,36 +241,47 @@ class ThreadSender:
         if queue.mailbox is not mailbox:
             queue.join(mailbox)
         queue.handle_events()
-        if queue.is_awaited and mailbox.under_way and _has_no_loop(queue.target):
-            self._take(mailbox, mailbox.under_way, LOOP_HAS_ENDED)
-        mailbox.check(queue, time.monotonic())
+        now = time.monotonic()
+        if mailbox.under_way and queue.is_awaited and isinstance(queue.target, OnLoop) and not queue.target.is_running:
+            mailbox.take(mailbox.under_way, LOOP_HAS_ENDED, now)  # Unless the job waits, the loop may run again.
+        mailbox.check(queue, now)
         self._plan(mailbox)
-        if _can_listen(queue):
-            self._listening.check(queue, time.monotonic())
+        if isinstance(queue.target, Address | ListeningTransport):
+            self._listening.check(queue, now)
 
-    def _mailbox_of(self, queue: ReportQueue) -> _Mailbox:
-        mailbox = self._mailboxes.get(queue.destination)
+    def _mailbox_of(self, queue: ReportQueue) -> Mailbox:
+        target, mailbox = queue.target, self._mailboxes.get(queue.destination)
         if mailbox is None:
-            takes_batches = _takes_batches(queue.target)
-            at_once = AT_ONCE if isinstance(queue.target, OnLoop) else 1
+            transport = target.transport if isinstance(target, OnLoop) else target
+            takes_batches = isinstance(transport, Address | BatchTransport | AsyncBatchTransport)
+            at_once = AT_ONCE if isinstance(target, OnLoop) else 1
             mailbox = queue.mailbox or Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
             self._mailboxes[queue.destination] = mailbox
         return mailbox
 
-    def _plan(self, mailbox: _Mailbox) -> None:
+    def _plan(self, mailbox: Mailbox) -> None:
         self._turns.plan(mailbox, mailbox.wake_at())
         if mailbox.is_idle:
             self._busy.pop(mailbox, None)
         else:
             self._busy[mailbox] = None
 
-    def _serve(self, mailbox: _Mailbox) -> None:
+    def _serve(self, mailbox: Mailbox) -> None:
+        """Send what is due: at once, or on an event loop, from which the answer comes later."""
         parts = mailbox.next(time.monotonic())
         if parts:
-            self._send(parts, partial(self._take, mailbox, parts))
+            requests = [request for part in parts for request in part.requests]
+            target = parts[0].queue.target
+            if not isinstance(target, OnLoop):
+                self._take(mailbox, parts, self._exchange(target, requests))
+                return
+            if not target.is_running and any(part.queue.is_awaited for part in parts):
+                self._take(mailbox, parts, LOOP_HAS_ENDED)
+                return
+            target.begin(requests, lambda answer: self._woken.put(partial(self._take, mailbox, parts, answer)))
         self._plan(mailbox)
 
-    def _take(self, mailbox: _Mailbox, parts: Sequence[Part[ReportQueue]], answer: Answer) -> None:
+    def _take(self, mailbox: Mailbox, parts: Sequence[Part], answer: Answer) -> None:
         mailbox.take(parts, answer, time.monotonic())
         self._plan(mailbox)
 
@@ -288,17 +297,6 @@ class ThreadSender:
                 connect = partial(_connect, queues[0].target)
                 self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
                 listener.start()
-
-    def _send(self, parts: Sequence[Part[ReportQueue]], take: TakeAnswer) -> None:
-        """Send requests, and call `take` with the answer: in this call, or later by the thread."""
-        requests = [request for part in parts for request in part.requests]
-        target = parts[0].queue.target
-        if not isinstance(target, OnLoop):
-            take(_checked(self._exchange(target, requests), len(requests)))
-        elif any(part.queue.is_awaited for part in parts) and _has_no_loop(target):
-            take(LOOP_HAS_ENDED)
-        else:
-            target.begin(requests, lambda answer: self._woken.put(partial(take, _checked(answer, len(requests)))))
 
     def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
@@ -325,34 +323,6 @@ class ThreadSender:
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport.showing(target.token)  # A worker may have a token for each session.
-
-
-def _has_no_loop(target: Target) -> bool:
-    """Return whether its loop does not run. Unless the job waits, it may run again."""
-    return isinstance(target, OnLoop) and not target.is_running
-
-
-def _checked(answer: Answer, count: int) -> Answer:
-    """Return the answers of a transport, or an error in place of others: a user may have written it."""
-    if isinstance(answer, ReportAnswer):
-        return answer
-    are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)
-    if are_answers and len(answer) == count:
-        return answer
-    return ReportAnswer(500, detail=f"the transport returned {type(answer).__name__}")
-
-
-def _is_sent_here(queue: ReportQueue) -> bool:
-    """Return whether only the loop sends that a wait would block."""
-    return isinstance(queue.target, OnLoop) and queue.target.is_here
-
-
-def _takes_batches(target: Target) -> bool:
-    return target.takes_batches if isinstance(target, OnLoop) else isinstance(target, Address | BatchTransport)
-
-
-def _can_listen(queue: ReportQueue) -> bool:
-    return isinstance(queue.target, Address | ListeningTransport)
 
 
 def _connect(target: Target) -> RequestWait:

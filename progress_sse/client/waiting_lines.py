@@ -8,9 +8,9 @@
   server itself keeps the newest, and a line says how many.
 * **Lines go in batches**, at most five times a second, or together with a report that was made after them.
 
-Any thread may `put`, also a signal handler or a finaliser during another `put`: each of these touches shared state by
-single calls into C only. So two threads may keep a line too many, and none ever waits. All other methods belong to the
-thread that sends, except that any thread may `precede_report` and `drop_all`.
+Any thread may `put`, `settle` and `drop_all`, also a signal handler or a finaliser during another `put`: each of these
+touches shared state by single calls into C only. So two threads may keep a line too many, and none ever waits. All
+other methods belong to the thread that sends.
 """
 
 import itertools
@@ -18,38 +18,43 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.availability import Availability
 from progress_sse.client.count import Count
-from progress_sse.client.exchange import ReportAnswer, RequestRoom
+from progress_sse.client.exchange import Operation, RequestRoom
 from progress_sse.client.lease import Lease
-from progress_sse.client.operation import Operation
 from progress_sse.client.reports import LOG_LEVELS, Log, LogLine, fit_text
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.updates import StepRef
 from progress_sse.story.plain_text import final_state
 
+T = TypeVar("T")
+
 FIRST_LINES: Final = 100
 LAST_LINES: Final = 100
 """Lines of each second that are kept: from its beginning, and from its end."""
 
+MAX_LINES: Final = 1000
+MAX_CHARS: Final = 262_144
+"""Lines that wait, and their characters, at most."""
 
-class WaitingLine(NamedTuple):
-    """A line that the job has made.
+MAX_BATCH_LINES: Final = 100
+"""Lines in one report, at most."""
 
-    Attributes:
-        line: Its text and level.
-        made_at: When the job made it.
-        step: The step that it is of; `None` is the session.
-        lease: The attempt that it is of.
-    """
+INTERVAL_S: Final = 0.2
+"""Seconds between two requests that lines cause."""
 
+
+class _Line(NamedTuple):
+    """A line that the job has made; `number` is its place among the lines and reports of the session."""
+
+    number: int
     line: LogLine
     made_at: float
-    step: StepRef | None = None
-    lease: Lease | None = None
+    step: StepRef | None
+    lease: Lease | None
 
 
 class _Second:
@@ -68,65 +73,68 @@ class _Second:
 class _Burst:
     """The lines of a second beyond the first ones, of which the newest are kept."""
 
-    def __init__(self, second: _Second, number: int, first: WaitingLine) -> None:
+    def __init__(self, second: _Second, first: _Line) -> None:
         self.second = second
-        self.number = number
         self.first = first
         self.lines = Count()
-        self.kept: deque[tuple[int, WaitingLine]] = deque(maxlen=max(0, LAST_LINES - second.last_lines.value))
+        self.kept: deque[_Line] = deque(maxlen=max(0, LAST_LINES - second.last_lines.value))
         self.is_over = False
 
 
-class ThinnedLines:
-    """The lines of the present second, and those that are kept of it; see the module."""
+class WaitingLines:
+    """The lines that wait to be sent; see the module.
 
-    def __init__(self, numbers: "itertools.count[int]", append: Callable[[int, WaitingLine], None]) -> None:
-        """Begin without lines; each that is kept is passed on to `append`, with its number, which is of `numbers`."""
-        self._numbers = numbers
-        self._append = append
+    Attributes:
+        numbers: Numbers the lines, and the reports that they may have to precede.
+        server: Whether the server takes lines for now; reports go on meanwhile.
+    """
+
+    def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
+        """Begin without lines."""
+        self.numbers = itertools.count(1)
+        self.server = Availability(chance)
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
         self._settling: dict[object, None] = {}
-        # Lines left out that no line has told of yet, and the burst of the newest ones.
-        self._untold = Count()
-        self._untold_of: deque[_Burst] = deque(maxlen=1)
+        # How many lines each burst has left out that no line has told of yet.
+        self._untold: deque[tuple[int, _Burst]] = deque()
         self._marked_until = -math.inf
+        self._waiting: deque[_Line] = deque()
+        self._chars = Count()
+        self._left_out = Count()
+        self._is_announced = False
+        # Of the sender.
+        self._again: deque[Operation] = deque()
+        self._paced_until = -math.inf
 
     @property
     def is_empty(self) -> bool:
-        """Whether all lines that are kept were passed on."""
-        # In this order: a burst that is no longer open is being passed on, and then its number may stay untold.
-        return not self._open and not self._settling and not self._has_untold
+        """Whether no line waits."""
+        # In the order in which lines go: a burst that is no longer open is being settled.
+        return not (self._open or self._settling or self._untold or self._waiting or self._again)
 
-    @property
-    def _has_untold(self) -> bool:
-        return self._untold.value > 0
+    def put(self, log: Log, now: float) -> bool:
+        """Add lines, and return whether the sender is to look at them; otherwise it will do so anyway."""
+        for line in log.lines:
+            self._put(_Line(next(self.numbers), line, now, log.step, log.lease))
+        # After the lines: the sender withdraws the announcement before it takes them.
+        was_announced, self._is_announced = self._is_announced, True
+        return not was_announced
 
-    @property
-    def due_at(self) -> float:
-        """When the burst ends by itself, or is told of; infinity if there is none."""
-        with suppress(IndexError):  # Another thread has settled it.
-            return self._open[-1].second.began + 1
-        return self._untold_of[-1].second.began + 1 if self._has_untold else math.inf
-
-    def put(self, number: int, line: WaitingLine) -> None:
-        """Add a line, with its place among the lines and reports of the session."""
+    def _put(self, line: _Line) -> None:
         if not self._second.has(line.made_at):
             self.settle()
             self._second = _Second(line.made_at, is_marked=line.made_at < self._marked_until)
         if next(self._second.numbers) <= FIRST_LINES:
-            self._append(number, line)
-        else:
-            self._add_to_burst(number, line)
-
-    def _add_to_burst(self, number: int, line: WaitingLine) -> None:
+            self._append(line)
+            return
         try:
             burst = self._open[-1]
         except IndexError:
-            burst = _Burst(self._second, number, line)
+            burst = _Burst(self._second, line)
             self._open.append(burst)
         if not line.line.left_out:
-            burst.kept.append((number, line))
+            burst.kept.append(line)
         burst.lines.add(count(line.line))
         if burst.is_over:  # Another thread has settled it meanwhile.
             self._pass_on(burst)
@@ -137,6 +145,8 @@ class ThinnedLines:
         With `leaves_room` half of the last lines are kept that the second may still have, and how many were left out
         may be told later.
         """
+        if not self._open and (leaves_room or not self._untold):
+            return
         caller = object()
         self._settling[caller] = None  # In it and out of it without a call, amid which a time limit might end the job.
         try:
@@ -145,17 +155,14 @@ class ThinnedLines:
                     burst = self._open.pop()
                     burst.is_over = True
                     self._pass_on(burst, leaves_room=leaves_room)
-            if self._has_untold and not leaves_room:
-                self._tell(next(self._numbers))  # Reports may have followed its burst.
+            if not leaves_room:
+                self._tell(next(self.numbers))  # Reports may have followed its burst.
         finally:
             del self._settling[caller]
 
     def _pass_on(self, burst: _Burst, *, leaves_room: bool = False) -> None:
         """Pass on what is in a burst; of two callers each has what the other has not."""
-        kept: list[tuple[int, WaitingLine]] = []
-        with suppress(IndexError):
-            while True:
-                kept.append(burst.kept.popleft())
+        kept = _drained(burst.kept)
         if leaves_room:
             kept = kept[-max(1, (LAST_LINES - burst.second.last_lines.value) // 2) :]
         burst.second.last_lines.add(len(kept))
@@ -163,32 +170,137 @@ class ThinnedLines:
         left_out = burst.lines.value
         if left_out > 0:
             burst.lines.add(-left_out)
-            self._untold_of.append(burst)
-            self._untold.add(left_out)
+            self._untold.append((left_out, burst))
             if not (leaves_room and burst.second.is_marked):
-                self._tell(burst.number)
-        for number, line in kept:
-            self._append(number, line)
+                self._tell(burst.first.number)
+        for line in kept:
+            self._append(line)
 
     def _tell(self, number: int) -> None:
         """Pass on a line of this number that says how many were left out."""
-        left_out, burst = self._untold.value, self._untold_of[-1]
+        untold = _drained(self._untold)
+        if not untold:
+            return
+        burst = untold[-1][1]
         if burst.second.is_marked:  # It is the line of the second that follows.
             self._marked_until = burst.second.began + 2
         burst.second.is_marked = True
-        self._append(number, burst.first._replace(line=mark(left_out)))
-        self._untold.add(-left_out)  # After the line, so that a wait sees one of both.
+        self._append(burst.first._replace(number=number, line=mark(sum(left_out for left_out, _ in untold))))
 
-    def settle_former(self, now: float) -> None:
-        """End a burst whose second is over."""
-        untold = self._untold_of if self._has_untold else ()
-        if any(not burst.second.has(now) for burst in (*self._open, *untold)):
-            self.settle()
+    def _append(self, line: _Line) -> None:
+        self._chars.add(len(line.line.text))
+        self._waiting.append(line)
+        with suppress(IndexError):  # The sender has just taken them.
+            while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
+                self._left_out.add(count(self._pop().line))
+
+    def _pop(self) -> _Line:
+        line = self._waiting.popleft()
+        self._chars.add(-len(line.line.text))
+        return line
 
     def drop_all(self) -> None:
         """Drop all lines."""
+        self._is_announced = False
         self._open.clear()
-        self._untold.add(-self._untold.value)
+        self._untold.clear()
+        self._again.clear()
+        with suppress(IndexError):
+            while True:
+                self._pop()
+
+    # The rest is for the sender.
+
+    def next_at(self) -> float:
+        """Return when lines may be sent by themselves; infinity if none waits."""
+        if self._waiting or self._again:
+            return max(self._paced_until, self.server.not_before)
+        with suppress(IndexError):  # Another thread settles it.
+            burst = self._open[-1] if self._open else self._untold[-1][1]
+            return max(burst.second.began + 1, self.server.not_before)
+        return math.inf
+
+    def are_due(self, before: int, now: float) -> bool:
+        """Return whether lines wait that a report of this number must not overtake.
+
+        It does not wait for lines that the server has refused for now.
+        """
+        if now < self.server.not_before:
+            return False
+        with suppress(IndexError):
+            return (self._again or self._waiting)[0].number < before
+        return False
+
+    def hurry(self) -> None:
+        """Let lines go at once, as the job waits for that."""
+        self.settle()
+        self._paced_until = -math.inf
+
+    def take(self, most: int, room: RequestRoom, now: float, before: float = math.inf) -> list[Operation]:
+        """Take out lines for at most so many reports, for which the request has room; only those before a number."""
+        self._is_announced = False  # Before they are taken: later lines announce themselves again.
+        if now < self.server.not_before:
+            return []
+        with suppress(IndexError):  # Another thread settles it.
+            burst = self._open[-1] if self._open else self._untold[-1][1]
+            if not burst.second.has(now):
+                self.settle()
+        taken: list[Operation] = []
+        while len(taken) < most and (self._again or self._waiting):
+            operation = self._take_again(room, before) if self._again else self._take_new(room, before)
+            if operation is None:
+                break
+            taken.append(operation)
+        if taken:
+            self._paced_until = now + INTERVAL_S
+        return taken
+
+    def _take_again(self, room: RequestRoom, before: float) -> Operation | None:
+        with suppress(IndexError):  # Another thread drops them.
+            operation = self._again[0]
+            assert isinstance(operation.report, Log)
+            if operation.number < before and room.take_lines(operation.report.lines):
+                return self._again.popleft()
+        return None
+
+    def _take_new(self, room: RequestRoom, before: float) -> Operation | None:
+        together: list[_Line] = []
+        left_out = self._left_out.value
+        with suppress(IndexError):  # Another thread leaves some out.
+            if left_out and self._waiting[0].number < before:
+                self._left_out.add(-left_out)
+                together.append(self._waiting[0]._replace(line=mark(left_out)))
+            while len(together) < MAX_BATCH_LINES:
+                line = self._waiting.popleft()
+                if line.number >= before or not _may_join(line, together) or not room.take_lines([line.line]):
+                    self._waiting.appendleft(line)
+                    break
+                self._chars.add(-len(line.line.text))
+                together.append(line)
+        return _operation(together) if together else None
+
+    def put_back(self, operation: Operation) -> None:
+        """Add lines before all others, as they were not sent."""
+        self._again.appendleft(operation)
+
+
+def _drained(entries: deque[T]) -> list[T]:
+    """Take out all entries; of two callers each has what the other has not."""
+    taken: list[T] = []
+    with suppress(IndexError):
+        while True:
+            taken.append(entries.popleft())
+    return taken
+
+
+def _may_join(line: _Line, together: Sequence[_Line]) -> bool:
+    return not together or (line.step, line.lease) == (together[0].step, together[0].lease)
+
+
+def _operation(together: Sequence[_Line]) -> Operation:
+    made_at = max(each.made_at for each in together)
+    lines = tuple(each.line._replace(before_ms=int(1000 * (made_at - each.made_at))) for each in together)
+    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at, number=together[0].number)
 
 
 def count(line: LogLine) -> int:
@@ -221,157 +333,3 @@ def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
 
 def _lines(texts: Sequence[str], level: LogLevel) -> tuple[LogLine, ...]:
     return tuple(LogLine(fit_text(final_state(each)), level) for each in texts)
-
-
-MAX_LINES: Final = 1000
-MAX_CHARS: Final = 262_144
-"""Lines that wait, and their characters, at most."""
-
-MAX_BATCH_LINES: Final = 100
-"""Lines in one report, at most."""
-
-INTERVAL_S: Final = 0.2
-"""Seconds between two requests that lines cause."""
-
-
-class WaitingLines:
-    """The lines that wait to be sent; see the module."""
-
-    def __init__(self, numbers: "itertools.count[int]", chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without lines; `numbers` also numbers the reports that lines may have to precede."""
-        self._numbers = numbers
-        self._thinned = ThinnedLines(numbers, self._append)
-        self._waiting: deque[tuple[int, WaitingLine]] = deque()
-        self._chars = Count()
-        self._left_out = Count()
-        self._is_announced = False
-        # Of the sender.
-        self._again: deque[Operation] = deque()
-        self._paced_until = -math.inf
-        self._pause = Availability(chance)
-
-    def put(self, line: WaitingLine) -> bool:
-        """Add a line, and return whether the sender is to look at it; otherwise it will do so anyway."""
-        self._thinned.put(next(self._numbers), line)
-        # After the line: the sender withdraws the announcement before it takes the lines.
-        was_announced, self._is_announced = self._is_announced, True
-        return not was_announced
-
-    def precede_report(self) -> None:
-        """Number all lines that were made, as the next number is that of a report."""
-        self._thinned.settle(leaves_room=True)
-
-    def _append(self, number: int, line: WaitingLine) -> None:
-        self._chars.add(len(line.line.text))
-        self._waiting.append((number, line))
-        with suppress(IndexError):  # The sender has just taken them.
-            while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
-                self._left_out.add(count(self._pop().line))
-
-    def _pop(self) -> WaitingLine:
-        _, line = self._waiting.popleft()
-        self._chars.add(-len(line.line.text))
-        return line
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no line waits."""
-        # In the order in which lines go.
-        return self._thinned.is_empty and not self._waiting and not self._again
-
-    def drop_all(self) -> None:
-        """Drop all lines."""
-        self._is_announced = False
-        self._thinned.drop_all()
-        self._again.clear()
-        with suppress(IndexError):
-            while True:
-                self._pop()
-
-    # The rest is for the sender.
-
-    def next_at(self) -> float:
-        """Return when lines may be sent by themselves; infinity if none waits."""
-        if self._waiting or self._again:
-            return max(self._paced_until, self._pause.not_before)
-        return max(self._thinned.due_at, self._pause.not_before)
-
-    def are_due(self, before: int, now: float) -> bool:
-        """Return whether lines wait that a report of this number must not overtake.
-
-        It does not wait for lines that the server has refused for now.
-        """
-        if now < self._pause.not_before:
-            return False
-        with suppress(IndexError):
-            return (self._again[0].number if self._again else self._waiting[0][0]) < before
-        return False
-
-    def hurry(self) -> None:
-        """Let lines go at once, as the job waits for that."""
-        self._thinned.settle()
-        self._paced_until = -math.inf
-
-    def take(self, most: int, room: RequestRoom, now: float, before: float = math.inf) -> list[Operation]:
-        """Take out lines for at most so many reports, for which the request has room; only those before a number."""
-        self._is_announced = False  # Before they are taken: later lines announce themselves again.
-        if now < self._pause.not_before:
-            return []
-        self._thinned.settle_former(now)
-        taken: list[Operation] = []
-        while len(taken) < most:
-            operation = self._take_again(room, before) if self._again else self._take_new(room, before)
-            if operation is None:
-                break
-            taken.append(operation)
-        if taken:
-            self._paced_until = now + INTERVAL_S
-        return taken
-
-    def _take_again(self, room: RequestRoom, before: float) -> Operation | None:
-        with suppress(IndexError):  # Another thread drops them.
-            operation = self._again[0]
-            assert isinstance(operation.report, Log)
-            if operation.number < before and room.take_lines(operation.report.lines):
-                return self._again.popleft()
-        return None
-
-    def _take_new(self, room: RequestRoom, before: float) -> Operation | None:
-        together: list[WaitingLine] = []
-        first_number, left_out = 0, self._left_out.value
-        with suppress(IndexError):  # Another thread leaves some out.
-            if left_out and self._waiting[0][0] < before:
-                self._left_out.add(-left_out)
-                first_number, line = self._waiting[0]
-                together.append(line._replace(line=mark(left_out)))
-            while len(together) < MAX_BATCH_LINES:
-                number, line = self._waiting.popleft()
-                if number >= before or not _may_join(line, together) or not room.take_lines([line.line]):
-                    self._waiting.appendleft((number, line))
-                    break
-                self._chars.add(-len(line.line.text))
-                first_number = first_number or number
-                together.append(line)
-        return _operation(together, first_number) if together else None
-
-    def put_back(self, operation: Operation) -> None:
-        """Add lines before all others, as they were not sent."""
-        self._again.appendleft(operation)
-
-    def pause(self, answer: ReportAnswer, now: float) -> None:
-        """Send no lines for some time, since the server does not take them for now; reports go on."""
-        self._pause.fail(answer, now)
-
-    def go_on(self) -> None:
-        """Note that the server has taken lines."""
-        self._pause.succeed()
-
-
-def _may_join(line: WaitingLine, together: Sequence[WaitingLine]) -> bool:
-    return not together or (line.step, line.lease) == (together[0].step, together[0].lease)
-
-
-def _operation(together: Sequence[WaitingLine], number: int) -> Operation:
-    made_at = max(each.made_at for each in together)
-    lines = tuple(each.line._replace(before_ms=int(1000 * (made_at - each.made_at))) for each in together)
-    return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at, number=number)

@@ -1,4 +1,4 @@
-"""The reports of one session that wait to be sent, and their order. Pure.
+"""The reports of one session that wait to be sent, or for their answers, and their order. Pure.
 
 * **The creation** precedes everything, whichever thread reports first.
 * **Commands** (start, complete, and all others but advances) are queued, and sent in order; none is merged into
@@ -8,32 +8,51 @@
 * **Advances** wait one per step, or one per part of a step. A newer one replaces an older one, or the progress is read
   only when it is sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its
   start. If its step has meanwhile ended or restarted, it is not sent, since no page would show it.
+* **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
+  start or completion.
+* **A superseded attempt reports no more.** Once the server has refused a report since a later attempt has its step, all
+  waiting and later reports of the step and attempt are dropped.
 
-Any thread may `put`, and read the numbers of reports, also a signal handler or a finaliser during another `put`. Each
-of these touches shared state by single calls into C only. All other methods belong to the one thread or task that
-sends, except that any thread may drop reports.
+Any thread may `put`, `put_log` and `give_up`, and read `is_empty` and `lost`, also a signal handler or a finaliser
+during another `put`. Each of these touches shared state by single calls into C only, so there is no lock for which a
+job could wait. All other methods belong to the one thread that sends.
 """
 
-import itertools
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
-from progress_sse.client.exchange import RequestRoom
-from progress_sse.client.operation import Operation
+from progress_sse.client.count import Count
+from progress_sse.client.errors import ReportError, ServerAwayError
+from progress_sse.client.exchange import Operation, RequestRoom
+from progress_sse.client.outbox_events import Event, ReportDropped
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
 from progress_sse.client.waiting_lines import WaitingLines
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
+
+MAX_WAITING: Final = 1000
+"""Reports of one session that may wait."""
 
 ADVANCE_INTERVAL_S: Final = 0.1
 """Minimum seconds between two advances of a step."""
 
 
 class WaitingReports:
-    """The reports that wait to be sent; see the module."""
+    """The unsent reports; see the module.
+
+    Attributes:
+        lines: The log lines.
+        creation: The creation, if it waits.
+        has_begun: Whether it is to be sent: the job has begun to report.
+        under_way: The reports that were sent and have no answer yet.
+        lost: How many reports were refused or dropped.
+        events: Outages and losses, for the job's log or to be raised.
+        has_cost_reports: Whether an event has said that this outage costs reports.
+        has_given_up: Whether later reports are dropped.
+    """
 
     def __init__(
         self,
@@ -42,109 +61,182 @@ class WaitingReports:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`, which precedes the first report.
-
-        `tells_age` says whether the server is told how long ago each report was made.
-        """
+        """Begin with only the `creation`; `tells_age`: the server is told how long ago each report was made."""
+        self.lines = WaitingLines(chance)
+        self.creation = self._first_creation = creation
+        self.has_begun = False
+        self.under_way: list[Operation] = []
+        self.lost = Count()
+        self.events: deque[Event] = deque()
+        self.has_cost_reports = False
+        self.has_given_up = False
         self._tells_age = tells_age
         self._chance = chance
-        self._numbers = itertools.count(1)
-        self.lines = WaitingLines(self._numbers, chance)
-        self._creation = self._first_creation = creation
-        self._has_begun = False
+        self._is_under_way = False  # Set before a report leaves its queue.
         self._commands: deque[Operation] = deque()
         self._advances: OrderedDict[Lane, Advance | Latest | Operation] = OrderedDict()
-        self._paced: dict[Lane | None, float] = {}  # Of the sender: when each may send its next advance.
-
-    def __len__(self) -> int:
-        """Return how many reports wait."""
-        is_to_be_created = self._has_begun and self._creation is not None
-        return is_to_be_created + len(self._commands) + len(self._advances)
+        self._paced: dict[Lane | None, float] = {}  # When each may send its next advance.
+        self._superseded: dict[tuple[StepRef | None, str], bool] = {}  # Of an attempt all, or its lines alone.
 
     @property
-    def command_count(self) -> int:
-        """How many creations, starts and completions wait, with a creation that has not begun."""
-        return (self._creation is not None) + len(self._commands)
+    def is_empty(self) -> bool:
+        """Whether all reports and log lines were sent or dropped."""
+        # In this order: a report that leaves its queue after the first check is under way.
+        waits = (self.has_begun and self.creation) or self._commands or self._advances
+        return not waits and self.lines.is_empty and not self._is_under_way
 
     @property
-    def has_creation(self) -> bool:
-        """Whether a creation waits, which precedes everything."""
-        return self._creation is not None
+    def has_reports(self) -> bool:
+        """Whether any of what is not sent is a report, and no log line."""
+        waits = (self.has_begun and self.creation) or self._commands or self._advances
+        return bool(waits) or any(not isinstance(each.report, Log) for each in self.under_way)
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether a creation, begun or not, or a command waits."""
+        return bool(self.creation or self._commands)
 
     @property
     def commands(self) -> list[Operation]:
-        """The creation and the commands that wait, in their order."""
-        creation = self._creation
+        """The creation, begun or not, and the commands that wait, in their order."""
+        creation = self.creation
         return [*([] if creation is None else [creation]), *list(self._commands)]
-
-    def begin(self) -> None:
-        """Let the creation be sent, if there is one, before the first report."""
-        self._has_begun = True
 
     def put(self, report: Queueable, now: float | None = None) -> None:
         """Add a report, which the job makes now."""
-        self.begin()
-        if isinstance(report, Create):
-            self._creation = self._first_creation = Operation(report)
-        elif isinstance(report, Advance | Latest):
+        if self.has_given_up or (self._superseded and self._is_superseded(report)):
+            self.lost.add(1)
             if isinstance(report, Latest):
-                report.queue = self._advances
-                self._advances[report.lane] = report
-            else:
-                self._advances[report.step] = report
+                report.queue = {report.lane: report}  # As if it waited, so that a loop does not queue each row.
+            return
+        self.has_begun = True
+        if isinstance(report, Create):
+            self.creation = self._first_creation = Operation(report)
+        elif isinstance(report, Latest):
+            report.queue = self._advances
+            self._advances[report.lane] = report
+        elif isinstance(report, Advance):
+            self._advances[report.step] = report
         else:
-            self.lines.precede_report()
+            self.lines.settle(leaves_room=True)
             made_at = now if self._tells_age else None
-            self._commands.append(Operation(report, made_at=made_at, number=next(self._numbers)))
-            if isinstance(report, ReportPart):
-                self._advances.pop((report.step, report.part), None)
-            elif isinstance(report, StepUpdate):
-                self._drop_progress_of(report.step)
-            elif isinstance(report, Finish):
-                self._advances.clear()
+            self._commands.append(Operation(report, made_at=made_at, number=next(self.lines.numbers)))
+            if self._advances:
+                self._drop_progress_before(report)
+        if self.has_given_up:  # Meanwhile.
+            self.lost.add(self.drop_all())
+        elif (self.creation is not None) + len(self._commands) + len(self._advances) > MAX_WAITING:
+            self._drop_oldest()
 
-    def _drop_progress_of(self, step: StepRef) -> None:
-        self._advances.pop(step, None)
-        for lane in list(self._advances):
-            if isinstance(lane, tuple) and lane[0] == step:
-                self._advances.pop(lane, None)
+    def _drop_progress_before(self, report: Queueable) -> None:
+        if isinstance(report, ReportPart):
+            self._advances.pop((report.step, report.part), None)
+        elif isinstance(report, StepUpdate):
+            self._advances.pop(report.step, None)
+            for lane in list(self._advances):
+                if isinstance(lane, tuple) and lane[0] == report.step:
+                    self._advances.pop(lane, None)
+        elif isinstance(report, Finish):
+            self._advances.clear()
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest advance, and without advances the oldest command.
+
+        The creation stays: without it a start would create a session with other steps.
+        """
+        try:
+            self._advances.popitem(last=False)
+        except KeyError:
+            try:
+                self._commands.popleft()
+            except IndexError:  # The sender has just taken it out.
+                return
+        if self.has_cost_reports:
+            self.lost.add(1)
+            return
+        self.has_cost_reports = True
+        self.lose(ServerAwayError(f"more than {MAX_WAITING} reports wait: the oldest are being dropped"))
+
+    def put_log(self, log: Log, now: float) -> bool:
+        """Add lines, which the job makes now; return whether the sender is to look at them."""
+        if self.has_given_up or (self._superseded and self._is_superseded(log)):
+            return False
+        self.has_begun = True
+        is_news = self.lines.put(log, now)
+        if self.has_given_up:  # Meanwhile.
+            self.lines.drop_all()
+        return is_news
+
+    def lose(self, error: ReportError, count: int = 1) -> None:
+        """Count lost reports, and let the job know why."""
+        self.lost.add(count)
+        self.events.append(ReportDropped(error))
+
+    def give_up(self) -> None:
+        """Drop all unsent and later reports, as there is no time left."""
+        self.has_given_up = True
+        under_way, self.under_way, self._is_under_way = self.under_way, [], False
+        self.lost.add(count_reports(under_way) + self.drop_all())
+
+    def drop_all(self) -> int:
+        """Drop all waiting and later reports; return how many of the waiting ones the job made."""
+        self.has_given_up = True
+        self.lines.drop_all()
+        creation, self.creation = self.creation, None
+        count = int(self.has_begun and creation is not None and creation.is_from_job)
+        count += self.drop_advances()
+        with suppress(IndexError):
+            while True:
+                self._commands.popleft()
+                count += 1
+        return count
+
+    def drop_advances(self) -> int:
+        """Drop all advances, and return their number."""
+        count = 0
+        with suppress(KeyError):
+            while True:
+                self._advances.popitem()
+                count += 1
+        return count
+
+    # The rest is for the sender.
 
     def next_at(self) -> float:
-        """Return when the next report may be sent; infinity if none waits."""
-        if len(self) == 0:
-            return self.lines.next_at()
-        if self.command_count > 0:
+        """Return when to `take` something; infinity if only a report or an answer changes that."""
+        if self._is_under_way:
+            return math.inf
+        if self._commands or (self.has_begun and self.creation):
             return -math.inf
-        return min((self.lines.next_at(), *self._next_advances()))
+        paced = [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
+        return min((self.lines.next_at(), *paced))
 
-    def _next_advances(self) -> list[float]:
-        return [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
-
-    def take_next(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
-        """Take out the reports to send together now, for which there is room, or a single one if `alone`.
+    def take(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
+        """Send what goes together now, as far as there is room, or a single report if `alone`.
 
         These are commands, or else an advance; and log lines.
         """
+        if self._is_under_way:
+            return []
+        self._is_under_way = True
         most = 1 if alone else room.updates
         taken = self._take_commands(most, room, now) or self._take_others(most, room, now)
+        if self._superseded:
+            before = count_reports(taken)
+            taken = [each for each in taken if not self._is_superseded(each.report)]
+            self.lost.add(before - count_reports(taken))
         room.updates -= len(taken)
+        self.under_way = taken
+        self._is_under_way = bool(taken)
         return taken
-
-    def _take_others(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
-        # Commands wait where the request has no room for them. Lines are rarer than advances.
-        is_turn_of_lines = most == 1 and self.lines.next_at() <= now
-        advance = [] if is_turn_of_lines or self._commands or room.is_full else self._take_advance(room, now)
-        if len(advance) == most or self.lines.next_at() > now:
-            return advance
-        return advance + self.lines.take(most - len(advance), room, now)
 
     def _take_commands(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
         # A creation goes alone, since its request has another form.
-        if self._creation:
-            creation, self._creation = self._creation, None
+        if self.creation:
+            creation, self.creation = self.creation, None
             return [creation]
         taken: list[Operation] = []
-        with suppress(IndexError):  # Another thread may drop some; see `drop_oldest`.
+        with suppress(IndexError):  # Another thread may drop some.
             while len(taken) < most:
                 command = self._commands.popleft()
                 waits = isinstance(command.report, Complete | Finish | ReportPart | Skip)
@@ -154,9 +246,19 @@ class WaitingReports:
                     self._commands.appendleft(command)
                     break
                 taken.append(command)
-        for operation in taken:
-            self._paced.pop(operation.lane, None)
+        if self._paced:
+            for operation in taken:
+                self._paced.pop(operation.lane, None)
         return taken
+
+    def _take_others(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
+        # Commands wait where the request has no room for them. Lines are rarer than advances.
+        lines_at = self.lines.next_at()
+        is_turn_of_lines = most == 1 and lines_at <= now
+        advance = [] if is_turn_of_lines or self._commands or room.is_full else self._take_advance(room, now)
+        if len(advance) == most or lines_at > now:
+            return advance
+        return advance + self.lines.take(most - len(advance), room, now)
 
     def _take_advance(self, room: RequestRoom, now: float) -> list[Operation]:
         for lane in list(self._advances):
@@ -168,73 +270,59 @@ class WaitingReports:
                 if not isinstance(waiting, Operation):
                     report = waiting.read() if isinstance(waiting, Latest) else waiting
                     waiting = Operation(report, made_at=now if self._tells_age else None)
-                room.spend(waiting.report)
+                room.take(waiting.report, always=True)
                 return [waiting]
         return []
 
     def put_back(self, unsent: Sequence[Operation]) -> None:
-        """Add unsent reports before all others, in their order."""
+        """End the request under way, and add reports before all others, in their order."""
         for operation in reversed(unsent):
             if isinstance(operation.report, Create):
-                self._creation = operation
+                self.creation = operation
             elif isinstance(operation.report, Advance):
-                self._put_back_advance(operation)
+                self._put_back_advance(operation, operation.report.step)
             elif isinstance(operation.report, Log):
                 self.lines.put_back(operation)
             else:
                 self._commands.appendleft(operation)
+        if self.has_given_up:
+            self.lost.add(self.drop_all())
+        self.under_way = []
+        self._is_under_way = False
 
-    def _put_back_advance(self, operation: Operation) -> None:
+    def _put_back_advance(self, operation: Operation, step: StepRef) -> None:
         # A newer advance, or a command of the same step, makes this one useless.
-        step = operation.step
-        assert step is not None
         self._advances.setdefault(step, operation)
         is_useless = any(each.step == step or isinstance(each.report, Finish) for each in list(self._commands))
         if is_useless and self._advances.get(step) is operation:
             self._advances.pop(step, None)
 
-    def drop_oldest(self) -> bool:
-        """Drop the oldest advance, and without advances the oldest command; return whether there was one.
+    def supersede(self, step: StepRef | None, attempt_id: str, *, lines_alone: bool = False) -> None:
+        """Drop what waits of a step, or of none, by an attempt, and what comes later; or its lines alone."""
+        self._superseded[step, attempt_id] = self._superseded.get((step, attempt_id), True) and lines_alone
 
-        The creation stays: without it a start would create a session with other steps.
-        """
-        with suppress(KeyError):
-            self._advances.popitem(last=False)
-            return True
-        with suppress(IndexError):  # The sender has just taken it out.
-            self._commands.popleft()
-            return True
-        return False
+    def _is_superseded(self, report: Queueable) -> bool:
+        if report.lease is None or not isinstance(report, StepUpdate | Latest | Log):
+            return False
+        lines_alone = self._superseded.get((report.step, report.lease.attempt_id or ""))
+        return lines_alone is not None and (not lines_alone or isinstance(report, Log))
 
-    def drop_advances(self) -> int:
-        """Drop all advances, and return their number."""
-        count = 0
-        with suppress(KeyError):
-            while True:
-                self._advances.popitem()
-                count += 1
-        return count
-
-    def drop_all(self) -> int:
-        """Drop all reports, and return how many of them the job made."""
-        self.lines.drop_all()
-        creation, self._creation = self._creation, None
-        count = int(self._has_begun and creation is not None and creation.is_from_job)
-        count += self.drop_advances()
-        with suppress(IndexError):
-            while True:
-                self._commands.popleft()
-                count += 1
-        return count
-
-    def renewed(self) -> "WaitingReports":
-        """Return the reports of a child process, for which only the creation waits; drop the advances here.
+    def renewed(self, *, with_creation: bool) -> "WaitingReports":
+        """Return the reports of a child process, for which only the creation may wait; drop the advances here.
 
         A creation without an answer yet precedes the reports of both processes, with the same key. So both get the same
         answer, which names the run.
         """
         self.drop_advances()  # So that a `Latest` in here sees that it no longer waits.
-        creation = self._first_creation
-        if creation is not None and not self._has_begun:
+        creation = self._first_creation if with_creation else None
+        if creation is not None and not self.has_begun:
             creation = Operation(creation.report)
-        return WaitingReports(creation, tells_age=self._tells_age, chance=self._chance)
+        waiting = WaitingReports(creation, tells_age=self._tells_age, chance=self._chance)
+        waiting.has_given_up = self.has_given_up
+        waiting._superseded = dict(self._superseded)
+        return waiting
+
+
+def count_reports(operations: Iterable[Operation]) -> int:
+    """Return how many of these are reports of the job: no lines, and no creation after a loss."""
+    return sum(each.is_from_job and not isinstance(each.report, Log) for each in operations)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
+from progress_sse.client.outbox_events import Event
 from progress_sse.client.reports import Create, Queueable, Report
 from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock
@@ -20,9 +23,22 @@ class Bench:
         self.clock = ManualClock()
         self.outbox = Outbox("nightly", chance=lambda: chance)
 
+    @property
+    def lost(self) -> int:
+        return self.outbox.waiting.lost.value
+
+    @property
+    def is_empty(self) -> bool:
+        return self.outbox.waiting.is_empty
+
+    def events(self) -> list[Event]:
+        """The events since the last call."""
+        events, self.outbox.waiting.events = list(self.outbox.waiting.events), deque()
+        return events
+
     def put(self, *reports: Queueable) -> None:
         for report in reports:
-            self.outbox.put(report)
+            self.outbox.waiting.put(report)
 
     def next(self) -> ReportRequest | None:
         requests = self.outbox.next(self.clock.monotonic())
@@ -42,16 +58,19 @@ class Bench:
         self.take(request, answer)
         return request
 
+    def wake_at(self) -> float:
+        return max(self.outbox.due_at(), self.outbox.server.not_before)
+
     def wait(self) -> float:
         """Advance the clock to the next request, and return the seconds."""
-        pause_s = max(0.0, self.outbox.wake_at() - self.clock.monotonic())
+        pause_s = max(0.0, self.wake_at() - self.clock.monotonic())
         self.clock.advance(pause_s)
         return pause_s
 
     def deliver(self) -> list[Report]:
         """Send all waiting reports with success, and return them in order."""
         sent = []
-        while not self.outbox.is_empty:
+        while not self.is_empty:
             self.wait()
             sent.append(self.send())
         return sent

@@ -34,7 +34,7 @@ class BeatBench(Bench):
         return self.outbox.beat_at() - self.clock.monotonic()
 
     def answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
-        self.outbox.take_beat_answer(request, answer, self.clock.monotonic())
+        self.outbox.take([request], [answer], self.clock.monotonic())
 
 
 def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
@@ -72,10 +72,9 @@ def test_a_step_that_has_ended_gives_no_sign_of_life(end: Report) -> None:
     """Nor does one that was started again without a lease."""
     bench = BeatBench()
     bench.begin(1)
-    assert bench.outbox.has_running_steps
+    assert bench.due_in() == 10
     bench.put(end)
     bench.deliver()
-    assert not bench.outbox.has_running_steps
     assert bench.due_in() == math.inf
 
 
@@ -147,7 +146,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
     bench.answer(beat, answer)
     pause_s = bench.outbox.server.not_before - bench.clock.monotonic()
     assert pause_s > 0
-    assert bench.outbox.is_empty
+    assert bench.is_empty
     assert bench.due_in() == 10
     bench.outbox.server.not_before += 20
     bench.clock.advance(10)
@@ -157,7 +156,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
     [beat] = bench.beats()
     bench.answer(beat, OK)
     assert bench.outbox.server.reason is None
-    assert (bench.outbox.lost, bench.outbox.events()) == (0, [])
+    assert (bench.lost, bench.events()) == (0, [])
 
 
 @pytest.mark.parametrize("answer", [ReportAnswer(429), ReportAnswer(500)])
@@ -184,7 +183,7 @@ def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer)
     [beat] = bench.beats()
     bench.answer(beat, answer)
     assert bench.due_in() == math.inf
-    assert (bench.outbox.lost, bench.outbox.events()) == (0, [])
+    assert (bench.lost, bench.events()) == (0, [])
     bench.begin(1)
     assert bench.due_in() == 10
 
@@ -199,7 +198,7 @@ def test_an_answer_that_a_new_attempt_has_overtaken_is_ignored(answer: ReportAns
     bench.begin(1, lease=LEASE.renewed())
     bench.answer(beat, answer)
     assert bench.due_in() == 10
-    assert bench.outbox.events() == []
+    assert bench.events() == []
 
 
 @pytest.mark.parametrize("by_beat", [False, True])
@@ -215,22 +214,22 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
         bench.put(Complete(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)))
         bench.send(SUPERSEDED)
         assert bench.next() is None
-    [event] = bench.outbox.events()
+    [event] = bench.events()
     assert isinstance(event, ReportDropped)
     assert str(event.error).startswith("nothing more is reported on step 1, since ")
-    assert bench.outbox.lost == (0 if by_beat else 2)
+    assert bench.lost == (0 if by_beat else 2)
     latest = Latest(1, lambda: Advance(1, 5))
     latest.lease = LEASE
     bench.put(latest)
     assert latest.is_waiting, "a loop does not put it again for each row"
-    lost = bench.outbox.lost
+    lost = bench.lost
     bench.put(
         Start(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)), Complete(2, envelope=by(LEASE)), Complete(1)
     )
     assert bench.deliver() == [Complete(2), Complete(1)]
-    assert bench.outbox.lost == lost + 2
+    assert bench.lost == lost + 2
     bench.begin(1, lease=LEASE.renewed())
-    child = bench.outbox.renewed()
+    child = bench.outbox.renewed().waiting
     child.put(Start(1, envelope=by(LEASE)))
     assert child.is_empty
 
@@ -244,7 +243,7 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
     bench.clock.advance(10)
     [beat] = bench.beats()
     bench.answer(beat, SUPERSEDED)
-    assert (bench.due_in(), bench.outbox.lost, bench.outbox.events()) == (math.inf, 0, [])
+    assert (bench.due_in(), bench.lost, bench.events()) == (math.inf, 0, [])
 
 
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
@@ -260,7 +259,7 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
     assert bench.due_in() == math.inf
     assert bench.send(ReportAnswer(201, run="two")) == AGAIN
     assert bench.deliver() == [Start(1)]
-    assert (bench.due_in(), bench.outbox.lost) == (10, 0)
+    assert (bench.due_in(), bench.lost) == (10, 0)
 
 
 def test_a_report_that_is_under_way_finds_that_itself() -> None:
@@ -287,11 +286,11 @@ def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     bench.put(Start(2, envelope=by(LEASE)))
     bench.send(NOT_FOUND)
     bench.send(ReportAnswer(201, run="two"))
-    assert not bench.outbox.has_running_steps
+    assert bench.due_in() == math.inf
     bench.deliver()
     bench.clock.advance(10)
     assert [beat.report for beat in bench.beats()] == [Beat(1), Beat(2)]
-    assert not bench.outbox.renewed().has_running_steps
+    assert bench.outbox.renewed().beat_at() == math.inf
 
 
 def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
@@ -305,7 +304,7 @@ def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
     assert [beat.report for beat in child.beats()] == [Beat(1)]
     child.put(Complete(1, envelope=by(LEASE)))
     child.deliver()
-    assert not child.outbox.has_running_steps
+    assert child.due_in() == math.inf
 
 
 def test_a_refused_creation_ends_the_signs_of_life() -> None:
@@ -323,7 +322,7 @@ def test_a_refused_creation_ends_the_signs_of_life() -> None:
 def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:
     """It is made when it is sent."""
     outbox = Outbox("a", tells_age=True)
-    outbox.put(Start(1, envelope=by(LEASE)), 0)
+    outbox.waiting.put(Start(1, envelope=by(LEASE)), 0)
     requests = outbox.next(1)
     outbox.take(requests, [OK], 1)
     assert [request.ago_ms for request in outbox.take_beats(100)] == [0]

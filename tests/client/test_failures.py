@@ -18,9 +18,10 @@ from progress_sse import AsyncProgress, Progress, ReportError
 from progress_sse.client import reporter, thread_sender
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.outbox import MAX_WAITING, Outbox
+from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reporter import Reporter
+from progress_sse.client.waiting_reports import MAX_WAITING
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport

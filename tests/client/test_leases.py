@@ -139,7 +139,7 @@ def test_each_attempt_to_send_says_how_long_ago_it_happened() -> None:
     bench = Bench()
     bench.outbox = Outbox("nightly", tells_age=True)
     began = bench.clock.monotonic()
-    bench.outbox.put(Start(1), began)
+    bench.outbox.waiting.put(Start(1), began)
     bench.clock.advance(0.5)
     first = sent(bench)
     assert first.ago_ms == 500
@@ -153,7 +153,7 @@ def test_progress_is_as_old_as_its_value() -> None:
     """It is read when it is sent, and stays as old when it is sent again."""
     bench = Bench()
     bench.outbox = Outbox("nightly", tells_age=True)
-    bench.outbox.put(Latest(1, lambda: Advance(1, 5)), bench.clock.monotonic())
+    bench.outbox.waiting.put(Latest(1, lambda: Advance(1, 5)), bench.clock.monotonic())
     bench.clock.advance(7)
     first = sent(bench)
     assert first.ago_ms == 0
@@ -166,7 +166,7 @@ def test_no_age_is_beyond_what_a_server_takes() -> None:
     """A job may outlive a server that is away for days; and a creation has no age."""
     bench = Bench()
     bench.outbox = Outbox("nightly", CREATE, tells_age=True)
-    bench.outbox.put(Start(1), bench.clock.monotonic())
+    bench.outbox.waiting.put(Start(1), bench.clock.monotonic())
     bench.clock.advance(200_000)
     assert bench.send_request().ago_ms == 0
     assert bench.send_request().ago_ms == 86_400_000

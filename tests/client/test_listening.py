@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from unittest import mock
 
 import pytest
 
+from progress_sse.client.config import Address
 from progress_sse.client.exchange import AskedRequest, ReportAnswer
+from progress_sse.client.inbox import Inbox
 from progress_sse.client.listening import DELAY_S, MAX_SESSIONS, WAIT_S, Group, ListenSchedule
+from progress_sse.client.report_queue import ReportQueue
 
 CANCEL = AskedRequest("1", "cancel")
 
 
-@dataclass(eq=False)
-class Queue:
-    """A queue of reports on a session."""
+class Queue(ReportQueue):
+    """A queue of reports on a session, whose readers may ask for something."""
 
-    session_id: str = "a"
-    destination: str = "http://one"
-    is_listening: bool = True
-    told: list[AskedRequest] = field(default_factory=list)
+    def __init__(self, session_id: str = "a", url: str = "http://one") -> None:
+        super().__init__(session_id, Address(url, None), mock.Mock(), inbox=Inbox(["cancel"]))
+        self.inbox.is_entered = True
+        self.told: list[AskedRequest] = []
 
     def learn(self, asked: AskedRequest) -> bool:
         is_news = asked not in self.told
@@ -28,14 +30,14 @@ class Queue:
         return is_news
 
 
-def group(*queues: Queue) -> Group[Queue]:
+def group(*queues: Queue) -> Group:
     joined = Group("http://one", list(queues), chance=lambda: 1.0)
     joined.take([], 0)  # The first request does not wait.
     return joined
 
 
-def due(schedule: ListenSchedule[Queue], now: float = 100) -> list[list[Queue]]:
-    return [change.group.queues() for change in schedule.take_due(now)]
+def due(schedule: ListenSchedule, now: float = 100) -> list[list[ReportQueue]]:
+    return [group.queues() for group, _ in schedule.take_due(now)]
 
 
 def test_the_first_request_does_not_wait() -> None:
@@ -85,7 +87,7 @@ def test_failures_are_repeated_after_growing_pauses() -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 422, 501])
 def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pauses(status: int) -> None:
     """So it is about all of its sessions: the answer may be that of a proxy, while the server starts."""
-    schedule = ListenSchedule[Queue](chance=lambda: 1.0)
+    schedule = ListenSchedule(chance=lambda: 1.0)
     queue, now = Queue(), 0.0
 
     def next_pause() -> float:
@@ -107,14 +109,14 @@ def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pause
 
 def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
     """The pauses begin afresh, and refusals at the same time count as one."""
-    schedule = ListenSchedule[Queue](chance=lambda: 1.0)
+    schedule = ListenSchedule(chance=lambda: 1.0)
     queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS)]
     now = 0.0
     for pause_s in (20, 30, 20):
         for queue in queues:
             schedule.check(queue, now)
         now = max(schedule.wake_at(), now)
-        groups = [change.group for change in schedule.take_due(now)]
+        groups = [group for group, _ in schedule.take_due(now)]
         assert len(groups) == 2
         for each in groups:
             if pause_s == 20:
@@ -128,11 +130,11 @@ def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
 
 def test_a_session_is_due_after_a_moment() -> None:
     """One that has ended by then is not asked about."""
-    schedule = ListenSchedule[Queue]()
+    schedule = ListenSchedule()
     short, long = Queue("short"), Queue("long")
     for queue in (short, long):
         schedule.check(queue, 5)
-    short.is_listening = False
+    short.inbox.is_entered = False
     assert schedule.wake_at() == 5 + DELAY_S
     assert due(schedule, 5) == []
     assert due(schedule, 5 + DELAY_S) == [[long]]
@@ -141,14 +143,14 @@ def test_a_session_is_due_after_a_moment() -> None:
 
 def test_a_session_that_listens_again_is_asked_about_anew() -> None:
     """The request under way may be without it, and would be answered much later."""
-    schedule = ListenSchedule[Queue]()
+    schedule = ListenSchedule()
     steady, paused = Queue("a"), Queue("b")
     for queue in (steady, paused):
         schedule.check(queue, 0)
     [(former, _)] = schedule.take_due(1)
-    paused.is_listening = False
+    paused.inbox.is_entered = False
     assert former.session_ids() == ["a"]
-    paused.is_listening = True
+    paused.inbox.is_entered = True
     for queue in (steady, paused):
         schedule.check(queue, 1)
     [(joined, replaced)] = schedule.take_due(2)
@@ -157,23 +159,23 @@ def test_a_session_that_listens_again_is_asked_about_anew() -> None:
 
 def test_a_later_session_joins_the_group_of_its_server() -> None:
     """The former group is replaced, and holds no session that has ended."""
-    schedule = ListenSchedule[Queue]()
+    schedule = ListenSchedule()
     first, ended = Queue("a"), Queue("b")
     schedule.check(first, 0)
     schedule.check(ended, 0)
     [(former, _)] = schedule.take_due(1)
-    ended.is_listening = False
+    ended.inbox.is_entered = False
     second, elsewhere = Queue("c"), Queue("d", "http://other")
     schedule.check(second, 1)
     schedule.check(elsewhere, 1)
-    joined, other = schedule.take_due(2)
-    assert (joined.group.queues(), joined.replaced) == ([first, second], former)
-    assert (other.group.queues(), other.replaced) == ([elsewhere], None)
+    (joined, replaced), (other, nothing) = schedule.take_due(2)
+    assert (joined.queues(), replaced) == ([first, second], former)
+    assert (other.queues(), nothing) == ([elsewhere], None)
 
 
 def test_a_group_has_a_limit() -> None:
     """More sessions make more groups."""
-    schedule = ListenSchedule[Queue]()
+    schedule = ListenSchedule()
     queues = [Queue(str(number)) for number in range(2 * MAX_SESSIONS + 1)]
     for queue in queues:
         schedule.check(queue, 0)
@@ -182,7 +184,7 @@ def test_a_group_has_a_limit() -> None:
 
 def test_a_session_listens_again_after_its_group_is_over() -> None:
     """Its job may start another step later."""
-    schedule = ListenSchedule[Queue]()
+    schedule = ListenSchedule()
     queue = Queue()
     schedule.check(queue, 0)
     [(former, _)] = schedule.take_due(1)

@@ -120,7 +120,7 @@ async def test_lines_that_the_server_does_not_take_for_now_raise_nothing(
     step.log("x")
     step.complete()
     async with asyncio.timeout(20):
-        while queue.has_unsent_reports:  # noqa: ASYNC110 - there is no event to wait for
+        while queue.outbox.waiting.has_reports:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
     await shell.close(progress)
     queue.give_up()
@@ -164,7 +164,7 @@ async def test_a_job_writes_many_lines_without_waiting_for_the_server(shell: She
     for _ in range(20_000):
         step.log("x" * 100)
     queue = vars(progress)["sink"]
-    lines = vars(vars(vars(queue)["_outbox"])["_waiting"])["lines"]
+    lines = queue.outbox.waiting.lines
     assert len(vars(lines)["_waiting"]) <= 1000
     fake.may_answer.set()
     step.complete()

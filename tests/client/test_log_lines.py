@@ -31,7 +31,7 @@ def lines(*texts: str, step: StepRef | None = None) -> Log:
 def write(bench: Bench, *texts: str, step: StepRef | None = None, lease: Lease | None = None) -> None:
     """Let the job write lines, one after the other."""
     for text in texts:
-        bench.outbox.put_log(Log((LogLine(text),), step, lease=lease), bench.clock.monotonic())
+        bench.outbox.waiting.put_log(Log((LogLine(text),), step, lease=lease), bench.clock.monotonic())
 
 
 def texts(sent: list[Report]) -> list[str]:
@@ -54,7 +54,7 @@ def test_lines_go_in_one_report_until_the_step_changes() -> None:
     write(bench, "c", step=1)
     write(bench, "d", "e", step="Parse")
     assert together(bench) == [lines("a", "b"), lines("c", step=1), lines("d", "e", step="Parse")]
-    assert bench.outbox.is_empty
+    assert bench.is_empty
     for second in range(3):
         bench.clock.advance(1)
         write(bench, *(f"{second}.{number}" for number in range(90)))
@@ -66,7 +66,7 @@ def test_lines_go_five_times_a_second_and_the_first_one_at_once() -> None:
     bench, requests = BatchBench(), 0
     for _ in range(100):
         write(bench, "x")
-        if bench.outbox.wake_at() <= bench.clock.monotonic():
+        if bench.wake_at() <= bench.clock.monotonic():
             requests += bool(together(bench))
         bench.clock.advance(0.01)
     assert 4 <= requests <= 6
@@ -110,7 +110,7 @@ def test_too_many_lines_for_one_request_hold_back_the_end_alone() -> None:
     assert Start(2) in first
     assert Complete(2) not in first
     rest: list[Report] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         rest += together(bench)
     assert rest[-1] == Complete(2)
     assert len(texts(first)) + len(texts(rest)) == 800
@@ -134,7 +134,7 @@ def test_a_flood_is_thinned_to_200_lines_a_second_and_says_so() -> None:
     bench = BatchBench()
     write(bench, *map(str, range(1000)), step=3)
     sent: list[Report] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         sent += together(bench)
     assert bench.clock.monotonic() == pytest.approx(1)
     kept = [*map(str, range(100)), "… 800 lines left out here", *map(str, range(900, 1000))]
@@ -155,8 +155,8 @@ def test_a_flood_of_one_line_too_many_says_that_one_is_left_out() -> None:
 def test_a_long_text_is_thinned_as_its_lines_are() -> None:
     """It is never split as a whole, and the number of lines that are left out is right."""
     bench = Bench()
-    bench.outbox.put_log(lines("one before"), 0)
-    bench.outbox.put_log(Log(log_lines("\n".join(map(str, range(100_000))), "info")), 0)
+    bench.outbox.waiting.put_log(lines("one before"), 0)
+    bench.outbox.waiting.put_log(Log(log_lines("\n".join(map(str, range(100_000))), "info")), 0)
     sent = texts(bench.deliver())
     assert sent[:2] == ["one before", "0"]
     assert sent[100:102] == ["… 99801 lines were left out here", "99900"]
@@ -171,7 +171,7 @@ def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
     bench.put(Complete(1))
     write(bench, *["after"] * 500, step=2)
     sent: list[Report] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         sent += together(bench)
     [end] = [index for index, report in enumerate(sent) if report == Complete(1)]
     assert texts(sent[:end]) == ["before"] * 130
@@ -187,7 +187,7 @@ def test_lines_after_the_report_that_ends_a_flood_are_kept() -> None:
     bench.put(Finish(success=False))
     write(bench, "last words")
     sent: list[Report] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         sent += together(bench)
     [end] = [index for index, report in enumerate(sent) if isinstance(report, Complete)]
     assert texts(sent[:end]).count("flood") == 150
@@ -203,7 +203,7 @@ def test_many_reports_in_a_flood_add_one_line_a_second() -> None:
         bench.put(Start(2))
         sent += [request.report for request in answered(bench)]
         bench.clock.advance(1 / per_second)
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         sent += together(bench)
     all_texts = texts(sent)
     counts = [line.left_out for report in sent if isinstance(report, Log) for line in report.lines if line.left_out]
@@ -220,7 +220,7 @@ def test_lines_left_out_are_told_before_a_wait_ends_though_the_second_has_its_li
         bench.put(Start(1))
     bench.outbox.retry_now(bench.clock.monotonic())
     counts: list[int] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         counts += [line.left_out for each in together(bench) if isinstance(each, Log) for line in each.lines]
     assert sum(counts) + counts.count(0) == 2500
     assert sum(map(bool, counts)) == 2
@@ -256,10 +256,10 @@ def test_lines_wait_for_a_server_that_is_away_within_a_bound(text: str, count: i
         bench.clock.advance(1)
     bench.wait()
     sent: list[Report] = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         sent += together(bench)
     assert texts(sent) == ["lost?", f"… {90 * 60 - count} lines were left out here", *[text] * count]
-    assert bench.outbox.lost == 0
+    assert bench.lost == 0
 
 
 def test_each_line_says_how_long_ago_it_was_written() -> None:
@@ -302,10 +302,10 @@ def test_refused_lines_are_dropped_and_later_ones_are_sent() -> None:
         write(bench, "b", step=1, lease=Lease(30_000))
         bench.wait()
         bench.answer(bench.together(), answer)
-    assert bench.outbox.events() == [LinesRefused(str(UNKNOWN_ACTION)), LinesRefused(str(REFUSED))]
+    assert bench.events() == [LinesRefused(str(UNKNOWN_ACTION)), LinesRefused(str(REFUSED))]
     write(bench, "c")
     assert together(bench) == [lines("c")]
-    assert bench.outbox.lost == 0
+    assert bench.lost == 0
 
 
 def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
@@ -358,11 +358,11 @@ def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() ->
     bench.answer(bench.together(), SUPERSEDED)
     bench.put(Complete(1, envelope=by(former)))
     bench.answer(bench.together(), SUPERSEDED)
-    assert [type(event) for event in bench.outbox.events()] == [ReportDropped]
+    assert [type(event) for event in bench.events()] == [ReportDropped]
     write(bench, "b", step=1, lease=former)
     bench.put(Start(1, envelope=by(former)))
-    assert bench.outbox.is_empty
-    assert bench.outbox.lost == 2
+    assert bench.is_empty
+    assert bench.lost == 2
 
 
 def test_a_refusal_that_no_attempt_can_have_caused_is_as_any_other() -> None:
@@ -396,7 +396,7 @@ def test_lines_that_make_the_server_fail_are_given_up() -> None:
     bench = BatchBench()
     write(bench, "poison")
     asked: list[Event] = []
-    while not (asked := bench.outbox.events()):
+    while not (asked := bench.events()):
         bench.wait()
         bench.answer(bench.together(), ReportAnswer(500))
     assert bench.clock.monotonic() == pytest.approx(60, abs=11)
@@ -412,8 +412,8 @@ def test_an_outage_that_lines_meet_is_that_of_the_session() -> None:
     bench.send(NO_ANSWER)
     bench.wait()
     assert bench.send() == lines("a")
-    assert [type(event) for event in bench.outbox.events()] == [Disconnected, Reconnected]
-    assert bench.outbox.lost == 0
+    assert [type(event) for event in bench.events()] == [Disconnected, Reconnected]
+    assert bench.lost == 0
 
 
 def test_lines_go_to_the_session_that_is_created_again() -> None:
@@ -428,11 +428,11 @@ def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
     """The parent sends its own."""
     bench = Bench()
     write(bench, "a")
-    assert bench.outbox.renewed().is_empty
-    bench.outbox.give_up()
+    assert bench.outbox.renewed().waiting.is_empty
+    bench.outbox.waiting.give_up()
     write(bench, "b")
-    assert bench.outbox.is_empty
-    assert bench.outbox.lost == 0
+    assert bench.is_empty
+    assert bench.lost == 0
 
 
 def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
@@ -454,16 +454,16 @@ def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
 def test_the_sender_is_woken_once_for_many_lines() -> None:
     """Waking costs the job more than a line does; after the lines are taken the next one wakes it again."""
     bench = BatchBench()
-    woken = [bench.outbox.put_log(lines("x"), 0) for _ in range(500)]
+    woken = [bench.outbox.waiting.put_log(lines("x"), 0) for _ in range(500)]
     assert woken == [True] + [False] * 499
     together(bench)
-    assert bench.outbox.put_log(lines("y"), 0)
+    assert bench.outbox.waiting.put_log(lines("y"), 0)
 
 
 def test_threads_may_write_at_once() -> None:
     """No line is lost, and those of one thread keep their order."""
     bench = BatchBench()
-    bench.outbox.put(Create())
+    bench.put(Create())
     threads = [
         threading.Thread(target=lambda name=name: write(bench, *(f"{name} {n}" for n in range(10))))
         for name in "abcdefgh"
@@ -492,7 +492,7 @@ def test_a_line_is_kept_whose_burst_ends_while_it_is_added() -> None:
     bench, count = BatchBench(), Interrupted()
     count.interrupt = lambda: bench.outbox.retry_now(0)
     write(bench, *map(str, range(FIRST_LINES + 1)))
-    bench.outbox.put_log(Log((LogLine("last", left_out=count),)), 0)
+    bench.outbox.waiting.put_log(Log((LogLine("last", left_out=count),)), 0)
     assert texts(bench.deliver()) == [*map(str, range(FIRST_LINES + 1)), "last"]
 
 
@@ -517,7 +517,7 @@ def test_the_end_of_a_burst_interrupts_neither_the_order_nor_a_wait() -> None:
 
     def finish() -> None:
         text.interrupt = lambda: None
-        was_empty.append(bench.outbox.is_empty)
+        was_empty.append(bench.is_empty)
         bench.put(Finish())
 
     text.interrupt = finish

@@ -6,19 +6,22 @@ import gc
 import math
 import random
 from collections.abc import Callable, Sequence
+from unittest import mock
 
 import pytest
 
 from progress_sse.client import availability
 from progress_sse.client.codec import encode_batch
-from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer, ReportRequest, RequestRoom
+from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer
 from progress_sse.client.lease import Lease
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.outbox_events import ReportDropped
+from progress_sse.client.outbox_events import Event, ReportDropped
+from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reports import Create, Queueable, Report, by
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, Start
 from progress_sse.settings import Settings
+from tests.client.fake import FakeTransport
 from tests.clock import ManualClock
 
 OK = ReportAnswer(200)
@@ -27,63 +30,27 @@ BUSY = ReportAnswer(429, retry_after_s=30)
 REFUSED = ReportAnswer(422)
 
 
-class Queue:
-    """An outbox that counts its checks."""
+class Queue(ReportQueue):
+    """A queue that counts its checks, and keeps its events."""
 
     def __init__(self, session_id: str, bench: Bench) -> None:
-        self.clock = bench.clock
+        super().__init__(session_id, bench.target, mock.Mock())
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
-        self.outbox.server = bench.mailbox.server
-        self.session_key = session_id
+        self.join(bench.mailbox)
+        self.seen: list[Event] = []
         self.checks = 0
-        self.is_urgent = False
-
-    @property
-    def is_settled(self) -> bool:
-        return self.outbox.is_empty
-
-    @property
-    def has_commands(self) -> bool:
-        return self.outbox.has_commands
-
-    @property
-    def has_creation(self) -> bool:
-        return self.outbox.has_creation
-
-    def due_at(self) -> float:
-        self.checks += 1
-        return self.outbox.due_at()
-
-    def retry_now(self, now: float) -> bool:
-        was_urgent, self.is_urgent = self.is_urgent, False
-        if was_urgent:
-            self.outbox.retry_now(now)
-        return was_urgent
 
     def stand_by(self, now: float) -> float:
         self.checks += 1
-        return self.outbox.stand_by(now)
+        return super().stand_by(now)
 
-    def next(self, room: RequestRoom, *, alone: bool) -> list[ReportRequest]:
-        return self.outbox.next(self.clock.monotonic(), room, alone=alone)
-
-    def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer]) -> None:
-        self.outbox.take(requests, answers, self.clock.monotonic())
-
-    def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer) -> None:
-        self.outbox.refuse(requests, answer, self.clock.monotonic())
-
-    def beat_at(self) -> float:
-        return self.outbox.beat_at()
-
-    def take_beats(self, most: float) -> list[ReportRequest]:
-        return self.outbox.take_beats(self.clock.monotonic(), most)
-
-    def take_beat_answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
-        self.outbox.take_beat_answer(request, answer, self.clock.monotonic())
+    def hurry(self, now: float) -> None:
+        self.checks += 1
+        super().hurry(now)
 
     def handle_events(self) -> None:
-        """Keep them."""
+        self.seen += self.outbox.waiting.events
+        self.outbox.waiting.events.clear()
 
 
 class Bench:
@@ -91,7 +58,8 @@ class Bench:
 
     def __init__(self, *, together: int = 1, at_once: int = 1) -> None:
         self.clock = ManualClock()
-        self.mailbox: Mailbox[Queue] = Mailbox(together=together, at_once=at_once)
+        self.target = FakeTransport()
+        self.mailbox = Mailbox(together=together, at_once=at_once)
         self.mailbox.server = availability.Availability(lambda: 1.0)
         self.sent: list[tuple[str, Report]] = []
 
@@ -102,24 +70,30 @@ class Bench:
 
     def put(self, queue: Queue, *reports: Queueable) -> None:
         for report in reports:
-            queue.outbox.put(report)
+            queue.outbox.waiting.put(report)
             self.check(queue)
 
     def check(self, queue: Queue) -> None:
         self.mailbox.check(queue, self.clock.monotonic())
 
-    def next(self) -> Sequence[Part[Queue]]:
+    def hurry(self, queue: Queue) -> None:
+        """Wait for a queue, and stop waiting."""
+        queue.add_waiter(waiter := mock.Mock())
+        self.check(queue)
+        queue.remove_waiter(waiter)
+
+    def next(self) -> Sequence[Part]:
         parts = self.mailbox.next(self.clock.monotonic())
-        self.sent += [(part.queue.session_key, each.report) for part in parts for each in part.requests]
+        self.sent += [(part.queue.session_id, each.report) for part in parts for each in part.requests]
         return parts
 
-    def take(self, parts: Sequence[Part[Queue]], answer: Answer) -> None:
+    def take(self, parts: Sequence[Part], answer: Answer) -> None:
         self.mailbox.take(parts, answer, self.clock.monotonic())
 
     def send(self, answer: Callable[[str], ReportAnswer] = lambda _: OK) -> list[Report]:
         """Send what is due with an answer for each report, and return it."""
         parts = self.next()
-        self.take(parts, [answer(part.queue.session_key) for part in parts for _ in part.requests])
+        self.take(parts, [answer(part.queue.session_id) for part in parts for _ in part.requests])
         return [each.report for part in parts for each in part.requests]
 
     def run(self, answer: Callable[[str], ReportAnswer] = lambda _: OK, until: float = math.inf) -> list[str]:
@@ -187,7 +161,7 @@ def test_a_refusal_of_one_session_leaves_the_others_alone() -> None:
     bench = Bench(together=4)
     queues = [bench.queue(session_id, Start(1)) for session_id in "abc"]
     bench.send(lambda session_id: REFUSED if session_id == "b" else OK)
-    assert [queue.outbox.lost for queue in queues] == [0, 1, 0]
+    assert [queue.lost for queue in queues] == [0, 1, 0]
     assert bench.mailbox.is_idle
 
 
@@ -201,7 +175,7 @@ def test_a_refused_request_is_sent_again_in_smaller_ones(status: int) -> None:
         assert sum(len(part.requests) for part in parts) == expected
         bench.take(parts, ReportAnswer(status))
     bench.take(bench.next(), ReportAnswer(403))
-    assert queue.outbox.lost == 1
+    assert queue.lost == 1
     bench.take(bench.next(), OK)  # By itself, a report has no batch of answers.
     assert [len(bench.send()) for _ in range(2)] == [2, 4]
     assert queue.is_settled
@@ -307,7 +281,7 @@ def test_one_session_retries_during_an_outage() -> None:
     assert len(tried) == pytest.approx(hour_s / availability.LONGEST_PAUSE_S, rel=0.1)
     assert sum(queue.checks for queue in queues) < 10 * count + 10 * len(tried)
     bench.run()
-    assert all(queue.is_settled and not queue.outbox.lost for queue in queues)
+    assert all(queue.is_settled and not queue.lost for queue in queues)
     assert len(bench.sent) == len(tried) + 2 * count
     assert sum(queue.checks for queue in queues) < 20 * count + 10 * len(tried)
 
@@ -320,7 +294,7 @@ def test_a_session_that_begins_during_an_outage_waits_with_the_others() -> None:
     late = bench.queue("b", Start(1))
     assert set(bench.run(lambda _: AWAY, until=40)) == {"a"}
     assert bench.run() == ["a", "b"]
-    assert late.outbox.events() == []
+    assert late.seen == []
 
 
 @pytest.mark.parametrize(
@@ -353,10 +327,10 @@ def test_each_session_gives_up_its_advances_after_its_own_wait() -> None:
     bench.run(lambda _: AWAY, until=30)
     late = bench.queue("b", Start(1), Advance(1, 5))
     bench.run(lambda _: AWAY, until=30 + availability.MAX_OUTAGE_S - 1)
-    assert late.outbox.lost == 0
+    assert late.lost == 0
     bench.run(lambda _: AWAY, until=30 + availability.MAX_OUTAGE_S + 11)
-    assert late.outbox.lost == 1
-    [lost] = late.outbox.events()
+    assert late.lost == 1
+    [lost] = late.seen
     assert isinstance(lost, ReportDropped)
     assert "1 reports of progress were dropped, 1 starts and completions wait on" in str(lost.error)
     assert bench.run() == ["a", "b"]
@@ -377,12 +351,10 @@ def test_retry_now_of_one_session_retries_the_server_at_once() -> None:
     bench.queue("a", Start(1))
     hurried = bench.queue("b", Start(1))
     bench.run(lambda _: AWAY, until=30)
-    hurried.is_urgent = True
-    bench.check(hurried)
+    bench.hurry(hurried)
     assert bench.run(lambda _: AWAY, until=30.01) == ["a"]
     assert 3 <= len(bench.run(lambda _: AWAY, until=70)) <= 5
-    hurried.is_urgent = True
-    bench.check(hurried)
+    bench.hurry(hurried)
     assert bench.run(until=70.01) == ["a", "b"]
 
 
@@ -404,7 +376,7 @@ def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
     bench = Bench(together=together, at_once=chance.choice([1, 3]))
     queues = [Queue(chance.choice("abcdef"), bench) for _ in range(8)]
     reports: list[Queueable] = [Start(1), Complete(1), Advance(1, 5)]
-    parts: Sequence[Part[Queue]] = ()
+    parts: Sequence[Part] = ()
     for _ in range(300):
         queue = chance.choice(queues)
         match chance.randrange(5):
@@ -419,8 +391,7 @@ def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
             case 3:
                 bench.clock.advance(chance.choice([0.05, 1, 20]))
             case 4:
-                queue.is_urgent = True
-                bench.check(queue)
+                bench.hurry(queue)
     bench.take(parts, AWAY)
     begun = bench.clock.monotonic()
     bench.run()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from progress_sse.client import availability, outbox
+from progress_sse.client import availability, waiting_reports
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
@@ -31,7 +31,7 @@ def test_one_request_is_under_way_at_a_time() -> None:
     bench.put(Start(1), Complete(1))
     assert bench.next() is not None
     assert bench.next() is None
-    assert bench.outbox.wake_at() == math.inf
+    assert bench.wake_at() == math.inf
 
 
 def test_the_newest_advance_of_a_step_replaces_older_ones() -> None:
@@ -67,7 +67,7 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "its step is skipped": lambda bench: bench.put(Skip(1)),
     "its session ends": lambda bench: bench.put(Finish()),
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
-    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(outbox.MAX_WAITING))),
+    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(waiting_reports.MAX_WAITING))),
     "the server is away for long": stay_away,
     "another process sends it": lambda bench: bench.outbox.renewed(),
 }
@@ -89,7 +89,7 @@ def test_advances_of_a_step_are_sent_at_most_ten_times_a_second() -> None:
     sent = []
     for millisecond in range(1000):
         bench.put(Advance(1, millisecond))
-        if bench.outbox.wake_at() <= bench.clock.monotonic():
+        if bench.wake_at() <= bench.clock.monotonic():
             sent.append(bench.send())
         bench.clock.advance(0.001)
     assert 9 <= len(sent) <= 11
@@ -201,7 +201,7 @@ def test_a_transient_failure_is_retried_and_a_refusal_is_not(answer: ReportAnswe
     assert bench.send(answer) == Start(1)
     bench.wait()
     assert bench.send() == (Start(1) if is_tried_again else Start(2))
-    assert bench.outbox.lost == (not is_tried_again)
+    assert bench.lost == (not is_tried_again)
 
 
 def test_a_refusal_names_the_report_and_the_reason() -> None:
@@ -209,7 +209,7 @@ def test_a_refusal_names_the_report_and_the_reason() -> None:
     bench = Bench()
     bench.put(Complete(3))
     bench.send(ReportAnswer(409, "step-not-started", "The step was not started."))
-    [event] = bench.outbox.events()
+    [event] = bench.events()
     assert isinstance(event, ReportDropped)
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == "complete of step 3 was refused: 409 The step was not started."
@@ -222,7 +222,7 @@ def test_a_refusal_of_a_report_on_the_session_says_so() -> None:
     bench.put(Finish(), Start("Parse"))
     for expected in ("finish of the session was refused: 422 no", "start of step 'Parse' was refused: 422 no"):
         bench.send(ReportAnswer(422, "invalid-request", "no"))
-        [event] = bench.outbox.events()
+        [event] = bench.events()
         assert isinstance(event, ReportDropped)
         assert str(event.error) == expected
 
@@ -243,7 +243,7 @@ def test_a_step_of_fixed_steps_is_started_again_in_place() -> None:
     for each in (bench, child):
         each.put(Start("One", append=True))
         assert each.deliver() == [Start("One")]
-        assert each.outbox.lost == 0
+        assert each.lost == 0
 
 
 def test_a_step_of_an_unknown_name_is_refused() -> None:
@@ -252,7 +252,7 @@ def test_a_step_of_an_unknown_name_is_refused() -> None:
     bench.put(Start("None", append=True))
     bench.send(FIXED)
     bench.send(FIXED)
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 1)
+    assert (bench.is_empty, bench.lost) == (True, 1)
 
 
 def test_reports_that_overtook_a_refused_start_are_sent_again() -> None:
@@ -266,7 +266,7 @@ def test_reports_that_overtook_a_refused_start_are_sent_again() -> None:
     again = bench.outbox.next(bench.clock.monotonic(), alone=False)
     assert [each.report for each in again] == [Start("One"), Complete("One"), Start("One"), Complete("One"), end]
     assert {each.key for each in again}.isdisjoint(each.key for each in requests)
-    assert bench.outbox.lost == 0
+    assert bench.lost == 0
 
 
 def test_pauses_double_up_to_a_limit() -> None:
@@ -329,8 +329,8 @@ def test_an_outage_and_its_end_are_reported_once() -> None:
         bench.send(NO_ANSWER)
         bench.wait()
     bench.send()
-    assert bench.outbox.events() == [Disconnected("ConnectError: refused"), Reconnected(3.5, 0)]
-    assert bench.outbox.events() == []
+    assert bench.events() == [Disconnected("ConnectError: refused"), Reconnected(3.5, 0)]
+    assert bench.events() == []
 
 
 def test_a_long_outage_drops_advances_and_no_commands() -> None:
@@ -338,16 +338,16 @@ def test_a_long_outage_drops_advances_and_no_commands() -> None:
     bench = Bench()
     bench.put(Start(1), Advance(1, 5), Start(2), Advance(2, 6))
     fail_for(bench, 50, NO_ANSWER)
-    assert bench.outbox.lost == 0
+    assert bench.lost == 0
     fail_for(bench, 600, NO_ANSWER)
-    assert bench.outbox.lost == 2
-    _, lost = bench.outbox.events()
+    assert bench.lost == 2
+    _, lost = bench.events()
     assert isinstance(lost, ReportDropped)
     assert isinstance(lost.error, ServerAwayError)
     assert "2 reports of progress were dropped, 2 starts and completions wait on" in str(lost.error)
     bench.put(Advance(2, 9))
     assert bench.deliver() == [Start(1), Start(2), Advance(2, 9)]
-    [back] = bench.outbox.events()
+    [back] = bench.events()
     assert isinstance(back, Reconnected)
     assert back.lost == 2
 
@@ -360,29 +360,29 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
     bench.send(ReportAnswer(500, "internal-error"))
     bench.wait()
     assert bench.send() == Start(2)
-    assert bench.outbox.lost >= 1
+    assert bench.lost >= 1
 
 
 def test_a_full_queue_drops_advances_first() -> None:
     """Then the oldest commands are dropped; the creation stays, or the session would have other steps."""
     bench = Bench()
-    limit = outbox.MAX_WAITING
+    limit = waiting_reports.MAX_WAITING
     bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
     bench.put(*(Start(step) for step in range(3, limit - 1)))
-    assert bench.outbox.lost == 1
+    assert bench.lost == 1
     bench.put(Start(limit - 1))
-    assert bench.outbox.lost == 2
+    assert bench.lost == 2
     bench.put(Start(limit), Start(limit + 1))
-    assert bench.outbox.lost == 4
-    assert len(bench.outbox.events()) == 1
+    assert bench.lost == 4
+    assert len(bench.events()) == 1
     assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
 
 
 def test_a_full_queue_drops_the_oldest_advance() -> None:
     """The newer ones are still of use."""
     bench = Bench()
-    bench.put(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(outbox.MAX_WAITING - 1)))
-    assert bench.outbox.lost == 1
+    bench.put(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(waiting_reports.MAX_WAITING - 1)))
+    assert bench.lost == 1
     assert [report for report in bench.deliver() if isinstance(report, Advance)] == [Advance(2, 1)]
 
 
@@ -390,21 +390,21 @@ def test_reports_without_time_left_are_counted() -> None:
     """This covers reports under way, waiting and later ones, and the creation; a later answer is ignored."""
     bench = Bench()
     bench.put(CREATE, Start(1), Advance(2, 5))
-    bench.outbox.give_up()
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
+    bench.outbox.waiting.give_up()
+    assert (bench.is_empty, bench.lost) == (True, 3)
     bench = created(Start(1))
     bench.put(Complete(1), Start(2))
     request = bench.next()
     assert request is not None
-    bench.outbox.give_up()
+    bench.outbox.waiting.give_up()
     bench.take(request, OK)
     bench.put(Complete(2))
-    assert (bench.outbox.is_empty, bench.outbox.lost, bench.next()) == (True, 3, None)
+    assert (bench.is_empty, bench.lost, bench.next()) == (True, 3, None)
     bench = created(Start(1))
     bench.put(Complete(1))
     bench.send(NOT_FOUND)
-    bench.outbox.give_up()
-    assert bench.outbox.lost == 1, "to create the session again is no report of the job"
+    bench.outbox.waiting.give_up()
+    assert bench.lost == 1, "to create the session again is no report of the job"
 
 
 @pytest.mark.parametrize("report", [Start(1), Advance(1, 5)])
@@ -423,8 +423,8 @@ def test_a_retracted_report_waits_again(report: Report) -> None:
         bench.wait()
         assert bench.send_request() == first
     bench.outbox.retract()
-    assert bench.outbox.is_empty
-    assert bench.outbox.events() == []
+    assert bench.is_empty
+    assert bench.events() == []
 
 
 def test_a_late_answer_is_ignored() -> None:
@@ -439,9 +439,9 @@ def test_a_late_answer_is_ignored() -> None:
     second = bench.next()
     assert second is not None
     bench.take(first, OK)
-    assert not bench.outbox.is_empty
+    assert not bench.is_empty
     bench.take(second, OK)
-    assert bench.outbox.is_empty
+    assert bench.is_empty
 
 
 def test_a_renewed_outbox_has_no_reports() -> None:
@@ -450,11 +450,11 @@ def test_a_renewed_outbox_has_no_reports() -> None:
     bench.put(Create(), Start(1), Start(2), Advance(3, 1))
     assert bench.next() is not None
     renewed = bench.outbox.renewed()
-    assert renewed.is_empty
-    assert renewed.wake_at() == math.inf
+    assert renewed.waiting.is_empty
+    assert renewed.due_at() == math.inf
     unborn = Outbox("nightly", Create()).renewed()
-    assert unborn.is_empty
-    unborn.put(Start(1))
+    assert unborn.waiting.is_empty
+    unborn.waiting.put(Start(1))
     assert [request.report for request in unborn.next(0)] == [Create()]
 
 
@@ -464,4 +464,4 @@ def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Re
     bench = created(report)
     bench.put(report)
     bench.send(ReportAnswer(409, "request-settled"))
-    assert (bench.outbox.lost, bench.outbox.events(), bench.outbox.is_empty) == (0, [], True)
+    assert (bench.lost, bench.events(), bench.is_empty) == (0, [], True)

@@ -122,7 +122,7 @@ def test_the_progress_of_each_part_waits_by_itself() -> None:
     """That of one replaces no other's; the end of a part replaces its own, and that of the step all."""
     bench = Bench()
     progress = Progress.attach("a")
-    queue = bench.outbox
+    queue = bench.outbox.waiting
     steps = [progress.step(1).part(name) for name in ("a", "b", "c")]
     for each in steps:
         each._latest.lease = None  # noqa: SLF001

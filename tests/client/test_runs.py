@@ -45,9 +45,9 @@ def test_a_session_that_is_gone_is_created_again(gone: ReportAnswer, report: Rep
     ]
     bench.wait()
     assert bench.send_request() == first._replace(run="two")
-    assert bench.outbox.is_empty
-    assert bench.outbox.lost == 0
-    assert bench.outbox.events() == [Recreated()]
+    assert bench.is_empty
+    assert bench.lost == 0
+    assert bench.events() == [Recreated()]
 
 
 def test_the_latest_reports_of_each_step_are_sent_again() -> None:
@@ -104,7 +104,7 @@ def test_a_process_forked_during_the_creation_learns_the_run(is_under_way: bool)
     parent.put(CREATE, Start(1))
     request = parent.next() if is_under_way else None
     child.outbox = parent.outbox.renewed()
-    assert child.outbox.is_empty
+    assert child.is_empty
     child.put(Start(2))
     answered = child.send_request(ReportAnswer(201, run="one"))
     assert answered == (request or parent.next())
@@ -145,8 +145,8 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     latest = Latest(2, lambda: Advance(2, 5))
     bench.put(Start(2), latest)
     assert latest.is_waiting, "a loop does not put it again for each row"
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 5)
-    [event] = bench.outbox.events()
+    assert (bench.is_empty, bench.lost) == (True, 5)
+    [event] = bench.events()
     assert isinstance(event, ReportDropped)
     assert isinstance(event.error, ReportRefusedError)
     assert str(event.error) == f"nothing more is reported, since its creation was refused: {refusal.status} no"
@@ -172,8 +172,8 @@ def test_a_creation_whose_details_are_refused_is_sent_without_them() -> None:
         assert again.key != first.key
         keys.add(again.key)
         assert bench.deliver() == [Start(1)]
-        assert bench.outbox.lost == 0
-        [event] = bench.outbox.events()
+        assert bench.lost == 0
+        [event] = bench.events()
         assert isinstance(event, ReportDropped)
         assert str(event.error).startswith("title, labels and links of the session are left out: its creation was ")
     assert len(keys) == 1
@@ -185,8 +185,8 @@ def test_a_creation_that_is_refused_without_details_is_given_up() -> None:
     bench.put(replace(CREATE, title="T"), Start(1))
     bench.send(TOO_MUCH)
     bench.send(TOO_MUCH)
-    assert bench.outbox.is_empty
-    assert bench.outbox.lost == 2
+    assert bench.is_empty
+    assert bench.lost == 2
 
 
 NOT_ALLOWED = ReportAnswer(403, "forbidden", "This token does not allow that.")
@@ -208,8 +208,8 @@ def test_a_creation_whose_profile_is_refused_is_sent_without_it(refusal: ReportA
         assert again.report == replace(learning, profile=None)
         keys.add(again.key)
         assert bench.deliver() == [Start(1)]
-        assert bench.outbox.lost == 0
-        [event] = bench.outbox.events()
+        assert bench.lost == 0
+        [event] = bench.events()
         assert isinstance(event, ReportDropped)
         assert str(event.error).startswith("the profile of the session is left out: its creation was refused: ")
     assert len(keys) == 1
@@ -231,7 +231,7 @@ def test_a_creation_loses_no_more_than_it_is_refused_for() -> None:
     bench.put(full, Start(1))
     bench.send(NOT_ALLOWED)
     bench.send(NOT_ALLOWED)
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
+    assert (bench.is_empty, bench.lost) == (True, 2)
 
 
 @pytest.mark.parametrize("answer", [EXISTS, NOT_ALLOWED, UNKNOWN_KEY, ReportAnswer(404), ReportAnswer(201, run="one")])
@@ -243,8 +243,8 @@ def test_a_session_that_is_created_where_there_is_none_is_no_run_of_the_job(answ
     assert bench.send_request().run == ""
     bench.put(Complete(1))
     assert bench.send(NOT_FOUND) == Complete(1)
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 1)
-    assert len(bench.outbox.events()) == 1
+    assert (bench.is_empty, bench.lost) == (True, 1)
+    assert len(bench.events()) == 1
 
 
 def test_a_session_is_created_where_there_is_none_as_soon_as_the_server_is_there() -> None:
@@ -256,7 +256,7 @@ def test_a_session_is_created_where_there_is_none_as_soon_as_the_server_is_there
     keys.add(bench.send_request(EXISTS).key)
     assert len(keys) == 1
     assert bench.deliver() == [Start(1)]
-    assert bench.outbox.lost == 0
+    assert bench.lost == 0
 
 
 def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
@@ -271,7 +271,7 @@ def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> Non
     bench.take(request, ReportAnswer(403, "forbidden", "no"))
     for thread in threads:
         thread.join()
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 801)
+    assert (bench.is_empty, bench.lost) == (True, 801)
 
 
 def test_reports_wait_for_a_creation_that_may_succeed() -> None:
@@ -284,7 +284,7 @@ def test_reports_wait_for_a_creation_that_may_succeed() -> None:
     bench.put(CREATE, Start(1))
     fail_for(bench, availability.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
     bench.send(ReportAnswer(507, "store-full"))
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 2)
+    assert (bench.is_empty, bench.lost) == (True, 2)
 
 
 @pytest.mark.protocol("P-10.5", "P-10.6")
@@ -296,8 +296,8 @@ def test_another_run_of_the_id_is_left_alone(gone: ReportAnswer) -> None:
     bench.send(gone)
     assert bench.send(EXISTS) == AGAIN
     bench.put(Complete(2))
-    assert (bench.outbox.is_empty, bench.outbox.lost) == (True, 3)
-    [event] = bench.outbox.events()
+    assert (bench.is_empty, bench.lost) == (True, 3)
+    [event] = bench.events()
     assert isinstance(event, ReportDropped)
     assert str(event.error).startswith("nothing more is reported, since the session was lost, and its creation")
 
@@ -307,14 +307,14 @@ def test_a_session_that_is_always_lost_is_given_up() -> None:
     bench = created(Start(1))
     bench.put(Complete(1))
     sent = []
-    while not bench.outbox.is_empty:
+    while not bench.is_empty:
         bench.wait()
         request = bench.next()
         assert request is not None
         sent.append(type(request.report))
         bench.take(request, ReportAnswer(201) if isinstance(request.report, Create) else NOT_FOUND)
     assert sent.count(Create) == outbox.MAX_LOSSES
-    assert bench.outbox.lost >= 1
+    assert bench.lost >= 1
 
 
 def test_an_attached_session_has_no_run() -> None:
@@ -323,7 +323,7 @@ def test_an_attached_session_has_no_run() -> None:
     bench.put(Complete(1), Start(2))
     assert bench.send_request(NOT_FOUND).run == ""
     assert bench.send() == Start(2)
-    assert bench.outbox.lost == 1
+    assert bench.lost == 1
 
 
 MORE = Plan((StepDefinition("More"),))

@@ -68,7 +68,7 @@ async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell)
 
         def came_together() -> bool:
             """Hold the server, and so its clients, until all are due, however fast they have started."""
-            while any(time.monotonic() < vars(progress)["sink"].beat_at() for progress in jobs):
+            while any(time.monotonic() < vars(progress)["sink"].outbox.beat_at() for progress in jobs):
                 pass
             return {"a", "b", "c"} in together()
 
@@ -216,7 +216,7 @@ async def test_a_job_gives_signs_of_life_while_its_loop_is_blocked(monkeypatch: 
         wait_for_beats(3)
         clock.monotonic.return_value = LOST_AFTER_MS / 1000 + 1
         queue = next(each for each in report_queues() if each.session_id == "a")
-        return len(queue.take_beats())
+        return len(queue.take_beats(time.monotonic()))
 
     def count() -> int:
         return sum(b'"beat"' in seen.body for seen in server.seen)
