@@ -53,12 +53,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def _report(update: dict[str, Any]) -> Report:
     fields = {key: value for key, value in update.items() if key not in ("action", "ago_ms")}
-    lease = {key: fields.pop(key) for key in ("lease_ms", "lost_after_ms", "attempt_id") if key in fields}
+    lease = {key: fields.pop(key) for key in ("lease_ms", "lost_after_ms") if key in fields}
+    attempt = fields.pop("attempt_id", None)
     if "name" in fields:
         fields["step"] = fields.pop("name")
     if fields.get("links") is not None:
         fields["links"] = tuple(Link(**link) for link in fields["links"])
-    report: Report = KINDS[update["action"]](**fields, envelope=by(Lease(**lease) if lease else None))
+    report: Report = KINDS[update["action"]](**fields, envelope=by(Lease(**lease, attempt=attempt) if attempt else None))
     return report
 
 
