@@ -44,7 +44,6 @@ class Run:
         self._rounds = 0
 
     def install(self) -> None:
-        """Install the peers, and note which are missing."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         for peer in {peer.name: peer for workload, _ in self._tasks for peer in self._chosen(workload)}.values():
             try:
@@ -53,7 +52,6 @@ class Run:
                 self.results.missing[peer.name] = str(error)
 
     def measure(self, rounds: int = ROUNDS) -> None:
-        """Measure everything, once a round."""
         self._rounds = rounds
         for number in range(1, rounds + 1):
             for workload, task in self._tasks:
@@ -63,7 +61,6 @@ class Run:
                         self._measure_one(workload, task, peer)
 
     def preface(self) -> list[str]:
-        """Facts that a reader of the results has to know."""
         kind = "The quick form: small differences mean nothing. " if self._is_quick else ""
         lines = [
             f"{machine()}, Python {sys.version.split()[0]}. progress_sse {version('progress_sse')}, sse-starlette "
@@ -84,7 +81,6 @@ class Run:
         return lines
 
     def write(self) -> str:
-        """Write the tables and the plot, and return the tables."""
         workloads = [workload for workload, _ in self._tasks]
         tables = markdown(workloads, self.results, self.preface())
         (FOLDER / "bench.md").write_text(tables)

@@ -32,7 +32,6 @@ def ask(url: str, session_id: str) -> None:
 
 
 def stopped_thread(url: str, session_id: str) -> float:
-    """Return the seconds until a blocking job stops."""
     runs, asked_at = threading.Event(), 0.0
 
     def press() -> None:
@@ -57,7 +56,6 @@ def stopped_thread(url: str, session_id: str) -> float:
 
 
 async def stopped_task(url: str, session_id: str) -> float:
-    """Return the seconds until a job on an event loop stops."""
     try:
         async with AsyncProgress(session_id, steps=["Work"], url=url, accepts=["cancel"]) as job, job.step(1):
             assert await job.flush(DEADLINE_S)
@@ -72,7 +70,6 @@ async def stopped_task(url: str, session_id: str) -> float:
 
 
 def measure(url: str) -> None:
-    """Print the figures."""
     kinds: dict[str, Callable[[str], float]] = {
         "Progress": lambda session_id: stopped_thread(url, session_id),
         "AsyncProgress": lambda session_id: asyncio.run(stopped_task(url, session_id)),

@@ -118,7 +118,6 @@ def _settled(needed: Callable[[int], int]) -> int:
 
 
 def table(plans: list[Plan]) -> str:
-    """The plans as a table in Markdown."""
     head = (
         "viewers",
         "deliveries/s",

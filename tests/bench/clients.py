@@ -30,7 +30,6 @@ class Loop:
     """One epoll, and the reader of each descriptor."""
 
     def __init__(self, port: int) -> None:
-        """Make a loop that connects to one server on the loopback interface."""
         self._port = port
         self._epoll = select.epoll()
         self._takers: dict[int, Callable[[], None]] = {}
@@ -50,7 +49,6 @@ class Loop:
         self._takers[sock.fileno()] = take
 
     def close(self, sock: socket.socket) -> None:
-        """Close a watched socket with a reset."""
         self._takers.pop(sock.fileno(), None)
         sock.close()
 
@@ -62,7 +60,6 @@ class Loop:
                 take()
 
     def run_until(self, is_done: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> bool:
-        """Read until a condition holds, and return whether it does."""
         deadline = monotonic() + timeout_s
         while not is_done():
             left_s = deadline - monotonic()
@@ -72,7 +69,6 @@ class Loop:
         return True
 
     def run_for(self, seconds: float) -> None:
-        """Read for some time."""
         self.run_until(lambda: False, seconds)
 
 
@@ -82,7 +78,6 @@ class Reader:
     __slots__ = ("_loop", "_recv", "_tail", "got", "is_ready", "last_read", "session", "sock", "tally")
 
     def __init__(self, loop: Loop, port: int, session: int, request: bytes, ready_mark: bytes, tally: Tally) -> None:
-        """Open a stream of a session, given by its number."""
         self.session = session
         self.tally = tally
         self.got = Account()
@@ -139,7 +134,6 @@ class Caller:
     """One keep-alive connection for requests, one at a time."""
 
     def __init__(self, loop: Loop, port: int | None = None) -> None:
-        """Connect, to the loop's port by default."""
         self.is_busy = False
         self.answers = 0
         self.status = 0
@@ -160,7 +154,6 @@ class Caller:
         self._sock.send(request)
 
     def call(self, request: bytes) -> bytes:
-        """Send a request, and return the response."""
         self.send(request)
         if not self._loop.run_until(lambda: not self.is_busy):
             raise RefusedError(f"no answer to {request[:200]!r}")
@@ -170,7 +163,6 @@ class Caller:
         """Called after each response; may send the next request."""
 
     def close(self) -> None:
-        """Close the connection."""
         self._loop.close(self._sock)
 
     def _take(self) -> None:

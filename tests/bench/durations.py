@@ -154,7 +154,6 @@ KINDS: Final[Mapping[str, Draw]] = {
 
 
 def runs_of(draw: Draw, random: Random) -> Iterator[Run]:
-    """Yield the runs of a new job."""
     units = [UNITS if random.random() < 1 / 3 else 1 for _ in range(8)]
     for durations_s in draw(random):
         each = enumerate(zip(durations_s, units, strict=False), start=1)

@@ -140,7 +140,6 @@ def _looks(kind: str, run: Run, told: Sequence[Told], totals: Sequence[int]) -> 
 
 
 def table(looks: Iterable[Look], row_of: Callable[[Look], tuple[str, ...]], heads: Sequence[str]) -> str:
-    """Return a table in Markdown with a row for each group of looks."""
     groups = defaultdict[tuple[str, ...], list[Look]](list)
     for look in looks:
         groups[row_of(look)].append(look)
@@ -162,7 +161,6 @@ def _figures(looks: Sequence[Look]) -> Iterator[str]:
 @click.command()
 @click.option("--jobs", default=100, show_default=True, help="Jobs of each kind.")
 def main(jobs: int) -> None:
-    """Print the tables."""
     looks = [look for kind, draw in KINDS.items() for seed in range(jobs) for look in looks_at(kind, draw, seed)]
     click.echo(table(looks, lambda look: (look.kind, f"{look.share} %"), ["kind", "of the run"]))
     click.echo()

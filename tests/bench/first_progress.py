@@ -20,7 +20,6 @@ print(perf_counter() - began)
 
 
 def measure() -> float:
-    """Return the seconds."""
     return min(float(subprocess.check_output([sys.executable, "-c", PROGRAM], timeout=60)) for _ in range(RUNS))
 
 

@@ -28,7 +28,6 @@ BATCH = 100
 
 
 def names() -> list[str]:
-    """The ids of the sessions."""
     return [f"lease-{number}" for number in range(LEASES)]
 
 
@@ -40,7 +39,6 @@ async def connected(port: int) -> AsyncIterator[list[Connection]]:
 
 
 async def start_all(connections: Sequence[Connection]) -> None:
-    """Start a leased step in each session."""
     start = {"action": "start", "step": 1, "attempt_id": "bench", "lease_ms": LEASE_S * 1000}
     ids = names()
 
@@ -79,7 +77,6 @@ async def beat_all(connections: Sequence[Connection]) -> float:
 
 
 async def count_stalled(connection: Connection) -> int:
-    """How many of the first and last sessions are stalled, of a hundred."""
     ids = names()
     sample = [*ids[:50], *ids[-50:]]
     bodies = [(await connection.request("GET", session_path(session_id))).body for session_id in sample]
@@ -87,7 +84,6 @@ async def count_stalled(connection: Connection) -> int:
 
 
 async def measure(server: Server) -> None:
-    """Print the figures."""
     async with connected(server.port) as connections:
         empty = server.memory_bytes()
         await start_all(connections)

@@ -88,7 +88,6 @@ async def followed(service: ProgressService, *followed_lists: SessionFilter) -> 
 
 
 async def measure_lists(service: ProgressService) -> None:
-    """Print what each list takes."""
     for name, wanted in LISTS.items():
 
         async def read(wanted: SessionFilter = wanted) -> None:
@@ -132,7 +131,6 @@ async def measure_changes(service: ProgressService) -> None:
 
 
 async def measure(store: str, count: int) -> None:
-    """Fill a store, and print the figures."""
     settings = load_settings(store=store, max_sessions=10 * count, redis_prefix=f"bench-{time.time_ns()}")
     service = ProgressService(settings)
     await service.start()

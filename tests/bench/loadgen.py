@@ -57,7 +57,6 @@ class Bench:
     """Readers and publishers of one server."""
 
     def __init__(self, port: int, pid: int, dialect: Dialect) -> None:
-        """Connect to the server with one publisher and no reader yet."""
         self._pid = pid
         self._dialect = dialect
         self._loop = Loop(port)
@@ -72,7 +71,6 @@ class Bench:
         self._expected = 0
 
     def fan_out(self, task: FanOut) -> Figures:
-        """Open the readers, and publish to them in each of the phases."""
         self._prepare(task.sessions * (1 if all(phase.has_readers for phase in task.phases) else 2))
         figures = self._open_measured([*range(task.sessions)] * task.readers_per_session)
         self._run(Phase("warm-up", WARM_UP_S), task.sessions)
@@ -143,7 +141,6 @@ class Bench:
         }
 
     def publish_request(self, session: int, sent_ns: int) -> bytes:
-        """The request that publishes the next event to a session."""
         seq = next(self._seqs)
         if (account := self._published.get(session)) is None:
             account = self._published[session] = Account()
@@ -152,7 +149,6 @@ class Bench:
         return self._dialect.publish.to_bytes(_name(session), text=text, seq=seq)
 
     def expect_deliveries(self, session: int) -> None:
-        """Note that an event of the session is on its way to its readers."""
         self._expected += self._readers_of[session]
 
     def poll_request(self, session: int, kind: str) -> bytes:
@@ -242,7 +238,6 @@ class Bench:
         return {"publish_cpu_us": used_s * 1e6 / publishes, "lost": self._lost()} | self._deliveries(took_s, used_s)
 
     def _publish_all(self, phase: Phase, turns: Iterator[int]) -> int:
-        """Publish as the phase says, and return the number of events."""
         if phase.rate is not None:
             return self._run_open(phase.rate, phase.seconds, turns)
         return self._run_publishers(phase, turns) if phase.publishers else self._run_closed(phase, turns)
@@ -311,7 +306,6 @@ class Bench:
         }
 
     def _lost(self) -> int:
-        """The number of failed deliveries over all readers."""
         none = Account()
         return sum(lost(self._published.get(reader.session, none), reader.got) for reader in self._readers)
 
@@ -353,7 +347,6 @@ def _name(session: int) -> str:
 
 
 def measure(order: Order) -> Figures:
-    """Carry an order out."""
     if isinstance(order.task, Job):
         return measure_job(order.task, f"http://{HOST}:{order.port + order.dialect.publish_port}", os.getpid())
     bench = Bench(order.port, order.pid, order.dialect)

@@ -108,7 +108,6 @@ async def followed(server: Server) -> AsyncIterator[tuple[Connection, list[RawSt
 
 
 async def measure(server: Server, elsewhere: Server) -> None:
-    """Print the figures."""
     loop, took_ms = asyncio.get_running_loop(), {server: list[float](), elsewhere: list[float]()}
     floods, used_s = list[Flood](), 0.0
     with ProcessPoolExecutor(1, get_context("spawn")) as process:

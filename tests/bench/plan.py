@@ -168,7 +168,6 @@ class Account:
     seq_sum: int = 0
 
     def add(self, seq: int) -> None:
-        """Add one event."""
         self.count += 1
         self.seq_sum += seq
 

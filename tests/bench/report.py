@@ -34,7 +34,6 @@ class Results:
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, workload: str, peer: str, figures: Figures) -> None:
-        """Add the figures of one round."""
         self.figures.setdefault((workload, peer), []).append(figures)
 
     def of(self, workload: Workload, phase: str) -> dict[str, Figures]:
@@ -65,7 +64,6 @@ def ratio(value: float, references: Iterable[float]) -> float | None:
 
 
 def markdown(workloads: Sequence[Workload], results: Results, preface: Sequence[str]) -> str:
-    """All tables that have figures."""
     tables = (
         f"## {table.title}\n\n{_grid(_rows(workload, table, results))}"
         for workload in workloads
@@ -123,7 +121,6 @@ def _grid(rows: Iterable[Row]) -> str:
 
 
 def svg(workloads: Sequence[Workload], results: Results) -> str:
-    """Bars of CPU per delivery, with a panel for each plotted table."""
     parts: list[str] = []
     top = 0
     for workload in workloads:

@@ -16,7 +16,6 @@ PEERS = {"progress_sse": 6.0, "nchan": 4.0, "sse-starlette, bytes": 15.0, "sse-s
 
 
 def measured() -> Results:
-    """Results after a run of one round."""
     results = Results()
     for name, cpu_us in PEERS.items():
         figures = {"one.cpu_us": cpu_us, "one.own_cpu_us": cpu_us, "one.lost": 0, "one.deliveries": 1000}

@@ -71,12 +71,10 @@ class Sink(asyncio.Transport):
 
 
 async def answer_at_once(_service: ProgressService, _request: Request) -> Reply:
-    """Do nothing."""
     return json_reply({"success": True, "session_id": "s"})
 
 
 async def read_only(service: ProgressService, request: Request) -> Reply:
-    """Read the body, and apply nothing."""
     body = await read_body(request, UpdateBody, service.body_limits)
     command_of(body, service.store.workflows, service.body_limits)
     return await answer_at_once(service, request)
@@ -99,7 +97,6 @@ class Connections:
         self._seqs = itertools.count(1)
 
     def connect(self) -> tuple[Any, Sink]:
-        """Return the server's side of a new connection, and where it writes."""
         protocol = self._config.http_protocol_class(config=self._config, server_state=self._state, app_state={})
         sink = Sink()
         protocol.connection_made(sink)
@@ -118,7 +115,6 @@ class Connections:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[ProgressService]:
-    """A service whose sessions have a running step."""
     service = ProgressService(load_settings(store="memory://"))
     await service.start()
     for number in range(SESSIONS):
@@ -148,7 +144,6 @@ async def cost_us(endpoint: Endpoint, readers: int) -> float:
 
 
 async def measure() -> Sequence[tuple[str, float]]:
-    """Return the parts, and what each adds."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     steps = [
         ("parse the head, find the endpoint, write an answer", answer_at_once, 0),
@@ -170,7 +165,6 @@ def _differences(sums: Sequence[tuple[str, float]]) -> Iterator[tuple[str, float
 
 @click.command()
 def main() -> None:
-    """Print the table."""
     for name, cost in uvloop.run(measure()):
         click.echo(f"{cost:6.1f} µs  {name}")
 

@@ -277,7 +277,6 @@ WORKLOADS: tuple[Workload, ...] = (
 
 
 def readers_of(task: Task) -> int:
-    """The number of streams that a task opens."""
     match task:
         case FanOut():
             return task.sessions * task.readers_per_session
@@ -288,7 +287,6 @@ def readers_of(task: Task) -> int:
 
 
 def fitted(task: Task, max_readers: int) -> Task:
-    """The task with at most that many readers."""
     if readers_of(task) <= max_readers:
         return task
     match task:

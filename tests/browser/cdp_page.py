@@ -20,7 +20,6 @@ class CdpPage:
     """One tab outside all of Playwright's contexts."""
 
     def __init__(self, browser: CDPSession, target_id: str, session_id: str) -> None:
-        """Use a target that the browser's session is attached to."""
         self._browser = browser
         self._target_id = target_id
         self._session_id = session_id
@@ -47,7 +46,6 @@ class CdpPage:
             answer.set_result(message)
 
     async def send(self, method: str, **parameters: Any) -> Any:
-        """Send a command of the protocol, and return its result."""
         number = next(self._numbers)
         self._answers[number] = answered = asyncio.get_running_loop().create_future()
         message = json.dumps({"id": number, "method": method, "params": parameters})
@@ -85,7 +83,6 @@ class CdpPage:
         await self._browser.send("Target.closeTarget", other)
 
     async def aclose(self) -> None:
-        """Close the tab."""
         await self._browser.send("Target.closeTarget", {"targetId": self._target_id})
         await self._browser.detach()
 

@@ -29,7 +29,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
 
 @pytest.fixture
 async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    """The proxy between the browser and the shared server."""
     async with ChaosProxy(server.port) as proxy:
         yield proxy
 

@@ -47,7 +47,6 @@ def following(session_id: str, base: str = "", **options: Any) -> str:
 
 
 def response(status: str, body: str = "", media_type: str = "text/plain", extra: str = "") -> bytes:
-    """A whole response, after which the connection ends."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body.encode())}\r\n{extra}"
     return f"{head}Connection: close\r\n\r\n{body}".encode()
 
@@ -58,17 +57,14 @@ def state_of(shown: PageDriver) -> Locator:
 
 
 async def until(shown: PageDriver, expression: str, timeout_ms: float = DEADLINE_MS) -> None:
-    """Wait until an expression is true in the page."""
     await shown.page.wait_for_function(expression, timeout=timeout_ms)
 
 
 async def until_state(shown: PageDriver, *states: str, timeout_ms: float = DEADLINE_MS) -> None:
-    """Wait until the tracker is in one of these states."""
     await until(shown, f"{json.dumps(states)}.includes(tracker.state)", timeout_ms)
 
 
 async def work(worker: Worker, session_id: str, *steps: int, pace_s: float = 0) -> None:
-    """Start and complete steps, one after the other."""
     for step in steps:
         await worker.start(session_id, step)
         await worker.complete(session_id, step)

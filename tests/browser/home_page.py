@@ -30,23 +30,19 @@ window.EventSource = class extends EventTarget {
 
 
 def home_of(server: Server, prefix: str = "", **query: str) -> str:
-    """The home page, filtered."""
     search = urlencode({**({"prefix": prefix} if prefix else {}), **query})
     return f"{server.url}/" + (f"?{search}" if search else "")
 
 
 def rows_of(shown: PageDriver) -> Locator:
-    """The rows of the list, without its head."""
     return shown.page.get_by_role("row").and_(shown.page.locator(".list-row"))
 
 
 def row_of(shown: PageDriver, name: str) -> Locator:
-    """The row of a session, by its title or its id."""
     return rows_of(shown).filter(has=shown.page.get_by_role("link", name=name, exact=True))
 
 
 def names_of(shown: PageDriver) -> Locator:
-    """The names of the listed sessions, from top to bottom."""
     return shown.page.locator(".list-link")
 
 

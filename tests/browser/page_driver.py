@@ -41,7 +41,6 @@ class PageDriver:
     """
 
     def __init__(self, page: Page) -> None:
-        """Listen to a page before its first navigation."""
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
@@ -83,21 +82,17 @@ class PageDriver:
 
     @property
     def headline(self) -> Locator:
-        """The status line."""
         return self.page.get_by_role("heading", level=1)
 
     @property
     def connection(self) -> Locator:
-        """The connection badge."""
         return self.page.locator("#connection")
 
     @property
     def steps(self) -> Locator:
-        """The steps, in order."""
         return self.page.locator("ol#step-list > li")
 
     def step(self, number: int) -> Locator:
-        """One step of the list."""
         return self.steps.nth(number - 1)
 
     def part(self, name: str) -> Locator:
@@ -106,11 +101,9 @@ class PageDriver:
 
     @property
     def command(self) -> Locator:
-        """The command that the page offers."""
         return self.page.locator("#drive .command:not([hidden]) code")
 
     async def offered(self, action: str) -> str:
-        """Wait until the command contains this action, and return it."""
         await expect(self.command).to_contain_text(f'"{action}"')
         return await self.command.text_content() or ""
 
@@ -131,5 +124,4 @@ class PageDriver:
         await self.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
 
     async def evaluate(self, expression: str, argument: Any = None) -> Any:
-        """The value of an expression in the page."""
         return await self.page.evaluate(expression, argument)

@@ -14,12 +14,10 @@ COMPLETED = re.compile(r"^Completed( in .*)?$")
 
 
 def page_of(server: Server, session_id: str) -> str:
-    """The page of a session."""
     return f"{server.url}/s/{quote(session_id, safe='')}"
 
 
 async def texts(shown: PageDriver, selector: str) -> list[str]:
-    """The texts of the elements, unchanged."""
     return await shown.page.locator(selector).all_text_contents()
 
 

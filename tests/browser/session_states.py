@@ -23,7 +23,6 @@ def step(number: int, status: str = "pending", took_ms: int = 1500, **more: Any)
 
 
 def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """A session of these steps."""
     done = sum(each["status"] in ("success", "error") for each in steps)
     current = max((each["step"] for each in steps if each["status"] != "pending"), default=0)
     return {

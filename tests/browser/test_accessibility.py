@@ -41,7 +41,6 @@ Scheme = Literal["light", "dark"]
 
 
 async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
-    """Bring a session into one of the states."""
     if state == "waiting":
         return
     details: dict[str, Any] = (
@@ -66,7 +65,6 @@ async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
 
 
 def embedding(*session_ids: str, lang: str) -> str:
-    """A third-party page with elements in it."""
     elements = "".join(
         f'<progress-steps session="{each}" label="{each}" timeline></progress-steps>' for each in session_ids
     )

@@ -46,7 +46,6 @@ class ForeignServer(NamedTuple):
 
 
 async def open_with_cookie(open_page: OpenPage, foreign: ForeignServer, scripts: tuple[str, ...] = ()) -> PageDriver:
-    """Go to the other origin's page with a cookie of the server."""
     shown = await open_page(f"{foreign.url}/livez", scripts=scripts)
     await shown.page.context.add_cookies([{"name": "who", "value": "me", "url": foreign.url}])
     shown.errors.clear()
@@ -55,7 +54,6 @@ async def open_with_cookie(open_page: OpenPage, foreign: ForeignServer, scripts:
 
 
 def sent(proxy: ChaosProxy, method: str) -> list[bytes]:
-    """Each request to the API by this method, in lower case."""
     whole = [part for link in proxy.links for part in re.split(rb"(?<=\r\n\r\n)", bytes(link.requests))]
     return [part.lower() for part in whole if part.startswith(f"{method} /api/".encode())]
 

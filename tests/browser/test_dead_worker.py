@@ -34,7 +34,6 @@ LEAST_ROWS = 100
 
 
 def poll(server: Server, session_id: str) -> Any:
-    """The polled state."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 

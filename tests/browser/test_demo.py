@@ -32,19 +32,16 @@ JOBS = ("agent", "export", "film", "load")
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Server]:
-    """The running demo command."""
     with Server(tmp_path / "demo", command=[*COMMAND, "--no-open", "--port", "{port}"]) as running:
         yield running
         running.terminate()
 
 
 def connection(page: Page, job: str) -> Locator:
-    """The connection badge of a job's element."""
     return page.locator(f"#{job} [data-connection]")
 
 
 async def expect_connections(page: Page, state: str) -> None:
-    """Wait until all jobs show this connection."""
     for job in JOBS:
         await expect(connection(page, job)).to_have_attribute("data-connection", state, timeout=DEADLINE_MS)
 
@@ -64,7 +61,6 @@ async def expect_to_move(page: Page, job: str) -> None:
 
 
 def session_of(page: Page, job: str) -> Locator:
-    """The element of a job."""
     return page.locator(f"#{job}")
 
 

@@ -42,17 +42,14 @@ def embed(server: Server, open_page: OpenPage) -> Any:
 
 
 def steps_for(session_id: str, attributes: str = "", inside: str = "") -> str:
-    """The element for a session."""
     return f'<progress-steps session="{escape(session_id)}" {attributes}>{inside}</progress-steps>'
 
 
 def element_of(shown: PageDriver) -> Locator:
-    """The element."""
     return shown.page.locator("progress-steps")
 
 
 async def is_in_state(shown: PageDriver, state: str) -> None:
-    """Wait for a custom state."""
     await shown.until(f"document.querySelector('progress-steps').matches(':state({state})')")
 
 

@@ -28,13 +28,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server."""
     async with Worker.at(server, PUBLISH_TOKEN) as at_server:
         yield at_server
 
 
 async def enter(shown: PageDriver, token: str) -> None:
-    """Paste a token into the form."""
     await shown.page.locator("#entrance-token").fill(token)
     await shown.page.locator("#entrance").get_by_role("button").click()
 

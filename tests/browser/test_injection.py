@@ -57,7 +57,6 @@ async def assert_only_text(shown: PageDriver, texts: list[str]) -> None:
 
 
 async def without_the_right_to_list(route: Route) -> None:
-    """Answer with the home page of a visitor who may list no sessions."""
     response = await route.fetch()
     body = (await response.text()).replace(
         'name="progress-list" content="[&quot;&quot;]"', 'name="progress-list" content="[]"'
@@ -143,7 +142,6 @@ async def test_texts_of_pages_are_text_in_the_element(
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The running demo."""
     command = [sys.executable, "-m", "progress_sse", "demo", "--no-open", "--port", "{port}"]
     with Server(tmp_path_factory.mktemp("demo"), command=command) as running:
         yield running

@@ -20,7 +20,6 @@ REL = "noopener noreferrer nofollow"
 
 
 async def say(worker: Worker, session_id: str, **update: Any) -> None:
-    """POST an update that succeeds."""
     response = await worker.update(session_id, **update)
     assert response.status_code == 200, response.text
 

@@ -37,28 +37,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server."""
     async with Worker.at(server, PUBLISH_TOKEN) as at_server:
         yield at_server
 
 
 def link_to(base: str, session_id: str, **claims: Any) -> str:
-    """A link that opens the page of a session."""
     return f"{base}/s/{session_id}#token={make_token(sessions=[session_id], **claims)}"
 
 
 def token_of(link: str) -> str:
-    """The token in a link."""
     return link.partition("#token=")[2]
 
 
 def note_of(shown: PageDriver) -> Locator:
-    """The sentence about a link that does not work."""
     return shown.page.locator("#link-note")
 
 
 async def cookies_of(shown: PageDriver) -> dict[str, Any]:
-    """The cookies of the browser, by name and path."""
     return {f"{each['name']} {each['path']}": each for each in await shown.page.context.cookies()}
 
 

@@ -24,7 +24,6 @@ PAGE = """<!doctype html>
 
 
 async def embed(server: Server, open_page: OpenPage, content: str, lang: str = "en", **options: Any) -> PageDriver:
-    """Open a page with this content."""
     html = PAGE.format(content=content, lang=lang)
     return await open_page(f"{server.url}/embedding", html=html, **options)
 

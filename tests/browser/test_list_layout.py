@@ -29,14 +29,12 @@ STATES: list[dict[str, Any]] = [
 
 
 async def send(shown: PageDriver, name: str, **data: Any) -> None:
-    """Send an event on the newest stream."""
     await shown.evaluate("([name, data]) => streams.at(-1).send(name, data)", [name, data])
 
 
 async def open_list(
     server: Server, open_page: OpenPage, sessions: Iterable[dict[str, Any]], *, more: bool = False, **options: Any
 ) -> PageDriver:
-    """The home page with these sessions."""
     shown = await open_page(server.url, scripts=(FAKE_STREAM,), **options)
     await shown.until("streams.length === 1")
     await send(shown, "list", sessions=list(sessions), more=more)

@@ -24,13 +24,11 @@ SHRINK = """async (box) => {
 
 
 async def write(worker: Worker, session_id: str, *lines: str | dict[str, Any], **more: Any) -> None:
-    """Write lines into the log."""
     response = await worker.update(session_id, action="log", lines=list(lines), **more)
     assert response.status_code == 200, response.text
 
 
 async def running(worker: Worker, session_id: str) -> None:
-    """Bring a session to its second step."""
     await worker.create(session_id, steps=STEPS)
     await worker.start(session_id, 1)
     await worker.complete(session_id, 1)
@@ -38,22 +36,18 @@ async def running(worker: Worker, session_id: str) -> None:
 
 
 def log_of(shown: PageDriver, step: int) -> Locator:
-    """The panel under a step."""
     return shown.page.locator(f".steps > li:nth-child({step}) .log")
 
 
 def rows(panel: Locator) -> Locator:
-    """The rows of a panel."""
     return panel.locator(".log-line, .log-gap")
 
 
 def texts(panel: Locator) -> Locator:
-    """The texts of the lines of a panel."""
     return panel.locator(".log-text")
 
 
 async def open_log(panel: Locator) -> None:
-    """Unfold a panel."""
     await panel.locator("summary").click()
     await expect(panel.locator(".log-rows")).to_be_visible()
 

@@ -16,7 +16,6 @@ from tests.harness.serving import Server, Worker
 
 
 async def open_by_hand(url: str, open_page: OpenPage, **options: Any) -> PageDriver:
-    """Open the page of a new session from the home page."""
     shown = await open_page(url, **options)
     panel = shown.page.locator("#start")
     await panel.evaluate("panel => { panel.open = true; }")  # A page without jobs opens it, too.

@@ -24,13 +24,11 @@ NO_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new D
 
 
 async def ground(shown: PageDriver) -> str:
-    """The colour behind the page."""
     colour: str = await shown.page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     return colour
 
 
 async def middle_of(part: Locator) -> float:
-    """The vertical middle of a part of the page."""
     middle: float = await part.evaluate(
         "part => { const { top, bottom } = part.getBoundingClientRect(); return (top + bottom) / 2; }"
     )

@@ -19,12 +19,10 @@ RELOADED_MS = 3000
 
 
 def part(number: int, status: str, **more: Any) -> dict[str, Any]:
-    """A part as polls list it."""
     return {"part": f"shard-{number}", "status": status, **more, "elapsed_ms": 0}
 
 
 def parts_of(all_parts: list[dict[str, Any]], total: int | None) -> dict[str, Any]:
-    """What a poll shows of these parts."""
     order = ["error", "running", "success"]
     counts = {status: sum(each["status"] == status for each in all_parts) for status in order}
     listed = sorted(all_parts, key=lambda each: order.index(each["status"]))[:LISTED]
@@ -38,7 +36,6 @@ def many(ended: int, failed: int = 0, running: int = 10) -> list[dict[str, Any]]
 
 
 async def with_parts(worker: Worker, session_id: str, parts: dict[str, Any]) -> dict[str, Any]:
-    """A session whose second step has these parts."""
     await worker.create(session_id, steps=[{"name": name} for name in ("Split", "Render", "Join")])
     await worker.start(session_id, 1)
     await worker.complete(session_id, 1)
@@ -49,7 +46,6 @@ async def with_parts(worker: Worker, session_id: str, parts: dict[str, Any]) -> 
 
 
 def cells(shown: PageDriver) -> Locator:
-    """The cells of the step, in order."""
     return shown.page.locator(".cells > li")
 
 

@@ -23,7 +23,6 @@ OpenRecipe = Callable[..., Awaitable[Page]]
 
 
 def recipe(title: str, language: str) -> str:
-    """The block below a heading."""
     match = re.search(rf"^## {title}\n.*?^```{language}\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL)
     assert match is not None, title
     return match[1]

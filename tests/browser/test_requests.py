@@ -28,7 +28,6 @@ FAILED = {"status": "error", "completed_at": "2026-01-01T00:00:09+00:00", "error
 
 
 async def running(worker: Worker, session_id: str) -> dict[str, Any]:
-    """A session that takes requests, in its second step."""
     await worker.create(session_id, steps=STEPS, accepts=["cancel", "retry"])
     await worker.start(session_id, 1)
     await worker.complete(session_id, 1)
@@ -38,7 +37,6 @@ async def running(worker: Worker, session_id: str) -> dict[str, Any]:
 
 
 def ended(state: dict[str, Any], **step: Any) -> dict[str, Any]:
-    """The session's keys after its second step has ended."""
     first, second, third = state["steps"]
     return {"status": "error", "steps": [first, second | step, third]}
 
@@ -48,7 +46,6 @@ def cancel_button(page: Page) -> Locator:
 
 
 def said(shown: PageDriver) -> Locator:
-    """What the page says of the newest request."""
     return shown.part("request-text")
 
 
@@ -202,7 +199,6 @@ async def test_a_job_that_takes_no_requests_has_no_button(
 
 
 def embedding(session_id: str, lang: str) -> str:
-    """A third-party page with the element."""
     return (
         f'<!doctype html><html lang="{lang}"><title>embedding</title><meta name="color-scheme" content="light dark">'
         '<script type="module" src="/web/define.js"></script>'
@@ -283,7 +279,6 @@ async def test_looks_are_distinct_under_forced_colours(
 
 
 async def acknowledge(worker: Worker, session_id: str, state: str, **more: Any) -> None:
-    """Answer the newest request as the worker does."""
     [request, *_] = (await worker.poll(session_id))["requests"]
     response = await worker.update(session_id, action="acknowledge", request=request["id"], state=state, **more)
     assert response.status_code == 200, response.text

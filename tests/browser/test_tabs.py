@@ -59,7 +59,6 @@ async def open_tabs(open_page: OpenPage, proxy: ChaosProxy, host: str, session_i
 
 
 async def all_show(tabs: Sequence[PageDriver], text: str) -> None:
-    """Wait until every tab shows this state."""
     for tab in tabs:
         await expect(state_of(tab)).to_have_text(text, timeout=DEADLINE_MS)
 
@@ -75,7 +74,6 @@ async def stream_holder(tabs: Sequence[PageDriver]) -> PageDriver:
 
 
 async def assert_room_for_more(tab: PageDriver) -> None:
-    """Check that the browser still has a free connection to the server."""
     status = "fetch('/livez', {signal: AbortSignal.timeout(10_000), cache: 'no-store'}).then(answer => answer.status)"
     assert await tab.evaluate(status) == 200
 

@@ -32,7 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server."""
     async with Worker.at(server, PUBLISH_TOKEN) as at_server:
         yield at_server
 
@@ -237,12 +236,10 @@ REFUSED = "This token does not let you see this, or it has expired."
 
 
 def field_of(shown: PageDriver) -> Locator:
-    """The field for a token."""
     return shown.page.get_by_label("You need a token to see this. Paste it here:")
 
 
 async def paste(shown: PageDriver, token: str) -> None:
-    """Enter a token as a visitor does."""
     await field_of(shown).fill(token)
     await shown.page.get_by_role("button", name="Show").click()
 
@@ -388,7 +385,6 @@ def contents_of(folder: Path) -> list[bytes]:
 
 
 async def open_persistent(playwright: Playwright, profile: Path) -> PageDriver:
-    """Open a page in a browser that has a profile on disk."""
     flags = [flag for flag in FLAGS if flag != "--headless"]
     context = await playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, headless=False, args=["--headless=new", *flags], locale="en-GB"

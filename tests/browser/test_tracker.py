@@ -93,12 +93,10 @@ UNAVAILABLE = response("503 Service Unavailable")
 
 
 def old_page(session_id: str) -> str:
-    """The page that follows a session."""
     return OLD_PAGE.replace("SESSION", json.dumps(session_id))
 
 
 def keys(data: dict[str, Any]) -> tuple[str, ...]:
-    """The keys in their order."""
     return tuple(data)
 
 
@@ -166,7 +164,6 @@ async def test_modules_import_it(server: Server, worker: Worker, open_page: Open
 
 
 async def latest(shown: PageDriver) -> str:
-    """The last update, as JSON."""
     text: str = await shown.evaluate("updates.at(-1)")
     return text
 

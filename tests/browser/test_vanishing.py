@@ -53,20 +53,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[FarNetwork]:
-    """The network namespace of the browser."""
     with FarNetwork() as network:
         yield network
 
 
 @pytest.fixture(scope="module")
 def program(network: FarNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script that starts the browser in the far network."""
     return network.program(tmp_path_factory.mktemp("far") / "chromium", CHROMIUM)
 
 
 @pytest.fixture(scope="module")
 async def chromium(program: Path) -> AsyncIterator[Browser]:
-    """Debian's Chromium in the far network."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
@@ -74,14 +71,12 @@ async def chromium(program: Path) -> AsyncIterator[Browser]:
 
 
 async def follow_from_afar(open_page: OpenPage, server: Server, network: FarNetwork, sid: str) -> PageDriver:
-    """Follow a session from the far network, and wait until it is live."""
     shown = await open_page(f"http://{network.address}:{server.port}/page", html=following(sid, interval=2000))
     await until_state(shown, "live")
     return shown
 
 
 async def until_no_stream_is_open(server: Server) -> None:
-    """Wait until the server has released the browser's stream."""
     async with asyncio.timeout(RELEASED_WITHIN_S):
         while (await metrics_of(server.port))["progress_sse_streams"]:  # noqa: ASYNC110 - asks the server
             await asyncio.sleep(0.05)

@@ -18,7 +18,6 @@ LATE_MS = 2 * INTERVAL_MS + 5000
 
 
 def address(proxy: ChaosProxy) -> str:
-    """A page beyond the proxy."""
     return f"http://127.0.0.1:{proxy.port}/page"
 
 
@@ -28,12 +27,10 @@ def now() -> float:
 
 
 def polls(requests: list[Request]) -> list[Request]:
-    """The requests for a session's state."""
     return [request for request in requests if re.fullmatch(r"/api/progress/[^/]+", request.target)]
 
 
 def since(requests: list[Request], t: float) -> list[Request]:
-    """The requests after this time."""
     return [request for request in requests if request.t > t]
 
 

@@ -93,19 +93,16 @@ LIBRARIES: dict[str, Callable[[str, dict[str, str]], Iterator[Event] | AsyncIter
 
 
 def print_line(**line: Any) -> None:
-    """Print a line, at once."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
 def print_event(event: Event) -> None:
-    """Print an event."""
     name, data, event_id = event
     print_line(event=name, data=data, id=event_id)
 
 
 async def print_events(events: AsyncIterator[Event]) -> None:
-    """Print each event as it comes."""
     async for event in events:
         print_event(event)
 

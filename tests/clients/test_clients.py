@@ -82,7 +82,6 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Path]]:
-    """Return the command that starts a client of a language."""
 
     def of(language: str) -> Sequence[str | Path]:
         match language:
@@ -106,7 +105,6 @@ class Client:
     """
 
     def __init__(self, command: Sequence[str | Path], library: str, url: str, token: str = TOKEN) -> None:
-        """Prepare to follow a stream by a library."""
         self.events: list[Block] = []
         self.empty_count = 0
         self.over: str | None = None
@@ -170,7 +168,6 @@ class Client:
         return "no"
 
     async def aclose(self) -> None:
-        """End the process."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
         if self._reading is not None:
@@ -208,7 +205,6 @@ async def after(stop: Callable[[], object], server: Server, proxy: ChaosProxy, w
 
 
 async def at_204(client: Client, proxy: ChaosProxy) -> str:
-    """The client's behaviour after it has received a completed session."""
     asked = len(proxy.asked())
     await eventually(lambda: client.over is not None or len(proxy.asked()) >= asked + 2, WAIT_S)
     if client.over is not None and len(proxy.asked()) == asked:  # It has not reconnected.

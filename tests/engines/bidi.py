@@ -16,7 +16,6 @@ class BidiConnection:
     """Sends commands to a browser, any number at a time."""
 
     def __init__(self, client: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Use an open connection."""
         self._client = client
         self._socket = socket
         self._numbers = itertools.count(1)
@@ -25,7 +24,6 @@ class BidiConnection:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Connect to a browser, and begin a session."""
         client = aiohttp.ClientSession()
         try:
             connection = cls(client, await client.ws_connect(url, max_msg_size=0))

@@ -17,16 +17,13 @@ class ChromiumTab(Tab):
     """One tab outside Playwright's contexts, which can therefore be hidden."""
 
     def __init__(self, page: CdpPage) -> None:
-        """Use an open tab."""
         self._page = page
 
     async def go(self, url: str) -> None:
-        """Go to an address, and wait until its page is loaded."""
         await self._page.send("Page.navigate", url=url)
         await self._page.until("document.readyState === 'complete'")
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
         return await self._page.evaluate(expression)
 
     async def press(self, x: int, y: int) -> None:
@@ -35,7 +32,6 @@ class ChromiumTab(Tab):
             await self._page.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     async def type(self, text: str) -> None:
-        """Press the key of each letter, and release it."""
         for letter in text:
             await self._page.send("Input.dispatchKeyEvent", type="keyDown", key=letter, text=letter)
             await self._page.send("Input.dispatchKeyEvent", type="keyUp", key=letter)
@@ -55,7 +51,6 @@ class Chromium(Browser):
         self._browser: PlaywrightBrowser | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it takes commands."""
         self._playwright = await async_playwright().start()
         self._browser = await self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
@@ -67,7 +62,6 @@ class Chromium(Browser):
         return tab
 
     async def end(self) -> None:
-        """End all its processes."""
         if self._browser is not None:
             await self._browser.close()
         if self._playwright is not None:

@@ -51,13 +51,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Iterator[Se
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server."""
     async with Worker.at(server) as at_server:
         yield at_server
 
 
 @pytest.fixture
 async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    """The proxy between the browser and the shared server."""
     async with ChaosProxy(server.port) as proxy:
         yield proxy

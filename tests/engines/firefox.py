@@ -41,16 +41,13 @@ class FirefoxTab(Tab):
     """One tab, which the protocol calls a context."""
 
     def __init__(self, connection: BidiConnection, context: str) -> None:
-        """Use an open tab."""
         self._connection = connection
         self._context = context
 
     async def go(self, url: str) -> None:
-        """Go to an address, and wait until its page is loaded."""
         await self._connection.send("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
         result = await self._connection.send(
             "script.evaluate",
             expression=f"(async () => JSON.stringify(await ({expression})) ?? null)()",
@@ -65,7 +62,6 @@ class FirefoxTab(Tab):
         await self._perform(pointer_actions(x, y))
 
     async def type(self, text: str) -> None:
-        """Press the key of each letter, and release it."""
         await self._perform(key_actions(text))
 
     async def _perform(self, actions: list[dict[str, Any]]) -> None:
@@ -80,13 +76,11 @@ class Firefox(Browser):
     """One process of Firefox, with its children, without a window."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a browser that keeps its files in a folder of its own."""
         super().__init__(folder)
         self._process: Process | None = None
         self._connection: BidiConnection | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it takes commands."""
         profile = self.folder / "profile"
         profile.mkdir()
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
@@ -105,7 +99,6 @@ class Firefox(Browser):
         return tab
 
     async def end(self) -> None:
-        """End all its processes."""
         if self._process is not None:
             await self._process.end()
         if self._connection is not None:

@@ -26,13 +26,11 @@ class Process:
     """One child process, whose output is kept in a file."""
 
     def __init__(self, child: asyncio.subprocess.Process, log_path: Path) -> None:
-        """Use a process that was started."""
         self._child = child
         self._log_path = log_path
 
     @classmethod
     async def start(cls, command: list[str], folder: Path, variables: dict[str, str]) -> Self:
-        """Start a command in a folder, which also gets the log."""
         log_path = folder / f"{Path(command[0]).name}.log"
         with log_path.open("wb") as log:
             child = await asyncio.create_subprocess_exec(

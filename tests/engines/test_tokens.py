@@ -33,7 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Iterator[Se
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server."""
     async with Worker.at(server, PUBLISH_TOKEN) as at_server:
         yield at_server
 
@@ -49,7 +48,6 @@ async def _without_cookie(server: Server, browser: Browser) -> AsyncIterator[Non
 
 
 async def paste(tab: Tab, token: str) -> None:
-    """Enter a token as a visitor does."""
     await tab.click("#entrance-token")
     await tab.evaluate("void document.querySelector('#entrance-token').select()")
     await tab.type(token)

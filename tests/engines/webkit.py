@@ -34,7 +34,6 @@ class WebDriverSession:
         self._turn = asyncio.Lock()
 
     async def begin(self, capabilities: dict[str, Any]) -> None:
-        """Start the browser."""
         created = await self.send("POST", "/session", capabilities={"alwaysMatch": capabilities})
         self._path = f"/session/{created['sessionId']}"
 
@@ -51,7 +50,6 @@ class WebDriverSession:
         return value
 
     async def send_to(self, handle: str, method: str, path: str, **body: Any) -> Any:
-        """Send a command to a tab, and return its result."""
         async with self._turn:
             if handle != self._handle:
                 await self.send("POST", "/window", handle=handle)
@@ -59,7 +57,6 @@ class WebDriverSession:
             return await self.send(method, path, **body)
 
     async def end(self) -> None:
-        """End the browser."""
         try:
             if self._path:
                 await self.send("DELETE", "")
@@ -71,16 +68,13 @@ class WebKitTab(Tab):
     """One tab, which the protocol calls a window."""
 
     def __init__(self, session: WebDriverSession, handle: str) -> None:
-        """Use an open tab."""
         self._session = session
         self._handle = handle
 
     async def go(self, url: str) -> None:
-        """Go to an address, and wait until its page is loaded."""
         await self._session.send_to(self._handle, "POST", "/url", url=url)
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
         script = _EVALUATE.replace("EXPRESSION", expression)
         result = await self._session.send_to(self._handle, "POST", "/execute/async", script=script, args=[])
         assert isinstance(result, dict), (expression, result)
@@ -91,7 +85,6 @@ class WebKitTab(Tab):
         await self._session.send_to(self._handle, "POST", "/actions", actions=pointer_actions(x, y))
 
     async def type(self, text: str) -> None:
-        """Press the key of each letter, and release it."""
         await self._session.send_to(self._handle, "POST", "/actions", actions=key_actions(text))
 
     async def close_page(self) -> None:
@@ -103,14 +96,12 @@ class WebKit(Browser):
     """One MiniBrowser, which the driver starts, on a screen of its own."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a browser that keeps its files in a folder of its own."""
         super().__init__(folder)
         self._processes: list[Process] = []
         self._session: WebDriverSession | None = None
         self._first = ""
 
     async def start(self) -> None:
-        """Start it, and wait until it takes commands."""
         screen = await self._run(["Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"])
         display = await screen.said(r"^(\d+)$")
         port = free_port()
@@ -138,7 +129,6 @@ class WebKit(Browser):
         return tab
 
     async def end(self) -> None:
-        """End all its processes."""
         try:
             if self._session is not None:
                 await self._session.end()

@@ -57,13 +57,11 @@ class HowTo:
         return f"http://{HOST}:{self._ports[port]}"
 
     def write_files(self) -> None:
-        """Write all files of the page."""
         for path, text in self.files.items():
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_text(text, "utf-8")
 
     def _block(self, mark: str) -> int:
-        """The number of the only block of commands with this text in it."""
         [number] = [number for number, block in enumerate(self._blocks) if mark in block]
         return number
 

@@ -47,7 +47,6 @@ class Site:
     """The project of the page, to be run beside the progress server or with it inside."""
 
     def __init__(self, folder: Path, python: str, *, is_inside: bool) -> None:
-        """Begin a project, and write the files of the page into it."""
         self.how_to = HowTo("django.md", folder, 8000, 8001, python=python)
         self.url = self.how_to.url(8000)
         self.progress_url = f"{self.url}/progress" if is_inside else self.how_to.url(8001)
@@ -70,7 +69,6 @@ class Site:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the site, and the server."""
         if self._is_inside:
             with self.how_to.running("uvicorn", port=8000):
                 yield
@@ -79,12 +77,10 @@ class Site:
                 yield
 
     def worker(self) -> AbstractContextManager[None]:
-        """Run a worker."""
         return self.how_to.running("db_worker", after="uvicorn" if self._is_inside else "runserver")
 
     @asynccontextmanager
     async def logged_in(self, name: str) -> AsyncIterator[httpx.AsyncClient]:
-        """A client with the cookies of a user."""
         async with httpx.AsyncClient(base_url=self.url, follow_redirects=True, timeout=30) as client:
             await client.get("/admin/login/")
             await submit(client, "/admin/login/?next=/imports/", username=name, password=PASSWORD)
@@ -92,19 +88,16 @@ class Site:
 
 
 def django_version(python: str) -> tuple[int, ...]:
-    """The version of Django beside an interpreter."""
     version = subprocess.check_output([python, "-c", "import django; print(*django.VERSION[:2])"], text=True)
     return tuple(map(int, version.split()))
 
 
 async def submit(client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
-    """Submit a form, and return the page after it."""
     data = {**fields, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
     return (await client.post(path, data=data)).raise_for_status()
 
 
 async def log_in(page: Page, site: Site, path: str) -> None:
-    """Log alice in, and go to a page."""
     page.set_default_timeout(90_000)  # For a busy machine.
     await page.goto(f"{site.url}/admin/login/?next={path}")
     await page.get_by_label("Username").fill("alice")

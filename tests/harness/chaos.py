@@ -103,7 +103,6 @@ class Link:
     """One connection through the proxy: the bytes that it carried, and its mode."""
 
     def __init__(self, mode: Mode, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
-        """Join two open connections."""
         self.sent = 0
         self.requests = bytearray()
         self.asked: list[Request] = []
@@ -115,7 +114,6 @@ class Link:
 
     @property
     def is_open(self) -> bool:
-        """Whether the client's side has not been closed yet."""
         return not self._client.is_closing()
 
     @property
@@ -129,12 +127,10 @@ class Link:
         self._changed.set()
 
     def close(self) -> None:
-        """Close both sockets in good order."""
         self._client.close()
         self._server.close()
 
     def reset(self) -> None:
-        """Close both sockets with a reset."""
         for writer in (self._client, self._server):
             linger_zero(writer.transport)
             writer.transport.abort()
@@ -158,7 +154,6 @@ class Link:
         self._late.put_nowait(None)
 
     async def carry_late(self) -> None:
-        """Forward delayed bytes, in order."""
         while (entry := await self._late.get()) is not None:
             due, data = entry
             await self._be_late(due)
@@ -166,7 +161,6 @@ class Link:
             self._late.task_done()
 
     async def carry_up(self, source: asyncio.StreamReader) -> None:
-        """Forward bytes from the client, until it ends."""
         data = b"-"
         while data:
             data = await source.read(65536)
@@ -277,7 +271,6 @@ class ChaosProxy:
         self._modes = iter(modes)
 
     def switch(self, mode: Mode) -> None:
-        """Set the mode of every connection from now on, open ones included."""
         self.use(mode)
         for link in self.links:
             link.mode = mode
@@ -332,7 +325,6 @@ class ChaosProxy:
             link.close()
 
     async def aclose(self) -> None:
-        """Stop listening, and close every connection."""
         self.refuse()
         for task in list(self._tasks):
             task.cancel()

@@ -42,7 +42,6 @@ class SmallDisk:
         subprocess.run(self.command("mount", "-o", f"remount,{option}", str(self.folder)), check=True)
 
     def fill(self) -> None:
-        """Fill the disk completely."""
         with (
             (self.host_path / "filling").open("wb", buffering=0) as filling,
             contextlib.suppress(OSError),  # The test will see the error itself.
@@ -51,7 +50,6 @@ class SmallDisk:
                 filling.write(bytes(4096))
 
     def free(self) -> None:
-        """Free the room again."""
         (self.host_path / "filling").unlink()
 
     def __enter__(self) -> Self:
@@ -79,7 +77,6 @@ main()
 """
 
     def __init__(self, folder: Path, _size: str) -> None:
-        """Make the folder."""
         folder.mkdir(parents=True)
         self.folder = self.host_path = folder
         self._full = folder / "full"
@@ -89,11 +86,9 @@ main()
         return [python, "-c", self._SERVE, str(self._full), *arguments]
 
     def fill(self) -> None:
-        """Report no free space from now on."""
         self._full.touch()
 
     def free(self) -> None:
-        """Report the true space again."""
         self._full.unlink()
 
     def __enter__(self) -> Self:

@@ -31,7 +31,6 @@ def read_pages() -> dict[str, str]:
 
 
 def blocks_of(page: str, text: str) -> list[Block]:
-    """The fenced blocks of a page, in order."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [Block(page, language, block) for language, block in found]
 

@@ -37,13 +37,11 @@ class Block:
     raw: bytes
 
     def json(self) -> Any:
-        """The data, read as JSON."""
         assert self.data is not None, f"a block without data: {self.raw!r}"
         return json.loads(self.data)
 
     @property
     def position(self) -> Position:
-        """The block's own id, parsed."""
         assert self.id is not None, f"a block without an id: {self.raw!r}"
         return split_id(self.id)
 
@@ -56,7 +54,6 @@ class Position(NamedTuple):
 
 
 def split_id(event_id: str) -> Position:
-    """Parse an id of a single-session stream."""
     match = re.fullmatch(r"([A-Za-z0-9._~-]+)-(0|[1-9][0-9]*)", event_id)
     assert match, f"no <epoch>-<n>: {event_id!r}"
     return Position(match[1], int(match[2]))
@@ -69,7 +66,6 @@ class EventStreamParser:
     """
 
     def __init__(self) -> None:
-        """Begin before the first byte of a stream."""
         self.last_event_id = ""
         self.retries: list[int] = []
         self._line = bytearray()

@@ -33,14 +33,12 @@ class Follower:
 
     @property
     def target(self) -> str:
-        """The target of its request."""
         if not self._several:
             return events_path(self.session_ids[0])
         query = "&".join(f"session_id={quote(session_id, safe='')}" for session_id in self.session_ids)
         return f"/api/events?{query}"
 
     def state(self, session_id: str) -> Body | None:
-        """The polling body of a session as this reader knows it."""
         return self._oracle.view(session_id, self._name).state
 
     async def read(self, count: int, at_most_s: float) -> None:
@@ -73,12 +71,10 @@ class Follower:
             self.last_event_id = stream.last_event_id or self.last_event_id
 
     async def connect(self) -> RawStream:
-        """Open a stream at the last event of the previous one."""
         self.connections += 1
         return await RawStream.open(self.port, self.target, last_event_id=self.last_event_id)
 
     def take(self, stream: RawStream) -> None:
-        """Log the events of a closed stream, and keep its last id."""
         self._log(stream.events)
         self.last_event_id = stream.last_event_id or self.last_event_id
 

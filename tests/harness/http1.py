@@ -102,7 +102,6 @@ class ChunkedDecoder:
     """Undo `Transfer-Encoding: chunked`; `finished` once the last chunk and its trailers were read."""
 
     def __init__(self) -> None:
-        """Begin before the first chunk."""
         self.finished = False
         self._buffer = bytearray()
         self._left: int | None = None
@@ -244,11 +243,9 @@ class Response:
 
     @property
     def status(self) -> int:
-        """The status code."""
         return self.head.status
 
     def json(self) -> Any:
-        """The body, read as JSON."""
         return json.loads(self.body)
 
 
@@ -256,13 +253,11 @@ class Connection:
     """One TCP connection that carries one request after the other; it is never reopened."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take over an open connection."""
         self.reader = reader
         self.writer = writer
 
     @classmethod
     async def open(cls, port: int) -> Self:
-        """Connect to a port on the loopback interface."""
         return cls(*await asyncio.open_connection(HOST, port))
 
     async def exchange(self, request: bytes, method: str = "GET", *, timeout_s: float = 30) -> Response:
@@ -277,11 +272,9 @@ class Connection:
             return await self._read(ResponseDecoder(method))
 
     async def request(self, method: str, target: str, headers: Headers = (), body: bytes | None = None) -> Response:
-        """Send a well-formed request, and read its response to the end."""
         return await self.exchange(request_bytes(method, target, headers, body), method)
 
     async def post_json(self, target: str, payload: object, headers: Headers = ()) -> Response:
-        """POST a payload as JSON."""
         body = json.dumps(payload, ensure_ascii=False).encode()
         return await self.request("POST", target, [("Content-Type", "application/json"), *headers], body)
 
@@ -308,7 +301,6 @@ class Connection:
         return Response(decoder.head, bytes(body), tuple(decoder.interim))
 
     async def aclose(self) -> None:
-        """Close the connection, and wait until it is closed."""
         self.writer.close()
         with contextlib.suppress(OSError):  # The peer has closed already.
             await self.writer.wait_closed()
@@ -318,7 +310,6 @@ class Connection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close it."""
         await self.aclose()
 
 

@@ -20,13 +20,11 @@ class ListFold:
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
         self.entries: dict[str, Any] = {}
         self.has_more = False
         self.lists = 0
 
     def apply(self, event: str, data: Mapping[str, Any]) -> None:
-        """Take an event."""
         if event == "list":
             self.lists += 1
             self.entries = {each["session_id"]: each for each in data["sessions"]}
@@ -39,11 +37,9 @@ class ListFold:
             self.entries.pop(data["session_id"], None)
 
     def apply_text(self, event: str, data: str) -> None:
-        """Take an event as it is on the wire."""
         self.apply(event, json.loads(data))
 
     @property
     def newest(self) -> list[Any]:
-        """The newest sessions that it knows, in the order of a list."""
         ordered = sorted(self.entries.values(), key=lambda each: (each["created_at"], each["session_id"]), reverse=True)
         return ordered[:WINDOW]

@@ -112,11 +112,9 @@ class Reader(asyncio.BufferedProtocol):
     # asyncio.BufferedProtocol
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Called by the event loop."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Called by the event loop."""
         try:
             self._take(bytes(self._buffer[:nbytes]))
         except Exception as error:  # noqa: BLE001 - any fault of the stream fails the waiting test
@@ -125,7 +123,6 @@ class Reader(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by the event loop."""
         self._end("lost", exc)
         if not self._answered.done():
             self._answered.set_exception(StreamEndedError(str(self)))
@@ -205,7 +202,6 @@ class LoadClients:
                 group.create_task(connect_one(reader))
 
     async def cut(self) -> None:
-        """Reset every connection."""
         await asyncio.gather(*(reader.cut() for reader in self.readers))
 
     async def wait_until(self, condition: Callable[[Reader], bool], timeout_s: float) -> None:

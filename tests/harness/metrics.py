@@ -18,7 +18,6 @@ def _shown(labels: dict[str, str]) -> str:
 
 
 async def metrics_of(port: int) -> dict[str, float]:
-    """The metrics of a server that shows them to all clients."""
     async with await Connection.open(port) as connection:
         response = await connection.request("GET", "/metrics")
     assert response.status == 200, response.body

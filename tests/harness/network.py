@@ -42,7 +42,6 @@ class FarNetwork:
         _ip("link", "set", self._here, "down")
 
     def plug(self) -> None:
-        """Forward all packets again."""
         _ip("link", "set", self._here, "up")
 
     def socket(self) -> socket.socket:

@@ -147,7 +147,6 @@ class Nginx(NginxServer):
         super().__init__(folder, self._passing_on(directives))
 
     def use(self, directives: str) -> None:
-        """Forward responses in another way from now on."""
         self.reload(self._passing_on(directives))
 
     def _passing_on(self, directives: str) -> str:

@@ -128,7 +128,6 @@ class Verdict:
     diverged: list[str] = field(default_factory=list)
 
     def is_clean(self) -> bool:
-        """Whether there are no faults."""
         return not any((self.lost, self.phantom, self.duplicate, self.reordered, self.diverged))
 
 
@@ -136,7 +135,6 @@ class Oracle:
     """The log of one delivery check."""
 
     def __init__(self) -> None:
-        """Begin without POSTs and events."""
         self.posts: list[Post] = []
         self._numbers = itertools.count(1000)
         self._views: dict[str, dict[str, View]] = defaultdict(dict)
@@ -159,7 +157,6 @@ class Oracle:
         return post
 
     async def send(self, worker: Worker, post: Post) -> None:
-        """Send a POST, perhaps again, and log the outcome."""
         try:
             response = await worker.update(post.session_id, key=f"key-{post.tag}", **post.body)
         except httpx.TransportError:

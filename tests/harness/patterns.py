@@ -19,11 +19,9 @@ class Known:
     """The values of the names in patterns."""
 
     def __init__(self) -> None:
-        """Begin without values."""
         self._values: dict[str, Any] = {}
 
     def fill(self, text: str) -> str:
-        """The text with the values in place of the names."""
         return _PLACE.sub(lambda place: str(self._values[place[1]]), text)
 
     def filled(self, value: Any) -> Any:

@@ -41,7 +41,6 @@ def recording(log: Path, command: Sequence[str]) -> list[str]:
 
 
 def has_ended(pid: int, log: Path) -> bool:
-    """Whether a log is complete for a process."""
     return re.search(rf"^{pid} +\+\+\+ exited", log.read_text("ascii")[-1000:], re.MULTILINE) is not None
 
 

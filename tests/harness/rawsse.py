@@ -89,7 +89,6 @@ class RawStream(asyncio.Protocol):
 
     @property
     def comments(self) -> list[Received]:
-        """The comments."""
         return [received for received in self.log if received.block.comment is not None]
 
     @property
@@ -109,7 +108,6 @@ class RawStream(asyncio.Protocol):
 
     @property
     def local_port(self) -> int:
-        """The local port of the connection."""
         assert self._transport is not None
         port: int = self._transport.get_extra_info("sockname")[1]
         return port
@@ -138,7 +136,6 @@ class RawStream(asyncio.Protocol):
                 self._waiters.discard(waiter)
 
     async def received_head(self, timeout_s: float = 30) -> Head:
-        """Wait for status and headers."""
         await self.wait_until(lambda _: self._decoder.head is not None, timeout_s)
         return self.head
 
@@ -163,7 +160,6 @@ class RawStream(asyncio.Protocol):
     # Acting
 
     def send(self, data: bytes) -> None:
-        """Send more bytes after the request."""
         assert self._transport is not None
         self._transport.write(data)
 
@@ -173,12 +169,10 @@ class RawStream(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Resume reading."""
         assert self._transport is not None
         self._transport.resume_reading()
 
     async def aclose(self) -> None:
-        """Close the connection (FIN), and wait until it is gone."""
         assert self._transport is not None
         assert self._lost is not None
         self._transport.close()
@@ -203,19 +197,16 @@ class RawStream(asyncio.Protocol):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close it."""
         await self.aclose()
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the event loop."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._lost = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
-        """Called by the event loop."""
         now = asyncio.get_running_loop().time()
         self.wire += data
         try:
@@ -239,7 +230,6 @@ class RawStream(asyncio.Protocol):
         self.events += [block for block in blocks if block.data is not None]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by the event loop."""
         self._decoder.feed_eof()
         if self.ending is None:
             self.ending = "end" if self._decoder.complete else "reset" if exc else "eof"
@@ -254,7 +244,6 @@ class RawStream(asyncio.Protocol):
                 waiter.set_result(None)
 
     def summary(self) -> str:
-        """A short description of what has arrived so far."""
         last = [f"{block.event}#{block.id}" for block in self.events[-5:]]
         head = self._decoder.head
         return f"status {head and head.status}, {len(self.events)} events, the last ones {last}"

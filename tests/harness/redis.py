@@ -63,7 +63,6 @@ class RedisServer:
         return self.url_through(self.port)
 
     def url_through(self, port: int) -> str:
-        """The same URL with the port of a proxy."""
         return f"redis://{HOST}:{port}/0"
 
     def client(self, timeout_s: float = START_S) -> redis.Redis:
@@ -91,7 +90,6 @@ class RedisServer:
             self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def command(self) -> list[str]:
-        """The command line."""
         given = {"bind": HOST, "port": self.port, "dir": str(self.folder), "daemonize": "no", **self._options}
         arguments = [part for name, value in given.items() for part in (f"--{name}", str(value))]
         return [f"{self.kind}-server", *arguments]
@@ -108,11 +106,9 @@ class RedisServer:
         return self._process
 
     def is_running(self) -> bool:
-        """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     def log(self) -> str:
-        """Its output, over all its starts."""
         return (self.folder / "log").read_text(errors="backslashreplace")
 
     def terminate(self) -> None:
@@ -130,7 +126,6 @@ class RedisServer:
         self._running().send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
         self._running().send_signal(signal.SIGCONT)
 
     def end(self) -> None:
@@ -178,7 +173,6 @@ class RedisCluster:
     MASTERS: Final = 3
 
     def __init__(self, kind: Kind, folder: Path, *, replicas: int = 0) -> None:
-        """Prepare the servers."""
         # Nodes talk to each other on further ports. The default, 10000 above a server's port, may be too high.
         self.nodes = [
             RedisServer(
@@ -195,12 +189,10 @@ class RedisCluster:
 
     @property
     def masters(self) -> list[RedisServer]:
-        """The nodes that serve slots at first."""
         return self.nodes[: self.MASTERS]
 
     @property
     def replicas(self) -> list[RedisServer]:
-        """The nodes that are replicas of the first master at first."""
         return self.nodes[self.MASTERS :]
 
     @property
@@ -246,7 +238,6 @@ class RedisCluster:
 
     @staticmethod
     def id_of(node: RedisServer) -> str:
-        """The id of a node in the cluster."""
         with node.client() as client:
             return str(client.execute_command("CLUSTER", "MYID").decode())
 
@@ -258,7 +249,6 @@ class RedisCluster:
         return next(node for node in self.nodes if node.port in ports)
 
     def move(self, slot: int, target: RedisServer) -> None:
-        """Move a slot with all its keys, one by one."""
         source = self.owner(slot)
         source_id, target_id = self.id_of(source), self.id_of(target)
         with source.client() as at_source, target.client() as at_target:
@@ -273,7 +263,6 @@ class RedisCluster:
         self.end()
 
     def end(self) -> None:
-        """Kill all nodes that run."""
         for node in self.nodes:
             if node.is_running():
                 node.end()

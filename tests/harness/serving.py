@@ -80,7 +80,6 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The id of the process that was started last."""
         return self._running().pid
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -88,7 +87,6 @@ class Server:
         return self._process
 
     def arguments(self) -> list[str]:
-        """The command line."""
         if self._command is not None:
             return [part.replace("{port}", str(self.port)) for part in self._command]
         if self._factory is not None:
@@ -140,7 +138,6 @@ class Server:
             return False
 
     def is_running(self) -> bool:
-        """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
@@ -148,7 +145,6 @@ class Server:
         self._running().send_signal(number)
 
     def wait(self, timeout_s: float = END_S) -> int:
-        """Wait for its end, and return the exit code."""
         return self._running().wait(timeout_s)
 
     def kill(self) -> None:
@@ -162,7 +158,6 @@ class Server:
         return self.wait(timeout_s)
 
     def end(self) -> None:
-        """Make sure that it no longer runs."""
         if self.is_running() and "COVERAGE_RUN" in os.environ:  # A killed process writes no coverage.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.terminate(timeout_s=5)
@@ -172,11 +167,9 @@ class Server:
     # Probes
 
     def log(self) -> str:
-        """All its output, over all its starts."""
         return self.log_path.read_text(errors="backslashreplace") if self.log_path.exists() else ""
 
     def descriptors(self) -> int:
-        """The number of file descriptors that it holds."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def client_ports(self) -> set[int]:
@@ -216,7 +209,6 @@ def _flag(name: str, value: object) -> list[str]:
 
 
 def children(pid: int) -> list[int]:
-    """The living child processes of a process."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -271,35 +263,28 @@ class Worker:
         return await self.client.post(session_path(session_id, "update"), json=body, headers=headers)
 
     async def start(self, session_id: str, step: int, **more: Any) -> None:
-        """Report a step's start."""
         _expect(await self.update(session_id, action="start", step=step, **more), session_id)
 
     async def complete(self, session_id: str, step: int, **more: Any) -> None:
-        """Report a step's completion."""
         _expect(await self.update(session_id, action="complete", step=step, **more), session_id)
 
     async def progress(self, session_id: str, step: int, current: int, **more: Any) -> None:
-        """Report the progress of a running step."""
         _expect(await self.update(session_id, action="progress", step=step, current=current, **more), session_id)
 
     async def create(self, session_id: str, *, replace: bool = False, **body: Any) -> Any:
-        """PUT a session, and return the polling body of the response."""
         path = session_path(session_id) + ("?replace=true" if replace else "")
         response = await self.client.put(path, json=body)
         assert response.status_code in (200, 201), response.text
         return response.json()
 
     async def delete(self, session_id: str) -> None:
-        """DELETE a session."""
         response = await self.client.delete(session_path(session_id))
         assert response.status_code == 204, response.text
 
     async def poll_raw(self, session_id: str, **headers: str) -> httpx.Response:
-        """Poll, and return the whole response."""
         return await self.client.get(session_path(session_id), headers=headers)
 
     async def poll(self, session_id: str) -> Any:
-        """Poll, and return the body."""
         response = await self.poll_raw(session_id)
         assert response.status_code == 200, response.text
         return json.loads(response.content)

@@ -12,7 +12,6 @@ PAYLOAD = bytes(range(256)) * 8
 
 @pytest.fixture
 def received() -> asyncio.Event:
-    """Set once the source has received bytes after the first line."""
     return asyncio.Event()
 
 
@@ -43,7 +42,6 @@ class Client:
 
     @classmethod
     async def through(cls, proxy: ChaosProxy) -> "Client":
-        """Connect, and request the payload."""
         client = cls(*await asyncio.open_connection(HOST, proxy.port))
         client.writer.write(b"go\n")
         return client
@@ -67,7 +65,6 @@ class Client:
 
 
 async def expect_exactly(client: Client, expected: bytes) -> None:
-    """Wait for exactly these bytes."""
     async with asyncio.timeout(5):
         assert await client.reader.readexactly(len(expected)) == expected
 

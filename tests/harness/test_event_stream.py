@@ -34,7 +34,6 @@ STREAMS = {
 
 
 def feed(raw: bytes, sizes: Callable[[], int]) -> list[Block]:
-    """Parse a stream in pieces of the given sizes."""
     parser, blocks, start = EventStreamParser(), [], 0
     while start < len(raw):
         size = sizes()

@@ -16,7 +16,6 @@ LAST = b"0\r\n\r\n"
 
 
 def chunk(body: bytes) -> bytes:
-    """One chunk of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 
@@ -44,7 +43,6 @@ class Streams:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen during the block."""
         async with await asyncio.start_server(self._serve, HOST, 0) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield

@@ -10,7 +10,6 @@ PENDING = [{"step": n, "name": f"STEP{n}", "status": "pending", "elapsed_ms": 0,
 
 
 def body(current_step: int, status: str, steps: list[Body], percentage: int = 0) -> Body:
-    """A polling body of two steps."""
     return {
         "session_id": "s",
         "current_step": current_step,
@@ -26,7 +25,6 @@ EMPTY = body(0, "pending", PENDING)
 
 
 def block(event: str, data: Body, n: int, epoch: str = "e") -> Block:
-    """One event of a stream."""
     event_id = f"{epoch}-{n}"
     return Block(event, json.dumps(data), event_id, event_id, None, None, b"")
 
@@ -53,7 +51,6 @@ def step(tag: str, n: int, epoch: str = "e") -> Block:
 
 
 def judge(seen: list[Block], ok: list[str], final: Body | None = None, *, maybe: tuple[str, ...] = ()) -> Verdict:
-    """Show these events to one subscriber, after these POSTs."""
     oracle = Oracle()
     oracle.posts = [Post("s", tag, "ok") for tag in ok] + [Post("s", tag) for tag in maybe]
     view = oracle.view("s", "one")

@@ -13,7 +13,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding
 
 
 def chunk(body: bytes) -> bytes:
-    """One chunk of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 

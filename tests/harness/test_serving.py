@@ -20,7 +20,6 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 def tiny(folder: Path) -> Server:
-    """A server of ten lines in place of ours."""
     return Server(folder, command=[sys.executable, "-c", TINY, "{port}"])
 
 

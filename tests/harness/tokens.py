@@ -23,5 +23,4 @@ def make_token(key: Any = KEY, algorithm: str = "HS256", headers: dict[str, Any]
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header with the token."""
     return {"authorization": f"Bearer {token}"}

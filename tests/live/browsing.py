@@ -26,12 +26,10 @@ class BrowserStream:
     """One page with one EventSource, on the origin of a server (or of the proxy in front of it)."""
 
     def __init__(self, page: Page) -> None:
-        """Take over a page."""
         self.page = page
 
     @classmethod
     async def open(cls, browser: Browser, port: int, target: str) -> Self:
-        """Open an empty page of that origin, and an EventSource in it."""
         page = await browser.new_page()
         blank = f"http://{HOST}:{port}/blank-for-this-test"
         await page.route(blank, _fulfill_blank)
@@ -54,7 +52,6 @@ class BrowserStream:
         return await self.fired()
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
         return await self.page.evaluate(expression)
 
     async def __aenter__(self) -> Self:
@@ -77,13 +74,11 @@ class Playback:
     """A server that sends recorded bytes to each client, and then keeps the connection open."""
 
     def __init__(self, recording: bytes) -> None:
-        """Send these bytes, which include the head."""
         self._recording = recording
         self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
-        """The port on which it listens."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port

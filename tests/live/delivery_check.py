@@ -19,7 +19,6 @@ TRY_AGAIN = (None, 409, 502, 503, 504)
 
 @contextlib.asynccontextmanager
 async def workers_at(servers: Sequence[Server | int]) -> AsyncIterator[list[Worker]]:
-    """A worker at each server."""
     async with contextlib.AsyncExitStack() as stack:
         yield [await stack.enter_async_context(Worker.at(server)) for server in servers]
 
@@ -89,7 +88,6 @@ class DeliveryCheck:
         self._is_over = asyncio.Event()
 
     async def run(self, transitions: int, fault: Callable[[], Awaitable[object]] | None = None) -> None:
-        """Run all workers and followers, cause faults meanwhile, and check."""
         async with self._clients_at_work(transitions) as work:
             while fault is not None and not work.done():
                 await fault()
@@ -97,7 +95,6 @@ class DeliveryCheck:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run all workers and followers during the block, and check."""
         async with self._clients_at_work(None) as work:
             yield
             self._is_reported.set()
@@ -140,7 +137,6 @@ class DeliveryCheck:
                 await self._report(rng.choice(workers), session_id, "complete", step, success=rng.random() < 0.8)
 
     async def _report(self, worker: Worker, session_id: str, action: str, step: int | None = None, **more: Any) -> None:
-        """Send an update, again under its key until it is accepted."""
         post = await self.oracle.post(worker, session_id, action, step, **more)
         while post.outcome != "ok":
             assert post.status in TRY_AGAIN, post

@@ -38,7 +38,6 @@ class ListReader:
         self.fold = ListFold()
 
     async def run(self) -> None:
-        """Follow, until cancelled."""
         while True:
             server = self._chance.choice(self._servers)
             with contextlib.suppress(StreamEndedError, OSError):

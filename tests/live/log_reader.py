@@ -24,7 +24,6 @@ class LogReader:
     """
 
     def __init__(self, client: httpx.AsyncClient, port: int, session_id: str) -> None:
-        """Hold nothing yet."""
         self.lines: dict[int, str] = {}
         self.lives: list[str] = []
         self.repeated = 0
@@ -36,7 +35,6 @@ class LogReader:
         self._last_event_id: str | None = None
 
     async def follow(self, events: int | None) -> None:
-        """Read so many events of a stream, or all of them, and leave it."""
         target = events_path(self._session_id) + "?log=1"
         async with await RawStream.open(self._port, target, last_event_id=self._last_event_id) as stream:
             if (await stream.received_head()).status == 204:
@@ -83,7 +81,6 @@ class LogReader:
 
 
 async def kept_lines(client: httpx.AsyncClient, session_id: str) -> dict[int, str]:
-    """All lines that are kept, by pages."""
     kept: dict[int, str] = {}
     after = 0
     while True:

@@ -35,11 +35,9 @@ class Parties(NamedTuple):
         return await client.post(session_path(self.session_id, "requests"), json={"kind": kind}, headers=headers)
 
     async def report(self, **body: Any) -> httpx.Response:
-        """Report as the worker."""
         return await self.worker.update(self.session_id, **body)
 
     async def requests(self) -> list[dict[str, Any]]:
-        """The requests that the session shows."""
         shown = await self.reader.poll(self.session_id)
         return list(shown.get("requests", []))
 
@@ -156,7 +154,6 @@ async def _followed(here: Server, there: Server, session_id: str) -> AsyncIterat
 
 
 async def _check(streams: list[RawStream], reader: Worker, worker: Worker, session_id: str) -> None:
-    """Make sure that all servers and all streams agree."""
     polled = await reader.poll_raw(session_id)
     assert (await worker.poll_raw(session_id)).content == polled.content
     epoch, _, offset = polled.headers["etag"].strip('"').rpartition("-")
@@ -171,6 +168,5 @@ async def _check(streams: list[RawStream], reader: Worker, worker: Worker, sessi
 
 
 def refusal_of(response: httpx.Response) -> str:
-    """The last segment of a problem's type."""
     problem: str = response.json()["type"]
     return problem.rpartition("/")[2]

@@ -89,7 +89,6 @@ async def test_a_refusal_does_not_depend_on_the_session(serve: Serve, run_redis:
 
 
 async def blank(context: BrowserContext, origin: str) -> Page:
-    """An empty page of an origin."""
     page = await context.new_page()
     address = f"{origin}/blank-for-this-test"
     await page.route(address, lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))

@@ -64,7 +64,6 @@ async def vanish_in_four_ways(port: int) -> None:
 
 
 async def vanish_repeatedly(server: Server, name: str, rounds: int) -> None:
-    """Vanish again and again, and report a transition after each time."""
     async with await Connection.open(server.port) as connection:
         for number in range(rounds):
             await vanish_in_four_ways(server.port)

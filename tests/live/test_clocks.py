@@ -47,7 +47,6 @@ def serve_by(serve: Serve) -> ServeBy:
 
 @pytest.fixture
 def clock(tmp_path: Path) -> WallClock:
-    """A clock that is right at first."""
     return WallClock(tmp_path)
 
 

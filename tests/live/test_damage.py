@@ -36,28 +36,23 @@ def execute(database: Path, statement: str) -> None:
 
 
 def truncate(database: Path) -> None:
-    """Cut off its end."""
     os.truncate(database, PAGE_BYTES * 3)
 
 
 def make_garbage(database: Path) -> None:
-    """Replace it with noise."""
     database.write_bytes(os.urandom(40_000))
 
 
 def make_newer(database: Path) -> None:
-    """Turn it into one of a later version of ours."""
     execute(database, "PRAGMA user_version = 77")
 
 
 def make_foreign(database: Path) -> None:
-    """Replace it with the database of another application."""
     database.unlink()
     execute(database, "CREATE TABLE customers (name TEXT)")
 
 
 def make_folder(database: Path) -> None:
-    """Replace it with a folder."""
     database.unlink()
     database.mkdir()
 
@@ -93,19 +88,16 @@ async def test_a_store_that_cannot_be_used_is_refused(
 
 
 def take_the_same_name(database: Path) -> Path:
-    """Use the name that the first process uses."""
     return database
 
 
 def take_a_hard_link(database: Path) -> Path:
-    """Use a second name of the same file."""
     link = database.with_name("link.db")
     link.hardlink_to(database)
     return link
 
 
 def remove_the_lock(database: Path) -> Path:
-    """Use the same name, after the lock beside the file is removed."""
     Path(f"{database}.lock").unlink()
     return database
 
@@ -128,7 +120,6 @@ async def test_a_second_process_is_refused_and_the_first_goes_on(serve: Serve) -
 
 
 def pages_with(content: bytes, text: bytes) -> list[int]:
-    """The offsets in a database of the pages that hold a text."""
     return [at for at in range(0, len(content), PAGE_BYTES) if text in content[at : at + PAGE_BYTES]]
 
 
@@ -417,7 +408,6 @@ def servers(serve: Serve, kind: Kind, redis_servers: dict[str, RedisServer], tmp
 
 @pytest.fixture
 def client(kind: Kind, redis_servers: dict[str, RedisServer]) -> Iterator[Redis]:
-    """A client of Redis, like any other program's."""
     with redis_servers[kind].client() as client:
         yield client
 

@@ -40,7 +40,6 @@ def demo(tmp_path: Path) -> Iterator[Server]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether a process accepts connections on the port."""
     with socket.socket() as sock:
         return sock.connect_ex((HOST, port)) == 0
 

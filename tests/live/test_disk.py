@@ -37,7 +37,6 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 
 
 def serving_on(disk: Disk) -> list[str]:
-    """The command that serves from a database on the disk."""
     serve = [sys.executable, "-m", "progress_sse", "serve", "--port", "{port}", "--heartbeat-s", "0.5"]
     return disk.command(*serve, "--store", f"sqlite:///{disk.folder}/progress.db")
 
@@ -74,7 +73,6 @@ class SessionProbe:
         assert "Traceback" not in server.log()
 
     async def report(self) -> int | None:
-        """Report once, and return the status of the response."""
         self._current += 1
         return (await self.oracle.post(self.worker, "s", "progress", 1, current=self._current)).status
 

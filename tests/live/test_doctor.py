@@ -48,7 +48,6 @@ class Diagnosis(NamedTuple):
 
 
 def doctor(url: str, *options: str, token: str | None = PUBLISH_TOKEN, **environ: str) -> Diagnosis:
-    """Run it, and read its lines."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     token_variable = {"PROGRESS_SSE_TOKEN": token} if token else {}
     command = [sys.executable, "-m", "progress_sse", "doctor", url, *options]
@@ -67,7 +66,6 @@ def doctor(url: str, *options: str, token: str | None = PUBLISH_TOKEN, **environ
 
 
 def sessions(server: Server) -> list[str]:
-    """The ids of all sessions."""
     listed = httpx.get(f"{server.url}/api/progress", headers=bearer(PUBLISH_TOKEN)).json()
     return [each["session_id"] for each in listed["sessions"]]
 
@@ -308,7 +306,6 @@ def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Pa
 
 
 def openssl(folder: Path, *arguments: str) -> None:
-    """Run a command of openssl in that folder."""
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
@@ -339,7 +336,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def secured(block: str, port: int, certificate: Path, key: Path, http2: str = "on") -> str:
-    """The configuration of nginx, with TLS on that port too."""
     return block.replace(
         "listen 80;",
         f"""listen 80;

@@ -69,7 +69,6 @@ class Crash:
             await self.oracle.send(worker, post)
 
     async def follow(self, follower: Follower) -> None:
-        """Read, drop and reconnect until the test ends."""
         while not self.is_over:
             await self.is_up.wait()
             with contextlib.suppress(OSError):
@@ -77,7 +76,6 @@ class Crash:
 
     @contextlib.asynccontextmanager
     async def running(self, worker: Worker) -> AsyncIterator[None]:
-        """Run all workers and followers during the block."""
         self.is_up.set()
         async with asyncio.TaskGroup() as group:
             for session_id, follower in zip(self.sessions, self.followers, strict=True):
@@ -87,7 +85,6 @@ class Crash:
             self.is_over = True
 
     async def wait_for_posts(self, count: int) -> None:
-        """Wait until the workers have sent so many more."""
         enough = len(self.oracle.posts) + count
         await eventually(lambda: len(self.oracle.posts) >= enough, 60)
 
@@ -247,7 +244,6 @@ async def test_a_locked_database_stops_writers_alone(serve: Serve, held_s: float
 
 
 async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) -> None:
-    """Report one update after the other, until the server refuses one."""
     post = await oracle.post(worker, session_id, "start", 1)
     current = 0
     while post.outcome == "ok":

@@ -196,7 +196,6 @@ async def test_polls_carry_on_where_the_stream_brings_nothing(
 
 
 def polled(proxy: ChaosProxy) -> int:
-    """The number of polls so far."""
     return len(proxy.asked("/s")) - len(proxy.asked("/events"))
 
 

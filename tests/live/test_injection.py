@@ -49,7 +49,6 @@ class Watched:
         self._seen = 0
 
     async def next_event(self) -> Block:
-        """The one event that both have received since."""
         return (await self.next_events(1))[0]
 
     async def next_events(self, count: int) -> list[Block]:

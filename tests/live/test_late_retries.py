@@ -52,7 +52,6 @@ class Job:
         self.has_answer = asyncio.Event()
 
     async def run(self, runs: int) -> None:
-        """Let each run replace the one before, in various ways."""
         async with httpx.AsyncClient(timeout=10) as self._client:
             for number in range(runs):
                 may_replace = number % 3 == 1
@@ -96,7 +95,6 @@ class Job:
         return answered
 
     async def _send(self, asked: KeyedRequest) -> KeyedRequest:
-        """Send a request until it is answered."""
         while True:
             url = f"http://{HOST}:{self._rng.choice(self._ports)}{asked.path}"
             headers = {"Idempotency-Key": asked.key}
@@ -113,7 +111,6 @@ class Job:
 
 @contextlib.asynccontextmanager
 async def proxies_of(servers: Sequence[Server]) -> AsyncIterator[list[ChaosProxy]]:
-    """A proxy in front of each server."""
     async with contextlib.AsyncExitStack() as stack:
         yield [await stack.enter_async_context(ChaosProxy(server.port)) for server in servers]
 

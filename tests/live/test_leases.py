@@ -76,30 +76,25 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
 
 
 def beats(tmp_path: Path) -> int:
-    """How many beats of the worker were accepted."""
     return len((tmp_path / "beats").read_bytes().splitlines())
 
 
 async def more_beats(tmp_path: Path, count: int) -> None:
-    """Wait until so many more beats were accepted."""
     before = beats(tmp_path)
     await eventually(lambda: beats(tmp_path) >= before + count, DEADLINE_S)
 
 
 def state_of(body: Body) -> str:
-    """The state of the first step in a word."""
     step = body["steps"][0] if body["steps"] else {"status": body["status"]}
     return str(step.get("conclusion") or step.get("liveness", {}).get("state") or step["status"])
 
 
 def states(stream: RawStream) -> list[str]:
-    """The state of the first step after each of its transitions."""
     events: list[Any] = [event.json() for event in stream.events]
     return [state_of(event if "steps" in event else {"steps": [event["step"]]}) for event in events if len(event) > 1]
 
 
 async def until(stream: RawStream, state: str) -> None:
-    """Wait until the first step is in the state."""
     await eventually(lambda: states(stream)[-1:] == [state], DEADLINE_S)
 
 

@@ -31,7 +31,6 @@ def now() -> float:
 
 
 async def report(connection: Connection, session_id: str, tag: str) -> None:
-    """POST one transition that carries a tag."""
     body = {"action": "progress", "step": 1, "current": 1, "message": tag}
     response = await connection.post_json(session_path(session_id, "update"), body)
     assert response.status == 200, response.body
@@ -161,24 +160,20 @@ class Reporter:
     """A worker with several sessions that remembers its reports to each."""
 
     def __init__(self, connection: Connection, sessions: Iterable[str]) -> None:
-        """Report by this connection."""
         self.tags: dict[str, list[str]] = {session_id: [] for session_id in sessions}
         self.is_over = False
         self._connection = connection
 
     async def report(self, session_id: str) -> None:
-        """Report one transition to one session."""
         tags = self.tags[session_id]
         tags.append(f"{session_id}, number {len(tags)}")
         await report(self._connection, session_id, tags[-1])
 
     async def report_to_all(self) -> None:
-        """Report one transition to each session."""
         for session_id in self.tags:
             await self.report(session_id)
 
     async def go_on(self) -> None:
-        """Report from time to time, until the test ends."""
         for session_id in itertools.cycle(self.tags):
             if self.is_over:
                 return

@@ -100,7 +100,6 @@ async def test_lines_that_were_answered_survive_kills(serve: Serve) -> None:
 
 
 def kill_soon(server: Server) -> None:
-    """Kill the server while it works, and start it again."""
     server.kill()
     server.start()
 
@@ -194,15 +193,12 @@ async def test_a_reader_that_takes_nothing_for_a_while_loses_no_transition(serve
 
 
 def lines_of(stream: RawStream) -> list[int]:
-    """The numbers of the lines that a stream brought."""
     return [line["n"] for event in stream.events if event.event == "log" for line in event.json()["lines"]]
 
 
 def transitions_of(stream: RawStream) -> list[int]:
-    """The offsets of the transitions, and of the first snapshot."""
     return [event.position.offset for event in stream.events if event.event != "log"]
 
 
 async def metrics_of(worker: Worker) -> dict[str, float]:
-    """The metrics of the server."""
     return parse_metrics((await worker.client.get("/metrics")).text)

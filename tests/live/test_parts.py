@@ -62,7 +62,6 @@ async def processes(servers: list[Server], count: int, parts_each: int) -> Async
 
 
 async def report_all(workers: list[Process]) -> None:
-    """Let all of them report at once, and wait for their ends."""
     for _, errors in await asyncio.gather(*(worker.communicate(b"\n") for worker in workers)):
         assert errors == b""
 
@@ -109,13 +108,11 @@ async def test_each_part_is_counted_once(
 
 
 async def restart(server: Server) -> None:
-    """Kill the server, and start it again."""
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
 
 
 def check_each_event(stream: RawStream, total: int) -> None:
-    """Each event counts one report more than the event before."""
     reported = ended = 0
     for event in stream.events[1:]:
         step = event.json()["step"]
@@ -130,7 +127,6 @@ def check_each_event(stream: RawStream, total: int) -> None:
 
 
 def check_end(step: dict[str, object], total: int) -> None:
-    """The step has ended with the last of its parts."""
     failed = len(range(0, total, 7))
     assert (step["status"], step["error"]) == ("error", f"{failed} of {total} parts failed.")
     counts = {"total": total, "running": 0, "success": total - failed, "error": failed}

@@ -55,7 +55,6 @@ async def repeat_update(worker: Worker) -> None:
 
 
 async def delete(worker: Worker) -> None:
-    """Delete the session."""
     await worker.delete(SESSION)
 
 
@@ -66,7 +65,6 @@ async def replace(worker: Worker) -> None:
 
 
 async def wait_for_clean_up(worker: Worker) -> None:
-    """Wait until the server's clean-up has removed the session."""
     while (await worker.poll(SESSION))["status"] != "not_found":  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.1)
 

@@ -39,7 +39,6 @@ async def server(serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: 
 
 @contextlib.asynccontextmanager
 async def streams_at_all(server: Server, session_id: str) -> AsyncIterator[list[RawStream]]:
-    """Streams of a session, enough for each process to have some."""
     before = {pid: _descriptors(pid) for pid in children(server.pid)}
     async with contextlib.AsyncExitStack() as stack:
         streams: list[RawStream] = []

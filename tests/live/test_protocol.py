@@ -33,7 +33,6 @@ class Conversation:
         self._known = Known()
 
     async def replay(self, exchange: dict[str, Any]) -> None:
-        """Send the request, and compare the response."""
         answer = exchange["answer"]
         if "stream" in exchange:
             await self._read(self._kept[exchange["stream"]], answer)
@@ -93,7 +92,6 @@ class Conversation:
 
 
 def _shown(block: Block) -> dict[str, Any]:
-    """An event in the form of the vectors."""
     identified = {} if block.id is None else {"id": block.id}
     return {"event": block.event, **identified, "data": block.json()}
 
@@ -104,7 +102,6 @@ def _subject(event: dict[str, Any]) -> str:
 
 @pytest.fixture
 async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
-    """A conversation with a new server."""
     server = serve(store="memory://")
     async with httpx.AsyncClient(base_url=server.url) as client, AsyncExitStack() as streams:
         yield Conversation(server, client, streams)

@@ -98,7 +98,6 @@ async def test_polls_are_counted_apart_from_reports(serve: Serve) -> None:
 
 
 async def poll_from(connection: Connection, forwarded_for: str) -> int:
-    """The status of a poll that a proxy forwards."""
     return (await connection.request("GET", session_path("s"), [("X-Forwarded-For", forwarded_for)])).status
 
 

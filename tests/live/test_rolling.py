@@ -27,7 +27,6 @@ CONFIGURATION = (ROOT / "docs" / "deploy" / "nginx.conf").read_text("utf-8")
 def servers(
     request: pytest.FixtureRequest, serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
 ) -> list[Server]:
-    """Two servers on one store."""
     settings = {"redis_prefix": tmp_path.name, "retry_ms": 100, "graceful_timeout_s": 3}
     return [serve(store=redis_servers[request.param].url, **settings) for _ in range(2)]
 

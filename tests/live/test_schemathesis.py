@@ -51,7 +51,6 @@ pytestmark = serve_only
 
 
 def explore(server: Server, folder: Path, *options: str) -> None:
-    """Run schemathesis against the server, and show its findings."""
     config = folder / "schemathesis.toml"
     config.write_text(CONFIG)
     program: list[str | Path] = [sys.executable, "-m", "schemathesis.cli", "--config-file", config]

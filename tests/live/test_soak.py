@@ -89,7 +89,6 @@ class Soak:
     """Workers and readers of many short sessions in succession, until the test ends."""
 
     def __init__(self, server: Server, worker: Worker) -> None:
-        """Use this server for all, and report by this worker."""
         self._server = server
         self._worker = worker
         self._numbers = itertools.count()
@@ -167,7 +166,6 @@ async def _reconnect_often(follower: Follower, is_done: asyncio.Event) -> None:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
-    """The medians of the third and the last quarter, for each resource."""
     half, quarter = samples[len(samples) // 2 :], len(samples) // 4
     return {
         field.name: (

@@ -31,7 +31,6 @@ Traces = tuple[float, float, float]
 
 
 async def traces(server: Server) -> Traces:
-    """The numbers of streams, subscribers and tasks in a server."""
     metrics = await metrics_of(server.port)
     return (
         metrics["progress_sse_streams"],

@@ -18,14 +18,12 @@ ABSENT = [("If-None-Match", '"absent"'), ("Prefer", "wait=30")]
 
 
 async def waits_in(server: Server, count: int) -> None:
-    """Wait until so many polls wait."""
     async with asyncio.timeout(DEADLINE_S):
         while (await metrics_of(server.port))["progress_sse_waiting_requests"] != count:  # noqa: ASYNC110 - asks the server
             await asyncio.sleep(0.02)
 
 
 async def waiting(server: Server, session_id: str) -> tuple[Connection, asyncio.Task[Response]]:
-    """A client whose poll waits for a session to be created."""
     connection = await Connection.open(server.port)
     request = request_bytes("GET", session_path(session_id), ABSENT)
     return connection, asyncio.create_task(connection.exchange(request, timeout_s=DEADLINE_S))

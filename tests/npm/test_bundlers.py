@@ -69,7 +69,6 @@ def static_site(folder: Path, connect_to: str) -> Iterator[str]:
 
 
 def scripts(project: Path) -> str:
-    """The text of all scripts that a bundler has written."""
     return "\n".join(path.read_text("utf-8") for path in project.glob("dist/**/*.js"))
 
 

@@ -26,7 +26,6 @@ OPTIONS = {
 
 
 def recipe(language: str) -> str:
-    """The only block of the README in this language."""
     [block] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     return str(block)
 
@@ -37,7 +36,6 @@ def tsconfig(**options: object) -> str:
 
 
 def files(suffix: str, **options: object) -> dict[str, str]:
-    """The recipe of a language and our own uses, with a configuration."""
     uses = f"User.{suffix}"
     return {
         f"Recipe.{suffix}": recipe(suffix),

@@ -19,12 +19,10 @@ LENGTH = f"Content-Length: {len(BODY)}\r\n"
 
 
 def chunks(size: str, end: str = "\r\n", last: str = "0\r\n\r\n") -> bytes:
-    """An update in one chunk, with the given size line."""
     return post(CHUNKED, size.encode() + b"\r\n" + BODY + end.encode() + last.encode())
 
 
 def get(line: str = "") -> bytes:
-    """A poll with one more header line, valid or not."""
     return (GET + (f"{line}\r\n" if line else "") + "\r\n").encode("latin-1")
 
 

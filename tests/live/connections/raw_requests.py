@@ -21,7 +21,6 @@ class RawConnection(Connection):
 
     @classmethod
     async def open(cls, port: int, rcvbuf: int | None = None) -> Self:
-        """Connect to a port on the loopback interface."""
         sock = unconnected_socket(rcvbuf)
         await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
         # The receive buffer is as small as those on the way.
@@ -29,7 +28,6 @@ class RawConnection(Connection):
 
     @property
     def port(self) -> int:
-        """The local port of the connection."""
         port: int = self.writer.get_extra_info("sockname")[1]
         return port
 

@@ -29,6 +29,5 @@ def server(
 
 @pytest.fixture
 async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker connected to the shared server."""
     async with Worker.at(server) as at_server:
         yield at_server

@@ -14,13 +14,11 @@ from tests.live.delivery.reading import assert_nothing_more
 
 
 async def restart(server: Server) -> None:
-    """Kill the server, and start it again."""
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
 
 
 async def apply(worker: Worker, session_id: str, **body: Any) -> None:
-    """Report an update that is applied."""
     assert (await worker.update(session_id, **body)).status_code == 200
 
 

@@ -100,7 +100,6 @@ async def test_rows_deleted_by_another_program_leave_no_hole(serve: Serve) -> No
 
 
 def delete_transitions(server: Server, condition: str) -> None:
-    """Delete rows of the log of transitions."""
     with contextlib.closing(sqlite3.connect(server.database)) as database:
         deleted = database.execute(f"DELETE FROM log WHERE {condition}").rowcount  # noqa: S608 - our own texts
         assert deleted > 0

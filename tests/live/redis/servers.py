@@ -14,22 +14,18 @@ Join = Callable[..., list[Server]]
 
 
 def has_step(stream: RawStream) -> bool:
-    """Whether a transition has arrived."""
     return any(event.event == "step" for event in stream.events)
 
 
 def last_offset(stream: RawStream) -> int:
-    """The offset of the newest event that has one."""
     return stream.events[-1].position.offset if stream.events else -1
 
 
 async def until_accepted(worker: Worker, session_id: str, current: int) -> None:
-    """Report until the store is available again."""
     while (response := await worker.update(session_id, action="progress", step=1, current=current)).status_code != 200:
         assert response.status_code == 503
 
 
 async def until_polled(worker: Worker, session_id: str) -> None:
-    """Poll until the store is available again."""
     while (response := await worker.poll_raw(session_id)).status_code != 200:
         assert response.status_code == 503

@@ -64,7 +64,6 @@ async def test_readers_that_come_and_go_leave_nothing_in_redis(run_redis: RunRed
 
 
 def clients(client: Redis) -> int:
-    """The number of connections that the Redis has."""
     info = client.info("clients")
     assert isinstance(info, dict)
     return int(info["connected_clients"])

@@ -214,7 +214,6 @@ async def test_a_redis_that_loads_its_data_is_waited_for(run_redis: RunRedis, jo
 
 
 def is_loading(client: Redis) -> bool:
-    """Whether Redis runs, and still loads its data."""
     try:
         client.ping()
     except BusyLoadingError:

@@ -29,11 +29,9 @@ def start(*arguments: str, url: str | None, **more: str) -> subprocess.Popen[byt
 
 
 def finish(process: subprocess.Popen[bytes], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """The exit status and the rest of the output."""
     out, err = process.communicate(stdin, timeout=WAIT_S)
     return process.returncode, out, err
 
 
 def poll(server: Server, session_id: str) -> Any:
-    """The polling response of a session."""
     return httpx.get(server.url + session_path(session_id)).json()

@@ -15,13 +15,11 @@ from tests.live.shell.commands import TOKEN, finish, start
 
 
 def list_sessions(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
-    """List sessions, and return the exit status and the output."""
     status, out, err = finish(start("list", *arguments, url=server.url, **more))
     return status, out.decode(), err.decode()
 
 
 def create(server: Server, session_id: str, token: str = TOKEN, **body: object) -> None:
-    """Create a session of two steps, and start it."""
     with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}) as client:
         assert client.put(session_path(session_id), json={"total_steps": 2, **body}).status_code == 201
         update = {"action": "start", "step": 1}

@@ -298,7 +298,6 @@ def test_the_loss_of_reports_to_an_absent_server_is_shown() -> None:
 
 
 def log_of(server: Server, session_id: str) -> list[tuple[int | None, str]]:
-    """The step and the text of each line of a session's log."""
     log = httpx.get(f"{server.url}/api/progress/{session_id}/log").json()
     return [(line["step"], line["text"]) for line in log["lines"]]
 

@@ -10,7 +10,6 @@ from tests.live.shell.commands import finish, poll, start
 
 
 def command(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
-    """Run a command, and return its exit status and output."""
     status, out, err = finish(start(*arguments, url=server.url, **more))
     return status, out.decode(), err.decode()
 

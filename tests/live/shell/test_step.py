@@ -15,7 +15,6 @@ from tests.live.shell.commands import TOKEN, finish, poll, start
 
 
 def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
-    """Report a step, and return the exit status and the message."""
     status, out, err = finish(start("step", *arguments, url=server.url, **more))
     assert out == b""
     return status, err.decode()

@@ -27,7 +27,6 @@ def watch(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
 
 
 def report(server: Server, session_id: str, *updates: dict[str, Any]) -> None:
-    """Report to a new session of two steps."""
     with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         steps = [{"name": "Dump\x1b[2J"}, {"name": "原稿生成"}]
         assert client.put(session_path(session_id), json={"steps": steps}).status_code == 201

@@ -42,7 +42,6 @@ async def record(serve: Serve, count: int) -> RawStream:
 
 
 def feed(body: bytes, sizes: Iterator[int]) -> list[Block]:
-    """Parse a body in pieces of the given sizes."""
     parser, blocks, start = EventStreamParser(), [], 0
     while start < len(body):
         size = next(sizes)
@@ -80,7 +79,6 @@ async def test_three_parsers_agree(serve: Serve, chromium: Browser, count: int) 
 
 
 async def read_with_npm(port: int, count: int, timeout_s: float) -> list[tuple[str, str, str]]:
-    """The events that npm's eventsource fires."""
     script, web = Path(__file__).with_name("eventsource_reader.mjs"), ROOT / "web"
     assert (web / "node_modules" / "eventsource").exists(), "npm's eventsource is missing: run `npm ci` in web/"
     process = await asyncio.create_subprocess_exec(
