@@ -59,7 +59,7 @@ def test_requirements_are_numbered_by_section() -> None:
 def test_a_requirement_has_its_side_and_one_keyword(number: str) -> None:
     """It binds a client, a reader, a worker or, without a subject, the server, to one thing."""
     text = REQUIREMENTS[number]
-    assert re.match(rf"(A client|A reader|A worker) |{KEYWORD.pattern} ", text), text
+    assert re.match(rf"(A client|A reader|A worker) |{KEYWORD.pattern}", text), text
     assert len(KEYWORD.findall(text)) == 1, text
 
 
