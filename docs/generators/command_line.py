@@ -43,11 +43,11 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
 
 def _parts(context: click.Context, shared: list[_Option]) -> Iterator[str]:
     name, command = context.command_path, context.command
-    yield f"## {name}"
     if isinstance(command, click.Group):
-        yield summary(command.help)
+        yield from [f"## {name}", summary(command.help)]
         return
-    yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```"
+    pieces = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
+    yield f"## {code(' '.join([name, *pieces]))}"
     yield summary(command.help)
     if name == "progress-sse serve":
         yield "The options are the [settings](settings.md)."

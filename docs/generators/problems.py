@@ -28,5 +28,5 @@ def _subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:
 
 
 def _when(kind: type[ProblemError]) -> str:
-    text = summary(kind.__doc__).removeprefix("Raised ").removeprefix("Never raised: ")
+    text = summary(kind.__doc__).removeprefix("Raised ").removeprefix("when ").removeprefix("Never raised: ")
     return text[0].upper() + text[1:]

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from docs.generators.docstrings import brief, described, has_sections, plain, summary
-from docs.generators.markdown import page
+from docs.generators.markdown import code, page
 from docs.generators.signatures import constructor_call, signature
 from progress_sse import bridges, current
 from progress_sse.client import embedded
@@ -107,7 +107,12 @@ def _docstring(owner: type, name: str) -> str:
 
 
 def _names(module: ModuleType, names: Sequence[str]) -> Iterator[str]:
+    foreign = [name for name in names if getattr(getattr(module, name), "__module__", "") != module.__name__]
+    if foreign:
+        yield f"- {', '.join(map(code, foreign))}: the reports, as in [the protocol](../protocol.md#9-updates)."
     for name in names:
+        if name in foreign:
+            continue
         value = getattr(module, name)
         if inspect.isclass(value):
             yield f"- `{name}`: {summary(value.__doc__)}"
