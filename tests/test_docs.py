@@ -103,25 +103,8 @@ STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(
-        BADGE,
-        FRAME,
-        LIST,
-        CRAWL,
-        CANCEL,
-        RETRY,
-        PARTS,
-        LEARNED,
-        LOGGED,
-        TOKENS,
-        APPLICATION,
-        STEPS_FILE,
-        NGINX,
-        SERVED,
-        QUICK_START,
-        CLOSED,
-        *itertools.chain.from_iterable(CURL),
-    ),
+    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED),
+    *(QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
 ]
 """Blocks that the tests of this file run."""
 
@@ -190,18 +173,8 @@ def environment() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that the page on access starts with these secrets."""
-    _, _, options = CLOSED.text.partition("progress-sse serve ")
-    command = [
-        sys.executable,
-        "-m",
-        "progress_sse",
-        "serve",
-        "--store",
-        "memory://",
-        "--port",
-        "{port}",
-        *options.split(),
-    ]
+    options = ["--store", "memory://", "--port", "{port}", *CLOSED.text.partition("progress-sse serve ")[2].split()]
+    command = [sys.executable, "-m", "progress_sse", "serve", *options]
     secrets = [f"{name}={value}" for name, value in environment.items() if name.startswith(ENV_PREFIX)]
     with Server(tmp_path_factory.mktemp("closed"), command=["env", *secrets, *command]) as server:
         yield server
@@ -484,13 +457,18 @@ async def test_function_of_an_application_decides(application: Any) -> None:
             assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
 
 
+def run_job(block: Block, server: Server, folder: Path) -> None:
+    """Run the program of a block unchanged."""
+    program = folder / "job.py"
+    program.write_text(block.text, "utf-8")
+    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
+    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+
+
 def test_python_job_reports_its_steps(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session shows its reports."""
     server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(JOB.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    run_job(JOB, server, tmp_path)
     session = httpx.get(f"{server.url}/api/progress/photos").json()
     assert session["status"] == "completed"
     assert [(step["name"], step["message"]) for step in session["steps"]] == [
@@ -512,10 +490,7 @@ def test_python_jobs_that_take_requests_or_have_parts_complete(
 ) -> None:
     """They run unchanged, and each session is completed; that of the parts by the last of them."""
     server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(block.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    run_job(block, server, tmp_path)
     session = httpx.get(f"{server.url}/api/progress/{session_id}").json()
     assert session["status"] == "completed"
     accepted = {CANCEL.text: ["cancel"], RETRY.text: ["retry"]}
@@ -526,11 +501,7 @@ def test_python_jobs_that_take_requests_or_have_parts_complete(
 def test_python_job_writes_a_log(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the log has what the page says of it."""
     server = serve()
-    program = tmp_path / "job.py"
-    program.write_text(LOGGED.text, "utf-8")
-    subprocess.run(
-        [sys.executable, program], env={**os.environ, "PROGRESS_SSE_URL": server.url}, check=True, timeout=60
-    )
+    run_job(LOGGED, server, tmp_path)
     lines = httpx.get(f"{server.url}/api/progress/ledger/log").json()["lines"]
     assert [(line["step"], line["level"], line["text"]) for line in lines] == [
         (1, "info", "3 files found"),
@@ -542,10 +513,7 @@ def test_python_job_writes_a_log(serve: Serve, tmp_path: Path) -> None:
 def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged, and the session has the steps that the page names."""
     server = serve()
-    program = tmp_path / "crawl.py"
-    program.write_text(CRAWL.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    run_job(CRAWL, server, tmp_path)
     session = httpx.get(f"{server.url}/api/progress/crawl").json()
     assert (session["status"], session["title"]) == ("completed", "Crawl of example.com")
     assert [(step["name"], step.get("conclusion")) for step in session["steps"]] == [
@@ -561,10 +529,7 @@ def test_python_job_finds_its_steps_on_the_way(serve: Serve, tmp_path: Path) -> 
 def test_python_job_has_a_time_and_is_learned_from(serve: Serve, tmp_path: Path) -> None:
     """It runs unchanged; its session has the declared times, and its run has taught the profile."""
     server = serve()
-    program = tmp_path / "backup.py"
-    program.write_text(LEARNED.text, "utf-8")
-    environment = {**os.environ, "PROGRESS_SSE_URL": server.url}
-    subprocess.run([sys.executable, program], env=environment, check=True, timeout=60)
+    run_job(LEARNED, server, tmp_path)
     session = httpx.get(f"{server.url}/api/progress/backup-2026-01-02").json()
     assert session["time"] == {"percentage": 100, "finish_at": None, "basis": "declared", "runs": 0}
     assert [step["estimated_ms"] for step in session["steps"]] == [60_000, 20_000]
