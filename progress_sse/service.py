@@ -43,16 +43,11 @@ class ProgressService:
     """A store, its streams, and the tasks that run beside them.
 
     Attributes:
-        settings: The settings that it was made from.
         store: The operations on sessions.
-        streams: The live streams.
-        authorizer: Decides whether a request may do an action.
-        tickets: The tickets that open single streams.
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
         verdicts: The number of workers that this server reported as stalled or lost.
-        body_limits: How large requests may be.
         clock: The time that all its parts use.
         is_running: Whether it was started, and not closed since.
     """

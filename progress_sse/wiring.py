@@ -109,10 +109,6 @@ def served_folder(settings: Settings) -> Path | None:
     return settings.www
 
 
-async def _close_nothing() -> None:
-    pass
-
-
 def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[object]]]":
     if settings.has_redis:
         from progress_sse.store.redis import rate_limits as redis_rates
@@ -120,7 +116,8 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
         return redis_rates.storage(settings.store, prefix=f"{settings.redis_prefix}:rate")
     from progress_sse.auth.rate_limits import WindowStorage
 
-    return WindowStorage(), _close_nothing
+    storage = WindowStorage()
+    return storage, storage.reset
 
 
 def make_workflows(settings: Settings) -> Workflows:

@@ -103,25 +103,8 @@ STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(
-        BADGE,
-        FRAME,
-        LIST,
-        CRAWL,
-        CANCEL,
-        RETRY,
-        PARTS,
-        LEARNED,
-        LOGGED,
-        TOKENS,
-        APPLICATION,
-        STEPS_FILE,
-        NGINX,
-        SERVED,
-        QUICK_START,
-        CLOSED,
-        *itertools.chain.from_iterable(CURL),
-    ),
+    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED),
+    *(QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
 ]
 """Blocks that the tests of this file run."""
 
@@ -197,18 +180,8 @@ def environment() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that the page on access starts with these secrets."""
-    _, _, options = CLOSED.text.partition("progress-sse serve ")
-    command = [
-        sys.executable,
-        "-m",
-        "progress_sse",
-        "serve",
-        "--store",
-        "memory://",
-        "--port",
-        "{port}",
-        *options.split(),
-    ]
+    options = ["--store", "memory://", "--port", "{port}", *CLOSED.text.partition("progress-sse serve ")[2].split()]
+    command = [sys.executable, "-m", "progress_sse", "serve", *options]
     secrets = [f"{name}={value}" for name, value in environment.items() if name.startswith(ENV_PREFIX)]
     with Server(tmp_path_factory.mktemp("closed"), command=["env", *secrets, *command]) as server:
         yield server

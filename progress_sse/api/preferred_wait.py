@@ -28,15 +28,13 @@ async def wait_as_preferred(
     """Wait until `is_met` is true of one of the sessions, or for as long as the request prefers.
 
     A HEAD does not wait, nor does any request where all places are taken. None waits to the end when the server shuts
-    down.
-    `on_first_look` is called with each session as it is when the wait begins.
+    down. `on_first_look` is called with each session as it is when the wait begins.
 
     Returns:
         The header of a preference that was applied; nothing if it was not.
 
     Raises:
         UnauthorizedError: The client's authorization has ended meanwhile.
-        StoreUnavailableError: The store does not answer.
     """
     seconds = preferred_wait_s(header_values(request, b"prefer"))
     if not seconds or request.method == "HEAD":

@@ -53,24 +53,14 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
 
 
 async def pass_over_body(request: Request, limits: BodyLimits) -> None:
-    """Read a body that no endpoint asks for, and drop it.
-
-    Raises:
-        BodyTooLargeError: It is larger than `max_body_bytes`.
-        MalformedBodyError: The client went away in the middle of it.
-    """
+    """Read a body that no endpoint asks for, and drop it; too large a one is refused all the same."""
     headers = header_index(request)
     if _declared_length(headers, limits.max_body_bytes) or headers.value(b"transfer-encoding"):
         await _read(request, limits.max_body_bytes)
 
 
 def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
-    """Return one of the updates of a `BatchBody`.
-
-    Raises:
-        InvalidRequestError: It is not a valid update.
-        InvalidSessionIdError: Its session id is not valid.
-    """
+    """Return one of the updates of a `BatchBody`, if it and its session id are valid."""
     update = _validated(AddressedUpdate, value, limits)
     check_session_id(update.session_id)
     return update

@@ -1,7 +1,8 @@
 """The parts of a request that several endpoints read: session id, query, conditions, idempotency key."""
 
 import hashlib
-from typing import Any, Final, Protocol, get_args
+from collections.abc import Callable
+from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -165,15 +166,8 @@ UPDATE: Final = "update"
 """The kind of request that an update is; a key identifies a request of one kind."""
 
 
-class Canonical(Protocol):
-    """A parsed body, equal to all bodies of the same content."""
-
-    def canonical(self) -> str:
-        """Return the content of the body as text."""
-
-
-def idempotency_key(request: Request, kind: str, body: Canonical) -> IdempotencyKey | None:
-    """Return the request's `Idempotency-Key` with a digest of its parsed body; `None` if it has none.
+def idempotency_key(request: Request, kind: str, canonical: Callable[[], str]) -> IdempotencyKey | None:
+    """Return the request's `Idempotency-Key` with a digest of its body as `canonical` writes it; `None` without one.
 
     Raises:
         InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
@@ -183,7 +177,7 @@ def idempotency_key(request: Request, kind: str, body: Canonical) -> Idempotency
         return None
     if len(keys) > 1:
         raise InvalidKeyError(_KEY_RULE)
-    return make_key(keys[0].decode("latin-1"), kind, body.canonical())
+    return make_key(keys[0].decode("latin-1"), kind, canonical())
 
 
 def make_key(key: str, kind: str, body: str) -> IdempotencyKey:

@@ -50,11 +50,9 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 
 
 class Authorization(NamedTuple):
-    """The authorization of a request.
+    """The authorization of a request: by its own token or its ticket's, if it needed one, and until when.
 
-    Attributes:
-        token: The token that it was granted by, the request's own or its ticket's; `None` if it needed none.
-        expires_at: When it ends, in seconds since 1970; `None` for never.
+    Its end is in seconds since 1970; `None` stands for never.
     """
 
     token: str | None

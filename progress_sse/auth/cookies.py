@@ -68,11 +68,8 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
     """Return whether a foreign page may have made its visitor's browser send the request, by headers that none can set.
 
-    A cookie is `SameSite=Strict`; this also excludes other hosts of the same site.
-
-    Args:
-        request: A request with a cookie.
-        allow_origins: Origins whose pages are not foreign.
+    A cookie is `SameSite=Strict`; this also excludes other hosts of the same site. Pages of `allow_origins` are not
+    foreign.
     """
     if request.method in SAFE_METHODS:
         return False

@@ -97,10 +97,9 @@ MakeStorage: TypeAlias = Callable[[], tuple[Storage, Callable[[], Awaitable[obje
 
 
 class RateLimiter:
-    """Counts requests per caller, and refuses those beyond the rates."""
+    """Counts requests per caller, and refuses those beyond the rates of each action."""
 
     def __init__(self, items: Mapping[Action, Sequence[RateLimitItem]], make_storage: MakeStorage) -> None:
-        """Limit each action by its `items`, and count in the storage that `make_storage` returns."""
         self._items = items
         self._make_storage = make_storage
         self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())

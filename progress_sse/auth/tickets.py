@@ -31,7 +31,6 @@ class MemoryOneTimeStore:
     """The store of a single process; all its values have the same lifetime."""
 
     def __init__(self, clock: Clock) -> None:
-        """Measure by `clock`."""
         self._clock = clock
         self._kept: dict[str, tuple[float, bytes]] = {}
 
@@ -71,7 +70,6 @@ class Tickets:
     """Issues tickets, and redeems them."""
 
     def __init__(self, store: OneTimeStore) -> None:
-        """Keep the tokens in `store`."""
         self._store = store
         self._issued: OrderedDict[str, deque[str]] = OrderedDict()
 

@@ -116,7 +116,6 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
     """Writes the first records of each second from one code location, and then the number of further ones."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         super().__init__(stream)
         self._window_ends_at = 0.0
         self._counts: dict[CodeLocation, int] = {}

@@ -27,7 +27,6 @@ class StreamCursor:
     """A subscriber's position in each of its sessions; advances with each event that is sent."""
 
     def __init__(self) -> None:
-        """Start with no session."""
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
 
     def advance(self, session_id: str, position: Position) -> str:

@@ -8,13 +8,7 @@ from progress_sse.wire import sse
 
 
 class Frame(NamedTuple):
-    """An event of one session, with its id.
-
-    Attributes:
-        position: The position of a subscriber that has received this frame.
-        data: The bytes for a subscriber of this one session.
-        id_bytes: How many of the bytes, at their beginning, are the `id` field.
-    """
+    """An event of one session: the position after it, and its bytes, the first `id_bytes` of which are the id."""
 
     position: Position
     data: bytes

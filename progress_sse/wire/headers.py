@@ -23,19 +23,14 @@ INDEX: Final = "progress_sse.headers"
 
 
 class HeaderIndex:
-    """The values of a request's headers, by name in lower case.
-
-    Attributes:
-        raw: The headers as they were sent.
-    """
+    """The values of a request's headers, by name in lower case; `raw` has them as they were sent."""
 
     __slots__ = ("_last", "_repeated", "raw")
 
     def __init__(self, headers: RawHeaders) -> None:
-        """Index the headers; most requests repeat none."""
         self.raw = headers
         self._last = dict(headers)
-        self._repeated: dict[bytes, list[bytes]] = {}
+        self._repeated: dict[bytes, list[bytes]] = {}  # Most requests repeat none.
         if len(self._last) < len(headers):
             for name, value in headers:
                 self._repeated.setdefault(name, []).append(value.strip(WHITE_SPACE))

@@ -13,12 +13,7 @@ from progress_sse.wire.json_text import encode_json
 
 
 class NumberedLine(NamedTuple):
-    """A line that is stored.
-
-    Attributes:
-        n: Its number within the life of its session, from 1.
-        data: What `encode_line` wrote.
-    """
+    """A stored line: its number within the life of its session, from 1, and what `encode_line` wrote."""
 
     n: int
     data: bytes

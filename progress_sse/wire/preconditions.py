@@ -34,12 +34,7 @@ def badge_tag(position: Position | None) -> str:
 
 
 class Preconditions(NamedTuple):
-    """The conditions of a request.
-
-    Attributes:
-        if_match: The values of `If-Match`; empty without the header.
-        if_none_match: The values of `If-None-Match`, likewise.
-    """
+    """The values of a request's `If-Match` and `If-None-Match`, each empty without the header."""
 
     if_match: Sequence[bytes]
     if_none_match: Sequence[bytes]

@@ -79,7 +79,6 @@ class StreamDecoder:
     """
 
     def __init__(self) -> None:
-        """Start at the first byte."""
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._rest = bytearray()

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from progress_sse import ProgressService, create_app
 from progress_sse._internal.clock import Clock
@@ -25,6 +26,12 @@ READS = ["/api/progress/a", "/api/progress/a/events", "/api/events?session_id=a"
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+def client_of(app: ASGIApp, *, base: str = "", **options: Any) -> httpx.AsyncClient:
+    """A client of an application that may not run yet."""
+    transport = httpx.ASGITransport(app, **options)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://progress.example{base}")
+
+
 @asynccontextmanager
 async def connected(
     *, backend: FullBackend | None = None, clock: Clock | None = None, **given: Any
@@ -32,13 +39,9 @@ async def connected(
     """Run the application on a memory store, with a client; every response must be one that it describes."""
     settings = load_settings(store="memory://", **given)
     app = create_app(settings, service=ProgressService(settings, backend=backend, clock=clock))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        hooks = {"response": [_check]}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://progress.example", event_hooks=hooks
-        ) as client:
-            yield client
+    async with app.router.lifespan_context(app), client_of(app, raise_app_exceptions=False) as client:
+        client.event_hooks = {"response": [_check]}
+        yield client
 
 
 async def _check(response: httpx.Response) -> None:

@@ -19,6 +19,7 @@ from tests.api.refusal import (
     creations,
     json_of,
     update,
+    wrong,
 )
 
 ON_A_STEP = {
@@ -135,37 +136,28 @@ def names() -> Rows:
         yield f"{action} an unknown name", update(json_of(**keys, name='"canary"'), "unknown-step-name")
         yield f"{action} by name and number", update(json_of(**keys, name='"canary"', step="1"))
         yield f"{action} by neither", update(json_of(**keys, name="null", step="null"))
-        for name in NO_NAMES:
-            yield f"{action} the name {name[:20]} {len(name)}", update(json_of(**keys, name=name))
+        yield from wrong(keys, "name", NO_NAMES)
     start = {"action": '"start"', "name": '"STEP3"'}
     yield "append to fixed steps", update(json_of(**start, append="true"), "unknown-step-name")
-    for append in NO_BOOLEANS:
-        yield f"append {append}", update(json_of(**start, append=append))
-    for estimated_ms in NO_TIMES:
-        yield f"estimated_ms {estimated_ms}", update(json_of(**start, estimated_ms=estimated_ms))
+    yield from wrong(start, "append", NO_BOOLEANS)
+    yield from wrong(start, "estimated_ms", NO_TIMES)
 
 
 def attempts() -> Rows:
     """Attempts, leases and times ago that cannot be, and attempts that the step is not."""
     for action, more in {**ON_A_STEP, **ON_THE_SESSION}.items():
         keys = {"action": f'"{action}"', **more, **({"step": "1"} if action in ON_A_STEP else {})}
-        for attempt_id in NO_ATTEMPTS:
-            yield f"{action} as {attempt_id[:20]}", update(json_of(**keys, attempt_id=attempt_id))
-        for ago_ms in NO_AGOS:
-            yield f"{action} {ago_ms} ago", update(json_of(**keys, ago_ms=ago_ms))
+        yield from wrong(keys, "attempt_id", NO_ATTEMPTS)
+        yield from wrong(keys, "ago_ms", NO_AGOS)
         if action != "start":
             body = json_of(**keys, attempt_id='"canary"')
             yield f"{action} as another attempt", update(body, "attempt-superseded", 409)
-        body = json_of(**keys, attempt_id='"canary"')
-        if action != "start":
             refusal = Refusal("POST", "/api/progress/new/update", 404, "session-not-found", body, tuple(JSON.items()))
             yield f"{action} of nothing, as an attempt", refusal
     start = {"action": '"start"', "step": "3", "attempt_id": '"canary"'}
-    for lease_ms in NO_LEASES:
-        yield f"lease_ms {lease_ms}", update(json_of(**start, lease_ms=lease_ms))
-        if lease_ms != "3600001":
-            body = json_of(**start, lease_ms="1000", lost_after_ms=lease_ms)
-            yield f"lost_after_ms {lease_ms}", update(body)
+    yield from wrong(start, "lease_ms", NO_LEASES)
+    lost = [each for each in NO_LEASES if each != "3600001"]
+    yield from wrong({**start, "lease_ms": "1000"}, "lost_after_ms", lost)
     yield "lost before stalled", update(json_of(**start, lease_ms="2000", lost_after_ms="1999"))
     yield "lost without a lease", update(json_of(**start, lost_after_ms="1000"))
     yield "a lease without an attempt", update(json_of(action='"start"', step="3", lease_ms="1000"))
@@ -179,16 +171,12 @@ def actions() -> Rows:
     yield "beat of a step before its start", update(json_of(action='"beat"', step="3"), "step-not-started", 409)
     for action in ("skip", "beat"):
         yield f"{action} of a step that is none", update(json_of(action=f'"{action}"', step="8"), "step-out-of-range")
-    for text in NO_TEXTS:
-        yield f"skip because of {text[:20]} {len(text)}", update(json_of(action='"skip"', step="3", message=text))
-        yield f"finish with {text[:20]} {len(text)}", update(json_of(action='"finish"', success="false", error=text))
-    for success in NO_BOOLEANS:
-        yield f"finish, success {success}", update(json_of(action='"finish"', success=success))
+    yield from wrong({"action": '"skip"', "step": "3"}, "message", NO_TEXTS)
+    yield from wrong({"action": '"finish"', "success": "false"}, "error", NO_TEXTS)
+    yield from wrong({"action": '"finish"'}, "success", NO_BOOLEANS)
     for keys in ({"action": '"complete"', "step": "1"}, {"action": '"finish"'}):
         yield f"{keys['action']} cancelled with success", update(json_of(**keys, conclusion='"cancelled"'))
-        for conclusion in NO_CONCLUSIONS:
-            body = json_of(**keys, success="false", conclusion=conclusion)
-            yield f"{keys['action']} {conclusion}", update(body)
+        yield from wrong({**keys, "success": "false"}, "conclusion", NO_CONCLUSIONS)
         for name, links in NO_LINKS.items():
             yield f"{keys['action']}, links {name}", update(json_of(**keys, links=json.dumps(links)))
         body = json_of(**keys, links=json.dumps(TOO_MUCH["links"]["links"]))
@@ -206,23 +194,18 @@ def parts() -> Rows:
     part = {"action": '"part"', "step": "1", "part": '"canary"', "status": '"running"'}
     for key in ("part", "status"):
         yield f"a part without {key}", update(json_of(**{name: value for name, value in part.items() if name != key}))
-    for name in NO_PARTS:
-        yield f"part {name[:20]}", update(json_of(**part | {"part": name}))
-    for status in NO_PART_STATUSES:
-        yield f"part that is {status}", update(json_of(**part | {"status": status}))
+    yield from wrong(part, "part", NO_PARTS)
+    yield from wrong(part, "status", NO_PART_STATUSES)
     for field in ("message", "error"):
-        for text in (*NO_TEXTS, f'"{CANARY}{"x" * 195}"'):
-            yield f"part with {field} {text[:20]} {len(text)}", update(json_of(**part, **{field: text}))
-    for amount in NO_AMOUNTS:
-        yield f"part at {amount}", update(json_of(**part, current=amount))
-        yield f"part of {amount}", update(json_of(**part, current="1", total=amount))
+        yield from wrong(part, field, (*NO_TEXTS, f'"{CANARY}{"x" * 195}"'))
+    yield from wrong(part, "current", NO_AMOUNTS)
+    yield from wrong({**part, "current": "1"}, "total", NO_AMOUNTS)
     yield "part of 4 at 5", update(json_of(**part, current="5", total="4"))
     yield "part of a total alone", update(json_of(**part, total="4"))
     yield "part of a step that has ended", update(json_of(**part | {"step": "2"}), "step-not-running", 409)
     yield "part of a step before its start", update(json_of(**part | {"step": "3"}), "step-not-started", 409)
     yield "part of a step that is none", update(json_of(**part | {"step": "8"}), "step-out-of-range")
-    for total in NO_PARTS_TOTALS:
-        yield f"{total} parts", update(json_of(action='"start"', step="3", parts_total=total))
+    yield from wrong({"action": '"start"', "step": "3"}, "parts_total", NO_PARTS_TOTALS)
     for step in ("", "0", "-1", "1.0", "1e0", "canary", "%D9%A1", "%00", "1" * 17):
         yield f"parts of step {step}", Refusal("GET", f"/api/progress/s/parts?step={step}", 422, "invalid-request")
     yield "parts of no step", Refusal("GET", "/api/progress/s/parts", 422, "invalid-request")
@@ -233,12 +216,10 @@ def parts() -> Rows:
 
 def descriptions() -> Rows:
     """What no session can say besides its steps, in an update and in a creation."""
-    for title in NO_TITLES:
-        yield f"title {title[:20]}", update(json_of(action='"describe"', title=title))
-        yield from creations(f"title {title[:20]}", json_of(title=title))
-    for accepts in NO_ACCEPTS:
-        yield f"accepts {accepts}", update(json_of(action='"describe"', accepts=accepts))
-        yield from creations(f"accepts {accepts}", json_of(accepts=accepts))
+    for key, texts in (("title", NO_TITLES), ("accepts", NO_ACCEPTS)):
+        yield from wrong({"action": '"describe"'}, key, texts)
+        for text in texts:
+            yield from creations(f"{key} {text[:20]}", json_of(**{key: text}))
     for key, values in (("labels", NO_LABELS), ("links", NO_LINKS)):
         for name, value in values.items():
             yield f"{key} {name}", update(json_of(action='"describe"', **{key: json.dumps(value)}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -151,6 +151,12 @@ def json_of(**fields: str) -> bytes:
 def update(body: bytes, problem: str = "invalid-request", status: int = 422) -> Refusal:
     """An update."""
     return Refusal("POST", UPDATE, status, problem, body, tuple(JSON.items()))
+
+
+def wrong(keys: Mapping[str, str], key: str, values: Iterable[str]) -> Rows:
+    """An update with each of these values for one of its keys."""
+    for value in values:
+        yield f"{keys['action']}, {key} {value[:20]} {len(value)}", update(json_of(**{**keys, key: value}))
 
 
 def creations(name: str, body: bytes, problem: str = "invalid-request") -> Rows:

@@ -39,6 +39,7 @@ from tests.api.refusal import (
     creations,
     json_of,
     update,
+    wrong,
 )
 from tests.api.request_refusals import acknowledgements, asks
 from tests.api.time_refusals import profiles
@@ -79,20 +80,15 @@ def updates() -> Rows:
 
 def details() -> Rows:
     """Invalid values of the other fields of an update."""
-    for timeout_ms in NO_TIMES:
-        yield f"timeout_ms {timeout_ms}", update(json_of(action='"start"', step="3", timeout_ms=timeout_ms))
+    yield from wrong({"action": '"start"', "step": "3"}, "timeout_ms", NO_TIMES)
     complete = {"action": '"complete"', "step": "1"}
-    for success in NO_BOOLEANS:
-        yield f"success {success}", update(json_of(**complete, success=success))
+    yield from wrong(complete, "success", NO_BOOLEANS)
     for field in ("message", "error"):
-        for text in NO_TEXTS:
-            yield f"{field} {text[:20]} {len(text)}", update(json_of(**complete, **{field: text}))
+        yield from wrong(complete, field, NO_TEXTS)
     report = {"action": '"progress"', "step": "1"}
     yield "no current", update(json_of(**report))
-    for amount in (*NO_AMOUNTS, "null"):
-        yield f"current {amount}", update(json_of(**report, current=amount))
-    for amount in (*NO_AMOUNTS, "4"):
-        yield f"5 of {amount}", update(json_of(**report, current="5", total=amount))
+    yield from wrong(report, "current", (*NO_AMOUNTS, "null"))
+    yield from wrong({**report, "current": "5"}, "total", (*NO_AMOUNTS, "4"))
 
 
 def conflicts() -> Rows:
@@ -273,18 +269,9 @@ def paths() -> Rows:
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
     for path in (
         *("/api", "/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
-        *(
-            "/api/progress/s/canary",
-            "/api/progress/s/update/",
-            "/api/progress/s/requests/",
-            "/api/progress/s/requests/canary",
-            "/api/events/",
-            "/API/progress/s",
-            "/canary",
-            "/s",
-            "/s/",
-            "/s/s/canary.svg",
-        ),
+        *("/api/progress/s/canary", "/api/progress/s/update/", "/api/progress/s/requests/"),
+        *("/api/progress/s/requests/canary", "/api/events/", "/API/progress/s", "/canary", "/s", "/s/"),
+        "/s/s/canary.svg",
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):
         yield path, Refusal("GET", path, 404, "not-found")
@@ -299,14 +286,8 @@ def paths() -> Rows:
     for query in ("limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1e2", "limit=\u0661", "limit=", "limit=1.0"):
         yield query, Refusal("GET", f"/api/progress?{percent(query)}", 422, "invalid-request")
     for query in (
-        "status=canary",
-        "status=",
-        "status=not_found",
-        "after=!",
-        "after=",
-        "after=YQ",
-        "after=%ff",
-        "after=_w",
+        *("status=canary", "status=", "status=not_found"),
+        *("after=!", "after=", "after=YQ", "after=%ff", "after=_w"),
     ):
         yield query, Refusal("GET", f"/api/progress?{query}", 422, "invalid-request")
     for workflow in ("canary", "", "%00", "%ff", "canary%0d%0aSet-Cookie:%20x"):

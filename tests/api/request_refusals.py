@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.api.refusal import CANARY, JSON, REQUESTS, Refusal, Rows, json_of, update
+from tests.api.refusal import CANARY, JSON, REQUESTS, Refusal, Rows, json_of, update, wrong
 
 NO_KINDS = ('"stop"', '"Cancel"', '"canary"', '""', "1", "null", "true", '["cancel"]', '"\\ud800"')
 NO_STEPS = ("0", "-1", "1.0", "true", '"1"', "[]", '{"step":1}', "1e400")
@@ -41,9 +41,5 @@ def acknowledgements() -> Rows:
         yield f"{state} of an unknown request", update(json_of(**fit | {"state": state}), "request-not-found", 404)
     for key in ("request", "state"):
         yield f"no {key}", update(json_of(**{name: value for name, value in fit.items() if name != key}))
-    for request_id in NO_REQUEST_IDS:
-        yield f"request {request_id[:20]}", update(json_of(**fit | {"request": request_id}))
-    for state in NO_STATES:
-        yield f"state {state}", update(json_of(**fit | {"state": state}))
-    for words in (*NO_WORDS, "null"):
-        yield f"message {words[:20]}", update(json_of(**fit, message=words))
+    for key, values in (("request", NO_REQUEST_IDS), ("state", NO_STATES), ("message", (*NO_WORDS, "null"))):
+        yield from wrong(fit, key, values)

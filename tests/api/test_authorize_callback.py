@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 from starlette.requests import Request
 
@@ -12,6 +11,7 @@ from progress_sse import create_app
 from progress_sse.auth.authorizer import Authorize
 from progress_sse.auth.grants import Action
 from progress_sse.settings import load_settings
+from tests.api.conftest import client_of
 from tests.api.problems import assert_problem
 
 Call = tuple[str, Action, str | None]
@@ -19,8 +19,7 @@ Call = tuple[str, Action, str | None]
 
 def application_with(authorize: Authorize) -> Any:
     app = create_app(load_settings(store="memory://", read="token"), authorize=authorize)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return app, httpx.AsyncClient(transport=transport, base_url="http://progress.example")
+    return app, client_of(app, raise_app_exceptions=False)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -40,13 +39,15 @@ async def test_a_function_replaces_all_tokens(is_async: bool) -> None:
     async with app.router.lifespan_context(app), client:
         assert (await client.put("/api/progress/a", json={}, headers=alice)).status_code == 201
         assert (await client.get("/api/progress/a", headers=alice)).status_code == 200
-        assert (await client.get("/api/progress", headers=alice)).status_code == 200
+        for path in ("/api/progress", "/metrics"):
+            assert (await client.get(path, headers=alice)).status_code == 200
         asked = await client.post("/api/progress/a/requests", json={"kind": "cancel"}, headers=alice)
         assert asked.status_code == 409
         assert (await client.head("/api/events?session_id=a&session_id=b", headers=alice)).status_code == 200
         assert calls == [
             ("PUT", "publish", "a"),
             ("GET", "read", "a"),
+            ("GET", "list", None),
             ("GET", "list", None),
             ("POST", "control", "a"),
             ("HEAD", "read", "a"),

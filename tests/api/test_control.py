@@ -75,27 +75,6 @@ async def test_a_ticket_does_not_carry_it(running: httpx.AsyncClient) -> None:
             assert_problem(response, 401, "unauthorized")
 
 
-async def test_a_cookie_carries_it_for_own_pages_and_listed_ones(connect: Connect) -> None:
-    """Not for the pages of others, though the browser sent the cookie along."""
-    cookie = {"cookie": f"progress_sse={make_token(sessions=['a'], actions=['control'])}"}
-    listed = "https://shop.example"
-    async with connect(read="token", token_key=KEY, publish_token=PUBLISH_TOKEN, allow_origins=listed) as client:
-        await client.put("/api/progress/a", json={"total_steps": 1}, headers=bearer(PUBLISH_TOKEN))
-        for origin, site, status in (
-            ("http://progress.example", "same-origin", 409),
-            ("https://progress.example", "", 409),
-            ("http://progress.example", "", 403),
-            (listed, "cross-site", 409),
-            ("https://evil.example", "cross-site", 403),
-            ("https://other.progress.example", "same-site", 403),
-            ("https://evil.example", "", 403),
-            ("null", "", 403),
-        ):
-            headers = cookie | {"origin": origin} | ({"sec-fetch-site": site} if site else {})
-            response = await client.post(REQUESTS, json=CANCEL, headers=headers)
-            assert response.status_code == status, (origin, site)
-
-
 @pytest.mark.parametrize(
     ("given", "status"), [({}, 409), ({"publish_token": PUBLISH_TOKEN}, 401), ({"token_key": KEY}, 401)]
 )

@@ -10,6 +10,7 @@ import pytest
 from progress_sse import create_app
 from progress_sse.api.error_responses import TEXTS
 from progress_sse.settings import load_settings
+from tests.api.conftest import client_of
 from tests.api.problems import assert_problem
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
@@ -100,8 +101,7 @@ def test_the_languages_have_the_same_texts() -> None:
 
 async def test_an_error_page_is_below_its_prefix() -> None:
     """Its style and its link lead to this server."""
-    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")), root_path='/jo"bs')
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jo%22bs") as client:
+    async with client_of(create_app(load_settings(store="memory://")), root_path='/jo"bs', base="/jo%22bs") as client:
         html = (await client.get("/canary", headers=BROWSER)).text
     assert '<base href="/jo&quot;bs/">' in html
 
@@ -114,8 +114,7 @@ async def test_a_page_that_the_server_cannot_show_says_so(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("progress_sse.api.endpoints.pages.page_headers", fail)
     app = create_app(load_settings(store="memory://"))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+    async with client_of(app, raise_app_exceptions=False) as client:
         response = await client.get("/s/a", headers=BROWSER)
     assert (response.status_code, "<h1>The server failed</h1>" in response.text) == (500, True)
     assert "secret" not in response.text
@@ -128,8 +127,7 @@ async def test_other_sites_may_show_the_pages_where_they_are_named(client: httpx
         policy = (await client.get(path, headers=BROWSER)).headers["content-security-policy"]
         assert policy.endswith("; frame-ancestors 'self'")
     settings = load_settings(store="memory://", frame_origins="https://a.example,http://b.example:8080")
-    transport = httpx.ASGITransport(create_app(settings))
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as framed:
+    async with client_of(create_app(settings)) as framed:
         for path in ("/", "/s/a", "/canary"):
             policy = (await framed.get(path, headers=BROWSER)).headers["content-security-policy"]
             assert policy.endswith("; frame-ancestors 'self' https://a.example http://b.example:8080")

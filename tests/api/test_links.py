@@ -10,7 +10,7 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse.settings import load_settings
-from tests.api.conftest import FULL_TOKEN, PUBLISH_TOKEN, Connect
+from tests.api.conftest import FULL_TOKEN, PUBLISH_TOKEN, Connect, client_of
 from tests.api.problems import assert_problem
 from tests.api.test_cookies import ALLOWED_ORIGIN, CSRF, attributes
 from tests.harness.tokens import KEY, bearer, make_token
@@ -77,8 +77,7 @@ async def test_the_cookie_has_the_path_that_a_browser_asks_for(closed: httpx.Asy
 async def test_the_cookie_of_a_mounted_server_has_its_prefix() -> None:
     """A browser sends it to that server alone."""
     settings = load_settings(store="memory://", read="token", token_key=KEY)
-    transport = httpx.ASGITransport(create_app(settings), root_path="/jobs")
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jobs") as client:
+    async with client_of(create_app(settings), root_path="/jobs", base="/jobs") as client:
         response = await client.post(LINK, headers=bearer(FULL_TOKEN))
     assert "Path=/jobs/api/progress/a" in attributes(response)
 

@@ -17,7 +17,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.registry import RefusalReason
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 from tests.api.problems import assert_problem
 from tests.clock import ManualClock
 from tests.harness.metrics import parse_metrics
@@ -174,20 +174,6 @@ async def test_metrics_need_the_right_to_list(connect: Connect) -> None:
             assert await metrics_of(client, **bearer(token))
 
 
-async def test_the_function_of_a_host_decides(connect: Connect) -> None:
-    """It gets the action `list`, and no session."""
-    asked: list[tuple[str, str | None]] = []
-
-    def authorize(_request: object, action: str, session_id: str | None) -> bool:
-        asked.append((action, session_id))
-        return False
-
-    app = create_app(load_settings(store="memory://"), authorize=authorize)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
-        assert_problem(await client.get("/metrics"), 403, "forbidden")
-    assert asked == [("list", None)]
-
-
 async def test_no_id_is_ever_a_label(client: httpx.AsyncClient) -> None:
     """PR-02: the metrics, which operators keep for months, name no session and do not grow with their number."""
     before = await metrics_of(client)
@@ -227,10 +213,7 @@ async def test_several_processes_have_different_labels(connect: Connect) -> None
         load_settings(store="redis://127.0.0.1:1/0", workers=2), backend=MemoryBackend(StorageLimits())
     )
     app = create_app(service.settings, service=service)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
-    ):
+    async with app.router.lifespan_context(app), client_of(app) as client:
         text = (await client.get("/metrics")).text
     assert {'pid="' in line for line in text.splitlines() if not line.startswith("#")} == {True}
 
@@ -240,8 +223,7 @@ async def test_two_servers_in_one_process_count_separately() -> None:
     hubs = [ProgressHub(load_settings(store="memory://")) for _ in range(2)]
     counts = []
     for number, hub in enumerate(hubs):
-        transport = httpx.ASGITransport(hub.app)
-        async with hub.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+        async with hub.lifespan(), client_of(hub.app) as client:
             for _ in range(number + 1):
                 await client.get("/api/progress/a")
             counts.append((await metrics_of(client))['progress_sse_polls_total{answer="not_found"}'])

@@ -21,10 +21,10 @@ from starlette.routing import Mount, Route
 from progress_sse import ProgressHub, create_app
 from progress_sse.api.openapi.operations import OPERATIONS
 from progress_sse.api.routes import ROUTES
-from progress_sse.core.errors import InvalidSessionIdError, ProblemError
-from progress_sse.core.model import check_session_id
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.model import is_session_id
 from progress_sse.settings import load_settings
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 from tests.harness.described import DOCUMENT
 from tests.harness.tokens import KEY
 
@@ -153,7 +153,7 @@ async def test_the_security_requirements_are_those_of_the_server(
 async def test_there_are_no_security_requirements_where_a_function_decides() -> None:
     """The requirements of such a function are unknown."""
     hub = ProgressHub(load_settings(store="memory://"), authorize=lambda *_: True)
-    async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://x") as client:
+    async with hub.lifespan(), client_of(hub.app) as client:
         found = await described(client)
     with_tokens = {"openLink", "keepToken", "issueTicket"}  # Such a server has none of these.
     assert {each["operationId"] for _, _, each in operations(found) if "security" in each} == with_tokens
@@ -163,7 +163,7 @@ async def test_the_server_url_is_relative_to_the_document() -> None:
     """So it is right below any prefix."""
     hub = ProgressHub(load_settings(store="memory://"))
     app = Starlette(routes=[Mount("/jobs", hub.app)])
-    async with hub.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+    async with hub.lifespan(), client_of(app) as client:
         response = await client.get("/jobs/openapi.json")
         [server] = response.json()["servers"]
         base = urljoin(str(response.url), server["url"]).rstrip("/")
@@ -178,14 +178,6 @@ def test_the_document_is_imported_on_request_only() -> None:
 
 
 SESSION_ID = validator(DOCUMENT["components"]["parameters"]["SessionId"]["schema"])
-
-
-def is_session_id(text: str) -> bool:
-    try:
-        check_session_id(text)
-    except InvalidSessionIdError:
-        return False
-    return True
 
 
 @pytest.mark.full

@@ -14,7 +14,7 @@ from progress_sse import create_app
 from progress_sse.api.endpoints import pages
 from progress_sse.api.page_files import ASSETS, LIB
 from progress_sse.settings import load_settings
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
 
@@ -82,8 +82,7 @@ async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect)
     async with connect(**CLOSED) as client:
         assert '<meta name="progress-read" content="token">' in (await client.get("/s/x")).text
     app = create_app(load_settings(store="memory://"))
-    transport = httpx.ASGITransport(app, root_path='/jo"bs')
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jo%22bs") as client:
+    async with client_of(app, root_path='/jo"bs', base="/jo%22bs") as client:
         html = (await client.get("/s/x")).text
     assert '<base href="/jo&quot;bs/">' in html
     assert '<meta name="progress-publish" content="open">' in html
@@ -101,8 +100,7 @@ async def test_the_page_knows_whether_its_visitors_develop_jobs(
 async def test_the_state_of_a_session_is_loaded_with_its_page(connect: Connect) -> None:
     """By the address that its script asks for; not where the page may still have to get a token."""
     app = create_app(load_settings(store="memory://"))
-    transport = httpx.ASGITransport(app, root_path="/jobs")
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example/jobs") as client:
+    async with client_of(app, root_path="/jobs", base="/jobs") as client:
         link = (await client.get("/s/a%20b!'(*)%C3%A9")).headers["Link"]
         assert link == "</jobs/api/progress/a%20b!'(*)%C3%A9>; rel=preload; as=fetch; crossorigin"
     async with connect() as client:
@@ -113,8 +111,7 @@ async def test_the_state_of_a_session_is_loaded_with_its_page(connect: Connect) 
 
 async def test_the_page_asks_for_no_token_where_a_function_decides() -> None:
     """The server would not accept one."""
-    transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=lambda *_: False))
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+    async with client_of(create_app(load_settings(store="memory://"), authorize=lambda *_: False)) as client:
         assert '<meta name="progress-read" content="open">' in (await client.get("/s/x")).text
 
 
@@ -157,8 +154,7 @@ async def test_the_home_page_knows_what_a_function_decides(decision: bool | None
         assert decision is not None
         return decision
 
-    transport = httpx.ASGITransport(create_app(load_settings(store="memory://"), authorize=authorize))
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+    async with client_of(create_app(load_settings(store="memory://"), authorize=authorize)) as client:
         html = (await client.get("/")).text
     assert f'<meta name="progress-list" content="{said}">' in html
     assert '<meta name="progress-tokens" content="none">' in html
@@ -199,7 +195,7 @@ async def test_a_stopping_server_is_not_ready() -> None:
     """A load balancer then sends requests elsewhere."""
     app = create_app(load_settings(store="memory://"))
     app.state.service.streams.drain()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client:
+    async with client_of(app) as client:
         response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "draining"})
 
@@ -214,8 +210,7 @@ async def test_a_file_is_compressed_once(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pages, "LIB", tmp_path)
     monkeypatch.setattr(pages, "gzip", SimpleNamespace(compress=compress))
-    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+    async with client_of(create_app(load_settings(store="memory://"))) as client:
         for content in ("a" * 1000, "b" * 1000):
             (tmp_path / "x.js").write_text(content)
             os.utime(tmp_path / "x.js", ns=(0, len(compressions)))

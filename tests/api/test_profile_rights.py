@@ -11,7 +11,7 @@ from starlette.requests import Request
 from progress_sse import create_app
 from progress_sse.auth.grants import Action
 from progress_sse.settings import load_settings
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 from tests.api.problems import assert_problem
 from tests.api.profile_runs import LEARNED, Runs, nightly
 from tests.clock import ManualClock
@@ -105,10 +105,7 @@ async def test_a_function_is_asked_about_profiles() -> None:
         return session_id != "default"
 
     app = create_app(load_settings(store="memory://"), authorize=decide)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
-    ):
+    async with app.router.lifespan_context(app), client_of(app) as client:
         assert (await client.put("/api/progress/a", json={"profile": "p"})).status_code == 201
         assert (await client.put("/api/progress/b", json={"workflow": "default"})).status_code == 201
         assert (await client.get("/api/steps?workflow=default")).status_code == 200
@@ -127,10 +124,7 @@ async def test_a_function_that_knows_sessions_alone_refuses_no_workflow() -> Non
     """It fails for the name of one: the session is created, and the steps are shown, as ever."""
     sessions = {"a": True}
     app = create_app(load_settings(store="memory://"), authorize=lambda _, __, session_id: sessions[str(session_id)])
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
-    ):
+    async with app.router.lifespan_context(app), client_of(app) as client:
         assert (await client.put("/api/progress/a", json={"workflow": "default"})).status_code == 201
         assert (await client.get("/api/steps?workflow=default")).status_code == 200
 
@@ -155,10 +149,7 @@ async def test_what_a_request_never_asked_for_uses_up_no_rate() -> None:
         load_settings(store="memory://", publish_rate="3/hour"),
         authorize=lambda _, action, session_id: session_id != "default" and (action, session_id) != ("control", "b"),
     )
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example") as client,
-    ):
+    async with app.router.lifespan_context(app), client_of(app) as client:
         creation = {"workflow": "default", "accepts": ["cancel"]}
         statuses = [(await client.put(f"/api/progress/{name}", json=creation)).status_code for name in "abcd"]
         assert statuses == [201, 201, 201, 429]

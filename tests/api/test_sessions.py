@@ -10,7 +10,7 @@ import pytest
 
 from progress_sse import create_app
 from progress_sse.settings import load_settings
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 
 START = {"action": "start", "step": 1}
 COMPLETE = {"action": "complete", "step": 1, "message": "a"}
@@ -58,13 +58,11 @@ async def test_the_server_makes_an_id_that_cannot_be_guessed(client: httpx.Async
 async def test_the_location_is_a_path_of_this_server(host: str) -> None:
     """SE-09: for any `Host`, and below any prefix."""
     app = create_app(load_settings(store="memory://"))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, root_path="/仕事/100%")
-        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
-            path = "/%E4%BB%95%E4%BA%8B/100%25/api/progress"
-            made = await client.post(path, json={}, headers={"host": host})
-            assert made.headers["location"] == f"{path}/{made.json()['session_id']}"
-            assert (await client.get(made.headers["location"])).content == made.content
+    async with app.router.lifespan_context(app), client_of(app, root_path="/仕事/100%") as client:
+        path = "/%E4%BB%95%E4%BA%8B/100%25/api/progress"
+        made = await client.post(path, json={}, headers={"host": host})
+        assert made.headers["location"] == f"{path}/{made.json()['session_id']}"
+        assert (await client.get(made.headers["location"])).content == made.content
 
 
 async def test_a_replaced_session_starts_afresh(client: httpx.AsyncClient) -> None:

@@ -12,7 +12,7 @@ import pytest
 from progress_sse import ProgressService, StepDefinition, create_app
 from progress_sse.core.errors import OverloadedError
 from progress_sse.settings import load_settings
-from tests.api.conftest import Connect
+from tests.api.conftest import Connect, client_of
 from tests.api.profile_runs import Runs, nightly
 from tests.clock import ManualClock
 
@@ -145,8 +145,7 @@ async def test_the_text_says_when_the_session_ends() -> None:
     """As the page does, and what each step was declared to take."""
     service = ProgressService(load_settings(store="memory://"))
     app = create_app(service.settings, service=service)
-    transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://h") as client:
+    async with app.router.lifespan_context(app), client_of(app) as client:
         steps = [StepDefinition("Fetch", estimated_ms=200_000), StepDefinition("Load", estimated_ms=40_000)]
         await service.store.create_session("s", steps=steps)
         await service.store.start_step("s", 1)

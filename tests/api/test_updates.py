@@ -71,33 +71,6 @@ async def test_updates_of_several_sessions_are_applied_in_their_order(connect: C
 
 
 @pytest.mark.parametrize(
-    "refused",
-    [
-        {"action": "stop", "step": 1},
-        {"action": "start", "step": "1"},
-        {"action": "start", "step": 8},
-        {"action": "start"},
-        {"action": "progress", "step": 1},
-        {"action": "progress", "step": 1, "current": 3, "total": 2},
-        {"action": "complete", "step": 2},
-        {"action": "complete", "step": 1, "message": "x" * 8193},
-        {"action": "complete", "step": 1, "error": "\0"},
-    ],
-)
-async def test_a_refused_update_has_the_problem_that_it_has_by_itself(
-    client: httpx.AsyncClient, refused: dict[str, Any]
-) -> None:
-    """Those before and after it are applied."""
-    await send(client, update("s"))
-    alone = await client.post("/api/progress/s/update", json=refused)
-    before, among, after = await send(client, update("s", "complete"), {"session_id": "s", **refused}, update("s"))
-    assert among == alone.json()
-    assert among["success"] is False
-    assert [before, after] == [{"status": 200}] * 2
-    assert (await statuses(client, "s"))[0][0] == "running"
-
-
-@pytest.mark.parametrize(
     ("odd", "status", "name"),
     [
         ("start", 422, "invalid-request"),

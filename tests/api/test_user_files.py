@@ -12,6 +12,7 @@ from progress_sse import create_app
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.settings import load_settings
 from progress_sse.wiring import served_folder
+from tests.api.conftest import client_of
 from tests.api.problems import assert_problem
 
 PAGE = "<!doctype html><script>document.title = 1</script>"
@@ -32,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
 def client(folder: Path) -> httpx.AsyncClient:
     """A client of a server with this folder; looking for the folder blocks, as a start may."""
     app = create_app(load_settings(store="memory://", www=folder))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example")
+    return client_of(app)
 
 
 @pytest.fixture
 def mounted(folder: Path) -> httpx.AsyncClient:
     """A client of a host that has such a server below `/jobs`."""
     app = Starlette(routes=[Mount("/jobs", create_app(load_settings(store="memory://", www=folder)))])
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://progress.example")
+    return client_of(app)
 
 
 async def test_a_page_is_served_with_its_inline_script(client: httpx.AsyncClient, folder: Path) -> None:
@@ -154,8 +155,7 @@ async def test_files_lie_below_the_prefix_of_a_host(mounted: httpx.AsyncClient) 
 async def test_without_the_setting_no_file_is_served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even those of the working directory."""
     monkeypatch.chdir(folder)
-    transport = httpx.ASGITransport(create_app(load_settings(store="memory://")))
-    async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
+    async with client_of(create_app(load_settings(store="memory://"))) as client:
         assert_problem(await client.get("/job.html"), 404, "not-found")
 
 

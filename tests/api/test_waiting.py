@@ -12,6 +12,7 @@ import pytest
 
 from progress_sse import ProgressService, create_app
 from progress_sse.settings import load_settings
+from tests.api.conftest import client_of
 from tests.clock import ManualClock
 from tests.harness.serving import eventually
 from tests.harness.tokens import KEY, bearer, make_token
@@ -48,10 +49,8 @@ async def serving(**given: Any) -> AsyncIterator[Server]:
     settings, clock = load_settings(store="memory://", **given), ManualClock()
     service = ProgressService(settings, clock=clock)
     app = create_app(settings, service=service)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://progress.example") as client:
-            yield Server(service, clock, client)
+    async with app.router.lifespan_context(app), client_of(app, raise_app_exceptions=False) as client:
+        yield Server(service, clock, client)
 
 
 @pytest.fixture

@@ -78,13 +78,9 @@ class TestStep:
     """A step that was started, both ways."""
 
     @pytest.mark.parametrize(("step", "text"), STEPS)
-    def test_is_written_in_the_documented_order(self, step: StepProgress, text: str) -> None:
+    def test_is_written_in_the_documented_order_and_read_back(self, step: StepProgress, text: str) -> None:
         """The nine keys, and `progress` where it was reported."""
         assert written(step) == text.encode()
-
-    @pytest.mark.parametrize(("step", "text"), STEPS)
-    def test_is_read_back(self, step: StepProgress, text: str) -> None:
-        """To the letter."""
         assert session_json.decode_step(text.encode()) == step
 
     @given(texts, texts, texts, st.sampled_from(["running", "success", "error"]), st.integers(0, 2**53 - 1))

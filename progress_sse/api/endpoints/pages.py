@@ -148,10 +148,9 @@ USER_POLICY: Final = "object-src 'none'; base-uri 'self'"
 
 
 class UserFiles(StaticFiles):
-    """Serves each regular file below a folder under its own name, and lists nothing."""
+    """Serves each regular file below a folder under its own name; lists nothing, and follows no link out of it."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        """Serve `folder`; links that lead out of it are not followed."""
         super().__init__(directory=folder)
         self._folder = folder.resolve()
         self._headers = page_headers(settings, USER_POLICY)

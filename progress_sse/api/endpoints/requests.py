@@ -35,7 +35,7 @@ async def ask(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.authorizer.check(request, "control", session_id)
     body = await read_body(request, RequestBody, service.body_limits)
-    key = idempotency_key(request, REQUEST, body)
+    key = idempotency_key(request, REQUEST, body.canonical)
     request_id = _request_id(session_id, key)
     command = Ask(body.kind, request_id, body.step, body.reason, run_of(request), condition_of(request))
     record = (await service.store.apply(session_id, command, key)).record

@@ -35,7 +35,7 @@ async def create(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, CreateBody, service.body_limits)
     wants_replacement = _wants_replacement(request)
-    key = idempotency_key(request, "replace" if wants_replacement else "create", body)
+    key = idempotency_key(request, "replace" if wants_replacement else "create", body.canonical)
     condition = condition_of(request)
     profile = await _profile_of(service, request, body)
     command = body.command(service.store.workflows, profile, replace=wants_replacement, only_if=condition)

@@ -33,7 +33,7 @@ async def update(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
     body = await read_body(request, UpdateBody, service.body_limits)
-    key = idempotency_key(request, UPDATE, body)
+    key = idempotency_key(request, UPDATE, body.canonical)
     command = command_of(body, service.store.workflows, service.body_limits, run_of(request), condition_of(request))
     applied = await service.store.apply(session_id, command, key if body.takes_key else None)
     return json_reply({"success": True, "session_id": session_id, **_asked(applied)})
