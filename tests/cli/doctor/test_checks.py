@@ -36,6 +36,7 @@ from tests.cli.doctor.seen import (
 
 ALLOWED = "access-control-allow-origin"
 OTHER_PAGE: Headers = ((ALLOWED, "https://other.example"),)
+BOTH = "authorization, if-none-match"
 HTML: Headers = (("content-type", "text/html"), ("server", "nginx"))
 DETAIL = b'{"detail": "The store is full."}'
 GOOD = healthy().network
@@ -80,13 +81,7 @@ CASES: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("polling", {"tagged_poll": Exchange(200, NO_ETAG)}, "warning", "no ETag", "proxy_hide_header ETag"),
     ("polling", {"repoll": Exchange(200, JSON)}, "warning", "is unchanged", "proxy_set_header If-None-Match"),
     ("polling", {"tagged_poll": Exchange(200, JSON, b"{", "x")}, "fault", "broke off after 1 bytes", "proxy_temp_path"),
-    (
-        "polling",
-        {"tagged_poll": Exchange(200, PLAIN)},
-        "fault",
-        "polls is text/plain",
-        "proxy_hide_header Content-Type",
-    ),
+    ("polling", {"tagged_poll": Exchange(200, PLAIN)}, "fault", "polls is text/plain", "hide_header Content-Type"),
     ("polling", GZIPPED, "warning", "Compression changes the ETag", "DeflateAlterETag"),
     ("polling", {"tagged_poll": None}, "skipped", "not answered", ""),
     ("polling", {"repoll": Exchange(error="closed")}, "skipped", "not answered", ""),
@@ -101,7 +96,7 @@ CASES: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("CORS", {"preflight": Exchange(204, CORS)}, "fault", "preflight", "OPTIONS"),
     ("CORS", {"preflight": Exchange(200, CORS + allowed("authorization"))}, "fault", "If-None-Match", "Allow-Headers"),
     ("CORS", {"preflight": Exchange(200, CORS + allowed("*"))}, "fault", "Authorization", "Allow-Headers"),
-    ("CORS", {"preflight": Exchange(200, OTHER_PAGE + allowed("authorization, if-none-match"))}, "fault", "pre", "OPT"),
+    ("CORS", {"preflight": Exchange(200, OTHER_PAGE + allowed(BOTH))}, "fault", "preflight", "OPTIONS"),
     ("CORS", {"preflight": None}, "fault", "preflight", "OPTIONS"),
     ("CORS", {"stream": stream(*ARRIVALS, ended_at=26)}, "fault", "may not read streams", "--allow-origins"),
     ("tickets", {"ticket": Exchange(405)}, "fault", "issues no ticket (405)", "limit_except"),
