@@ -31,6 +31,7 @@ class Recorder(Display):
     """Records what it is shown."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.states: list[SessionState] = []
         self.reasons: list[str] = []
         self.connections: list[Connection] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from progress_sse.story.changes import changes
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.session_state import SessionState, checked
 
@@ -67,3 +68,10 @@ def after(*seen: tuple[float, SessionState]) -> ObservedSession:
         session = observed(session, state, T0_S + seconds, verified_s)
         verified_s = T0_S + seconds
     return session
+
+
+def lines(*states: SessionState) -> list[str]:
+    """The lines of `changes` for the last of these states, each seen a second after the one before."""
+    seen = list(enumerate(states))
+    before = after(*seen[:-1]) if len(seen) > 1 else None
+    return list(changes(before, after(*seen), T0_S + len(seen), SERVER))

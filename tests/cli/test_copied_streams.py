@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +44,25 @@ def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], lines: lis
     assert logged(*chunks) == lines
 
 
-def test_output_is_passed_on_at_once_and_noted() -> None:
-    """What is written without a line end, too."""
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe that stands for our own stream."""
     read_end, write_end = os.pipe()
+    yield read_end, write_end
+    for descriptor in (read_end, write_end):
+        os.close(descriptor)
+
+
+@pytest.fixture
+def sink() -> Iterator[int]:
+    """Our own stream, where no reader follows."""
+    with Path(os.devnull).open("wb") as file:
+        yield file.fileno()
+
+
+def test_output_is_passed_on_at_once_and_noted(pipe: tuple[int, int]) -> None:
+    """What is written without a line end, too."""
+    read_end, write_end = pipe
     calls: list[str] = []
     with copied(CopiedStream(write_end, [LoggedLines(calls.append).add])) as targets:
         descriptor = targets[write_end]
@@ -54,8 +71,6 @@ def test_output_is_passed_on_at_once_and_noted() -> None:
         os.write(descriptor, b"x\n")
         assert os.read(read_end, 100) == b"x\n"
     assert calls == ["name? x\n"]
-    os.close(read_end)
-    os.close(write_end)
 
 
 def write_for_ever(descriptor: int) -> None:
@@ -64,16 +79,15 @@ def write_for_ever(descriptor: int) -> None:
         os.write(descriptor, b"y\n")
 
 
-def test_a_command_is_told_that_nothing_takes_its_output() -> None:
+def test_a_command_is_told_that_nothing_takes_its_output(pipe: tuple[int, int], sink: int) -> None:
     """Otherwise `yes | head` would never end; what was written until then is noted."""
-    read_end, write_end = os.pipe()
+    read_end, write_end = pipe
     calls: list[str] = []
     with copied(CopiedStream(write_end, [LoggedLines(calls.append).add], is_vital=True)) as targets:
-        os.close(read_end)
+        os.dup2(sink, read_end)  # It closes the pipe's end.
         with pytest.raises(BrokenPipeError):
             write_for_ever(targets[write_end])
     assert calls[0].startswith("y")
-    os.close(write_end)
 
 
 def fail(chunk: bytes) -> None:
@@ -81,23 +95,20 @@ def fail(chunk: bytes) -> None:
     raise MemoryError(chunk)
 
 
-def test_output_is_copied_on_and_noted_by_others_though_a_note_fails() -> None:
+def test_output_is_copied_on_and_noted_by_others_though_a_note_fails(pipe: tuple[int, int]) -> None:
     """The command waits for the copy, and notices nothing."""
-    read_end, write_end = os.pipe()
+    read_end, write_end = pipe
     tail = Tail()
     with copied(CopiedStream(write_end, [fail, tail.add])) as targets:
         for _ in range(3):
             os.write(targets[write_end], b"more than a pipe holds" * 40)
             assert os.read(read_end, 2000) == b"more than a pipe holds" * 40
     assert tail.text() == "more than a pipe holds" * 120
-    os.close(read_end)
-    os.close(write_end)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_command_is_told_that_the_copier_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_is_told_that_the_copier_has_failed(monkeypatch: pytest.MonkeyPatch, sink: int) -> None:
     """Otherwise it would wait for ever once the pipe is full."""
-    sink = os.open(os.devnull, os.O_WRONLY)
 
     def fail(*_: object) -> bool:
         raise MemoryError
@@ -105,7 +116,6 @@ def test_a_command_is_told_that_the_copier_has_failed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(copied_streams, "_copy", fail)
     with copied(CopiedStream(sink, [])) as targets, pytest.raises(BrokenPipeError):
         write_for_ever(targets[sink])
-    os.close(sink)
 
 
 def test_the_tail_of_a_long_line_begins_with_a_whole_character() -> None:
@@ -115,10 +125,9 @@ def test_the_tail_of_a_long_line_begins_with_a_whole_character() -> None:
     assert tail.text() == "\u751f\u6210"
 
 
-def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch, sink: int) -> None:
     """It may write for ever, as that of `sh -c 'yes &'` does."""
-    sink, most = os.open(os.devnull, os.O_WRONLY), 2000
-    left_behind, looks = -1, 0
+    most, left_behind, looks = 2000, -1, 0
     look = vars(copied_streams)["_ready"]
 
     def look_after_more_was_written(awaited: Mapping[int, int]) -> set[int]:
@@ -135,24 +144,21 @@ def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: 
         os.write(left_behind, b"y\n")
     assert looks < most
     os.close(left_behind)
-    os.close(sink)
 
 
-def test_what_the_command_has_written_last_is_noted() -> None:
+def test_what_the_command_has_written_last_is_noted(sink: int) -> None:
     """As much as a pipe holds."""
-    sink = os.open(os.devnull, os.O_WRONLY)
     texts: list[str] = []
     with copied(CopiedStream(sink, [LoggedLines(texts.append).add])) as targets:
         left = os.dup(targets[sink])
         os.write(left, b"x\n" * 30_000)
     assert "".join(texts) == "x\n" * 30_000
     os.close(left)
-    os.close(sink)
 
 
-def test_streams_mix_as_the_command_has_written_them() -> None:
+def test_streams_mix_as_the_command_has_written_them(pipe: tuple[int, int]) -> None:
     """What it writes to stdout and then to stderr comes in this order."""
-    read_end, write_end = os.pipe()
+    read_end, write_end = pipe
     second_end = os.dup(write_end)
     calls: list[str] = []
     notes = [LoggedLines(calls.append).add]
@@ -165,5 +171,4 @@ def test_streams_mix_as_the_command_has_written_them() -> None:
                 came += os.read(read_end, 4)
             assert came == b"a\nb\n"
     assert calls == ["a\n", "b\n"] * 200
-    for descriptor in (read_end, write_end, second_end):
-        os.close(descriptor)
+    os.close(second_end)

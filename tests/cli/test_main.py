@@ -150,44 +150,34 @@ def test_a_link_opens_the_page_of_one_session(monkeypatch: pytest.MonkeyPatch) -
     assert run("token", "link", "--session", "a").output.startswith("https://jobs.example/s/a#token=")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
-        (["--token-key", KEY], "Missing option '--session'"),
-        (["--token-key", KEY, "--session", "a/b"], "session id"),
-        (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
-        (["--token-key", KEY, "--session", "a", "--url", "jobs.example"], "must be like http://host:8000"),
-        (["--token-key", KEY, "--session", "a", "--url", "https://u:p@jobs.example"], "with no user in it"),
-    ],
-)
-def test_an_invalid_link_is_refused(arguments: list[str], sentence: str) -> None:
-    """The refusal shows no key."""
-    result = run("token", "link", *arguments)
-    assert result.exit_code != 0
-    assert sentence in result.output
-    assert KEY not in result.output
+NO_KEY = "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("command", "arguments", "sentence"),
     [
-        (["--session", "a"], "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."),
-        (["--token-key", KEY], "A token is for some --session or --prefix."),
-        (["--token-key", KEY, "--session", "a", "--action", "list"], "A token to list sessions is for some --prefix"),
-        (["--token-key", KEY, "--session", "a/b"], "session id"),
-        (["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
-        (["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
-        (["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
-        (["--token-key", KEY, "--prefix", "x" * 4000], "fewer sessions"),
-        (["--token-key", KEY, "--prefix", "\udcff"], "Error: prefixes.0: has a NUL or surrogate character.\n"),
-        (["--token-key", "\udcff", "--session", "a"], "Error: token_key: has a NUL or surrogate character.\n"),
+        ("link", ["--session", "a"], NO_KEY),
+        ("link", ["--token-key", KEY], "Missing option '--session'"),
+        ("link", ["--token-key", KEY, "--session", "a/b"], "session id"),
+        ("link", ["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+        ("link", ["--token-key", KEY, "--session", "a", "--url", "jobs.example"], "must be like http://host:8000"),
+        ("link", ["--token-key", KEY, "--session", "a", "--url", "https://u:p@jobs.example"], "with no user in it"),
+        ("make", ["--session", "a"], NO_KEY),
+        ("make", ["--token-key", KEY], "A token is for some --session or --prefix."),
+        ("make", ["--token-key", KEY, "--session", "a", "--action", "list"], "A token to list sessions is for some"),
+        ("make", ["--token-key", KEY, "--session", "a/b"], "session id"),
+        ("make", ["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
+        ("make", ["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),
+        ("make", ["--token-key", "hush-hush", "--session", "a"], "token_key has fewer than 32 bytes"),
+        ("make", ["--token-key", KEY, "--prefix", "x" * 4000], "fewer sessions"),
+        ("make", ["--token-key", KEY, "--prefix", "\udcff"], "Error: prefixes.0: has a NUL or surrogate character.\n"),
+        ("make", ["--token-key", "\udcff", "--session", "a"], "Error: token_key: has a NUL or surrogate character.\n"),
     ],
     ids=lambda value: "" if isinstance(value, list) else value,
 )
-def test_an_invalid_token_request_is_refused(arguments: list[str], sentence: str) -> None:
+def test_an_invalid_token_or_link_is_refused(command: str, arguments: list[str], sentence: str) -> None:
     """The refusal is one sentence, which shows no key."""
-    result = run("token", "make", *arguments)
+    result = run("token", command, *arguments)
     assert result.exit_code != 0
     assert sentence in result.output
     assert KEY not in result.output

@@ -52,6 +52,7 @@ class Recorder(Display):
     """Records the states that it is shown."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.states: list[SessionState] = []
         self.connections: list[Connection] = []
         self.ahead_s: list[float] = []

@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from progress_sse.story.changes import changes
 from progress_sse.story.session_state import SessionState
-from tests.cli.sessions import ABSENT, PENDING, RUNNING, SERVER, T0_S, after, at, ended, leased, session, step
-
-
-def lines(*states: SessionState) -> list[str]:
-    """The lines for the last of these states, each seen a second after the one before."""
-    seen = list(enumerate(states))
-    before = after(*seen[:-1]) if len(seen) > 1 else None
-    return list(changes(before, after(*seen), T0_S + len(seen), SERVER))
+from tests.cli.sessions import ABSENT, PENDING, RUNNING, at, ended, leased, lines, session, step
 
 
 def dump(status: str, **more: Any) -> dict[str, Any]:

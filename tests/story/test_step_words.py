@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from progress_sse.story.changes import changes
 from progress_sse.story.step_words import all_failed_parts, parts_done
-from tests.cli.sessions import SERVER, T0_S, after, session, step
+from tests.cli.sessions import lines, session, step
 
 
 def with_parts(running: int = 0, success: int = 0, total: int | None = 50, failed: tuple[str, ...] = ()) -> Any:
@@ -27,12 +26,11 @@ def test_parts_are_counted_in_words() -> None:
 def test_each_failed_part_is_a_line() -> None:
     """It is said once, and a part that runs is no line."""
     before, then = (session("running", with_parts(1, 3, failed=failed)) for failed in (("a",), ("b", "a")))
-    seen = [(0, before), (1, then)]
-    assert list(changes(after(*seen[:1]), after(*seen), T0_S, SERVER)) == [
+    assert lines(before, then) == [
         " 33%  1/1 Dump all: 3 of 50 done, 2 failed",
         " 33%  1/1 Dump all, b: failed, disk full",
     ]
-    assert list(changes(after(*seen), after(*seen, (2, then)), T0_S, SERVER)) == []
+    assert lines(before, then, then) == []
 
 
 def test_the_failed_parts_of_all_steps_find_room() -> None:

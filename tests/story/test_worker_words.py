@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from progress_sse.story.changes import changes
 from progress_sse.story.observed_session import ObservedSession
-from progress_sse.story.session_state import SessionState
 from progress_sse.story.worker_words import life_sign, request_sentence
-from tests.cli.sessions import RUNNING, SERVER, T0_S, after, at, ended, session, step
+from tests.cli.sessions import RUNNING, T0_S, after, at, ended, lines, session, step
 
 
 def text(seen: ObservedSession, seconds: float) -> str:
@@ -49,13 +47,6 @@ def test_texts_of_others_are_plain_and_in_a_line() -> None:
     assert said(asked(reason="wrong\x1b[2J\nfile")) == "Cancellation requested: wrong file"
     assert said(asked("declined", message="nearly\ndone")) == "The worker declined to stop: nearly done"
     assert said(asked("new")) == ""
-
-
-def lines(*states: SessionState) -> list[str]:
-    """The lines for the last of two states."""
-    seen = list(enumerate(states))
-    before = after(*seen[:-1]) if len(seen) > 1 else None
-    return list(changes(before, after(*seen), T0_S + len(seen), SERVER))
 
 
 def test_each_new_state_of_a_request_is_a_line() -> None:

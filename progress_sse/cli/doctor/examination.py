@@ -18,7 +18,7 @@ from progress_sse.cli.doctor.access_checks import POLL_HEADERS
 from progress_sse.cli.doctor.checks import findings_of
 from progress_sse.cli.doctor.findings import Finding
 from progress_sse.cli.doctor.network import look_at
-from progress_sse.cli.doctor.observations import Observations, Report, Stream, origin_of, values_of
+from progress_sse.cli.doctor.observations import Observations, Stream, origin_of, values_of
 from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
 from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
 from progress_sse.cli.responses import client_of
@@ -173,7 +173,7 @@ class Examination:
             if answer.status != 200:
                 seen.refused_report, seen.is_moving = answer, False
                 return
-            seen.reports.append(Report(answer.ended))
+            seen.reports.append(answer.ended)
             if is_prompt:
                 await reader.wait_until(lambda stream: len(stream.of("step")) >= len(seen.reports), HELD_S)
 

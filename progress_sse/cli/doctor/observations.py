@@ -124,12 +124,6 @@ class Stream:
         return None
 
 
-class Report(NamedTuple):
-    """A report of the doctor on its own session, which the server has accepted."""
-
-    answered_at: float
-
-
 @dataclass(slots=True)
 class Observations:
     """All that was seen, as far as the examination came.
@@ -139,7 +133,7 @@ class Observations:
         wall_offset_s: What to add to a monotonic time for the seconds since 1970.
         poll: The first poll.
         creation: Of the doctor's own session; `None` if a session was given.
-        reports: Each makes a `step` event; the last one completes the session.
+        reports: When each report was accepted. Each makes a `step` event; the last one completes the session.
         refused_report: The first report that was not accepted.
         repoll: A poll with the `ETag` of the one before.
         last_poll: After the last report.
@@ -160,7 +154,7 @@ class Observations:
     poll: Exchange = field(default_factory=Exchange)
     creation: Exchange | None = None
     stream: Stream | None = None
-    reports: list[Report] = field(default_factory=list)
+    reports: list[float] = field(default_factory=list)
     refused_report: Exchange | None = None
     tagged_poll: Exchange | None = None
     repoll: Exchange | None = None

@@ -140,10 +140,10 @@ def _delays_s(seen: Observations, stream: Stream) -> list[float]:
     """Return how long after its report each update came; for ever if it did not come while the stream was open."""
     arrivals = [each.at for each in stream.of("step")]
     delays = []
-    for index, report in enumerate(seen.reports):
+    for index, reported_at in enumerate(seen.reports):
         if index < len(arrivals):
-            delays.append(max(0.0, arrivals[index] - report.answered_at))
-        elif stream.ended_at is None or stream.ended_at > report.answered_at + HELD_S:
+            delays.append(max(0.0, arrivals[index] - reported_at))
+        elif stream.ended_at is None or stream.ended_at > reported_at + HELD_S:
             delays.append(float("inf"))
     return delays
 

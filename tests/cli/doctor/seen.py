@@ -9,7 +9,7 @@ from typing import Any
 
 from progress_sse.cli.doctor.checks import findings_of
 from progress_sse.cli.doctor.findings import Finding
-from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Network, Observations, Report, Stream
+from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Network, Observations, Stream
 from progress_sse.wire.sse import StreamEvent
 
 ORIGIN = "https://app.example"
@@ -77,7 +77,7 @@ def healthy(**changes: Any) -> Observations:
         poll=Exchange(200, JSON + CORS, session_body(), ended=0.1),
         creation=Exchange(201),
         stream=stream(*ARRIVALS, headers=EVENTS + CORS, ended_at=26),
-        reports=[*(Report(1 + n / 10) for n in range(1, 5)), Report(26)],
+        reports=[*(1 + n / 10 for n in range(1, 5)), 26],
         tagged_poll=Exchange(200, JSON, session_body("running")),
         repoll=Exchange(304, JSON),
         last_poll=Exchange(200, JSON, session_body("completed")),
