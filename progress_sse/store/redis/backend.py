@@ -98,13 +98,10 @@ class RedisBackend:
         """Connect to nothing yet.
 
         Args:
-            url: See `url.connection_pool` and `url.cluster_seeds`.
+            url: See `url.connection_pool` and `url.cluster_seeds`; a malformed one is a `ValueError`.
             limits: How much is kept.
             prefix: The beginning of each key.
             lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
-
-        Raises:
-            ValueError: The URL is malformed.
         """
         self._url = url
         self._limits = limits
