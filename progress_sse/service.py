@@ -17,10 +17,10 @@ from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnava
 from progress_sse.core.model import Event, Position
 from progress_sse.settings import BodyLimits, Settings
 from progress_sse.store.backend import FullBackend
+from progress_sse.store.backend_monitor import SessionCounts
 from progress_sse.store.health import HealthLog
 from progress_sse.store.lease_watcher import LeaseWatcher, Verdict
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.session_counts import SessionCounts
 from progress_sse.store.types import Change
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams

@@ -63,15 +63,7 @@ class BatchCommitter:
         on_commit: Callable[[Change], None] | None,
         learned: LearnedCache | None,
     ) -> None:
-        """Commit to `backend`.
-
-        Args:
-            backend: Where sessions are stored.
-            monitor: Measures the commits.
-            clock: The time of the commands.
-            on_commit: Called with each change once it is committed.
-            learned: Knows what earlier runs taught; `None`: nothing is learned.
-        """
+        """Commit to `backend`, and call `on_commit` with each change that was; without `learned`, learn nothing."""
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
         self.runs_learned = self.line_count = 0
@@ -86,12 +78,8 @@ class BatchCommitter:
         """Apply the commands in their order, commit their changes, and return the answer to each.
 
         In a commit lines come after the transitions, so a batch that mixes both takes several. If the store fails at
-        one, so do all commands from there on: none is applied after one that was not.
-
-        Raises:
-            StoreUnavailableError: The backend failed at the first commands, or each attempt met a conflict.
-            OutcomeUnknownError: The change may have been applied, or not.
-            StoreFullError: There is no room for the change.
+        one, so do all commands from there on: none is applied after one that was not. A failure at the first raises its
+        error; so do conflicts at each attempt, as `StoreUnavailableError`.
         """
         if len(batch) == 1:
             return self._commit(session_id, batch)

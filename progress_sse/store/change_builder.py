@@ -30,6 +30,8 @@ from progress_sse.wire.log_lines_json import encode_line
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
 
+    Without `learned`, what earlier runs of its profile taught, this run teaches nothing either.
+
     Attributes:
         session_id: The session that the commands are for.
         stored: The session before the commands; `None` if it does not exist.
@@ -47,17 +49,8 @@ class ChangeBuilder:
     def __init__(
         self, session_id: str, stored: Record | None, monotonic: float = 0.0, learned: Learned | None = None
     ) -> None:
-        """Start from the stored session.
-
-        Args:
-            session_id: The session that the commands are for.
-            stored: The session before the commands.
-            monotonic: Now, in seconds on the monotonic clock of this process.
-            learned: What earlier runs of its profile taught; `None`: this run teaches nothing either.
-        """
         self.session_id = session_id
-        self.stored = stored
-        self.record = stored
+        self.stored = self.record = stored
         self._is_fresh = False
         self._entries: list[LogEntry] = []
         self._resets_log = False

@@ -93,7 +93,7 @@ class SessionOperations(ABC):
             links: Pages about it.
             open_ended: Whether steps may be added, so that `finish_session` alone completes it.
             accepts: What readers may ask of its worker.
-            attempt_id: The attempt of the worker that creates it.
+            attempt_id: See the class.
             profile: The name, in the form of a session id, under which its steps are learned from run to run; `None`
                 is the name of its workflow, if it has one.
 
@@ -302,9 +302,9 @@ class SessionOperations(ABC):
         attempt_id: str | None = None,
         ago_ms: int = 0,
     ) -> SessionProgress:
-        """Change what the session says besides its steps; `None` removes a value.
+        """Change what the session says besides its steps; `None` removes a value, or one label.
 
-        Labels are merged with those that it has, and `None` removes one of them; links and `accepts` are replaced.
+        Labels are merged with those that it has; links and `accepts` are replaced.
 
         Raises:
             TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.

@@ -13,8 +13,8 @@ from progress_sse._internal.histogram import BOUNDS_S, Histogram
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.model import SessionStatus
 from progress_sse.settings import load_settings
+from progress_sse.store.backend_monitor import REST_FACTOR, SessionCounts
 from progress_sse.store.memory import MemoryBackend
-from progress_sse.store.session_counts import REST_FACTOR, SessionCounts
 from progress_sse.store.types import StorageLimits
 from progress_sse.streaming.registry import RefusalReason
 from tests.api.conftest import Connect, client_of
@@ -269,7 +269,7 @@ async def test_counting_sessions_stays_cheap(monkeypatch: pytest.MonkeyPatch) ->
     clock.advance(1)
     assert await session_counts.take() == {"running": 2}
     clock.advance(2 * REST_FACTOR)
-    monkeypatch.setattr("progress_sse.store.session_counts.COUNT_TIMEOUT_S", 0)
+    monkeypatch.setattr("progress_sse.store.backend_monitor.COUNT_TIMEOUT_S", 0)
     backend.hangs = True
     assert await session_counts.take() is None
 

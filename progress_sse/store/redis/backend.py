@@ -5,9 +5,9 @@
 * There are few connections, however many sessions and readers: one executes all commands (``connection``,
   ``pipeline``), and one receives all messages (``pubsub``).
 * A cluster has one of each per node; ``topology`` knows the nodes.
-* ``topics`` finds who follows a message. ``messages``, ``followed_session`` and ``followed_sessions`` decide which
-  listener gets which notification, in which order.
-* All sessions are found through one ``session_index``, which ``index_pages`` reads.
+* ``topics`` finds who follows a message. ``messages`` and ``followed_sessions`` decide which listener gets which
+  notification, in which order.
+* All sessions are found through one ``session_index``.
 * What runs taught of their profile is beside the sessions, in ``histories``.
 """
 
@@ -46,7 +46,6 @@ from progress_sse.store.redis.connection import RedisConnection
 from progress_sse.store.redis.errors import is_damage
 from progress_sse.store.redis.followed_sessions import FollowedSessions
 from progress_sse.store.redis.histories import RedisHistories
-from progress_sse.store.redis.index_pages import IndexPages
 from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.log_lines import RedisLines
@@ -69,7 +68,7 @@ from progress_sse.store.redis.scripts import (
     READ,
     SIGN_SEEN,
 )
-from progress_sse.store.redis.session_index import SessionIndex
+from progress_sse.store.redis.session_index import IndexPages, SessionIndex
 from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close_pool, cluster_seeds, connection_pool, database
@@ -99,13 +98,10 @@ class RedisBackend:
         """Connect to nothing yet.
 
         Args:
-            url: See `url.connection_pool` and `url.cluster_seeds`.
+            url: See `url.connection_pool` and `url.cluster_seeds`; a malformed one is a `ValueError`.
             limits: How much is kept.
             prefix: The beginning of each key.
             lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
-
-        Raises:
-            ValueError: The URL is malformed.
         """
         self._url = url
         self._limits = limits

@@ -34,12 +34,7 @@ class ClusterStorage(_Storage, RedisClusterStorage):  # type: ignore[misc]  # `S
 
 
 def storage(url: str, *, prefix: str) -> tuple[RedisStorage, Callable[[], Awaitable[object]]]:
-    """Return the counters' storage, and a function that closes its connections; nothing is connected yet.
-
-    Args:
-        url: See `url.connection_pool` and `url.cluster_seeds`.
-        prefix: The beginning of each key.
-    """
+    """Return the counters' storage, and a function that closes its connections; nothing is connected yet."""
     seeds = cluster_seeds(url)
     if seeds is not None:
         hosts = ",".join(f"{host}:{port}" for host, port in seeds.addresses)

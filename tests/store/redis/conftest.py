@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import StorageLimits
@@ -66,10 +67,16 @@ async def there(server: RedisServer, connect: Open) -> RedisBackend:
 
 
 @pytest.fixture
-def take_dump(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], KeyDump]]:
-    """Dump the keys of this test."""
+def client(server: RedisServer) -> Iterator[Redis]:
+    """Another program at the server."""
     with server.client() as client:
-        yield lambda: KeyDump(client, str(tmp_path))
+        yield client
+
+
+@pytest.fixture
+def take_dump(client: Redis, tmp_path: Path) -> Callable[[], KeyDump]:
+    """Dump the keys of this test."""
+    return lambda: KeyDump(client, str(tmp_path))
 
 
 @pytest.fixture

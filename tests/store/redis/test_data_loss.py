@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.store.redis import followed_sessions
@@ -89,7 +90,7 @@ async def test_an_empty_restarted_server_ends_the_session(run_redis: RunRedis, c
 
 
 async def test_sessions_deleted_silently_are_noticed_together(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    server: RedisServer, client: Redis, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No connection is lost, and no message sent. One lost session in a sample makes the process read all of them."""
     monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.5)
@@ -100,29 +101,27 @@ async def test_sessions_deleted_silently_are_noticed_together(
         await apply(backend, created(name))
     followers = [await Follower.of(backend, name) for name in names]
     keys = [key for name in names for key in backend._keyspace.of(name)[:-1]]  # noqa: SLF001 - as FLUSHALL would
-    with server.client() as client:
-        client.delete(*keys)
+    client.delete(*keys)
     async with asyncio.timeout(DEADLINE_S):
         for follower in followers:
             await follower.until_at(None)
 
 
 async def test_a_read_that_finds_no_session_notifies_listeners(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    server: RedisServer, client: Redis, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readers of the stream learn what a poll shows."""
     monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 3600)
     backend = await connect(server)
     await apply(backend, created())
     follower = await Follower.of(backend)
-    with server.client() as client:
-        client.delete(backend._keyspace.of("s").state)  # noqa: SLF001 - as eviction does
+    client.delete(backend._keyspace.of("s").state)  # noqa: SLF001 - as eviction does
     assert await backend.load("s") is None
     await follower.until_at(None)
 
 
 async def test_a_single_lost_session_is_noticed_in_turn(
-    server: RedisServer, connect: Open, monkeypatch: pytest.MonkeyPatch
+    server: RedisServer, client: Redis, connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each session is in a sample at some time."""
     monkeypatch.setattr(followed_sessions, "POLL_INTERVAL_S", 0.01)
@@ -131,7 +130,6 @@ async def test_a_single_lost_session_is_noticed_in_turn(
     for name in ("s0", "s1", "s2"):
         await apply(backend, created(name))
     followers = [await Follower.of(backend, name) for name in ("s0", "s1", "s2")]
-    with server.client() as client:
-        client.delete(backend._keyspace.of("s2").state)  # noqa: SLF001 - as eviction does
+    client.delete(backend._keyspace.of("s2").state)  # noqa: SLF001 - as eviction does
     await followers[2].until_at(None)
     assert [follower.record for follower in followers[:2]] == [after(created("s0")), after(created("s1"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.model import Position
 from progress_sse.store.redis.backend import RedisBackend
@@ -55,7 +56,7 @@ async def test_an_unexpected_error_loses_no_transition(
 
 
 async def test_a_removal_or_replacement_during_a_gap_arrives(
-    server: RedisServer, here: RedisBackend, there: RedisBackend
+    client: Redis, here: RedisBackend, there: RedisBackend
 ) -> None:
     """A replacement arrives from its beginning, if the log still has it."""
     followers = {session_id: await Follower.of(there, session_id) for session_id in ("gone", "new")}
@@ -63,8 +64,7 @@ async def test_a_removal_or_replacement_during_a_gap_arrives(
         await here.commit(created(session_id))
     for follower in followers.values():
         await follower.until(lambda follower=follower: follower.record is not None)  # type: ignore[misc]  # bound
-    with server.client() as client:
-        client.client_kill_filter(_type="pubsub")
+    client.client_kill_filter(_type="pubsub")
     await here.commit(removed(after(created("gone"))))
     fresh = created("new", epoch="second", expected=Position("first", 0))
     change = moved(after(fresh), 1)._replace(expected=Position("first", 0), is_fresh=True)

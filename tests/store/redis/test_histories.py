@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, RUNS, Cell
@@ -109,39 +110,35 @@ async def test_a_lesson_that_fails_harms_no_commit(
 
 
 @pytest.mark.guarantee("N")
-async def test_a_run_that_went_back_in_time_teaches_once(
-    server: RedisServer, backend: RedisBackend, tmp_path: Path
-) -> None:
+async def test_a_run_that_went_back_in_time_teaches_once(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:
     """Its session is completed again, since a Redis lost that it was; the node of its profile lost nothing."""
     store = ProgressStore(backend)
     await store.create_session("s", steps=STEPS[:1], profile=PROFILE)
     await store.start_step("s", 1)
-    with server.client() as client:
-        moment = KeyDump(client, backend._keyspace.of("s").state)  # noqa: SLF001 - the key alone goes back
-        await store.complete_step("s", 1)
-        moment.restore()
-        await store.complete_step("s", 1)
-        assert runs_in(await backend.histories.load(PROFILE)) == 1
-        names = client.keys(f"{tmp_path}:*")
+    moment = KeyDump(client, backend._keyspace.of("s").state)  # noqa: SLF001 - the key alone goes back
+    await store.complete_step("s", 1)
+    moment.restore()
+    await store.complete_step("s", 1)
+    assert runs_in(await backend.histories.load(PROFILE)) == 1
+    names = client.keys(f"{tmp_path}:*")
     assert not [name for name in names if PROFILE.encode() in name or b"Load" in name]
 
 
 async def test_a_value_of_another_type_harms_no_commit(
-    server: RedisServer, backend: RedisBackend, clock: ManualClock
+    client: Redis, backend: RedisBackend, clock: ManualClock
 ) -> None:
     """In place of a history."""
     store = ProgressStore(backend, clock=clock)
-    with server.client() as client:
-        client.set(backend._keyspace.history(fingerprint(PROFILE)), "x")  # noqa: SLF001 - a key of this name
-        assert (await run(store, clock, "run")).status == "completed"
-        with pytest.raises(StoreUnavailableError):
-            await store.learned(PROFILE)
-        await store.forget_learned(PROFILE)
+    client.set(backend._keyspace.history(fingerprint(PROFILE)), "x")  # noqa: SLF001 - a key of this name
+    assert (await run(store, clock, "run")).status == "completed"
+    with pytest.raises(StoreUnavailableError):
+        await store.learned(PROFILE)
+    await store.forget_learned(PROFILE)
     assert await store.learned(PROFILE) == NOTHING_LEARNED
 
 
 async def test_cells_that_no_run_teaches_are_left_out(
-    server: RedisServer, backend: RedisBackend, caplog: pytest.LogCaptureFixture
+    client: Redis, backend: RedisBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each of another program; the log has a line about the profile."""
     await teach(backend, "a", RUN, LOAD)
@@ -162,18 +159,16 @@ async def test_cells_that_no_run_teaches_are_left_out(
         b"5 5 Load": 2**53,
         b"6 5 Load": b"1" * 5000,
     }
-    with server.client() as client:
-        for field, count in foreign.items():
-            client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # noqa: SLF001
+    for field, count in foreign.items():
+        client.hset(backend._keyspace.history(fingerprint(PROFILE)), field, count)  # noqa: SLF001
     assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 1}
     assert len([record for record in caplog.records if f"'{PROFILE}' is damaged" in record.getMessage()]) == 1
 
 
-async def test_an_abandoned_profile_expires(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
+async def test_an_abandoned_profile_expires(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:
     """Once all that it taught is too old. That a run has taught is noted for an hour."""
     await teach(backend, "a", RUN, LOAD)
-    with server.client() as client:
-        lifetimes_ms = {key: client.pttl(key) for key in client.keys(f"{tmp_path}:*")}
+    lifetimes_ms = {key: client.pttl(key) for key in cast(list[bytes], client.keys(f"{tmp_path}:*"))}
     histories = [key for key in lifetimes_ms if b":h" in key or key.endswith(b":profiles")]
     assert len(histories) == 3
     for key in histories:

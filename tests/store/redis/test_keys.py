@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.errors import ConflictError
 from progress_sse.core.session_filter import ALL_SESSIONS
@@ -29,43 +30,40 @@ async def test_a_session_lies_in_one_slot(server: RedisServer) -> None:
         assert len(tags.pop()) == 32
 
 
-async def test_an_abandoned_session_expires(server: RedisServer, connect: Open, tmp_path: Path) -> None:
+async def test_an_abandoned_session_expires(server: RedisServer, client: Redis, connect: Open, tmp_path: Path) -> None:
     """After its lifetime; its idempotency keys a day after their use, and its index entry at the next clean-up."""
     backend = await connect(server, lifetime_s=1000)
     record = await apply(backend, created(keys=[key("k")]), moved(after(created()), 1))
     keys = backend._keyspace.of("s")  # noqa: SLF001 - only the server knows when they expire
-    with server.client() as client:
-        lifetimes_ms = dict.fromkeys((keys.state, keys.log), 10**6) | dict.fromkeys(
-            (keys.idempotency_keys, keys.idempotency_ranks), DAY_MS
-        )
-        for name, lifetime_ms in lifetimes_ms.items():
-            assert lifetime_ms - 10_000 < client.pttl(name) <= lifetime_ms
-            client.pexpire(name, 1)
-        await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
-        assert await backend.load("s") is None
-        assert await backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
-        assert client.zcard(f"{tmp_path}:sessions") == 1
-        assert await backend.expire("3", lambda _summary: True) == 0
-        assert client.zcard(f"{tmp_path}:sessions") == 0
+    lifetimes_ms = dict.fromkeys((keys.state, keys.log), 10**6) | dict.fromkeys(
+        (keys.idempotency_keys, keys.idempotency_ranks), DAY_MS
+    )
+    for name, lifetime_ms in lifetimes_ms.items():
+        assert lifetime_ms - 10_000 < client.pttl(name) <= lifetime_ms
+        client.pexpire(name, 1)
+    await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
+    assert await backend.load("s") is None
+    assert await backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
+    assert client.zcard(f"{tmp_path}:sessions") == 1
+    assert await backend.expire("3", lambda _summary: True) == 0
+    assert client.zcard(f"{tmp_path}:sessions") == 0
     assert record.position.offset == 1
 
 
-async def test_a_stray_index_entry_is_not_listed(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
+async def test_a_stray_index_entry_is_not_listed(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:
     """A session is listed once, however often a process ended between two steps of its creation or removal."""
     await apply(backend, created())
-    with server.client() as client:
-        client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
+    client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
     assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == ["s"]
 
 
-async def test_the_index_has_one_entry_per_session(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
+async def test_the_index_has_one_entry_per_session(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:
     """After a replacement, a conflicting creation and a removal."""
     times = [T0.replace("2026", str(year)) for year in range(2026, 2030)]
     record = await apply(backend, created(created_at=times[0]))
     record = await apply(backend, created(epoch="second", created_at=times[1], expected=record.position))
     with pytest.raises(ConflictError):
         await backend.commit(created(epoch="third", created_at=times[2]))
-    with server.client() as client:
-        assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{times[1]} s".encode()]
-        await backend.commit(removed(record))
-        assert client.zcard(f"{tmp_path}:sessions") == 0
+    assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{times[1]} s".encode()]
+    await backend.commit(removed(record))
+    assert client.zcard(f"{tmp_path}:sessions") == 0

@@ -49,22 +49,21 @@ class Index:
         return {key.removeprefix(self._others): self.client.zcard(key) for key in keys}
 
 
-async def test_nothing_is_left_of_a_removed_session(server: RedisServer, backend: RedisBackend, tmp_path: Path) -> None:
+async def test_nothing_is_left_of_a_removed_session(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:
     """In no set, whatever it was in before."""
     record = await apply(backend, labelled(created(), {"a": "1", "b": "2"}))
     record = await apply(backend, labelled(moved(record, 1), {"c": "3"}))
-    with server.client() as client:
-        index = Index(client, tmp_path)
-        assert sorted(index.sizes().values()) == [1, 1, 1, 1]
-        later = T0.replace("2026", "2027")
-        replacement = created("s", "second", expected=record.position, created_at=later)
-        record = await apply(backend, labelled(replacement, {"d": "4"}))
-        assert sorted(index.sizes().values()) == [1, 1, 1, 1]
-        record = await apply(backend, moved(record, 1, status="completed"))
-        assert client.exists(index.unfinished) == 0
-        await backend.commit(removed(record))
-        assert set(index.sizes().values()) == {0}
-        assert index.sets == []
+    index = Index(client, tmp_path)
+    assert sorted(index.sizes().values()) == [1, 1, 1, 1]
+    later = T0.replace("2026", "2027")
+    replacement = created("s", "second", expected=record.position, created_at=later)
+    record = await apply(backend, labelled(replacement, {"d": "4"}))
+    assert sorted(index.sizes().values()) == [1, 1, 1, 1]
+    record = await apply(backend, moved(record, 1, status="completed"))
+    assert client.exists(index.unfinished) == 0
+    await backend.commit(removed(record))
+    assert set(index.sizes().values()) == {0}
+    assert index.sets == []
 
 
 async def test_a_lost_race_leaves_nothing_in_the_way(backend: RedisBackend) -> None:
@@ -109,50 +108,46 @@ async def eventually_at(backend: RedisBackend, record: Record) -> None:
 
 
 async def test_stray_entries_are_passed_over_and_cleaned_up(
-    server: RedisServer, backend: RedisBackend, tmp_path: Path
+    client: Redis, backend: RedisBackend, tmp_path: Path
 ) -> None:
     """Those of processes that ended before their commit, or after it; one whose commit may be under way stays."""
     record = await apply(
         backend, labelled(created(), LABELS), labelled(moved(after(labelled(created(), LABELS)), 1), LABELS)
     )
-    with server.client() as client:
-        index = Index(client, tmp_path)
-        label = next(key for key in index.sets if key != index.unfinished)
-        client.zadd(label, {set_member(T0, "gone", 0): 0, set_member(T0, "s", 1): 0, set_member(T0, "s", 9): 0})
-        client.zadd(index.unfinished, {set_member(T0, "gone", 0): 0})
-        assert await ids(backend, wanted(a="1")) == ["s"]
-        assert await ids(backend, wanted(status="running")) == ["s"]
-        await apply(backend, labelled(moved(record, 2), {}))
-        assert await ids(backend, wanted(a="1")) == []
-        await backend.expire("3", lambda _summary: False)
-        assert client.zrange(label, 0, -1) == [set_member(T0, "s", 9).encode()]
-        assert client.zcard(index.unfinished) == 1
+    index = Index(client, tmp_path)
+    label = next(key for key in index.sets if key != index.unfinished)
+    client.zadd(label, {set_member(T0, "gone", 0): 0, set_member(T0, "s", 1): 0, set_member(T0, "s", 9): 0})
+    client.zadd(index.unfinished, {set_member(T0, "gone", 0): 0})
+    assert await ids(backend, wanted(a="1")) == ["s"]
+    assert await ids(backend, wanted(status="running")) == ["s"]
+    await apply(backend, labelled(moved(record, 2), {}))
+    assert await ids(backend, wanted(a="1")) == []
+    await backend.expire("3", lambda _summary: False)
+    assert client.zrange(label, 0, -1) == [set_member(T0, "s", 9).encode()]
+    assert client.zcard(index.unfinished) == 1
 
 
-async def test_a_list_is_followed_at_another_process(server: RedisServer, connect: Open) -> None:
+async def test_a_list_is_followed_at_another_process(server: RedisServer, client: Redis, connect: Open) -> None:
     """It hears of each change within a moment; without readers a process subscribes to nothing."""
     here, there = ProgressStore(await connect(server)), await connect(server)
     hub = Hub(there, retry_ms=1000)
     reader = ListReader(hub)
     await here.create_session("alice-1", 1)
-    with server.client() as client:
-        before = len(client.pubsub_channels())
-        await reader.subscribe(SessionFilter("alice-"))
-        assert len(client.pubsub_channels()) == before + 16
-        await here.start_step("alice-1", 1)
-        await here.start_step("alice-2", 1)
-        await here.create_session("bob-1", 1)
-        await reader.until_it_knows(alice_1="running", alice_2="running")
-        await here.complete_step("alice-1", 1)
-        await here.delete_session("alice-2")
-        await reader.until_it_knows(alice_1="completed")
-        reader.subscriber.close()
-        await eventually(lambda: len(client.pubsub_channels()) == before, DEADLINE_S)
+    before = len(client.pubsub_channels())
+    await reader.subscribe(SessionFilter("alice-"))
+    assert len(client.pubsub_channels()) == before + 16
+    await here.start_step("alice-1", 1)
+    await here.start_step("alice-2", 1)
+    await here.create_session("bob-1", 1)
+    await reader.until_it_knows(alice_1="running", alice_2="running")
+    await here.complete_step("alice-1", 1)
+    await here.delete_session("alice-2")
+    await reader.until_it_knows(alice_1="completed")
+    reader.subscriber.close()
+    await eventually(lambda: len(client.pubsub_channels()) == before, DEADLINE_S)
 
 
-async def test_a_list_loses_what_expires(
-    server: RedisServer, backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_loses_what_expires(client: Redis, backend: RedisBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process removes it, and no message says so."""
     monkeypatch.setattr(lists, "CHECK_INTERVAL_S", 0.05)
     await backend.commit(created("alice-1"))
@@ -160,20 +155,18 @@ async def test_a_list_loses_what_expires(
     reader = ListReader(Hub(backend, retry_ms=1000))
     await reader.subscribe(ALL_SESSIONS)
     await reader.until_it_knows(alice_1="pending", alice_2="pending")
-    with server.client() as client:
-        client.pexpire(backend._keyspace.of("alice-1").state, 1)  # noqa: SLF001 - only the server knows when
-        await reader.until_it_knows(alice_2="pending")
+    client.pexpire(backend._keyspace.of("alice-1").state, 1)  # noqa: SLF001 - only the server knows when
+    await reader.until_it_knows(alice_2="pending")
     reader.subscriber.close()
 
 
-async def test_a_lost_connection_costs_no_change(server: RedisServer, connect: Open) -> None:
+async def test_a_lost_connection_costs_no_change(server: RedisServer, client: Redis, connect: Open) -> None:
     """What was published meanwhile is read once the connection is there again."""
     here, there = ProgressStore(await connect(server)), await connect(server)
     reader = ListReader(Hub(there, retry_ms=1000))
     await reader.subscribe(SessionFilter("alice-"))
-    with server.client() as client:
-        for number in range(3):
-            client.client_kill_filter(_type="pubsub")
-            await here.create_session(f"alice-{number}", 1)
+    for number in range(3):
+        client.client_kill_filter(_type="pubsub")
+        await here.create_session(f"alice-{number}", 1)
     await reader.until_it_knows(alice_0="pending", alice_1="pending", alice_2="pending")
     reader.subscriber.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+from redis import Redis
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -68,17 +69,16 @@ async def test_commits_are_recognised_across_each_other(
     assert await texts(here) == {1: "a", 2: "b", 3: "c", 4: "d"}
 
 
-async def test_lines_alone_leave_all_else_as_it_is(here: RedisBackend, server: RedisServer) -> None:
+async def test_lines_alone_leave_all_else_as_it_is(here: RedisBackend, client: Redis) -> None:
     """Token, revision, position, list entry, transitions and the keys of updates."""
     keys = here._keyspace.of("s")  # noqa: SLF001 - what they change is known to no other
     await apply(here, moved(after(created()), keys=[key("k")]))
-    with server.client() as client:
-        others = (keys.log, keys.idempotency_keys, keys.idempotency_ranks)
-        state, dumps = client.hgetall(keys.state), [client.dump(each) for each in others]
-        await append(here, "a", key=line_key("k"))
-        changed = dict(client.hgetall(keys.state).items() - state.items())
-        assert changed == {b"lines_last": b"1", b"lines_bytes": b"1"}
-        assert [client.dump(each) for each in others] == dumps
+    others = (keys.log, keys.idempotency_keys, keys.idempotency_ranks)
+    state, dumps = client.hgetall(keys.state), [client.dump(each) for each in others]
+    await append(here, "a", key=line_key("k"))
+    changed = dict(client.hgetall(keys.state).items() - state.items())
+    assert changed == {b"lines_last": b"1", b"lines_bytes": b"1"}
+    assert [client.dump(each) for each in others] == dumps
 
 
 async def test_a_flood_costs_nothing_where_no_log_is_read(
@@ -133,16 +133,15 @@ async def test_another_process_is_told(here: RedisBackend, there: RedisBackend) 
     assert (told[2].lines, told[2].last) == ([], 3 + MAX_BYTES // 1000 + 1)
 
 
-async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, server: RedisServer) -> None:
+async def test_a_message_of_another_program_lets_listeners_look(here: RedisBackend, client: Redis) -> None:
     """They read the log, or the list, in its place."""
     found: list[object] = []
     await here.subscribe(lines_of("s"), found.append)
     await here.subscribe(ALL_CHANGES, found.append)
     keyspace = here._keyspace  # noqa: SLF001 - the channels are known to no other
-    with server.client() as client:
-        for n, channel in enumerate([keyspace.of("s").line_channel, *keyspace.list_channels], 1):
-            client.publish(channel, b"\xff")
-            await eventually(lambda: found == [None] * n, DEADLINE_S)  # noqa: B023
+    for n, channel in enumerate([keyspace.of("s").line_channel, *keyspace.list_channels], 1):
+        client.publish(channel, b"\xff")
+        await eventually(lambda: found == [None] * n, DEADLINE_S)  # noqa: B023
 
 
 @pytest.mark.guarantee(20)
@@ -190,7 +189,7 @@ async def test_a_rollback_of_the_session_keeps_the_lines_under_another_life(
     assert (await stored(here)).epoch == again.position.epoch
 
 
-async def test_lines_expire_with_their_session(here: RedisBackend, server: RedisServer, tmp_path: Path) -> None:
+async def test_lines_expire_with_their_session(here: RedisBackend, client: Redis, tmp_path: Path) -> None:
     """Each change of the session, each sign of life, and each line prolongs both."""
     keys = here._keyspace.of("s")  # noqa: SLF001 - tests of expiry need the names
     names = (keys.state, keys.lines, keys.line_keys)
@@ -199,38 +198,34 @@ async def test_lines_expire_with_their_session(here: RedisBackend, server: Redis
     def lifetimes_ms() -> list[int]:
         return [client.pttl(name) for name in names]
 
-    with server.client() as client:
-        await append(here, "a", key=line_key("k"))
-        assert min(lifetimes_ms()) > 3_000_000
-        for name in names:
-            client.pexpire(name, 100_000)
-        await append(here, "b")
-        assert min(lifetimes_ms()) > 3_000_000
-        for name in names:
-            client.pexpire(name, 100_000)
-        change = moved(after(created()), 1)
-        assert change.record is not None
-        session = change.record.session
-        session = session._replace(progress=session.progress._replace(details=log))
-        change.record.session = session
-        await here.commit(change._replace(has_new_details=True))
-        assert min(lifetimes_ms()) > 3_000_000
-        assert {key for key in client.keys(f"{tmp_path}:*") if client.pttl(key) < 0}.isdisjoint(map(str.encode, names))
+    await append(here, "a", key=line_key("k"))
+    assert min(lifetimes_ms()) > 3_000_000
+    for name in names:
+        client.pexpire(name, 100_000)
+    await append(here, "b")
+    assert min(lifetimes_ms()) > 3_000_000
+    for name in names:
+        client.pexpire(name, 100_000)
+    change = moved(after(created()), 1)
+    assert change.record is not None
+    session = change.record.session
+    session = session._replace(progress=session.progress._replace(details=log))
+    change.record.session = session
+    await here.commit(change._replace(has_new_details=True))
+    assert min(lifetimes_ms()) > 3_000_000
+    assert {key for key in client.keys(f"{tmp_path}:*") if client.pttl(key) < 0}.isdisjoint(map(str.encode, names))
 
 
 @pytest.mark.parametrize("name", ["lines", "line_keys"])
-async def test_a_foreign_value_in_their_place_changes_nothing(
-    here: RedisBackend, server: RedisServer, name: str
-) -> None:
+async def test_a_foreign_value_in_their_place_changes_nothing(here: RedisBackend, client: Redis, name: str) -> None:
     """Lines fail then, and transitions go on."""
     keys: Keyspace = here._keyspace  # noqa: SLF001 - as above
-    with server.client() as client:
-        client.hset(getattr(keys.of("s"), name), "foreign", "value")
-        with pytest.raises(StoreUnavailableError):
-            await append(here, "a")
-        assert client.hget(keys.of("s").state, "lines_last") is None
-        record = await apply(here, moved(after(created()), 1))
-        assert await here.load("s") == record
-        client.delete(getattr(keys.of("s"), name))
+    client.hset(getattr(keys.of("s"), name), "foreign", "value")
+    with pytest.raises(StoreUnavailableError):
+        await append(here, "a")
+    assert client.hget(keys.of("s").state, "lines_last") is None
+    record = await apply(here, moved(after(created()), 1))
+    assert await here.load("s") == record
+    client.delete(getattr(keys.of("s"), name))
     await append(here, "a", expected=record.position)
     assert await texts(here) == {1: "a"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.errors import ConflictError, StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -40,17 +41,16 @@ async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redi
 
 
 async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
-    server: RedisServer, backend: RedisBackend
+    client: Redis, backend: RedisBackend
 ) -> None:
     """Another program has written to two of its keys, and to the index."""
     for name in ("state", "log", "other"):
         await apply(backend, created(name))
     keyspace = backend._keyspace  # noqa: SLF001 - another program may write there
-    with server.client() as client:
-        for key, foreign in ((keyspace.of("state").state, "list"), (keyspace.of("log").log, "text")):
-            client.delete(key)
-            client.rpush(key, foreign)
-        client.zadd(keyspace.index, {b"\xff": 0})
+    for name, foreign in ((keyspace.of("state").state, "list"), (keyspace.of("log").log, "text")):
+        client.delete(name)
+        client.rpush(name, foreign)
+    client.zadd(keyspace.index, {b"\xff": 0})
     assert {summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)} == {
         "log",
         "other",
@@ -61,18 +61,17 @@ async def test_a_damaged_session_does_not_hinder_listing_and_removing_others(
 
 @pytest.mark.parametrize("part", ["state", "log", "idempotency_keys", "idempotency_ranks"])
 async def test_a_foreign_value_at_a_key_leaves_no_partial_change(
-    server: RedisServer, backend: RedisBackend, part: str
+    client: Redis, backend: RedisBackend, part: str
 ) -> None:
     """That is no error of the worker, and no key is changed."""
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
     name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - another program may write there
-    with server.client() as client:
-        kept = client.dump(name)
-        client.set(name, "foreign")
-        with pytest.raises(StoreUnavailableError):
-            await backend.commit(moved(record, 2, keys=[key("l")]))
-        assert isinstance(kept, bytes)
-        client.restore(name, 0, kept, replace=True)
+    kept = client.dump(name)
+    client.set(name, "foreign")
+    with pytest.raises(StoreUnavailableError):
+        await backend.commit(moved(record, 2, keys=[key("l")]))
+    assert isinstance(kept, bytes)
+    client.restore(name, 0, kept, replace=True)
     assert await backend.load("s") == record
     assert len(await history(backend) or []) == 1
     assert await backend.find_idempotency_key("s", "l") is None
@@ -98,28 +97,26 @@ async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, conne
     await apply(backend, created("other"))
 
 
-async def test_a_forgotten_script_is_sent_again(server: RedisServer, backend: RedisBackend) -> None:
+async def test_a_forgotten_script_is_sent_again(server: RedisServer, client: Redis, backend: RedisBackend) -> None:
     """The server no longer knows its digest."""
     record = await apply(backend, created())
-    with server.client() as client:
-        client.script_flush()
+    client.script_flush()
     record = await apply(backend, moved(record, 1))
     assert await backend.load("s") == record
 
 
-async def test_evicted_keys_give_a_snapshot_or_no_session(server: RedisServer, backend: RedisBackend) -> None:
+async def test_evicted_keys_give_a_snapshot_or_no_session(client: Redis, backend: RedisBackend) -> None:
     """Without its log, readers get a snapshot. Without its state, the session does not exist, and can be created."""
     record = await apply(backend, created(), moved(after(created()), 1, keys=[key("k")]))
     keys = backend._keyspace.of("s")  # noqa: SLF001 - as eviction does
-    with server.client() as client:
-        client.delete(keys.log)
-        assert await history(backend) is None
-        record = await apply(backend, moved(record, 2))
-        assert await backend.replay("s", Position("first", 1)) is not None
-        client.delete(keys.state)
-        assert await backend.load("s") is None
-        await apply(backend, created(epoch="second"))
-        assert await history(backend, "second") == []
-        assert await backend.find_idempotency_key("s", "k") == key("k")
+    client.delete(keys.log)
+    assert await history(backend) is None
+    record = await apply(backend, moved(record, 2))
+    assert await backend.replay("s", Position("first", 1)) is not None
+    client.delete(keys.state)
+    assert await backend.load("s") is None
+    await apply(backend, created(epoch="second"))
+    assert await history(backend, "second") == []
+    assert await backend.find_idempotency_key("s", "k") == key("k")
     with pytest.raises(ConflictError):
         await backend.commit(moved(record, 1))

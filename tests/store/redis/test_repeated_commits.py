@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from progress_sse.core.errors import ConflictError, OutcomeUnknownError
 from progress_sse.core.model import Position
@@ -54,7 +55,7 @@ async def test_a_repeated_commit_is_recognised_after_other_commits(
 
 
 async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
-    server: RedisServer, connect: Open, lost_replies: LostReplies, tmp_path: Path
+    server: RedisServer, client: Redis, connect: Open, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
     """And removes the entry of its own session."""
     backend, other = await connect(server), await connect(server)
@@ -63,12 +64,11 @@ async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
     lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
     await backend.commit(removed(after(created())))
     assert [summary.created_at for summary in await backend.lists.list_summaries(ALL_SESSIONS, 9, None)] == [later]
-    with server.client() as client:
-        assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
+    assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 
 
 async def test_a_repeated_creation_does_not_undo_a_removal(
-    server: RedisServer, connect: Open, lost_replies: LostReplies, tmp_path: Path
+    server: RedisServer, client: Redis, connect: Open, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
     """Another client was told that the session is gone, so it stays removed; it can be created anew."""
     backend, other = await connect(server), await connect(server)
@@ -78,8 +78,7 @@ async def test_a_repeated_creation_does_not_undo_a_removal(
     await backend.commit(change)
     assert await backend.load("s") is None
     await follower.until_at(None)
-    with server.client() as client:
-        assert client.zcard(f"{tmp_path}:sessions") == 0
+    assert client.zcard(f"{tmp_path}:sessions") == 0
     await apply(backend, created(epoch="second"))
     assert await other.load("s") == after(created(epoch="second"))
 
