@@ -247,7 +247,6 @@ class RateExceededError(ProblemError):
     status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        """Ask the client to wait for `retry_after_s` seconds."""
         super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 

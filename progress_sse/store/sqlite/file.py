@@ -167,7 +167,6 @@ class DatabaseFile:
             )
 
     def _prepare(self) -> None:
-        """Create the store, or check it, and keep a connection."""
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:
