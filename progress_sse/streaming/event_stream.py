@@ -51,8 +51,8 @@ REFUSED_RETRY_MS: Final = 30_000
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Vary": VARY_WITH_ACCEPT,
-    "Incremental": "?1",  # Tells proxies to forward each piece at once [RFC 10036].
-    "X-Accel-Buffering": "no",  # Tells nginx, and others that copy it, the same.
+    "Incremental": "?1",  # Lets proxies forward each piece at once [RFC 10036].
+    "X-Accel-Buffering": "no",  # The same, for nginx and others that copy it.
 }
 _RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
