@@ -144,7 +144,6 @@ def check_size(details: Details) -> None:
 
 
 def _json_bytes(value: object) -> int:
-    """Return the length in bytes of texts, arrays and objects as compact JSON in UTF-8."""
     if isinstance(value, str):
         escaped = [1 if char in '"\\\b\f\n\r\t' else 5 for char in value if char < " " or char in '"\\']
         return len('""') + len(value.encode()) + sum(escaped)

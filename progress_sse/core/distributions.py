@@ -133,7 +133,6 @@ def _reduced(ordered: Sequence[int]) -> Points:
 
 
 def _stretched(points: Points) -> Points:
-    """Return the distribution with `MAX_POINTS` points."""
     count = len(points)
     if count == MAX_POINTS:
         return points

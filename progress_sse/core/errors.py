@@ -68,7 +68,7 @@ class ProblemError(ProgressError):
     fixed_headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
-        """Say in one sentence what is wrong; `headers` are added to the response."""
+        """Take one sentence on what is wrong; `headers` are added to the response."""
         super().__init__(detail or self.title)
         self.headers = {**self.fixed_headers, **(headers or {})}
 
@@ -247,7 +247,6 @@ class RateExceededError(ProblemError):
     status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        """Ask the client to wait for `retry_after_s` seconds."""
         super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 

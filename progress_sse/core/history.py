@@ -189,7 +189,6 @@ def _bucket_of(ms: int) -> int:
 
 
 def _spread_between(first: int, following: int) -> tuple[int, ...]:
-    """Return milliseconds that stand for a bucket: the middle of each of its parts."""
     return tuple([first + (following - first) * (2 * part + 1) // (2 * _PARTS) for part in range(_PARTS)])
 
 

@@ -52,7 +52,6 @@ def leased_steps(session: Session) -> Iterator[int]:
 
 
 def _next_command(session: Session, number: int, silence: Silence) -> ServerCommand | None:
-    """Return what the server reports of the step if its worker stays silent."""
     claim, liveness = session.details.claims[number], session.progress.steps[number].liveness
     if liveness is None or claim.lease_ms is None:
         return None

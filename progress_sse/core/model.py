@@ -227,7 +227,6 @@ class Position(NamedTuple):
     offset: int
 
     def __str__(self) -> str:
-        """Return the event id."""
         return f"{self.epoch}-{self.offset}"
 
     @classmethod

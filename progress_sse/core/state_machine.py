@@ -325,7 +325,6 @@ def _with_step(
 def _fixed_status(
     before: SessionProgress, command: StepUpdate, details: Details, *, is_still_running: bool
 ) -> SessionStatus | None:
-    """Return the status after a command, where it does not follow from the steps."""
     if isinstance(command, Start):
         return "running"
     return before.status if is_still_running or details.is_finished else None

@@ -137,7 +137,6 @@ def _is_known(session: Session, learned: Learned) -> bool:
 
 
 def _total_of(step: StepProgress) -> int | None:
-    """Return how many units the step has in all; `None` if it has none, or has not reported it."""
     return (step.advance.total or None) if step.advance is not None else None
 
 

@@ -225,7 +225,6 @@ class Channel(Publisher):
             return missed
 
     def _merge(self, position: Position, entries: Sequence[LogEntry]) -> list[Frame] | None:
-        """Join the entries that the store returned with the frames that arrived since."""
         if not self.has_passed(position):
             return None
         replayed = [self._transition(entry) for entry in entries if entry.offset <= self.position.offset]

@@ -51,8 +51,8 @@ REFUSED_RETRY_MS: Final = 30_000
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Vary": VARY_WITH_ACCEPT,
-    "Incremental": "?1",  # Tells proxies to forward each piece at once [RFC 10036].
-    "X-Accel-Buffering": "no",  # Tells nginx, and others that copy it, the same.
+    "Incremental": "?1",  # Lets proxies forward each piece at once [RFC 10036].
+    "X-Accel-Buffering": "no",  # The same, for nginx and others that copy it.
 }
 _RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
@@ -172,7 +172,6 @@ class EventStream(asyncio.BaseProtocol):
             logger.debug("a stream ended: %r", errors.exceptions)
 
     async def _body(self) -> AsyncIterator[bytes]:
-        """Yield the frames that wait, until the stream ends."""
         subscriber = self._subscriber
         self._has_more = asyncio.Event()
         if not subscriber.is_closed:  # The stream may have ended while the head was under way.
@@ -235,7 +234,6 @@ class EventStream(asyncio.BaseProtocol):
             await asyncio.gather(*subscribing)
 
     async def _repeat(self, subscribe: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Subscribe, as often as it takes while the store is away."""
         backoff = Backoff(*RETRY_S)
         while True:
             try:
@@ -264,7 +262,6 @@ class EventStream(asyncio.BaseProtocol):
         logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
     def _wake(self) -> None:
-        """Write the waiting frames, or let the body yield them."""
         if self._subscriber.is_closed:
             self.end("failed", REFUSED_RETRY_MS)
         elif self._writer is not None:
@@ -311,7 +308,6 @@ class EventStream(asyncio.BaseProtocol):
         self._close("stuck" if isinstance(exc, TimeoutError) else "gone")
 
     def _finish(self, reason: EndReason, final_frame: bytes) -> None:
-        """Close the stream, and send these last bytes."""
         self._final_frame = final_frame
         writer = self._writer
         self._close(reason)

@@ -61,7 +61,6 @@ class Hub:
         return sum(len(channel.subscriptions) for channel in self._channels.values())
 
     def _flush_soon(self, channel: Publisher) -> None:
-        """Flush the channel at the end of this turn of the event loop, together with all others."""
         if not self._to_flush:
             asyncio.get_running_loop().call_soon(self._flush)
         self._to_flush.append(channel)

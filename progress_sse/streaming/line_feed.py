@@ -156,7 +156,6 @@ class LineFeed:
         return stored.last > self._last and not (stored.lines and stored.lines[0].n <= self._last + 1)
 
     def _take(self, stored: StoredLines) -> None:
-        """Publish the lines that are new."""
         lines = [line for line in stored.lines if line.n > self._last]
         if not lines:
             return
@@ -204,7 +203,6 @@ class LineFeed:
             self._reading = run_eagerly(self._read())
 
     async def _read(self) -> None:
-        """Read until nothing is missing."""
         try:
             backoff, failures = Backoff(*RETRY_S), 0
             while self._must_read:

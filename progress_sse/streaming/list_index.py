@@ -10,8 +10,6 @@ from progress_sse.store.types import ChangedSession, SessionSummary
 
 
 class _Key(NamedTuple):
-    """What the sessions of a list have in common, as far as it is looked up: of its labels, one."""
-
     prefix: str
     label: Label | None
     status: SessionStatus | None

@@ -197,7 +197,6 @@ class Lists:
         self._is_woken.set()
 
     async def _run(self) -> None:
-        """Read the sessions that are due, and report each to the lists that it may concern."""
         backoff = Backoff(*RETRY_S)
         while True:
             wait_s = self._due.wait_s(_now())

@@ -72,7 +72,6 @@ class Streams:
         self._open: set[EventStream] = set()
 
     def __len__(self) -> int:
-        """Return how many streams are open."""
         return len(self._open)
 
     @property

@@ -36,7 +36,6 @@ class EventFormat:
     media_type = EVENTS
 
     def __init__(self, first: FrameBatch, heartbeat: Heartbeat, *, heartbeat_events: bool, is_combined: bool) -> None:
-        """Begin with `first`; see `StreamRequest` for the rest."""
         self._first = first
         self._heartbeat = heartbeat
         self._heartbeat_events = heartbeat_events

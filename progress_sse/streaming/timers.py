@@ -78,7 +78,6 @@ class Expiry:
         self._due: defaultdict[int, dict[End, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
-        """Return how many calls are registered."""
         return sum(map(len, self._due.values()))
 
     def add(self, expires_at: float | None, end: End) -> None:

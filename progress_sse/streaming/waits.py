@@ -110,7 +110,6 @@ class Waits:
         self._open: set[_Wait] = set()
 
     def __len__(self) -> int:
-        """Return how many requests wait."""
         return len(self._open)
 
     async def run(self, request: WaitRequest) -> WaitOutcome:
@@ -144,8 +143,6 @@ class Waits:
 
 
 class _Wait:
-    """One request that waits."""
-
     def __init__(self, request: WaitRequest) -> None:
         self.request = request
         self._outcome: asyncio.Future[WaitOutcome] = asyncio.get_running_loop().create_future()

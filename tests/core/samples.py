@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Claim, Details
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
-from progress_sse.core.state_machine import apply, timestamp
+from progress_sse.core.state_machine import EventName, apply, timestamp
 from progress_sse.core.updates import Envelope, Start, Update, with_envelope
 from progress_sse.core.workflows import Workflows
 
@@ -73,6 +73,17 @@ def after(session: Session | None, *commands: Command, now: datetime = T2) -> Se
         session = apply("s", session, command, now).session
     assert session is not None
     return session
+
+
+def told(
+    session: Session, command: Command, *, event: EventName | None = None, steps: tuple[int, ...] | None = None
+) -> Session:
+    """The session after a command at T2, whose event and changed steps are these; `None`: any."""
+    outcome = apply("s", session, command, T2)
+    assert event in (None, outcome.event)
+    assert steps in (None, outcome.steps)
+    assert outcome.session is not None
+    return outcome.session
 
 
 def lost_session(*, attempt_id: str = "a") -> Session:

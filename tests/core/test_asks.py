@@ -26,7 +26,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Session, SessionStatus, StepDefinition, is_over
 from progress_sse.core.state_machine import apply, timestamp
 from progress_sse.core.updates import Acknowledge, Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, sent, session_with
+from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, sent, session_with, told
 
 CANCEL = Ask("cancel", "c")
 RETRY = Ask("retry", "r")
@@ -57,11 +57,9 @@ class TestAsk:
 
     def test_is_told_as_a_change_of_the_session(self) -> None:
         """No step and no status changes."""
-        outcome = apply("s", accepting("running"), Ask("cancel", "c", 1, "too slow"), T2)
-        assert (outcome.event, outcome.steps) == ("session", ())
-        assert outcome.session is not None
-        assert outcome.session.details.requests == (ReaderAsk("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
-        assert outcome.session.progress.updated_at == timestamp(T2)
+        changed = told(accepting("running"), Ask("cancel", "c", 1, "too slow"), event="session", steps=())
+        assert changed.details.requests == (ReaderAsk("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
+        assert changed.progress.updated_at == timestamp(T2)
 
     @pytest.mark.parametrize("command", [CANCEL, RETRY])
     def test_needs_a_session_that_accepts_it(self, command: Ask) -> None:
@@ -234,9 +232,8 @@ class TestCancel:
     ) -> None:
         """In the same commit as the end of the session, and told by its event."""
         session = after(accepting("running"), CANCEL, *acknowledgements)
-        outcome = apply("s", session, command, T2)
-        assert outcome.session is not None
-        assert state(outcome.session) == (state(session) if settled == "open" else settled)
+        changed = after(session, command)
+        assert state(changed) == (state(session) if settled == "open" else settled)
 
     def test_is_told_with_the_step_that_ended(self) -> None:
         """One change has one event."""
@@ -288,10 +285,8 @@ class TestRetry:
 
     def test_is_honoured_by_a_start(self) -> None:
         """Of any step."""
-        outcome = apply("s", after(FAILED, RETRY), Start(2), T2)
-        assert outcome.event == "step"
-        assert outcome.session is not None
-        assert state(outcome.session, "r") == "honoured"
+        changed = told(after(FAILED, RETRY), Start(2), event="step")
+        assert state(changed, "r") == "honoured"
 
     @pytest.mark.parametrize("command", [Finish(), Complete(1)])
     def test_is_too_late_once_the_session_is_completed(self, command: Command) -> None:

@@ -23,7 +23,7 @@ from progress_sse.core.model import Liveness, Session, StepAdvance, StepDefiniti
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, Part, PartCounts, Parts, PartStatus
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, ReportPart, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, sent, session_with
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, sent, session_with, told
 
 ONE = DEFINITIONS[:1]
 
@@ -65,12 +65,10 @@ class TestReport:
     def test_adds_a_part_to_a_running_step(self) -> None:
         """The step stays as it is besides, and so does the session."""
         before = session_with("running")
-        outcome = apply("s", before, ReportPart(1, "a", "running", 1, 3, "m"), T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
+        changed = told(before, ReportPart(1, "a", "running", 1, 3, "m"), event="step", steps=(1,))
         part = Part("a", "running", 1, 3, "m", "", timestamp(T2))
-        assert step_of(outcome.session) == step_of(before)._replace(parts=Parts(None, {"a": part}))
-        progress = outcome.session.progress
+        assert step_of(changed) == step_of(before)._replace(parts=Parts(None, {"a": part}))
+        progress = changed.progress
         assert (progress.status, progress.current_step, progress.updated_at) == ("running", 1, timestamp(T2))
 
     def test_ends_a_part(self) -> None:

@@ -24,7 +24,7 @@ from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Plan, SessionUpdate, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with, statuses
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with, statuses, told
 
 LINKS = (Link("Report", "https://example.org/report"),)
 FAILURE = Finish(success=False, error="disk full")
@@ -85,23 +85,19 @@ class TestFinish:
     def test_with_success_ends_or_skips_its_steps(self) -> None:
         """Running ones succeed, those not started are skipped, failed ones stay as they are."""
         session = session_with("running", "error")
-        outcome = apply("s", session, Finish(), T2)
-        assert (outcome.event, outcome.steps) == ("snapshot", (1, 3))
-        assert outcome.session is not None
-        assert statuses(outcome.session) == {1: "success", 2: "error", 3: "skipped"}
-        progress = outcome.session.progress
+        changed = told(session, Finish(), event="snapshot", steps=(1, 3))
+        assert statuses(changed) == {1: "success", 2: "error", 3: "skipped"}
+        progress = changed.progress
         assert (progress.status, progress.current_step, progress.updated_at) == ("completed", 1, timestamp(T2))
         assert (progress.steps[1].elapsed_ms, progress.steps[3].elapsed_ms) == (2500, 0)
         assert progress.steps[2] == session.progress.steps[2]
 
     def test_with_failure_ends_running_steps(self) -> None:
         """With its text, and all others stay as they are."""
-        outcome = apply("s", session_with("running", "success"), FAILURE, T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
-        assert statuses(outcome.session) == {1: "error", 2: "success"}
-        assert outcome.session.progress.steps[1].error == outcome.session.details.error == "disk full"
-        assert outcome.session.progress.status == "error"
+        changed = told(session_with("running", "success"), FAILURE, event="step", steps=(1,))
+        assert statuses(changed) == {1: "error", 2: "success"}
+        assert changed.progress.steps[1].error == changed.details.error == "disk full"
+        assert changed.progress.status == "error"
 
     def test_bears_its_conclusion(self) -> None:
         """So do the steps that it ends."""
@@ -191,16 +187,16 @@ class TestPlan:
 
     def test_appends_steps_in_one_change(self) -> None:
         """Only a snapshot tells steps that were not started."""
-        outcome = apply("s", open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), T2)
-        assert (outcome.event, outcome.steps) == ("snapshot", ())
-        assert outcome.session is not None
-        assert outcome.session.definitions == (
+        changed = told(
+            open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), event="snapshot", steps=()
+        )
+        assert changed.definitions == (
             StepDefinition("a"),
             StepDefinition("b", 7, 8),
             StepDefinition("STEP3"),
         )
-        assert (outcome.session.progress.total_steps, outcome.session.progress.status) == (3, "pending")
-        assert outcome.session.progress.updated_at == timestamp(T2)
+        assert (changed.progress.total_steps, changed.progress.status) == (3, "pending")
+        assert changed.progress.updated_at == timestamp(T2)
 
     def test_lets_the_percentage_fall(self) -> None:
         """It is exact over the steps that are known."""

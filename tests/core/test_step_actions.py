@@ -18,7 +18,19 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Liveness, StepAdvance, StepProgress
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, StepState, after, lost_session, sent, session_with, statuses
+from tests.core.samples import (
+    DEFINITIONS,
+    T0,
+    T1,
+    T2,
+    StepState,
+    after,
+    lost_session,
+    sent,
+    session_with,
+    statuses,
+    told,
+)
 
 
 class TestSkip:
@@ -27,10 +39,8 @@ class TestSkip:
     @pytest.mark.parametrize("state", ["not started", "error"])
     def test_counts_a_step_as_done(self, state: StepState) -> None:
         """It began and ended now, and took no time; nothing of a failed attempt remains."""
-        outcome = apply("s", session_with(state), Skip(1, "cached"), T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
-        assert outcome.session.progress.steps[1] == StepProgress(
+        changed = told(session_with(state), Skip(1, "cached"), event="step", steps=(1,))
+        assert changed.progress.steps[1] == StepProgress(
             1, "one", "success", timestamp(T2), timestamp(T2), 0, 1000, "cached", conclusion="skipped"
         )
 
@@ -114,10 +124,8 @@ class TestBeat:
         session = session_with("running")
         step = session.progress.steps[1]._replace(liveness=Liveness("stalled", timestamp(T0)))
         stalled = session._replace(progress=session.progress._replace(steps={1: step}))
-        outcome = apply("s", stalled, command, T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
-        assert outcome.session.progress.steps[1] == step._replace(liveness=Liveness("live", timestamp(T2)))
+        changed = told(stalled, command, event="step", steps=(1,))
+        assert changed.progress.steps[1] == step._replace(liveness=Liveness("live", timestamp(T2)))
 
     @pytest.mark.parametrize(
         ("state", "expected"),
@@ -141,12 +149,10 @@ class TestLost:
     @pytest.mark.protocol("P-19.10")
     def test_a_completion_is_applied(self) -> None:
         """The duration counts from the start."""
-        outcome = apply("s", lost_session(), sent(Complete(1, message="done"), attempt_id="a"), T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
-        step = outcome.session.progress.steps[1]
+        changed = told(lost_session(), sent(Complete(1, message="done"), attempt_id="a"), event="step", steps=(1,))
+        step = changed.progress.steps[1]
         assert (step.status, step.conclusion, step.error, step.elapsed_ms) == ("success", None, "", 2500)
-        assert (outcome.session.progress.status, outcome.session.details.conclusion) == ("running", None)
+        assert (changed.progress.status, changed.details.conclusion) == ("running", None)
 
     @pytest.mark.parametrize(
         ("command", "advance", "message"),
@@ -157,10 +163,8 @@ class TestLost:
     )
     def test_the_step_runs_again(self, command: Beat | Advance, advance: StepAdvance | None, message: str) -> None:
         """In the same transition, and live."""
-        outcome = apply("s", lost_session(), command, T2)
-        assert (outcome.event, outcome.steps) == ("step", (1,))
-        assert outcome.session is not None
-        assert outcome.session.progress.steps[1] == StepProgress(
+        changed = told(lost_session(), command, event="step", steps=(1,))
+        assert changed.progress.steps[1] == StepProgress(
             1,
             "one",
             "running",
@@ -173,7 +177,7 @@ class TestLost:
             attempt=1,
             liveness=Liveness("live", timestamp(T2)),
         )
-        assert outcome.session.progress.status == "running"
+        assert changed.progress.status == "running"
 
     def test_it_may_be_skipped_or_started(self) -> None:
         """As any step that failed."""

@@ -11,7 +11,7 @@ from progress_sse.core.errors import TooManyStepsError, UnknownStepNameError
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import apply, with_nothing_started
 from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start, StepUpdate
-from tests.core.samples import T1, T2, after, open_ended, sent, session_with, statuses
+from tests.core.samples import T1, T2, after, open_ended, sent, session_with, statuses, told
 
 A, B = "a", "b"
 
@@ -37,11 +37,9 @@ class TestStart:
 
     def test_appends_one_where_an_open_ended_session_has_none(self) -> None:
         """In one transition, of the new step alone."""
-        outcome = apply("s", open_ended("b"), start(), T2)
-        assert (outcome.event, outcome.steps) == ("step", (2,))
-        assert outcome.session is not None
-        assert names(outcome.session) == ["b", "a"]
-        assert (outcome.session.progress.total_steps, outcome.session.progress.current_step) == (2, 2)
+        changed = told(open_ended("b"), start(), event="step", steps=(2,))
+        assert names(changed) == ["b", "a"]
+        assert (changed.progress.total_steps, changed.progress.current_step) == (2, 2)
 
     def test_appends_a_second_one_on_demand(self) -> None:
         """Only with `append`."""

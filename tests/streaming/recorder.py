@@ -69,10 +69,10 @@ class SlowBackend(MemoryBackend):
 class Reader:
     """A subscriber that records the frames it got."""
 
-    def __init__(self, hub: Hub, *session_ids: str) -> None:
+    def __init__(self, hub: Hub, *session_ids: str, reads_lines: bool = False) -> None:
         self.hub = hub
         self.woken = asyncio.Event()
-        self.subscriber = hub.new_subscriber(len(session_ids), self.woken.set)
+        self.subscriber = hub.new_subscriber(len(session_ids), self.woken.set, reads_lines=reads_lines)
         self.seen: list[Frame] = []
 
     async def subscribe(self, session_id: str, resume_point: ResumePoint | None = None) -> None:
@@ -94,6 +94,14 @@ class Reader:
         self.seen += frames
         heartbeats = ["heartbeat" for _, batch in received if not batch.frames]
         return [label(frame) for frame in frames] + heartbeats
+
+
+async def following(hub: Hub, session_id: str = "a") -> Reader:
+    """A reader of a session that has read its snapshot."""
+    reader = Reader(hub, session_id)
+    await reader.subscribe(session_id)
+    await reader.read()
+    return reader
 
 
 def label(frame: Frame) -> str:

@@ -11,7 +11,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
-from tests.streaming.recorder import Reader, SlowBackend, at, data_of, label, labels, position_of
+from tests.streaming.recorder import Reader, SlowBackend, at, data_of, following, label, labels, position_of
 
 
 async def test_a_new_subscriber_gets_a_snapshot_then_every_transition(store: ProgressStore, hub: Hub) -> None:
@@ -29,9 +29,7 @@ async def test_a_subscriber_of_an_absent_session_sees_it_created_pending_and_del
     store: ProgressStore, hub: Hub
 ) -> None:
     """A browser often comes before the worker: not_found, pending, step, and not_found again after a deletion."""
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     await store.start_step("a", 1)
     assert await reader.read() == ["snapshot@0", "step@1"]
     await store.delete_session("a")
@@ -131,9 +129,7 @@ async def test_a_position_ahead_of_the_channel_refreshes_it_from_the_store(
     Present subscribers then get the transitions, too, and no snapshot in place of entries that the store keeps.
     """
     await store.start_step("a", 1)
-    other = Reader(hub, "a")
-    await other.subscribe("a")
-    await other.read()
+    other = await following(hub)
     backend.lose_listeners("a")
     for step in (2, 3):
         await store.start_step("a", step)
@@ -148,9 +144,7 @@ async def test_a_position_ahead_of_the_channel_refreshes_it_from_the_store(
 @pytest.mark.protocol("P-5.3")
 async def test_each_snapshot_has_a_retry_field(store: ProgressStore, hub: Hub) -> None:
     """No other event has one."""
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     await store.start_step("a", 1)
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0", "step@1", "snapshot@0"]
@@ -231,9 +225,7 @@ async def test_a_gap_in_the_notifications_is_bridged_by_a_snapshot(
 ) -> None:
     """A notification that does not follow on the last one must not skip offsets."""
     await store.start_step("a", 1)
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     record = await backend.load("a")
     assert record is not None
     ahead = Record(record.session, Position(record.position.epoch, 9))
@@ -246,9 +238,7 @@ async def test_a_gap_in_the_notifications_is_bridged_by_a_snapshot(
 async def test_replacing_a_session_sends_its_subscribers_a_snapshot(store: ProgressStore, hub: Hub) -> None:
     """The new session has a new epoch."""
     await store.start_step("a", 1)
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     await store.create_session("a", 3)
     assert await reader.read() == ["snapshot@0"]
     first, second = (frame.position for frame in reader.seen)

@@ -20,7 +20,7 @@ from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.line_feed import MAX_READS, MAX_TAIL_BYTES, MAX_TAIL_LINES, LineBatch
 from progress_sse.wire import sse
 from progress_sse.wire.log_lines_json import NumberedLine
-from tests.streaming.recorder import DEADLINE_S, ROOM_BYTES, label
+from tests.streaming.recorder import ROOM_BYTES, Reader, label
 
 
 class LogBackend(MemoryBackend):
@@ -60,18 +60,17 @@ class LogBackend(MemoryBackend):
         return "s" in self._topics._lines.by_name  # noqa: SLF001  # only this test needs to know
 
 
-class LogReader:
-    """A subscriber with the log, which records the labels of what it got: `step@3`, `4 5 6`."""
+class LogReader(Reader):
+    """A reader with the log, which records the labels of what it got: `step@3`, `4 5 6`."""
 
     def __init__(self, hub: Hub, *session_ids: str) -> None:
-        self.hub = hub
-        self.woken = asyncio.Event()
-        self.subscriber = hub.new_subscriber(len(session_ids), self.woken.set, reads_lines=True)
+        super().__init__(hub, *session_ids, reads_lines=True)
         self.lines: dict[int, str] = {}
         self.lives: list[str] = []
 
-    async def subscribe(self, session_id: str = "s") -> list[str]:
-        await self.hub.subscribe(self.subscriber, session_id, None)
+    async def follow(self, session_id: str = "s") -> list[str]:
+        """Subscribe, and take what there is."""
+        await self.subscribe(session_id)
         return self.take()
 
     def take(self) -> list[str]:
@@ -84,21 +83,21 @@ class LogReader:
 
     def shown(self, data: bytes) -> list[str]:
         name, event = sse.decode_event(data)
-        told = json.loads(event)
+        log = json.loads(event)
         assert name == "log"
-        self.lives += [told["life"]] if told["life"] not in self.lives else []
-        self.lines |= {line["n"]: line["text"] for line in told["lines"]}
-        numbers = [line["n"] for line in told["lines"]]
-        assert told["next"] == numbers[-1]
-        assert told["first"] <= numbers[0]
+        self.lives += [log["life"]] if log["life"] not in self.lives else []
+        self.lines |= {line["n"]: line["text"] for line in log["lines"]}
+        numbers = [line["n"] for line in log["lines"]]
+        assert log["next"] == numbers[-1]
+        assert log["first"] <= numbers[0]
         return [" ".join(map(str, numbers))]
 
-    async def read(self) -> list[str]:
-        """Wait until it is woken, and take."""
-        async with asyncio.timeout(DEADLINE_S):
-            await self.woken.wait()
-        self.woken.clear()
-        return self.take()
+
+async def following(hub: Hub) -> LogReader:
+    """A reader of `s` that has taken what there is."""
+    reader = LogReader(hub, "s")
+    await reader.follow()
+    return reader
 
 
 @pytest.fixture
@@ -141,7 +140,7 @@ class TestFirst:
         plain = hub.new_subscriber(1, lambda: None)
         await hub.subscribe(plain, "s")
         reader = LogReader(hub, "s")
-        assert await reader.subscribe() == ["snapshot@1", "1"]
+        assert await reader.follow() == ["snapshot@1", "1"]
         await write(store, "second", "third")
         assert reader.take() == ["2 3"]
         assert [label(frame) for _, batch in plain.take(ROOM_BYTES) for frame in batch.frames] == ["snapshot@1"]
@@ -152,12 +151,10 @@ class TestFirst:
         """So many, or as many as fit."""
         for _ in range(3):
             await write(store, *["x"] * 100)
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         assert sorted(reader.lines) == list(range(302 - MAX_TAIL_LINES, 302))
         await write(store, *["y" * 1000] * 50)
-        other = LogReader(hub, "s")
-        await other.subscribe()
+        other = await following(hub)
         assert 20 < len(other.lines) <= MAX_TAIL_BYTES // 1000
         assert max(other.lines) == 351
 
@@ -165,8 +162,8 @@ class TestFirst:
         """Of a session without a log, or that does not exist; then what comes."""
         await store.create_session("s", 3)
         reader = LogReader(hub, "s", "later")
-        assert await reader.subscribe() == ["snapshot@0"]
-        assert await reader.subscribe("later") == ["snapshot@0"]
+        assert await reader.follow() == ["snapshot@0"]
+        assert await reader.follow("later") == ["snapshot@0"]
         await store.create_session("later", 1)
         await write(store, "a", session_id="later")
         assert reader.take() == ["snapshot@0", "session@1", "1"]
@@ -177,8 +174,7 @@ class TestOrder:
 
     async def test_within_one_turn(self, store: ProgressStore, hub: Hub) -> None:
         """A transition does not overtake lines, nor lines a transition."""
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         await store.start_step("s", 1)
         await write(store, "a")
         await write(store, "b")
@@ -192,8 +188,7 @@ class TestOrder:
     ) -> None:
         """Those that come soon after others are told together, and at the latest with what follows."""
         monkeypatch.setattr(line_feed, "INTERVAL_S", 3600.0)
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         for text in "abc":
             await write(store, text)
         assert reader.take() == ["2"]
@@ -202,7 +197,7 @@ class TestOrder:
         assert reader.take() == ["3 4", "step@2"]
         await write(store, "d")
         late = LogReader(hub, "s")
-        assert await late.subscribe() == ["snapshot@2", "1 2 3 4 5"]
+        assert await late.follow() == ["snapshot@2", "1 2 3 4 5"]
         assert reader.take() == ["5"]
 
     async def test_lines_that_wait_are_told_in_the_end(
@@ -210,8 +205,7 @@ class TestOrder:
     ) -> None:
         """When the time is up, or there are many of them."""
         monkeypatch.setattr(line_feed, "INTERVAL_S", 0.01)
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         await write(store, "a")
         await write(store, "b")
         reader.take()
@@ -241,8 +235,7 @@ class TestGaps:
         self, store: ProgressStore, hub: Hub, backend: LogBackend, told: StoredLines | None
     ) -> None:
         """As soon as it learns that they are there, and only those."""
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         with backend.silence():
             await write(store, "b", "c", "d")
         epoch = reader.lives[0]
@@ -256,9 +249,9 @@ class TestGaps:
         """Also to a reader that comes meanwhile."""
         backend.gate.clear()
         reader, other = LogReader(hub, "s"), LogReader(hub, "s")
-        assert await reader.subscribe() == ["snapshot@1"]
+        assert await reader.follow() == ["snapshot@1"]
         await write(store, "b")
-        assert await other.subscribe() == ["snapshot@1"]
+        assert await other.follow() == ["snapshot@1"]
         backend.gate.set()
         while len(reader.lines) < 2 or len(other.lines) < 2:
             await asyncio.sleep(0)
@@ -270,12 +263,12 @@ class TestGaps:
     ) -> None:
         """At once, and the rest when it is there."""
         reader, other = LogReader(hub, "s"), LogReader(hub, "s")
-        await reader.subscribe()
+        await reader.follow()
         with backend.silence():
             await write(store, "b")
         backend.gate.clear()
         backend.tell(None)
-        assert await other.subscribe() == ["snapshot@1", "1"]
+        assert await other.follow() == ["snapshot@1", "1"]
         backend.gate.set()
         for each in (reader, other):
             while 2 not in each.lines:
@@ -288,7 +281,7 @@ class TestGaps:
         """The lines come once it is back."""
         backend.failures = 3
         reader = LogReader(hub, "s")
-        assert await reader.subscribe() == ["snapshot@1"]
+        assert await reader.follow() == ["snapshot@1"]
         await store.start_step("s", 1)
         received: list[str] = []
         while 1 not in reader.lines:
@@ -301,8 +294,7 @@ class TestAnotherLife:
 
     async def test_a_replaced_session(self, store: ProgressStore, hub: Hub) -> None:
         """Its lines are numbered anew."""
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         await store.create_session("s", 2)
         await write(store, "a")
         assert reader.take() == ["snapshot@0", "session@1", "1"]
@@ -313,8 +305,7 @@ class TestAnotherLife:
         self, store: ProgressStore, hub: Hub, backend: LogBackend
     ) -> None:
         """As after a restart of Redis: its newest lines come again, with their numbers."""
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         stored = backend._sessions["s"]  # noqa: SLF001  # no command does this
         stored.record = type(stored.record)(stored.record.session, stored.record.position._replace(epoch="next"))
         channel = hub._channels["s"]  # noqa: SLF001
@@ -327,10 +318,10 @@ class TestAnotherLife:
     ) -> None:
         """The log of the new session is still to be read."""
         reader, late = LogReader(hub, "s"), LogReader(hub, "s")
-        await reader.subscribe()
+        await reader.follow()
         backend.gate.clear()
         await store.create_session("s", 2)
-        assert await late.subscribe() == ["snapshot@0"]
+        assert await late.follow() == ["snapshot@0"]
         backend.gate.set()
         await write(store, "b")
         while 1 not in late.lines:
@@ -343,8 +334,7 @@ class TestAnotherLife:
     ) -> None:
         """It catches up once the session was replaced, and before the new log is read; then it gets that."""
         monkeypatch.setattr(subscriber_module, "MAX_QUEUED_LINE_BYTES", 100)
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         for _ in range(3):
             await write(store, "x" * 100)
         backend.gate.clear()
@@ -359,8 +349,7 @@ class TestAnotherLife:
 
     async def test_a_deleted_session(self, store: ProgressStore, hub: Hub) -> None:
         """It has no lines, and those of its successor come."""
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         await store.delete_session("s")
         assert reader.take() == ["snapshot@0"]
         await store.create_session("s", 1)
@@ -378,8 +367,7 @@ class TestTheEnd:
         """Only then is the reader finished; another one, without the log, is at once."""
         plain = hub.new_subscriber(1, lambda: None)
         await hub.subscribe(plain, "s")
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         with backend.silence():
             await write(store, "late")
         backend.gate.clear()
@@ -399,7 +387,7 @@ class TestTheEnd:
         """Its lines come to those who come later, and then the end."""
         await store.finish_session("s")
         reader = LogReader(hub, "s")
-        assert await reader.subscribe() == ["snapshot@2", "1"]
+        assert await reader.follow() == ["snapshot@2", "1"]
         assert reader.subscriber.is_finished
         await write(store, "after the end")
         assert reader.take() == ["2"]
@@ -413,7 +401,7 @@ class TestTheEnd:
         await store.create_session("t", 1)
         reader = LogReader(hub, "s", "t")
         for session_id in ("s", "t"):
-            await reader.subscribe(session_id)
+            await reader.follow(session_id)
         await store.finish_session("s")
         for n in (2, 3, 4):
             await write(store, "late")
@@ -425,8 +413,7 @@ class TestTheEnd:
         """But not for ever."""
         backend.failures = 10**6
         await store.finish_session("s")
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         assert not reader.subscriber.is_finished
         while not reader.subscriber.is_finished:
             await reader.read()
@@ -445,7 +432,7 @@ class TestSlowReaders:
         monkeypatch.setattr(subscriber_module, "MAX_QUEUED_LINE_BYTES", 4000)
         slow, quick = LogReader(hub, "s"), LogReader(hub, "s")
         for reader in (slow, quick):
-            await reader.subscribe()
+            await reader.follow()
         for n in range(6):
             await write(store, *["x" * 20] * 100)
             await store.report_progress("s", 1, n) if n else await store.start_step("s", 1)
@@ -466,8 +453,7 @@ class TestSlowReaders:
     ) -> None:
         """They wait in a room of their own."""
         monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         await write(store, "a")
         for _ in range(9):
             await store.start_step("s", 1)
@@ -483,7 +469,7 @@ class TestSlowReaders:
 
         broken, other = LogReader(hub, "s"), LogReader(hub, "s")
         for reader in (broken, other):
-            await reader.subscribe()
+            await reader.follow()
         broken.subscriber.direct = fail
         await write(store, "a")
         assert broken.subscriber.is_closed
@@ -500,7 +486,7 @@ class TestLifetime:
         assert not backend.has_listeners
         readers = [LogReader(hub, "s") for _ in range(2)]
         for reader in readers:
-            await reader.subscribe()
+            await reader.follow()
         assert backend.has_listeners
         for reader in readers:
             assert backend.has_listeners
@@ -511,13 +497,12 @@ class TestLifetime:
         await write(store, "a")
         assert backend.reads == reads
         again = LogReader(hub, "s")
-        assert await again.subscribe() == ["snapshot@1", "1"]
+        assert await again.follow() == ["snapshot@1", "1"]
 
     async def test_it_may_end_during_its_first_read(self, store: ProgressStore, hub: Hub, backend: LogBackend) -> None:
         """Nothing is left behind."""
         backend.gate.clear()
-        reader = LogReader(hub, "s")
-        await reader.subscribe()
+        reader = await following(hub)
         reader.subscriber.close()
         assert not backend.has_listeners
         backend.gate.set()

@@ -10,7 +10,7 @@ from progress_sse.store.types import Notification
 from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.hub import Hub
 from progress_sse.wire.frames import FrameBatch
-from tests.streaming.recorder import Reader, SlowBackend, at, label, labels, position_of
+from tests.streaming.recorder import Reader, SlowBackend, at, following, label, labels, position_of
 
 
 @pytest.mark.protocol("P-5.18")
@@ -78,9 +78,7 @@ async def test_the_event_count_has_the_events_that_were_taken(
 
 async def test_queued_bytes_count_what_is_left_of_a_partial_take(store: ProgressStore, hub: Hub) -> None:
     """A batch counts until it has been taken."""
-    reader = Reader(hub, "s")
-    await reader.subscribe("s")
-    await reader.read()
+    reader = await following(hub, "s")
     await store.create_session("s", 3)
     for step in (1, 2, 3):
         await store.start_step("s", step)
@@ -98,9 +96,7 @@ async def test_a_frame_larger_than_the_limit_still_passes(
 ) -> None:
     """Otherwise a limit below the size of a frame would produce snapshots without end."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 10)
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     await store.create_session("a")
     assert await reader.read() == ["snapshot@0"]
 
@@ -142,9 +138,7 @@ async def test_a_subscriber_with_a_session_still_to_subscribe_to_is_not_finished
 async def test_no_heartbeat_is_sent_while_frames_wait(store: ProgressStore, hub: Hub) -> None:
     """The frames show life as well, and the queue of a slow subscriber must not fill with heartbeats."""
     beat = FrameBatch((), b": \n")
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     reader.subscriber.send_heartbeat(beat)
     reader.subscriber.send_heartbeat(beat)
     assert await reader.read() == ["heartbeat"]
@@ -177,9 +171,7 @@ async def test_a_snapshot_for_a_lagging_subscriber_is_not_followed_by_changes_th
 ) -> None:
     """This also holds where it is taken between a change and the end of that turn."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
-    reader = Reader(hub, "a")
-    await reader.subscribe("a")
-    await reader.read()
+    reader = await following(hub)
     for _ in range(10):
         await store.start_step("a", 1)
     assert hub.counts.resyncs == {"behind": 1}

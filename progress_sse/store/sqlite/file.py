@@ -69,16 +69,14 @@ class DatabaseFile:
             self._files = {self._path.path: file_id(self._locks.status()), **beside}
             self.check_in_place()
             self.checkpoint()  # The log may still hold text that was removed just before a kill.
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.release()
-            raise self._path.refused(f"cannot be used: {error}") from error
-        except OSError as error:
-            self.release()
-            raise self._path.refused(f"cannot be used: {error.strerror}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise self._path.refused(f"cannot be used: {reason}") from error
         except BaseException:
             self.release()
             raise
-        self._note.write_in_use()
+        self._note.write(is_closed=False)
 
     def check_in_place(self) -> None:
         """Make sure that the file and its log are where they were: SQLite would go on writing to removed ones.
@@ -107,7 +105,7 @@ class DatabaseFile:
             self._keeper.close()
             self._keeper = None
         if self._locks.is_held and self._is_in_place() and not self._path.size("-wal"):
-            self._note.write_closed()
+            self._note.write(is_closed=True)
         self._files = {}
         self._locks.release()
 
@@ -167,7 +165,6 @@ class DatabaseFile:
             )
 
     def _prepare(self) -> None:
-        """Create the store, or check it, and keep a connection."""
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:

@@ -1,11 +1,9 @@
 """The note in the `.lock` file that shows whether a database file is as this program left it.
 
-A backup that was put back has gone back in time, and so has a file whose log is gone. The note says how both were left.
-A file that does not match it gets new epochs, so that no client is given steps of another history than the one it has
-seen.
-
-A folder that is put back has its note as well. So the note also says when it was written: the time of the last change
-of a copy differs, and no program can set that time.
+A backup that was put back has gone back in time, and so has a file whose log is gone. The note records how both were
+left. A file that does not match it gets new epochs, so that no client is given steps of another history than the one it
+has seen. A folder that is put back has its note as well. So the note also records when it was written: the time of the
+last change of a copy differs, and no program can set that time.
 """
 
 import os
@@ -31,16 +29,18 @@ class FileNote:
         self._path = path
         self._locks = locks
 
-    def write_in_use(self) -> None:
-        """Note that the file is in use from now on."""
-        self._write(self._in_use())
-
-    def write_closed(self) -> None:
-        """Note that the file was closed in order, and needs no log."""
-        self._write(self._closed())
+    def write(self, *, is_closed: bool) -> None:
+        """Note that the file is in use from now on; or that it was closed in order, and needs no log."""
+        state = self._closed() if is_closed else self._in_use()
+        with suppress(OSError, StoreRefusedError):  # Without a note, the next process gives the sessions new epochs.
+            note = self._path.open(".lock", os.O_RDWR)
+            try:
+                os.pwrite(note, f"{time.time_ns()} {state}".ljust(_NOTE_BYTES).encode(), 0)
+            finally:
+                os.close(note)
 
     def matches(self) -> bool:
-        """Whether the file is as the note says, and the note is no copy."""
+        """Whether the file is as the note has it, and the note is no copy."""
         written_at, state = self._read()
         return self._is_original(written_at) and state in (self._closed(), self._in_use())
 
@@ -65,14 +65,6 @@ class FileNote:
                 "has taken the place of another file, whose log (-wal) is still beside it: remove that log, or put the"
                 " other file back"
             )
-
-    def _write(self, state: str) -> None:
-        with suppress(OSError, StoreRefusedError):  # Without a note, the next process gives the sessions new epochs.
-            note = self._path.open(".lock", os.O_RDWR)
-            try:
-                os.pwrite(note, f"{time.time_ns()} {state}".ljust(_NOTE_BYTES).encode(), 0)
-            finally:
-                os.close(note)
 
     def _read(self) -> tuple[str, str]:
         """Return the time at which the note was written, in nanoseconds, and the state that it records."""

@@ -81,7 +81,6 @@ def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
 
 
 def _sets(connection: sqlite3.Connection, wanted: SessionFilter) -> Sequence[_Rows]:
-    """Return the sets in which all sessions of a list are, in its order."""
     sets = [_Rows("sessions INDEXED BY sessions_by_creation", "sessions", "true", (), MAX_COUNTED + 1)]
     if wanted.status is not None:
         table = "sessions INDEXED BY sessions_by_status"

@@ -11,8 +11,6 @@ from progress_sse.wire.log_lines_json import NumberedLine
 
 
 class _Ring(NamedTuple):
-    """The columns of a row of `line_rings`."""
-
     last: int = 0
     lines_kept: int = 0
     bytes_kept: int = 0

@@ -39,8 +39,8 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     defined = session_json.decode_definitions(unsealed(definitions, session_id, "definitions"))
     rows = connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,))
     sealed_steps = {number: unsealed(data, session_id, number) for number, data in rows}
-    said = sealed_steps.pop(DETAILS, None)
-    details = NO_DETAILS if said is None else details_json.decode_details(said)
+    stored = sealed_steps.pop(DETAILS, None)
+    details = NO_DETAILS if stored is None else details_json.decode_details(stored)
     steps = {number: session_json.decode_step(data) for number, data in sealed_steps.items()}
     progress = SessionProgress(session_id, current_step, len(defined), status, steps, created_at, updated_at, details)
     return Record(Session(progress, defined), checked_position(epoch, n))
@@ -49,10 +49,10 @@ def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
 def list_leased(connection: sqlite3.Connection) -> Sequence[str]:
     """Return the sessions in which a worker may hold a lease; those with damaged details are left out."""
     # Nearly all sessions have no such row, and looking that up is faster than reading all steps.
-    said = connection.execute(
+    stored = connection.execute(
         "SELECT session_id, data FROM sessions CROSS JOIN steps ON steps.life = sessions.life AND step = ?", (DETAILS,)
     )
-    return [session_id for session_id, data in said if _has_leases(session_id, data)]
+    return [session_id for session_id, data in stored if _has_leases(session_id, data)]
 
 
 def _has_leases(session_id: str, details: bytes) -> bool:

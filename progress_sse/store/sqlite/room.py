@@ -32,7 +32,7 @@ class Room(NamedTuple):
 
 
 def free_bytes(descriptor: int) -> int:
-    """Return how many bytes a user may still write to the disk of an open file; plenty if the disk does not say."""
+    """Return how many bytes a user may still write to the disk of an open file; plenty if the disk reports no size."""
     disk = os.fstatvfs(descriptor)
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else PLENTY_BYTES
 

@@ -7,7 +7,7 @@ A row of `sessions` is one epoch of a session, numbered by the column `life`. Al
 it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
 Ids are compared byte by byte as UTF-8, which is code point by code point.
 
-A row of `steps` with the number 0 is what the session says besides its steps; a row of `log` with it is a transition
+A row of `steps` with the number 0 has the details of the session; a row of `log` with it is a transition
 of the session and of none of its steps.
 
 The values of `sessions`, `definitions` and `steps` are sealed, and rows of `log` and `lines` have a checksum; see
@@ -32,7 +32,7 @@ APPLICATION_ID: Final = 0x50534531
 """Marks the file as ours in its header ("PSE1"), for us and for ``file(1)``."""
 
 VERSION: Final = 1
-"""The format of the store, which `user_version` in the file says."""
+"""The format of the store, which is `user_version` in the file."""
 
 DETAILS: Final = 0
 """The number of the row of `steps` that holds a session's details."""

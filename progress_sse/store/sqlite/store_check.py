@@ -59,7 +59,6 @@ def _is_complete(connection: sqlite3.Connection, path: StorePath) -> bool:
 
 
 def _seems_sound(connection: sqlite3.Connection) -> bool:
-    """Check for damage, for `CHECK_S` at most."""
     until = time.monotonic() + CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > until, _PROBE_OPERATIONS)
     try:

@@ -279,7 +279,6 @@ class SqliteWriter:
         self._report([], results)
 
     def _resolve_in_doubt(self, connection: sqlite3.Connection) -> Sequence[Notification]:
-        """Read the sessions of commits that had an unknown outcome."""
         if self._in_doubt:
             self._session_count = queries.count_sessions(connection)
         notifications = []
