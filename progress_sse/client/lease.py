@@ -62,13 +62,13 @@ class Lease:
     __slots__ = ("attempt", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
-        self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt: AttemptId | str | None = None
+        self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: AttemptId | str | None = None
     ) -> None:
         """Prepare an attempt; without its id it gets one when it begins."""
         self.lease_ms = lease_ms
         self.lost_after_ms = lost_after_ms
         self.is_handed_on = False
-        self.attempt = attempt if isinstance(attempt, AttemptId) else AttemptId(attempt)
+        self.attempt = attempt_id if isinstance(attempt_id, AttemptId) else AttemptId(attempt_id)
 
     @property
     def attempt_id(self) -> str:
@@ -85,9 +85,9 @@ class Lease:
         """Make the id of the attempt, if there is none yet."""
         assert self.attempt.made or self.attempt.value
 
-    def renewed(self, attempt: AttemptId | str | None = None) -> "Lease":
+    def renewed(self, attempt_id: AttemptId | str | None = None) -> "Lease":
         """Return a new attempt with the same times, or the one of this id."""
-        return Lease(self.lease_ms, self.lost_after_ms, attempt)
+        return Lease(self.lease_ms, self.lost_after_ms, attempt_id)
 
 
 def lease_of(seconds: object) -> Lease | None:
