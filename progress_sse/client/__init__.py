@@ -6,16 +6,14 @@ The parts, from the pure to the practical::
     lease            a worker's attempt at its steps, and how long it may be silent
     reports          the reports of a job: the updates of the domain, the creation, and lines of a log
     definitions      a session as its job describes it
-    exchange         the request of a report, its answer, and what readers ask in it
+    exchange         a report to send, its request, and the answer with what readers ask in it
     codec            the HTTP form of requests and answers
     availability     whether a server answers, and when to send to it again
-    operation        a report with what is needed to send it again
     waiting_lines    the log lines of a session that wait
-    waiting_reports  the reports of a session that wait, and their order
+    waiting_reports  the unsent reports of a session, and their order: for any thread, without a lock
     created_run      what is known of the run of a session
-    outbox           the unsent reports of one session: no I/O, no clock, no lock
+    outbox           the effects of the answers to the reports of a session
     outbox_events    outages and losses, for the job's log or as its errors
-    mailbox          which reports of which sessions go in the next request to a server
     own_log          the log of the client
     config           the server and the session: arguments, then the environment
     errors           the errors of reporting, and the exception of a job that is cancelled
@@ -24,6 +22,7 @@ The parts, from the pure to the practical::
     targets          where reports are sent to: a server, or a transport in its place
     listening        waits for the requests of readers
     report_queue     one session's outbox in a process of many threads
+    mailbox          which reports of which sessions go in the next request to a server
     thread_sender    sends every report: one daemon thread per process
     session_reports  the reports on a session as a whole
     step_reports     the reports on a step, and on its parts
