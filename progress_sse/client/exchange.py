@@ -22,8 +22,6 @@ class ReportRequest(NamedTuple):
     """A report to send.
 
     Attributes:
-        session_id: The session.
-        report: The report.
         key: Its idempotency key: sent twice, the report is applied once. A sign of life has none.
         run: The run that it belongs to; empty if that is not known.
         ago_ms: How many milliseconds before it is sent it was made; 0 also where the server is not told.
@@ -43,11 +41,9 @@ class ReportRequest(NamedTuple):
 
 @dataclass(slots=True)
 class Operation:
-    """A report to send.
+    """A report, with what is needed to send it again.
 
     Attributes:
-        report: The report.
-        key: Its idempotency key.
         made_at: When the job made it; `None` if the server is not told.
         number: Its place among the session's reports and log lines, in the order in which they were made; 0: first.
         failing_since: When it first failed by an answer that it may have caused; `None` before.
@@ -80,11 +76,9 @@ class Operation:
 
 
 class AskedRequest(NamedTuple):
-    """A request of a reader, as the server tells it.
+    """A request of a reader, as the server sends it.
 
     Attributes:
-        id: Its id.
-        kind: What is asked.
         step: The number of the step that it is about; `None` is the whole session.
         state: Its state: `asked`, until a worker has seen it.
         reason: Why it was asked; empty where the server does not say so.

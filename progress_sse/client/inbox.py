@@ -1,7 +1,7 @@
-"""The requests of a session's readers, as a job learns of them.
+"""The requests of a session's readers, as a job receives them.
 
 The sender of the session's reports, or a listener (``listening``), calls `learn`; the job's own threads read `cancel`
-and answer. Each of these touches shared state by single calls into C only, as in the other parts of a queue.
+and answer. Each of these touches shared state by single calls into C only.
 
 A request to cancel is meant for the steps that run when it comes. Once a block was left by `Cancelled`, steps that the
 job starts after that, to clean up, are not asked any more. Where no step was left running, the session may have ended
@@ -97,8 +97,7 @@ class OwnSteps:
     def session_lease(self, own: Lease | None) -> Lease | None:
         """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
 
-        It is `None` where the server may know neither: the job has started no step by its own, and none or several
-        others run.
+        `None`: the server may know neither, as the job has started no step by its own, and none or several others run.
         """
         if own is None or own in self._leases.copy().values():
             return own
@@ -235,12 +234,9 @@ class Inbox:
 
     @property
     def is_open(self) -> bool:
-        """Whether the job may be asked for something now."""
-        return bool(self.accepts) and (self.is_entered or self._own_steps.are_under_way or self._awaits_retry)
-
-    @property
-    def _awaits_retry(self) -> bool:
-        """Whether the job has failed, and a callback may let it try again."""
+        """Whether the job may be asked for something now; after a failure it may, if a callback lets it try again."""
+        if not self.accepts or self.is_entered or self._own_steps.are_under_way:
+            return bool(self.accepts)
         may_retry = "retry" in self.accepts and self.announce is not None and not self.is_closed
         return may_retry and self._own_steps.have_failed
 
@@ -266,7 +262,7 @@ class Inbox:
     def announce_open(self) -> None:
         """Call the callbacks, of which one is new, with the requests that are open still.
 
-        Where the job has ended its steps, a request to cancel may be settled: that is told once it was confirmed.
+        Where the job has ended its steps, a request to cancel may be settled: it waits until it was confirmed.
         """
         is_at_work = self.is_entered or self._own_steps.are_under_way or not self._own_steps.has_ended_any
         for request in self.open_requests():
@@ -280,10 +276,10 @@ class Inbox:
         request.has_proceeded = True
         self.cancel = request
         scopes = list(self.scopes)
-        whole = [each for each in scopes if each.step is None]
-        if request.step is not None or not whole:
-            whole = [each for each in scopes if each.step is not None and request.concerns(each.step)]
-        for scope in whole:
+        ended = [each for each in scopes if each.step is None]
+        if request.step is not None or not ended:
+            ended = [each for each in scopes if each.step is not None and request.concerns(each.step)]
+        for scope in ended:
             scope.cancel(request)
 
     def doubt(self) -> None:
@@ -304,11 +300,9 @@ class Inbox:
             self._tell(request)
 
     def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
-        """Return the request to cancel that a step, or the job as a whole, is to act on.
+        """Return the request to cancel that a step, or with `None` the job, is to act on.
 
-        Args:
-            step: The step; `None` is the job as a whole.
-            outlived: A request that was settled before the step started.
+        One that was settled before the step started, which it has `outlived`, is none.
         """
         request = self.cancel
         if request is None or request is outlived or request.is_declined:

@@ -1,11 +1,8 @@
 """The unsent reports of one session: which are sent next, and the effect of each answer. Pure.
 
-An `Outbox` has one request under way at a time, so the server gets the reports in their order (``waiting_reports``). A
-request may carry several reports.
+An `Outbox` has one request under way at a time, so the server gets the reports in their order (``waiting_reports``).
+Several reports may share a request (``mailbox``); each has its answer, and its idempotency key for all retries.
 
-* **Commands go together** where several wait and the target takes batches (``mailbox``). Each has its answer.
-* **Each report has an idempotency key**, made when it is first sent, and sent with each retry: the server applies the
-  report once.
 * **Transient failures are retried.** No answer, 5xx, 429, and a key still in use (409) are retried after a pause: as
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other answer
   but success is a refusal, and the report is dropped.
@@ -27,7 +24,7 @@ request may carry several reports.
 * **Log lines are no reports**: none counts as lost, and none delays or harms a report. Those that the server refuses
   are dropped, and those that it does not take for now wait by themselves.
 
-No I/O, clock, lock or logging goes in here. All methods belong to the one thread that sends.
+All methods belong to the one thread that sends.
 """
 
 import math
@@ -62,13 +59,7 @@ _FIXED_STEPS: Final = "unknown-step-name"
 
 
 class Outbox:
-    """Sends the reports of one session; see the module.
-
-    Attributes:
-        session_id: The session.
-        waiting: The reports.
-        server: Whether the server answers; other outboxes may share it.
-    """
+    """Sends the reports of one session, which `waiting` has; see the module. Other outboxes may share its `server`."""
 
     def __init__(
         self,
@@ -78,14 +69,7 @@ class Outbox:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`, which precedes the first report.
-
-        Args:
-            session_id: The session.
-            creation: The report that creates it.
-            tells_age: Whether the server is told how long ago each report was made.
-            chance: Returns numbers from 0 to 1.
-        """
+        """Begin with only the `creation`, which precedes the first report; see `WaitingReports`."""
         self.session_id = session_id
         self.waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age, chance=chance)
         self.server = Availability(chance)
@@ -109,12 +93,9 @@ class Outbox:
         return max(self._own.not_before, self.waiting.next_at())
 
     def next(self, now: float, room: RequestRoom | None = None, *, alone: bool = True) -> list[ReportRequest]:
-        """Return the requests to send now; `take` or `refuse` must follow before the next call.
+        """Return the requests to send now, as far as there is `room`, at most one if `alone`.
 
-        Args:
-            now: The time.
-            room: The room for them; `None`: that of an empty request.
-            alone: Whether to return at most one.
+        `take` or `refuse` must follow before the next call.
         """
         if now < max(self._own.not_before, self.server.not_before):
             return []
@@ -385,10 +366,9 @@ def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:
 
 
 def _is_courtesy(report: Report) -> bool:
-    """Return whether a report is the client's own, which the job does not miss: about the requests of readers."""
-    return isinstance(report, Acknowledge) or (
-        isinstance(report, Describe) and report == Describe(accepts=report.accepts)
-    )
+    """Whether a report is the client's own, about the requests of readers, which the job does not miss."""
+    is_offer = isinstance(report, Describe) and report == Describe(accepts=report.accepts)
+    return is_offer or isinstance(report, Acknowledge)
 
 
 def _in_place(operation: Operation) -> Operation:
@@ -401,8 +381,7 @@ def _in_place(operation: Operation) -> Operation:
 def _reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
     """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
 
-    A profile may not be allowed. The key derives from that of the refused creation, so processes that share the run by
-    a fork create it once.
+    The key derives from that of the refused creation, so processes that share the run by a fork create it once.
     """
     creation = refused.report
     if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):

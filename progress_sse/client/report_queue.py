@@ -1,14 +1,11 @@
 """One session's reports in a process of many threads.
 
 A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
-collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. Reports and
-requests to wake are passed on by single calls into C. All other parts of a queue belong to its sender, the thread that
-sends. The sender alone logs and calls the transport, and holds no lock while it does.
+collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. The thread
+that sends alone logs and calls the transport, and holds no lock while it does.
 
-A fork may happen at any moment. The child drops the reports that its parent has not sent yet, since the parent sends
-them. It begins with a new outbox, and sends by its own thread (``thread_sender``).
-
-Where there is no server, a `NullSink` receives the reports.
+A fork may happen at any moment. The child drops the reports that its parent has not sent yet, and sends by its own
+thread (``thread_sender``).
 """
 
 import math
@@ -66,7 +63,7 @@ class NullSink:
 def start_thread(function: Callable[..., object], *args: object) -> bool:
     """Start a thread to which no signal comes, and return whether that was possible.
 
-    `threading` would wait until it runs. But it may first run a finaliser that waits for a lock of the job.
+    `threading` would wait until it runs, and it may first run a finaliser that waits for a lock of the job.
     """
     with SuppressReportingErrors():
         start_new_thread(run_apart, (here(), function, *args))
@@ -86,10 +83,8 @@ class ReportQueue(NullSink):
 
     Attributes:
         destination: The same for all queues to one server.
-        session_key: A key that all queues to one session there share.
-        sender: Sends the reports.
-        mailbox: Decides when; `None` until the sender has seen the first report.
-        outbox: The reports, and their effects.
+        session_key: The same for all queues to one session there.
+        mailbox: Decides when to send; `None` until the sender has seen the first report.
         is_woken: Whether the sender is about to check the queue; kept by the sender.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.

@@ -117,7 +117,7 @@ class OnLoop:
         """
         transport = self.transport
         if isinstance(transport, AsyncBatchTransport) and len(requests) > 1:
-            self._begin(partial(transport.send_batch, requests), take, _INTERNAL_ERROR)
+            self.run(partial(transport.send_batch, requests), take, _INTERNAL_ERROR)
             return
         answers: dict[int, ReportAnswer] = {}
 
@@ -127,21 +127,13 @@ class OnLoop:
                 take([answers[each] for each in range(len(requests))])
 
         for number, request in enumerate(requests):
-            self._begin(partial(transport.send, request), partial(collect, number), _INTERNAL_ERROR)
+            self.run(partial(transport.send, request), partial(collect, number), _INTERNAL_ERROR)
 
-    def ask(self, session_ids: Sequence[str], wait_s: int, take: Callable[[Asked | ReportAnswer], object]) -> None:
-        """Ask on the loop for the requests of readers, and call `take` with them, or with the answer in their place."""
-
-        async def ask() -> Asked | ReportAnswer:
-            if isinstance(self.transport, AsyncListeningTransport):
-                return await self.transport.ask(session_ids, wait_s)
-            return ReportAnswer(_NOT_IMPLEMENTED)
-
-        self._begin(ask, take, _NOT_IMPLEMENTED)
-
-    def _begin(
+    def run(
         self, call: Callable[[], Awaitable[A]], take: Callable[[A | ReportAnswer], object], status_of_errors: int
     ) -> None:
+        """Call a coroutine function on the loop, and `take` with what it returns, or with the answer to its error."""
+
         async def work() -> None:
             answer: A | ReportAnswer = _SILENT
             try:
@@ -170,7 +162,7 @@ class OnLoop:
 
 
 class LoopWait:
-    """Asks for the requests of readers by a transport of an event loop."""
+    """Asks for the requests of readers by a transport of an event loop; see `RequestWait`."""
 
     def __init__(self, target: OnLoop) -> None:
         """Begin without a request under way."""
@@ -179,10 +171,13 @@ class LoopWait:
         self._is_interrupted = False
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions; see `RequestWait`."""
+        """Return the open requests of these sessions, once there is one or after so many seconds."""
+        transport = self._target.transport
+        if not isinstance(transport, AsyncListeningTransport):
+            return ReportAnswer(_NOT_IMPLEMENTED)
         answers = self._answers = SimpleQueue()  # A late answer to an earlier request is not this one's.
         if not self._is_interrupted:
-            self._target.ask(session_ids, wait_s, answers.put)
+            self._target.run(partial(transport.ask, session_ids, wait_s), answers.put, _NOT_IMPLEMENTED)
             with suppress(Empty):
                 return answers.get(timeout=wait_s + ANSWER_S)
         return _SILENT

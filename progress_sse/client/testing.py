@@ -67,7 +67,7 @@ class Recorder:
     def ask(self, session_id: str, kind: AskKind = "cancel", *, step: int | None = None, reason: str = "") -> str:
         """Ask the job of a session for something, as its readers can; return the id of the request.
 
-        A job that begins later is asked, too. It is told only what it accepts.
+        A job that begins later is asked, too. It receives only what it accepts.
         """
         asked = AskedRequest(f"request-{sum(map(len, self._asked.values())) + 1}", kind, step, "asked", reason)
         self._asked.setdefault(session_id, []).append(asked)
@@ -115,7 +115,9 @@ class _Recording(NullSink):
         """Record the creation, if there is one."""
         while self._waiting and self._is_recording.acquire(blocking=False):
             try:
-                self._record(self._waiting.popleft()())
+                entry = self._waiting.popleft()()
+                report = entry.read() if isinstance(entry, Latest) else entry
+                self._recorder.reports.append((self.session_id, report))
             finally:
                 self._is_recording.release()
 
@@ -125,12 +127,9 @@ class _Recording(NullSink):
         self.begin()
 
     def learn(self, asked: AskedRequest) -> None:
-        """Tell the job what is asked."""
+        """Pass what is asked to the job."""
         self._inbox.learn(asked, self._acknowledge)
 
     def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
         self.put(lambda: Acknowledge(request, state, message))
         self._inbox.confirm(request)
-
-    def _record(self, entry: Queueable) -> None:
-        self._recorder.reports.append((self.session_id, entry.read() if isinstance(entry, Latest) else entry))

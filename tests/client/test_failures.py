@@ -237,23 +237,6 @@ async def test_random_pauses_leave_the_numbers_of_the_job_alone(shell: Shell) ->
     assert random.getstate() == before
 
 
-def test_sessions_of_one_process_take_turns() -> None:
-    """A session with many reports does not block the others."""
-    fake = FakeTransport()
-    fake.may_answer.clear()
-    both = [Progress.attach(session_id, transport=fake) for session_id in ("a", "b")]
-    for progress in both:
-        for step in (1, 2, 3):
-            progress.step(step).start()
-    fake.may_answer.set()
-    assert all(progress.flush(20) for progress in both)
-    # The first of `a` may have been on its way before `b` was known, and the turns begin after it.
-    assert [request.session_id for request in fake.requests][-5:] in (
-        ["b", "a", "b", "a", "b"],
-        ["a", "b", "a", "b", "b"],
-    )
-
-
 async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """The number of reports does not matter, and the job learns how many were dropped."""
     count, text_bytes = 4 * MAX_WAITING, 8192

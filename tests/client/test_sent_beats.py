@@ -80,41 +80,6 @@ async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell)
             await shell.close(progress)
 
 
-async def test_a_server_without_batches_gets_single_signs_of_life(shell: Shell) -> None:
-    """It may be older still."""
-    async with FakeServer(is_old=True) as server:
-        server.may_answer.set()
-        jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "ab"]
-        for progress in jobs:
-            begin(progress)
-
-        def alone() -> set[str]:
-            return {seen.request for seen in server.seen if json.loads(seen.body).get("action") == "beat"}
-
-        await eventually(lambda: len(alone()) == 2, 20)
-        for progress in jobs:
-            progress.step(1).complete()
-            await shell.close(progress)
-            assert progress.lost == 0
-
-
-async def test_a_report_that_waits_silences_no_other_step(shell: Shell) -> None:
-    """The thread or task that sends gives the signs of life in between."""
-    is_full = True
-    fake = FakeTransport(lambda request: ReportAnswer(429) if is_full and request.report == Start(2) else OK)
-    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
-    begin(progress)
-    progress.step(2).start()
-    await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
-    assert Beat(2) not in fake.reports
-    is_full = False
-    for number in (2, 1):
-        progress.step(number).complete()
-    assert await shell.flush(progress, 20)
-    await shell.close(progress)
-    assert progress.lost == 0
-
-
 async def test_a_superseded_job_goes_on(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """It is told nothing of it; the log has one line."""
     fake = FakeTransport(lambda request: SUPERSEDED if isinstance(request.report, Advance | Complete) else OK)
