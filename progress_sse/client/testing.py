@@ -24,7 +24,7 @@ from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.inbox import Inbox
 from progress_sse.client.report_queue import Make, NullSink
 from progress_sse.client.reporter import diverted
-from progress_sse.client.reports import Create, Latest, Log, LogLine, Queueable, Report
+from progress_sse.client.reports import Create, Latest, Log, LogLine, Report
 from progress_sse.core.asks import Acknowledgement, AskKind
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
 

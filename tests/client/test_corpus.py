@@ -53,13 +53,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def _report(update: dict[str, Any]) -> Report:
     fields = {key: value for key, value in update.items() if key not in ("action", "ago_ms")}
-    lease = {key: fields.pop(key) for key in ("lease_ms", "lost_after_ms") if key in fields}
-    attempt = fields.pop("attempt_id", None)
+    lease = {key: fields.pop(key) for key in ("lease_ms", "lost_after_ms", "attempt_id") if key in fields}
     if "name" in fields:
         fields["step"] = fields.pop("name")
     if fields.get("links") is not None:
         fields["links"] = tuple(Link(**link) for link in fields["links"])
-    report: Report = KINDS[update["action"]](**fields, envelope=by(Lease(**lease, attempt=attempt) if attempt else None))
+    report: Report = KINDS[update["action"]](**fields, envelope=by(Lease(**lease) if lease else None))
     return report
 
 
@@ -67,7 +66,7 @@ def _report(update: dict[str, Any]) -> Report:
 def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
     """The protocol's page and our client's requests agree."""
     outbox = Outbox(recorded["path"].split("/")[3], tells_age=True)
-    outbox.waiting.put(_report(recorded["json"]), 0)
+    outbox.put(_report(recorded["json"]), 0)
     [sent] = outbox.next(recorded["json"].get("ago_ms", 0) / 1000)
     method, path, body, _ = encode(sent)
     defaults = DEFAULTS.get(recorded["json"]["action"], {})
