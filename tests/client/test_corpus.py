@@ -66,7 +66,7 @@ def _report(update: dict[str, Any]) -> Report:
 def test_a_report_is_sent_as_recorded(recorded: dict[str, Any]) -> None:
     """The protocol's page and our client's requests agree."""
     outbox = Outbox(recorded["path"].split("/")[3], tells_age=True)
-    outbox.put(_report(recorded["json"]), 0)
+    outbox.waiting.put(_report(recorded["json"]), 0)
     [sent] = outbox.next(recorded["json"].get("ago_ms", 0) / 1000)
     method, path, body, _ = encode(sent)
     defaults = DEFAULTS.get(recorded["json"]["action"], {})
