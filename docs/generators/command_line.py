@@ -57,7 +57,7 @@ def _parts(context: click.Context, shared: list[_Option]) -> Iterator[str]:
         yield _table(own)
     common = [code(option[0].partition(" ")[0]) for option in _options(context) if option in shared]
     if common:
-        yield f"[As elsewhere](#options-of-several-commands): {', '.join(common)}."
+        yield f"[Also](#options-of-several-commands): {', '.join(common)}."
 
 
 def _options(context: click.Context) -> list[_Option]:

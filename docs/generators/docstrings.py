@@ -23,20 +23,14 @@ def summary(docstring: str | None) -> str:
     return " ".join(plain(docstring).split("\n\n")[0].split())
 
 
-def described(docstring: str | None) -> str:
-    """Return a whole docstring; its sections become lists."""
-    return _SECTION.sub(_list, plain(docstring) + "\n").strip()
-
-
 def brief(docstring: str | None) -> str:
     """Return the first paragraph of a docstring, and its sections as lists."""
-    sections = (_list(found).strip() for found in _SECTION.finditer(plain(docstring) + "\n"))
-    return "\n\n".join([summary(docstring), *sections])
+    return "\n\n".join([summary(docstring), *sections(docstring)])
 
 
-def has_sections(docstring: str | None) -> bool:
-    """Return whether a docstring says more than prose, such as the meaning of arguments."""
-    return _SECTION.search(plain(docstring) + "\n") is not None
+def sections(docstring: str | None) -> list[str]:
+    """Return the sections of a docstring, such as the meaning of arguments, as lists."""
+    return [_list(found).strip() for found in _SECTION.finditer(plain(docstring) + "\n")]
 
 
 def _list(section: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from docs.generators.docstrings import brief, described, has_sections, plain, summary
+from docs.generators.docstrings import brief, plain, sections, summary
 from docs.generators.markdown import code, page
 from docs.generators.signatures import constructor_call, signature
 from progress_sse import bridges, current
@@ -72,8 +72,8 @@ def _class_parts(owner: type) -> Iterator[str]:
     yield brief(owner.__doc__)
     if counterpart is not None:
         yield f"Its members are those of `{counterpart.__name__}`, but for these."
-    elif constructor is not None and has_sections(constructor.__doc__):
-        yield described(constructor.__doc__)
+    elif constructor is not None:
+        yield from sections(constructor.__doc__)
     known = {} if counterpart is None else dict(_member_parts(counterpart))
     for heading, text in _member_parts(owner):
         if known.get(heading) != text:
