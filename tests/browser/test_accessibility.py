@@ -1,7 +1,5 @@
 """axe-core on the page and the element, in their states, themes and languages; and forced colours."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Literal
 

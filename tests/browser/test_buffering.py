@@ -1,7 +1,5 @@
 """The tracker behind nginx, with buffering and without."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

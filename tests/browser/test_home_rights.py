@@ -1,7 +1,5 @@
 """What the home page shows to visitors with different rights."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Browsers that open a link: `/s/nightly#token=…` follows one session, and its token stays in no place but a cookie."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """The log of a session on the page and in the element."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

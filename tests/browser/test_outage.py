@@ -1,7 +1,5 @@
 """The page while the server or the network fails."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 

@@ -1,7 +1,5 @@
 """The state of a session on the page, driven by POSTs from another process."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """One step that many workers do at once: counts, cells and a list."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What readers ask of the worker: the buttons, the question before, and what becomes of a request."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

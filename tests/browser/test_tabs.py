@@ -1,7 +1,5 @@
 """Many tabs of one browser, to which HTTP/1.1 allows six connections to a server, all together."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 

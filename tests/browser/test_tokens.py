@@ -1,7 +1,5 @@
 """Browsers at a server that requires tokens to read: by the tracker's option, and by the element's property."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The log of a session in each engine: on its page, and as the tracker hands it on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

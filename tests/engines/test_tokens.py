@@ -1,7 +1,5 @@
 """Visitors with tokens in each engine: pasted into the page, and in a link."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Wall clocks that jump, that differ, and that reach dates which are hard on programs."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import re

@@ -1,7 +1,5 @@
 """Stores that are damaged, foreign, of another version or in use: the server says so, and never starts a new one."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

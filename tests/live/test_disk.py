@@ -1,14 +1,12 @@
 """The store's disk: full, read-only, and the share of the write-ahead log."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import pytest
 
@@ -60,7 +58,7 @@ class SessionProbe:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def at(cls, server: Server) -> AsyncIterator[SessionProbe]:
+    async def at(cls, server: Server) -> AsyncIterator[Self]:
         """Create a session, and check at the end that nothing of it was lost."""
         path = events_path("s")
         async with Worker.at(server) as worker, await RawStream.open(server.port, path) as stream:

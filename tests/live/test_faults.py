@@ -1,7 +1,5 @@
 """Faults around the server: it is killed, its database is locked, it is stopped."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -1,7 +1,5 @@
 """Quantities at their limits: the response is the documented one, memory is bounded, other clients are served."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import Counter

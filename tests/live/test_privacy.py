@@ -1,7 +1,5 @@
 """Deleted data is gone, and a cache never gives one user's data to another."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable

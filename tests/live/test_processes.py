@@ -1,7 +1,5 @@
 """`serve --workers N`: several server processes behind one socket, on one store."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

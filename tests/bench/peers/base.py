@@ -1,7 +1,5 @@
 """A server under test: its installation, start, requests and stop."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

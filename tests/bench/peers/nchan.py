@@ -1,7 +1,5 @@
 """nginx with the nchan module, in one worker process."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shutil

@@ -1,7 +1,5 @@
 """better-sse on Node, from npm."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

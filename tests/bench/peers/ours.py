@@ -1,7 +1,5 @@
 """The server of this project, as users start it."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Unusual headers of valid requests: upgrade offers, trailers, and white space."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.harness.http1 import Connection, request_bytes

@@ -1,7 +1,5 @@
 """A request that is sent again has one effect."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

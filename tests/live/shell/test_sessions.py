@@ -1,7 +1,5 @@
 """`progress-sse create` and `finish`, and what all reports of the shell share: real processes against a real server."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.harness.http1 import HOST, free_port

@@ -1,7 +1,5 @@
 """`progress-sse step`: a real process against a real server."""
 
-from __future__ import annotations
-
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

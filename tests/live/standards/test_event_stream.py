@@ -1,7 +1,5 @@
 """The form of an event stream: its headers, its lines, its heartbeats and its end."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools
