@@ -237,7 +237,7 @@ async def test_an_embedding_page_may_retry_by_itself(
     assert session.asked == []
 
 
-@pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
+@pytest.mark.parametrize("where", ["page", "element"])
 @pytest.mark.full
 async def test_axe_finds_nothing_in_the_states_of_a_request(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str

@@ -263,7 +263,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
 
 
 @pytest.mark.guarantee(15)
-@pytest.mark.parametrize("suffix", ["-wal", pytest.param("-shm", marks=pytest.mark.full)])
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize(
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
 )
