@@ -126,22 +126,6 @@ async def renewed(server: Server, times: int) -> set[int]:
 
 
 @pytest.mark.full
-async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Server) -> None:
-    """The replacement after a pause and the immediate renewal may each spawn a process for the same slot."""
-    before = children(server.pid)
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    server.signal(signal.SIGHUP)
-    between = await renewed(server, 1)
-    server.signal(signal.SIGHUP)  # Takes longer than the pause, and reaches no process without a slot.
-    after = await renewed(server, 2)
-    assert len(after) == COUNT
-    assert not after & (between | set(before))
-    assert await asyncio.to_thread(server.terminate) == 0
-    assert not any(map(_is_alive, after))
-
-
-@pytest.mark.full
 async def test_sighup_during_the_start_is_obeyed_after_it(
     redis_servers: dict[str, RedisServer], tmp_path: Path, factory: str | None
 ) -> None:
