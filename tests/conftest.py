@@ -13,8 +13,9 @@ import pytest
 from blockbuster import blockbuster_ctx
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.harness.chaos import ChaosProxy
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
-from tests.harness.serving import Server
+from tests.harness.serving import Server, Worker
 
 # A shell that starts the tests in the background makes them, and all their child processes, ignore some signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,6 +129,35 @@ def serve(tmp_path: Path, factory: str | None) -> Iterator[Serve]:
     yield start
     for server in servers:
         server.end()
+
+
+@pytest.fixture(scope="module")
+def server_settings() -> dict[str, Any]:
+    """The settings of a module's `server`; folders and modules have their own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, factory: str | None, server_settings: dict[str, Any]
+) -> Iterator[Server]:
+    """A server that the tests of a module share; each has sessions of its own, and leaves it intact."""
+    with Server(tmp_path_factory.mktemp("server"), factory=factory, **server_settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(server: Server) -> AsyncIterator[Worker]:
+    """A worker of the shared server, in another process than the server and the browser."""
+    async with Worker.at(server, server.settings.get("publish_token")) as at_server:
+        yield at_server
+
+
+@pytest.fixture
+async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
+    """A proxy before the shared server."""
+    async with ChaosProxy(server.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -162,13 +162,6 @@ def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the programs and pages that report on sessions of their own."""
-    with Server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     """The environment with our command in it, and the secrets that the page on access makes with it."""
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

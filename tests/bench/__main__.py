@@ -4,8 +4,6 @@ The server under test has one core, and the load generator another. Each measure
 are interleaved, so that a drift of the machine affects all servers alike.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ A real server, and jobs that check between pieces of work of 5 ms, as `track` do
 to the exception in the job.
 """
 
-from __future__ import annotations
-
 import asyncio
 import statistics
 import sys

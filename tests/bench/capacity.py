@@ -6,8 +6,6 @@ process per core. A load balancer spreads the viewers of a session over all node
 session if at least one of its viewers is there.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields

@@ -3,8 +3,6 @@
 Each read costs only a few operations, since a generator slower than the server would measure itself.
 """
 
-from __future__ import annotations
-
 import re
 import select
 import socket

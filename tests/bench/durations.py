@@ -4,8 +4,6 @@ Where a kind says nothing else, a job has three to eight steps, from seconds to 
 independent of each other. About every third step reports how far it is, at a rate that is not steady.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count

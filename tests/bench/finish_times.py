@@ -5,8 +5,6 @@ at when 10, 50 and 90 % of it have passed: what its newest `time` said then is h
 100 jobs of each kind take half a minute.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

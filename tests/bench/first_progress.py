@@ -3,8 +3,6 @@
 Nearly all of it is the import of the HTTP client. The shortest of several runs counts, each in a fresh interpreter.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

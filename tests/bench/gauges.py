@@ -1,7 +1,5 @@
 """Resources used by a process, from /proc; the cores and descriptors of the machine."""
 
-from __future__ import annotations
-
 import os
 import resource
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The cost of reporting to a job, whatever happens to the server."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import logging

@@ -4,8 +4,6 @@ A real server holds a lease of each session. First its workers beat, each every 
 then all of them fall silent at once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import tempfile

@@ -5,8 +5,6 @@ once for its page, and once for its stream until the `list` event is there. At t
 others are followed, and while none is.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import tempfile

@@ -4,8 +4,6 @@ It takes one order as its only argument and answers with figures on stdout, both
 on the generator's speed; deliveries per second and latencies do, in the same way for every server.)
 """
 
-from __future__ import annotations
-
 import gc
 import itertools
 import os

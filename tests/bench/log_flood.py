@@ -5,8 +5,6 @@ own. Other sessions of a server report at an even pace, and the time from a repo
 measured. In turns, the flood goes to that server and to another one like it, so that the machine is as busy in both.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import statistics

@@ -1,7 +1,5 @@
 """Orders to the load generator and its answers. Data only: it crosses a process boundary as JSON."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal

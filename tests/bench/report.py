@@ -1,7 +1,5 @@
 """Turns figures into tables and a plot. Nothing here measures, starts or reads anything."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape

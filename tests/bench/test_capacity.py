@@ -1,7 +1,5 @@
 """The arithmetic of capacity."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from tests.bench.capacity import VIEWERS, Costs, Load, plan, table

@@ -1,7 +1,5 @@
 """The load generator's own arithmetic: it counts every event, however the bytes were split."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The study of how right `finish_at` is."""
 
-from __future__ import annotations
-
 from collections import Counter
 from random import Random
 from statistics import fmean

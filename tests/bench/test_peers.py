@@ -1,7 +1,5 @@
 """The applications that are written for the benchmark."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bench.__main__ import Run

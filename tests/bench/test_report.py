@@ -1,7 +1,5 @@
 """The arithmetic from measurements to tables."""
 
-from __future__ import annotations
-
 import random
 from xml.etree import ElementTree
 

@@ -5,8 +5,6 @@ sessions in turn. Each part is the difference between two ways of answering them
 quickest of many rounds counts.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import itertools

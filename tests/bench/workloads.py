@@ -1,7 +1,5 @@
 """The measurements, their peers, and the figures that are shown."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """axe-core, which checks pages for violations of the accessibility guidelines."""
 
-from __future__ import annotations
-
 from typing import Any, Final, Literal
 
 from tests.browser.page_driver import PageDriver

@@ -4,8 +4,6 @@ Playwright keeps every page of its own visible, on which freezing has no effect,
 from the cache. This one is driven by Chromium's own protocol instead, through the connection that the browser has.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json

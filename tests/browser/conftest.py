@@ -1,36 +1,17 @@
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
 from tests.browser.page_driver import PageDriver
-from tests.harness.chaos import ChaosProxy
-from tests.harness.serving import Server, Worker
 
 OpenPage = Callable[..., Awaitable[PageDriver]]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that the tests of a module share, each with its own sessions."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    """A worker of the shared server, in another process than the server and the browser."""
-    async with Worker.at(server) as at_server:
-        yield at_server
-
-
-@pytest.fixture
-async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    async with ChaosProxy(server.port) as proxy:
-        yield proxy
+def server_settings() -> dict[str, Any]:
+    return {"heartbeat_s": 1, "retry_ms": 300}
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Pages that follow sessions by a tracker and record its callbacks, and helpers that read them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Helpers of the tests of the home page."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 

@@ -1,7 +1,5 @@
 """A visitor's view of a page: its content, its requests, and its errors in the console."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Helpers of the tests of a session's page."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from urllib.parse import quote

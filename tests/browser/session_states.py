@@ -1,7 +1,5 @@
 """Sessions as polls show them, in every state that a page draws."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

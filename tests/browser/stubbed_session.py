@@ -1,9 +1,7 @@
 """A session whose server is played by the test, for states that a worker reaches only for a moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from playwright.async_api import Route
 
@@ -45,7 +43,7 @@ class StubbedSession:
         html: str = "",
         learned: Sequence[dict[str, Any]] = (),
         **options: Any,
-    ) -> StubbedSession:
+    ) -> Self:
         """Open the session's page, or `html` in its place, with its time held."""
         session = cls(state, await open_page("about:blank", scripts=(POLLING_ONLY,), **options))
         session.learned += learned

@@ -1,9 +1,7 @@
-"""axe-core on the page and the element, in their states, themes and languages; and forced colours."""
-
-from __future__ import annotations
+"""axe-core on pages of several jobs and of silent ones; and forced colours. `test_states.py` has all states."""
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.async_api import expect
@@ -11,16 +9,11 @@ from playwright.async_api import expect
 from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import POLLING_ONLY, PageDriver
-from tests.browser.session_page import COMPLETED
 from tests.harness.serving import Server, Worker
 
-HEADLINES: dict[str, tuple[str | re.Pattern[str], str | re.Pattern[str]]] = {
-    "waiting": ("Waiting for the job to start", "ジョブの開始を待っています"),
+HEADLINES = {
     "running": ("Step 2 of 3: Parse", "ステップ 2 / 3「Parse」"),
-    "over": ("Step 1 of 3: Download", "ステップ 1 / 3「Download」"),
     "error": ("Failed at step 2", "ステップ 2 で失敗しました"),
-    "cancelled": ("Cancelled at step 2", "ステップ 2 で中止されました"),
-    "completed": (COMPLETED, re.compile("完了しました$")),
 }
 RUNNING = "li[data-status=running]"
 VISIBLE = (
@@ -41,27 +34,13 @@ Scheme = Literal["light", "dark"]
 
 
 async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
-    if state == "waiting":
-        return
-    details: dict[str, Any] = (
-        {"title": "Photos", "links": [{"label": "Log", "url": "/log"}]} if state == "cancelled" else {}
-    )
-    await worker.create(session_id, steps=STEPS, **details)
-    await worker.start(session_id, 1, **({"timeout_ms": 1} if state == "over" else {}))
-    if state == "over":
-        return
+    await worker.create(session_id, steps=STEPS)
+    await worker.start(session_id, 1)
     await worker.complete(session_id, 1, message="12 files")
     await worker.start(session_id, 2)
     await worker.progress(session_id, 2, 3120, total=8000, message="rows")
     if state == "error":
         await worker.complete(session_id, 2, success=False, error="Traceback:\n  no more rows")
-    if state == "cancelled":
-        await worker.update(session_id, action="skip", step=3)
-        await worker.complete(session_id, 2, success=False, error="stopped", conclusion="cancelled")
-    if state == "completed":
-        await worker.complete(session_id, 2)
-        await worker.start(session_id, 3)
-        await worker.complete(session_id, 3)
 
 
 def embedding(*session_ids: str, lang: str) -> str:
@@ -74,40 +53,9 @@ def embedding(*session_ids: str, lang: str) -> str:
     )
 
 
-@pytest.mark.full  # The ordinary run has a page of several jobs, and one of `test_states.py`.
+@pytest.mark.full
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-@pytest.mark.parametrize("state", HEADLINES)
-async def test_axe_finds_nothing_in_the_page(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, state: str, locale: str
-) -> None:
-    """It is checked light and dark, in both languages."""
-    await bring_to_state(worker, sid, state)
-    schemes: tuple[Scheme, ...] = ("light", "dark")
-    for scheme in schemes:
-        shown = await open_page(f"{server.url}/s/{sid}", locale=locale, color_scheme=scheme)
-        await expect(shown.headline).to_have_text(HEADLINES[state][locale == "ja-JP"])
-        await expect(shown.connection).to_be_visible()
-        assert await axe_violations(shown) == [], scheme
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
-async def test_axe_finds_nothing_in_the_element(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, scheme: str, locale: str
-) -> None:
-    """All states are in one embedding page."""
-    for state in HEADLINES:
-        await bring_to_state(worker, f"{sid}-{state}", state)
-    html = embedding(*(f"{sid}-{state}" for state in HEADLINES), lang=locale)
-    shown = await open_page(f"{server.url}/embedding", html=html, color_scheme=scheme)
-    await expect(shown.part("headline")).to_have_text([each[locale == "ja-JP"] for each in HEADLINES.values()])
-    assert await axe_violations(shown) == []
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])
-@pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
+@pytest.mark.parametrize("where", ["page", "element"])
 async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str, locale: str
 ) -> None:

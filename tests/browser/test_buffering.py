@@ -1,40 +1,16 @@
 """The tracker behind nginx, with buffering and without."""
 
-from __future__ import annotations
-
-import asyncio
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.following import DEADLINE_MS, following, moves_of, state_of, until_state, work
-from tests.browser.session_page import COMPLETED
+from tests.browser.following import following, moves_of, state_of, until_state, work
 from tests.browser.traffic import INTERVAL_MS, LATE_MS
 from tests.conftest import Serve
 from tests.harness.nginx import BUFFERING, HONOURING, PIECEMEAL, Nginx
 from tests.harness.serving import Server, Worker
-
-
-@pytest.mark.full
-async def test_polls_bridge_a_buffering_nginx_until_it_stops(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, tmp_path: Path
-) -> None:
-    """CL-03: nginx ignores the server's header; the page moves by polls, and streams once the buffering ends."""
-    with Nginx(tmp_path / "nginx", server.port, BUFFERING) as nginx:
-        shown = await open_page(f"{nginx.url}/s/{sid}")
-        await work(worker, sid, 1)
-        await expect(shown.bar).to_have_text("14%", timeout=10_000)
-        await expect(shown.connection).to_have_text("updating every 2 s")
-        await work(worker, sid, 2)
-        await expect(shown.bar).to_have_text("28%", timeout=LATE_MS)
-        await asyncio.to_thread(nginx.use, HONOURING)
-        await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
-        polled = shown.requests.count(f"{nginx.url}/api/progress/{sid}")
-        await work(worker, sid, 3, 4, 5, 6, 7, pace_s=0.5)
-        await expect(shown.headline).to_have_text(COMPLETED)
-        assert shown.requests.count(f"{nginx.url}/api/progress/{sid}") <= polled + 1
 
 
 @pytest.mark.guarantee(43)

@@ -1,7 +1,5 @@
 """Pages of another origin than the server's."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +20,15 @@ from tests.live.browsing import Playback
 FULL = [pytest.mark.full, pytest.mark.timeout(300)]
 
 
+class ForeignServer(NamedTuple):
+    """The proxy to a server of another origin, a worker there, its address, and the page's origin."""
+
+    proxy: ChaosProxy
+    worker: Worker
+    url: str
+    origin: str
+
+
 @contextlib.asynccontextmanager
 async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed: bool) -> AsyncIterator[ForeignServer]:
     """A server, a proxy before it, and a site of another origin whose page reads from the server."""
@@ -34,15 +41,6 @@ async def across_origins(folder: Path, page: Callable[[str], str], *, is_listed:
             with server:
                 async with Worker.at(server) as worker:
                     yield ForeignServer(proxy, worker, f"http://127.0.0.1:{proxy.port}", origin)
-
-
-class ForeignServer(NamedTuple):
-    """The proxy to a server of another origin, a worker there, its address, and the page's origin."""
-
-    proxy: ChaosProxy
-    worker: Worker
-    url: str
-    origin: str
 
 
 async def open_with_cookie(open_page: OpenPage, foreign: ForeignServer, scripts: tuple[str, ...] = ()) -> PageDriver:

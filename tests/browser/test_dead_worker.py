@@ -1,7 +1,5 @@
 """The page of a session whose worker is killed."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import subprocess

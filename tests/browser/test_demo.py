@@ -1,7 +1,5 @@
 """The demo's page: its jobs, and the faults that its buttons cause."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

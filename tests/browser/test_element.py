@@ -1,7 +1,5 @@
 """`<progress-steps>` in third-party pages, under a policy as strict as ours."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 from typing import Any

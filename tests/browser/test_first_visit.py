@@ -1,8 +1,6 @@
 """What a browser transfers at its first visit of a page, headers included, and that it loads the state once."""
 
-from __future__ import annotations
-
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from playwright.async_api import CDPSession, Page, expect
@@ -25,7 +23,7 @@ class Transfers:
         network.on("Network.loadingFinished", self._on_finished)
 
     @classmethod
-    async def of(cls, page: Page) -> Transfers:
+    async def of(cls, page: Page) -> Self:
         """Record what the page loads from now on."""
         network = await page.context.new_cdp_session(page)
         await network.send("Network.enable")

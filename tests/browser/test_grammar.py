@@ -1,7 +1,5 @@
 """The vectors of event streams agree with the browser's parser."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The home page: a live list of the sessions that its visitor may list."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

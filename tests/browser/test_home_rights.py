@@ -1,8 +1,6 @@
 """What the home page shows to visitors with different rights."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -20,16 +18,9 @@ LISTING = ["read", "list"]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that requires a token for everything; this module's tests share it."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, **CLOSED) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server, PUBLISH_TOKEN) as at_server:
-        yield at_server
+def server_settings() -> dict[str, Any]:
+    """The server requires a token for everything."""
+    return {"heartbeat_s": 1, "retry_ms": 300, **CLOSED}
 
 
 async def enter(shown: PageDriver, token: str) -> None:

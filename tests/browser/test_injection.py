@@ -1,7 +1,5 @@
 """Markup in ids, names and messages stays text on every page, by stream and by polls."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Iterator

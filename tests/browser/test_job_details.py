@@ -1,7 +1,5 @@
 """What a job says besides "step n, start, complete", on the page."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The page at a server that refuses streams or polls."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.async_api import expect
 

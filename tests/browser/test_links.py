@@ -1,11 +1,8 @@
 """Browsers that open a link: `/s/nightly#token=…` follows one session, and its token stays in no place but a cookie."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,16 +26,9 @@ EXPIRED = "This link has expired, or is not valid. Ask for a new one."
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that requires a token for everything; this module's tests share it."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, **CLOSED) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server, PUBLISH_TOKEN) as at_server:
-        yield at_server
+def server_settings() -> dict[str, Any]:
+    """The server requires a token for everything."""
+    return {"heartbeat_s": 1, "retry_ms": 300, **CLOSED}
 
 
 def link_to(base: str, session_id: str, **claims: Any) -> str:

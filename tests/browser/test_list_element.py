@@ -1,7 +1,5 @@
 """`<progress-list>` in third-party pages, under a policy as strict as ours."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

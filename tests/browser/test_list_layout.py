@@ -1,7 +1,5 @@
 """The look of lists, their texts for assistive technology, and their cost, with a stream that the test controls."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The log of a session on the page and in the element."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -11,7 +9,6 @@ from tests.browser.axe import check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of
-from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker
 
 STEPS = [{"name": name} for name in ("Read", "Parse", "Save")]
@@ -225,27 +222,6 @@ async def test_found_lines_that_the_page_drops_are_no_longer_counted(
         await expect(panel.locator(".log-count")).to_have_text(f"{min(5000, 100 * batch + 2):,}")
     await expect(panel.get_by_role("status")).to_have_text("0 lines found")
     await expect(texts(panel)).to_have_count(0)
-
-
-@pytest.mark.guarantee("O")
-@pytest.mark.full
-async def test_each_line_is_shown_once_across_reconnects(
-    server: Server, worker: Worker, proxy: ChaosProxy, open_page: OpenPage, sid: str
-) -> None:
-    """The stream begins with the newest lines each time; lines that were written meanwhile are there, in order."""
-    await running(worker, sid)
-    shown = await open_page(page_of(server, sid).replace(str(server.port), str(proxy.port)))
-    await write(worker, sid, "line 0", step=2)
-    panel = log_of(shown, 2)
-    await open_log(panel)
-    written = 1
-    for _ in range(3):
-        await expect(texts(panel)).to_have_count(written)
-        proxy.cut()
-        await write(worker, sid, *(f"line {written + number}" for number in range(100)), step=2)
-        written += 100
-    await expect(texts(panel)).to_have_count(written, timeout=20_000)
-    assert await texts(panel).all_text_contents() == [f"line {number}" for number in range(written)]
 
 
 async def test_the_next_run_has_a_log_of_its_own(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

@@ -1,7 +1,5 @@
 """Long lists of steps, and long texts: what is folded, and the ways to what is not."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.async_api import Locator, expect
 

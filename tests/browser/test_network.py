@@ -1,7 +1,5 @@
 """The tracker on networks that delay or drop bytes, and on machines that sleep or change their clock."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 

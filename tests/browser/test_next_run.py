@@ -1,7 +1,5 @@
 """A page that was left open after its job's end follows the next run under the same id."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.async_api import expect
 

@@ -1,12 +1,10 @@
 """The page while the server or the network fails."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from playwright.async_api import Browser, Route, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.cdp_page import CdpPage
 from tests.browser.conftest import OpenPage
@@ -131,29 +129,6 @@ async def test_a_short_interruption_leaves_the_badge_as_it_is(
         assert await shown.evaluate("interruptions") == 1
         assert set(await shown.evaluate("badges")) == {"live"}
         assert_nothing_missed(await shown.evaluate("streamed"), last=4)
-
-
-@pytest.mark.full
-async def test_polls_bridge_a_proxy_that_holds_the_stream_back(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """The page falls back within seconds, shows that, and keeps moving; once events arrive it streams again."""
-    mended = asyncio.Event()
-
-    async def hold_back(route: Route) -> None:
-        await mended.wait()
-        await route.continue_()
-
-    shown = await open_page(f"{server.url}/livez")
-    await shown.page.route("**/events?*", hold_back)
-    await shown.page.goto(f"{server.url}/s/{sid}")
-    await expect(shown.connection).to_have_text("updating every 2 s", timeout=12_000)
-    await work(worker, sid, 1)
-    await expect(shown.bar).to_have_text("14%")
-    mended.set()
-    await expect(shown.connection).to_have_text("live", timeout=DEADLINE_MS)
-    await work(worker, sid, 2)
-    await expect(shown.bar).to_have_text("28%")
 
 
 async def test_the_page_shows_that_reading_is_not_allowed(server: Server, open_page: OpenPage, sid: str) -> None:

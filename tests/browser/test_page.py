@@ -1,7 +1,5 @@
 """The state of a session on the page, driven by POSTs from another process."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -166,25 +164,6 @@ async def test_a_deleted_session_says_so(server: Server, worker: Worker, open_pa
     await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
     await worker.create(sid, total_steps=3)
     await expect(shown.steps).to_have_count(3)
-
-
-@pytest.mark.full
-async def test_polling_client_sees_the_same_numbers(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """A browser without streams shows the same as one with them."""
-    streaming = await open_page(page_of(server, sid))
-    polling = await open_page(page_of(server, sid), scripts=(POLLING_ONLY,))
-    await expect(polling.connection).to_have_text("updating every 2 s")
-    for step in (1, 2, 3):
-        await worker.start(sid, step)
-        await worker.complete(sid, step, success=step != 2)
-    for shown in (streaming, polling):
-        await expect(shown.bar).to_have_text("28%")
-        await expect(shown.headline).to_have_text("Failed at step 2")
-    assert await texts(streaming, "#step-list > li") == await texts(polling, "#step-list > li")
-    assert not any(url.endswith("/events?heartbeat=event") for url in polling.requests)
-    assert polling.errors == []
 
 
 async def test_page_speaks_japanese(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

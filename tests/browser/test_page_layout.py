@@ -1,7 +1,5 @@
 """The layout of the page, its drawing, and its texts for assistive technology."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """How soon a visitor far away sees how the job is."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.async_api import expect
 

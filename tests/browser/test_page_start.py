@@ -1,7 +1,5 @@
 """A session that is reported by hand: its page, and the commands on it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

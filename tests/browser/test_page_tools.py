@@ -1,7 +1,5 @@
 """The page's head, and what it offers beside the session: its link, its theme, its keys, its commands."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

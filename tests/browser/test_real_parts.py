@@ -1,7 +1,5 @@
 """The parts of a step, from their workers to the page."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from typing import Any

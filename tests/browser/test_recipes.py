@@ -1,7 +1,5 @@
 """The recipes for front ends work, each with the real library, in the browser."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The tracker while its requests are refused, or answered with something else."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 

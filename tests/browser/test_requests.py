@@ -1,7 +1,5 @@
 """What readers ask of the worker: the buttons, the question before, and what becomes of a request."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +237,7 @@ async def test_an_embedding_page_may_retry_by_itself(
     assert session.asked == []
 
 
-@pytest.mark.parametrize("where", ["page", pytest.param("element", marks=pytest.mark.full)])
+@pytest.mark.parametrize("where", ["page", "element"])
 @pytest.mark.full
 async def test_axe_finds_nothing_in_the_states_of_a_request(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str

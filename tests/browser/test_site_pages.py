@@ -1,7 +1,5 @@
 """What a server shows around its pages: error pages, badges, pages in frames of other sites, and pages on paper."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

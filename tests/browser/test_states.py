@@ -1,7 +1,5 @@
 """Every state that a page draws: accessible in each theme and language, and inside the width of a phone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

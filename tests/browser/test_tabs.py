@@ -1,7 +1,5 @@
 """Many tabs of one browser, to which HTTP/1.1 allows six connections to a server, all together."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
@@ -130,29 +128,6 @@ async def test_eight_tabs_follow_eight_sessions(
             assert await tab.evaluate("[...new Set(updates.map(text => JSON.parse(text).session_id))]") == [session_id]
             assert tab.errors == []
         await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
-
-
-@pytest.mark.parametrize("host", [SECURE, INSECURE])
-@pytest.mark.full
-async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
-) -> None:
-    """CL-02: another tab takes over, and no transition is lost."""
-    await worker.create(sid, total_steps=7)
-    async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(open_page, proxy, host, [sid] * 4)
-        for done in range(3):
-            await all_show(tabs, ["pending 0%", "running 14%", "running 28%"][done])
-            going = await stream_holder(tabs)
-            tabs.remove(going)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(going.page.close())
-                group.create_task(work(worker, sid, done + 1))
-        await all_show(tabs, "running 42%")
-        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
-        for tab in tabs:
-            assert await tab.evaluate("moves") == moves_of(7, 3)
-            assert tab.errors == []
 
 
 async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(

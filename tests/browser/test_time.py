@@ -1,7 +1,5 @@
 """A bar by time, and the words about the end of a job."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,10 +1,7 @@
 """Browsers at a server that requires tokens to read: by the tracker's option, and by the element's property."""
 
-from __future__ import annotations
-
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +16,13 @@ from tests.browser.traffic import STREAM
 from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.serving import Server, Worker, eventually
-from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
-from tests.live.browsing import Playback
+from tests.harness.tokens import CLOSED, make_token
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that requires a token for everything; this module's tests share it."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, **CLOSED) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server, PUBLISH_TOKEN) as at_server:
-        yield at_server
+def server_settings() -> dict[str, Any]:
+    """The server requires a token for everything."""
+    return {"heartbeat_s": 1, "retry_ms": 300, **CLOSED}
 
 
 def following_with_token_function(session_id: str, **options: Any) -> str:
@@ -153,30 +142,6 @@ async def test_tabs_with_the_same_rights_share_a_stream(
     names = await tabs[0].evaluate("navigator.locks.query().then(locks => locks.held.map(lock => lock.name).join())")
     assert "alice" in names
     assert not any(part in names for token in tokens for part in token.split("."))
-
-
-@pytest.mark.full
-async def test_a_page_of_another_origin_brings_its_token(open_page: OpenPage, sid: str, tmp_path: Path) -> None:
-    """SC-11: cookies do not work there; after a cut it comes back with a new ticket."""
-    server = Server(tmp_path / "server", heartbeat_s=1, retry_ms=300, **CLOSED)
-    async with ChaosProxy(server.port) as proxy:
-        html = following(sid, f"http://127.0.0.1:{proxy.port}", token=make_token(sessions=[sid]))
-        async with Playback(response("200 OK", html, "text/html")) as site:
-            server.settings["allow_origins"] = f"http://127.0.0.1:{site.port}"
-            with server:
-                async with Worker.at(server, PUBLISH_TOKEN) as worker:
-                    await worker.create(sid, total_steps=3)
-                    shown = await open_page(f"http://127.0.0.1:{site.port}/")
-                    await until_state(shown, "live")
-                    await work(worker, sid, 1)
-                    await expect(state_of(shown)).to_have_text("running 33%")
-                    proxy.cut()
-                    await until_state(shown, "reconnecting")
-                    await work(worker, sid, 2)
-                    await until_state(shown, "live")
-                    await work(worker, sid, 3)
-                    await expect(state_of(shown)).to_have_text("completed 100%")
-                    assert await shown.evaluate("moves") == moves_of(3, 3)
 
 
 async def test_an_element_has_its_token_as_a_property(

@@ -1,7 +1,5 @@
 """`tracker.js` in third-party pages, also in those that were written before the server could stream."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Browsers that vanish silently, since their network is away or they are stopped, and come back."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """The requests that a page sends through a proxy."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import re

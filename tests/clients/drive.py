@@ -7,8 +7,6 @@ of JSON, `{"event", "data", "id"}`. A last line, `{"over"}`, comes when the libr
 error, or `raises`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

@@ -3,8 +3,6 @@
 Each has to behave as its row in docs/protocol.md says. `make clients` installs them.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

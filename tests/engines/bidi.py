@@ -1,7 +1,5 @@
 """A connection by WebDriver BiDi, the protocol of https://www.w3.org/TR/webdriver-bidi/."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from typing import Any, Self

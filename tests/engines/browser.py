@@ -1,7 +1,5 @@
 """What the tests ask of a browser, whichever engine it has."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from abc import ABC, abstractmethod

@@ -1,7 +1,5 @@
 """Debian's Chromium, driven by its own protocol."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

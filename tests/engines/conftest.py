@@ -1,7 +1,6 @@
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +8,6 @@ from tests.engines.browser import Browser, Tab
 from tests.engines.chromium import Chromium
 from tests.engines.firefox import Firefox
 from tests.engines.webkit import WebKit
-from tests.harness.chaos import ChaosProxy
-from tests.harness.serving import Server, Worker
 
 OpenTab = Callable[..., Awaitable[Tab]]
 
@@ -43,19 +40,5 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Iterator[Server]:
-    """A server that the tests of a module share, each with its own sessions."""
-    with Server(tmp_path_factory.mktemp("server"), heartbeat_s=1, retry_ms=300, www=pages) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server) as at_server:
-        yield at_server
-
-
-@pytest.fixture
-async def proxy(server: Server) -> AsyncIterator[ChaosProxy]:
-    async with ChaosProxy(server.port) as proxy:
-        yield proxy
+def server_settings(pages: Path) -> dict[str, Any]:
+    return {"heartbeat_s": 1, "retry_ms": 300, "www": pages}

@@ -1,7 +1,5 @@
 """Debian's Firefox ESR, driven by WebDriver BiDi."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

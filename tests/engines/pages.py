@@ -1,7 +1,5 @@
 """Pages of users that the servers of the tests serve."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.browser.following import following

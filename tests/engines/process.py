@@ -1,7 +1,5 @@
 """Child processes that make up a browser."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

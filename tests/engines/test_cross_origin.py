@@ -1,7 +1,5 @@
 """The element of each engine in a page of another origin than the server's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

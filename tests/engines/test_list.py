@@ -1,7 +1,5 @@
 """Lists of sessions in each engine: the home page, and the element in a page of a user."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

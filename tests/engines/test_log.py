@@ -1,9 +1,7 @@
 """The log of a session in each engine: on its page, and as the tracker hands it on."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +29,9 @@ FOLLOWING = """void (() => {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Iterator[Server]:
-    """A server that keeps few lines; this module's tests share it."""
-    folder = tmp_path_factory.mktemp("server")
-    with Server(folder, heartbeat_s=1, retry_ms=300, log_lines=KEPT_LINES, www=pages) as running:
-        yield running
+def server_settings(pages: Path) -> dict[str, Any]:
+    """The server keeps few lines."""
+    return {"heartbeat_s": 1, "retry_ms": 300, "log_lines": KEPT_LINES, "www": pages}
 
 
 async def open_log(open_tab: OpenTab, url: str) -> Tab:

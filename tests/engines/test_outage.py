@@ -1,7 +1,5 @@
 """The tracker of each engine while the server or the network fails."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A session's page, and the element in a page of a user, in each engine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Many tabs of a browser of each engine, which HTTP/1.1 allows six connections to a server, all together."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

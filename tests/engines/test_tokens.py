@@ -1,10 +1,9 @@
 """Visitors with tokens in each engine: pasted into the page, and in a link."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from tests.engines.browser import Browser, Tab
 from tests.engines.conftest import OpenTab
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker
-from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
+from tests.harness.tokens import CLOSED, make_token
 
 pytestmark = [pytest.mark.full, pytest.mark.alone]
 
@@ -24,17 +23,9 @@ document.documentElement.outerHTML])"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Iterator[Server]:
-    """A server that requires a token for everything; this module's tests share it."""
-    folder = tmp_path_factory.mktemp("server")
-    with Server(folder, heartbeat_s=1, retry_ms=300, www=pages, **CLOSED) as running:
-        yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server, PUBLISH_TOKEN) as at_server:
-        yield at_server
+def server_settings(pages: Path) -> dict[str, Any]:
+    """The server requires a token for everything."""
+    return {"heartbeat_s": 1, "retry_ms": 300, "www": pages, **CLOSED}
 
 
 @pytest.fixture(autouse=True)

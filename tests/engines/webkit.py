@@ -1,7 +1,5 @@
 """Debian's WebKitGTK in its MiniBrowser, driven by WebDriver, the protocol of https://www.w3.org/TR/webdriver2/."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from pathlib import Path

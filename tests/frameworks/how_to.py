@@ -1,7 +1,5 @@
 """The files and commands of a how-to page, as a reader copies and runs them."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

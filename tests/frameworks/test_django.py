@@ -1,7 +1,5 @@
 """The project of `docs/how-to/django.md`, on the Django that this Python gives and on Django 6."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

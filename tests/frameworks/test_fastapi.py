@@ -1,7 +1,5 @@
 """The application of `docs/how-to/fastapi.md`."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterator

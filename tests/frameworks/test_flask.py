@@ -1,7 +1,5 @@
 """The application of `docs/how-to/flask.md`, beside the server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import httpx

@@ -1,7 +1,5 @@
 """The how-to pages of frameworks: each block is one that the tests beside this file use."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The application of `docs/how-to/starlette.md`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import httpx

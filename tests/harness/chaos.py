@@ -7,8 +7,6 @@ the last one.
 Of HTTP it knows one thing: a browser sends each request in one piece, and only after the previous one was answered.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

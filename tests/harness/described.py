@@ -1,7 +1,5 @@
 """Checks responses against the server's own API description."""
 
-from __future__ import annotations
-
 import re
 from fnmatch import fnmatchcase
 from functools import cache

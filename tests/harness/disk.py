@@ -1,7 +1,5 @@
 """A disk of a test's own, small, that can be filled and made read-only; and one that only says that it is full."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The blocks and programs in our documents, to be run unchanged."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

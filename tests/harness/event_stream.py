@@ -5,8 +5,6 @@ whole body first, and all of them skip unknown fields. `EventStreamParser` accep
 [HTML §9.2.5] and raises at anything else. It does no I/O and gives the same blocks however the bytes were split.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
@@ -18,6 +16,13 @@ _FIELDS = frozenset({"event", "data", "id", "retry"})
 
 class GrammarError(Exception):
     """Raised when a stream departs from the event-stream grammar, or uses an unknown field."""
+
+
+class Position(NamedTuple):
+    """An id `<epoch>-<n>`, parsed."""
+
+    epoch: str
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,6 @@ class Block:
     def position(self) -> Position:
         assert self.id is not None, f"a block without an id: {self.raw!r}"
         return split_id(self.id)
-
-
-class Position(NamedTuple):
-    """An id `<epoch>-<n>`, parsed."""
-
-    epoch: str
-    offset: int
 
 
 def split_id(event_id: str) -> Position:

@@ -1,7 +1,5 @@
 """A wall clock that a test sets for the programs that it starts; their monotonic clock is not changed."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

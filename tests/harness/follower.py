@@ -1,7 +1,5 @@
 """A subscriber that drops its connection again and again, and resumes where it left off."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from urllib.parse import quote

@@ -4,8 +4,6 @@ Nothing here follows a redirect, retries, pools or guesses: a test sees exactly 
 The decoders do no I/O, and give the same result however the bytes were split.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import fcntl

@@ -1,7 +1,5 @@
 """A list as one of its readers has it: the fold of the events on its stream."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, Final

@@ -6,8 +6,6 @@ block once, and all readers hold the same `Block`. They rely on chunked coding, 
 without these counts as broken.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import itertools

@@ -1,7 +1,5 @@
 """Metrics of a server."""
 
-from __future__ import annotations
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness.http1 import Connection

@@ -3,8 +3,6 @@
 A proxy that falls silent does not show that: the kernel still acknowledges for it.
 """
 
-from __future__ import annotations
-
 import ctypes
 import itertools
 import os

@@ -1,7 +1,5 @@
 """A real nginx in front of a server, with a configuration that can be rewritten while it runs."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shutil

@@ -10,8 +10,6 @@ session in its `error`, a report on a step in its `message`. A transition that o
 `fold` is written from docs/protocol.md alone, and shares nothing with the package.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """Compares JSON values with patterns that leave unknown values open: see `tests/corpus/README.md`."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

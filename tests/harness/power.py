@@ -4,8 +4,6 @@ A disk keeps what was written to a file before the last `fsync` of that file tha
 part: each write completely, not at all, or up to one of its sectors.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 `RawStream` feeds the parser of `event_stream` from a socket, and keeps a log.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable

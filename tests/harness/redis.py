@@ -1,7 +1,5 @@
 """Real Redis and Valkey servers that a test can stop, kill, freeze and start again."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The real server as a child process, and workers that POST to it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Tokens made by PyJWT alone, without our own code, so that invalid ones can be made too."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -5,8 +5,6 @@ it does not. The full run has the tests of this folder on both, unless they conc
 ordinary run has those marked `each_host`.
 """
 
-from __future__ import annotations
-
 import pytest
 
 SERVE = pytest.param(None, id="serve")

@@ -1,7 +1,5 @@
 """An EventSource in a real browser, and the events that it fired."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any, Self
 

@@ -4,8 +4,6 @@ The inner part PART of uvicorn's HTTP protocol module is renamed everywhere in t
 as before.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path

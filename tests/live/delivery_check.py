@@ -1,7 +1,5 @@
 """Checks delivery with the oracle: workers report and followers read, while a test causes faults."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -1,7 +1,5 @@
 """Applications that embed ours, inside a middleware of their own, with settings from the environment."""
 
-from __future__ import annotations
-
 import gc
 
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint

@@ -1,7 +1,5 @@
 """Random sessions at real servers, and readers of lists that must end in what the lists say."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random

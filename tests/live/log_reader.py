@@ -1,7 +1,5 @@
 """A reader of a session's log, as the protocol describes one: it drops, comes back, and fills the gaps."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

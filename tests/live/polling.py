@@ -1,7 +1,5 @@
 """A client that polls a session while a test does something else to its server."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading

@@ -4,8 +4,6 @@ Every race is staged with one client at each of two servers (or two at one), and
 from its events is then the poll, by the oracle.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager

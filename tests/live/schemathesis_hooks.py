@@ -1,7 +1,5 @@
 """Rules that schemathesis cannot read from the description; its process loads them (see `test_schemathesis`)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import schemathesis

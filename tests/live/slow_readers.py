@@ -1,7 +1,5 @@
 """The readers of a server that is being stopped: many that read, and some that do not."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Permissions at a real server: during open streams, from foreign pages, in logs, over several processes."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """A server whose uvicorn has other inner parts than those that our HTTP protocol builds on."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Readers that connect and vanish by the thousand, each at another moment."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

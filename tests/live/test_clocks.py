@@ -1,7 +1,5 @@
 """Wall clocks that jump, that differ, and that reach dates which are hard on programs."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import re
@@ -77,9 +75,7 @@ JUMPS = {
 
 
 @pytest.mark.guarantee(55)
-@pytest.mark.parametrize(
-    "store", ["sqlite", *(pytest.param(each, marks=pytest.mark.full) for each in ("memory", "redis"))]
-)
+@pytest.mark.parametrize("store", ["sqlite", "memory", "redis"])
 @pytest.mark.full
 async def test_jumps_of_the_clock_cost_nothing(
     serve_by: ServeBy, clock: WallClock, redis_servers: dict[str, RedisServer], tmp_path: Path, store: str

@@ -1,7 +1,5 @@
 """Stores that are damaged, foreign, of another version or in use: the server says so, and never starts a new one."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -265,7 +263,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
 
 
 @pytest.mark.guarantee(15)
-@pytest.mark.parametrize("suffix", ["-wal", pytest.param("-shm", marks=pytest.mark.full)])
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize(
     "is_removed", [pytest.param(False, id="moved"), pytest.param(True, marks=pytest.mark.full, id="removed")]
 )

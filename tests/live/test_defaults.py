@@ -1,7 +1,5 @@
 """`progress-sse serve` without configuration, and its trust in claims of a request: as little as possible."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The command `progress-sse demo`, started as a user starts it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

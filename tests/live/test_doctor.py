@@ -1,7 +1,5 @@
 """`progress-sse doctor` as a process: against the server alone, and through an nginx that is configured wrongly."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

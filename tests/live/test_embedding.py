@@ -1,7 +1,5 @@
 """The server inside other applications: the examples of `docs/how-to/embed.md`, and two hubs in one process."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import sys

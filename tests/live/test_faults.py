@@ -1,7 +1,5 @@
 """Faults around the server: it is killed, its database is locked, it is stopped."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools
@@ -198,7 +196,7 @@ async def held(database: Path) -> AsyncIterator[None]:
 @pytest.mark.full
 @pytest.mark.guarantee("F", 11)
 @serve_only  # The store waits, whichever host serves.
-@pytest.mark.parametrize("held_s", [6, pytest.param(10, marks=pytest.mark.full)])
+@pytest.mark.parametrize("held_s", [6, 10])
 async def test_a_locked_database_stops_writers_alone(serve: Serve, held_s: float) -> None:
     """FT-08: another process holds the database: POSTs wait for 5 s, then get 503; heartbeats and polls continue."""
     server = serve(store="sqlite", heartbeat_s=0.5)
@@ -253,7 +251,7 @@ async def post_until_refused(oracle: Oracle, worker: Worker, session_id: str) ->
 
 @pytest.mark.full
 @pytest.mark.guarantee(3)
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stopping_server_ends_its_streams_in_order(
     serve: Serve, factory: str | None, number: signal.Signals
 ) -> None:

@@ -1,7 +1,5 @@
 """`progress-sse watch` follows a session across restarts, proxies and other obstacles."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,7 +1,5 @@
 """Connections leave nothing in the server that only the garbage collector would free."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import socket

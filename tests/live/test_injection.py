@@ -1,7 +1,5 @@
 """Texts that look like events, fields or headers: Chromium and a strict parser read them as texts."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An id or position of another user's session gives no access to it."""
 
-from __future__ import annotations
-
 from tests.conftest import Serve
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Worker, events_path

@@ -1,7 +1,5 @@
 """Requests repeated late: their sessions have been replaced or deleted since, and connections break."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random

@@ -1,7 +1,5 @@
 """Workers that die and servers that come back: what readers are told of a silent worker, and what not."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import subprocess

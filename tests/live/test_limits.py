@@ -1,7 +1,5 @@
 """Quantities at their limits: the response is the documented one, memory is bounded, other clients are served."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import Counter
@@ -52,7 +50,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("store", ["memory://", pytest.param("sqlite", marks=pytest.mark.full)])
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: int, ids: int) -> None:
     """SE-07: `start` creates them; existing sessions continue, and a deleted one frees a place."""

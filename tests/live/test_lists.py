@@ -1,7 +1,5 @@
 """The streams of lists at real servers: each ends in what the list says, whatever fails in between."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

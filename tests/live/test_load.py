@@ -4,8 +4,6 @@ The tests record speeds as properties and assert none: they assert that everythi
 always, the full ones under `make test-full`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """The log of a session on the wire: each kept line reaches each reader, whatever happens to its connection."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The operator's view: metrics, health, logs."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

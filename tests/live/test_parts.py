@@ -1,7 +1,5 @@
 """Many processes do one step at once, each its own parts: every part is counted once."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process

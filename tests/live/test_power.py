@@ -1,7 +1,5 @@
 """The power fails at any moment."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Deleted data is gone, and a cache never gives one user's data to another."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
@@ -134,9 +132,7 @@ async def test_deleted_data_is_gone_from_redis(
 @pytest.mark.full
 @pytest.mark.guarantee(63)
 @probing
-@pytest.mark.parametrize(
-    "store", ["redis", *(pytest.param(s, marks=pytest.mark.full) for s in ("memory://", "sqlite"))]
-)
+@pytest.mark.parametrize("store", ["redis", "memory://", "sqlite"])
 async def test_deleted_data_is_gone_from_the_memory_of_every_server(
     serve: Serve, redis_servers: dict[str, RedisServer], store: str
 ) -> None:
@@ -197,8 +193,8 @@ READERS = {"mine": "alice", "yours": "bob"}
     [
         pytest.param(CAREFUL, "header", id="careful"),
         pytest.param(CARELESS, "cookie", id="careless, by cookie"),
-        pytest.param(CAREFUL, "cookie", id="careful, by cookie", marks=pytest.mark.full),
-        pytest.param(CARELESS, "header", id="careless", marks=pytest.mark.full),
+        pytest.param(CAREFUL, "cookie", id="careful, by cookie"),
+        pytest.param(CARELESS, "header", id="careless"),
     ],
 )
 @pytest.mark.full

@@ -1,7 +1,5 @@
 """`serve --workers N`: several server processes behind one socket, on one store."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -125,22 +123,6 @@ async def renewed(server: Server, times: int) -> set[int]:
     """The ids of all processes, once they have been renewed `times` times."""
     await eventually(lambda: server.log().count("all server processes have been renewed") == times, WAIT_S)
     return set(children(server.pid))
-
-
-@pytest.mark.full
-async def test_sighup_after_a_crash_spawns_no_process_without_a_slot(server: Server) -> None:
-    """The replacement after a pause and the immediate renewal may each spawn a process for the same slot."""
-    before = children(server.pid)
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    server.signal(signal.SIGHUP)
-    between = await renewed(server, 1)
-    server.signal(signal.SIGHUP)  # Takes longer than the pause, and reaches no process without a slot.
-    after = await renewed(server, 2)
-    assert len(after) == COUNT
-    assert not after & (between | set(before))
-    assert await asyncio.to_thread(server.terminate) == 0
-    assert not any(map(_is_alive, after))
 
 
 @pytest.mark.full

@@ -1,7 +1,5 @@
 """The server answers as the vectors for authors of clients say."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Rate limits: a caller over its rate learns when to retry, waits for a bounded time, and delays no other."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,7 +1,5 @@
 """Readers that are slow, stalled or one too many, and streams on other servers than ours."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import signal

@@ -1,7 +1,5 @@
 """FT-02: two servers behind one nginx, as in `docs/deploy`, restarted in turn."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Sequence

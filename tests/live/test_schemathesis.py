@@ -1,7 +1,5 @@
 """Schemathesis reads the API description and sends generated requests: the server behaves as described."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

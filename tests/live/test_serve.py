@@ -1,7 +1,5 @@
 """The output and actions of `progress-sse serve` on start."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

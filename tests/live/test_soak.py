@@ -1,7 +1,5 @@
 """After a long time of work a server is as it was: nothing accumulates, and every delivery is right."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools
@@ -13,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import httpx
 import pytest
@@ -59,7 +58,7 @@ class Sample:
     wal_bytes: int
 
     @classmethod
-    def of(cls, server: Server, metrics: dict[str, float]) -> Sample:
+    def of(cls, server: Server, metrics: dict[str, float]) -> Self:
         return cls(
             memory_bytes=server.memory_bytes(),
             descriptors=server.descriptors(),

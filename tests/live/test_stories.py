@@ -1,7 +1,5 @@
 """Open-ended sessions whose workers say all that they can, under faults, with the oracle watching."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

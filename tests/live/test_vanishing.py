@@ -1,7 +1,5 @@
 """Readers that disconnect in every possible way, including those that send no packet."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """Polls that wait, and text for terminals, on each host."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 

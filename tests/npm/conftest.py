@@ -1,7 +1,5 @@
 """Projects of users, each with the packed package and the tools of this folder."""
 
-from __future__ import annotations
-
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping

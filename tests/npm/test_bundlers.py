@@ -1,7 +1,5 @@
 """A user's page from each bundler, with the packed package: the element is styled and moves, in Chromium."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

@@ -1,7 +1,5 @@
 """The element and the hooks have types in React 18 and 19, Vue and Svelte, as the type checkers of each see them."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -3,8 +3,6 @@
 `python -m tests.bench.peers.bare PORT`, on the same event loop and HTTP parser as the server of this project.
 """
 
-from __future__ import annotations
-
 import sys
 
 import uvicorn

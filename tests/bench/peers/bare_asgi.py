@@ -4,8 +4,6 @@
 publisher awaits the `send` of each reader.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import sys

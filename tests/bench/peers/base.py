@@ -1,7 +1,5 @@
 """A server under test: its installation, start, requests and stop."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -12,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from tests.bench.plan import Dialect
 
@@ -26,7 +23,7 @@ class MissingError(Exception):
     """Raised when a peer is not on this machine and cannot be installed."""
 
 
-class Peer(Protocol):
+class Peer:
     """One server under test.
 
     Attributes:
@@ -35,14 +32,9 @@ class Peer(Protocol):
         is_python: Whether it is a candidate for "the best Python peer".
     """
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    @property
-    def is_python(self) -> bool: ...
+    name: str
+    dialect: Dialect
+    is_python: bool = False
 
     def install(self, folder: Path) -> None:
         """Install it, keeping files in a permanent folder.
@@ -53,13 +45,15 @@ class Peer(Protocol):
 
     def command(self, port: int, folder: Path) -> list[str]:
         """The command that serves on a port, with an empty folder for its files."""
+        raise NotImplementedError
 
     def serving_pid(self, pid: int) -> int:
         """The process that does the work, given the process that was started."""
+        return pid
 
 
-@dataclass(frozen=True, slots=True)
-class PythonPeer:
+@dataclass(slots=True)
+class PythonPeer(Peer):
     """A module that serves on the port in its first argument, run by the present interpreter."""
 
     name: str
@@ -67,17 +61,10 @@ class PythonPeer:
     arguments: tuple[str, ...]
     is_python: bool = True
 
-    def install(self, folder: Path) -> None:
-        """Do nothing: it was installed with the project."""
-
     def command(self, port: int, folder: Path) -> list[str]:
         """Run the module; `{port}` and `{folder}` in the arguments are replaced."""
         put_in = {"{port}": str(port), "{folder}": str(folder)}
         return [sys.executable, "-m", *(_replaced(argument, put_in) for argument in self.arguments)]
-
-    def serving_pid(self, pid: int) -> int:
-        """The process itself."""
-        return pid
 
 
 def _replaced(text: str, put_in: dict[str, str]) -> str:

@@ -1,7 +1,5 @@
 """nginx with the nchan module, in one worker process."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shutil
@@ -10,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.bench.gauges import raise_descriptor_limit
-from tests.bench.peers.base import HOST, ROOT, MissingError
+from tests.bench.peers.base import HOST, ROOT, MissingError, Peer
 from tests.bench.plan import Dialect, Request
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -53,11 +51,10 @@ http {{
 """
 
 
-class Nchan:
+class Nchan(Peer):
     """The module that Debian ships."""
 
     name = "nchan"
-    is_python = False
     dialect = Dialect(
         subscribe=Request("GET", "/events/{session}"),
         publish=Request("POST", "/publish/{session}", "{text}"),

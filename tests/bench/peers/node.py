@@ -1,22 +1,19 @@
 """better-sse on Node, from npm."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path
 
-from tests.bench.peers.base import MissingError
+from tests.bench.peers.base import MissingError, Peer
 from tests.bench.plan import Dialect, Request
 
 SOURCE = Path(__file__).parent / "better_sse"
 
 
-class BetterSse:
+class BetterSse(Peer):
     """A channel per session on `node:http`."""
 
     name = "better-sse"
-    is_python = False
     dialect = Dialect(
         subscribe=Request("GET", "/{session}"),
         publish=Request("POST", "/{session}", '{"message":"{text}"}'),
@@ -44,7 +41,3 @@ class BetterSse:
     def command(self, port: int, folder: Path) -> list[str]:
         """Start Node on the server's file."""
         return ["node", str(self._folder / "server.js"), str(port)]
-
-    def serving_pid(self, pid: int) -> int:
-        """The process itself."""
-        return pid

@@ -1,9 +1,7 @@
 """The server of this project, as users start it."""
 
-from __future__ import annotations
-
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.peers.base import MissingError, PythonPeer
@@ -33,7 +31,6 @@ OURS = PythonPeer(NAME, DIALECT, (*_SERVE, "memory://"), is_python=False)
 OURS_SQLITE = PythonPeer(f"{NAME}, SQLite", DIALECT, (*_SERVE, "sqlite:///{folder}/progress.db"), is_python=False)
 
 
-@dataclass(frozen=True, slots=True)
 class RedisFleet(PythonPeer):
     """Servers on one Redis, all on the server's core: the first ones for readers, the last one for updates."""
 

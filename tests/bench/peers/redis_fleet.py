@@ -1,7 +1,5 @@
 """Servers on one Redis, at PORT and the ports after it: `python -m tests.bench.peers.redis_fleet PORT COUNT`."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The measured servers, in the order of the tables."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from tests.bench.peers.base import Peer, PythonPeer

@@ -4,8 +4,6 @@
 it. Without one, sessions are in memory alone.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sqlite3

@@ -4,8 +4,6 @@
 encodes once for all readers.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Servers with faults, for reporting to: `python -m tests.bench.peers.troubled PORT slow|flapping FOLDER`."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import subprocess

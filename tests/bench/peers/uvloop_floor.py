@@ -3,8 +3,6 @@
 It understands only what the load generator sends. `python -m tests.bench.peers.uvloop_floor PORT`
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import sys

@@ -1,7 +1,5 @@
 """Requests as bytes, their answers, and a reader that must not notice them."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

@@ -1,7 +1,5 @@
 """Invalid requests at a real server: each is refused, and other clients do not notice."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Bodies and trailers that are too large: none is kept."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 from contextlib import AsyncExitStack

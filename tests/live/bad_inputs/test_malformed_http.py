@@ -1,7 +1,5 @@
 """Bytes that are no HTTP/1.1: each gets 400, and the connection closes."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

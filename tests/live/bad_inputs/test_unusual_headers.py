@@ -1,12 +1,10 @@
 """Unusual headers of valid requests: upgrade offers, trailers, and white space."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, events_path, session_path
+from tests.harness.serving import Server, events_path, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.bad_inputs.requests import BODY, IN_CHUNKS, UPDATE_HEADERS
 
@@ -33,27 +31,6 @@ async def test_an_upgrade_offer_is_ignored(server: Server, sid: str, offer: list
     async with await RawStream.open(server.port, events_path(sid), offer) as stream:
         assert (await stream.next_event()).event == "snapshot"
     assert "Unsupported upgrade" not in server.log()
-
-
-@serve_only  # A plain uvicorn drops the body of such a request (https://github.com/Kludex/uvicorn/issues/2722).
-@pytest.mark.parametrize(("version", "connection"), [("HTTP/1.1", "close, Upgrade"), ("HTTP/1.0", "Upgrade")])
-async def test_an_upgrade_offer_is_ignored_on_a_closing_connection(
-    server: Server, sid: str, version: str, connection: str
-) -> None:
-    """An nginx that is set up for WebSocket forwards curl's offer of HTTP/2 like this."""
-    headers = [*UPDATE_HEADERS, ("Connection", connection), ("Upgrade", "h2c")]
-    body = b'{"action":"start","step":1}'
-    sent = request_bytes("POST", session_path(sid, "update"), headers, body, version=version)
-    for step, pieces in enumerate(([sent], [sent[:-20], sent[-20:]], [sent[: -len(body)], body]), start=1):
-        async with await Connection.open(server.port) as opened:
-            for piece in pieces[:-1]:
-                opened.writer.write(piece)
-                await opened.writer.drain()
-            response = await opened.exchange(pieces[-1], "POST")
-            assert (response.status, response.json()["success"]) == (200, True)
-            assert await opened.reader.read(1) == b""
-        async with Worker.at(server) as worker:
-            assert (await worker.poll_raw(sid)).headers["etag"].endswith(f'-{step}"')
 
 
 @serve_only  # The server delivers headers and trailers.

@@ -1,7 +1,5 @@
 """Connections to which a test writes its requests as bytes, slowly or all at once, and whose responses wait."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

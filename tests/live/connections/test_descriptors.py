@@ -1,7 +1,5 @@
 """A server without free descriptors serves its clients, and newcomers in place of idle ones."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

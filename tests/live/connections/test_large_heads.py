@@ -1,7 +1,5 @@
 """Heads of requests that are too large are refused."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Sequence

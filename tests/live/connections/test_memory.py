@@ -1,7 +1,5 @@
 """The memory that a connection takes is small."""
 
-from __future__ import annotations
-
 import contextlib
 
 import pytest

@@ -1,7 +1,5 @@
 """Requests that a client sends before the earlier ones are answered, and bytes that are no request."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

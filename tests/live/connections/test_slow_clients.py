@@ -1,7 +1,5 @@
 """Clients that send or read too slowly, or not at all: they are cut off in time, and other clients are served."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 

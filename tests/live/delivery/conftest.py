@@ -1,12 +1,10 @@
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import Server, Worker
+from tests.harness.serving import Server
 from tests.live.delivery.reading import HEARTBEAT_S
 
 STORES = ["memory://", *(pytest.param(each, marks=pytest.mark.full) for each in ("sqlite", *KINDS))]
@@ -25,9 +23,3 @@ def server(
         store, settings = redis_servers[store].url, settings | {"redis_prefix": folder.name}
     with Server(folder, store=store, factory=factory, **settings) as running:
         yield running
-
-
-@pytest.fixture
-async def worker(server: Server) -> AsyncIterator[Worker]:
-    async with Worker.at(server) as at_server:
-        yield at_server

@@ -1,7 +1,5 @@
 """The snapshot of a new reader, and the check that a reader gets nothing more."""
 
-from __future__ import annotations
-
 from tests.harness.event_stream import Block
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path

@@ -1,7 +1,5 @@
 """Snapshots, polls and folded transitions agree on the state of a session."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """A reader gets each transition once and in order, also when many workers report at the same time."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -1,7 +1,5 @@
 """Attempts that were replaced, and ends that are definite, also after a server was killed."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A request that is sent again has one effect."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest
@@ -46,19 +44,6 @@ async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -
         answer = await connection.request("POST", session_path(sid, "update"), headers, rewritten)
         assert answer.status == 200
     assert (await worker.poll_raw(sid)).content == before.content
-
-
-@pytest.mark.protocol("P-9.9")
-async def test_a_repeated_completion_without_a_key_changes_nothing(server: Server, worker: Worker, sid: str) -> None:
-    """DG-05: a repeated completion gets 200, sends no event, and leaves the ETag as it was."""
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, message="done")
-    async with await RawStream.open(server.port, events_path(sid)) as stream:
-        await stream.next_event()
-        etag = (await worker.poll_raw(sid)).headers["ETag"]
-        await worker.complete(sid, 1, message="done")
-        assert (await worker.poll_raw(sid)).headers["ETag"] == etag
-        await assert_nothing_more(stream, worker, sid)
 
 
 @pytest.mark.guarantee("C")

@@ -1,7 +1,5 @@
 """Streams of a session that is created, replaced, deleted or cleaned up."""
 
-from __future__ import annotations
-
 import itertools
 import json
 

@@ -1,7 +1,5 @@
 """What readers ask, in races with the reports of workers, at every store."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.conftest import Serve

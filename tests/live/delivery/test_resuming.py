@@ -1,7 +1,5 @@
 """A reader that returns with an event id gets what it missed, or a snapshot."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sqlite3

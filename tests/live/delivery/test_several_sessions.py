@@ -1,7 +1,5 @@
 """A stream of several sessions keeps all promises of a stream of one session, for each of them."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

@@ -1,7 +1,5 @@
 """Servers that share a Redis or Valkey, and conditions that their tests wait for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

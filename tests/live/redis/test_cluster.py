@@ -1,7 +1,5 @@
 """Two servers that share a cluster, whose slots move and whose masters are replaced during updates."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import Callable

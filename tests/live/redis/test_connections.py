@@ -1,7 +1,5 @@
 """The connections of a server to Redis or Valkey: their number, and the password that opens them."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 

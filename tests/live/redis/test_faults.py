@@ -1,7 +1,5 @@
 """A Redis or Valkey that is away, frozen, full or emptied, and connections to it that break."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

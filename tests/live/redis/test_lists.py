@@ -1,7 +1,5 @@
 """The streams of lists between servers that share a Redis, under faults of it and of them."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What readers ask at one server, in races with the reports of workers at another one on the same Redis."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """A Redis or Valkey that restarts, or that is put back to an earlier state."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

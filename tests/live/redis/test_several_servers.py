@@ -1,7 +1,5 @@
 """Several servers on one Redis or Valkey: readers at each of them get the updates that another one accepts."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Requests that wait at one server for what happens at another one on the same Redis."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

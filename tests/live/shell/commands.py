@@ -1,7 +1,5 @@
 """Commands of `progress-sse`, started as a shell starts them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

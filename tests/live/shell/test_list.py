@@ -1,7 +1,5 @@
 """`progress-sse list`: a real process against a real server."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

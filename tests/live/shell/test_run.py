@@ -1,7 +1,5 @@
 """`progress-sse run`: a real process against a real server, with a command below it."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import os

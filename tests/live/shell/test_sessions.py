@@ -1,12 +1,10 @@
-"""`progress-sse create` and `finish`: real processes against a real server."""
-
-from __future__ import annotations
+"""`progress-sse create` and `finish`, and what all reports of the shell share: real processes against a real server."""
 
 import pytest
 
 from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import Server
-from tests.live.shell.commands import finish, poll, start
+from tests.live.shell.commands import TOKEN, finish, poll, start
 
 
 def command(server: Server, *arguments: str, **more: str) -> tuple[int, str, str]:
@@ -41,32 +39,38 @@ def test_a_session_is_finished(server: Server) -> None:
     assert poll(server, "open")["status"] == "completed"
 
 
+STEP = "step", "off", "1", "start"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "token", "reason"),
     [
-        (["create", "refused", "--workflow", "unknown"], "its creation was refused: 422 There is no such workflow."),
-        (["finish", "absent"], "finish of the session was refused: 404 There is no such session."),
+        ("create refused --workflow unknown", TOKEN, "its creation was refused: 422 There is no such workflow."),
+        ("finish absent", TOKEN, "finish of the session was refused: 404 There is no such session."),
+        ("step absent 1 complete", TOKEN, "complete of step 1 was refused: 404 There is no such session."),
+        ("step refused 8 start", TOKEN, "start of step 8 was refused: 422 "),
+        ("step refused 1 start", "wrong", "start of step 1 was refused: 403 "),
     ],
 )
-def test_a_refusal_says_why(server: Server, arguments: list[str], reason: str) -> None:
+def test_a_refusal_says_why(server: Server, arguments: str, token: str, reason: str) -> None:
     """One sentence gives the reason, and the exit status shows the failure to scripts."""
-    status, out, err = command(server, *arguments)
+    status, out, err = command(server, *arguments.split(), PROGRESS_SSE_TOKEN=token)
     assert (status, out) == (1, "")
-    assert err.startswith(f"progress-sse: lost a report on '{arguments[1]}' at {server.url}: ")
+    assert err.startswith(f"progress-sse: lost a report on '{arguments.split()[1]}' at {server.url}: ")
     assert reason in err
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["create", "finish"])
-def test_disabled_reporting_succeeds(name: str) -> None:
+@pytest.mark.parametrize("arguments", [("create", "off"), ("finish", "off"), STEP])
+def test_disabled_reporting_succeeds(arguments: tuple[str, ...]) -> None:
     """A script with `set -e` continues where there is no server."""
-    assert finish(start(name, "off", url=None, PROGRESS_SSE_DISABLED="1")) == (0, b"", b"")
+    assert finish(start(*arguments, url=None, PROGRESS_SSE_DISABLED="1")) == (0, b"", b"")
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["create", "finish"])
-def test_a_report_without_a_server_fails(name: str) -> None:
+@pytest.mark.parametrize("arguments", [("create", "off"), ("finish", "off"), STEP])
+def test_a_report_without_a_server_fails(arguments: tuple[str, ...]) -> None:
     """One sentence names the problem."""
-    status, out, err = finish(start(name, "a", url=f"http://{HOST}:{free_port()}"))
+    status, out, err = finish(start(*arguments, url=f"http://{HOST}:{free_port()}"))
     assert (status, out) == (1, b"")
-    assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")
+    assert err.endswith(b"progress-sse: the process ends before all reports on 'off' were sent\n")

@@ -1,7 +1,5 @@
 """`progress-sse step`: a real process against a real server."""
 
-from __future__ import annotations
-
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.http1 import HOST, free_port
+from tests.harness.http1 import HOST
 from tests.harness.serving import Server
-from tests.live.shell.commands import TOKEN, finish, poll, start
+from tests.live.shell.commands import finish, poll, start
 
 
 def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
@@ -51,22 +49,6 @@ def test_a_step_has_a_number_or_a_name(server: Server) -> None:
     assert "liveness" not in json.dumps(poll(server, "names"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "token", "reason"),
-    [
-        (("absent", "1", "complete"), TOKEN, "complete of step 1 was refused: 404 There is no such session."),
-        (("refused", "8", "start"), TOKEN, "start of step 8 was refused: 422 "),
-        (("refused", "1", "start"), "wrong", "start of step 1 was refused: 403 "),
-    ],
-)
-def test_a_refused_report_says_why(server: Server, arguments: tuple[str, ...], token: str, reason: str) -> None:
-    """One sentence gives the reason, and the exit status shows the failure to scripts."""
-    status, err = step(server, *arguments, PROGRESS_SSE_TOKEN=token)
-    assert status == 1
-    assert err.startswith(f"progress-sse: lost a report on '{arguments[0]}' at {server.url}: {reason}")
-    assert err.count("\n") == 1
-
-
 def test_a_refusal_cannot_control_the_terminal() -> None:
     """The reason of a refusal is shown without effect on the terminal: no colour, no title, no line of its own."""
 
@@ -87,12 +69,6 @@ def test_a_refusal_cannot_control_the_terminal() -> None:
     assert b"\x1b" not in err
 
 
-def test_disabled_reporting_succeeds() -> None:
-    """A script with `set -e` continues where there is no server."""
-    process = start("step", "off", "1", "start", url=None, PROGRESS_SSE_DISABLED="1")
-    assert finish(process) == (0, b"", b"")
-
-
 def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
     """A report is retried for ten seconds, which is longer than a restart takes."""
     server = Server(tmp_path)
@@ -102,11 +78,3 @@ def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
     with server:
         assert finish(process) == (0, b"", b"")
         assert poll(server, "late")["steps"][0]["status"] == "running"
-
-
-@pytest.mark.full
-def test_a_report_without_a_server_fails() -> None:
-    """One sentence names the problem."""
-    status, _, err = finish(start("step", "a", "1", "start", url=f"http://{HOST}:{free_port()}"))
-    assert status == 1
-    assert err.endswith(b"progress-sse: the process ends before all reports on 'a' were sent\n")

@@ -1,7 +1,5 @@
 """`progress-sse watch`: a real process against a real server, with a terminal or without."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The ids of events, and streams that resume at one."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable, Sequence

@@ -1,9 +1,5 @@
 """The form of an event stream: its headers, its lines, its heartbeats and its end."""
 
-from __future__ import annotations
-
-import asyncio
-import contextlib
 import itertools
 import re
 from typing import Any
@@ -12,7 +8,6 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.conftest import Serve
-from tests.harness.chaos import ChaosProxy
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 from tests.live.asgi_hosts import each_host
@@ -141,29 +136,3 @@ async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> 
             assert (await reopened.next_event()).json()["status"] == "running"
             await worker.complete(sid, 1)
             assert await reopened.closed() == "end"
-
-
-@pytest.mark.protocol("P-8.8")
-@pytest.mark.full
-@pytest.mark.timeout(180)
-async def test_three_tabs_stop_asking_after_the_end(server: Server, chromium: Browser, sid: str) -> None:
-    """SC-09: three tabs see the last step and `end`, return once, get 204, and make no request for a minute."""
-    async with Worker.at(server) as worker, ChaosProxy(server.port) as proxy, contextlib.AsyncExitStack() as stack:
-        await worker.create(sid, total_steps=1)
-        tabs = [
-            await stack.enter_async_context(await BrowserStream.open(chromium, proxy.port, events_path(sid)))
-            for _ in range(3)
-        ]
-        for tab in tabs:
-            await tab.wait_for(1)
-        await worker.start(sid, 1)
-        await worker.complete(sid, 1)
-        for tab in tabs:
-            assert [name for name, *_ in await tab.wait_for(4)] == ["snapshot", "step", "step", "end"]
-            await tab.page.wait_for_function("source.readyState === EventSource.CLOSED")
-        requests = sum(link.requests.count(b"/events") for link in proxy.links)
-        assert requests <= 2 * len(tabs)
-        await asyncio.sleep(60)  # The minute in which no tab may ask again.
-        assert sum(link.requests.count(b"/events") for link in proxy.links) == requests
-        for tab in tabs:
-            assert len(await tab.fired()) == 4

@@ -1,7 +1,5 @@
 """Corners of HTTP: methods, versions, connections and forms of a target."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """Parsers of event streams read the same events, and the same texts in them."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
