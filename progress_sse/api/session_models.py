@@ -38,7 +38,7 @@ _SAID_TO_READERS: Final = "Each reader of the session sees it."
 
 
 class CreateBody(BaseModel):
-    """The steps of a new session, and what it says besides them.
+    """The steps of a new session, and its details.
 
     The steps are their number, their definitions, or a workflow; else the workflow `default`, or of an open-ended
     session none.
