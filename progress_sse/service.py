@@ -85,13 +85,8 @@ class ProgressService:
             else TokenAuthorizer(settings, self.tickets, clock, self._rate_limiter)
         )
         on_commit = _transition_notifier(on_transition) if on_transition else None
-        self.store = ProgressStore(
-            backend,
-            workflows=make_workflows(settings),
-            clock=clock,
-            on_commit=on_commit,
-            learn=settings.learn,
-        )
+        workflows = make_workflows(settings)
+        self.store = ProgressStore(backend, workflows=workflows, clock=clock, on_commit=on_commit, learn=settings.learn)
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()
         self.refusals: Counter[str] = Counter()

@@ -67,12 +67,7 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> FullBackend:
     # A clean-up notifies the session's subscribers, so Redis removes the session well after the clean-up is due.
     lifetime_s = settings.max_age_hours * 3600 + 2 * settings.cleanup_interval_s + EXPIRY_MARGIN_S
     try:
-        return RedisBackend(
-            settings.store,
-            limits,
-            prefix=settings.redis_prefix,
-            lifetime_s=lifetime_s,
-        )
+        return RedisBackend(settings.store, limits, prefix=settings.redis_prefix, lifetime_s=lifetime_s)
     except (ValueError, TypeError) as error:  # redis-py's text may repeat the URL.
         raise ConfigurationError(f"store is no URL of a Redis: {REDIS_URLS}.") from error
 

@@ -166,7 +166,7 @@ class LineSpec(BaseModel):
     ago_ms: Annotated[int, Within(AGO)] | None = Field(
         None,
         description="How long before this request it was written; otherwise as its update says.",
-        exclude=True,  # When it was sent is no part of the text; see `session_models.canonical`.
+        exclude=True,  # When it was sent is no part of the text; see `KeyedBody.never`.
     )
 
 

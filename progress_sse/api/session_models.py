@@ -1,7 +1,7 @@
 """The models of the bodies that create a session or ask its worker for something."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -37,8 +37,28 @@ _WAYS: Final = frozenset({"total_steps", "steps", "workflow"})
 _SAID_TO_READERS: Final = "Each reader of the session sees it."
 
 
-class CreateBody(BaseModel):
-    """The steps of a new session, and what it says besides them.
+class KeyedBody(BaseModel):
+    """A body that may be sent again under an idempotency key."""
+
+    always: ClassVar[frozenset[str]]
+    """The fields that its text always has."""
+
+    never: ClassVar[frozenset[str]] = frozenset({"ago_ms"})
+    """Those that it never has: when it was sent is no part of it."""
+
+    def canonical(self) -> str:
+        """Return the request as text, by which it is the same again under the same idempotency key.
+
+        So a body without any of the other fields has the text that it had before there were others.
+        """
+        text = self.model_dump_json(include=set(self.always))
+        others: set[str] = self.model_fields_set - self.always - self.never
+        # Labels keep the order in which they came, which does not make them another request.
+        return text + json.dumps(self.model_dump(include=others), sort_keys=True) if others else text
+
+
+class CreateBody(KeyedBody):
+    """The steps of a new session, and its details.
 
     The steps are their number, their definitions, or a workflow; else the workflow `default`, or of an open-ended
     session none.
@@ -61,6 +81,8 @@ class CreateBody(BaseModel):
             ],
         },
     )
+
+    always = _WAYS
 
     total_steps: TotalSteps | None = Field(None, json_schema_extra=without_null)
     steps: Steps | None = Field(None, json_schema_extra=without_null)
@@ -119,38 +141,19 @@ class CreateBody(BaseModel):
             raise InvalidRequestError(f"{ways.pop()}: must not be null.")
         return () if self.open_ended else workflows.named()
 
-    def canonical(self) -> str:
-        """Return the request as text, by which it is the same again under the same idempotency key."""
-        return canonical(self, _WAYS)
 
-
-def canonical(body: BaseModel, first: frozenset[str], without: frozenset[str] = frozenset()) -> str:
-    """Return a body as text: the fields `first` as always, then those others that are present, but for `without`.
-
-    So a body without any of the others has the text that it had before there were others. When it was sent is no part
-    of it.
-    """
-    text = body.model_dump_json(include=set(first))
-    others: set[str] = body.model_fields_set - first - without - {"ago_ms"}
-    # Labels keep the order in which they came, which does not make them another request.
-    return text + json.dumps(body.model_dump(include=others), sort_keys=True) if others else text
-
-
-_ALL: Final = frozenset({"kind", "step", "reason"})
 _EXAMPLES: Final[dict[str, Any]] = {"examples": [{"kind": "cancel", "reason": "wrong file"}, {"kind": "retry"}]}
 
 
-class RequestBody(BaseModel):
+class RequestBody(KeyedBody):
     """What a reader asks of the worker of a session."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_EXAMPLES)
+
+    always = frozenset({"kind", "step", "reason"})
 
     kind: AskKind = Field(description="What is asked for; the session lists in `accepts` what it takes.")
     step: StepNumber | None = Field(None, description="The step that it is about, if it is about one.")
     reason: Annotated[str, Within(ASK_TEXT)] | None = Field(
         None, description="Why it is asked. Each reader of the session sees it."
     )
-
-    def canonical(self) -> str:
-        """Return the request as text, by which it is the same again under the same idempotency key."""
-        return canonical(self, _ALL)

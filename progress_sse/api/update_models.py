@@ -19,7 +19,7 @@ from progress_sse.api.field_types import (
     to_links,
 )
 from progress_sse.api.request_parts import KEY_SCHEMA, UPDATE, make_key
-from progress_sse.api.session_models import canonical
+from progress_sse.api.session_models import KeyedBody
 from progress_sse.core.asks import MAX_ASK_TEXT_CHARS
 from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
 from progress_sse.core.commands import IdempotencyKey
@@ -34,9 +34,6 @@ from progress_sse.wire.update_json import decode
 
 MAX_UPDATES: Final = 100
 """Updates that one request may have."""
-
-_FIRST: Final = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
-"""The fields that a request's text always has; see `session_models.canonical`."""
 
 
 def _case(
@@ -155,12 +152,14 @@ def _field(key: str) -> tuple[Any, Any]:
 
 if TYPE_CHECKING:
 
-    class _Keys(BaseModel):
+    class _Keys(KeyedBody):
         action: str
 
 else:
     _ACTION = Literal[tuple(kind.action for kind in UPDATES)]
-    _Keys = create_model("_Keys", action=(_ACTION, ...), **{key: _field(key) for key in _DESCRIPTIONS})
+    _Keys = create_model(
+        "_Keys", __base__=KeyedBody, action=(_ACTION, ...), **{key: _field(key) for key in _DESCRIPTIONS}
+    )
 
 
 class UpdateBody(_Keys):
@@ -185,14 +184,12 @@ class UpdateBody(_Keys):
         },
     )
 
+    always = frozenset({"action", "step", "timeout_ms", "success", "message", "error", "current", "total"})
+
     @property
     def takes_key(self) -> bool:
         """Whether it counts once under an idempotency key; of a sign of life the newest one counts."""
         return self.action != "beat"
-
-    def canonical(self) -> str:
-        """Return the request as text, by which it is the same again under the same idempotency key."""
-        return canonical(self, _FIRST)
 
 
 class AddressedUpdate(UpdateBody):
@@ -204,6 +201,8 @@ class AddressedUpdate(UpdateBody):
             "examples": [{"session_id": "nightly", "idempotency_key": "5f0c", "action": "complete", "step": 1}],
         }
     )
+
+    never = KeyedBody.never | {"session_id", "idempotency_key", "run"}
 
     session_id: Annotated[str, Field(strict=True)]
     idempotency_key: Annotated[str, Field(strict=True, json_schema_extra=KEY_SCHEMA)] | None = None
@@ -222,13 +221,6 @@ class AddressedUpdate(UpdateBody):
             return None
         key = make_key(self.idempotency_key, UPDATE, self.canonical())
         return key if self.takes_key else None
-
-    def canonical(self) -> str:
-        """Return the text of the update by itself."""
-        return canonical(self, _FIRST, without=_ADDRESS)
-
-
-_ADDRESS: Final = frozenset({"session_id", "idempotency_key", "run"})
 
 
 class BatchBody(BaseModel):

@@ -71,12 +71,7 @@ class _Windows:
 
     def counts(self, key: str) -> tuple[int, float, int, float]:
         key = self._known(key)
-        return (
-            self._previous.get(key, 0),
-            self._left_s,
-            self._current.get(key, 0),
-            self._left_s + self._length_s,
-        )
+        return self._previous.get(key, 0), self._left_s, self._current.get(key, 0), self._left_s + self._length_s
 
     def add(self, key: str, amount: int) -> None:
         key = self._known(key)

@@ -57,8 +57,7 @@ HELP: Final[Mapping[str, str]] = {
     "commands": "Commands of workers and readers, and of the server on silent workers, by action and outcome; `failed` "
     "means that the store did.",
     "commands_waiting": "Commands that wait for an earlier one of their session.",
-    "silent_workers": "Workers that gave no sign of life in time, by what this server said of them: `stalled` or "
-    "`lost`.",
+    "silent_workers": "Workers that gave no sign of life in time, by the verdict of this server: `stalled` or `lost`.",
     "commit_seconds": "Seconds that the store took to commit.",
     "runs_learned": "Runs of a profile that were completed here, and taught what their steps take.",
     "damaged": "Sessions and profiles in the store that another program or a fault has damaged, each counted when it "

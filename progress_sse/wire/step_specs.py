@@ -38,11 +38,7 @@ def define_steps(
         if spec.step not in (None, number):
             raise InvalidRequestError("steps must be numbered 1, 2, 3 … in order, where they are numbered at all.")
     return tuple(
-        StepDefinition(
-            spec.name or name_of(number),
-            spec.timeout_ms or DEFAULT_TIMEOUT_MS,
-            spec.estimated_ms,
-        )
+        StepDefinition(spec.name or name_of(number), spec.timeout_ms or DEFAULT_TIMEOUT_MS, spec.estimated_ms)
         for number, spec in enumerate(specs, start=1)
     )
 

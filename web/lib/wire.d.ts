@@ -94,9 +94,9 @@ export interface SessionRequest {
   /** Only ever moves on, from `asked`, maybe over `seen`, to one of the others. */
   state: "asked" | "seen" | "honoured" | "declined" | "too_late";
   asked_at: string;
-  /** Why it was asked, where that was said. */
+  /** Why it was asked, if a reason was given. */
   reason?: string;
-  /** What the worker said of it, where it said something. */
+  /** What the worker answered, if it gave a text. */
   message?: string;
 }
 
@@ -126,7 +126,7 @@ export interface SessionTime {
   runs: number;
 }
 
-/** What a session says besides its steps; each key is present only where a worker used it. Each reader of the session sees it. */
+/** What is known of a session besides its steps; each key is present only where a worker used it. Each reader of the session sees it. */
 export interface SessionDetails {
   /** Its name for people. */
   title?: string;

@@ -18,7 +18,7 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.core.log_lines import MAX_READ_LINES
-from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.model import MAX_SAFE_INTEGER, SessionProgress
 from progress_sse.service import ProgressService
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Record
@@ -91,13 +91,7 @@ async def parts(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
     number = _step_of(request)
-    record = await service.store.load(session_id)
-    if record is None:
-        raise SessionNotFoundError
-    progress = record.session.progress
-    if number > progress.total_steps:
-        raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
-    step = progress.steps.get(number)
+    step = (await _with_step(service, session_id, number)).steps.get(number)
     return Reply(200, {"content-type": JSON, **UNCACHED}, encode_parts(None if step is None else step.parts))
 
 
@@ -123,7 +117,7 @@ async def log(service: ProgressService, request: Request) -> Reply:
     if stored is None:
         raise SessionNotFoundError
     if step is not None:
-        await _check_step(service, session_id, step)
+        await _with_step(service, session_id, step)
     shown = _shown(stored, step, limit)
     if not accepts_text(request):
         return Reply(200, {"content-type": JSON, **_LOG_HEADERS}, encode_lines(shown))
@@ -131,12 +125,14 @@ async def log(service: ProgressService, request: Request) -> Reply:
     return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **_LOG_HEADERS}, text.encode())
 
 
-async def _check_step(service: ProgressService, session_id: str, step: int) -> None:
+async def _with_step(service: ProgressService, session_id: str, step: int) -> SessionProgress:
+    """Return the session, if it has the step, started or not."""
     progress = await service.store.get_session(session_id)
     if progress is None:
         raise SessionNotFoundError
     if step > progress.total_steps:
         raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
+    return progress
 
 
 def _shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:

@@ -68,13 +68,9 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
     record = await service.store.load(session_id)
     if record is None:
         raise SessionNotFoundError
-    methods = await _methods(service, request, session_id)
-    return _listing(_open_requests(record), {**applied, "allow": methods})
-
-
-async def _methods(service: ProgressService, request: Request, session_id: str) -> str:
-    """Return the methods that the sender may use on the requests of a session [RFC 9110 §10.2.1]: `POST` asks."""
-    return "GET, HEAD, POST" if await service.authorizer.has_right(request, "control", session_id) else "GET, HEAD"
+    may_ask = await service.authorizer.has_right(request, "control", session_id)
+    allow = "GET, HEAD, POST" if may_ask else "GET, HEAD"  # What the sender may use [RFC 9110 §10.2.1].
+    return _listing(_open_requests(record), {**applied, "allow": allow})
 
 
 async def list_of_sessions(service: ProgressService, request: Request) -> Reply:

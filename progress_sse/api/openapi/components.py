@@ -34,7 +34,7 @@ HEADERS: Final[Json] = {
             "Progress-Run": "The id of this run, different from every other run of the session id.",
             "Set-Cookie": "The cookie.",
             "Incremental": "`?1`: asks proxies to forward each piece at once (RFC 10036).",
-            "X-Accel-Buffering": "Tells proxies not to buffer the response.",
+            "X-Accel-Buffering": "Asks proxies not to buffer the response.",
             "WWW-Authenticate": "The kind of token that is needed.",
         }.items()
     },
@@ -66,7 +66,7 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "File": _in_path("file", "Its name.", "tracker.js"),
         "SessionIds": session_ids | {"required": True},
         "SessionIdsUnlessList": session_ids
-        | {"description": "A session; given once for each. Or `prefix`, `label` or `status` in its place, for a list."},
+        | {"description": "A session; given once for each. Or `prefix`, `label` or `status` instead, for a list."},
         "Prefix": _in_query(
             "prefix",
             "Only sessions whose id begins with it.",
@@ -99,7 +99,7 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         ),
         "Prefer": _in_header(
             "Prefer",
-            f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to tell (RFC 7240); a "
+            f"`wait=N`: wait up to N seconds, at most {MAX_WAIT_S}, until there is something to report (RFC 7240); a "
             "session only with `If-None-Match`.",
             "wait=1",
         ),

@@ -1,13 +1,7 @@
 """The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
 
-It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``update_models`` and
-``session_models``), the problems (``errors``) and the limits of the settings. The rest of an endpoint's description
-stands in ``operations``, and the models of responses in ``response_models`` and ``stream_models``.
-
-To add a path: put its endpoint into ``api.routes``, a description under its operation id into
-`operations.OPERATIONS`, and its new parameters, headers and links into ``components``.
-``tests/api/test_openapi.py`` names what is missing, and ``tests/live/test_schemathesis.py`` tries the description out.
-None of this is imported before the description is requested.
+It is derived from the routes, the models that requests are parsed by, the problems and the limits of the settings.
+``operations`` has the rest. None of this is imported before the description is requested.
 """
 
 import re

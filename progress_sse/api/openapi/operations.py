@@ -1,8 +1,4 @@
-"""The parameters, bodies and responses of each operation, which other modules cannot derive from the routes.
-
-A new route needs an entry here, under its operation id; a test names entries that are missing, and those without a
-route.
-"""
+"""The parameters, bodies and responses of each operation, under its id; a route without an entry fails a test."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -25,14 +21,12 @@ UNCACHED: Final = ("Cache-Control", "Vary")
 
 
 class ResponseSpec(NamedTuple):
-    """A response that is not a problem.
+    """A response that is not a problem; its headers and links have their names in ``components``.
 
     Attributes:
-        description: Its meaning, in a sentence.
         model: The model of its JSON; of an event stream, the model of each event.
         media_types: The media types that it may have; none without a body.
-        headers: Its headers, by their names in ``components``.
-        links: Operations on the session that it names, by the names of their links in ``components``.
+        links: Operations on the session that it names.
     """
 
     description: str
@@ -43,17 +37,13 @@ class ResponseSpec(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """The requests that an endpoint takes, and its responses.
+    """The requests that an endpoint takes, and its responses, by status.
 
     Attributes:
-        summary: Its purpose, in a few words.
-        tag: The group of operations that it belongs to.
-        responses: Its responses, by status.
         problems: Its problems, beyond those that its other attributes imply.
         action: The action that a request must be authorized for.
         credentials: The credentials that may authorize it; without an action, one of them is required.
         parameters: Its parameters in query and headers, by their names in ``components``.
-        body: The model of its JSON body.
         is_open: Whether some requests need no credentials, though others do.
     """
 

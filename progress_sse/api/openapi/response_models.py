@@ -146,13 +146,13 @@ class Request(ResponseModel):
     """Only ever moves on, from `asked`, maybe over `seen`, to one of the others."""
     asked_at: AwareDatetime
     reason: str | SkipJsonSchema[None] = None
-    """Why it was asked, where that was said."""
+    """Why it was asked, if a reason was given."""
     message: str | SkipJsonSchema[None] = None
-    """What the worker said of it, where it said something."""
+    """What the worker answered, if it gave a text."""
 
 
 class Details(ResponseModel):
-    """What a session says besides its steps; each key is present only where a worker used it.
+    """What is known of a session besides its steps; each key is present only where a worker used it.
 
     Each reader of the session sees it.
     """
