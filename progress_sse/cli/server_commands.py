@@ -45,7 +45,7 @@ def _run(settings: Settings) -> None:
     app = create_app(settings, service=service)
     hot_routes = HotRoutes(service, ROUTES)
     inherited = InheritedSockets.take()
-    if inherited is not None:
+    if inherited is not None and inherited.listener is not None:
         listener, send_ready, watch = inherited.listener, inherited.send_ready, inherited.watch
         uvloop.run(
             uvicorn_server.serve(service, app, listener, on_started=send_ready, hot_routes=hot_routes, watch=watch)
