@@ -235,7 +235,7 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
 )
 @click.option("--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about it.")
 @server_options
-def create(session_id: str, steps: str | None, url: str | None, token: str | None, **said: Any) -> None:
+def create(session_id: str, steps: str | None, url: str | None, token: str | None, **details: Any) -> None:
     """Create a session, in place of one of that id, and print the address of its page.
 
     All readers of the session read its title, labels and links.
@@ -245,7 +245,7 @@ def create(session_id: str, steps: str | None, url: str | None, token: str | Non
     from progress_sse.cli.reports import create_session
 
     names = None if steps is None else [name.strip() for name in steps.split(",")]
-    link = create_session(session_id, names, _server_to_report_to(url, token), **said)
+    link = create_session(session_id, names, _server_to_report_to(url, token), **details)
     if link is None:
         sys.exit(1)
     if link:
@@ -259,9 +259,7 @@ def create(session_id: str, steps: str | None, url: str | None, token: str | Non
     "--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about its result."
 )
 @server_options
-def finish(
-    session_id: str, error: str | None, links: Sequence[tuple[str, str]], url: str | None, token: str | None
-) -> None:
+def finish(session_id: str, error: str | None, links: Sequence[tuple[str, str]], **server: str | None) -> None:
     """End a session: with success, or with --error as failure.
 
     With success its running steps succeed, and steps that were never started are skipped. With failure its running
@@ -271,7 +269,7 @@ def finish(
     """
     from progress_sse.cli.reports import finish_session
 
-    sys.exit(not finish_session(session_id, error, links, _server_to_report_to(url, token)))
+    sys.exit(not finish_session(session_id, error, links, _server_to_report_to(**server)))
 
 
 @click.command(cls=ClientCommand, short_help="List sessions.")
@@ -287,15 +285,7 @@ def finish(
 @click.option("--status", type=click.Choice(["pending", "running", "completed", "error"]), help="The status they have.")
 @click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
 @server_options
-def list(  # noqa: A001  # the name of the command
-    prefix: str,
-    labels: tuple[str, ...],
-    status: str | None,
-    *,
-    is_json: bool,
-    url: str | None,
-    token: str | None,
-) -> None:
+def list(prefix: str, labels: Sequence[str], status: str | None, *, is_json: bool, **server: str | None) -> None:  # noqa: A001  # the command
     """List the sessions of a server, newest first.
 
     With a token that may list some prefixes only, --prefix must lie within one of them.
@@ -306,7 +296,7 @@ def list(  # noqa: A001  # the name of the command
     from progress_sse.cli.list_sessions import list_sessions
 
     query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
-    sys.exit(list_sessions(query, _server_of(url, token), is_json=is_json))
+    sys.exit(list_sessions(query, _server_of(**server), is_json=is_json))
 
 
 @click.command(cls=ClientCommand, short_help="Examine the way from here to a server.")

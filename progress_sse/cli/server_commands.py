@@ -43,20 +43,17 @@ def serve(**flags: str | bool | None) -> None:
 def _run(settings: Settings) -> None:
     service = ProgressService(settings)  # Invalid settings are refused before the server listens.
     app = create_app(settings, service=service)
-    hot_routes = HotRoutes(service, ROUTES)
+    serve_on = partial(uvicorn_server.serve, service, app, hot_routes=HotRoutes(service, ROUTES))
     inherited = InheritedSockets.take()
-    if inherited is not None:
-        listener, send_ready, watch = inherited.listener, inherited.send_ready, inherited.watch
-        uvloop.run(
-            uvicorn_server.serve(service, app, listener, on_started=send_ready, hot_routes=hot_routes, watch=watch)
-        )
+    if inherited is not None and inherited.listener is not None:
+        uvloop.run(serve_on(inherited.listener, on_started=inherited.send_ready, watch=inherited.watch))
         return
     with listen(settings) as listener:
         greet = partial(print_greeting, settings, listener)
         if settings.workers > 1:
             uvloop.run(Supervisor(settings, listener, greet).run())
         else:
-            uvloop.run(uvicorn_server.serve(service, app, listener, on_started=greet, hot_routes=hot_routes))
+            uvloop.run(serve_on(listener, on_started=greet))
 
 
 def _is_for_developers(settings: Settings) -> bool:

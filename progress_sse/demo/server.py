@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from progress_sse.api.app import create_app
 from progress_sse.api.page_files import ASSETS, page_headers
 from progress_sse.auth.cookies import is_cross_site
-from progress_sse.server.sockets import listen
+from progress_sse.server.sockets import InheritedSockets, listen
 from progress_sse.server.uvicorn_server import serve
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings
@@ -85,10 +85,6 @@ class Faults:
             stream.result()
 
 
-READY: Final = "ready"
-"""The line on standard output once connections are accepted."""
-
-
 def make_app(service: ProgressService) -> Starlette:
     """Return the demo's application around the product's."""
     faults = Faults(create_app(service.settings, service=service))
@@ -145,23 +141,11 @@ def _settings(host: str, port: str, folder: str) -> Settings:
 
 
 async def _serve(settings: Settings) -> None:
-    service = ProgressService(settings)
+    inherited, service = InheritedSockets.take(), ProgressService(settings)
+    assert inherited is not None, "the supervisor starts this process"
     with listen(settings) as listener:
-        await serve(service, make_app(service), listener, on_started=_report_ready, watch=_watch_supervisor)
-
-
-def _report_ready() -> None:
-    print(READY, flush=True)  # noqa: T201
-
-
-def _watch_supervisor(shut_down: Callable[[], None]) -> None:
-    """Shut down when standard input ends: the supervisor, which holds its other end, has gone."""
-
-    def on_end() -> None:
-        asyncio.get_running_loop().remove_reader(sys.stdin)
-        shut_down()
-
-    asyncio.get_running_loop().add_reader(sys.stdin, on_end)
+        app = make_app(service)
+        await serve(service, app, listener, on_started=inherited.send_ready, watch=inherited.watch)
 
 
 if __name__ == "__main__":

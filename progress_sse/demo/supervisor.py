@@ -6,8 +6,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -19,6 +17,7 @@ import click
 from progress_sse._internal.http_library import httpx
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.demo import jobs
+from progress_sse.server.supervisor import ServerProcess
 
 HOST: Final = "127.0.0.1"
 
@@ -60,7 +59,7 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
 async def _run_jobs(url: str, server: "DemoServer") -> None:
     _leave_environment()
     # While the server is away the jobs wait for it, as the page shows.
-    logging.getLogger("progress_sse.client").setLevel(logging.CRITICAL)
+    logging.getLogger("progress_sse").setLevel(logging.CRITICAL)
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client, asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
@@ -98,7 +97,7 @@ class DemoServer:
     def __init__(self, port: int, folder: Path) -> None:
         self._port = port
         self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ServerProcess | None = None
 
     async def start(self) -> None:
         """Start it, and wait until it accepts connections.
@@ -107,15 +106,8 @@ class DemoServer:
             ConfigurationError: The port is taken, or it ended instead.
         """
         _checked(self._port)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *self._arguments,
-            stdin=subprocess.PIPE,  # ends when this process does, and the server with it
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl+C is for this process to handle
-        )
-        assert self._process.stdout is not None
-        if not await self._process.stdout.readline():
+        self._process = await ServerProcess.start(self._arguments, None, STOP_TIMEOUT_S)
+        if not await self._process.is_ready():
             raise ConfigurationError("The demo's server did not start.")
 
     async def restart_whenever_it_ends(self) -> None:
@@ -128,13 +120,6 @@ class DemoServer:
 
     async def stop(self) -> None:
         """End it, and wait until it has ended."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-        await self._process.wait()
+        if self._process is not None:
+            self._process.end()
+            await self._process.wait()

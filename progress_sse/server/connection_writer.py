@@ -94,15 +94,14 @@ class CoalescingTransport:
 
 
 class ConnectionWriter:
-    """A `BodyWriter` of chunks [RFC 9112 §7.1], for a response whose head is written."""
+    """A `BodyWriter` behind the head of a response: in chunks [RFC 9112 §7.1], but not for HTTP/1.0."""
 
-    __slots__ = ("_connection", "_response")
-
-    _END = b"0\r\n\r\n"
+    __slots__ = ("_connection", "_is_chunked", "_response")
 
     def __init__(self, connection: Connection, response: RequestResponseCycle | DirectExchange) -> None:
         self._connection = connection
         self._response = response
+        self._is_chunked = bool(response.chunked_encoding)
 
     @property
     def is_ready(self) -> bool:
@@ -111,36 +110,22 @@ class ConnectionWriter:
 
     def write(self, batch: FrameBatch) -> None:
         """Write this next."""
-        self._connection.transport.write_now(self._framed(batch))
+        self._connection.transport.write_now(batch.chunk if self._is_chunked else batch.data)
 
     @property
     def write_chunk(self) -> Callable[[bytes], None] | None:
         """Writes a chunk at once; see `BodyWriter.write_chunk`."""
         write: Callable[[bytes], None] = self._connection.transport.write_through
-        return write
+        return write if self._is_chunked else None
 
     def finish(self, last: FrameBatch) -> None:
         """Write this and the end of the body; a kept-alive connection then serves the next request."""
         connection, response = self._connection, self._response
         connection.detached = None
-        rest = self._framed(last) if last.data else b""  # An empty chunk would be the end already.
-        connection.transport.write(rest + self._END)
+        # An empty chunk would be the end already.
+        rest = (last.chunk if last.data else b"") + b"0\r\n\r\n" if self._is_chunked else last.data
+        connection.transport.write(rest)
         response.response_complete = True
         if not response.keep_alive:
             connection.transport.close()
         connection.on_response_complete()
-
-    def _framed(self, batch: FrameBatch) -> bytes:
-        return batch.chunk
-
-
-class UnchunkedWriter(ConnectionWriter):
-    """Writes for HTTP/1.0, where the end of the connection ends the body."""
-
-    __slots__ = ()
-
-    _END = b""
-    write_chunk = None
-
-    def _framed(self, batch: FrameBatch) -> bytes:
-        return batch.data

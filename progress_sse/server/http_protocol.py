@@ -29,7 +29,7 @@ from progress_sse.server.connection_limits import (
     ConnectionLimits,
     DeadlineQueue,
 )
-from progress_sse.server.connection_writer import CoalescingTransport, ConnectionWriter, UnchunkedWriter, WriteCoalescer
+from progress_sse.server.connection_writer import CoalescingTransport, ConnectionWriter, WriteCoalescer
 from progress_sse.server.direct_exchange import DirectExchange, encode_fields
 from progress_sse.server.request_parser import BadHeadError, RequestParser, check_head, head_size
 from progress_sse.streaming.body_writer import BodyWriter, extensions
@@ -215,7 +215,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.pipeline:
             self.flow.resume_reading()  # A large body may have paused it; only reading detects a lost client.
         self.detached = protocol
-        return (ConnectionWriter if cycle.chunked_encoding else UnchunkedWriter)(self, cycle)
+        return ConnectionWriter(self, cycle)
 
     def on_response_complete(self) -> None:
         """Continue with the next request."""

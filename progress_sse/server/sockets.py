@@ -54,12 +54,12 @@ class InheritedSockets(NamedTuple):
     """The sockets of a process that has a supervisor.
 
     Attributes:
-        listener: Where connections come in; all processes share it.
         control: Reports to the supervisor that this process is ready, and ends with the supervisor.
+        listener: Where connections come in, which all processes share; `None` where the process itself listens.
     """
 
-    listener: socket.socket
     control: socket.socket
+    listener: socket.socket | None
 
     @classmethod
     def take(cls) -> Self | None:
@@ -67,7 +67,8 @@ class InheritedSockets(NamedTuple):
         descriptors = os.environ.pop(_VARIABLE, None)
         if descriptors is None:
             return None
-        return cls(*(socket.socket(fileno=int(each)) for each in descriptors.split(",")))
+        control, *listeners = (socket.socket(fileno=int(each)) for each in descriptors.split(","))
+        return cls(control, listeners[0] if listeners else None)
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which a child process finds them."""
@@ -75,7 +76,7 @@ class InheritedSockets(NamedTuple):
 
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptors that the child process must inherit."""
-        return tuple(each.fileno() for each in self)
+        return tuple(each.fileno() for each in self if each is not None)
 
     def watch(self, on_orphaned: Callable[[], None]) -> None:
         """Call `on_orphaned` once the supervisor has gone."""

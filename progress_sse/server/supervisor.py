@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Self
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core.errors import ConfigurationError
@@ -39,6 +39,29 @@ class ServerProcess:
         self._control = control
         self._stop_timeout_s = stop_timeout_s
         self._kill_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], listener: socket.socket | None, stop_timeout_s: float) -> Self:
+        """Run Python with these arguments, in a process that inherits the listener and a control socket.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        control, other_end = socket.socketpair()
+        control.setblocking(False)
+        with other_end:
+            inherited = InheritedSockets(other_end, listener)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, *arguments),
+                    env=inherited.environment(),
+                    pass_fds=inherited.descriptors(),
+                    start_new_session=True,  # The supervisor alone handles Ctrl+C.
+                )
+            except BaseException:
+                control.close()
+                raise
+        return cls(process, control, stop_timeout_s)
 
     async def is_ready(self) -> bool:
         """Wait until it accepts connections; false if it ended instead, or took too long and was killed."""
@@ -90,7 +113,9 @@ class ProcessPool:
             ConfigurationError: It could not be started, or it ended at once; its log has the reason.
         """
         try:
-            process = await self._start()
+            process = await ServerProcess.start(
+                ["-m", "progress_sse", *sys.argv[1:]], self._listener, self._stop_timeout_s
+            )
         except OSError as error:
             raise ConfigurationError(f"A server process cannot be started: {error.strerror}.") from error
         self._processes.add(process)
@@ -100,23 +125,6 @@ class ProcessPool:
             await self.reap(process)
             raise ConfigurationError("A server process did not start.")
         return process
-
-    async def _start(self) -> ServerProcess:
-        control, other_end = socket.socketpair()
-        control.setblocking(False)
-        with other_end:
-            inherited = InheritedSockets(self._listener, other_end)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "progress_sse", *sys.argv[1:]),
-                    env=inherited.environment(),
-                    pass_fds=inherited.descriptors(),
-                    start_new_session=True,  # The supervisor alone handles Ctrl+C.
-                )
-            except BaseException:
-                control.close()
-                raise
-        return ServerProcess(process, control, self._stop_timeout_s)
 
     async def reap(self, process: ServerProcess) -> int:
         """Wait until a process has ended, and return its exit code."""

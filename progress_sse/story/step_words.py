@@ -6,7 +6,6 @@ from typing import Any, Final, TypeAlias
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
-from progress_sse.story.time_left import usual_ms
 from progress_sse.story.times import in_words, to_the_tenth
 
 Part: TypeAlias = dict[str, Any]
@@ -87,7 +86,7 @@ def over_limit(step: Step, now_s: float) -> str:
 
 def expectation(step: Step) -> str:
     """Return how long a step that has not ended usually takes, or is expected to; empty if that is not known."""
-    usual = usual_ms(step)
+    usual: int | None = step.get("usual_ms")
     ms = step.get("estimated_ms", 0) if usual is None else usual
     if step["status"] not in ("pending", "running") or ms < 1000:
         return ""

@@ -32,20 +32,15 @@ def with_usual(state: SessionState, usual: UsualTimes) -> SessionState:
     return {**state, "steps": [{**step, "usual_ms": usual.get(step["name"])} for step in state["steps"]]}
 
 
-def usual_ms(step: Step) -> int | None:
-    """Return what a step usually takes; `None` where that is not known."""
-    ms: int | None = step.get("usual_ms")
-    return ms
-
-
 def expected_times(steps: Iterable[Step], state: SessionState) -> list[int | None]:
     """Return what each of some steps of a timed session usually takes, or is declared to; `None` where it is not known.
 
     A server counts what it learned more than what was declared. Unless that is known here, nothing is.
     """
-    if state["time"]["basis"] == "history" and all(usual_ms(step) is None for step in state["steps"]):
+    if state["time"]["basis"] == "history" and all(step.get("usual_ms") is None for step in state["steps"]):
         return [None for _ in steps]
-    return [step.get("estimated_ms") if usual_ms(step) is None else usual_ms(step) for step in steps]
+    usual = ((step.get("usual_ms"), step.get("estimated_ms")) for step in steps)
+    return [declared if learned is None else learned for learned, declared in usual]
 
 
 LONGER_THAN_USUAL: Final = "taking longer than usual"

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _loggers() -> Iterator[None]:
-    """Undo the logging configuration of commands that run in this process."""
+    """Restore the logging configuration after a command that runs in this process."""
     loggers = [logging.getLogger(), logging.getLogger("progress_sse")]
     before = [(logger, logger.level, logger.propagate, [*logger.handlers]) for logger in loggers]
     yield

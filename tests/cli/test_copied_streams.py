@@ -1,4 +1,4 @@
-"""What is noted of a command's output, and that the command is told when nothing takes it."""
+"""What is kept of a command's output, and that its writes fail when nothing takes it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def sink() -> Iterator[int]:
         yield file.fileno()
 
 
-def test_output_is_passed_on_at_once_and_noted(pipe: tuple[int, int]) -> None:
+def test_output_is_passed_on_at_once_and_logged(pipe: tuple[int, int]) -> None:
     """What is written without a line end, too."""
     read_end, write_end = pipe
     calls: list[str] = []
@@ -79,8 +79,8 @@ def write_for_ever(descriptor: int) -> None:
         os.write(descriptor, b"y\n")
 
 
-def test_a_command_is_told_that_nothing_takes_its_output(pipe: tuple[int, int], sink: int) -> None:
-    """Otherwise `yes | head` would never end; what was written until then is noted."""
+def test_a_command_whose_output_nothing_takes_cannot_write(pipe: tuple[int, int], sink: int) -> None:
+    """Otherwise `yes | head` would never end; what was written until then is logged."""
     read_end, write_end = pipe
     calls: list[str] = []
     with copied(CopiedStream(write_end, [LoggedLines(calls.append).add], is_vital=True)) as targets:
@@ -95,7 +95,7 @@ def fail(chunk: bytes) -> None:
     raise MemoryError(chunk)
 
 
-def test_output_is_copied_on_and_noted_by_others_though_a_note_fails(pipe: tuple[int, int]) -> None:
+def test_output_is_copied_on_and_received_by_others_though_a_receiver_fails(pipe: tuple[int, int]) -> None:
     """The command waits for the copy, and notices nothing."""
     read_end, write_end = pipe
     tail = Tail()
@@ -107,7 +107,7 @@ def test_output_is_copied_on_and_noted_by_others_though_a_note_fails(pipe: tuple
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_command_is_told_that_the_copier_has_failed(monkeypatch: pytest.MonkeyPatch, sink: int) -> None:
+def test_a_command_whose_copier_has_failed_cannot_write(monkeypatch: pytest.MonkeyPatch, sink: int) -> None:
     """Otherwise it would wait for ever once the pipe is full."""
 
     def fail(*_: object) -> bool:
@@ -146,7 +146,7 @@ def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: 
     os.close(left_behind)
 
 
-def test_what_the_command_has_written_last_is_noted(sink: int) -> None:
+def test_what_the_command_has_written_last_is_logged(sink: int) -> None:
     """As much as a pipe holds."""
     texts: list[str] = []
     with copied(CopiedStream(sink, [LoggedLines(texts.append).add])) as targets:
@@ -161,8 +161,8 @@ def test_streams_mix_as_the_command_has_written_them(pipe: tuple[int, int]) -> N
     read_end, write_end = pipe
     second_end = os.dup(write_end)
     calls: list[str] = []
-    notes = [LoggedLines(calls.append).add]
-    with copied(CopiedStream(write_end, notes), CopiedStream(second_end, notes)) as targets:
+    receivers = [LoggedLines(calls.append).add]
+    with copied(CopiedStream(write_end, receivers), CopiedStream(second_end, receivers)) as targets:
         for _ in range(200):
             os.write(targets[write_end], b"a\n")
             os.write(targets[second_end], b"b\n")

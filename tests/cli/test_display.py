@@ -64,7 +64,7 @@ def test_a_stalled_step_is_a_change_and_no_silence(capsys: pytest.CaptureFixture
     assert shown(capsys) == ["This job was deleted"]
 
 
-def test_the_connection_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_connection_is_reported_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """Once when the stream has failed, whatever becomes of the polls, and once when it is back."""
     display = PlainDisplay(SERVER)
     for connection in ("live", "polling", "reconnecting", "polling", "live"):
@@ -78,18 +78,18 @@ def test_the_connection_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_job_that_takes_longer_than_usual_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """Soon after nine of ten runs have ended, and again after another end was told."""
+    """Soon after nine of ten runs have ended, and again after another end was reported."""
     display = PlainDisplay(SERVER)
     begun = datetime.now(UTC).isoformat()
 
-    def told(seconds: float) -> None:
+    def report(seconds: float) -> None:
         soon = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         time = {"percentage": 40, "finish_at": {"p50": soon, "p90": soon}, "basis": "history", "runs": 6}
         step = leased("live", started_at=begun, progress={"current": round(seconds), "total": 100})
         display.show(session("running", step, time=time))
 
-    told(50)
+    report(50)
     assert silences(display, capsys, 0, 51, 53, 54) == [[], [], [" 99%  taking longer than usual"], []]
     display.set_clock(0)
-    told(55)
+    report(55)
     assert silences(display, capsys, 0, 59) == [[], [" 99%  taking longer than usual"]]

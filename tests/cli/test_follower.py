@@ -71,14 +71,14 @@ async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
 
 async def test_session_events_are_folded() -> None:
     """They change what a session says besides its steps."""
-    told = {key: value for key, value in RUNNING.items() if key != "steps"}
-    titled = event("session", {"session": {**told, "title": "Photos"}}, "e-2")
-    stream = event("snapshot", RUNNING) + titled + event("session", {"session": told}, "e-3")
+    described = {key: value for key, value in RUNNING.items() if key != "steps"}
+    titled = event("session", {"session": {**described, "title": "Photos"}}, "e-2")
+    stream = event("snapshot", RUNNING) + titled + event("session", {"session": described}, "e-3")
     recorder = await followed([streaming(stream + event("snapshot", FAILED, "e-4"))], lambda: failing(500))
     assert recorder.states == [RUNNING, {**RUNNING, "title": "Photos"}, RUNNING, FAILED]
 
 
-async def test_polls_that_fail_are_told_until_they_are_answered_again() -> None:
+async def test_polls_that_fail_are_reported_until_they_are_answered_again() -> None:
     """Without an answer nothing is known of the worker. An answer that is not the server's is none."""
 
     def away() -> httpx.Response:
@@ -89,7 +89,7 @@ async def test_polls_that_fail_are_told_until_they_are_answered_again() -> None:
         assert recorder.connections == ["polling", "reconnecting", "polling"]
 
 
-async def test_the_observer_is_told_that_time_goes_by() -> None:
+async def test_the_display_is_notified_that_time_goes_by() -> None:
     """While nothing arrives, too; and what it raises ends the following."""
 
     class Ticking(Recorder):
@@ -138,7 +138,7 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
 async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
     """This holds for any data."""
     streams = [
-        streaming(event("snapshot", RUNNING, "e-1") + event("news", b"not JSON", "e-2")),
+        streaming(event("snapshot", RUNNING, "e-1") + event("extra", b"not JSON", "e-2")),
         streaming(event("snapshot", FAILED, "e-3")),
     ]
     positions: list[str | None] = []
@@ -277,10 +277,10 @@ async def test_streams_that_end_at_once_are_retried_with_a_pause(
     pauses: list[float] = []
     sleep = asyncio.sleep
 
-    async def noted(seconds: float) -> None:
+    async def recorded(seconds: float) -> None:
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(asyncio, "sleep", noted)
+    monkeypatch.setattr(asyncio, "sleep", recorded)
     await followed([streaming(b"retry: 0\n" + event("heartbeat", BEAT)) for _ in range(5)], lambda: polled(FAILED))
     assert 0 not in pauses

@@ -50,10 +50,10 @@ def listed(session_id: str = "nightly", status: str = "running", created_s: floa
         (listed(total_steps=1), "running 33% |  | "),
     ],
 )
-def test_a_session_is_told_in_words(session: dict[str, Any], words: str) -> None:
+def test_a_session_is_described_in_words(session: dict[str, Any], words: str) -> None:
     """Two minutes after its creation."""
-    said = listed_words(session, T0_S + 120)
-    assert f"{said.state} {said.percentage} | {said.step} | {said.time}" == words
+    row = listed_words(session, T0_S + 120)
+    assert f"{row.state} {row.percentage} | {row.step} | {row.time}" == words
 
 
 def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:

@@ -31,7 +31,7 @@ AT = "2026-11-25T10:00:00+00:00"
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
-    """A line as the server tells it."""
+    """A line as the server sends it."""
     return {"n": number, "at": AT, "step": None, "level": "info", "text": str(number), **more}
 
 

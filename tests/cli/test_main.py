@@ -93,7 +93,7 @@ def test_a_server_starts_where_nothing_takes_its_greeting(monkeypatch: pytest.Mo
         server_commands.print_greeting(Settings(), listener)
 
 
-def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What a command prints may be sent to a file."""
     with io.FileIO("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(full, write_through=True))

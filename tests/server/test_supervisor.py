@@ -25,7 +25,7 @@ WAIT_S = 20
 
 PROGRAM = f"""#!{sys.executable} -IS
 import os, time
-hold, control = os.path.dirname(__file__) + "/hold", int(os.environ["PROGRESS_SSE_SOCKETS"].split(",")[1])
+hold, control = os.path.dirname(__file__) + "/hold", int(os.environ["PROGRESS_SSE_SOCKETS"].split(",")[0])
 while os.path.exists(hold):
     time.sleep(0.01)
 os.write(control, b"ready")

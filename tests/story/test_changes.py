@@ -66,7 +66,7 @@ def test_each_end_of_a_step_has_a_word() -> None:
     assert lines(RUNNING, session("error", dump("error", conclusion="new")))[0].endswith("failed after 12.3 s")
 
 
-def test_a_worker_that_stalls_and_comes_back_is_told() -> None:
+def test_a_worker_that_stalls_and_comes_back_is_a_line() -> None:
     """The moment of its last sign has the day if that was long ago."""
     alive, progress = session("running", leased("live")), {"current": 4, "total": 8}
     [stalled] = lines(alive, STALLED)
@@ -77,10 +77,10 @@ def test_a_worker_that_stalls_and_comes_back_is_told() -> None:
     lost = session("error", dump("error", conclusion="lost"))
     assert lines(lost, alive) == [" 33%  1/1 Dump all: alive again"]
     said = [session("running", leased("live", since=since, progress=progress, message="rows")) for since in (0, 5)]
-    assert lines(*said) == [], "a sign of life is no news"
+    assert lines(*said) == [], "a sign of life is no change"
 
 
-def test_a_title_is_told_once_and_when_it_changes() -> None:
+def test_a_title_is_a_line_once_and_when_it_changes() -> None:
     """Without its control characters; one that has nothing else is none."""
     titled = {**RUNNING, "title": "Holiday\x1b]0;x\x07 \x9b31mphotos\r\n"}
     assert lines(titled)[0] == "Holiday 31mphotos "
@@ -90,7 +90,7 @@ def test_a_title_is_told_once_and_when_it_changes() -> None:
 
 
 def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
-    """An error that a step has told is not repeated."""
+    """An error that a step has shown is not repeated."""
     links = [{"label": "Log\x1b[2J", "url": "/log"}]
     failed = session("error", dump("success"), error="no\nspace\x1b[2J", conclusion="cancelled", links=links)
     assert lines(RUNNING, failed)[1:] == [
@@ -98,13 +98,13 @@ def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
         "The job was cancelled: no space",
         "Log: https://h.example/log",
     ]
-    told = session("error", dump("error", error="no space"), error="no space", conclusion="lost")
-    assert lines(RUNNING, told)[1:] == ["Lost"]
+    shown = session("error", dump("error", error="no space"), error="no space", conclusion="lost")
+    assert lines(RUNNING, shown)[1:] == ["Lost"]
     assert lines(RUNNING, session("error", dump("success")))[1:] == ["Failed"]
 
 
 def test_an_open_ended_session_has_no_last_step() -> None:
-    """Steps that it plans are told; the one that is started has a line anyway."""
+    """Steps that it plans are counted; the one that is started has a line anyway."""
     one = session("running", dump("success"), open_ended=True)
     assert lines(one) == [" 33%  1 Dump all: done after 12.3 s"]
     two = session("running", dump("success"), step("running"), open_ended=True)
@@ -114,7 +114,7 @@ def test_an_open_ended_session_has_no_last_step() -> None:
     assert lines(planned) == [" 33%  1 Dump all: done after 12.3 s"]
 
 
-def test_the_end_is_told_once_it_is_known_and_with_each_start() -> None:
+def test_the_end_is_a_line_once_it_is_known_and_with_each_start() -> None:
     """And not with each report: a log of a long job must not fill with it."""
     finish_at = {"p50": at(300), "p90": at(420)}
     time = {"percentage": 5, "finish_at": finish_at, "basis": "history", "runs": 6}

@@ -64,7 +64,7 @@ def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("vector", [each for each in VECTORS if "states" in each], ids=lambda each: each["name"])
-def test_a_session_is_drawn_and_told_as_by_the_page(vector: dict[str, Any]) -> None:
+def test_a_session_is_drawn_and_described_as_by_the_page(vector: dict[str, Any]) -> None:
     """With one still clock."""
     session, now_s = seen(vector), seconds_of(vector["now"])
     assert shown_percentage(session, now_s) == vector["percentage"]
@@ -72,7 +72,7 @@ def test_a_session_is_drawn_and_told_as_by_the_page(vector: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("vector", [each for each in VECTORS if "entry" in each], ids=lambda each: each["name"])
-def test_an_entry_is_drawn_and_told_as_by_the_list_of_the_page(vector: dict[str, Any]) -> None:
+def test_an_entry_is_drawn_and_described_as_by_the_list_of_the_page(vector: dict[str, Any]) -> None:
     """An entry has no steps."""
     words = listed_words(vector["entry"], seconds_of(vector["now"]))
     assert words.percentage == f"{vector['percentage']}%"

@@ -15,7 +15,7 @@ def text(seen: ObservedSession, seconds: float) -> str:
 
 
 def test_silence_counts_from_the_last_report() -> None:
-    """The first state tells the time of the last transition; a report of progress has no time."""
+    """The first state has the time of the last transition; a report of progress has no time."""
     assert text(after((9 * 60, RUNNING)), 9 * 60) == "no update for 9 min"
     progress: dict[str, Any] = {"progress": {"current": 1, "total": None}}
     reporting = session("running", step("running", **progress))

@@ -114,7 +114,7 @@ class Stream:
 
     @property
     def interval_s(self) -> float | None:
-        """The interval between heartbeats, as the first of them says; `None` if it does not."""
+        """The interval between heartbeats, as the first of them has it; `None` if it has none."""
         for _, event in self.of("heartbeat"):
             try:
                 interval_s = float(parsed(event.data)["interval_ms"]) / 1000

@@ -1,4 +1,4 @@
-"""Requests of the doctor: an exchange within a time limit, and a stream that notes when its bytes come."""
+"""Requests of the doctor: an exchange within a time limit, and a stream with the time of its bytes."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -69,7 +69,7 @@ CASES: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("session", {"refused_report": Exchange(error="closed")}, "fault", "refused: closed", "log"),
     ("session", {"deletion": Exchange(405, HTML)}, "warning", "could not be removed: 405", "limit_except"),
     ("session", {"deletion": Exchange(503, PROBLEM)}, "warning", "could not be removed: 503", "delete it"),
-    # A header that is removed is told from a history that is gone, by the same id in the query.
+    # A header that is removed is distinguished from a history that is gone, by the same id in the query.
     ("resume", {"resumed": AGAIN, "resumed_by_query": RESUMED}, "fault", "Last-Event-ID does", "proxy_set_header"),
     ("resume", {"resumed": AGAIN, "resumed_by_query": AGAIN}, "warning", "the whole session again", "`history`"),
     ("resume", {"resumed": REFUSED_STREAM}, "fault", "gets no stream (401)", "log"),
@@ -201,7 +201,7 @@ def test_missing_tls_is_a_warning_except_on_this_machine() -> None:
     assert levels(url="http://127.0.0.1:8000", network=network, origin="http://127.0.0.1:8000") == {}
 
 
-def test_servers_that_share_no_store_are_told_from_a_buffering_proxy() -> None:
+def test_servers_that_share_no_store_are_distinguished_from_a_buffering_proxy() -> None:
     """The report has reached another server than the stream, so its update never comes."""
     reported = {"refused_report": Exchange(404, PROBLEM), "is_moving": False, "reports": [1]}
     followed = stream(*BEGINNING[:2], heartbeat(15), ended_at=None)

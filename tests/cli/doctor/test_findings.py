@@ -72,7 +72,7 @@ def test_a_proxy_shows_itself(header: str, value: str, name: str) -> None:
 
 
 def test_without_a_sign_the_setting_of_each_proxy_is_named() -> None:
-    """Traefik and HAProxy show nothing, and any proxy may be told to hide."""
+    """Traefik and HAProxy show nothing, and any proxy may be configured to hide."""
     text = remedy("silence", (("server", "uvicorn"),))
     assert re.findall(r"(?:^|; )(\w+): ", text) == ["nginx", "Caddy", "Traefik", "HAProxy", "Apache"]
     assert "`proxy_read_timeout`" in text

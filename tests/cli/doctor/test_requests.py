@@ -53,7 +53,7 @@ async def test_an_answer_has_its_headers_and_its_body() -> None:
 
 
 async def test_an_answer_that_breaks_off_has_its_beginning_and_the_reason() -> None:
-    """So a truncated body is told from a missing answer."""
+    """So a truncated body is distinguished from a missing answer."""
     async with client_with(Pieces(b"a", error=httpx.RemoteProtocolError("closed"))) as client:
         found = await exchange(client, "GET", "/")
     assert (found.status, found.body, found.error) == (200, b"a", "closed")
@@ -107,7 +107,7 @@ async def test_a_stream_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_an_answer_in_place_of_a_stream_is_not_read() -> None:
-    """Its head tells enough."""
+    """Its head is enough."""
     body = Pieces(b"<html>", stays_open=True)
     async with client_with(body, headers={"Content-Type": "text/html"}) as client, reader_of(client) as reader:
         await reader.wait_until(lambda _: False, DEADLINE_S)

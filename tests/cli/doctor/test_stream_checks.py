@@ -104,7 +104,7 @@ def test_a_slow_server_is_not_called_a_buffering_proxy() -> None:
 
 
 def test_a_stream_without_a_snapshot_is_a_fault() -> None:
-    """Unless the server refuses it by a long `retry`, which is told."""
+    """Unless the server refuses it by a long `retry`, which is named."""
     assert levels(stream(BEGINNING[0], *STEPS, *BEATS, *LAST))["snapshot"] == "fault"
     full = stream(retry_ms=30_000, ended_at=0.2)
     assert "has no room for the stream" in text_of("snapshot", full)
@@ -185,7 +185,7 @@ def test_clocks_that_differ_are_a_warning() -> None:
 
 
 @pytest.mark.parametrize("data", ["[]", "{", '{"now": "yesterday", "interval_ms": 15000}', '{"interval_ms": -1}'])
-def test_a_heartbeat_that_is_damaged_tells_nothing(data: str) -> None:
+def test_a_heartbeat_that_is_damaged_shows_nothing(data: str) -> None:
     """No check fails of it."""
     damaged = ARRIVALS[0]._replace(event=ARRIVALS[0].event._replace(data=data))
     found = departures(healthy(stream=stream(damaged, *BEGINNING[1:], *LAST, ended_at=26), origin=None))
