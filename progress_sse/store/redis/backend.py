@@ -1,7 +1,7 @@
 """Sessions in Redis or Valkey, for any number of processes on any number of machines.
 
 * ``keys`` and ``codec`` define the stored values and their places. Atomic ``scripts`` read and write them; their page
-  also says how a session survives a server that loses data.
+  also explains how a session survives a server that loses data.
 * There are few connections, however many sessions and readers: one executes all commands (``connection``,
   ``pipeline``), and one receives all messages (``pubsub``).
 * A cluster has one of each per node; ``topology`` knows the nodes.
