@@ -15,6 +15,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.observed import state
 from tests.store.redis.follower import Follower, history
 from tests.store.redis.lost_replies import LostReplies
 
@@ -134,6 +135,5 @@ async def test_a_repeated_start_counts_once(backend: RedisBackend, lost_replies:
     await store.start_step("s", 1)
     lost_replies.lose(2)
     await store.start_step("s", 1)
-    record = await backend.load("s")
-    assert record is not None
+    record = await state(backend)
     assert record.position.offset == 2
