@@ -75,6 +75,6 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
         await asyncio.wait([ended], timeout=AGAIN_S)
 
 
-def has_failed(task: asyncio.Task[Any]) -> bool:
-    """Return whether a task has ended with an error, or was cancelled."""
+def has_failed(task: asyncio.Future[Any]) -> bool:
+    """Return whether a task has ended with an error, or was cancelled; asyncio then does not log the error."""
     return task.done() and (task.cancelled() or task.exception() is not None)

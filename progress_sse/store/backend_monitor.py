@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError, StoreUnavailableError
 from progress_sse.core.model import SessionStatus
 from progress_sse.store.backend import Backend, FullBackend
@@ -43,7 +44,7 @@ class BackendMonitor:
             return
         if self._ping is None or self._ping.done():
             self._ping = asyncio.get_running_loop().create_task(self.timed(self._backend.ping()))
-            self._ping.add_done_callback(_retrieve_exception)
+            self._ping.add_done_callback(has_failed)  # Its callers may all be cancelled.
         await asyncio.shield(self._ping)
         self._ping_valid_until = self._clock.monotonic() + PING_VALID_S
 
@@ -88,9 +89,3 @@ class SessionCounts:
                 ended = self._clock.monotonic()
                 self._next_at = ended + REST_FACTOR * (ended - began)
             return self._counts
-
-
-def _retrieve_exception(ping: asyncio.Task[float]) -> None:
-    """Keep asyncio from logging the failure of a ping whose callers are all cancelled."""
-    if not ping.cancelled():
-        ping.exception()

@@ -185,7 +185,7 @@ class ChangeBuilder:
         self.record = Record(session, position)
 
     def _reset_log(self, steps: Iterable[int]) -> None:
-        """Drop the entries so far, but not the steps that they name: a snapshot tells all of it."""
+        """Drop the entries so far, but not the steps that they name: a snapshot shows all of it."""
         self._steps.update(steps)
         self._steps.update(entry.step for entry in self._entries if entry.step)
         self._entries.clear()

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.history import MAX_PROFILES, NOTHING_LEARNED, History, Learned, learning_from, surplus_of
 from progress_sse.store.backend import FullBackend
@@ -57,7 +58,7 @@ class LearnedCache:
                 await asyncio.wait([read], timeout=MAX_WAIT_S)
             if not read.done():
                 self._late.add(read)
-            copy = read.result() if _has_result(read) else self._copies.get(profile)
+            copy = read.result() if read.done() and not has_failed(read) else self._copies.get(profile)
         return NOTHING_LEARNED if copy is None else copy.learned
 
     async def fetch(self, profile: str) -> Learned:
@@ -116,12 +117,8 @@ class LearnedCache:
                 self._copies.popitem(last=False)
 
 
-def _has_result(read: asyncio.Task[_Copy]) -> bool:
-    return read.done() and not read.cancelled() and read.exception() is None
-
-
 async def _learned_from(history: History, now: datetime) -> Learned:
-    """Return what a history teaches, worked out in turns."""
+    """Return what a history teaches: as `learned_from`, in turns."""
     runs, working_out = learning_from(history, now)
     steps, turn_ends_at = {}, time.perf_counter() + TURN_S
     for name, step in working_out:

@@ -17,7 +17,7 @@ _HEX_DIGITS: Final = 8
 
 
 def checksum(data: bytes, session_id: str, place: object) -> int:
-    """Return the checksum of a value of a session; `place` says what of the session it is."""
+    """Return the checksum of a value of a session; `place` names what of the session it is."""
     return crc32(data, crc32(f"{session_id}\0{place}".encode()))
 
 

@@ -182,7 +182,7 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Complete a step, with success or an error; the last report wins.
 
-        A `conclusion` says what ended a step without success; `links` replace those of the session.
+        A `conclusion` names what ended a step without success; `links` replace those of the session.
 
         Raises:
             StepNotStartedError: The step was never started.
@@ -302,7 +302,7 @@ class SessionOperations(ABC):
         attempt_id: str | None = None,
         ago_ms: int = 0,
     ) -> SessionProgress:
-        """Change what the session says besides its steps; `None` removes a value, or one label.
+        """Change what describes the session besides its steps; `None` removes a value, or one label.
 
         Labels are merged with those that it has; links and `accepts` are replaced.
 
@@ -369,7 +369,7 @@ class SessionOperations(ABC):
         """Write 1 to 100 lines into the log of the session, about a step or about none; a text is a line of level info.
 
         All readers of the session may read them. A text with line ends becomes several lines. The first lines change
-        the session, which says from then on that it has a log; later ones do not.
+        the session, which shows from then on that it has a log; later ones do not.
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
         about = None if step is None else _ref(step)

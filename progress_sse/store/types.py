@@ -154,13 +154,13 @@ class Change(NamedTuple):
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
         entries: The transitions, in order, the last one at `record.position`, unless `resets_log`. The steps that they
             name are steps of `record` that differ from the stored ones.
-        resets_log: Whether a transition has no entry, as only a snapshot tells it. The entries are those after it, and
+        resets_log: Whether a transition has no entry, as only a snapshot shows it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
-        steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot tells.
+        steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot shows.
         has_new_definitions: Whether the definitions differ from the stored ones.
         has_new_details: Whether the details differ from the stored ones.
         signs: Signs of life that come with it.
-        silence: What it says is true only after such a silence.
+        silence: What it states is true only after such a silence.
         parts: What the entries make of the parts of their steps, which they contain a few of.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
             of each is its `former_use`. So no key has two effects, even if its requests reach several processes.

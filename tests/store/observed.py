@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from progress_sse.core.model import Position
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 
 
-async def state(store: ProgressStore) -> Record:
+async def state(store: ProgressStore | FullBackend) -> Record:
     """The session `s`, which must exist."""
     record = await store.load("s")
     assert record is not None

@@ -1,7 +1,7 @@
 """Sessions in Redis or Valkey, for any number of processes on any number of machines.
 
 * ``keys`` and ``codec`` define the stored values and their places. Atomic ``scripts`` read and write them; their page
-  also says how a session survives a server that loses data.
+  also explains how a session survives a server that loses data.
 * There are few connections, however many sessions and readers: one executes all commands (``connection``,
   ``pipeline``), and one receives all messages (``pubsub``).
 * A cluster has one of each per node; ``topology`` knows the nodes.
@@ -16,8 +16,9 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
+from progress_sse._internal.tasks import has_failed
 from progress_sse.core.errors import (
     ConflictError,
     OutcomeUnknownError,
@@ -281,7 +282,7 @@ class RedisBackend:
         if self._pool is None:
             command = "SPUBLISH", self._keyspace.list_channel(change.session_id), encode_list_message(change)
             published = self._executor.submit(PendingCommand(None, (), command, is_write=False))
-            published.add_done_callback(_retrieve_exception)
+            published.add_done_callback(has_failed)  # Lists are looked at from time to time, too.
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
         """Keep the idempotency keys that a removed session leaves, and delete the oldest of such keys for them.
@@ -349,9 +350,3 @@ class RedisBackend:
 def _progress_at(record: Record | None, expected: Position | None) -> SessionProgress | None:
     """Return the session that a change expects, if the record is of that position."""
     return record.session.progress if record is not None and record.position == expected else None
-
-
-def _retrieve_exception(published: asyncio.Future[Any]) -> None:
-    """Keep asyncio from logging that a message could not be sent: lists are looked at from time to time, too."""
-    if not published.cancelled():
-        published.exception()

@@ -64,7 +64,8 @@ class RedisConnection:
         assert connection is not None, "not connected"
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
-                replies = await _exchange(connection, commands)
+                await send(connection, commands)
+                replies = [await _read_reply(connection) for _ in commands]
         except TimeoutError as error:
             await self.disconnect()
             raise TimeoutError("no reply in time") from error
@@ -105,11 +106,6 @@ def _uvloop_errors_translated() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise exceptions.ConnectionError(str(error)) from error
-
-
-async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
-    await send(connection, commands)
-    return [await _read_reply(connection) for _ in commands]
 
 
 async def _read_reply(connection: AbstractConnection) -> Any:

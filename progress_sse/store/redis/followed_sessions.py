@@ -58,7 +58,7 @@ class FollowedSession:
         notified_revision: The revision of their last notification.
         last_read: The newest state that was read, for any reason.
         ended_epochs: Epochs that are over.
-        awaits_snapshot: Whether a change came that only a snapshot tells, since the last notification.
+        awaits_snapshot: Whether a change came that only a snapshot shows, since the last notification.
     """
 
     session_id: str

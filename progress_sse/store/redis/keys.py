@@ -63,7 +63,7 @@ class Keyspace:
     """The keys of all sessions of one store in a database; another store there has another prefix."""
 
     def __init__(self, prefix: str, database: int) -> None:
-        """Begin each key with `prefix` and a colon, and tell channels of one `database` from those of another."""
+        """Begin each key with `prefix` and a colon, and keep the channels of each `database` apart."""
         self._prefix = prefix
         self._database = database
         self.of = lru_cache(maxsize=_MAX_CACHED)(self._of)

@@ -1,8 +1,8 @@
 """Leases in Redis: each sign stands with its session, one clock is shared by all servers, and so are the checks.
 
 The clock and the checks lie in another slot than the sessions. So the scripts of a session get the time as an argument,
-from a server that has read the clock within the last ticks; and the checks are only a hint: what the server says of a
-silent worker is committed only if the sign in the session is old enough.
+from a server that has read the clock within the last ticks; and the checks are only a hint: what the server reports of
+a silent worker is committed only if the sign in the session is old enough.
 """
 
 import logging

@@ -48,7 +48,7 @@ class RedisLines:
         self._decode = decode
         self._limits = limits
         self._script_of = script_of
-        # By the names of their keys, which tell nothing of a session that is gone.
+        # By the names of their keys, which reveal nothing of a session that is gone.
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._followed: dict[str, _FollowedLog] = {}
 

@@ -3,7 +3,7 @@
 A message has lines of three kinds: the revision and the one before it, which the script puts in front; a header in
 JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions,
 details and parts of steps that changed, and the transitions, are enough to derive the next record from the one before.
-So a process that follows a session need not read it again, except after a change that only a snapshot tells.
+So a process that follows a session need not read it again, except after a change that only a snapshot shows.
 
 Processes that follow lists get a short message of each commit, on one of a few channels.
 """

@@ -23,6 +23,7 @@ from progress_sse.store.types import Notification, Record
 from tests.clock import START as START_TIME
 from tests.clock import ManualClock
 from tests.core.samples import sent
+from tests.store.observed import state
 
 LEASE_S, LOST_S = 10, 30
 START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
@@ -45,9 +46,7 @@ class Leased:
             await self.watcher.check()
 
     async def record(self) -> Record:
-        record = await self.store.load("s")
-        assert record is not None
-        return record
+        return await state(self.store)
 
     async def step(self, number: int = 1) -> StepProgress:
         return (await self.record()).session.progress.steps[number]

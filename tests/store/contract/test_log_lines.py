@@ -14,6 +14,7 @@ from progress_sse.store.log_lines import MAX_LINE_KEYS, StoredLines, find_digest
 from progress_sse.store.types import Change, LineKey, Record, fingerprint
 from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, removed
 from tests.store.conftest import OpenBackend
+from tests.store.observed import state
 
 AT_START = Position("first", 0)
 
@@ -254,8 +255,7 @@ class TestListeners:
         order: list[str] = []
         await backend.subscribe(changes_of("s"), lambda _notification: order.append("transition"))
         await backend.subscribe(lines_of("s"), lambda _notification: order.append("lines"))
-        record = await backend.load("s")
-        assert record is not None
+        record = await state(backend)
         await append(backend, "a")
         first = moved(record, 1)._replace(lines=(b"b",))
         await backend.commit(first)

@@ -14,6 +14,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
+from tests.store.observed import state
 
 DEFINITIONS = (StepDefinition("Load"), StepDefinition("Save"))
 
@@ -60,8 +61,7 @@ async def test_each_report_is_one_event_that_shows_a_few(store: ProgressStore, b
     await backend.subscribe(changes_of("s"), notifications.append)
     for command in COMMANDS.values():
         await store.apply("s", command)
-        record = await store.load("s")
-        assert record is not None
+        record = await state(store)
         (entry,) = notifications[-1].entries
         step = json.loads(entry.data)["step"]
         assert json.loads(record.body)["steps"][step["step"] - 1] == step
@@ -75,8 +75,7 @@ async def test_many_at_once_are_each_counted_once(store: ProgressStore) -> None:
     await asyncio.gather(*(store.report_part("s", 1, f"p{n}", "running") for n in range(200)))
     assert parts_of(await store.load("s")).counts == PartCounts(200, 0, 0)
     await asyncio.gather(*(store.report_part("s", 1, f"p{n}", "success" if n else "error") for n in range(200)))
-    record = await store.load("s")
-    assert record is not None
+    record = await state(store)
     assert parts_of(record).counts == PartCounts(0, 199, 1)
     step = record.session.progress.steps[1]
     assert (step.status, step.error) == ("error", "1 of 200 parts failed.")

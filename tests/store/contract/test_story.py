@@ -15,6 +15,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification
 from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
+from tests.store.observed import state
 
 CREATE = Create(
     (StepDefinition("Load"),),
@@ -71,8 +72,7 @@ class TestStory:
     async def test_a_durable_backend_keeps_all_of_it(self, store: ProgressStore, backend: FullBackend) -> None:
         """Also what readers do not see."""
         await tell(store)
-        before = await store.load("s")
-        assert before is not None
+        before = await state(store)
         details = before.session.details
         assert details.claims == {1: Claim("B", 1000), 2: Claim("C")}
         assert [(each.id, each.state, each.message) for each in details.requests] == [
@@ -91,8 +91,7 @@ class TestStory:
         """Which readers do not see by a key of its own."""
         await store.create_session("s", 2, accepts=["cancel", "retry"])
         await store.ask("s", "cancel")
-        before = await store.load("s")
-        assert before is not None
+        before = await state(store)
         assert before.session.details.is_cancelled
         await backend.aclose()
         await backend.open()
@@ -141,16 +140,14 @@ class TestStory:
         record = await store.load("s")
         if record is None:  # Memory
             await store.create_session("s", 2)
-            record = await store.load("s")
-        assert record is not None
+            record = await state(store)
         assert record.session.details == NO_DETAILS
         assert b"Nightly" not in record.body
 
     async def test_the_older_attempt_changes_nothing(self, store: ProgressStore) -> None:
         """Single or among others; the others are applied."""
         await tell(store)
-        before = await store.load("s")
-        assert before is not None
+        before = await state(store)
         for command in (
             sent(Complete(1), attempt_id="A"),
             sent(Start(2), attempt_id="A"),
@@ -161,6 +158,5 @@ class TestStory:
         assert await store.load("s") == before
         outcomes = await store.apply_all("s", [(sent(Complete(1), attempt_id="A"), None), (Complete(1, False), None)])
         assert isinstance(outcomes[0], AttemptSupersededError)
-        after = await store.load("s")
-        assert after is not None
+        after = await state(store)
         assert after.position.offset == before.position.offset + 1

@@ -23,6 +23,7 @@ from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
+from tests.store.observed import state
 from tests.store.redis.follower import load_when_back
 
 DEADLINE_S = 30
@@ -147,8 +148,7 @@ async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Pa
     target = next(node for node in cluster.masters if node is not source)
     for node, step in ((target, 2), (source, 3)):
         await asyncio.to_thread(cluster.move, slot(here, "s"), node)
-        found = await here.load("s")
-        assert found is not None
+        found = await state(here)
         assert (found.session, found.position.offset) == (record.session, record.position.offset)
         record = await apply(here, moved(found, step))
         await eventually(lambda: bool(notifications) and notifications[-1].record == record, DEADLINE_S)  # noqa: B023

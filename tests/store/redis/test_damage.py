@@ -18,6 +18,7 @@ from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, key, moved
 from tests.store.contract.test_filtered_lists import ids, labelled, wanted
 from tests.store.contract.test_log_lines import append, texts
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 
 pytestmark = pytest.mark.guarantee(32)
@@ -65,8 +66,7 @@ async def test_a_damaged_transition_is_not_replayed(
 ) -> None:
     """Its readers get a snapshot."""
     await change_first(client, keys.log, changes)
-    record = await backend.load("s")
-    assert record is not None
+    record = await state(backend)
     assert record.position == Position("first", 1)
     assert await backend.replay("s", Position("first", 0)) is None
     await backend.commit(moved(record, 2))
@@ -162,8 +162,7 @@ async def test_a_session_lives_through_foreign_values_beside_it(
 ) -> None:
     """It is changed, removed and created again."""
     await corrupt(client, backend._keyspace)  # noqa: SLF001 - as above
-    record = await backend.load("s")
-    assert record is not None
+    record = await state(backend)
     record = await apply(backend, moved(record, 2))
     assert await backend.leases.overdue(1.0) is not None
     await backend.commit(created()._replace(expected=record.position, record=None, is_fresh=False))

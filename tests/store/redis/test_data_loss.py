@@ -13,6 +13,7 @@ from progress_sse.store.types import Notification
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, key, moved
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import DEADLINE_S, Follower, history
 
@@ -29,8 +30,7 @@ async def test_an_old_dump_gives_the_session_a_new_epoch(run_redis: RunRedis, co
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
     await follower.until(lambda: follower.record not in (lost, saved))
-    record = await backend.load("s")
-    assert record is not None
+    record = await state(backend)
     assert follower.notifications[-1] == Notification("s", record)
     assert (record.session, record.position.offset) == (saved.session, 1)
     assert record.position.epoch not in ("first", "")
@@ -65,8 +65,7 @@ async def test_a_full_restarted_server_still_serves_reads(run_redis: RunRedis, c
     await asyncio.to_thread(server.start)
     with server.client() as client:
         client.config_set("maxmemory", 1)
-        found = await backend.load("s")
-        assert found is not None
+        found = await state(backend)
         assert (found.session, found.position.offset) == (record.session, 1)
         assert found.position.epoch != record.position.epoch
         with pytest.raises(StoreFullError):

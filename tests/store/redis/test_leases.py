@@ -16,6 +16,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from tests.clock import ManualClock
 from tests.core.samples import sent
 from tests.harness.redis import KeyDump, RedisServer
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 
@@ -35,8 +36,7 @@ class Server:
 
     async def state(self) -> str:
         """The state of the first step in a word."""
-        record = await self.store.load("s")
-        assert record is not None
+        record = await state(self.store)
         step = record.session.progress.steps[1]
         return step.conclusion or (step.liveness.state if step.liveness is not None else step.status)
 

@@ -23,6 +23,7 @@ from tests.harness.redis import KeyDump, RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved
 from tests.store.contract.test_log_lines import append, line_key, stored, texts
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.lost_replies import LostReplies
 
@@ -150,8 +151,7 @@ async def test_a_rollback_of_lines_alone_begins_another_life(
     here: RedisBackend, take_dump: Callable[[], KeyDump], notices: str
 ) -> None:
     """The numbers alone show it, as no transition is missing; none of a lost line is used again in that life."""
-    record = await here.load("s")
-    assert record is not None
+    record = await state(here)
     await append(here, "a")
     dump = take_dump()
     await append(here, "lost")
@@ -162,8 +162,7 @@ async def test_a_rollback_of_lines_alone_begins_another_life(
     found = await stored(here)
     assert found.epoch != "first"
     assert [line.data for line in found.lines] == [b"a"]
-    again = await here.load("s")
-    assert again is not None
+    again = await state(here)
     assert (again.session, again.position) == (record.session, Position(found.epoch, 0))
     await append(here, "b", expected=again.position)
     assert await texts(here) == {1: "a", 2: "b"}
@@ -181,8 +180,7 @@ async def test_a_rollback_of_the_session_keeps_the_lines_under_another_life(
     dump.restore()
     with pytest.raises(ConflictError):
         await append(here, "b", expected=lost.position)
-    again = await here.load("s")
-    assert again is not None
+    again = await state(here)
     assert again.position.epoch != "first"
     await append(here, "b", expected=again.position)
     assert await texts(here) == {1: "a", 2: "b"}

@@ -9,6 +9,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
 from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, moved, removed
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
@@ -76,8 +77,7 @@ async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: 
 
     async def commit_next(number: int, step: int) -> None:
         while True:
-            record = await backends[number].load("s")
-            assert record is not None
+            record = await state(backends[number])
             change = moved(record, step, message=f"{number}")
             try:
                 await backends[number].commit(change)

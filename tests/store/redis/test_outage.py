@@ -20,6 +20,7 @@ from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
 from tests.store.changes import after, apply, created, moved
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 
 
@@ -44,8 +45,7 @@ async def test_each_call_fails_in_time_and_recovers(run_redis: RunRedis, connect
     assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
     assert time.monotonic() - started < 6
     server.start()
-    found = await backend.load("s")
-    assert found is not None
+    found = await state(backend)
     assert found.session == record.session
     await backend.commit(moved(found, 1))
 

@@ -15,7 +15,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from tests.harness.redis import RedisServer
 from tests.store.changes import T0, after, apply, created, key, moved, removed
-from tests.store.redis.conftest import Open
+from tests.store.observed import state
 from tests.store.redis.follower import Follower, history
 from tests.store.redis.lost_replies import LostReplies
 
@@ -38,16 +38,15 @@ async def test_a_repeated_commit_is_applied_once(backend: RedisBackend, lost_rep
 
 
 async def test_a_repeated_commit_is_recognised_after_other_commits(
-    server: RedisServer, connect: Open, lost_replies: LostReplies
+    backend: RedisBackend, there: RedisBackend, lost_replies: LostReplies
 ) -> None:
     """Other processes may have changed the session before it is sent again."""
-    backend, other = await connect(server), await connect(server)
     follower = await Follower.of(backend)
     first, second = created(), moved(after(created()), 1)
-    lost_replies.lose(meanwhile=lambda: other.commit(second))
+    lost_replies.lose(meanwhile=lambda: there.commit(second))
     await backend.commit(first)
     third, fourth = moved(after(second), 2, 3), moved(after(moved(after(second), 2, 3)), 1)
-    lost_replies.lose(meanwhile=lambda: other.commit(fourth))
+    lost_replies.lose(meanwhile=lambda: there.commit(fourth))
     await backend.commit(third)
     assert await history(backend) == [*second.entries, *third.entries, *fourth.entries]
     assert follower.record == after(fourth)
@@ -55,53 +54,49 @@ async def test_a_repeated_commit_is_recognised_after_other_commits(
 
 
 async def test_a_repeated_removal_leaves_a_later_session_in_the_index(
-    server: RedisServer, client: Redis, connect: Open, lost_replies: LostReplies, tmp_path: Path
+    client: Redis, backend: RedisBackend, there: RedisBackend, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
     """And removes the entry of its own session."""
-    backend, other = await connect(server), await connect(server)
     await backend.commit(created())
     later = T0.replace("2026", "2027")
-    lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", created_at=later)))
+    lost_replies.lose(meanwhile=lambda: there.commit(created(epoch="second", created_at=later)))
     await backend.commit(removed(after(created())))
     assert [summary.created_at for summary in await backend.lists.list_summaries(ALL_SESSIONS, 9, None)] == [later]
     assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{later} s".encode()]
 
 
 async def test_a_repeated_creation_does_not_undo_a_removal(
-    server: RedisServer, client: Redis, connect: Open, lost_replies: LostReplies, tmp_path: Path
+    client: Redis, backend: RedisBackend, there: RedisBackend, lost_replies: LostReplies, tmp_path: Path
 ) -> None:
     """Another client was told that the session is gone, so it stays removed; it can be created anew."""
-    backend, other = await connect(server), await connect(server)
     follower = await Follower.of(backend)
     change = moved(after(created()), 1)._replace(expected=None, is_fresh=True)
-    lost_replies.lose(2, meanwhile=lambda: other.commit(removed(after(change))))
+    lost_replies.lose(2, meanwhile=lambda: there.commit(removed(after(change))))
     await backend.commit(change)
     assert await backend.load("s") is None
     await follower.until_at(None)
     assert client.zcard(f"{tmp_path}:sessions") == 0
     await apply(backend, created(epoch="second"))
-    assert await other.load("s") == after(created(epoch="second"))
+    assert await there.load("s") == after(created(epoch="second"))
 
 
 async def test_a_repeated_commit_conflicts_when_another_took_its_place(
-    server: RedisServer, connect: Open, lost_replies: LostReplies
+    backend: RedisBackend, there: RedisBackend, lost_replies: LostReplies
 ) -> None:
     """If another transition has its number, it was never applied, and is decided again."""
-    backend, other = await connect(server), await connect(server)
     record = await apply(backend, created())
-    await other.commit(moved(record, 2))
+    await there.commit(moved(record, 2))
     lost_replies.lose()
     with pytest.raises(ConflictError):
         await backend.commit(moved(record, 1))
 
 
 async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
-    server: RedisServer, connect: Open, lost_replies: LostReplies
+    backend: RedisBackend, there: RedisBackend, lost_replies: LostReplies
 ) -> None:
     """A session that was replaced meanwhile does not store its token."""
-    backend, other = await connect(server), await connect(server)
     change = moved(await apply(backend, created()), 1)
-    lost_replies.lose(meanwhile=lambda: other.commit(created(epoch="second", expected=Position("first", 1))))
+    lost_replies.lose(meanwhile=lambda: there.commit(created(epoch="second", expected=Position("first", 1))))
     with pytest.raises(OutcomeUnknownError):
         await backend.commit(change)
 
@@ -140,6 +135,5 @@ async def test_a_repeated_start_counts_once(backend: RedisBackend, lost_replies:
     await store.start_step("s", 1)
     lost_replies.lose(2)
     await store.start_step("s", 1)
-    record = await backend.load("s")
-    assert record is not None
+    record = await state(backend)
     assert record.position.offset == 2

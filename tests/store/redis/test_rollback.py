@@ -19,6 +19,7 @@ from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.types import Notification
 from tests.harness.redis import KeyDump, RedisServer
 from tests.store.changes import after, apply, created, moved, removed
+from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
 
@@ -34,8 +35,7 @@ async def test_a_report_detects_a_rollback(here: RedisBackend, take_dump: Callab
     with pytest.raises(ConflictError):
         await here.commit(moved(lost, 3))
     await follower.until(lambda: follower.record not in (record, lost))
-    found = await here.load("s")
-    assert found is not None
+    found = await state(here)
     assert follower.notifications[-1] == Notification("s", found)
     assert (found.session, found.position.offset) == (record.session, 1)
     assert found.position.epoch != "first"
@@ -61,8 +61,7 @@ async def test_a_rollback_is_detected_after_others_moved_on(
         record = await apply(there, moved(record, *commit, message="second"))
     with pytest.raises(ConflictError):
         await here.commit(moved(lost, 1))
-    found = await here.load("s")
-    assert found is not None
+    found = await state(here)
     assert (found.session, found.position.offset) == (record.session, record.position.offset)
     assert found.position.epoch != "first"
     for backend in (here, there):
@@ -106,8 +105,7 @@ async def test_a_follower_that_reads_a_new_epoch_late_gets_the_session_alone(
         return await read(session_id, position)
 
     monkeypatch.setattr(here._followed, "_read", read_late)  # noqa: SLF001 - likewise
-    first = await there.load("s")
-    assert first is not None
+    first = await state(there)
     assert (first.session, first.position.offset) == (record.session, 1)
     change = moved(first, 3)
     await there.commit(change)
@@ -124,18 +122,17 @@ async def test_a_log_ahead_of_the_state_detects_a_rollback(
 ) -> None:
     """If the state alone goes back, no process needs to know the lost history; and the session goes on."""
     record = await apply(here, created(), moved(after(created()), 1))
-    state = here._keyspace.of("s").state  # noqa: SLF001 - an operator may restore it
-    kept = client.dump(state)
+    name = here._keyspace.of("s").state  # noqa: SLF001 - an operator may restore it
+    kept = client.dump(name)
     await apply(here, moved(record, 2), moved(after(moved(record, 2)), 3))
     assert isinstance(kept, bytes)
-    client.restore(state, 0, kept, replace=True)
+    client.restore(name, 0, kept, replace=True)
     if is_read_first:
         assert await there.replay("s", Position("first", 0)) is None
     else:
         with pytest.raises(ConflictError):
             await there.commit(moved(record, 2, message="second"))
-    found = await there.load("s")
-    assert found is not None
+    found = await state(there)
     assert (found.session, found.position.offset) == (record.session, 1)
     assert found.position.epoch != "first"
     change = moved(found, 2, message="second")
@@ -174,8 +171,7 @@ async def test_a_replaced_epoch_does_not_go_on_after_a_rollback(
     record, dump = await apply(here, created(), moved(after(created()), 1)), take_dump()
     await here.commit(created(epoch="second", expected=record.position))
     dump.restore()
-    found = await here.load("s")
-    assert found is not None
+    found = await state(here)
     assert found.session == record.session
     assert found.position.epoch not in ("first", "second")
 
@@ -217,8 +213,7 @@ async def test_a_server_that_knows_a_later_epoch_alone_recognises_an_earlier_one
     assert await new.load("s") == lost
     dump.restore()
     second = await apply(there, moved(record, 3, message="second"))
-    found = await new.load("s")
-    assert found is not None
+    found = await state(new)
     assert (found.session, found.position.offset) == (second.session, 2)
     assert found.position.epoch not in ("first", "second")
     assert await new.replay("s", lost.position._replace(epoch="first", offset=1)) is None
