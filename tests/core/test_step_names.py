@@ -11,7 +11,7 @@ from progress_sse.core.errors import TooManyStepsError, UnknownStepNameError
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import apply, with_nothing_started
 from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start, StepUpdate
-from tests.core.samples import T1, T2, after, open_ended, sent, session_with, statuses, told
+from tests.core.samples import T1, T2, after, open_ended, published, sent, session_with, statuses
 
 A, B = "a", "b"
 
@@ -37,7 +37,7 @@ class TestStart:
 
     def test_appends_one_where_an_open_ended_session_has_none(self) -> None:
         """In one transition, of the new step alone."""
-        changed = told(open_ended("b"), start(), event="step", steps=(2,))
+        changed = published(open_ended("b"), start(), event="step", steps=(2,))
         assert names(changed) == ["b", "a"]
         assert (changed.progress.total_steps, changed.progress.current_step) == (2, 2)
 
