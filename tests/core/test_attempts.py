@@ -213,10 +213,7 @@ class TestReplaced:
     def test_may_describe_it_while_it_holds_a_step(self) -> None:
         """Two attempts may share a session."""
         session = after(
-            None,
-            sent(Start(1), attempt_id="A"),
-            sent(Start(2), attempt_id="A"),
-            sent(Start(2), attempt_id="B"),
+            None, sent(Start(1), attempt_id="A"), sent(Start(2), attempt_id="A"), sent(Start(2), attempt_id="B")
         )
         assert after(session, sent(Describe("x"), attempt_id="A")).details.title == "x"
 

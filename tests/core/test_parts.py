@@ -291,11 +291,7 @@ class TestAttempt:
 
     def test_of_a_superseded_one_is_refused(self) -> None:
         """Without an id it applies."""
-        session = after(
-            None,
-            sent(Start(1), attempt_id="a"),
-            sent(Start(1), attempt_id="b"),
-        )
+        session = after(None, sent(Start(1), attempt_id="a"), sent(Start(1), attempt_id="b"))
         assert is_refused(session, sent(ReportPart(1, "p", "running"), attempt_id="a"), AttemptSupersededError)
         for attempt_id in ("b", None):
             assert list(parts_of(after(session, sent(ReportPart(1, "p", "running"), attempt_id=attempt_id)))) == ["p"]

@@ -8,10 +8,7 @@ import pytest
 
 from progress_sse.core.commands import Command
 from progress_sse.core.model import SessionStatus
-from progress_sse.core.state_machine import (
-    Outcome,
-    apply,
-)
+from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.updates import Advance, Complete, Start
 from tests.core.samples import T2, StepState, after, session_with
 
@@ -64,13 +61,7 @@ class TestStatus:
 
     def test_current_step_is_the_one_started_last(self) -> None:
         """Completions and reports do not move it, in any order."""
-        session = after(
-            None,
-            Start(3),
-            Start(1),
-            Advance(3, 1),
-            Complete(3),
-        )
+        session = after(None, Start(3), Start(1), Advance(3, 1), Complete(3))
         assert session.progress.current_step == 1
 
 
@@ -115,8 +106,3 @@ class TestRepeat:
         """No report yet differs from a report of 0 of an unknown total."""
         session = after(None, Start(1))
         assert apply("s", session, Advance(1, 0), T2).steps == (1,)
-
-    def test_is_never_a_start(self) -> None:
-        """Two workers that start the same step are two attempts."""
-        session = after(None, Start(1))
-        assert apply("s", session, Start(1), T2).steps == (1,)

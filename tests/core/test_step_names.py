@@ -89,13 +89,7 @@ class TestOthers:
     @pytest.mark.parametrize("command", [Complete(A), Advance(A, 1), Beat(A)])
     def test_take_the_newest_running_step(self, command: StepUpdate) -> None:
         """Not a newer one that has ended or was not started."""
-        session = after(
-            open_ended("a", "a", "a", "a"),
-            Start(1),
-            Start(2),
-            Start(3),
-            Complete(3),
-        )
+        session = after(open_ended("a", "a", "a", "a"), Start(1), Start(2), Start(3), Complete(3))
         outcome = apply("s", session, command, T2)
         assert outcome.session is not None
         changed = outcome.session.progress.steps
@@ -105,13 +99,7 @@ class TestOthers:
     @pytest.mark.parametrize("command", [Complete(A, message="again"), Skip(A)])
     def test_take_the_newest_step_where_none_runs(self, command: StepUpdate) -> None:
         """Whether it was started or not."""
-        session = after(
-            open_ended("a", "a"),
-            Start(1),
-            Complete(1, success=False),
-            Start(2),
-            Complete(2, False),
-        )
+        session = after(open_ended("a", "a"), Start(1), Complete(1, success=False), Start(2), Complete(2, False))
         assert apply("s", session, command, T2).steps == (2,)
         assert statuses(after(open_ended("a", "a"), Skip(A))) == {2: "skipped"}
 
