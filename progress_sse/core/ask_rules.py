@@ -35,9 +35,8 @@ def asked(session: Session, command: Ask, now: datetime) -> Details:
     The server itself honours the ask to cancel a session of which no step was ever started.
 
     Raises:
-        RequestNotAcceptedError: The session takes no ask of the kind.
         RequestOutOfTimeError: There is nothing to cancel any more, or nothing to try again yet.
-        StepOutOfRangeError: It is about a step that the session does not have.
+        ProblemError: The session takes no ask of the kind, or has no such step.
     """
     details, progress = session.details, session.progress
     if find_ask(details.requests, command.ask_id) is not None:
@@ -64,12 +63,7 @@ def asked(session: Session, command: Ask, now: datetime) -> Details:
 
 
 def acknowledged(details: Details, command: Acknowledge) -> Details:
-    """Return the details after a worker answered an ask.
-
-    Raises:
-        RequestNotFoundError: The session does not remember an ask of that id.
-        RequestSettledError: It is settled, and not by this answer.
-    """
+    """Return the details after a worker answered an ask, which must be remembered and not be settled otherwise."""
     former = find_ask(details.requests, command.request)
     if former is None:
         raise RequestNotFoundError
@@ -100,10 +94,6 @@ def settled(details: Details, command: Command, status: SessionStatus, steps: Ma
 
 
 def check_not_cancelled(session: Session) -> None:
-    """Refuse that a session goes on which the server itself cancelled.
-
-    Raises:
-        SessionCancelledError: It was cancelled, and no reader asks to try again.
-    """
+    """Refuse that a session goes on which the server itself cancelled, unless a reader asks to try again."""
     if session.details.is_cancelled and open_ask(session.details.requests, "retry") is None:
         raise SessionCancelledError

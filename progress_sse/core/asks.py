@@ -60,11 +60,9 @@ def taken_ask(asks: Asks, ask_id: str, kind: AskKind) -> ReaderAsk | None:
 
 
 def ends_wait(asks: Iterable[ReaderAsk], known: Collection[str] | None) -> bool:
-    """Return whether a wait of the worker ends: an ask is new, or one is open that was not known.
+    """Return whether a wait of the worker ends: an ask is new, or one is open that was not known when it began.
 
-    Args:
-        asks: Those of one or several sessions.
-        known: The ids of those that existed when the wait began; `None` at its beginning.
+    At its beginning, `known` is `None`.
     """
     return any(each.state == "asked" or (known is not None and each.is_open and each.id not in known) for each in asks)
 

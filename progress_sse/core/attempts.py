@@ -9,9 +9,8 @@ from progress_sse.core.updates import AppendLines, SessionUpdate, Start, StepUpd
 def check_attempt(session: Session, number: int, command: StepUpdate | AppendLines) -> None:
     """Refuse a command on a step by an attempt that another one has replaced.
 
-    Raises:
-        AttemptSupersededError: The step's newest attempt is another one; or, of a step that no attempt has started,
-            the command's attempt lost another step to a later one.
+    The step's newest attempt is another one; or, of a step that no attempt has started, the command's attempt lost
+    another step to a later one.
     """
     attempt_id, details = command.attempt_id, session.details
     if attempt_id is None:
@@ -29,9 +28,8 @@ def check_attempt(session: Session, number: int, command: StepUpdate | AppendLin
 def check_session_attempt(session: Session, command: SessionUpdate) -> None:
     """Refuse a command on the session as a whole by an attempt that another one has replaced.
 
-    Raises:
-        AttemptSupersededError: It is neither the newest attempt of a step nor the one that created the session; or it
-            lost a step to a later one, and holds none that runs.
+    It is neither the newest attempt of a step nor the one that created the session; or it lost a step to a later one,
+    and holds none that runs.
     """
     attempt_id, details = command.attempt_id, session.details
     if attempt_id is None:
@@ -46,11 +44,7 @@ def check_session_attempt(session: Session, command: SessionUpdate) -> None:
 
 
 def check_no_other_runs(session: Session, attempt_id: str | None) -> None:
-    """Refuse that an attempt ends steps that run under another one.
-
-    Raises:
-        StepRunningError: There is such a step.
-    """
+    """Refuse that an attempt ends steps that run under another one."""
     if attempt_id is None:
         return
     for number, claim in session.details.claims.items():

@@ -106,11 +106,7 @@ def action_of(command: Command) -> str:
 
 
 def check_command(command: Command) -> None:
-    """Refuse values that no session can hold, in a command that a caller in the process makes.
-
-    Raises:
-        InvalidRequestError: A value is out of its bound, or contradicts another one.
-    """
+    """Refuse values out of their bounds, or that contradict each other, in a command of a caller in the process."""
     check_fields(command)
     if isinstance(command, Update):
         if command.envelope is not PLAIN:

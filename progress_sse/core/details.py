@@ -122,12 +122,7 @@ NO_DETAILS: Final = Details()
 
 
 def check_size(details: Details) -> None:
-    """Refuse details that are too large for each reader to get with each event.
-
-    Raises:
-        TooMuchError: There are more than `MAX_LABELS` labels; or title, labels, links and accepted requests are more
-            than `MAX_DETAILS_BYTES` of JSON together.
-    """
+    """Refuse details that are too large for each reader to get with each event, by a `TooMuchError`."""
     if len(details.labels) > MAX_LABELS:
         raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
     shown: dict[str, object] = {}

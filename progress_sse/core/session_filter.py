@@ -34,20 +34,12 @@ ALL_SESSIONS: Final = SessionFilter()
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the text if the id of a session may begin with it; the empty one is the beginning of each.
-
-    Raises:
-        InvalidSessionIdError: None may.
-    """
+    """Return the text if the id of a session may begin with it, as each does with the empty one."""
     return prefix if prefix in {"", ".", ".."} else check_session_id(prefix)
 
 
 def parse_labels(texts: list[str]) -> frozenset[Label]:
-    """Return labels from texts of the form `key:value`.
-
-    Raises:
-        InvalidRequestError: One has another form, or is no label that a session may have; or they are too many.
-    """
+    """Return labels from texts of the form `key:value`, if a session may have them."""
     if len(texts) > MAX_LABELS:
         raise InvalidRequestError(f"label may be given {MAX_LABELS} times: a session has no more.")
     return frozenset(_parse_label(text) for text in texts)

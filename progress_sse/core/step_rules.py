@@ -49,11 +49,7 @@ def current_time(now: datetime, session: Session) -> datetime:
 
 
 def newest_named(session: Session, name: str) -> int:
-    """Return the number of the newest running step of a name, else of the newest one.
-
-    Raises:
-        UnknownStepNameError: The session has no step of that name.
-    """
+    """Return the number of the newest running step of a name, else of the newest one, if there is one."""
     numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
     if not numbers:
         raise UnknownStepNameError

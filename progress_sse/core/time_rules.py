@@ -106,9 +106,9 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
         return former and former._replace(percentage=100, finish_at=None)
     if status == "error":
         return former and former._replace(percentage=min(former.percentage, MOST_BEFORE_THE_END), finish_at=None)
-    if not _is_known(session, learned):
-        return None
     rest = _rest_of(session, now, learned)
+    if rest is None:
+        return None
     if not rest.bases:  # It is open-ended, and may end now or have further steps.
         return former and former._replace(finish_at=None)
     basis = min(rest.bases, key=_BASES.index)
@@ -124,23 +124,12 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
     return Time(max(timing.floor, percentage), finish_at, basis, learned.runs)
 
 
-def _is_known(session: Session, learned: Learned) -> bool:
-    """Return whether each step that has not succeeded has an estimate, a history or, while it runs, a total."""
-    steps = session.progress.steps
-    for number, definition in enumerate(session.definitions, start=1):
-        if definition.estimated_ms is not None or (learned.steps and learned.of(definition.name) is not None):
-            continue
-        step = steps.get(number)
-        if step is None or step.status == "error" or (step.status == "running" and _total_of(step) is None):
-            return False
-    return True
-
-
 def _total_of(step: StepProgress) -> int | None:
     return (step.advance.total or None) if step.advance is not None else None
 
 
-def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
+def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
+    """Return what is left; `None` if a step has no estimate, no history and, while it runs, no total."""
     steps = session.progress.steps
     declared_ms = spent_ms = 0
     known: list[Points] = []
@@ -155,16 +144,19 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
         if step is not None and step.status == "running":
             step_spent_ms = elapsed_ms(step.started_at, now)
             left = _left_of_running(step, usual, definition.estimated_ms, step_spent_ms)
+            if left is None:
+                return None
             spent_ms += step_spent_ms
             running.append(left.points)
             bases.add(left.basis)
         elif usual is not None:
             known.append(usual)
             bases.add("history")
-        else:
-            assert definition.estimated_ms is not None
+        elif definition.estimated_ms is not None:
             declared_ms += definition.estimated_ms
             bases.add("declared")
+        else:
+            return None
     if session.details.open_ended and learned.steps:
         names = {definition.name for definition in session.definitions}
         for usual in learned.usual_steps(without=names):
@@ -173,7 +165,7 @@ def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest:
     return _Rest(declared_ms, tuple(known), running, bases, spent_ms)
 
 
-def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int | None, spent_ms: int) -> _Left:
+def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int | None, spent_ms: int) -> _Left | None:
     left = None
     if usual is not None:
         left = _Left(left_after(usual, spent_ms), "history")
@@ -183,7 +175,6 @@ def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int 
     if units is not None:
         assert step.advance is not None
         return _left_at_its_rate(left, step.advance, units, spent_ms)
-    assert left is not None
     return left
 
 

@@ -103,12 +103,7 @@ def _value(kind: type[AnyType]) -> type[AnyType]:
 
 @_value
 class Update:
-    """What a worker reports; two of the same content are equal, whatever their envelopes.
-
-    Attributes:
-        action: Its name in requests.
-        envelope: What goes with it.
-    """
+    """What a worker reports, under the name `action`; two of the same content are equal, whatever their envelopes."""
 
     action: ClassVar[str]
     envelope: Envelope = field(default=PLAIN, compare=False, repr=False, kw_only=True)
@@ -140,11 +135,7 @@ class Update:
         return self.envelope.only_if
 
     def check_consistency(self) -> None:
-        """Refuse values that contradict each other.
-
-        Raises:
-            InvalidRequestError: Its text names those that do.
-        """
+        """Refuse values that contradict each other, by an `InvalidRequestError` that names them."""
 
 
 @_value

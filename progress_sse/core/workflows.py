@@ -40,11 +40,7 @@ class Workflows:
         self._workflows = {DEFAULT: _padded(_SHIPPED, _SHIPPED_TOTAL_STEPS), **(workflows or {})}
 
     def named(self, name: str = DEFAULT) -> tuple[StepDefinition, ...]:
-        """Return the definitions of a workflow.
-
-        Raises:
-            UnknownWorkflowError: There is none of that name.
-        """
+        """Return the definitions of a workflow, if there is one of that name."""
         if name not in self._workflows:
             raise UnknownWorkflowError
         return self._workflows[name]

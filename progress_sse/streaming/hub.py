@@ -90,10 +90,7 @@ class Hub:
     async def subscribe(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None = None) -> None:
         """Subscribe to a session: first the missed frames or a snapshot, then every change, in order.
 
-        Args:
-            subscriber: The subscriber.
-            session_id: The session; it need not exist.
-            resume_point: Where the subscriber goes on; `None` for a new one.
+        The session need not exist; a `resume_point` of `None` is that of a new subscriber.
 
         Raises:
             StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.

@@ -102,12 +102,9 @@ class ListWindow:
         return self.has_more and (not self._newest or summary.order < self._newest[0].order)
 
     def reset(self, summaries: Sequence[SessionSummary], unsure: Collection[str] = ()) -> Reset:
-        """Take the newest sessions as they were read.
+        """Take the newest sessions as they were read: one more than the window has, or all of the list.
 
-        Args:
-            summaries: One more than the window has, or all of the list.
-            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were
-                published, until `apply`.
+        The `unsure` were read on their own meanwhile, and so perhaps later. They stay as published, until `apply`.
         """
         former, self._newest, self._entries = self._entries, [], {}
         self.has_more, self.is_short = len(summaries) > WINDOW, False

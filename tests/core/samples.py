@@ -75,7 +75,7 @@ def after(session: Session | None, *commands: Command, now: datetime = T2) -> Se
     return session
 
 
-def told(
+def published(
     session: Session, command: Command, *, event: EventName | None = None, steps: tuple[int, ...] | None = None
 ) -> Session:
     """The session after a command at T2, whose event and changed steps are these; `None`: any."""

@@ -26,7 +26,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.model import Session, SessionStatus, StepDefinition, is_over
 from progress_sse.core.state_machine import apply, timestamp
 from progress_sse.core.updates import Acknowledge, Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, sent, session_with, told
+from tests.core.samples import DEFINITIONS, T0, T2, StepState, after, published, sent, session_with
 
 CANCEL = Ask("cancel", "c")
 RETRY = Ask("retry", "r")
@@ -55,9 +55,9 @@ def state(session: Session, ask_id: str = "c") -> str:
 class TestAsk:
     """A reader asks something of the worker."""
 
-    def test_is_told_as_a_change_of_the_session(self) -> None:
+    def test_is_published_as_a_change_of_the_session(self) -> None:
         """No step and no status changes."""
-        changed = told(accepting("running"), Ask("cancel", "c", 1, "too slow"), event="session", steps=())
+        changed = published(accepting("running"), Ask("cancel", "c", 1, "too slow"), event="session", steps=())
         assert changed.details.requests == (ReaderAsk("c", "cancel", 1, "asked", timestamp(T2), "too slow"),)
         assert changed.progress.updated_at == timestamp(T2)
 
@@ -230,12 +230,12 @@ class TestCancel:
     def test_is_honoured_or_too_late(
         self, acknowledgements: tuple[Command, ...], command: Command, settled: str
     ) -> None:
-        """In the same commit as the end of the session, and told by its event."""
+        """In the same commit as the end of the session, and published by its event."""
         session = after(accepting("running"), CANCEL, *acknowledgements)
         changed = after(session, command)
         assert state(changed) == (state(session) if settled == "open" else settled)
 
-    def test_is_told_with_the_step_that_ended(self) -> None:
+    def test_is_published_with_the_step_that_ended(self) -> None:
         """One change has one event."""
         session = after(accepting("running"), CANCEL)
         outcome = apply("s", session, Complete(1, success=False, conclusion="cancelled"), T2)
@@ -285,7 +285,7 @@ class TestRetry:
 
     def test_is_honoured_by_a_start(self) -> None:
         """Of any step."""
-        changed = told(after(FAILED, RETRY), Start(2), event="step")
+        changed = published(after(FAILED, RETRY), Start(2), event="step")
         assert state(changed, "r") == "honoured"
 
     @pytest.mark.parametrize("command", [Finish(), Complete(1)])
@@ -299,7 +299,7 @@ class TestCancelledBeforeStart:
     """The server itself cancels a session of which no step was started."""
 
     def test_fails_the_session(self) -> None:
-        """No step changes, so a snapshot tells it."""
+        """No step changes, so a snapshot shows it."""
         outcome = apply("s", pending(), CANCEL._replace(reason="not needed"), T2)
         assert (outcome.event, outcome.steps) == ("snapshot", ())
         session = outcome.session

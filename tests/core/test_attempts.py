@@ -59,7 +59,7 @@ class TestStep:
             assert is_refused(each, sent(command, attempt_id="a"))
 
     @pytest.mark.parametrize("command", ON_A_STEP)
-    def test_the_newest_attempt_is_heard(self, command: StepUpdate) -> None:
+    def test_the_newest_attempt_is_accepted(self, command: StepUpdate) -> None:
         """Like a worker that names none."""
         session = after(None, start("a"), start("b"))
         assert apply("s", session, sent(command, attempt_id="b"), T2) == apply("s", session, command, T2)
@@ -71,7 +71,7 @@ class TestStep:
         assert is_refused(after(None, start(None)), sent(command, attempt_id="other"))
 
     def test_a_start_without_an_attempt_replaces_one(self) -> None:
-        """The step is then that of a worker that cannot be told apart."""
+        """The step is then that of a worker that cannot be distinguished."""
         session = after(None, start("a"), start(None))
         assert is_refused(session, sent(Complete(1), attempt_id="a"))
         assert is_refused(session, start("a"))
@@ -152,7 +152,7 @@ class TestSession:
 
     @pytest.mark.parametrize("command", ON_THE_SESSION)
     @pytest.mark.parametrize("attempt_id", ["creator", "worker", None])
-    def test_the_creator_and_each_newest_attempt_are_heard(
+    def test_the_creator_and_each_newest_attempt_are_accepted(
         self, command: SessionUpdate, attempt_id: str | None
     ) -> None:
         """So is a worker that names none."""
@@ -213,10 +213,7 @@ class TestReplaced:
     def test_may_describe_it_while_it_holds_a_step(self) -> None:
         """Two attempts may share a session."""
         session = after(
-            None,
-            sent(Start(1), attempt_id="A"),
-            sent(Start(2), attempt_id="A"),
-            sent(Start(2), attempt_id="B"),
+            None, sent(Start(1), attempt_id="A"), sent(Start(2), attempt_id="A"), sent(Start(2), attempt_id="B")
         )
         assert after(session, sent(Describe("x"), attempt_id="A")).details.title == "x"
 

@@ -114,7 +114,7 @@ class TestLesson:
 
     @pytest.mark.protocol("P-23.30")
     def test_has_no_step_that_began_before_it_was_skipped(self) -> None:
-        """No start can be told to be before that."""
+        """No start can be reported to be before that."""
         job = Job(*declared(None, None), profile="p")
         job.do(5, Skip(1))
         job.do(6, sent(Start(1), ago_ms=2000), Complete(1), sent(Start(2), ago_ms=2000))

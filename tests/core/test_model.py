@@ -164,17 +164,9 @@ def session_of(
 class TestPercentage:
     """⌊100 · ended / total⌋, exact."""
 
-    @pytest.mark.parametrize(
-        ("ended", "total_steps", "expected"),
-        [(0, 7, 0), (1, 7, 14), (3, 7, 42), (6, 7, 85), (7, 7, 100), (29, 50, 58), (57, 100, 57), (999, 1000, 99)],
-    )
-    def test_is_the_floor(self, ended: int, total_steps: int, expected: int) -> None:
-        """29 of 50 is 58: in floating point, 100 · 0.58 is less."""
-        assert session_of(total_steps, dict.fromkeys(range(1, ended + 1), "success")).percentage == expected
-
     @pytest.mark.parametrize("total_steps", range(1, 101))
     def test_is_exact_for_every_fraction(self, total_steps: int) -> None:
-        """Against whole-number division."""
+        """Against whole-number division: 29 of 50 is 58, and in floating point 100 · 0.58 is less."""
         for ended in range(total_steps + 1):
             session = session_of(total_steps, dict.fromkeys(range(1, ended + 1), "success"))
             assert session.percentage == 100 * ended // total_steps

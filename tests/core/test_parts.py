@@ -23,7 +23,7 @@ from progress_sse.core.model import Liveness, Session, StepAdvance, StepDefiniti
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, Part, PartCounts, Parts, PartStatus
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import Advance, Beat, Complete, Finish, ReportPart, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, sent, session_with, told
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, published, sent, session_with
 
 ONE = DEFINITIONS[:1]
 
@@ -65,7 +65,7 @@ class TestReport:
     def test_adds_a_part_to_a_running_step(self) -> None:
         """The step stays as it is besides, and so does the session."""
         before = session_with("running")
-        changed = told(before, ReportPart(1, "a", "running", 1, 3, "m"), event="step", steps=(1,))
+        changed = published(before, ReportPart(1, "a", "running", 1, 3, "m"), event="step", steps=(1,))
         part = Part("a", "running", 1, 3, "m", "", timestamp(T2))
         assert step_of(changed) == step_of(before)._replace(parts=Parts(None, {"a": part}))
         progress = changed.progress
@@ -133,7 +133,7 @@ class TestReport:
         session = after(started(), ReportPart("one", "a", "running"))
         assert list(parts_of(session)) == ["a"]
 
-    def test_tells_of_an_earlier_moment(self) -> None:
+    def test_reports_an_earlier_moment(self) -> None:
         """Not before that part's own newest time, nor before the step's start."""
         session = after(started(), sent(ReportPart(1, "a", "running"), ago_ms=500), now=T2)
         assert parts_of(session)["a"].started_at == timestamp(T2 - timedelta(milliseconds=500))
@@ -291,11 +291,7 @@ class TestAttempt:
 
     def test_of_a_superseded_one_is_refused(self) -> None:
         """Without an id it applies."""
-        session = after(
-            None,
-            sent(Start(1), attempt_id="a"),
-            sent(Start(1), attempt_id="b"),
-        )
+        session = after(None, sent(Start(1), attempt_id="a"), sent(Start(1), attempt_id="b"))
         assert is_refused(session, sent(ReportPart(1, "p", "running"), attempt_id="a"), AttemptSupersededError)
         for attempt_id in ("b", None):
             assert list(parts_of(after(session, sent(ReportPart(1, "p", "running"), attempt_id=attempt_id)))) == ["p"]

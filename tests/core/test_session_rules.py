@@ -24,7 +24,7 @@ from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Plan, SessionUpdate, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, sent, session_with, statuses, told
+from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, published, sent, session_with, statuses
 
 LINKS = (Link("Report", "https://example.org/report"),)
 FAILURE = Finish(success=False, error="disk full")
@@ -85,7 +85,7 @@ class TestFinish:
     def test_with_success_ends_or_skips_its_steps(self) -> None:
         """Running ones succeed, those not started are skipped, failed ones stay as they are."""
         session = session_with("running", "error")
-        changed = told(session, Finish(), event="snapshot", steps=(1, 3))
+        changed = published(session, Finish(), event="snapshot", steps=(1, 3))
         assert statuses(changed) == {1: "success", 2: "error", 3: "skipped"}
         progress = changed.progress
         assert (progress.status, progress.current_step, progress.updated_at) == ("completed", 1, timestamp(T2))
@@ -94,7 +94,7 @@ class TestFinish:
 
     def test_with_failure_ends_running_steps(self) -> None:
         """With its text, and all others stay as they are."""
-        changed = told(session_with("running", "success"), FAILURE, event="step", steps=(1,))
+        changed = published(session_with("running", "success"), FAILURE, event="step", steps=(1,))
         assert statuses(changed) == {1: "error", 2: "success"}
         assert changed.progress.steps[1].error == changed.details.error == "disk full"
         assert changed.progress.status == "error"
@@ -115,7 +115,7 @@ class TestFinish:
             (open_ended(), Finish(), "snapshot"),
         ],
     )
-    def test_is_told_by_the_least_event_that_says_all(self, session: Session, command: Finish, event: str) -> None:
+    def test_is_published_by_the_least_event_that_says_all(self, session: Session, command: Finish, event: str) -> None:
         """`step` for one step, `session` where nothing but the session's own text changes, else `snapshot`."""
         assert apply("s", session, command, T2).event == event
 
@@ -186,8 +186,8 @@ class TestPlan:
     """`plan` appends steps."""
 
     def test_appends_steps_in_one_change(self) -> None:
-        """Only a snapshot tells steps that were not started."""
-        changed = told(
+        """Only a snapshot shows steps that were not started."""
+        changed = published(
             open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), event="snapshot", steps=()
         )
         assert changed.definitions == (
@@ -204,7 +204,7 @@ class TestPlan:
         assert after(session, Plan(DEFINITIONS)).percentage == 25
 
     def test_refuses_a_session_of_fixed_steps(self) -> None:
-        """Its readers were told how many there are."""
+        """Its readers know how many there are."""
         with pytest.raises(StepsFixedError):
             apply("s", session_with("running"), Plan(DEFINITIONS), T2)
 
@@ -243,7 +243,7 @@ class TestDescribe:
         session = after(None, self.SAID, Describe(title=None, labels=None, links=None, accepts=None))
         assert session.details == NO_DETAILS
 
-    def test_is_told_by_an_event_of_the_session(self) -> None:
+    def test_is_published_by_an_event_of_the_session(self) -> None:
         """It moves the time of the last update, and nothing else."""
         session = session_with("running")
         outcome = apply("s", session, Describe(title="t"), T2)

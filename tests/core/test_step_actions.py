@@ -26,10 +26,10 @@ from tests.core.samples import (
     StepState,
     after,
     lost_session,
+    published,
     sent,
     session_with,
     statuses,
-    told,
 )
 
 
@@ -39,7 +39,7 @@ class TestSkip:
     @pytest.mark.parametrize("state", ["not started", "error"])
     def test_counts_a_step_as_done(self, state: StepState) -> None:
         """It began and ended now, and took no time; nothing of a failed attempt remains."""
-        changed = told(session_with(state), Skip(1, "cached"), event="step", steps=(1,))
+        changed = published(session_with(state), Skip(1, "cached"), event="step", steps=(1,))
         assert changed.progress.steps[1] == StepProgress(
             1, "one", "success", timestamp(T2), timestamp(T2), 0, 1000, "cached", conclusion="skipped"
         )
@@ -124,7 +124,7 @@ class TestBeat:
         session = session_with("running")
         step = session.progress.steps[1]._replace(liveness=Liveness("stalled", timestamp(T0)))
         stalled = session._replace(progress=session.progress._replace(steps={1: step}))
-        changed = told(stalled, command, event="step", steps=(1,))
+        changed = published(stalled, command, event="step", steps=(1,))
         assert changed.progress.steps[1] == step._replace(liveness=Liveness("live", timestamp(T2)))
 
     @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ class TestLost:
     @pytest.mark.protocol("P-19.10")
     def test_a_completion_is_applied(self) -> None:
         """The duration counts from the start."""
-        changed = told(lost_session(), sent(Complete(1, message="done"), attempt_id="a"), event="step", steps=(1,))
+        changed = published(lost_session(), sent(Complete(1, message="done"), attempt_id="a"), event="step", steps=(1,))
         step = changed.progress.steps[1]
         assert (step.status, step.conclusion, step.error, step.elapsed_ms) == ("success", None, "", 2500)
         assert (changed.progress.status, changed.details.conclusion) == ("running", None)
@@ -163,7 +163,7 @@ class TestLost:
     )
     def test_the_step_runs_again(self, command: Beat | Advance, advance: StepAdvance | None, message: str) -> None:
         """In the same transition, and live."""
-        changed = told(lost_session(), command, event="step", steps=(1,))
+        changed = published(lost_session(), command, event="step", steps=(1,))
         assert changed.progress.steps[1] == StepProgress(
             1,
             "one",
@@ -242,7 +242,7 @@ class TestLostSession:
         assert (session.progress.status, session.details.conclusion) == (status, None)
 
     def test_stays_while_another_step_is_lost(self) -> None:
-        """One of two workers is heard again."""
+        """One of two workers reports again."""
         lost = after(
             None,
             self.LEASED,

@@ -11,7 +11,7 @@ from progress_sse.core.errors import TooManyStepsError, UnknownStepNameError
 from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.state_machine import apply, with_nothing_started
 from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start, StepUpdate
-from tests.core.samples import T1, T2, after, open_ended, sent, session_with, statuses, told
+from tests.core.samples import T1, T2, after, open_ended, published, sent, session_with, statuses
 
 A, B = "a", "b"
 
@@ -37,7 +37,7 @@ class TestStart:
 
     def test_appends_one_where_an_open_ended_session_has_none(self) -> None:
         """In one transition, of the new step alone."""
-        changed = told(open_ended("b"), start(), event="step", steps=(2,))
+        changed = published(open_ended("b"), start(), event="step", steps=(2,))
         assert names(changed) == ["b", "a"]
         assert (changed.progress.total_steps, changed.progress.current_step) == (2, 2)
 
@@ -89,13 +89,7 @@ class TestOthers:
     @pytest.mark.parametrize("command", [Complete(A), Advance(A, 1), Beat(A)])
     def test_take_the_newest_running_step(self, command: StepUpdate) -> None:
         """Not a newer one that has ended or was not started."""
-        session = after(
-            open_ended("a", "a", "a", "a"),
-            Start(1),
-            Start(2),
-            Start(3),
-            Complete(3),
-        )
+        session = after(open_ended("a", "a", "a", "a"), Start(1), Start(2), Start(3), Complete(3))
         outcome = apply("s", session, command, T2)
         assert outcome.session is not None
         changed = outcome.session.progress.steps
@@ -105,13 +99,7 @@ class TestOthers:
     @pytest.mark.parametrize("command", [Complete(A, message="again"), Skip(A)])
     def test_take_the_newest_step_where_none_runs(self, command: StepUpdate) -> None:
         """Whether it was started or not."""
-        session = after(
-            open_ended("a", "a"),
-            Start(1),
-            Complete(1, success=False),
-            Start(2),
-            Complete(2, False),
-        )
+        session = after(open_ended("a", "a"), Start(1), Complete(1, success=False), Start(2), Complete(2, False))
         assert apply("s", session, command, T2).steps == (2,)
         assert statuses(after(open_ended("a", "a"), Skip(A))) == {2: "skipped"}
 

@@ -156,8 +156,8 @@ class TestRate:
 class TestHistory:
     """Earlier runs."""
 
-    def test_tell_a_range(self) -> None:
-        """Before the first start, too, they tell how far it is."""
+    def test_show_a_range(self) -> None:
+        """Before the first start, too, they show how far it is."""
         known = learned(5, a=points(1, 1, 10))
         job = Job(*declared(3), known=known)
         assert job.time == Time(0, None, "history", 5)
@@ -165,7 +165,7 @@ class TestHistory:
         assert job.time == Time(0, ends(1, 10), "history", 5)
 
     @pytest.mark.protocol("P-23.11")
-    def test_tell_what_is_left_given_the_time_already_spent(self) -> None:
+    def test_show_what_is_left_given_the_time_already_spent(self) -> None:
         """Of a step that takes one second or ten, and has run for two, eight are left."""
         job = Job(*declared(None), known=learned(5, a=points(1, 1, 10)))
         job.start(0, 1)
@@ -175,7 +175,7 @@ class TestHistory:
         job.do(11, Advance(1, 2))
         assert job.time == Time(99, ends(11), "history", 5)
 
-    def test_tell_nothing_before_there_are_five(self) -> None:
+    def test_show_nothing_before_there_are_five(self) -> None:
         """But how many there were."""
         job = Job(*declared(3), known=learned(4, a=points(1)))
         assert job.time == Time(0, None, "declared", 4)
@@ -188,7 +188,7 @@ class TestHistory:
         job.do(2, Advance(1, 2, 4))
         assert job.time == Time(28, ends(7, 12), "history", 5)
 
-    def test_tell_of_any_number_of_steps(self) -> None:
+    def test_cover_any_number_of_steps(self) -> None:
         """One after the other."""
         job = Job(*[StepDefinition("a")] * 1000, known=learned(5, a=points(1, 2, 3)))
         job.start(0, 1)
@@ -196,7 +196,7 @@ class TestHistory:
         assert job.time.finish_at is not None
         assert ends(1900).p50 < job.time.finish_at.p50 < job.time.finish_at.p90 < ends(3000).p90
 
-    def test_tell_of_steps_that_an_open_ended_session_will_have(self) -> None:
+    def test_cover_steps_that_an_open_ended_session_will_have(self) -> None:
         """If at least every second run had them."""
         steps = {name: LearnedStep(runs, points(5)) for name, runs in (("a", 12), ("b", 6), ("c", 5))}
         job = Job(open_ended=True, known=Learned(12, steps))
@@ -211,7 +211,7 @@ class TestPercentage:
     """It never falls but with a step that is started again, or added; and it is 100 when completed, and not before."""
 
     def test_stays_where_a_step_takes_longer_than_it_was_declared(self) -> None:
-        """The rate tells that more is left than before."""
+        """The rate shows that more is left than before."""
         job = Job(*declared(4))
         job.start(0, 1)
         job.do(3, Advance(1, 0, 100))
@@ -356,7 +356,7 @@ def test_the_time_never_falls_and_is_100_at_the_end_alone(
 @pytest.mark.guarantee("M")
 @pytest.mark.protocol("P-23.9", "P-23.10")
 @given(definitions, anything_learned, commands)
-def test_an_end_is_told_while_one_is_ahead(
+def test_an_end_is_published_while_one_is_ahead(
     steps: tuple[StepDefinition, ...], known: Learned, sent: list[tuple[Command, int]]
 ) -> None:
     """Not before the first start, nor once it is over; and half of all cases come before nine of ten."""

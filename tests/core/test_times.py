@@ -1,4 +1,4 @@
-"""Updates that tell how long ago it happened, so that durations survive an outage."""
+"""Updates that report how long ago it happened, so that durations survive an outage."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ class TestClock:
     )
     @example([(Create(DEFINITIONS), 0.0), (LEASED, 0.0), (Stall(1, timestamp(T0), 1000), 2.5), (LATE_SIGN, 2.5)])
     @example([(Create(DEFINITIONS), 0.0), (LEASED, 0.0), (Lose(1, 1000), 2.5), (LATE_SIGN, 2.5)])
-    def test_no_time_goes_back(self, told: list[tuple[Command, float]]) -> None:
+    def test_no_time_goes_back(self, timed: list[tuple[Command, float]]) -> None:
         """Whatever is said, and whenever."""
         session, now = None, T0
-        for command, seconds in told:
+        for command, seconds in timed:
             before, now = session, now + timedelta(seconds=seconds)
             with suppress(ProblemError):
                 outcome = apply("s", session, command, now)

@@ -164,7 +164,7 @@ def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command
 
 
 @given(any_commits)
-def test_each_command_alone_is_told_by_one_event(commits: list[list[tuple[Command, int]]]) -> None:
+def test_each_command_alone_is_published_by_one_event(commits: list[list[tuple[Command, int]]]) -> None:
     """At most, save that a session which a `start` creates is first shown as it was before that."""
     conversation = Conversation()
     for command, passed in [each for commands in commits for each in commands]:

@@ -44,13 +44,13 @@ class LogBackend(MemoryBackend):
             raise StoreUnavailableError
         return found
 
-    def tell(self, stored: StoredLines | None) -> None:
+    def publish(self, stored: StoredLines | None) -> None:
         """Notify the listeners of `s` as another process would."""
         self._topics.publish_lines("s", stored)
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Tell no listener of lines, as where a message is lost."""
+        """Notify no listener of lines, as where a message is lost."""
         self._topics._lines, listeners = Listeners(), self._topics._lines  # noqa: SLF001  # as lost messages do
         yield
         self._topics._lines = listeners  # noqa: SLF001  # likewise
@@ -123,7 +123,7 @@ def hub(backend: LogBackend) -> Hub:
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell each append by itself; one test looks at the interval."""
+    """Publish each append by itself; one test looks at the interval."""
     monkeypatch.setattr(line_feed, "INTERVAL_S", 0.0)
     monkeypatch.setattr(line_feed, "RETRY_S", (0.0, 0.0))
 
@@ -186,7 +186,7 @@ class TestOrder:
     async def test_lines_that_wait_go_before_a_transition(
         self, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Those that come soon after others are told together, and at the latest with what follows."""
+        """Those that come soon after others are published together, and at the latest with what follows."""
         monkeypatch.setattr(line_feed, "INTERVAL_S", 3600.0)
         reader = await following(hub)
         for text in "abc":
@@ -200,7 +200,7 @@ class TestOrder:
         assert await late.follow() == ["snapshot@2", "1 2 3 4 5"]
         assert reader.take() == ["5"]
 
-    async def test_lines_that_wait_are_told_in_the_end(
+    async def test_lines_that_wait_are_published_in_the_end(
         self, store: ProgressStore, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """When the time is up, or there are many of them."""
@@ -219,10 +219,10 @@ class TestOrder:
 
 
 class TestGaps:
-    """Lines of which this process was not told."""
+    """Lines of which this process was not notified."""
 
     @pytest.mark.parametrize(
-        "told",
+        "notified",
         [
             None,
             StoredLines("life", 1, 4, ()),
@@ -232,18 +232,20 @@ class TestGaps:
         ids=["lost", "without lines", "out of turn", "of another life"],
     )
     async def test_are_read(
-        self, store: ProgressStore, hub: Hub, backend: LogBackend, told: StoredLines | None
+        self, store: ProgressStore, hub: Hub, backend: LogBackend, notified: StoredLines | None
     ) -> None:
         """As soon as it learns that they are there, and only those."""
         reader = await following(hub)
         with backend.silence():
             await write(store, "b", "c", "d")
         epoch = reader.lives[0]
-        backend.tell(told._replace(epoch=epoch) if told is not None and told.epoch == "life" else told)
+        if notified is not None and notified.epoch == "life":
+            notified = notified._replace(epoch=epoch)
+        backend.publish(notified)
         assert reader.take() == ["2 3 4"]
         assert reader.lives == [epoch]
 
-    async def test_lines_that_come_during_a_read_are_told_once(
+    async def test_lines_that_come_during_a_read_are_published_once(
         self, store: ProgressStore, hub: Hub, backend: LogBackend
     ) -> None:
         """Also to a reader that comes meanwhile."""
@@ -267,7 +269,7 @@ class TestGaps:
         with backend.silence():
             await write(store, "b")
         backend.gate.clear()
-        backend.tell(None)
+        backend.publish(None)
         assert await other.follow() == ["snapshot@1", "1"]
         backend.gate.set()
         for each in (reader, other):
@@ -361,7 +363,7 @@ class TestAnotherLife:
 class TestTheEnd:
     """A stream ends after all lines that were accepted before its session was completed."""
 
-    async def test_lines_that_were_not_told_are_read_first(
+    async def test_lines_that_were_not_published_are_read_first(
         self, store: ProgressStore, hub: Hub, backend: LogBackend
     ) -> None:
         """Only then is the reader finished; another one, without the log, is at once."""

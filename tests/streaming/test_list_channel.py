@@ -1,4 +1,4 @@
-"""What those who follow a list have been told of it, compared with the list itself."""
+"""What the followers of a list have received of it, compared with the list itself."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Reader:
 
     def reset(self) -> None:
         """Read the list."""
-        news = self.window.reset(self.listed[: WINDOW + 1])
-        self.take(news.events)
-        for each in news.changed:
+        reset = self.window.reset(self.listed[: WINDOW + 1])
+        self.take(reset.events)
+        for each in reset.changed:
             self.change(each.session_id, each)
 
     def take(self, events: Iterable[ListEvent]) -> None:
@@ -54,7 +54,7 @@ class Reader:
                 self.fold.apply_text(event.name, event.data.decode())
 
     def change(self, session_id: str, now: SessionSummary | None) -> list[str]:
-        """Change a session, and return the names of the events that tell it."""
+        """Change a session, and return the names of the events that show it."""
         self.sessions.pop(session_id, None)
         if now is not None:
             self.sessions[session_id] = now
@@ -91,7 +91,7 @@ def test_a_session_that_no_longer_belongs_is_removed() -> None:
 
 
 def test_a_window_holds_the_newest() -> None:
-    """Those that a newer one pushes out are still told, and so is their end."""
+    """Those that a newer one pushes out are still published, and so is their end."""
     reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW))
     assert not reader.window.has_more
     reader.change("a-new", summary("a-new", 999))
@@ -104,7 +104,7 @@ def test_a_window_holds_the_newest() -> None:
 
 
 def test_a_gap_in_the_window_is_filled_from_the_list() -> None:
-    """The next older session belongs there, and no event can tell it until the list is read."""
+    """The next older session belongs there, and no event can show it until the list is read."""
     reader = Reader(summary(f"a{number:03}", number) for number in range(WINDOW + 5))
     assert reader.change("a100", None) == ["removed"]
     assert reader.window.is_short
@@ -114,18 +114,18 @@ def test_a_gap_in_the_window_is_filled_from_the_list() -> None:
     reader.check()
 
 
-def test_a_change_that_a_reset_finds_is_told_by_the_next_look() -> None:
-    """So that no session is told too often; until then new readers get it as the others have it."""
+def test_a_change_that_a_reset_finds_is_published_by_the_next_look() -> None:
+    """So that no session is published too often; until then new readers get it as the others have it."""
     reader = Reader([summary("a"), summary("ab")])
-    news = reader.window.reset([summary("ab"), summary("a", version=1)])
-    assert news == ([], [summary("a", version=1)])
+    reset = reader.window.reset([summary("ab"), summary("a", version=1)])
+    assert reset == ([], [summary("a", version=1)])
     assert b'"version": 1' not in reader.window.encode()
     assert reader.change("a", summary("a", version=1)) == ["session"]
     assert reader.window.reset([summary("ab"), summary("a", version=1)]) == ([], [])
 
 
 def test_a_session_that_came_while_the_list_was_read_stays() -> None:
-    """Or it would go and come again; what becomes of it, the next look at it tells. Others have gone."""
+    """Or it would go and come again; what becomes of it, the next look at it shows. Others have gone."""
     reader = Reader([summary("a"), summary("ab"), summary("ac")])
     read = [summary("a")]
     reader.change("anew", summary("anew", 1))
@@ -151,22 +151,22 @@ def test_a_session_that_went_while_the_list_was_read_does_not_come_again() -> No
 
 
 def test_a_session_that_came_while_a_full_list_was_read_stays() -> None:
-    """In a window that it overflows, or beyond it; so does an older one that was told."""
+    """In a window that it overflows, or beyond it; so does an older one that was published."""
     sessions = [summary(f"a{number:03}", number) for number in range(1, WINDOW + 1)]
     reader = Reader(sessions)
     for session_id, created_at in (("anew", 999), ("a000", 0)):
         reader.change(session_id, summary(session_id, created_at))
     assert reader.window.older == ("a001", "a000")
-    news = reader.window.reset(sessions[::-1], ["anew", "a000"])
-    assert [each.name for each in news.events] == ["session"]  # It was pushed out before.
+    reset = reader.window.reset(sessions[::-1], ["anew", "a000"])
+    assert [each.name for each in reset.events] == ["session"]  # It was pushed out before.
     assert reader.window.has_more
     assert reader.window.older == ("a000", "a001")
     assert reader.change("a000", None) == ["removed"]
     reader.check()
 
 
-def test_an_older_session_that_is_as_it_was_told_is_no_event() -> None:
-    """Else each look at a list would tell some again, to all of its readers; also one that was pushed out."""
+def test_an_older_session_that_is_as_it_was_published_is_no_event() -> None:
+    """Else each look at a list would show some again, to all of its readers; also one that was pushed out."""
     reader = Reader(summary(f"a{number:03}", number) for number in range(1, WINDOW + 5))
     for _ in range(2):
         looked = reader.change("a001", summary("a001", 1, version=1))
@@ -188,7 +188,7 @@ def test_older_sessions_are_looked_at_in_turn() -> None:
 
 
 def test_older_sessions_are_forgotten_at_last() -> None:
-    """A window stays small, however many sessions it told of."""
+    """A window stays small, however many sessions it published."""
     reader = Reader(summary(f"a{number:05}", number) for number in range(2000))
     for number in range(1500):
         reader.change(f"a{number:05}", summary(f"a{number:05}", number, version=1))
@@ -224,7 +224,7 @@ def test_a_reader_ends_in_what_the_list_says(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_list_that_was_read_before_some_changes_harms_none_of_them(seed: int) -> None:
-    """It arrives after they were told; once they are read again, a reader has the list."""
+    """It arrives after they were published; once they are read again, a reader has the list."""
     chance = random.Random(seed)
     reader = Reader(summary(f"a{number}", chance.randrange(1000)) for number in range(chance.choice([0, 97, 100, 150])))
     for turn in range(30):
@@ -232,9 +232,9 @@ def test_a_list_that_was_read_before_some_changes_harms_none_of_them(seed: int) 
         for session_id in unsure:
             is_gone = chance.random() < 0.4
             reader.change(session_id, None if is_gone else summary(session_id, chance.randrange(1000), turn))
-        news = reader.window.reset(read, unsure)
-        reader.take(news.events)
-        for session_id in (*(each.session_id for each in news.changed), *unsure):
+        reset = reader.window.reset(read, unsure)
+        reader.take(reset.events)
+        for session_id in (*(each.session_id for each in reset.changed), *unsure):
             reader.change(session_id, reader.sessions.get(session_id))
         if reader.window.is_short:
             reader.reset()

@@ -169,7 +169,7 @@ async def test_a_reader_gets_the_list_and_then_what_happens(reader: ListReader, 
 
 
 @pytest.mark.protocol("P-25.7", "P-25.8")
-async def test_a_session_that_changes_often_is_told_four_times_a_second(
+async def test_a_session_that_changes_often_is_published_four_times_a_second(
     reader: ListReader, store: ProgressStore, backend: UnsureBackend
 ) -> None:
     """It is read no more often than that, either; its end comes at once."""
@@ -192,7 +192,7 @@ async def test_a_session_that_changes_often_is_told_four_times_a_second(
 async def test_readers_of_one_list_share_all_work(
     reader: ListReader, hub: Hub, store: ProgressStore, backend: UnsureBackend
 ) -> None:
-    """They have one channel, which is closed with the last of them; then no change is heard of."""
+    """They have one channel, which is closed with the last of them; then no change is received."""
     others = [ListReader(hub) for _ in range(3)]
     for other in others:
         await other.subscribe(ALICE)
@@ -327,7 +327,7 @@ async def test_a_gap_that_opens_while_the_list_is_read_is_filled(
 async def test_a_session_that_comes_while_the_list_is_read_again_does_not_go(
     reader: ListReader, store: ProgressStore, backend: UnsureBackend
 ) -> None:
-    """The list was read before it came, and arrives after it was told."""
+    """The list was read before it came, and arrives after it was published."""
     backend.gate.clear()
     for listener in backend.listeners:
         listener(None)
@@ -340,7 +340,7 @@ async def test_a_session_that_comes_while_the_list_is_read_again_does_not_go(
     assert "removed" not in reader.events
 
 
-async def test_a_store_that_is_away_delays_what_is_told(
+async def test_a_store_that_is_away_delays_what_is_published(
     reader: ListReader, store: ProgressStore, backend: UnsureBackend
 ) -> None:
     """The reader keeps what it has, and gets the rest when the store answers."""
@@ -368,7 +368,7 @@ async def test_no_one_subscribes_while_the_store_is_away(
 
 
 async def test_lost_messages_are_made_up_for(reader: ListReader, store: ProgressStore, backend: UnsureBackend) -> None:
-    """Once the backend says that it missed some, the list is read again, and what is new is told."""
+    """Once the backend says that it missed some, the list is read again, and what is new is published."""
     backend.lose_messages(says_so=True)
     await store.start_step("alice-1", 1)
     await store.create_session("alice-2", 1)
@@ -457,7 +457,7 @@ async def test_a_stream_of_a_list_never_ends_by_itself(directly: bool) -> None:
 
 
 async def test_streams_of_lists_take_places_as_others_do() -> None:
-    """One too many is told to come later; a caller's own limit counts them, too."""
+    """One too many is asked to come later; a caller's own limit counts them, too."""
     service = Service()
     clients = [Client() for _ in range(4)]
     for client in clients[:3]:

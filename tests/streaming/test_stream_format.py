@@ -132,8 +132,8 @@ async def test_lines_of_the_log_come_among_the_changes(directly: bool) -> None:
     await store.complete_step("a", 1)
     await client.end()
     await plain.end()
-    told = [line for line in said(client) if " UTC" in line]
-    assert [line.partition(" UTC ")[2] for line in told] == ["WARNING before", "[1] within", "[1] and"]
+    logged = [line for line in said(client) if " UTC" in line]
+    assert [line.partition(" UTC ")[2] for line in logged] == ["WARNING before", "[1] within", "[1] and"]
     started = next(each for each in said(client) if "started" in each)
-    assert said(client).index(told[1]) == said(client).index(started) + 1
-    assert said(plain) == [line for line in said(client) if line not in told]
+    assert said(client).index(logged[1]) == said(client).index(started) + 1
+    assert said(plain) == [line for line in said(client) if line not in logged]

@@ -200,7 +200,7 @@ async def test_a_cancelled_wait_leaves_nothing(waiting: Waiting) -> None:
 
 
 async def test_waits_take_places(waiting: Waiting) -> None:
-    """One of each caller, two in all; who has none is told so at once."""
+    """One of each caller, two in all; a request without one is refused at once."""
     waits = [await waiting.begun("a", caller="c")]
     assert await waiting.begin("a", caller="c") == "refused"
     waits.append(await waiting.begun("a"))

@@ -23,30 +23,25 @@ _held: Final[set[FileId]] = set()
 _holding: Final = threading.Lock()
 
 
+_NOT_HELD: Final = -1
+
+
 class FileLocks:
-    """The locks on a database file and on its name."""
+    """The locks on a database file and on its name.
+
+    Attributes:
+        name_lock: The descriptor of the locked `.lock` file.
+        file_lock: The descriptor of the locked database file.
+    """
 
     def __init__(self, path: StorePath) -> None:
         self._path = path
-        self._name_lock: int | None = None
-        self._file_lock: int | None = None
+        self.name_lock = self.file_lock = _NOT_HELD
 
     @property
     def is_held(self) -> bool:
         """Whether the file is locked."""
-        return self._file_lock is not None
-
-    @property
-    def name_lock(self) -> int:
-        """The descriptor of the locked `.lock` file."""
-        assert self._name_lock is not None
-        return self._name_lock
-
-    @property
-    def file_lock(self) -> int:
-        """The descriptor of the locked database file."""
-        assert self._file_lock is not None
-        return self._file_lock
+        return self.file_lock != _NOT_HELD
 
     def acquire(self) -> None:
         """Lock the name, and then the file; both are created where they are missing.
@@ -54,23 +49,22 @@ class FileLocks:
         Raises:
             StoreRefusedError: The store is in use, or its files cannot be opened or locked.
         """
-        self._name_lock = self._lock(".lock", os.O_RDWR)
+        self.name_lock = self._lock(".lock", os.O_RDWR)
         with _holding:
             if self._path.file_id() in _held:
                 raise self._in_use()
-            self._file_lock = self._lock("", os.O_RDONLY)
+            self.file_lock = self._lock("", os.O_RDONLY)
             _held.add(file_id(self.status()))
 
     def release(self) -> None:
         """Release the locks that are held; all connections to the file must be closed."""
-        if self._file_lock is not None:
+        if self.file_lock != _NOT_HELD:
             with _holding:
                 _held.discard(file_id(self.status()))
-                _unlock(self._file_lock)
-            self._file_lock = None
-        if self._name_lock is not None:
-            _unlock(self._name_lock)  # The `.lock` file stays: removing it would race with the next process.
-            self._name_lock = None
+                _unlock(self.file_lock)
+        if self.name_lock != _NOT_HELD:
+            _unlock(self.name_lock)  # The `.lock` file stays: removing it would race with the next process.
+        self.name_lock = self.file_lock = _NOT_HELD
 
     def status(self) -> os.stat_result:
         """Return the status of the locked file."""

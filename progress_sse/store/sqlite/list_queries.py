@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.model import Position
 from progress_sse.core.session_filter import SessionFilter, end_of_prefix
 from progress_sse.store.health import UNREADABLE, DamageLog
 from progress_sse.store.seals import checked_position, header, unsealed
@@ -148,21 +148,13 @@ def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[
     found = []
     for row in rows:
         try:
-            found.append(_summary(*row))
+            found.append(_summary(row))
         except UNREADABLE as error:
             damage.record(row[0], error)
     return found
 
 
-def _summary(
-    session_id: str,
-    status: SessionStatus,
-    created_at: str,
-    updated_at: str,
-    listed: bytes,
-    n: int,
-    current_step: int,
-    epoch: str,
-) -> tuple[SessionSummary, Position]:
+def _summary(row: tuple[Any, ...]) -> tuple[SessionSummary, Position]:
+    session_id, status, created_at, updated_at, listed, n, current_step, epoch = row
     data = unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
     return SessionSummary(session_id, status, created_at, updated_at, data), checked_position(epoch, n)

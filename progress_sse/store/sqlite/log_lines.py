@@ -18,11 +18,7 @@ class _Ring(NamedTuple):
 
 
 def check_keys(connection: sqlite3.Connection, life: int, change: Change) -> None:
-    """Check that the keys of a change's lines are unknown.
-
-    Raises:
-        ConflictError: One of them is known.
-    """
+    """Check that the keys of a change's lines are unknown; a known one is a `ConflictError`."""
     if change.line_keys:
         with_keys(_find_ring(connection, life).keys, change.line_keys)
 

@@ -11,7 +11,7 @@ from progress_sse.store.seals import checksum
 from progress_sse.store.sqlite import histories, log_lines
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
-from progress_sse.store.types import Change, LogEntry, Record, StorageLimits, fingerprint
+from progress_sse.store.types import Change, Record, StorageLimits, fingerprint
 
 _TABLES_OF_LIVES: Final = ("definitions", "steps", "log", "lines", "line_rings", "labels")
 
@@ -129,7 +129,7 @@ def _update_session(
     if encoded.change.resets_log:
         connection.execute("DELETE FROM log WHERE life = ?", (row.life,))
         row.log_rows = row.log_bytes = 0
-    _append_to_log(connection, encoded.change.session_id, row, encoded.change.entries, limits)
+    _append_to_log(connection, row, encoded.change, limits)
     assert encoded.header is not None
     row.offset, status, *header = encoded.header
     updated = connection.execute(
@@ -160,15 +160,9 @@ def _update_labels(connection: sqlite3.Connection, row: _SessionRow, labels: fro
     row.labels = labels
 
 
-def _append_to_log(
-    connection: sqlite3.Connection,
-    session_id: str,
-    row: _SessionRow,
-    entries: Sequence[LogEntry],
-    limits: StorageLimits,
-) -> None:
-    for entry in entries:
-        seal = checksum(entry.data, session_id, f"{entry.offset} {entry.step}")
+def _append_to_log(connection: sqlite3.Connection, row: _SessionRow, change: Change, limits: StorageLimits) -> None:
+    for entry in change.entries:
+        seal = checksum(entry.data, change.session_id, f"{entry.offset} {entry.step}")
         connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row.life, *entry, seal))
         row.log_rows += 1
         row.log_bytes += len(entry.data)

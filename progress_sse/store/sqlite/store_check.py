@@ -27,11 +27,7 @@ def check_mode(path: StorePath) -> str:
 
 
 def is_new(connection: sqlite3.Connection, path: StorePath) -> bool:
-    """Return whether the database is empty; if it is not, make sure that it holds a store of this program.
-
-    Raises:
-        StoreRefusedError: It is damaged, of another application or of another format.
-    """
+    """Return whether the database is empty; if it is not, make sure that it holds a whole store of this program."""
     application_id, version = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
     )

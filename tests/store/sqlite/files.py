@@ -60,6 +60,12 @@ async def opened(path: Path, *, busy_timeout_s: float = SOON_S, **limits: int) -
         await backend.aclose()
 
 
+async def has_new_epoch(backend: SqliteBackend) -> bool:
+    """Whether the session `s` is there, in another epoch than its first one."""
+    record = await backend.load("s")
+    return record is not None and record.position.epoch != "first"
+
+
 async def make_store(path: Path) -> None:
     """Leave a closed store with a few sessions, several pages large."""
     async with opened(path) as backend:

@@ -22,7 +22,7 @@ from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import SOON_S, execute, files, leave_a_log, make_store, opened, sqlite_rows
+from tests.store.sqlite.files import SOON_S, execute, files, has_new_epoch, leave_a_log, make_store, opened, sqlite_rows
 
 
 class TestRestart:
@@ -98,9 +98,7 @@ class TestRestart:
             assert await backend.replay("s", Position("first", 1)) is not None
         for each in (moved_on, gone):
             async with opened(each) as backend:
-                record = await backend.load("s")
-                assert record is not None
-                assert record.position.epoch != "first"
+                assert await has_new_epoch(backend)
 
     async def test_a_backup_copied_over_a_killed_store_gets_new_epochs(self, path: Path) -> None:
         """The file keeps its inode number, and a file in the place of a removed one may get the same number."""
@@ -110,9 +108,7 @@ class TestRestart:
         assert not path.with_name(f"{path.name}-wal").exists()
         shutil.copyfile(backup, path)
         async with opened(path) as backend:
-            record = await backend.load("s")
-            assert record is not None
-            assert record.position.epoch != "first"
+            assert await has_new_epoch(backend)
 
     async def test_a_note_removed_while_the_store_runs_is_written_again(self, path: Path) -> None:
         """Closing writes a new note. If the note is missing on opening, sessions get new epochs."""
@@ -124,9 +120,7 @@ class TestRestart:
             assert await backend.load("s") == after(created())
         note.unlink()
         async with opened(path) as backend:
-            record = await backend.load("s")
-            assert record is not None
-            assert record.position.epoch != "first"
+            assert await has_new_epoch(backend)
 
     async def test_existing_sessions_count_after_a_restart(self, path: Path) -> None:
         """The limit holds."""

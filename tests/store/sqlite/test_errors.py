@@ -151,19 +151,19 @@ class TestFailure:
         monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
-            told: list[StoredLines | None] = []
-            await backend.subscribe(lines_of("s"), told.append)
+            notified: list[StoredLines | None] = []
+            await backend.subscribe(lines_of("s"), notified.append)
             change = written("a", expected=record.position, key=line_key("k"))
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
             with pytest.raises(OutcomeUnknownError):
                 await backend.commit(change)
-            await eventually(lambda: told == [None], SOON_S)
+            await eventually(lambda: notified == [None], SOON_S)
             with pytest.raises(ConflictError) if is_applied else nullcontext():
                 await backend.commit(change)
             stored = await backend.lines.read_lines("s", 0)
             assert stored is not None
             assert [line.data for line in stored.lines] == [b"a"]
-            assert len(told) == (1 if is_applied else 2)
+            assert len(notified) == (1 if is_applied else 2)
 
     async def test_a_commit_in_doubt_on_a_damaged_session_blocks_no_other(
         self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
