@@ -28,12 +28,6 @@ def at_fork(
         os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
 
 
-def block_signals() -> None:
-    """Let no signal come to the calling thread."""
-    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-
-
 T = TypeVar("T")
 
 LOOK_S: Final = 0.01
@@ -65,8 +59,8 @@ def run_apart(starter: int, function: Callable[..., object], *args: object) -> N
     A signal that the job's threads block would come here, and SIGPIPE might end the thread. A greenlet runs in the
     thread of its `starter`, which blocks none.
     """
-    if here() != starter:
-        block_signals()
+    if here() != starter and sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     function(*args)
 
 

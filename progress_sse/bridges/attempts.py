@@ -234,7 +234,7 @@ class _StopScope:
             self.request = request
             try:
                 stop(request)
-            except Exception as error:  # noqa: BLE001  # the thread that learns of requests must go on
+            except Exception as error:  # noqa: BLE001  # the thread that receives requests goes on
                 log(logging.WARNING, "cannot stop a task: %s", describe_error(error))
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
             `None` reports bear no attempts, leases and ages, and an exception ends no session that is not open-ended.
         accepts: What readers of the session may ask of the job: `"cancel"`, `"retry"` or both; the default is nothing.
             Where it may be cancelled, `check` and `track` of its steps raise `Cancelled` once a reader asks for that.
-            A session that was created elsewhere is told with the step that begins the work.
+            A session that was created elsewhere gets it with the step that begins the work.
     """
 
     url: str | None

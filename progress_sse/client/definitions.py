@@ -64,7 +64,7 @@ def change(
     labels: Mapping[str, str | None] | Unchanged | None,
     links: Links | Unchanged | None,
 ) -> Describe:
-    """Return the report that changes what the session says of itself."""
+    """Return the report that changes the details of the session."""
     fit_title = title if isinstance(title, Unchanged) else _fit_title(title)
     fit_labels = labels if labels is None or isinstance(labels, Unchanged) else _fit_labels(labels)
     if links is None or isinstance(links, Unchanged):

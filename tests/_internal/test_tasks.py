@@ -23,8 +23,9 @@ async def test_a_coroutine_that_never_waits_is_done_at_once() -> None:
     assert done == ["all of it"]
 
 
-async def test_a_coroutine_that_waits_goes_on_in_a_task() -> None:
-    """Its first part runs at once, each later part after the next wait."""
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_a_coroutine_that_waits_goes_on_in_a_task(turns: int) -> None:
+    """Its first part runs at once, each later part after the next wait; that may be over before the task begins."""
     future = asyncio.get_running_loop().create_future()
     done: list[str] = []
 
@@ -36,25 +37,12 @@ async def test_a_coroutine_that_waits_goes_on_in_a_task() -> None:
 
     task = run_eagerly(work())
     assert task is not None
-    assert done == ["first part"]
-    await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
     assert done == ["first part"]
     future.set_result("second part")
     await task
     assert done == ["first part", "second part", "last part"]
-
-
-async def test_a_future_that_is_resolved_before_the_task_begins_is_not_missed() -> None:
-    """Both may happen in one iteration of the loop."""
-    future = asyncio.get_running_loop().create_future()
-
-    async def work() -> None:
-        assert await future == "soon"
-
-    task = run_eagerly(work())
-    assert task is not None
-    future.set_result("soon")
-    await task
 
 
 async def test_an_exception_reaches_the_caller_or_the_task() -> None:
@@ -73,9 +61,9 @@ async def test_an_exception_reaches_the_caller_or_the_task() -> None:
         await task
 
 
-@pytest.mark.parametrize("turns", [1, 2])
+@pytest.mark.parametrize("turns", [0, 1, 2])
 async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
-    """At the first wait and at a later one; the clean-up may wait too."""
+    """Before its task begins, at the first wait and at a later one, and what it waits for is cancelled, too."""
     never = asyncio.get_running_loop().create_future()
     done: list[str] = []
 
@@ -96,6 +84,7 @@ async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == ["cleaned up"]
+    assert never.cancelled()
 
 
 async def test_work_may_refuse_to_be_cancelled() -> None:
@@ -114,27 +103,6 @@ async def test_work_may_refuse_to_be_cancelled() -> None:
     task.cancel()
     await task
     assert not task.cancelled()
-
-
-async def test_a_task_that_is_cancelled_before_it_begins_cleans_up() -> None:
-    """What the coroutine waits for is cancelled, too: a failure of that would have no one to take it."""
-    never = asyncio.get_running_loop().create_future()
-    done: list[str] = []
-
-    async def work() -> None:
-        try:
-            await never
-        finally:
-            await asyncio.sleep(0)
-            done.append("cleaned up")
-
-    task = run_eagerly(work())
-    assert task is not None
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert done == ["cleaned up"]
-    assert never.cancelled()
 
 
 async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
@@ -159,7 +127,7 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
 
 
 async def test_tasks_that_have_ended_are_fine() -> None:
-    """No tasks at all are fine, too."""
+    """So are none."""
     task = asyncio.create_task(asyncio.sleep(0))
     await task
     await cancel(task)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,7 +23,6 @@ from progress_sse.bridges.tqdm import tqdm, trange
 from progress_sse.client.steps import BaseStep
 from progress_sse.client.testing import Advance, Recorder
 from tests.bridges.locks import free_while_logged
-from tests.client.fake import FakeServer
 
 
 def advances(recorder: Recorder) -> list[tuple[int, int | None, str]]:
@@ -203,24 +201,6 @@ def test_records_are_messages_of_the_running_step(
         assert "--- Logging error ---" in capsys.readouterr().err
         logger.warning("no room")
     assert advances(recorder) == [(3, 8, ""), (3, 8, "read 3 rows"), (3, 8, "no room")]
-
-
-async def test_sending_is_no_message_of_the_step(handler: StepHandler) -> None:
-    """Otherwise log records of the HTTP libraries would be reported, logged and reported again."""
-    handler.setLevel(logging.DEBUG)
-    async with FakeServer() as server:
-        server.may_answer.set()
-        outer = Progress("outer", url=server.url)
-        with outer.step(1):
-            inner = AsyncProgress.attach("inner", url=server.url)
-            inner.step(1).start()
-            assert await inner.flush()
-            await inner.aclose()
-            assert await asyncio.to_thread(outer.flush)
-        assert await asyncio.to_thread(outer.flush)
-    bodies = [json.loads(seen.body) for seen in server.seen if seen.request.startswith("POST")]
-    updates = [update for body in bodies for update in body.get("updates", [body])]
-    assert sorted(update["action"] for update in updates) == ["complete", "start", "start"]
 
 
 def move_tqdm(step: BaseStep, locks: list[Any]) -> None:

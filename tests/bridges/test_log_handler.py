@@ -129,7 +129,7 @@ async def test_what_a_transport_logs_is_no_line(
     assert fake.reports == [Log((LogLine("one"),))]
 
 
-async def test_sending_lines_writes_none(root: logging.Logger) -> None:
+async def test_sending_writes_no_line_and_no_message(root: logging.Logger) -> None:
     """Otherwise records of the HTTP libraries would be reported, logged and reported again, without end.
 
     That holds for the end of a connection, too.
@@ -138,10 +138,13 @@ async def test_sending_lines_writes_none(root: logging.Logger) -> None:
         server.may_answer.set()
         progress = Progress("a", url=server.url)
         root.addHandler(LogHandler(logging.DEBUG, progress))
-        async with AsyncProgress("b", url=server.url) as other:
-            other.step(1).complete()
+        root.addHandler(StepHandler(logging.DEBUG))
+        async with AsyncProgress("b", url=server.url) as other, other.step(1):
+            assert await other.flush()
         logging.getLogger("job").info("one")
         assert await asyncio.to_thread(progress.flush)
         assert await asyncio.to_thread(progress.flush)
     bodies = [json.loads(seen.body) for seen in server.seen if seen.request.startswith("POST")]
-    assert [line["text"] for body in bodies for line in body.get("lines", ())] == ["one"]
+    updates = [update for body in bodies for update in body.get("updates", [body])]
+    assert sorted(update["action"] for update in updates) == ["complete", "log", "start"]
+    assert [line["text"] for update in updates for line in update.get("lines", ())] == ["one"]

@@ -1,8 +1,10 @@
-"""Reports to a real server through outages of the server and the network."""
+"""Reports to a real server, also through outages of the server and the network."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from tests.conftest import Serve
 from tests.harness.chaos import ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, session_path
+from tests.harness.serving import Server, eventually, session_path
 
 STEPS = 40
 TOKEN = "hush"
@@ -122,8 +124,10 @@ async def test_every_kind_of_failure_of_a_job_is_shown(serve: Serve, shell: Shel
 
     with pytest.raises(OSError, match="x"):
         await shell.run(fail, progress)
-    [step] = (await poll(server))["steps"]
-    assert step["status"] == "error"
+    session = await poll(server)
+    [step] = session["steps"]
+    assert (session["status"], step["status"]) == ("error", "error")
+    assert session["error"] == step["error"]
     assert step["error"].startswith("OSError: \ufffd\ufffdxxx")
     assert len(step["error"]) == MAX_TEXT_CHARS
     assert progress.lost == 0
@@ -188,16 +192,6 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
     assert line.endswith("nothing more is reported, since its creation was refused: 422 There is no such workflow.")
 
 
-@pytest.mark.guarantee(53)
-async def test_a_refused_creation_creates_no_session_with_other_steps(serve: Serve, shell: Shell) -> None:
-    """No session is created."""
-    server = serve()
-    progress = shell.progress("nightly", workflow="unknown", url=server.url)
-    await shell.run(lambda progress: progress.step(1).start(), progress)
-    assert (await poll(server))["status"] == "not_found"
-    assert progress.lost == 2
-
-
 @pytest.mark.guarantee(2)
 @pytest.mark.parametrize(
     "alone", [False, pytest.param(True, marks=pytest.mark.full)], ids=["together", "one at a time"]
@@ -255,3 +249,148 @@ async def test_a_newer_run_gets_no_report_of_an_older_one(
     [line] = [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"]
     lost = "nothing more is reported, since the session was lost, and its creation was refused"
     assert line.endswith(f"{lost}: 409 There is a session of that id already.")
+
+
+def concluded(session: Any) -> list[tuple[str, str, str | None]]:
+    """The name, the status and the conclusion of each step."""
+    return [(step["name"], step["status"], step.get("conclusion")) for step in session["steps"]]
+
+
+async def test_a_job_finds_its_steps_on_the_way(serve: Serve, shell: Shell) -> None:
+    """The end of its block completes the session."""
+    server = serve()
+    progress = shell.progress(
+        "nightly", open_ended=True, title="Nightly", labels={"a": "b"}, links={"Logs": "/logs"}, url=server.url
+    )
+
+    def work(progress: Reporter) -> None:
+        for _ in range(2):
+            with progress.step("Parse", timeout_ms=5000):
+                pass
+        progress.plan(["Save", "Tell"])
+        progress.skip("Tell", "no reader")
+        progress.step("Save").start()
+        progress.describe(labels={"a": None, "c": "d"})
+
+    await shell.run(work, progress)
+    session = await poll(server)
+    assert progress.lost == 0
+    assert concluded(session) == [
+        ("Parse", "success", None),
+        ("Parse", "success", None),
+        ("Save", "success", None),
+        ("Tell", "success", "skipped"),
+    ]
+    assert (session["status"], session["title"], session["labels"]) == ("completed", "Nightly", {"c": "d"})
+    assert session["links"] == [{"label": "Logs", "url": "/logs"}]
+
+
+async def test_the_later_of_two_attempts_has_the_step(
+    serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The earlier one reports nothing more, not even the end of the session, and its job goes on.
+
+    In one process a task of a queue alone is an attempt of its own.
+    """
+    server = serve()
+    earlier = shell.progress("nightly", steps=["One"], url=server.url)
+    earlier.step(1).start()
+    assert await shell.flush(earlier, 20)
+    later = shell.progress.attach("nightly", url=server.url)
+    retry = later.step(1)
+    retry.take_over()
+    retry.start()
+    assert await shell.flush(later, 20)
+    step = earlier.step(1)
+    for row in range(100):
+        step.report(row, 100)
+    step.fail("no")
+    earlier.fail("no")
+    await shell.close(earlier)
+    later.step(1).report(5, 8)
+    assert await shell.flush(later, 20)
+    [step] = (await poll(server))["steps"]
+    assert (step["status"], step["attempt"], step["progress"]) == ("running", 2, {"current": 5, "total": 8})
+    later.step(1).complete()
+    await shell.close(later)
+    assert (await poll(server))["status"] == "completed"
+    assert later.lost == 0
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "nothing more is reported on step 1" in warnings[0]
+
+
+async def test_the_server_takes_signs_of_life(serve: Serve, shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """It hears the job while nothing is reported, and counts none of them as a change."""
+    server = serve()
+    progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
+    progress.step(1).start()
+    assert await shell.flush(progress, 20)
+    sink = vars(progress)["sink"]
+    first = sink.beat_at()
+    await eventually(lambda: first < sink.beat_at() < float("inf"), 20)
+    second = sink.beat_at()
+    await eventually(lambda: second < sink.beat_at() < float("inf"), 20)
+    progress.step(1).complete()
+    await shell.close(progress)
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        tag = (await client.get(session_path("nightly"))).headers["etag"]
+    assert tag.strip('"').rpartition("-")[2] == "2"
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_silent_job_gets_its_session_back(serve: Serve, shell: Shell) -> None:
+    """A server that restarts without its sessions would otherwise show nothing of it until it reports again."""
+    server = serve()
+    progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
+    progress.step(1).start()
+    assert await shell.flush(progress, 20)
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    async with asyncio.timeout(20):
+        while (await poll(server))["status"] != "running":
+            await shell.flush(progress, 0.1)
+    assert concluded(await poll(server)) == [("One", "running", None)]
+    progress.step(1).complete()
+    await shell.close(progress)
+    assert progress.lost == 0
+
+
+@pytest.mark.full
+async def test_a_step_takes_as_long_as_its_work_though_the_server_was_away(serve: Serve, shell: Shell) -> None:
+    """Its start and end reach the server together, and each says how long ago it was."""
+    server = serve(store="sqlite")
+    progress = shell.progress("nightly", steps=["One"], url=server.url)
+    progress.describe(title="Nightly")
+    assert await shell.flush(progress, 20)
+    await asyncio.to_thread(server.kill)
+    began = time.monotonic()
+    progress.step(1).start()
+    await asyncio.to_thread(serve)  # The work.
+    progress.step(1).complete()
+    took_ms = 1000 * (time.monotonic() - began)
+    await asyncio.to_thread(server.start)
+    assert await shell.flush(progress, 30)
+    await shell.close(progress)
+    [step] = (await poll(server))["steps"]
+    assert took_ms / 2 < step["elapsed_ms"] < took_ms + 1000
+
+
+@pytest.mark.full
+async def test_steps_that_were_found_are_created_again(serve: Serve, shell: Shell) -> None:
+    """A server that has lost the session gets it back, with its steps and what it says."""
+    server = serve()
+    progress = shell.progress("nightly", open_ended=True, title="T", url=server.url)
+    for _ in range(2):
+        progress.step("Parse").start()
+        progress.step("Parse").complete()
+    progress.describe(title="Nightly")
+    assert await shell.flush(progress, 20)
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    progress.finish()
+    await shell.close(progress)
+    session = await poll(server)
+    assert (session["status"], session["title"]) == ("completed", "Nightly")
+    assert concluded(session) == [("Parse", "success", None)] * 2
+    assert progress.lost == 0

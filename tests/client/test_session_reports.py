@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from progress_sse import AsyncProgress, Progress, StepDefinition
+from progress_sse import Progress, StepDefinition
 from progress_sse.client.definitions import change, define
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
@@ -53,6 +53,7 @@ async def test_a_session_says_what_it_is(shell: Shell) -> None:
                 title="Nightly import",
                 labels={"customer": "acme"},
                 links={"Logs": "https://logs.example/1"},
+                profile="nightly",
             ),
         )
         await shell.run(lambda _: None, shell.progress("a", open_ended=True, links=[("Logs", "/logs")]))
@@ -62,6 +63,7 @@ async def test_a_session_says_what_it_is(shell: Shell) -> None:
             title="Nightly import",
             labels={"customer": "acme"},
             links=(Link("Logs", "https://logs.example/1"),),
+            profile="nightly",
         ),
         Create(links=(Link("Logs", "/logs"),), open_ended=True),
         Finish(),
@@ -97,13 +99,6 @@ def test_a_profile_that_does_not_fit_costs_no_session(caplog: pytest.LogCaptureF
     said = [define(None, None, None, None, None, False, each).profile for each in ("nightly", "a/b", "x" * 129, "")]
     assert said == ["nightly", None, None, None]
     assert len(caplog.records) == 2
-
-
-async def test_a_job_names_its_profile(shell: Shell) -> None:
-    """A definition says what was declared of a step, and no more."""
-    with recording() as recorder:
-        await shell.run(lambda _: None, shell.progress("a", steps=["One"], profile="nightly"))
-    assert recorder.of("a") == [Create((StepDefinition("One"),), profile="nightly")]
 
 
 async def test_steps_are_found_on_the_way(shell: Shell) -> None:
@@ -288,50 +283,23 @@ async def test_the_text_of_a_failure_is_the_jobs_own(shell: Shell) -> None:
         assert recorder.of("a")[1:] == expected
 
 
-@pytest.mark.parametrize("status", [None, 0, False])
-async def test_a_normal_exit_is_a_success(shell: Shell, status: Any) -> None:
-    """A job may end the process in the middle of a step."""
-
-    def leave(progress: Reporter) -> None:
-        with progress.step(1):
-            sys.exit(status)
-
-    for is_open_ended, end in ((False, []), (True, [Finish()])):
-        with recording() as recorder, pytest.raises(SystemExit):
-            await shell.run(leave, shell.progress("a", open_ended=is_open_ended))
-        assert recorder.of("a")[1:] == [Start(1), Complete(1), *end]
-
-
-@pytest.mark.parametrize("status", [1, "no space left"])
-async def test_an_exit_with_an_error_is_a_failure(shell: Shell, status: Any) -> None:
+@pytest.mark.parametrize("status", [None, 0, False, 1, "no space left"])
+@pytest.mark.parametrize("is_open_ended", [False, True])
+async def test_an_exit_amid_a_step_is_a_success_unless_it_has_an_error(
+    shell: Shell, status: Any, is_open_ended: bool
+) -> None:
     """Its text or number is the error."""
 
     def leave(progress: Reporter) -> None:
         with progress.step(1):
             sys.exit(status)
 
-    error = f"SystemExit: {status}"
     with recording() as recorder, pytest.raises(SystemExit):
-        await shell.run(leave, shell.progress("a"))
-    assert recorder.of("a")[1:] == [Start(1), Complete(1, success=False, error=error), Finish(False, error)]
-
-
-async def test_a_cancellation_ends_the_session() -> None:
-    """It propagates."""
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        async with AsyncProgress("a"):
-            begun.set()
-            await asyncio.Event().wait()
-
-    with recording() as recorder:
-        task = asyncio.create_task(work())
-        await begun.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert recorder.of("a") == [Create(), Finish(False, "CancelledError")]
+        await shell.run(leave, shell.progress("a", open_ended=is_open_ended))
+    success = [Complete(1), *([Finish()] if is_open_ended else [])]
+    error = f"SystemExit: {status}"
+    failure = [Complete(1, success=False, error=error), Finish(False, error)]
+    assert recorder.of("a")[1:] == [Start(1), *(failure if status else success)]
 
 
 def test_a_child_process_does_not_end_the_session_of_its_parent() -> None:
