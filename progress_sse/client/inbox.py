@@ -11,7 +11,7 @@ since, or another run have begun: a request is then `in doubt` until the server 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias, get_args
+from typing import Final, Protocol, TypeAlias, get_args
 
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.exchange import AskedRequest
@@ -21,9 +21,6 @@ from progress_sse.client.reports import describe_error, fit_text
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.requests import MAX_REQUEST_TEXT_CHARS, Acknowledgement, RequestKind
 from progress_sse.core.updates import StepRef
-
-if TYPE_CHECKING:
-    from progress_sse.client.cancel_scope import CancelScope
 
 
 class OwnSteps:
@@ -198,6 +195,15 @@ class Request:
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
+class Scope(Protocol):
+    """A block that a request to cancel ends from outside."""
+
+    step: StepRef | None
+
+    def cancel(self, request: Request) -> None:
+        """End the block; called from any thread."""
+
+
 class Inbox:
     """The requests of one session; see the module.
 
@@ -220,7 +226,7 @@ class Inbox:
         self.is_closed = False
         self.exception = Cancelled
         self.announce: Callable[[Request], bool] | None = None
-        self.scopes: dict[CancelScope, None] = {}
+        self.scopes: dict[Scope, None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
         self._in_doubt: Request | None = None
