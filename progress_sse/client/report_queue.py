@@ -14,9 +14,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from progress_sse._internal.threads import here, run_apart, start_new_thread
+from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
@@ -28,10 +29,6 @@ from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.asks import Acknowledgement
 from progress_sse.core.updates import Acknowledge
-
-if TYPE_CHECKING:
-    from progress_sse.client.mailbox import Mailbox
-    from progress_sse.client.thread_sender import ThreadSender
 
 Make: TypeAlias = Callable[[], Queueable]
 """Creates a report, from values of our own alone."""
@@ -71,6 +68,15 @@ def start_thread(function: Callable[..., object], *args: object) -> bool:
     return False
 
 
+class Sender(Protocol):
+    """Sends the reports of queues."""
+
+    is_started: bool
+
+    def wake(self, queue: "ReportQueue") -> None:
+        """Check the queue again; called from any thread, and never blocks."""
+
+
 class Waiter(Protocol):
     """Waits until a queue is settled."""
 
@@ -84,7 +90,7 @@ class ReportQueue(NullSink):
     Attributes:
         destination: The same for all queues to one server.
         session_key: The same for all queues to one session there.
-        mailbox: Decides when to send; `None` until the sender has seen the first report.
+        mailbox: Decides when to send; kept by the sender, `None` until it has seen the first report.
         is_woken: Whether the sender is about to check the queue; kept by the sender.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.
@@ -95,7 +101,7 @@ class ReportQueue(NullSink):
         self,
         session_id: str,
         target: Target,
-        sender: "ThreadSender",
+        sender: Sender,
         *,
         creation: Create | None = None,
         tells_age: bool = False,
@@ -113,7 +119,7 @@ class ReportQueue(NullSink):
         )
         self.session_key = session_id, self.destination
         self.sender = sender
-        self.mailbox: Mailbox | None = None
+        self.mailbox: object = None
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
         self._waiters: dict[Waiter, None] = {}
         self.is_woken = False
@@ -194,7 +200,7 @@ class ReportQueue(NullSink):
         if not self.is_settled:
             self.patience_s = max(0.0, self.patience_s - seconds)
 
-    def forget(self, sender: "ThreadSender") -> None:
+    def forget(self, sender: Sender) -> None:
         """Begin anew in a child process; the parent sends the waiting reports."""
         self.outbox = self.outbox.renewed()
         self._waiters.clear()
@@ -220,10 +226,9 @@ class ReportQueue(NullSink):
 
     # The rest is for the sender alone.
 
-    def join(self, mailbox: "Mailbox") -> None:
-        """Send by a mailbox from now on, and queue again the requests that have no answer."""
-        self.mailbox = mailbox
-        self.outbox.server = mailbox.server
+    def join(self, server: Availability) -> None:
+        """Share the availability of a server from now on, and queue again the requests that have no answer."""
+        self.outbox.server = server
         self.outbox.retract()
 
     def hurry(self, now: float) -> None:

@@ -239,7 +239,8 @@ class ThreadSender:
     def _check(self, queue: ReportQueue) -> None:
         mailbox = self._mailbox_of(queue)
         if queue.mailbox is not mailbox:
-            queue.join(mailbox)
+            queue.mailbox = mailbox
+            queue.join(mailbox.server)
         queue.handle_events()
         now = time.monotonic()
         if mailbox.under_way and queue.is_awaited and isinstance(queue.target, OnLoop) and not queue.target.is_running:
@@ -255,7 +256,7 @@ class ThreadSender:
             transport = target.transport if isinstance(target, OnLoop) else target
             takes_batches = isinstance(transport, Address | BatchTransport | AsyncBatchTransport)
             at_once = AT_ONCE if isinstance(target, OnLoop) else 1
-            mailbox = queue.mailbox or Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
+            mailbox = Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
             self._mailboxes[queue.destination] = mailbox
         return mailbox
 

@@ -326,11 +326,11 @@ async def test_the_server_takes_signs_of_life(serve: Serve, shell: Shell, caplog
     progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
     progress.step(1).start()
     assert await shell.flush(progress, 20)
-    sink = vars(progress)["sink"]
-    first = sink.beat_at()
-    await eventually(lambda: first < sink.beat_at() < float("inf"), 20)
-    second = sink.beat_at()
-    await eventually(lambda: second < sink.beat_at() < float("inf"), 20)
+    outbox = vars(progress)["sink"].outbox
+    first = outbox.beat_at()
+    await eventually(lambda: first < outbox.beat_at() < float("inf"), 20)
+    second = outbox.beat_at()
+    await eventually(lambda: second < outbox.beat_at() < float("inf"), 20)
     progress.step(1).complete()
     await shell.close(progress)
     async with httpx.AsyncClient(base_url=server.url) as client:

@@ -36,7 +36,7 @@ class Queue(ReportQueue):
     def __init__(self, session_id: str, bench: Bench) -> None:
         super().__init__(session_id, bench.target, mock.Mock())
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
-        self.join(bench.mailbox)
+        self.join(bench.mailbox.server)
         self.seen: list[Event] = []
         self.checks = 0
 
