@@ -92,10 +92,12 @@ class AsyncStep(BaseStep):
         if left_by is not None and left_by is not error:
             raise left_by from error
 
-    def _as_reported(self, error: BaseException | None) -> BaseException | None:
-        """Return the exception that the step is to bear: a block around it may have been cancelled by a request."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A block around it may have been cancelled by a request, which the step is to bear then.
         request = self.pending_cancel() if is_cancellation(error) else None
-        return error if request is None else request.cancellation()
+        super().__exit__(kind, error if request is None else request.cancellation(), trace)
 
 
 class AsyncProgress(Reporter):

@@ -162,7 +162,6 @@ class BaseStep:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running_step.set(self._outer)
-        error = self._as_reported(error)
         if error is not None and not is_normal_exit(error):
             try:
                 self.fail(error)
@@ -172,10 +171,6 @@ class BaseStep:
             self.complete()
         else:  # It ends by its parts.
             self.reporter.own_steps.leave(self.number)
-
-    def _as_reported(self, error: BaseException | None) -> BaseException | None:
-        """Return the exception that the step is to bear in place of the one that left the block."""
-        return error
 
     # The job's objects have been read by then: these functions use our own values, and may run in any thread.
 

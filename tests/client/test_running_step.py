@@ -117,23 +117,24 @@ async def test_rows_and_advances_within_them_add_up(shell: Shell) -> None:
     assert fake.reports == [Start(1), Advance(1, 30, 30), Start(1), Advance(1, 1)]
 
 
-@pytest.mark.parametrize("spoilt", [{"message": MuteError()}, {"count": "1"}, {"count": None}])
+@pytest.mark.parametrize("spoilt", [{"message": MuteError()}, {"count": "many"}, {"count": None}, {"count": 0.5}])
 async def test_an_invalid_report_does_not_affect_the_others(
     shell: Shell, caplog: pytest.LogCaptureFixture, spoilt: dict[str, Any]
 ) -> None:
-    """An invalid count or text causes one warning, and the other reports are sent."""
+    """An invalid count or text causes one warning, not one per row, and the other reports are sent."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
 
     def work(progress: Reporter) -> None:
         step = progress.step(1)
         step.advance(2)
-        step.advance(**spoilt)
+        for _ in range(3):
+            step.advance(**spoilt)
         step.advance(3)
 
     await shell.run(work, progress)
     assert fake.reports[-1] == Advance(1, 5)
-    assert len(caplog.records) == 1
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
 def test_threads_of_a_step_add_up() -> None:
