@@ -18,7 +18,8 @@ LIST_CHANNELS: Final = 16
 
 _OFFSET_DIGITS: Final = 16
 
-_MAX_CACHED: Final = 10_000
+_MAX_CACHED: Final = 1000
+"""Sessions whose keys are remembered: they are asked for several times in a commit."""
 
 
 class SessionKeys(NamedTuple):
@@ -66,7 +67,7 @@ class Keyspace:
         """Begin each key with `prefix` and a colon, and keep the channels of each `database` apart."""
         self._prefix = prefix
         self._database = database
-        self.of = lru_cache(maxsize=_MAX_CACHED)(self._of)
+        self.of = lru_cache(maxsize=_MAX_CACHED)(lambda session_id: self.of_fingerprint(fingerprint(session_id)))
         """Returns the keys of a session."""
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
@@ -116,9 +117,6 @@ class Keyspace:
     def lesson(self, profile: str, run: str) -> str:
         """Return the key of a string: the run of this fingerprint has taught; kept for `LESSON_LIFETIME_MS`."""
         return f"{self.history(profile)}:{run}"
-
-    def _of(self, session_id: str) -> SessionKeys:
-        return self.of_fingerprint(fingerprint(session_id))
 
     def of_fingerprint(self, tag: str) -> SessionKeys:
         """Return the keys of the session whose id has this fingerprint."""
