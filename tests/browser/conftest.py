@@ -5,6 +5,8 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.page_driver import PageDriver
+from tests.browser.session_page import page_of
+from tests.harness.serving import Server
 
 OpenPage = Callable[..., Awaitable[PageDriver]]
 
@@ -35,3 +37,9 @@ async def open_page(chromium: Browser) -> AsyncIterator[OpenPage]:
     yield open_driver
     for opened in drivers:
         await opened.page.context.close()
+
+
+@pytest.fixture
+async def shown(server: Server, open_page: OpenPage, sid: str) -> PageDriver:
+    """The page of the test's own session, which may not exist yet."""
+    return await open_page(page_of(server, sid))

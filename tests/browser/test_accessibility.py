@@ -90,9 +90,8 @@ async def test_axe_finds_nothing_in_a_page_of_several_jobs(
     await check_themes(shown)
 
 
-async def test_axe_finds_a_fault_that_is_there(server: Server, open_page: OpenPage, sid: str) -> None:
+async def test_axe_finds_a_fault_that_is_there(shown: PageDriver) -> None:
     """The check itself works on this page, under its content security policy."""
-    shown = await open_page(f"{server.url}/s/{sid}")
     await expect(shown.connection).to_be_visible()
     await shown.evaluate("document.querySelector('.bar').removeAttribute('aria-label')")
     assert [name for name, *_ in await axe_violations(shown)] == ["aria-progressbar-name"]

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import MARKUP, POLLING_ONLY
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of, texts
 from tests.harness.serving import Server, Worker
 
@@ -73,11 +73,8 @@ async def test_signs_of_life_have_words_of_their_own(
     assert shown.errors == []
 
 
-async def test_skipped_steps_are_done_and_cancelled_ones_are_not(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_skipped_steps_are_done_and_cancelled_ones_are_not(worker: Worker, shown: PageDriver, sid: str) -> None:
     """The icons stay those of the status, and a word says the rest. The session's own error is shown beside."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, steps=[{"name": name} for name in ("Find", "Resize", "Upload")])
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
@@ -102,9 +99,8 @@ async def test_skipped_steps_are_done_and_cancelled_ones_are_not(
     assert shown.errors == []
 
 
-async def test_an_open_ended_job_grows(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_an_open_ended_job_grows(worker: Worker, shown: PageDriver, sid: str) -> None:
     """The bar may fall when steps are added, without a word of a retry, and is full at the end only."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, open_ended=True)
     await expect(shown.headline).to_have_text("About to start")
     await expect(shown.part("counted")).to_have_text("No steps")

@@ -7,16 +7,15 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import MARKUP, POLLING_ONLY
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of, run, texts
 from tests.harness.serving import Server, Worker
 
 
 async def test_page_moves_when_another_process_posts(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
+    server: Server, worker: Worker, shown: PageDriver, sid: str
 ) -> None:
     """It follows from before the start to the end; nothing loads from another origin, and the console has no errors."""
-    shown = await open_page(page_of(server, sid))
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await expect(shown.connection).to_have_text("live")
     await expect(shown.bar).to_have_text("0%")
@@ -58,9 +57,8 @@ async def test_the_bar_is_empty_without_a_state(server: Server, open_page: OpenP
     await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
 
 
-async def test_bar_gets_its_name_from_the_page(server: Server, open_page: OpenPage, sid: str) -> None:
+async def test_bar_gets_its_name_from_the_page(shown: PageDriver) -> None:
     """A screen reader reads the bar's session."""
-    shown = await open_page(page_of(server, sid))
     await expect(shown.progressbar).to_have_accessible_name("Progress of the job")
 
 
@@ -129,9 +127,8 @@ async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     assert shown.errors == []
 
 
-async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_a_failure_is_shown_until_a_retry(worker: Worker, shown: PageDriver, sid: str) -> None:
     """An alert has the step and its text with line breaks. A failed step is not done."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
@@ -153,9 +150,8 @@ async def test_a_failure_is_shown_until_a_retry(server: Server, worker: Worker, 
     assert await shown.bar.evaluate("bar => getComputedStyle(bar).backgroundImage") != failed_look
 
 
-async def test_a_deleted_session_says_so(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_a_deleted_session_says_so(worker: Worker, shown: PageDriver, sid: str) -> None:
     """Only a page that knew the session can tell; the session may start again."""
-    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.steps).to_have_count(7)
     await worker.delete(sid)
@@ -177,10 +173,9 @@ async def test_page_speaks_japanese(server: Server, worker: Worker, open_page: O
 
 
 async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
+    worker: Worker, shown: PageDriver, sid: str
 ) -> None:
     """There are a thin bar and the numbers; without a total, the number alone."""
-    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("🔄")
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
@@ -200,10 +195,9 @@ async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
 
 
 async def test_time_left_is_shown_also_to_a_late_visitor(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
+    server: Server, worker: Worker, open_page: OpenPage, shown: PageDriver, sid: str
 ) -> None:
     """It includes the running step's estimate, which is sent only at the step's start."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid)
     await worker.start(sid, 1)
     await expect(shown.part("time-left")).to_have_text("about 4 min left")
@@ -212,11 +206,8 @@ async def test_time_left_is_shown_also_to_a_late_visitor(
     assert late.errors == []
 
 
-async def test_past_the_estimate_there_is_no_number(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_past_the_estimate_there_is_no_number(worker: Worker, shown: PageDriver, sid: str) -> None:
     """The remaining time of a late step is unknown."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "n", "estimated_ms": 500}, {"name": "m", "estimated_ms": 30_000}])
     await expect(shown.headline).to_have_text("About to start")
     await worker.start(sid, 1)
@@ -229,9 +220,8 @@ async def test_past_the_estimate_there_is_no_number(
     await expect(shown.part("time-left")).to_be_empty()
 
 
-async def test_step_over_its_limit_says_so(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_step_over_its_limit_says_so(worker: Worker, shown: PageDriver, sid: str) -> None:
     """It does so by the server's clock, without a report of the worker."""
-    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1, timeout_ms=1000)
     await expect(shown.step(1)).to_contain_text("over its limit of 1 s")
     await worker.complete(sid, 1)
@@ -259,11 +249,8 @@ async def test_silence_of_a_running_job_is_shown(server: Server, worker: Worker,
     await expect(shown.part("note")).to_be_hidden()
 
 
-async def test_bar_goes_back_at_a_retry_and_says_so(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_bar_goes_back_at_a_retry_and_says_so(worker: Worker, shown: PageDriver, sid: str) -> None:
     """Only a retry sets it back: a worker that counts anew within its step does not."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=2)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 80, total=100)
@@ -282,11 +269,8 @@ async def test_bar_goes_back_at_a_retry_and_says_so(
     await expect(shown.part("note")).to_have_text("Step 1 is being tried again")
 
 
-async def test_a_full_bar_does_not_look_done_before_the_end(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_a_full_bar_does_not_look_done_before_the_end(worker: Worker, shown: PageDriver, sid: str) -> None:
     """The step has reached its total and still runs."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, total_steps=1)
     await worker.start(sid, 1)
     await worker.progress(sid, 1, 10, total=10)

@@ -8,16 +8,15 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import SOURCES
+from tests.browser.page_driver import SOURCES, PageDriver
 from tests.browser.session_page import COMPLETED, page_of
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
 
 @pytest.mark.full
-async def test_running_step_ticks(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_running_step_ticks(worker: Worker, shown: PageDriver, sid: str) -> None:
     """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
-    shown = await open_page(page_of(server, sid))
     await worker.start(sid, 1)
     await expect(shown.step(1)).to_contain_text("s)")
     ticks = await shown.evaluate(
@@ -50,11 +49,8 @@ async def test_japanese_breaks_between_phrases(server: Server, open_page: OpenPa
         assert lines == 1, width
 
 
-async def test_stacked_combining_marks_cover_no_neighbours(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_stacked_combining_marks_cover_no_neighbours(worker: Worker, shown: PageDriver, sid: str) -> None:
     """SE-11: combining characters exceed their line; the steps above and below look the same."""
-    shown = await open_page(page_of(server, sid))
     pictures = []
     for piled in ("", "\u0334" + "\u0319\u0324\u031e\u0349\u035a\u032f\u0320\u034d" * 5):
         await worker.client.delete(session_path(sid))
@@ -92,11 +88,8 @@ async def test_badge_leaves_the_bar_in_its_place(server: Server, open_page: Open
     assert await shown.evaluate(top) == before
 
 
-async def test_milestones_are_announced_and_clocks_are_not(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_milestones_are_announced_and_clocks_are_not(worker: Worker, shown: PageDriver, sid: str) -> None:
     """A polite live region has the milestones, without the first state; the progressbar is no live region."""
-    shown = await open_page(page_of(server, sid))
     region = shown.page.locator("[aria-live=polite][aria-atomic=true]")
     await expect(shown.headline).to_have_text("Waiting for the job to start")
     await expect(region).to_be_empty()
@@ -114,9 +107,8 @@ async def test_reduced_motion_is_honoured(server: Server, worker: Worker, open_p
     assert await shown.evaluate(moving) == 0
 
 
-async def test_title_and_icon_show_the_state(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+async def test_title_and_icon_show_the_state(worker: Worker, shown: PageDriver, sid: str) -> None:
     """They show the percentage, the running step, and the outcome, also from another tab."""
-    shown = await open_page(page_of(server, sid))
     await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
     await worker.start(sid, 1)
     await worker.complete(sid, 1)
@@ -136,11 +128,8 @@ async def test_title_and_icon_show_the_state(server: Server, worker: Worker, ope
     assert shown.errors == []
 
 
-async def test_the_timeline_is_drawn_and_has_a_table(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_the_timeline_is_drawn_and_has_a_table(worker: Worker, shown: PageDriver, sid: str) -> None:
     """Each started step has a bar; the running one grows, and a closed timeline is up to date when reopened."""
-    shown = await open_page(page_of(server, sid))
     await worker.create(sid, steps=[{"name": "原稿生成"}, {"name": "メニュー登録"}])
     await worker.start(sid, 1)
     await worker.complete(sid, 1)

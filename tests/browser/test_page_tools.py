@@ -172,9 +172,8 @@ async def test_keys_go_from_step_to_step(server: Server, open_page: OpenPage, si
     assert shown.errors == []
 
 
-async def test_help_lists_the_keys_and_turns_them_off(server: Server, open_page: OpenPage, sid: str) -> None:
+async def test_help_lists_the_keys_and_turns_them_off(shown: PageDriver) -> None:
     """Speech input may press them. The choice is remembered, and the focus returns when the dialog is closed."""
-    shown = await open_page(page_of(server, sid))
     dialog = shown.page.get_by_role("dialog", name="Keyboard")
     button = shown.page.get_by_role("button", name="Keyboard")
     await button.focus()

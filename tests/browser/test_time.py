@@ -9,7 +9,8 @@ from playwright.async_api import expect
 
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
-from tests.browser.session_page import page_of, texts
+from tests.browser.page_driver import PageDriver
+from tests.browser.session_page import texts
 from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server, Worker
 
@@ -74,11 +75,8 @@ async def test_the_bar_moves_by_time(server: Server, worker: Worker, open_page: 
     assert shown.errors == []
 
 
-async def test_a_job_of_unknown_length_shows_no_number(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
+async def test_a_job_of_unknown_length_shows_no_number(worker: Worker, shown: PageDriver, sid: str) -> None:
     """Steps that declared nothing have no estimate, whatever the server counts for them."""
-    shown = await open_page(page_of(server, sid))
     async with shown.page.expect_response("**/api/steps") as response:
         assert (await started(worker, sid))["estimated_remaining_ms"] > 0
     await (await response.value).finished()

@@ -232,11 +232,8 @@ async def test_a_pasted_token_admits_the_visitor(
     assert wire_of(proxy).count(f" Bearer {token}\r\n".encode()) == 1
 
 
-async def test_a_page_of_a_session_that_is_not_there_admits_the_visitor_too(
-    server: Server, open_page: OpenPage, sid: str
-) -> None:
+async def test_a_page_of_a_session_that_is_not_there_admits_the_visitor_too(shown: PageDriver) -> None:
     """A token for other sessions does not cover it."""
-    shown = await open_page(f"{server.url}/s/{sid}")
     await paste(shown, make_token(sessions=["another"]))
     await expect(shown.headline).to_have_text(DENIED)
     await expect(shown.page.get_by_text(REFUSED)).to_be_visible()
@@ -288,9 +285,8 @@ async def test_a_page_asks_in_japanese(server: Server, open_page: OpenPage, sid:
 
 
 @pytest.mark.full
-async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, open_page: OpenPage, sid: str) -> None:
+async def test_a_token_that_could_not_be_sent_stays_in_the_form(server: Server, shown: PageDriver, sid: str) -> None:
     """The visitor can try again."""
-    shown = await open_page(f"{server.url}/s/{sid}")
     await shown.page.route("**/api/cookie", lambda route: route.abort())
     await paste(shown, make_token(sessions=[sid]))
     await expect(shown.page.get_by_text("The server did not answer. Try again.")).to_be_visible()

@@ -9,6 +9,7 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, publish
 
 STREAMS = 500
+SMALL_WINDOW = 4096
 STALLED = 10
 
 
@@ -17,13 +18,18 @@ def big_reports(count: int) -> Iterator[Body]:
     return ({"action": "progress", "step": 1, "current": n, "message": "大" * 8192} for n in range(count))
 
 
-async def open_stalled(server: Server, count: int) -> list[RawStream]:
-    """`count` readers of `big` that have read their snapshot and then stop reading."""
-    stalled = [await RawStream.open(server.port, events_path("big"), rcvbuf=4096) for _ in range(count)]
-    for stream in stalled:
-        await stream.next_event()
-        stream.pause()
-    return stalled
+@contextlib.asynccontextmanager
+async def stalled_readers(server: Server, session_id: str, count: int) -> AsyncIterator[list[RawStream]]:
+    """Readers with a small window that have read their snapshot and then stop reading."""
+    streams = [await RawStream.open(server.port, events_path(session_id), rcvbuf=SMALL_WINDOW) for _ in range(count)]
+    try:
+        for stream in streams:
+            await stream.next_event()
+            stream.pause()
+        yield streams
+    finally:
+        for stream in streams:
+            await stream.abort()
 
 
 @contextlib.asynccontextmanager
@@ -31,17 +37,17 @@ async def connected_readers(server: Server, worker: Worker) -> AsyncIterator[tup
     """Readers of a server: many that read, and some whose buffers are full because they do not."""
     await worker.start("good", 1)
     await worker.start("big", 1)
-    stalled = await open_stalled(server, STALLED)
-    good = [await RawStream.open(server.port, events_path("good")) for _ in range(STREAMS - STALLED)]
-    for stream in good:
-        await stream.next_event()
-    await publish(server.port, "big", big_reports(400))
-    assert full_send_queues(server.port) >= STALLED
-    try:
-        yield good, stalled
-    finally:
-        for stream in good + stalled:
-            await stream.abort()
+    async with stalled_readers(server, "big", STALLED) as stalled:
+        good = [await RawStream.open(server.port, events_path("good")) for _ in range(STREAMS - STALLED)]
+        for stream in good:
+            await stream.next_event()
+        await publish(server.port, "big", big_reports(400))
+        assert full_send_queues(server.port) >= STALLED
+        try:
+            yield good, stalled
+        finally:
+            for stream in good:
+                await stream.abort()
 
 
 def full_send_queues(port: int) -> int:

@@ -16,9 +16,9 @@ from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, unconnected_socket
 from tests.harness.serving import Server, Worker, eventually, session_path
 from tests.live.asgi_hosts import each_host, serve_only
+from tests.live.slow_readers import SMALL_WINDOW, stalled_readers
 
 EVENTS = "/api/progress/s/events"
-SMALL_WINDOW = 4096
 QUEUE_BYTES = 262_144
 """The most bytes that the server queues for one reader."""
 LARGE_MESSAGE = "x" * 8000
@@ -71,7 +71,7 @@ async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(
         await good.wait_for_events(1, 10)
         descriptors = server.descriptors()
         sent, memory_bytes = await report_large(server, 0, warmed_up)
-        async with stalled_readers(server, readers.stalled) as stalled, trickle(server, readers.trickling):
+        async with stalled_readers(server, "s", readers.stalled) as stalled, trickle(server, readers.trickling):
             await eventually(lambda: server.descriptors() == descriptors + bad, 10)
             sent_on, most_bytes = await report_large(server, warmed_up, readers.transitions)
             await eventually(lambda: server.descriptors() <= descriptors, readers.send_timeout_s + 30)
@@ -107,20 +107,6 @@ async def report_large(server: Server, first: int, after: int) -> tuple[list[flo
             if number % 10 == 0:
                 most_bytes = max(most_bytes, server.memory_bytes())
     return sent, most_bytes
-
-
-@contextlib.asynccontextmanager
-async def stalled_readers(server: Server, count: int) -> AsyncIterator[list[RawStream]]:
-    """Readers with a small window that have read their snapshot and then stop reading."""
-    streams = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(count)]
-    try:
-        for stream in streams:
-            await stream.next_event()
-            stream.pause()
-        yield streams
-    finally:
-        for stream in streams:
-            await stream.abort()
 
 
 @contextlib.asynccontextmanager
@@ -242,9 +228,7 @@ async def test_one_stream_too_many_is_refused_softly(serve: Serve) -> None:
             assert refused.events == []
         assert (await worker.poll("s"))["status"] == "not_found"
         await first.aclose()
-        async with asyncio.timeout(10):
-            while not await is_let_in(server.port):
-                pass
+        await until_let_in(server.port)
 
 
 @contextlib.asynccontextmanager
@@ -278,9 +262,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
     server = serve(max_streams=1, heartbeat_s=0.2)
     async with asking_for_more(server) as (_, writer):
         writer.transport.abort()
-    async with asyncio.timeout(10):
-        while not await is_let_in(server.port):
-            pass
+    await until_let_in(server.port)
     assert "ERROR" not in server.log()
     assert "Traceback" not in server.log()
 
@@ -292,18 +274,11 @@ async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         memory_bytes = server.memory_bytes()
-        stalled = [await RawStream.open(server.port, EVENTS, rcvbuf=SMALL_WINDOW) for _ in range(50)]
-        for stream in stalled:
-            await stream.next_event()
-            stream.pause()
-        assert not await is_let_in(server.port)
-        await publish_large(worker, 600)
-        async with asyncio.timeout(1 + 30):
-            while not await is_let_in(server.port):
-                pass
-        assert server.memory_bytes() - memory_bytes <= len(stalled) * (262_144 + 3 * 65_536)
-        for stream in stalled:
-            await stream.abort()
+        async with stalled_readers(server, "s", 50) as stalled:
+            assert not await is_let_in(server.port)
+            await publish_large(worker, 600)
+            await until_let_in(server.port)
+            assert server.memory_bytes() - memory_bytes <= len(stalled) * (QUEUE_BYTES + 3 * 65_536)
 
 
 async def is_let_in(port: int) -> bool:
@@ -311,6 +286,12 @@ async def is_let_in(port: int) -> bool:
     async with await RawStream.open(port, EVENTS) as stream:
         await stream.wait_until(lambda s: bool(s.events) or s.ending is not None)
         return [block.event for block in stream.events] == ["snapshot"]
+
+
+async def until_let_in(port: int) -> None:
+    async with asyncio.timeout(30):
+        while not await is_let_in(port):
+            pass
 
 
 @each_host
