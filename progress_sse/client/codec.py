@@ -128,26 +128,26 @@ def encode_wait(session_ids: Sequence[str], wait_s: int) -> EncodedRequest:
 
 
 def read_asked(status: int, headers: Mapping[str, str], content: bytes) -> Asked | ReportAnswer:
-    """Return the open requests of each session, or the answer of a server that does not tell them."""
+    """Return the open requests of each session, or the answer of a server that refuses."""
     fields = _fields(content)
     if not 200 <= status < 300:
         return _problem(status, headers, fields)
     if not isinstance(fields.get("requests"), list):
         return _foreign_answer(status)
-    told = [each for each in fields["requests"] if isinstance(each, dict)]
-    return [(str(each.get("session_id")), request) for each in told for request in _requests({"requests": [each]})]
+    sent = [each for each in fields["requests"] if isinstance(each, dict)]
+    return [(str(each.get("session_id")), request) for each in sent for request in _requests({"requests": [each]})]
 
 
 def _requests(fields: Mapping[str, Any]) -> tuple[AskedRequest, ...]:
-    told = fields.get("requests")
-    return tuple(filter(None, map(_request, told))) if isinstance(told, list) else ()
+    sent = fields.get("requests")
+    return tuple(filter(None, map(_request, sent))) if isinstance(sent, list) else ()
 
 
-def _request(told: Any) -> AskedRequest | None:
-    if not isinstance(told, dict) or not isinstance(told.get("id"), str) or not isinstance(told.get("kind"), str):
+def _request(sent: Any) -> AskedRequest | None:
+    if not isinstance(sent, dict) or not isinstance(sent.get("id"), str) or not isinstance(sent.get("kind"), str):
         return None
-    step, state, reason = told.get("step"), told.get("state", "asked"), told.get("reason") or ""
-    return AskedRequest(told["id"], told["kind"], step if isinstance(step, int) else None, str(state), str(reason))
+    step, state, reason = sent.get("step"), sent.get("state", "asked"), sent.get("reason") or ""
+    return AskedRequest(sent["id"], sent["kind"], step if isinstance(step, int) else None, str(state), str(reason))
 
 
 def _fields(content: bytes) -> dict[str, Any]:

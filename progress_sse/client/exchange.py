@@ -24,7 +24,7 @@ class ReportRequest(NamedTuple):
     Attributes:
         key: Its idempotency key: sent twice, the report is applied once. A sign of life has none.
         run: The run that it belongs to; empty if that is not known.
-        ago_ms: How many milliseconds before it is sent it was made; 0 also where the server is not told.
+        ago_ms: How many milliseconds before it is sent it was made; 0 also where requests have no ages.
     """
 
     session_id: str
@@ -44,7 +44,7 @@ class Operation:
     """A report, with what is needed to send it again.
 
     Attributes:
-        made_at: When the job made it; `None` if the server is not told.
+        made_at: When the job made it; `None` where requests have no ages.
         number: Its place among the session's reports and log lines, in the order in which they were made; 0: first.
         failing_since: When it first failed by an answer that it may have caused; `None` before.
     """
@@ -81,7 +81,7 @@ class AskedRequest(NamedTuple):
     Attributes:
         step: The number of the step that it is about; `None` is the whole session.
         state: Its state: `asked`, until a worker has seen it.
-        reason: Why it was asked; empty where the server does not say so.
+        reason: Why it was asked; may be empty.
     """
 
     id: str
@@ -166,7 +166,7 @@ _ENTRY_BYTES: Final = 50
 """Bytes of a line in a request, besides its text."""
 
 _REPORT_BYTES: Final = 200
-"""Bytes of a report in a request, besides what it says: its session, key and run."""
+"""Bytes of a report in a request besides its content: its session, key and run."""
 
 
 class RequestRoom:

@@ -1,11 +1,11 @@
 """The requests of a session's readers, as a job receives them.
 
-The sender of the session's reports, or a listener (``listening``), calls `learn`; the job's own threads read `cancel`
+The sender of the session's reports, or a listener (``listening``), calls `receive`; the job's own threads read `cancel`
 and answer. Each of these touches shared state by single calls into C only.
 
 A request to cancel is meant for the steps that run when it comes. Once a block was left by `Cancelled`, steps that the
 job starts after that, to clean up, are not asked any more. Where no step was left running, the session may have ended
-since, or another run have begun: a request is then `in doubt` until the server has said that it is still open.
+since, or another run have begun: a request is then `in doubt` until the server has confirmed that it is still open.
 """
 
 import logging
@@ -124,7 +124,7 @@ CANCELLED_BEFORE: Final = "cancelled-before-it-began"
 """The id of a request that the server has honoured before the job began."""
 
 MAX_KNOWN: Final = 100
-"""Requests of a session that are remembered, so that each is told once."""
+"""Requests of a session that are remembered, so that each is announced once."""
 
 Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
 """Sends the state of a request, by its id, with a message."""
@@ -155,11 +155,11 @@ class Request:
         self._announcements: dict[object, None] = {}
 
     def honour(self, message: str = "") -> None:
-        """Say that the job has done what was asked. A request to cancel then raises nothing."""
+        """Report that the job has done what was asked. A request to cancel then raises nothing."""
         self._answer("honoured", message)
 
     def decline(self, message: str = "") -> None:
-        """Say that the job does not do what was asked, and why. A request to cancel then raises nothing."""
+        """Report that the job does not do what was asked, and why. A request to cancel then raises nothing."""
         self.is_declined = True
         self._answer("declined", message)
 
@@ -240,7 +240,7 @@ class Inbox:
         may_retry = "retry" in self.accepts and self.announce is not None and not self.is_closed
         return may_retry and self._own_steps.have_failed
 
-    def learn(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
+    def receive(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
         """Take in a request; return whether it was not known and this job takes it."""
         if asked.kind not in self.accepts:
             return False
@@ -284,7 +284,7 @@ class Inbox:
 
     def doubt(self) -> None:
         """Ask the server whether the request to cancel is still open, as the job begins after it had nothing to do."""
-        self._known.pop(CANCELLED_BEFORE, None)  # The next start tells it again.
+        self._known.pop(CANCELLED_BEFORE, None)  # The next start gets it again.
         request, self.cancel = self.cancel, None
         if request is None or request.is_settled or request.id == CANCELLED_BEFORE:
             return
@@ -293,7 +293,7 @@ class Inbox:
             self._acknowledge(request.id, "seen", "")
 
     def confirm(self, request_id: str) -> None:
-        """Act on a request that was in doubt: the server has said that it is open."""
+        """Act on a request that was in doubt: the server has confirmed that it is open."""
         request, self._in_doubt = self._in_doubt, None
         if request is not None and request.id == request_id:
             request.has_proceeded = False

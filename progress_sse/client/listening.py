@@ -4,7 +4,7 @@ The sessions of one server are asked about together, up to `MAX_SESSIONS` in a r
 reader asks for something. A session that begins to listen joins such a group, which is then asked about anew. A session
 that listens for less than `DELAY_S` causes no request.
 
-* **The first request of a group does not wait**, nor does the one after a pause. It tells what other workers of the
+* **The first request of a group does not wait**, nor does the one after a pause. It has what other workers of the
   sessions have seen already.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
 * **A server that refuses** is asked again after a long pause, which grows: a proxy before it may have answered. Answers
@@ -102,7 +102,7 @@ class Group:
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
         self.has_answered = True
         own = [(queue, each) for queue in self.queues() for key, each in answer if key == queue.session_id]
-        is_news, is_early = True in [queue.learn(each) for queue, each in own], took_s < waited_s * _EARLY
+        is_news, is_early = True in [queue.receive(each) for queue, each in own], took_s < waited_s * _EARLY
         if is_news or (waited_s and not is_early):
             self._backoff.reset()
         if is_news or is_early:
@@ -137,7 +137,7 @@ class ListenSchedule:
             self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
 
     def _put_off(self, group: Group, now: float) -> None:
-        """Ask a server later that does not tell requests, for all of its groups."""
+        """Ask a server later that has refused, for all of its groups."""
         group.is_refused = False
         server = group.destination
         if now >= self._not_before.get(server, 0):

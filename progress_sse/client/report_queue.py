@@ -210,11 +210,11 @@ class ReportQueue(NullSink):
         self.sender = sender
         self.mailbox = None
 
-    def learn(self, asked: AskedRequest) -> bool:
+    def receive(self, asked: AskedRequest) -> bool:
         """Pass what a reader asks to each job of this process on the session; return whether one did not know it."""
         is_news = False
         for queue in (self, *(each for each in report_queues() if each.session_key == self.session_key)):
-            if queue.inbox.is_open and queue.inbox.learn(asked, queue.acknowledge):
+            if queue.inbox.is_open and queue.inbox.receive(asked, queue.acknowledge):
                 is_news = True
                 asked = asked._replace(state="seen")
         return is_news
@@ -250,9 +250,9 @@ class ReportQueue(NullSink):
             if isinstance(request.report, Acknowledge) and answer.is_success:
                 self.inbox.confirm(request.report.request)
             for asked in answer.requests:
-                self.learn(asked)
+                self.receive(asked)
             if answer.is_cancelled:  # The job was to be skipped.
-                self.learn(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
+                self.receive(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def take_beats(self, now: float, most: float = math.inf) -> list[ReportRequest]:
         """Return at most so many signs of life to send now; those that are due while the server is away are dropped.

@@ -73,7 +73,7 @@ class Recorder:
         self._asked.setdefault(session_id, []).append(asked)
         for recording in self._recordings:
             if recording.session_id == session_id:
-                recording.learn(asked)
+                recording.receive(asked)
         return asked.id
 
     def record(self, session_id: str, creation: Create | None, inbox: Inbox) -> "_Recording":
@@ -81,7 +81,7 @@ class Recorder:
         recording = _Recording(self, session_id, creation, inbox)
         self._recordings.append(recording)
         for asked in self._asked.get(session_id, ()):
-            recording.learn(asked)
+            recording.receive(asked)
         return recording
 
 
@@ -126,9 +126,9 @@ class _Recording(NullSink):
         self._waiting.append(make)
         self.begin()
 
-    def learn(self, asked: AskedRequest) -> None:
+    def receive(self, asked: AskedRequest) -> None:
         """Pass what is asked to the job."""
-        self._inbox.learn(asked, self._acknowledge)
+        self._inbox.receive(asked, self._acknowledge)
 
     def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:
         self.put(lambda: Acknowledge(request, state, message))

@@ -2,10 +2,9 @@
 
 * **A flood is thinned.** Of the lines of a second the first `FIRST_LINES` go at once. What follows is a burst, whose
   last lines go when it ends: with the second, or before a report, which they must precede. A report leaves room for
-  some lines of the same second, since those that tell of a failure may follow it. One line a second says how many were
-  left out.
+  some lines of the same second, since those about a failure may follow it. One line a second counts what was left out.
 * **What waits is bounded**, by lines and by characters. While the server is away the oldest lines are left out, as the
-  server itself keeps the newest, and a line says how many.
+  server itself keeps the newest, and a line counts them.
 * **Lines go in batches**, at most five times a second, or together with a report that was made after them.
 
 Any thread may `put`, `settle` and `drop_all`, also a signal handler or a finaliser during another `put`: each of these
@@ -58,7 +57,7 @@ class _Line(NamedTuple):
 
 
 class _Second:
-    """A second in which lines are made; if it `is_marked`, a line has just said how many were left out."""
+    """A second in which lines are made; if it `is_marked`, a line has just counted those that were left out."""
 
     def __init__(self, began: float, *, is_marked: bool = False) -> None:
         self.began = began
@@ -96,8 +95,8 @@ class WaitingLines:
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
         self._settling: dict[object, None] = {}
-        # How many lines each burst has left out that no line has told of yet.
-        self._untold: deque[tuple[int, _Burst]] = deque()
+        # How many lines each burst has left out that no line has counted yet.
+        self._uncounted: deque[tuple[int, _Burst]] = deque()
         self._marked_until = -math.inf
         self._waiting: deque[_Line] = deque()
         self._chars = Count()
@@ -111,7 +110,7 @@ class WaitingLines:
     def is_empty(self) -> bool:
         """Whether no line waits."""
         # In the order in which lines go: a burst that is no longer open is being settled.
-        return not (self._open or self._settling or self._untold or self._waiting or self._again)
+        return not (self._open or self._settling or self._uncounted or self._waiting or self._again)
 
     def put(self, log: Log, now: float) -> bool:
         """Add lines, and return whether the sender is to look at them; otherwise it will do so anyway."""
@@ -142,10 +141,10 @@ class WaitingLines:
     def settle(self, *, leaves_room: bool = False) -> None:
         """End a burst before the second is over: what follows must not be thought a part of it.
 
-        With `leaves_room` half of the last lines are kept that the second may still have, and how many were left out
-        may be told later.
+        With `leaves_room` half of the last lines are kept that the second may still have, and those that were left out
+        may be counted later.
         """
-        if not self._open and (leaves_room or not self._untold):
+        if not self._open and (leaves_room or not self._uncounted):
             return
         caller = object()
         self._settling[caller] = None  # In it and out of it without a call, amid which a time limit might end the job.
@@ -156,7 +155,7 @@ class WaitingLines:
                     burst.is_over = True
                     self._pass_on(burst, leaves_room=leaves_room)
             if not leaves_room:
-                self._tell(next(self.numbers))  # Reports may have followed its burst.
+                self._mark(next(self.numbers))  # Reports may have followed its burst.
         finally:
             del self._settling[caller]
 
@@ -170,22 +169,22 @@ class WaitingLines:
         left_out = burst.lines.value
         if left_out > 0:
             burst.lines.add(-left_out)
-            self._untold.append((left_out, burst))
+            self._uncounted.append((left_out, burst))
             if not (leaves_room and burst.second.is_marked):
-                self._tell(burst.first.number)
+                self._mark(burst.first.number)
         for line in kept:
             self._append(line)
 
-    def _tell(self, number: int) -> None:
-        """Pass on a line of this number that says how many were left out."""
-        untold = _drained(self._untold)
-        if not untold:
+    def _mark(self, number: int) -> None:
+        """Pass on a line of this number that counts those that were left out."""
+        uncounted = _drained(self._uncounted)
+        if not uncounted:
             return
-        burst = untold[-1][1]
+        burst = uncounted[-1][1]
         if burst.second.is_marked:  # It is the line of the second that follows.
             self._marked_until = burst.second.began + 2
         burst.second.is_marked = True
-        self._append(burst.first._replace(number=number, line=mark(sum(left_out for left_out, _ in untold))))
+        self._append(burst.first._replace(number=number, line=mark(sum(left_out for left_out, _ in uncounted))))
 
     def _append(self, line: _Line) -> None:
         self._chars.add(len(line.line.text))
@@ -203,7 +202,7 @@ class WaitingLines:
         """Drop all lines."""
         self._is_announced = False
         self._open.clear()
-        self._untold.clear()
+        self._uncounted.clear()
         self._again.clear()
         with suppress(IndexError):
             while True:
@@ -216,7 +215,7 @@ class WaitingLines:
         if self._waiting or self._again:
             return max(self._paced_until, self.server.not_before)
         with suppress(IndexError):  # Another thread settles it.
-            burst = self._open[-1] if self._open else self._untold[-1][1]
+            burst = self._open[-1] if self._open else self._uncounted[-1][1]
             return max(burst.second.began + 1, self.server.not_before)
         return math.inf
 
@@ -242,7 +241,7 @@ class WaitingLines:
         if now < self.server.not_before:
             return []
         with suppress(IndexError):  # Another thread settles it.
-            burst = self._open[-1] if self._open else self._untold[-1][1]
+            burst = self._open[-1] if self._open else self._uncounted[-1][1]
             if not burst.second.has(now):
                 self.settle()
         taken: list[Operation] = []

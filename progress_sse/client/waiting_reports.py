@@ -50,7 +50,7 @@ class WaitingReports:
         under_way: The reports that were sent and have no answer yet.
         lost: How many reports were refused or dropped.
         events: Outages and losses, for the job's log or to be raised.
-        has_cost_reports: Whether an event has said that this outage costs reports.
+        has_cost_reports: Whether the job was warned that this outage costs reports.
         has_given_up: Whether later reports are dropped.
     """
 
@@ -61,7 +61,7 @@ class WaitingReports:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`; `tells_age`: the server is told how long ago each report was made."""
+        """Begin with only the `creation`; with `tells_age` requests have the age of their reports."""
         self.lines = WaitingLines(chance)
         self.creation = self._first_creation = creation
         self.has_begun = False

@@ -24,7 +24,7 @@ class Queue(ReportQueue):
         self.inbox.is_entered = True
         self.told: list[AskedRequest] = []
 
-    def learn(self, asked: AskedRequest) -> bool:
+    def receive(self, asked: AskedRequest) -> bool:
         is_news = asked not in self.told
         self.told.append(asked)
         return is_news
