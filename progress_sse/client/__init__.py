@@ -3,7 +3,7 @@
 The parts, from the pure to the practical::
 
     reports, exchange, codec     what a job reports, requests and answers, and their bytes
-    lease, definitions           a worker's attempt at its steps, and a session as its job describes it
+    attempt, definitions         a worker's attempt at its steps, and a session as its job describes it
     waiting_*, outbox            the unsent reports of one session, and their order
     created_run, availability    what is sent again to a server that lost a session, or was away
     mailbox                      which reports of which sessions go in the next request to a server

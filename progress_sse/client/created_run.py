@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from progress_sse.client.lease import Lease
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.reports import Create, Log, Report, by, own_lease
 from progress_sse.core.bounds import Unchanged
 from progress_sse.core.updates import (
@@ -33,7 +33,7 @@ class RunningSteps:
 
     def __init__(self) -> None:
         """Begin without steps."""
-        self._steps: dict[StepRef, tuple[Lease, float]] = {}  # Each with the time of its last sign of life.
+        self._steps: dict[StepRef, tuple[Attempt, float]] = {}  # Each with the time of its last sign of life.
 
     def __len__(self) -> int:
         """Return how many steps run."""
@@ -53,13 +53,13 @@ class RunningSteps:
             case Finish():
                 self._steps.clear()
 
-    def _start(self, step: StepRef, lease: Lease | None, now: float) -> None:
+    def _start(self, step: StepRef, lease: Attempt | None, now: float) -> None:
         if lease is None or lease.lease_ms is None:
             self.forget(step)
         else:
             self._steps[step] = lease, now
 
-    def has(self, step: StepRef, lease: Lease | None) -> bool:
+    def has(self, step: StepRef, lease: Attempt | None) -> bool:
         """Return whether the step still runs under this lease."""
         return step in self._steps and self._steps[step][0] is lease
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeAlias, get_args
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.exchange import AskedRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.own_log import log
 from progress_sse.client.reports import describe_error, fit_text
 from progress_sse.core.asks import MAX_ASK_TEXT_CHARS, Acknowledgement, AskKind
@@ -32,14 +32,14 @@ class OwnSteps:
 
     def __init__(self) -> None:
         """Begin without steps."""
-        self._leases: dict[StepRef, Lease | None] = {}
+        self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[StepRef, None] = {}
         self._ended: set[StepRef] = set()
         self._failed: dict[StepRef | None, None] = {}
         self._parts: dict[tuple[StepRef, str], None] = {}
         self.has_ended_any = False
 
-    def start(self, step: StepRef, lease: Lease | None) -> None:
+    def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
         self._leases[step] = lease
         self._running[step] = None
@@ -82,11 +82,11 @@ class OwnSteps:
         for step in self.running:
             self.end(step, has_failed=has_failed)
 
-    def lease_of(self, step: StepRef) -> Lease | None:
+    def lease_of(self, step: StepRef) -> Attempt | None:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)
 
-    def running_lease_of(self, step: StepRef) -> Lease | None:
+    def running_lease_of(self, step: StepRef) -> Attempt | None:
         """Return the attempt by which the job runs the step; `None` if it does not run, or without attempts."""
         return self._leases.get(step) if step in self._running else None
 
@@ -94,7 +94,7 @@ class OwnSteps:
         """Return whether the job has ended the step."""
         return step in self._ended
 
-    def session_lease(self, own: Lease | None) -> Lease | None:
+    def session_lease(self, own: Attempt | None) -> Attempt | None:
         """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
 
         `None`: the server may know neither, as the job has started no step by its own, and none or several others run.

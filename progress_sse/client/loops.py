@@ -15,7 +15,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
-from progress_sse.client.lease import LOST_AFTER_MS, Lease
+from progress_sse.client.attempt import LOST_AFTER_MS, Attempt
 
 if TYPE_CHECKING:
     import trio
@@ -189,7 +189,7 @@ class Home:
         if loop is not None:
             self.loop, self._turned_at, self._is_asked = loop, time.monotonic(), False
 
-    def has_turned(self, lease: Lease | None) -> bool:
+    def has_turned(self, lease: Attempt | None) -> bool:
         """Return whether the loop has turned within the time after which a step counts as lost; and ask it to."""
         within_s = ((lease and lease.lost_after_ms) or LOST_AFTER_MS) / 1000
         if self.loop is not None and not self._is_asked:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from progress_sse.client.attempt import LEASE_S, joined, new_attempt, share
 from progress_sse.client.availability import MAX_OUTAGE_S
 from progress_sse.client.config import (
     Options,
@@ -28,7 +29,6 @@ from progress_sse.client.count import Count
 from progress_sse.client.definitions import Links, change, definitions, fit_new_links
 from progress_sse.client.errors import REPORTING_ERRORS, Cancelled, ReportError, ServerAwayError
 from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
-from progress_sse.client.lease import LEASE_S, joined, lease_of, share
 from progress_sse.client.loops import Home
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import NullSink, ReportQueue
@@ -263,7 +263,7 @@ class Reporter(Session, ABC):
         transport: Transport | OnLoop | None,
         home: Home | None,
     ) -> None:
-        self.lease = lease_of(options.get("lease_s", LEASE_S))
+        self.lease = new_attempt(options.get("lease_s", LEASE_S))
         self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
         if _recorders:
             self.session_id = named_session(session_id) or "recorded"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import Final, NamedTuple, TypeAlias, get_args
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
-from progress_sse.client.lease import Lease
 from progress_sse.core.asks import AskKind
 from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.details import Link
@@ -27,15 +27,15 @@ MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
 
 
-def by(lease: Lease | None) -> Envelope:
+def by(lease: Attempt | None) -> Envelope:
     """Return the envelope of a report that an attempt makes."""
     return Envelope(lease)
 
 
-def own_lease(report: "Report") -> Lease | None:
+def own_lease(report: "Report") -> Attempt | None:
     """Return the attempt that made the report."""
     lease = report.lease
-    assert lease is None or isinstance(lease, Lease)
+    assert lease is None or isinstance(lease, Attempt)
     return lease
 
 
@@ -56,7 +56,7 @@ class Create:
     open_ended: bool = False
     accepts: tuple[AskKind, ...] = ()
     profile: str | None = None
-    lease: Lease | None = field(default=None, compare=False, repr=False, kw_only=True)
+    lease: Attempt | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
@@ -84,7 +84,7 @@ class Log:
 
     lines: tuple[LogLine, ...]
     step: StepRef | None = None
-    lease: Lease | None = field(default=None, compare=False, repr=False, kw_only=True)
+    lease: Attempt | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     def update(self, ago_ms: int) -> AppendLines:
         """Return the update that writes them, if the last of them was made so many milliseconds ago."""
@@ -122,7 +122,7 @@ class Latest:
         self.step = step
         self.part = part
         self.read = read
-        self.lease: Lease | None = None
+        self.lease: Attempt | None = None
         self.queue: Mapping[Lane, object] = {}
 
     @property

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.config import OnError
 from progress_sse.client.count import Count
 from progress_sse.client.errors import REPORTING_ERRORS
 from progress_sse.client.inbox import Inbox, OwnSteps
-from progress_sse.client.lease import Lease
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import NullSink
 from progress_sse.client.reports import Create, Queueable, by, describe_error
@@ -31,7 +31,7 @@ class Session:
     """
 
     session_id = ""
-    lease: Lease | None = None
+    lease: Attempt | None = None
     own_steps = OwnSteps()
     inbox = Inbox()
     sink: NullSink = NullSink()
@@ -64,7 +64,7 @@ class Session:
         if not self.inbox.is_entered:
             self._has_said_accepts = False
 
-    def begin_step(self, step: StepRef, lease: Lease | None) -> bool:
+    def begin_step(self, step: StepRef, lease: Attempt | None) -> bool:
         """Record that a step starts; return whether it is to be appended, since one of that name has ended."""
         self._has_succeeded = None
         self.inbox.settle_retries()
@@ -79,7 +79,7 @@ class Session:
             self.put(self._of_session, Describe(accepts=self.inbox.accepts))
 
     @property
-    def _known_lease(self) -> Lease | None:
+    def _known_lease(self) -> Attempt | None:
         """The attempt that reports on the session; the server knows one only by a creation or a start."""
         return self.lease if self._creation is not None else self.own_steps.session_lease(self.lease)
 

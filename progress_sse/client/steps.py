@@ -6,10 +6,10 @@ from operator import index
 from types import TracebackType
 from typing import Final, Self
 
+from progress_sse.client.attempt import Attempt, share
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.inbox import Request
-from progress_sse.client.lease import Lease, share
 from progress_sse.client.own_log import log
 from progress_sse.client.reports import Latest, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
@@ -191,7 +191,7 @@ class BaseStep:
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=by(self._lease))
 
-    def _lease_of(self, step: StepRef) -> Lease | None:
+    def _lease_of(self, step: StepRef) -> Attempt | None:
         """Return the attempt that this job has the step by; `None` if another one may have started it."""
         return self._lease if self._has_started else self.reporter.own_steps.lease_of(step)
 

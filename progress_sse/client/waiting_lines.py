@@ -20,10 +20,10 @@ from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 from progress_sse._internal.backoff import chance_of_system
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.availability import Availability
 from progress_sse.client.count import Count
 from progress_sse.client.exchange import Operation, RequestRoom
-from progress_sse.client.lease import Lease
 from progress_sse.client.reports import LOG_LEVELS, Log, LogLine, fit_text
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.updates import StepRef
@@ -53,7 +53,7 @@ class _Line(NamedTuple):
     line: LogLine
     made_at: float
     step: StepRef | None
-    lease: Lease | None
+    lease: Attempt | None
 
 
 class _Second:

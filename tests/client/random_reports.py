@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.exchange import ReportRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.reports import Create, Log, LogLine, Report, by
 from progress_sse.core.bounds import UNCHANGED
 from progress_sse.core.details import Link
@@ -52,15 +52,15 @@ def random_requests(seed: int, count: int) -> Iterator[ReportRequest]:
     """Yield so many requests, each of one report."""
     choices = _Choices(seed)
     for _ in range(count):
-        lease = choices.one(None, Lease(), Lease(30_000, 600_000), Lease(1000))
+        lease = choices.one(None, Attempt(), Attempt(30_000, 600_000), Attempt(1000))
         if lease is not None:
-            lease = Lease(lease.lease_ms, lease.lost_after_ms, choices.one("mine", "x" * 64, "é"))
+            lease = Attempt(lease.lease_ms, lease.lost_after_ms, choices.one("mine", "x" * 64, "é"))
         report = _report(choices, lease)
         key, run = choices.one("", "key"), choices.one("", "2026-01-02T03:04:05+00:00")
         yield ReportRequest(choices.one("a", "日/#"), report, key, run, choices.one(0, 0, 5, 86_399_999, 86_400_000))
 
 
-def _report(choices: _Choices, lease: Lease | None) -> Report:
+def _report(choices: _Choices, lease: Attempt | None) -> Report:
     kind = choices.one(*_KINDS)
     if kind is Create:
         return Create(**_creation(choices), lease=lease)

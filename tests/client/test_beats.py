@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import ReportDropped
 from progress_sse.client.reports import Latest, Report, by
@@ -15,7 +15,7 @@ from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
 
-LEASE = Lease(30_000, 600_000, "mine")
+LEASE = Attempt(30_000, 600_000, "mine")
 MORE = Plan((StepDefinition("More"),))
 SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replaced this one.")
 
@@ -23,7 +23,7 @@ SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replac
 class BeatBench(Bench):
     """An outbox whose steps have a lease."""
 
-    def begin(self, *steps: int | str, lease: Lease = LEASE) -> None:
+    def begin(self, *steps: int | str, lease: Attempt = LEASE) -> None:
         self.put(*(Start(step, envelope=by(lease)) for step in steps))
         self.deliver()
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 
 import pytest
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.reports import Create, Report, by
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
 from tests.client.bench import OK
 
-LEASE = Lease(30_000, 600_000, "mine")
+LEASE = Attempt(30_000, 600_000, "mine")
 LINK = Link("Logs", "/logs")
 ONE = {"name": "One", "timeout_ms": 120_000}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import encode, read_answer
-from progress_sse.client.lease import Lease
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Report, by
 from progress_sse.core.details import Link
@@ -58,7 +58,7 @@ def _report(update: dict[str, Any]) -> Report:
         fields["step"] = fields.pop("name")
     if fields.get("links") is not None:
         fields["links"] = tuple(Link(**link) for link in fields["links"])
-    report: Report = KINDS[update["action"]](**fields, envelope=by(Lease(**lease) if lease else None))
+    report: Report = KINDS[update["action"]](**fields, envelope=by(Attempt(**lease) if lease else None))
     return report
 
 

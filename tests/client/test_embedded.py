@@ -13,10 +13,10 @@ import pytest
 
 from progress_sse import AsyncProgress, Cancelled, Progress, ProgressStore, StepDefinition
 from progress_sse.client import embedded
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create, Report, by
 from progress_sse.client.targets import LOOP_HAS_ENDED
@@ -142,7 +142,7 @@ async def test_each_report_becomes_a_command(store: ProgressStore, report: Repor
 async def test_attempts_and_ages_reach_the_store(store: ProgressStore) -> None:
     """A later attempt replaces an earlier one, and a sign of life has no key."""
     transport = AsyncStoreTransport(store)
-    first, second = Lease(30_000, 600_000, "first"), Lease(30_000, 600_000, "second")
+    first, second = Attempt(30_000, 600_000, "first"), Attempt(30_000, 600_000, "second")
     await transport.send(ReportRequest("a", Create(lease=first), "c"))
     assert (await transport.send(ReportRequest("a", Start(1, envelope=by(first)), "k1"))).is_success
     assert (await transport.send(ReportRequest("a", Beat(1, envelope=by(first)), ""))).is_success

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from progress_sse import Progress
+from progress_sse.client.attempt import Attempt, new_attempt
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.lease import Lease, lease_of
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Latest, by
@@ -122,7 +122,7 @@ async def test_without_a_lease_reports_bear_none_of_its_keys(shell: Shell) -> No
 def test_an_invalid_lease_is_refused(seconds: Any) -> None:
     """The server has the same limits."""
     with pytest.raises(ConfigurationError):
-        lease_of(seconds)
+        new_attempt(seconds)
     with pytest.raises(ConfigurationError):
         Progress("a", url="http://h", lease_s=seconds, on_error="raise")
 
@@ -183,7 +183,7 @@ async def test_the_wall_clock_is_never_asked(shell: Shell, monkeypatch: pytest.M
 
 def test_processes_that_fork_before_the_first_report_have_attempts_of_their_own() -> None:
     """Afterwards they share the attempt, as they share the job."""
-    lease = Lease(30_000, 600_000)
+    lease = Attempt(30_000, 600_000)
     read_end, write_end = os.pipe()
     if (child := os.fork()) == 0:
         os.write(write_end, lease.attempt_id.encode())
@@ -200,9 +200,9 @@ def test_processes_that_fork_before_the_first_report_have_attempts_of_their_own(
 
 def test_an_attempt_is_no_part_of_a_reports_content() -> None:
     """Tests of jobs compare their reports."""
-    assert Start(1, envelope=by(Lease())) == Start(1)
-    assert repr(Complete(1, envelope=by(Lease(1000, None, "secret")))) == repr(Complete(1))
-    assert hash(Beat(1, envelope=by(Lease()))) == hash(Beat(1))
+    assert Start(1, envelope=by(Attempt())) == Start(1)
+    assert repr(Complete(1, envelope=by(Attempt(1000, None, "secret")))) == repr(Complete(1))
+    assert hash(Beat(1, envelope=by(Attempt()))) == hash(Beat(1))
 
 
 async def test_reporters_of_a_process_share_an_attempt(shell: Shell) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import report_body
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.lease import Lease
 from progress_sse.client.outbox_events import Disconnected, Event, LinesRefused, Reconnected, ReportDropped
 from progress_sse.client.reports import Create, Log, LogLine, Report, by
 from progress_sse.client.waiting_lines import FIRST_LINES, MAX_CHARS, MAX_LINES, log_lines
@@ -28,7 +28,7 @@ def lines(*texts: str, step: StepRef | None = None) -> Log:
     return Log(tuple(map(LogLine, texts)), step)
 
 
-def write(bench: Bench, *texts: str, step: StepRef | None = None, lease: Lease | None = None) -> None:
+def write(bench: Bench, *texts: str, step: StepRef | None = None, lease: Attempt | None = None) -> None:
     """Let the job write lines, one after the other."""
     for text in texts:
         bench.outbox.waiting.put_log(Log((LogLine(text),), step, lease=lease), bench.clock.monotonic())
@@ -283,7 +283,7 @@ def ages(request: ReportRequest) -> list[int]:
 
 def test_the_body_names_step_level_and_attempt() -> None:
     """Without a step there is none; the age of a line stands in for that of the update."""
-    log = Log((LogLine("hot", "warning", before_ms=5),), "Melt", lease=Lease(30_000, None, "a1"))
+    log = Log((LogLine("hot", "warning", before_ms=5),), "Melt", lease=Attempt(30_000, None, "a1"))
     assert report_body(log, 20) == {
         "action": "log",
         "name": "Melt",
@@ -299,7 +299,7 @@ def test_refused_lines_are_dropped_and_later_ones_are_sent() -> None:
     write(bench, "a")
     assert together(bench) == [lines("a")]
     for answer in (UNKNOWN_ACTION, REFUSED, SUPERSEDED):
-        write(bench, "b", step=1, lease=Lease(30_000))
+        write(bench, "b", step=1, lease=Attempt(30_000))
         bench.wait()
         bench.answer(bench.together(), answer)
     assert bench.events() == [LinesRefused(str(UNKNOWN_ACTION)), LinesRefused(str(REFUSED))]
@@ -310,11 +310,11 @@ def test_refused_lines_are_dropped_and_later_ones_are_sent() -> None:
 
 def test_lines_of_a_superseded_attempt_are_sent_no_more() -> None:
     """Those of other steps and attempts go on."""
-    bench, former = BatchBench(), Lease(30_000)
+    bench, former = BatchBench(), Attempt(30_000)
     write(bench, "a", step=1, lease=former)
     bench.answer(bench.together(), SUPERSEDED)
     write(bench, "b", step=1, lease=former)
-    write(bench, "c", step=1, lease=Lease(30_000))
+    write(bench, "c", step=1, lease=Attempt(30_000))
     assert together(bench) == [lines("c", step=1)]
 
 
@@ -353,7 +353,7 @@ def test_reports_that_follow_a_start_in_place_of_another_follow_its_lines() -> N
 
 def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() -> None:
     """Lines that were refused for it silence no report."""
-    bench, former = BatchBench(), Lease(30_000)
+    bench, former = BatchBench(), Attempt(30_000)
     write(bench, "a", step=1, lease=former)
     bench.answer(bench.together(), SUPERSEDED)
     bench.put(Complete(1, envelope=by(former)))
@@ -437,7 +437,7 @@ def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
 
 def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
     """So a job that logs gives no others; one of another step, or of none, says nothing of it."""
-    bench, lease = Bench(), Lease(30_000)
+    bench, lease = Bench(), Attempt(30_000)
     bench.put(Start(1, envelope=by(lease)))
     bench.deliver()
     due_at = bench.outbox.beat_at()

@@ -11,9 +11,9 @@ from unittest import mock
 import pytest
 
 from progress_sse.client import availability
+from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import encode_batch
 from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer
-from progress_sse.client.lease import Lease
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.outbox_events import Event, ReportDropped
@@ -208,7 +208,7 @@ def test_a_request_that_fails_for_now_waits_as_a_whole(answer: ReportAnswer, the
 def test_signs_of_life_go_with_reports(together: int, expected: list[int]) -> None:
     """They take at most half of the room; a server without batches gets each by itself."""
     bench = Bench(together=together)
-    lease = Lease(30_000)
+    lease = Attempt(30_000)
     queues = [
         bench.queue(session_id, Start(1, envelope=by(lease)), Start(2, envelope=by(lease))) for session_id in "ab"
     ]
@@ -222,7 +222,7 @@ def test_signs_of_life_go_with_reports(together: int, expected: list[int]) -> No
 def test_signs_of_life_hold_up_no_creation() -> None:
     """A creation goes by itself, also where so many signs are due that each request has some."""
     bench = Bench(together=4)
-    lease = Lease(30_000)
+    lease = Attempt(30_000)
     queues = [bench.queue(session_id, Start(1, envelope=by(lease))) for session_id in "abcd"]
     bench.run(until=1)
     queues.append(bench.queue("e", Create(), Start(1)))
@@ -236,7 +236,7 @@ def test_signs_of_life_hold_up_no_creation() -> None:
 def test_signs_of_life_of_a_queue_that_is_gone_are_not_sent() -> None:
     """The mailbox does not hold it."""
     bench = Bench()
-    bench.queue("a", Start(1, envelope=by(Lease(30_000))))
+    bench.queue("a", Start(1, envelope=by(Attempt(30_000))))
     bench.run(until=1)
     assert bench.mailbox.wake_at() == math.inf
 

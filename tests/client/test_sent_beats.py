@@ -13,8 +13,8 @@ from unittest import mock
 import pytest
 
 from progress_sse import AsyncProgress, Progress
+from progress_sse.client.attempt import LOST_AFTER_MS
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.lease import LOST_AFTER_MS
 from progress_sse.client.report_queue import report_queues
 from progress_sse.client.reporter import Reporter
 from progress_sse.core.updates import Advance, Beat, Complete, Start
@@ -27,7 +27,7 @@ from tests.harness.serving import eventually
 @pytest.fixture(autouse=True)
 def quick_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let jobs give twenty signs of life in a second, which is their shortest lease."""
-    monkeypatch.setattr("progress_sse.client.lease._SIGNS", 20)
+    monkeypatch.setattr("progress_sse.client.attempt._SIGNS", 20)
 
 
 SUPERSEDED = ReportAnswer(409, "attempt-superseded", "Another attempt has replaced this one.")

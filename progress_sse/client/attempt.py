@@ -42,18 +42,23 @@ class AttemptId:
         self.is_superseded = False
         self.made: dict[str, str] = {} if value is None else {"id": value}
 
+    def begin(self) -> None:
+        """Make the id, if there is none yet."""
+        if not self.made:
+            self.made.setdefault("id", uuid.uuid4().hex)  # A single call into C: of several threads one makes it.
+
     @property
     def value(self) -> str:
         """The id; the attempt begins with the first access."""
-        # `setdefault` is a single call into C: of several threads one makes the id.
-        return self.made.get("id") or self.made.setdefault("id", uuid.uuid4().hex)
+        self.begin()
+        return self.made["id"]
 
 
-class Lease:
+class Attempt:
     """An attempt, which other attempts at the same step replace, and its lease.
 
     Attributes:
-        attempt: The attempt.
+        attempt: Its id, which several leases may share.
         lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
         lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
         is_handed_on: Whether the job expects that another attempt replaces this one.
@@ -82,15 +87,15 @@ class Lease:
         return self.lease_ms / 1000 / _SIGNS
 
     def begin(self) -> None:
-        """Make the id of the attempt, if there is none yet."""
-        assert self.attempt.made or self.attempt.value
+        """Make its id, if there is none yet."""
+        self.attempt.begin()
 
-    def renewed(self, attempt_id: AttemptId | str | None = None) -> "Lease":
+    def renewed(self, attempt_id: AttemptId | str | None = None) -> "Attempt":
         """Return a new attempt with the same times, or the one of this id."""
-        return Lease(self.lease_ms, self.lost_after_ms, attempt_id)
+        return Attempt(self.lease_ms, self.lost_after_ms, attempt_id)
 
 
-def lease_of(seconds: object) -> Lease | None:
+def new_attempt(seconds: object) -> Attempt | None:
     """Return a new attempt whose lease has these seconds; without seconds there is none.
 
     Raises:
@@ -101,19 +106,19 @@ def lease_of(seconds: object) -> Lease | None:
     if not isinstance(seconds, int | float) or not _SHORTEST_S <= seconds <= _LONGEST_S:
         raise ConfigurationError(f"lease_s must be a number of seconds from {_SHORTEST_S} to {_LONGEST_S}, or None.")
     lease_ms = int(seconds * 1000)
-    return Lease(lease_ms, max(LOST_AFTER_MS, lease_ms))
+    return Attempt(lease_ms, max(LOST_AFTER_MS, lease_ms))
 
 
 _attempts: Final[WeakValueDictionary[str, AttemptId]] = WeakValueDictionary()
 """The newest attempt at each session, as long as a reporter has it."""
 
 
-def share(session_id: str, lease: Lease) -> None:
+def share(session_id: str, lease: Attempt) -> None:
     """Let later reporters on the session have this attempt, too."""
     _attempts[session_id] = lease.attempt
 
 
-def joined(session_id: str, lease: Lease) -> Lease:
+def joined(session_id: str, lease: Attempt) -> Attempt:
     """Return the lease as one of the attempt that the process has at the session; else it is a new attempt."""
     attempt = _attempts.get(session_id)
     if attempt is not None and not attempt.is_superseded:
