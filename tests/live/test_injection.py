@@ -127,13 +127,14 @@ async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any
 async def test_no_session_id_becomes_an_event(server: Server, watch: Any) -> None:
     """SE-04: allowed characters arrive as they are; any other id is refused with the usual headers of a refusal."""
     ids = ["event: x\u2028id: 9\u2029data: y\\n\\n", ": a "]
-    async with Worker.at(server) as worker, await Connection.open(server.port) as connection:
+    async with Worker.at(server) as worker:
         for session_id in ids:
             both = await watch(server, events_path(session_id))
             assert (await both.next_event()).json()["session_id"] == session_id
             await worker.start(session_id, 1)
             created, started = await both.next_events(2)
             assert created.json()["session_id"] == started.json()["session"]["session_id"] == session_id
+    async with await Connection.open(server.port) as connection:
         plain = await connection.request("GET", "/api/progress/%2e/events")
         for text in [*(text for text in TEXTS if "\u2028" not in text and "\u2029" not in text), NUL]:
             if text.isprintable():
