@@ -12,6 +12,16 @@ from typing import Any, Self
 from playwright.async_api import Browser, CDPSession
 
 TIMEOUT_S = 20
+SERVER_ERROR = -32000
+"""The code of Chromium's errors that are none of the call's form, such as that the page is just being left."""
+
+
+class CdpError(Exception):
+    """An error that Chromium answers to a call."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{method}: {error}")
+        self.code = error["code"]
 
 
 class CdpPage:
@@ -50,7 +60,8 @@ class CdpPage:
         await self._browser.send("Target.sendMessageToTarget", {"sessionId": self._session_id, "message": message})
         async with asyncio.timeout(TIMEOUT_S):
             answer = await answered
-        assert "error" not in answer, (method, answer)
+        if "error" in answer:
+            raise CdpError(method, answer["error"])
         return answer["result"]
 
     async def evaluate(self, expression: str) -> Any:
@@ -64,10 +75,19 @@ class CdpPage:
         value = None
         try:
             async with asyncio.timeout(timeout_s):
-                while not (value := await self.evaluate(expression)):  # noqa: ASYNC110 - asks the browser
+                while not (value := await self._value_now(expression)):  # noqa: ASYNC110 - asks the browser
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise TimeoutError(f"{expression} was {value!r} at last") from None
+
+    async def _value_now(self, expression: str) -> Any:
+        """The value of an expression; `None` while the page is being left."""
+        try:
+            return await self.evaluate(expression)
+        except CdpError as error:
+            if error.code != SERVER_ERROR:
+                raise
+            return None
 
     async def freeze(self) -> None:
         """Hide and freeze the page, as a browser does with unused tabs."""
