@@ -31,7 +31,6 @@ class OwnSteps:
     """
 
     def __init__(self) -> None:
-        """Begin without steps."""
         self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[StepRef, None] = {}
         self._ended: set[StepRef] = set()
@@ -144,7 +143,6 @@ class Request:
     """
 
     def __init__(self, asked: AskedRequest, acknowledge: Acknowledge, exception: type[Cancelled] = Cancelled) -> None:
-        """Begin without an answer."""
         self._exception = exception
         self.id, self.kind, self.step, _, self.reason = asked
         self.is_settled = False
@@ -191,7 +189,6 @@ class Request:
         return self._exception(self.reason)
 
     def __repr__(self) -> str:
-        """Return it for a log."""
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
@@ -219,7 +216,6 @@ class Inbox:
     """
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
-        """Begin without requests."""
         self.accepts = tuple(accepts)
         self.cancel: Request | None = None
         self.is_entered = False

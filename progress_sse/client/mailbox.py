@@ -31,7 +31,6 @@ class Timetable(Generic[T]):
     """When each of many things is due next. It holds none: what its owner has dropped is due no more."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._heap: list[tuple[float, int, ref[T]]] = []
         self._planned: WeakKeyDictionary[T, float] = WeakKeyDictionary()
         self._numbers = itertools.count()

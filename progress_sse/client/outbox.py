@@ -27,6 +27,7 @@ Several reports may share a request (``mailbox``); each has its answer, and its 
 All methods belong to the one thread that sends.
 """
 
+import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Avai
 from progress_sse.client.created_run import CreatedRun, RunningSteps
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest, RequestRoom
-from progress_sse.client.outbox_events import Disconnected, LinesRefused, Reconnected, Recreated
+from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
 from progress_sse.core.updates import Acknowledge, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
@@ -69,7 +70,6 @@ class Outbox:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`, which precedes the first report; see `WaitingReports`."""
         self.session_id = session_id
         self.waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age, chance=chance)
         self.server = Availability(chance)
@@ -195,7 +195,7 @@ class Outbox:
             self._own.fail(answer, now)
         if not self._outage.is_known:
             self._outage.is_known = True
-            self.waiting.events.append(Disconnected(str(answer)))
+            self._notify("away", "cannot report on %s and will try again: %s", str(answer))
         self.stand_by(now)
 
     def stand_by(self, now: float) -> float:
@@ -222,7 +222,12 @@ class Outbox:
         if outage.since is not None:
             lost = self.waiting.lost.value - outage.lost_before
             if outage.is_known or lost:
-                self.waiting.events.append(Reconnected(now - outage.since, lost))
+                detail = f"after {now - outage.since:.1f} s in which {lost} reports were lost"
+                level = logging.WARNING if lost else logging.INFO
+                self._notify("back", "can report on %s again, %s", detail, level)
+
+    def _notify(self, kind: str, text: str, detail: object, level: int | None = None) -> None:
+        self.waiting.events.append(Event(kind, text, detail, level))
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
@@ -281,7 +286,7 @@ class Outbox:
         if before is None or report.replace:
             return []
         self._run.losses, self._run.lost_at = before.losses, before.lost_at
-        self.waiting.events.append(Recreated())
+        self._notify("recreated", "the server had lost %s: %s", "it was created again")
         return [Operation(each) for each in before.reports()]
 
     def _is_optional(self, report: Report) -> bool:
@@ -321,7 +326,7 @@ class Outbox:
             self.waiting.lose(error, operation.is_from_job + self.waiting.drop_all())  # They have no session.
         elif isinstance(report, Log):
             if not answer.is_superseded:
-                self.waiting.events.append(LinesRefused(str(answer)))
+                self._notify("lines", "log lines of %s were refused: %s", str(answer))
             elif report.lease is not None:
                 self.waiting.supersede(report.step, report.lease.attempt_id, lines_alone=True)
         elif isinstance(report, StepUpdate) and answer.is_superseded and report.lease is not None:

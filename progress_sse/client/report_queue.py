@@ -24,7 +24,7 @@ from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportReque
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.outbox_events import EventLog
+from progress_sse.client.own_log import EventLog
 from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.asks import Acknowledgement

@@ -46,7 +46,6 @@ class BaseStep:
         parts_total: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Use `Progress.step`, or `part` of a step."""
         self.reporter = reporter
         self.number = number
         self.name = name

@@ -25,12 +25,11 @@ from weakref import WeakValueDictionary
 from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import MAX_UPDATES, Answer, ReportAnswer, ReportRequest
-from progress_sse.client.listening import Group, ListenSchedule, ThreadListener
+from progress_sse.client.exchange import INTERNAL_ERROR, MAX_UPDATES, Answer, ReportRequest, failure
+from progress_sse.client.listening import ListenSchedule
 from progress_sse.client.loading import loading
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
-from progress_sse.client.outbox_events import MAX_KINDS
-from progress_sse.client.own_log import log, sending
+from progress_sse.client.own_log import MAX_KINDS, log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
@@ -39,8 +38,6 @@ from progress_sse.client.targets import (
     BatchTransport,
     ListeningTransport,
     OnLoop,
-    RequestWait,
-    Target,
     Transport,
 )
 
@@ -68,7 +65,6 @@ class ThreadSender:
     """
 
     def __init__(self) -> None:
-        """Begin without a thread; the first report starts it."""
         self._woken: SimpleQueue[_Woken] = SimpleQueue()
         self.is_started = False
         self._ident: int | None = None
@@ -83,7 +79,6 @@ class ThreadSender:
         self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
         self._turns: Timetable[Mailbox] = Timetable()
         self._listening: ListenSchedule = ListenSchedule()
-        self._listeners: dict[Group, ThreadListener] = {}
         self._transports: dict[str, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
@@ -206,9 +201,8 @@ class ThreadSender:
         self._mailboxes.clear()
         self._busy.clear()
         self._turns = Timetable()
+        self._listening.stop()
         self._listening = ListenSchedule()
-        for listener in self._listeners.values():
-            listener.stop()
         ours = [queue for queue in report_queues() if queue.sender is self]
         for queue in ours:
             queue.mailbox = None
@@ -220,7 +214,8 @@ class ThreadSender:
         for mailbox in self._turns.take_due(time.monotonic()):
             self._serve(mailbox)
         if self._listening.wake_at() <= time.monotonic():
-            self._listen()
+            for group in self._listening.take_due(time.monotonic()):
+                group.start(self._woken.put)
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
@@ -286,19 +281,6 @@ class ThreadSender:
         mailbox.take(parts, answer, time.monotonic())
         self._plan(mailbox)
 
-    def _listen(self) -> None:
-        """Wait for the requests of readers, by threads of their own."""
-        self._listeners = {group: each for group, each in self._listeners.items() if not group.is_over}
-        for group, replaced in self._listening.take_due(time.monotonic()):
-            former = None if replaced is None else self._listeners.pop(replaced, None)
-            if former is not None:
-                former.stop()
-            queues = group.queues()
-            if queues:
-                connect = partial(_connect, queues[0].target)
-                self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
-                listener.start()
-
     def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
             with sending():
@@ -306,10 +288,8 @@ class ThreadSender:
                 if len(requests) > 1 and isinstance(transport, BatchTransport):
                     return transport.send_batch(requests)
                 return transport.send(requests[0])
-        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
-            return ReportAnswer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # an error of a transport must not stop the thread
-            return ReportAnswer(500, detail=describe_error(error))
+            return failure(error, INTERNAL_ERROR)
 
     def _transport(self, target: Address | Transport) -> Transport:
         if not isinstance(target, Address):
@@ -324,15 +304,6 @@ class ThreadSender:
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport.showing(target.token)  # A worker may have a token for each session.
-
-
-def _connect(target: Target) -> RequestWait:
-    if isinstance(target, ListeningTransport):
-        return target.listen()
-    from progress_sse.client.http import HttpRequestWait
-
-    assert isinstance(target, Address)
-    return HttpRequestWait(target)
 
 
 class _End:

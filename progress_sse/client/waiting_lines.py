@@ -89,7 +89,6 @@ class WaitingLines:
     """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without lines."""
         self.numbers = itertools.count(1)
         self.server = Availability(chance)
         self._second = _Second(-math.inf)

@@ -28,7 +28,7 @@ from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.exchange import Operation, RequestRoom
-from progress_sse.client.outbox_events import Event, ReportDropped
+from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
 from progress_sse.client.waiting_lines import WaitingLines
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
@@ -61,7 +61,6 @@ class WaitingReports:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`; with `tells_age` requests have the age of their reports."""
         self.lines = WaitingLines(chance)
         self.creation = self._first_creation = creation
         self.has_begun = False
@@ -170,7 +169,7 @@ class WaitingReports:
     def lose(self, error: ReportError, count: int = 1) -> None:
         """Count lost reports, and let the job know why."""
         self.lost.add(count)
-        self.events.append(ReportDropped(error))
+        self.events.append(Event(getattr(error, "problem", "away for long"), "lost a report on %s: %s", error))
 
     def give_up(self) -> None:
         """Drop all unsent and later reports, as there is no time left."""
