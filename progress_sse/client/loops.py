@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from progress_sse.client.attempt import LOST_AFTER_MS, Attempt
@@ -137,7 +137,6 @@ class Home:
 
     def __init__(self) -> None:
         self.loop: JobLoop | None = None
-        self.context = copy_context()
         self._turned_at = time.monotonic()
         self._is_asked = False
         self.find()

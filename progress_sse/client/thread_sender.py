@@ -1,8 +1,7 @@
-"""The thread that sends for every `Progress` and `AsyncProgress` of the process.
+"""The thread that sends for every `Progress` and `AsyncProgress` of the process, and gives signs of life.
 
-There is one thread per process, started with the first report, and a new one in a forked child. It also gives the signs
-of life of running steps. It is a daemon, so it keeps no process alive. So reports go on while an event loop is blocked.
-A transport of an event loop runs there, and the thread sends for other sessions meanwhile.
+It is a daemon, which the first report starts, and a forked child gets one of its own. A transport of an event loop runs
+there, and the thread sends for other sessions meanwhile.
 
 When the process exits, unsent reports get the rest of the time that a job waits at its end. Exit functions that run
 after ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
@@ -19,7 +18,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, take
@@ -53,19 +52,13 @@ MAX_TRANSPORTS: Final = 10
 AT_ONCE: Final = 10
 """Requests that are under way at the same time by one transport of an event loop that takes no batches."""
 
-_Woken: TypeAlias = ReportQueue | Callable[[], object]
-"""A queue to check, or what an event loop has left to do."""
-
 
 class ThreadSender:
-    """The thread that sends for every `Progress` of the process, one request after the other.
-
-    Attributes:
-        is_started: Whether the thread runs, so that it can settle a queue.
-    """
+    """See the module. While it `is_started`, the thread can settle a queue."""
 
     def __init__(self) -> None:
-        self._woken: SimpleQueue[_Woken] = SimpleQueue()
+        # Queues to check, and what event loops have left to do.
+        self._woken: SimpleQueue[ReportQueue | Callable[[], object]] = SimpleQueue()
         self.is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
@@ -82,7 +75,7 @@ class ThreadSender:
         self._transports: dict[str, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
-        """Check the queue again; called from any thread, and does not block before the process exits."""
+        """Check the queue again; called from any thread, and blocks only as the process exits."""
         if not queue.is_woken:
             queue.is_woken = True
             try:
@@ -327,10 +320,7 @@ def thread_sender() -> ThreadSender:
 
 
 def load_http() -> None:
-    """Import the HTTP client, unless another thread does that already.
-
-    If that fails, for example without a free descriptor, the sender retries.
-    """
+    """Import the HTTP client, unless another thread does; on failure, as without a descriptor, the sender retries."""
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")
