@@ -1,8 +1,7 @@
 """`AsyncProgress`, for code on an event loop; and its blocks, which a reader's request to cancel ends.
 
 The task of a cancelled block is cancelled, as by `asyncio.timeout`. At its end such a block turns its own cancellation
-into `Cancelled`. Where the task is cancelled from elsewhere, too, that cancellation goes on. An exception group of
-nothing but `Cancelled` becomes one of them: the tasks of a task group may have checked first.
+into `Cancelled`. An exception group of nothing but `Cancelled`, of a task group, becomes one of them.
 """
 
 import asyncio
@@ -209,12 +208,11 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
 
 
 class LoopWaiter:
-    """Waits on a loop until the sending thread has settled a queue."""
+    """Waits on the running loop until the sending thread has settled a queue."""
 
     def __init__(self, loop: JobLoop) -> None:
-        """Begin on the running loop."""
         self._loop = loop
-        self._settled = self._loop.event()
+        self._settled = loop.event()
 
     async def wait(self, until: float) -> bool:
         """Wait until the queue was settled since the last call, or until a time; return whether it was."""
@@ -252,14 +250,9 @@ def _opened_scope(inbox: Inbox, step: StepRef | None, pending: Request | None) -
 
 
 class CancelScope:
-    """A block that a request to cancel ends.
-
-    Attributes:
-        step: The step whose block it is; `None` for that of the whole job.
-    """
+    """The block of a step, or of the whole job, in the current task of a loop, which a request to cancel ends."""
 
     def __init__(self, inbox: Inbox, loop: JobLoop, step: StepRef | None, pending: Request | None) -> None:
-        """Begin the block in the current task of a loop; it is cancelled at once where a request is `pending`."""
         self.step = step
         self._inbox = inbox
         self._request: Request | None = None

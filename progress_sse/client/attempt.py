@@ -1,8 +1,7 @@
 """A worker's attempt at its steps, and how long it may be silent about one that runs.
 
-All reporters of a process share one attempt at a session, so that none replaces another. A library may report on the
-session of the job that calls it, and a command on that of `progress-sse run`, which hands its attempt down in the
-environment.
+All reporters of a process share one attempt at a session, so that none replaces another. `progress-sse run` hands its
+attempt down to its command in the environment.
 """
 
 import uuid
@@ -28,22 +27,17 @@ _SIGNS: Final = 3
 class AttemptId:
     """The id of an attempt, which is made when the attempt begins.
 
-    So processes that fork before that have attempts of their own, and those that fork later share one, since they share
-    the job.
-
-    Attributes:
-        is_superseded: Whether the server has said that a later attempt replaces it.
+    So processes that fork before that have attempts of their own, and those that fork later share one.
     """
 
     __slots__ = ("__weakref__", "is_superseded", "made")
 
     def __init__(self, value: str | None = None) -> None:
-        """Prepare an attempt; without a `value` it gets one when it begins."""
         self.is_superseded = False
         self.made: dict[str, str] = {} if value is None else {"id": value}
 
     def begin(self) -> None:
-        """Make the id, if there is none yet."""
+        """Make the id, unless that is done."""
         if not self.made:
             self.made.setdefault("id", uuid.uuid4().hex)  # A single call into C: of several threads one makes it.
 
@@ -58,7 +52,6 @@ class Attempt:
     """An attempt, which other attempts at the same step replace, and its lease.
 
     Attributes:
-        attempt: Its id, which several leases may share.
         lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
         lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
         is_handed_on: Whether the job expects that another attempt replaces this one.
@@ -69,7 +62,6 @@ class Attempt:
     def __init__(
         self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: AttemptId | str | None = None
     ) -> None:
-        """Prepare an attempt; without its id it gets one when it begins."""
         self.lease_ms = lease_ms
         self.lost_after_ms = lost_after_ms
         self.is_handed_on = False
@@ -77,7 +69,7 @@ class Attempt:
 
     @property
     def attempt_id(self) -> str:
-        """The id of the attempt, which begins with the first access."""
+        """See `AttemptId.value`."""
         return self.attempt.value
 
     @property

@@ -17,15 +17,9 @@ LONGEST_RETRY_AFTER_S: Final = 300.0
 
 
 class Availability:
-    """Whether a server answers, and when to send to it again.
-
-    Attributes:
-        reason: The last failure; `None` after a success.
-        not_before: The earliest time of the next request.
-    """
+    """Whether a server answers: its last failure is the `reason`, and the next request goes `not_before` a time."""
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without a failure; `chance` gives numbers from 0 to 1."""
         self.reason: ReportAnswer | None = None
         self.not_before = -math.inf
         self._asked_until = -math.inf
@@ -56,13 +50,7 @@ MAX_OUTAGE_S: Final = 60.0
 
 @dataclass(slots=True)
 class Outage:
-    """The time of a session without a success, if there is one.
-
-    Attributes:
-        since: When it began; `None`: there is none.
-        lost_before: How many reports were lost before it.
-        is_known: Whether it was reported.
-    """
+    """The time of a session without a success; `since` is `None` if there is none."""
 
     since: float | None = None
     lost_before: int = 0

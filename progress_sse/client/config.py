@@ -57,7 +57,6 @@ class Address(NamedTuple):
     token: str | None
 
     def __repr__(self) -> str:
-        """Return it without the token."""
         return f"Address({self.url!r})"
 
 

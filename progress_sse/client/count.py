@@ -14,7 +14,6 @@ class Count:
     __slots__ = ("_added", "_sums")
 
     def __init__(self, start: int = 0) -> None:
-        """Begin at `start`."""
         self._added: deque[int] = deque([start])
         self._sums = accumulate(iter(self._added.popleft, None))
 

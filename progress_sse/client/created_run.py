@@ -1,8 +1,7 @@
 """What is known of the run of a session: its reports and its running steps. Pure.
 
 Where the server loses the session, it is created again, and the reports that count are sent again: of each step its
-start, the latest of each of its parts and its end, and of the session its details and its end. A step that runs under
-a lease of this process needs signs of life.
+start, the latest of each of its parts and its end, and of the session its details and its end.
 """
 
 import math
@@ -32,11 +31,9 @@ class RunningSteps:
     """The steps that run under a lease of this process, and when each needs its next sign of life."""
 
     def __init__(self) -> None:
-        """Begin without steps."""
         self._steps: dict[StepRef, tuple[Attempt, float]] = {}  # Each with the time of its last sign of life.
 
     def __len__(self) -> int:
-        """Return how many steps run."""
         return len(self._steps)
 
     def note(self, report: Report, now: float) -> None:
@@ -73,10 +70,7 @@ class RunningSteps:
         return min(due, default=math.inf)
 
     def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
-        """Return at most so many signs of life that are due, but of the steps that are `held`.
-
-        They are due again after the same time, sent or not.
-        """
+        """Return at most so many signs of life that are due; they are due again after the same time, sent or not."""
         beats: list[Beat] = []
         for step, (lease, last_at) in self._steps.items():
             if len(beats) < most and step not in held and last_at + lease.interval_s <= now:
@@ -93,11 +87,9 @@ class CreatedRun:
     """The run that was created here.
 
     Attributes:
-        creation: The report that creates it, the same in all processes that share the run by a fork.
-        key: The key of its creation.
-        name: The server's name of it; empty if the server does not name it.
+        creation: The same in all processes that share the run by a fork, and so is its `key`.
+        name: Empty if the server does not name it.
         losses: How often it was created again since the last applied report.
-        lost_at: When it was last lost.
     """
 
     creation: Create

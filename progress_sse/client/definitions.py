@@ -1,6 +1,6 @@
-"""A session as its job describes it: its steps, title, labels, links and profile, in a form that the server accepts.
+"""A session as its job describes it, in a form that the server accepts: it would refuse the whole report.
 
-Texts are cut. What cannot be cut is dropped, with a warning: the server would refuse the whole report.
+Texts are cut. What cannot be cut is dropped, with a warning.
 """
 
 import logging

@@ -27,7 +27,6 @@ class AsyncStoreTransport:
     """Transport of an `AsyncProgress` on the event loop of the store."""
 
     def __init__(self, store: ProgressStore) -> None:
-        """Apply reports to `store`."""
         self._store = store
 
     async def send(self, request: ReportRequest) -> ReportAnswer:
@@ -115,5 +114,4 @@ class StoreTransport(OnLoop):
     """Transport of a `Progress` in a thread of the process that has the store's event loop."""
 
     def __init__(self, store: ProgressStore, loop: asyncio.AbstractEventLoop) -> None:
-        """Apply reports to `store`, on the `loop` that it was opened on."""
         super().__init__(AsyncStoreTransport(store), AsyncioLoop(loop))

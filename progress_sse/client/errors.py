@@ -21,8 +21,7 @@ REPORTING_ERRORS: Final = (
 )
 """Errors that reporting itself may raise, and that are kept from the job, except `TimeoutError`.
 
-Any other exception comes from the job: for example its time limit, which a signal raises wherever the job is (RQ's and
-Celery's are plain exceptions). It must end the job, and not only a report.
+Any other one is the job's, as its time limit, which a signal raises anywhere (RQ's and Celery's are plain exceptions).
 """
 
 
@@ -34,7 +33,6 @@ class Cancelled(BaseException):
     """
 
     def __init__(self, reason: str = "") -> None:
-        """Create the exception; `reason` may be empty."""
         super().__init__(reason or "cancelled")
         self.reason = reason
 
@@ -46,7 +44,6 @@ class SuppressReportingErrors:
         """Begin."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        """Suppress an error of reporting."""
         return isinstance(error, REPORTING_ERRORS) and not isinstance(error, TimeoutError)
 
 
@@ -63,7 +60,6 @@ class ReportRefusedError(ReportError):
     """
 
     def __init__(self, text: str, status: int, problem: str) -> None:
-        """Create the error; `text` names the refused report and the reason."""
         super().__init__(text)
         self.status = status
         self.problem = problem

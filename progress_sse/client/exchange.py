@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from progress_sse.client.reports import Create, Lane, LogLine, Report
+from progress_sse.client.reports import Create, Lane, LogLine, Report, describe_error
 from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.updates import Beat, ReportPart, StepRef, StepUpdate
 
 TOO_MANY: Final = 429
+INTERNAL_ERROR: Final = 500
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
 _TRANSIENT: Final = _OUTAGE | {TOO_MANY}
 _SUPERSEDED: Final = "attempt-superseded"
@@ -22,8 +23,8 @@ class ReportRequest(NamedTuple):
     """A report to send.
 
     Attributes:
-        key: Its idempotency key: sent twice, the report is applied once. A sign of life has none.
-        run: The run that it belongs to; empty if that is not known.
+        key: Its idempotency key, the same for each retry; a sign of life has none.
+        run: Empty if that is not known.
         ago_ms: How many milliseconds before it is sent it was made; 0 also where requests have no ages.
     """
 
@@ -44,9 +45,9 @@ class Operation:
     """A report, with what is needed to send it again.
 
     Attributes:
-        made_at: When the job made it; `None` where requests have no ages.
+        made_at: `None` where requests have no ages.
         number: Its place among the session's reports and log lines, in the order in which they were made; 0: first.
-        failing_since: When it first failed by an answer that it may have caused; `None` before.
+        failing_since: When it first failed by an answer that it may have caused.
     """
 
     report: Report
@@ -76,13 +77,7 @@ class Operation:
 
 
 class AskedRequest(NamedTuple):
-    """A request of a reader, as the server sends it.
-
-    Attributes:
-        step: The number of the step that it is about; `None` is the whole session.
-        state: Its state: `asked`, until a worker has seen it.
-        reason: Why it was asked; may be empty.
-    """
+    """A request of a reader, as the server sends it: `asked`, until a worker has seen it."""
 
     id: str
     kind: str
@@ -102,7 +97,6 @@ class ReportAnswer(NamedTuple):
         status: The HTTP status; 0 without an answer, or for an answer that is not a progress server's.
         problem: Last segment of the problem type.
         detail: The reason of a failure, in one sentence.
-        retry_after_s: Minimum seconds to wait; `None` if the server names none.
         run: The name of the created run; empty if the server does not name it.
         requests: What readers ask of the worker, as far as no worker has seen it.
     """
@@ -145,8 +139,13 @@ class ReportAnswer(NamedTuple):
         return self.problem == _SUPERSEDED
 
     def __str__(self) -> str:
-        """Return a text for people."""
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
+
+
+def failure(error: Exception, status: int) -> ReportAnswer:
+    """Return what an error of a transport counts as: this status, or no answer where a resource may be back later."""
+    is_passing = isinstance(error, ImportError | MemoryError | OSError)
+    return ReportAnswer(0 if is_passing else status, detail=describe_error(error))
 
 
 Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
@@ -170,14 +169,9 @@ _REPORT_BYTES: Final = 200
 
 
 class RequestRoom:
-    """The room in one request.
-
-    Attributes:
-        updates: How many more updates it takes.
-    """
+    """The room in one request, which takes so many more `updates`."""
 
     def __init__(self, updates: int = MAX_UPDATES) -> None:
-        """Begin with nothing in the request."""
         self.updates = updates
         self._most = updates
         self._bytes = 0

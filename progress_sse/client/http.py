@@ -82,7 +82,6 @@ class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
     def __init__(self, max_bytes: int = MAX_ANSWER_BYTES, wait_s: float = 0) -> None:
-        """Begin empty; the server may wait `wait_s` seconds before it answers."""
         self._content = bytearray()
         self._max_bytes = max_bytes
         self._until = time.monotonic() + wait_s + ANSWER_S
@@ -98,7 +97,6 @@ class Content:
             raise httpx.ReadError("the answer does not end")
 
     def __bytes__(self) -> bytes:
-        """Return all bytes."""
         return bytes(self._content)
 
 
@@ -161,7 +159,6 @@ class HttpRequestWait:
     """Asks one server for the requests of readers, by a connection that another thread can interrupt."""
 
     def __init__(self, address: Address) -> None:
-        """Begin without a connection, which the first request opens."""
         self._headers = authorization(address.token)
         self._client = _client(address.url)
         self._socket: socket.socket | None = None

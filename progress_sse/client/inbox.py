@@ -1,7 +1,6 @@
 """The requests of a session's readers, as a job receives them.
 
-The sender of the session's reports, or a listener (``listening``), calls `receive`; the job's own threads read `cancel`
-and answer. Each of these touches shared state by single calls into C only.
+Any thread may call these methods: each touches shared state by single calls into C only.
 
 A request to cancel is meant for the steps that run when it comes. Once a block was left by `Cancelled`, steps that the
 job starts after that, to clean up, are not asked any more. Where no step was left running, the session may have ended
@@ -17,41 +16,48 @@ from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.exchange import AskedRequest
 from progress_sse.client.own_log import log
-from progress_sse.client.reports import describe_error, fit_text
+from progress_sse.client.reports import Lane, describe_error, fit_text
 from progress_sse.core.asks import MAX_ASK_TEXT_CHARS, Acknowledgement, AskKind
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.updates import StepRef
 
 
 class OwnSteps:
-    """The steps that a job has started itself, by any of its threads.
+    """The steps that a job has started itself, and the parts, by any of its threads.
 
     Attributes:
         has_ended_any: Whether the job has ended or left a step or a part.
     """
 
     def __init__(self) -> None:
-        """Begin without steps."""
         self._leases: dict[StepRef, Attempt | None] = {}
-        self._running: dict[StepRef, None] = {}
+        self._running: dict[Lane, None] = {}
         self._ended: set[StepRef] = set()
         self._failed: dict[StepRef | None, None] = {}
-        self._parts: dict[tuple[StepRef, str], None] = {}
         self.has_ended_any = False
 
     def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
         self._leases[step] = lease
-        self._running[step] = None
-        self._failed.pop(step, None)
+        self.enter(step)
+        self.skip(step)
         self._failed.pop(None, None)
+
+    def enter(self, lane: Lane) -> None:
+        """Record that the job runs a step, or a part of one that may have been started elsewhere."""
+        self._running[lane] = None
+
+    def leave(self, lane: Lane) -> None:
+        """Record that the job has ended a part, or left a step, which ends by its parts."""
+        self._running.pop(lane, None)
+        self.has_ended_any = True
 
     def end(self, step: StepRef, *, has_failed: bool) -> None:
         """Record that the job ends a step."""
         if has_failed:
             self._failed[step] = None
         else:
-            self._failed.pop(step, None)
+            self.skip(step)
         self.leave(step)
         self._ended.add(step)
 
@@ -59,26 +65,9 @@ class OwnSteps:
         """Record that the job does without a step, which may have failed."""
         self._failed.pop(step, None)
 
-    def start_part(self, step: StepRef, part: str) -> None:
-        """Record that the job begins a part of a step, which may have been started elsewhere."""
-        self._parts[step, part] = None
-
-    def end_part(self, step: StepRef, part: str) -> None:
-        """Record that the job ends a part."""
-        self._parts.pop((step, part), None)
-        self.has_ended_any = True
-
-    def leave(self, step: StepRef) -> None:
-        """Record that the job has left a step, which ends by its parts."""
-        self._running.pop(step, None)
-        self.has_ended_any = True
-
     def end_all(self, *, has_failed: bool) -> None:
         """Record that the job ends the session."""
-        if has_failed:
-            self._failed[None] = None
-        else:
-            self._failed = {}
+        self._failed = {None: None} | self._failed if has_failed else {}
         for step in self.running:
             self.end(step, has_failed=has_failed)
 
@@ -86,9 +75,9 @@ class OwnSteps:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)
 
-    def running_lease_of(self, step: StepRef) -> Attempt | None:
-        """Return the attempt by which the job runs the step; `None` if it does not run, or without attempts."""
-        return self._leases.get(step) if step in self._running else None
+    def has(self, step: StepRef) -> bool:
+        """Return whether the job runs the step."""
+        return step in self._running
 
     def has_ended(self, step: StepRef) -> bool:
         """Return whether the job has ended the step."""
@@ -107,7 +96,7 @@ class OwnSteps:
     @property
     def are_under_way(self) -> bool:
         """Whether the job runs a step or a part."""
-        return bool(self._running) or bool(self._parts)
+        return bool(self._running)
 
     @property
     def have_failed(self) -> bool:
@@ -117,7 +106,7 @@ class OwnSteps:
     @property
     def running(self) -> list[StepRef]:
         """The steps that the job has started and not ended."""
-        return list(self._running)
+        return [lane for lane in list(self._running) if not isinstance(lane, tuple)]
 
 
 CANCELLED_BEFORE: Final = "cancelled-before-it-began"
@@ -144,7 +133,6 @@ class Request:
     """
 
     def __init__(self, asked: AskedRequest, acknowledge: Acknowledge, exception: type[Cancelled] = Cancelled) -> None:
-        """Begin without an answer."""
         self._exception = exception
         self.id, self.kind, self.step, _, self.reason = asked
         self.is_settled = False
@@ -191,7 +179,6 @@ class Request:
         return self._exception(self.reason)
 
     def __repr__(self) -> str:
-        """Return it for a log."""
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
@@ -208,7 +195,6 @@ class Inbox:
     """The requests of one session; see the module.
 
     Attributes:
-        accepts: The kinds of requests that the job takes.
         cancel: The latest request to cancel, once the job is to act on it.
         is_entered: Whether the job is inside the block of its progress.
         is_closed: Whether the job has ended its progress, and has started no step since.
@@ -219,7 +205,6 @@ class Inbox:
     """
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
-        """Begin without requests."""
         self.accepts = tuple(accepts)
         self.cancel: Request | None = None
         self.is_entered = False
@@ -252,22 +237,23 @@ class Inbox:
             self._known.pop(next(iter(self._known)), None)
         if asked.state == "asked":
             acknowledge(asked.id, "seen", "")
-        self._tell(request)
+        self._announce(request)
         return True
 
-    def _tell(self, request: Request) -> None:
+    def _announce(self, request: Request) -> None:
         if self.announce is None or not self.announce(request):
             self.proceed(request)
 
     def announce_open(self) -> None:
-        """Call the callbacks, of which one is new, with the requests that are open still.
+        """Call the callbacks, of which one is new, with the requests that the job has not answered.
 
         Where the job has ended its steps, a request to cancel may be settled: it waits until it was confirmed.
         """
         is_at_work = self.is_entered or self._own_steps.are_under_way or not self._own_steps.has_ended_any
-        for request in self.open_requests():
-            if request is not self._in_doubt and (is_at_work or request.kind != "cancel"):
-                self._tell(request)
+        for request in list(self._known.values()):
+            is_open = not request.is_settled and request is not self._in_doubt
+            if is_open and (is_at_work or request.kind != "cancel"):
+                self._announce(request)
 
     def proceed(self, request: Request) -> None:
         """Cancel the job, once, if that is what a request asks for and no callback answers it."""
@@ -297,7 +283,7 @@ class Inbox:
         request, self._in_doubt = self._in_doubt, None
         if request is not None and request.id == request_id:
             request.has_proceeded = False
-            self._tell(request)
+            self._announce(request)
 
     def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
         """Return the request to cancel that a step, or with `None` the job, is to act on.
@@ -325,10 +311,6 @@ class Inbox:
         """Note that a step starts, which honours each request to try again."""
         for request in list(self._known.values()):
             request.is_settled |= request.kind == "retry"
-
-    def open_requests(self) -> list[Request]:
-        """Return the requests that the job has not answered."""
-        return [each for each in list(self._known.values()) if not each.is_settled]
 
 
 def accepted_kinds(accepts: object) -> tuple[AskKind, ...]:

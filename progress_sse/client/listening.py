@@ -1,22 +1,20 @@
 """Waits for the requests of readers: which sessions a process asks the server about, and when.
 
-The sessions of one server are asked about together, up to `MAX_SESSIONS` in a request that the server answers once a
-reader asks for something. A session that begins to listen joins such a group, which is then asked about anew. A session
-that listens for less than `DELAY_S` causes no request.
+The sessions of one server are asked about together, in a request that the server answers once a reader asks for
+something. Each such group has a daemon thread and a connection of its own, so that reports go on meanwhile. A session
+that begins to listen joins one, which is then asked about anew. One that listens for less than `DELAY_S` causes no
+request.
 
 * **The first request of a group does not wait**, nor does the one after a pause. It has what other workers of the
   sessions have seen already.
 * **Requests that fail are repeated** after a pause that grows, and so are those that the server answers early.
 * **A server that refuses** is asked again after a long pause, which grows: a proxy before it may have answered. Answers
   to reports may still have requests.
-
-A `ThreadListener` is a daemon thread that sends the requests of a group by a connection of its own, so that reports go
-on meanwhile. The thread of ``thread_sender`` starts it, and interrupts it where another session begins to listen.
 """
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from queue import Empty
 from typing import Final
@@ -25,11 +23,11 @@ from weakref import WeakKeyDictionary, ref
 from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.availability import FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S
-from progress_sse.client.exchange import Asked, ReportAnswer
+from progress_sse.client.config import Address
+from progress_sse.client.exchange import Asked, ReportAnswer, failure
 from progress_sse.client.own_log import sending
 from progress_sse.client.report_queue import ReportQueue, start_thread
-from progress_sse.client.reports import describe_error
-from progress_sse.client.targets import RequestWait
+from progress_sse.client.targets import ListeningTransport, RequestWait, Target
 
 MAX_SESSIONS: Final = 20
 """Sessions in one request."""
@@ -54,21 +52,17 @@ _NO_SESSION: Final = "session-not-found"
 
 
 class Group:
-    """Sessions of one server that are asked about together, by one thread.
+    """Sessions of one server that are asked about together, by one thread; a queue that its job drops is not held.
 
     Attributes:
-        destination: The server.
         is_over: Whether it is asked about no more.
         is_refused: Whether the server has refused, until the schedule has put the next request off.
         has_answered: Whether the server has answered for it.
         wait_s: Seconds that the server is to wait in the next request.
     """
 
-    def __init__(
-        self, destination: Hashable, queues: list[ReportQueue], chance: Callable[[], float] = chance_of_system
-    ) -> None:
-        """Begin with these sessions; a queue that its job has dropped is not held."""
-        self.destination = destination
+    def __init__(self, queues: list[ReportQueue], chance: Callable[[], float] = chance_of_system) -> None:
+        self.destination = queues[0].destination
         self.is_over = False
         self.is_refused = False
         self.has_answered = False
@@ -76,6 +70,9 @@ class Group:
         self._asked = [queue.session_id for queue in queues]
         self.wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
+        self._target = queues[0].target
+        self._wait: RequestWait | None = None
+        self._stopped: SimpleQueue[None] = SimpleQueue()
 
     def queues(self) -> list[ReportQueue]:
         """Return the queues that still listen here."""
@@ -113,12 +110,52 @@ class Group:
     def _pause_s(self) -> float:
         return max(SHORTEST_PAUSE_S, self._backoff.next_s())
 
+    def start(self, on_refused: Callable[[ReportQueue], object]) -> None:
+        """Start the thread, without which the group is over; it calls `on_refused` if the server has refused."""
+        self.is_over = not start_thread(self._run, on_refused)
+
+    def stop(self) -> None:
+        """End the wait; called from any thread."""
+        self.is_over = True
+        self._stopped.put(None)
+        if self._wait is not None:
+            self._wait.interrupt()
+
+    def _run(self, on_refused: Callable[[ReportQueue], object]) -> None:
+        try:
+            self._wait = _connected(self._target)
+            self._listen(self._wait)
+        except Exception:  # noqa: BLE001  # an error of a transport is not the job's
+            self.is_refused = True
+        finally:
+            self.is_over = True
+            if self._wait is not None:
+                with suppress(Exception):
+                    self._wait.close()
+            if self.is_refused:
+                for queue in self.queues():
+                    on_refused(queue)
+
+    def _listen(self, wait: RequestWait) -> None:
+        while session_ids := self.session_ids():
+            began = time.monotonic()
+            try:
+                with sending():
+                    answer = wait.ask(session_ids, self.wait_s)
+            except Exception as error:  # noqa: BLE001  # see above
+                answer = failure(error, _NOT_IMPLEMENTED)
+            pause_s = self.take(answer, time.monotonic() - began)
+            if pause_s == math.inf:
+                return
+            with suppress(Empty):
+                self._stopped.get(timeout=pause_s)
+                return
+
 
 class ListenSchedule:
     """The queues that listen, in groups; used by the thread that sends."""
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without queues."""
         self._chance = chance
         self._new: WeakKeyDictionary[ReportQueue, float] = WeakKeyDictionary()
         self._groups: list[Group] = []
@@ -150,28 +187,32 @@ class ListenSchedule:
         """Return when a queue is due; infinity if only a report changes that."""
         return min(list(self._new.values()), default=math.inf)
 
-    def take_due(self, now: float) -> list[tuple[Group, Group | None]]:
-        """Return the groups to ask about from now on, each with the one that it replaces."""
+    def stop(self) -> None:
+        """Stop all groups."""
+        for group in self._groups:
+            group.stop()
+
+    def take_due(self, now: float) -> list[Group]:
+        """Return the groups to start now; those that they replace are stopped."""
         due = [queue for queue, at in list(self._new.items()) if at <= now]
         for queue in due:
             del self._new[queue]
         self._groups = [each for each in self._groups if not each.is_over]
         return [self._join(queues) for queues in _together([queue for queue in due if queue.inbox.is_open])]
 
-    def _join(self, queues: list[ReportQueue]) -> tuple[Group, Group | None]:
-        destination = queues[0].destination
-        replaced = None
+    def _join(self, queues: list[ReportQueue]) -> Group:
         for group in self._groups:
             members = group.queues()
-            if group.destination == destination and len(members) + len(queues) <= MAX_SESSIONS:
-                replaced, queues = group, list(dict.fromkeys([*members, *queues]))
+            if group.destination == queues[0].destination and len(members) + len(queues) <= MAX_SESSIONS:
+                queues = list(dict.fromkeys([*members, *queues]))
                 self._groups.remove(group)
+                group.stop()
                 break
-        joined = Group(destination, queues)
+        joined = Group(queues)
         self._groups.append(joined)
         for queue in queues:
             self._joined[queue] = joined
-        return joined, replaced
+        return joined
 
 
 def _together(queues: list[ReportQueue]) -> Iterator[list[ReportQueue]]:
@@ -184,59 +225,10 @@ def _together(queues: list[ReportQueue]) -> Iterator[list[ReportQueue]]:
             yield together[start : start + MAX_SESSIONS]
 
 
-class ThreadListener:
-    """Waits for the requests of one group of sessions."""
+def _connected(target: Target) -> RequestWait:
+    if isinstance(target, ListeningTransport):
+        return target.listen()
+    from progress_sse.client.http import HttpRequestWait
 
-    def __init__(
-        self, group: Group, connect: Callable[[], RequestWait], on_refused: Callable[[ReportQueue], object]
-    ) -> None:
-        """Begin without a thread. It calls `connect`, and `on_refused` with each session that it no longer serves."""
-        self._group = group
-        self._connect = connect
-        self._on_refused = on_refused
-        self._wait: RequestWait | None = None
-        self._stopped: SimpleQueue[None] = SimpleQueue()
-
-    def start(self) -> None:
-        """Start the thread; without one the group is over."""
-        self._group.is_over = not start_thread(self._run)
-
-    def stop(self) -> None:
-        """End the wait; called from any thread."""
-        self._stopped.put(None)
-        if self._wait is not None:
-            self._wait.interrupt()
-
-    def _run(self) -> None:
-        try:
-            self._wait = self._connect()
-            self._listen(self._wait)
-        except Exception:  # noqa: BLE001  # an error of a transport is not the job's
-            self._group.is_refused = True
-        finally:
-            self._group.is_over = True
-            if self._wait is not None:
-                with suppress(Exception):
-                    self._wait.close()
-            if self._group.is_refused:
-                for queue in self._group.queues():
-                    self._on_refused(queue)
-
-    def _listen(self, wait: RequestWait) -> None:
-        while session_ids := self._group.session_ids():
-            began = time.monotonic()
-            answer = _ask(wait, session_ids, self._group.wait_s)
-            pause_s = self._group.take(answer, time.monotonic() - began)
-            if pause_s == math.inf:
-                return
-            with suppress(Empty):
-                self._stopped.get(timeout=pause_s)
-                return
-
-
-def _ask(wait: RequestWait, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-    try:
-        with sending():
-            return wait.ask(session_ids, wait_s)
-    except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
-        return ReportAnswer(0, detail=describe_error(error))
+    assert isinstance(target, Address)
+    return HttpRequestWait(target)

@@ -1,7 +1,6 @@
 """Delays forks while the HTTP client is imported or created.
 
-Other code, such as a finaliser, may run in between and wait for a lock of another thread. So every wait in here has a
-limit, and a job that reports does not wait at all.
+A finaliser may run in between and wait for a lock of another thread. So each wait has a limit.
 """
 
 import threading
@@ -19,11 +18,7 @@ _busy = threading.RLock()
 
 @contextmanager
 def loading(*, waits: bool = True) -> Iterator[bool]:
-    """Let forks wait for this block; yield whether they will.
-
-    Args:
-        waits: Whether to wait until another thread has left such a block.
-    """
+    """Let forks wait for this block, and yield whether they will; it `waits` until another thread has left one."""
     busy = _busy
     is_ours = busy.acquire(timeout=LIMIT_S if waits else 0)
     try:

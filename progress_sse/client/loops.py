@@ -1,8 +1,6 @@
 """The event loop of a job, asyncio's or trio's, as other threads use it; and its waits for the sending thread.
 
-The library anyio would do as well, if it did not import its parts at the first use: a wait must not fail where a
-process has no descriptor left.
-
+Not by anyio, which imports its parts at the first use: a wait must not fail where a process has no descriptor left.
 Unless it says otherwise, each method may be called from any thread, and blocks none.
 """
 
@@ -12,88 +10,54 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from progress_sse.client.attempt import LOST_AFTER_MS, Attempt
 
 if TYPE_CHECKING:
     import trio
 
-Work = Callable[[], Coroutine[Any, Any, None]]
-
-
-class Event(Protocol):
-    """What a task of a loop waits for."""
-
-    def set(self) -> None:
-        """Wake the task; called on the loop."""
-
-    async def wait(self) -> object:
-        """Wait until it is set."""
-
-
-class JobLoop(Protocol):
-    """An event loop on which a job runs."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it may call something now."""
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the calling code runs on it."""
-
-    def call(self, function: Callable[[], object]) -> bool:
-        """Call a function soon; return whether the loop takes it. One that has ended takes none."""
-
-    def start(self, work: Work, context: Context) -> None:
-        """Run a coroutine function in a task of its own; called on the loop."""
-
-    def event(self) -> Event:
-        """Return what a task of the loop waits for."""
-
-    async def wait(self, event: Event, timeout_s: float) -> bool:
-        """Wait for an event, at most so long; return whether it came."""
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+Event: TypeAlias = "asyncio.Event | trio.Event"
 
 
 class AsyncioLoop:
-    """A loop of asyncio."""
+    """A loop of asyncio, running or not."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Use this loop, running or not."""
         self.loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def is_running(self) -> bool:
-        """See `JobLoop`."""
+        """Whether it may call something now."""
         return self.loop.is_running()
 
     @property
     def is_here(self) -> bool:
-        """See `JobLoop`."""
+        """Whether the calling code runs on it."""
         return asyncio._get_running_loop() is self.loop  # noqa: SLF001  # public, and the only one that raises nothing
 
     def call(self, function: Callable[[], object]) -> bool:
-        """See `JobLoop`."""
+        """Call a function soon; return whether the loop takes it. One that has ended takes none."""
         with suppress(RuntimeError):  # It is closed.
             self.loop.call_soon_threadsafe(function, context=Context())
             return True
         return False
 
     def start(self, work: Work, context: Context) -> None:
-        """See `JobLoop`."""
+        """Run a coroutine function in a task of its own; called on the loop."""
         task = self.loop.create_task(work(), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def event(self) -> Event:
-        """See `JobLoop`."""
+        """Return what a task of the loop waits for."""
         return asyncio.Event()
 
     async def wait(self, event: Event, timeout_s: float) -> bool:
-        """See `JobLoop`."""
+        """Wait for an event, at most so long; return whether it came."""
         with suppress(TimeoutError):
             async with asyncio.timeout(min(timeout_s, threading.TIMEOUT_MAX)):
                 await event.wait()
@@ -105,21 +69,20 @@ class TrioLoop:
     """A run of trio."""
 
     def __init__(self, token: "trio.lowlevel.TrioToken") -> None:
-        """Use the run that this token stands for."""
         self._token = token
 
     @property
     def is_running(self) -> bool:
-        """See `JobLoop`."""
-        return self.call(_do_nothing)
+        """Whether it may call something now."""
+        return self.call(lambda: None)  # A run that has ended takes no call.
 
     @property
     def is_here(self) -> bool:
-        """See `JobLoop`."""
+        """Whether the calling code runs on it."""
         return _trio_token() is self._token
 
     def call(self, function: Callable[[], object]) -> bool:
-        """See `JobLoop`."""
+        """Call a function soon; return whether the loop takes it. One that has ended takes none."""
         import trio
 
         try:
@@ -129,19 +92,19 @@ class TrioLoop:
         return True
 
     def start(self, work: Work, context: Context) -> None:
-        """See `JobLoop`."""
+        """Run a coroutine function in a task of its own; called on the loop."""
         import trio
 
         trio.lowlevel.spawn_system_task(work, context=context)
 
     def event(self) -> Event:
-        """See `JobLoop`."""
+        """Return what a task of the loop waits for."""
         import trio
 
         return trio.Event()
 
     async def wait(self, event: Event, timeout_s: float) -> bool:
-        """See `JobLoop`."""
+        """Wait for an event, at most so long; return whether it came."""
         import trio
 
         with trio.move_on_after(timeout_s):
@@ -150,15 +113,14 @@ class TrioLoop:
         return False
 
 
-def _do_nothing() -> None:
-    """Do nothing, on a loop: that it takes the call shows that it runs."""
-
-
 def _trio_token() -> "trio.lowlevel.TrioToken | None":
     trio = sys.modules.get("trio")
     with suppress(RuntimeError):  # This code runs outside of trio.
         return None if trio is None else trio.lowlevel.current_trio_token()
     return None
+
+
+JobLoop: TypeAlias = AsyncioLoop | TrioLoop
 
 
 def running_loop() -> JobLoop | None:
@@ -174,9 +136,7 @@ class Home:
     """The loop on which a job reports at present, and the last time at which it turned."""
 
     def __init__(self) -> None:
-        """Begin on the running loop, if there is one."""
         self.loop: JobLoop | None = None
-        self.context = copy_context()
         self._turned_at = time.monotonic()
         self._is_asked = False
         self.find()

@@ -1,10 +1,7 @@
 """Which reports go in the next request to a server, of all the sessions that report there with one credential. Pure.
 
-A mailbox has one request under way at a time. A session that waits costs nothing.
-
-* **Sessions take turns.** A request has the reports of several sessions, and the signs of life that are due, as
-  far as there is room (``exchange``). Each has its own answer, so a refusal of one session leaves the others
-  alone. A creation goes by itself, since its request has another form.
+* **Sessions take turns.** A request has the reports of several sessions, and the signs of life that are due, as far as
+  there is room. Each has its own answer. A creation goes by itself, since its request has another form.
 * **Queues to one session** send one after the other: the first to report sends all that it has, and then the next one.
   Advances, of which there may always be more, do not delay the next one.
 * **A request that is refused as a whole** does not show which report is at fault. So fewer go together, and at last
@@ -31,7 +28,6 @@ class Timetable(Generic[T]):
     """When each of many things is due next. It holds none: what its owner has dropped is due no more."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._heap: list[tuple[float, int, ref[T]]] = []
         self._planned: WeakKeyDictionary[T, float] = WeakKeyDictionary()
         self._numbers = itertools.count()
@@ -80,20 +76,10 @@ class Part(NamedTuple):
 
 
 class Mailbox:
-    """See the module.
-
-    Attributes:
-        server: Whether the server answers, and when to send to it again.
-        under_way: What was sent and has no answer yet.
-    """
+    """See the module. One request is `under_way` at a time."""
 
     def __init__(self, *, together: int, at_once: int = 1) -> None:
-        """Begin without reports.
-
-        Args:
-            together: How many reports may go in one request.
-            at_once: How many requests of one report each may go at the same time.
-        """
+        """Begin; so many reports may go `together` in one request, or `at_once` by one request each."""
         self.server = Availability()
         self.under_way: Sequence[Part] = ()
         self._together = self._most = together
@@ -196,10 +182,7 @@ class Mailbox:
                 return
 
     def take(self, parts: Sequence[Part], answer: Answer, now: float) -> None:
-        """Apply the answers to all that was sent, one for each request, or one for all of them.
-
-        An answer of another form is an error of the transport, which a user may have written.
-        """
+        """Apply the answers to all that was sent, one for each request, or one for all of them."""
         if parts is not self.under_way:
             return  # It was given up, and is sent again.
         self.under_way = ()
@@ -244,6 +227,7 @@ class Mailbox:
 
 
 def _checked(answer: Answer, count: int) -> Answer:
+    """Return the answer, or that to an error if it has another form: a user may have written the transport."""
     if isinstance(answer, ReportAnswer):
         return answer
     are_answers = isinstance(answer, list | tuple) and all(isinstance(each, ReportAnswer) for each in answer)

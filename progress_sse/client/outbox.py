@@ -7,26 +7,23 @@ Several reports may share a request (``mailbox``); each has its answer, and its 
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other answer
   but success is a refusal, and the report is dropped.
 * **All sessions share an outage of their server.** No answer, 502, 503 and 504 affect all outboxes that share an
-  `Availability`: one of them retries, and the others wait for it. Other failures affect one session. After an outage of
-  `MAX_OUTAGE_S` waiting advances are dropped. Starts and completions stay, since without them the session would stay
-  wrong.
-* **Reports belong to the run that was created here.** Each report names the run, which the answer to the creation has.
-  If the server has lost the session, it is created again, with its own steps, and their reports are sent again. If its
-  creation was refused, or another run has its id, all waiting and later reports are dropped: they would go to another
-  job's run, or create a session with other steps.
+  `Availability`; other failures affect one session. After an outage of `MAX_OUTAGE_S` waiting advances are dropped.
+* **Reports belong to the run that was created here.** Each names the run, which the answer to the creation has. If the
+  server has lost the session, it is created again, and its reports are sent again. If its creation was refused, or
+  another run has its id, all waiting and later reports are dropped: they would go to another job's run.
 * **A creation is sent again without its profile, or its details,** where the server has refused it for them.
 * **A creation that replaces no session**, as the first task of a queue makes it, may be refused without a loss. Reports
   name no run after it.
 * **A session of fixed steps has none appended.** Once the server has refused that, a start takes the step of that name.
 * **Signs of life** of running steps go beside the reports, where none of the step has been sent for a third of the
-  lease. One waits only for commands of its own step, and for a creation or the end of the session. They are dropped
-  while the server is away, and never retried.
-* **Log lines are no reports**: none counts as lost, and none delays or harms a report. Those that the server refuses
-  are dropped, and those that it does not take for now wait by themselves.
+  lease. One waits only for commands of its own step, and for a creation or the end of the session. None is retried.
+* **Log lines are no reports**: none counts as lost, and none delays a report. Those that the server refuses are
+  dropped, and those that it does not take for now wait by themselves.
 
 All methods belong to the one thread that sends.
 """
 
+import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
@@ -38,7 +35,7 @@ from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Avai
 from progress_sse.client.created_run import CreatedRun, RunningSteps
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest, RequestRoom
-from progress_sse.client.outbox_events import Disconnected, LinesRefused, Reconnected, Recreated
+from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
 from progress_sse.core.updates import Acknowledge, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
@@ -51,11 +48,6 @@ _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 
 _FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422
-_TOO_MUCH: Final = "too-much"
-"""The problem of title, labels and links that are too large together."""
-
-_FIXED_STEPS: Final = "unknown-step-name"
-"""The problem of a start that was to append a step, where none can be."""
 
 
 class Outbox:
@@ -69,7 +61,6 @@ class Outbox:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`, which precedes the first report; see `WaitingReports`."""
         self.session_id = session_id
         self.waiting = WaitingReports(Operation(creation) if creation else None, tells_age=tells_age, chance=chance)
         self.server = Availability(chance)
@@ -93,10 +84,7 @@ class Outbox:
         return max(self._own.not_before, self.waiting.next_at())
 
     def next(self, now: float, room: RequestRoom | None = None, *, alone: bool = True) -> list[ReportRequest]:
-        """Return the requests to send now, as far as there is `room`, at most one if `alone`.
-
-        `take` or `refuse` must follow before the next call.
-        """
+        """Return what to send now, as far as there is `room`, or one if `alone`; `take` or `refuse` must follow."""
         if now < max(self._own.not_before, self.server.not_before):
             return []
         taken = self.waiting.take(room or RequestRoom(), now, alone=alone)
@@ -156,7 +144,7 @@ class Outbox:
 
     def _instead(self, refused: Operation, answer: ReportAnswer) -> Operation | None:
         """Apply the refusal of a report; return what to send in its place."""
-        if _appends(refused.report) and answer.problem == _FIXED_STEPS:
+        if _appends(refused.report) and answer.problem == "unknown-step-name":
             self._may_append = False
             return _in_place(refused)
         instead = None if self._is_optional(refused.report) else _reduced(refused, answer)
@@ -195,7 +183,7 @@ class Outbox:
             self._own.fail(answer, now)
         if not self._outage.is_known:
             self._outage.is_known = True
-            self.waiting.events.append(Disconnected(str(answer)))
+            self._notify("away", "cannot report on %s and will try again: %s", str(answer))
         self.stand_by(now)
 
     def stand_by(self, now: float) -> float:
@@ -222,7 +210,12 @@ class Outbox:
         if outage.since is not None:
             lost = self.waiting.lost.value - outage.lost_before
             if outage.is_known or lost:
-                self.waiting.events.append(Reconnected(now - outage.since, lost))
+                detail = f"after {now - outage.since:.1f} s in which {lost} reports were lost"
+                level = logging.WARNING if lost else logging.INFO
+                self._notify("back", "can report on %s again, %s", detail, level)
+
+    def _notify(self, kind: str, text: str, detail: object, level: int | None = None) -> None:
+        self.waiting.events.append(Event(kind, text, detail, level))
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
@@ -281,11 +274,11 @@ class Outbox:
         if before is None or report.replace:
             return []
         self._run.losses, self._run.lost_at = before.losses, before.lost_at
-        self.waiting.events.append(Recreated())
+        self._notify("recreated", "the server had lost %s: %s", "it was created again")
         return [Operation(each) for each in before.reports()]
 
     def _is_optional(self, report: Report) -> bool:
-        """Whether it creates the session where there is none, so that it is no run of this job."""
+        """Whether it creates the session only where there is none, so that it is no run of this job."""
         return isinstance(report, Create) and not report.replace and self._run is None
 
     def _is_loss(self, answer: ReportAnswer) -> bool:
@@ -293,17 +286,13 @@ class Outbox:
         return self._run is not None and answer.problem in _NOT_OUR_RUN
 
     def _create_again(self, answer: ReportAnswer, now: float) -> None:
-        """Create the session again, unless another run has its id; after a pause, if it was lost shortly before.
-
-        The key derives from that of the creation before, so processes that share the run by a fork create it once.
-        """
+        """Create the session again, unless another run has its id; after a pause, if it was lost shortly before."""
         assert self._run is not None
         self._run.losses += 1
         if now - self._run.lost_at < LONGEST_PAUSE_S:
             self._own.fail(answer, now)
         self._run.lost_at = now
-        key = str(uuid.uuid5(uuid.UUID(self._run.key), "again"))
-        creation = Operation(replace(self._run.creation, replace=False), key)
+        creation = _derived(self._run.key, replace(self._run.creation, replace=False), "again")
         if self._run.losses > MAX_LOSSES:
             self._refuse(creation, answer)
         else:
@@ -321,7 +310,7 @@ class Outbox:
             self.waiting.lose(error, operation.is_from_job + self.waiting.drop_all())  # They have no session.
         elif isinstance(report, Log):
             if not answer.is_superseded:
-                self.waiting.events.append(LinesRefused(str(answer)))
+                self._notify("lines", "log lines of %s were refused: %s", str(answer))
             elif report.lease is not None:
                 self.waiting.supersede(report.step, report.lease.attempt_id, lines_alone=True)
         elif isinstance(report, StepUpdate) and answer.is_superseded and report.lease is not None:
@@ -379,21 +368,20 @@ def _in_place(operation: Operation) -> Operation:
 
 
 def _reduced(refused: Operation, answer: ReportAnswer) -> tuple[Operation, str] | None:
-    """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing.
-
-    The key derives from that of the refused creation, so processes that share the run by a fork create it once.
-    """
+    """Return a creation without what it may have been refused for, and which that is; `None` if there is nothing."""
     creation = refused.report
     if not isinstance(creation, Create) or answer.status not in (_FORBIDDEN, _UNPROCESSABLE):
         return None
-    if creation.profile is not None and answer.problem != _TOO_MUCH:
-        return _without(refused, replace(creation, profile=None), "without profile"), "the profile of the session is"
+    if creation.profile is not None and answer.problem != "too-much":
+        bare = replace(creation, profile=None)
+        return _derived(refused.key, bare, "without profile"), "the profile of the session is"
     has_details = creation.title is not None or creation.labels or creation.links or creation.accepts
     if has_details and answer.status == _UNPROCESSABLE:
         bare = replace(creation, title=None, labels={}, links=(), accepts=())
-        return _without(refused, bare, "without details"), "title, labels and links of the session are"
+        return _derived(refused.key, bare, "without details"), "title, labels and links of the session are"
     return None
 
 
-def _without(refused: Operation, creation: Create, name: str) -> Operation:
-    return Operation(creation, str(uuid.uuid5(uuid.UUID(refused.key), name)))
+def _derived(key: str, creation: Create, name: str) -> Operation:
+    """Return a creation by a key that derives from an earlier one: processes that share the run create it once."""
+    return Operation(creation, str(uuid.uuid5(uuid.UUID(key), name)))

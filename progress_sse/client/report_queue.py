@@ -2,10 +2,7 @@
 
 A job must never wait for reporting, whatever locks it holds: a log handler reports under its lock, and the garbage
 collector may run finalisers, which log, at any allocation. So there is no lock here that a job waits for. The thread
-that sends alone logs and calls the transport, and holds no lock while it does.
-
-A fork may happen at any moment. The child drops the reports that its parent has not sent yet, and sends by its own
-thread (``thread_sender``).
+that sends alone logs and calls the transport. A fork may happen at any moment.
 """
 
 import math
@@ -24,7 +21,7 @@ from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportReque
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.outbox_events import EventLog
+from progress_sse.client.own_log import EventLog
 from progress_sse.client.reports import Create, Log, Queueable, own_lease
 from progress_sse.client.targets import OnLoop, Target
 from progress_sse.core.asks import Acknowledgement
@@ -90,11 +87,9 @@ class ReportQueue(NullSink):
     Attributes:
         destination: The same for all queues to one server.
         session_key: The same for all queues to one session there.
-        mailbox: Decides when to send; kept by the sender, `None` until it has seen the first report.
-        is_woken: Whether the sender is about to check the queue; kept by the sender.
+        mailbox: Kept by the sender, as is `is_woken`; `None` until it has seen the first report.
         patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
             left.
-        inbox: The requests of the session's readers.
     """
 
     def __init__(
@@ -195,13 +190,8 @@ class ReportQueue(NullSink):
         """Drop all unsent reports, at the end of the process."""
         self.outbox.waiting.give_up()
 
-    def spend_patience(self, seconds: float) -> None:
-        """Note that the job has waited at its end, unless that was of use."""
-        if not self.is_settled:
-            self.patience_s = max(0.0, self.patience_s - seconds)
-
     def forget(self, sender: Sender) -> None:
-        """Begin anew in a child process; the parent sends the waiting reports."""
+        """Begin anew in a forked process; the parent sends the waiting reports."""
         self.outbox = self.outbox.renewed()
         self._waiters.clear()
         self._is_handling_events = False
@@ -255,10 +245,7 @@ class ReportQueue(NullSink):
                 self.receive(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def take_beats(self, now: float, most: float = math.inf) -> list[ReportRequest]:
-        """Return at most so many signs of life to send now; those that are due while the server is away are dropped.
-
-        There is none of a job whose event loop has not turned for so long that its steps count as lost.
-        """
+        """See `Outbox`. There are none of a job whose event loop has not turned for as long as steps count as lost."""
         beats, home = self.outbox.take_beats(now, most), self._home
         return [each for each in beats if home is None or home.has_turned(own_lease(each.report))]
 

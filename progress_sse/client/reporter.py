@@ -1,8 +1,4 @@
-"""The reporter of a job, alike in blocking and in async code. Nothing in here blocks.
-
-A report goes to the sink, and errors of that are logged, once, unless the job asked for errors. ``sync`` and ``aio``
-have what differs: how a block ends, how an iterable is iterated over and how a function is called.
-"""
+"""The reporter of a job, alike in blocking and in async code. Nothing in here blocks."""
 
 import logging
 import os
@@ -32,16 +28,7 @@ from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
 from progress_sse.client.loops import Home
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import NullSink, ReportQueue
-from progress_sse.client.reports import (
-    Create,
-    Log,
-    by,
-    conclusion_of,
-    error_text,
-    fit_text,
-    is_normal_exit,
-    step_ref,
-)
+from progress_sse.client.reports import Create, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
 from progress_sse.client.steps import BaseStep, running_step
 from progress_sse.client.targets import OnLoop, Transport
@@ -56,7 +43,7 @@ active_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse
 """The reporter whose block this code runs in; a new thread begins without one."""
 
 MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], NullSink]
-"""Creates the sink of a session, which begins with a creation or continues, and gets its readers' requests."""
+"""Creates the sink of a session, by its id, its creation if it is created, and the inbox of the job."""
 
 _recorders: Final[list[MakeSink]] = []
 """Create the sinks of sessions while a test records them; the last one counts."""
@@ -232,15 +219,7 @@ class Reporter(Session, ABC):
         transport: Transport | OnLoop | None,
         home: Home | None = None,
     ) -> None:
-        """Find the server and the session.
-
-        Args:
-            session_id: Its id.
-            create: Returns the creation of a new session, or of one that is created only where there is none.
-            options: What the job asks for.
-            transport: Sends in place of HTTP.
-            home: The event loop of the job, which is alive while that turns.
-        """
+        """Find the server and the session, whose creation `create` returns."""
         self._on_error = options.get("on_error", "warn")
         if self._on_error == "raise" and options.get("flush_timeout_s") is None:
             self._close_timeout_s = MAX_OUTAGE_S
@@ -297,10 +276,7 @@ class Reporter(Session, ABC):
             log(logging.INFO, "progress is shown at %s", self.link)
 
     def _begun(self, creation: Create | None, session_id: str) -> Create | None:
-        """Return the creation with the attempt that begins with it.
-
-        Where the session may be another job's, that attempt joins the one of the process.
-        """
+        """Return the creation with its attempt; where the session may be another job's, ours joins the process's."""
         if creation is None or not creation.replace:
             self.lease = self.lease and joined(session_id, self.lease)
             return creation
@@ -315,24 +291,26 @@ class Reporter(Session, ABC):
         self.begin_work()
         self.inbox.is_entered = True
         active_reporter.set(self)
-        _begin(self)
+        self._begin()
+
+    @reported
+    def _begin(self) -> None:
+        self.sink.begin()
 
     def _leave(self, error: BaseException | None) -> None:
         """Leave the block, and report what that means for the session, in the process that has entered it.
 
         An exception ends a session that was created here, and so does the normal end of the block if it is open-ended.
-        An exit of the process with success is a normal end.
         Of another session an exception ends the steps that were started here.
         """
-        # The former value is restored without a token, which is valid in its own context only: blocks may end in
-        # another one, for example in generators, and must not fail then.
+        # Without a token, which is valid in its own context only: generators may end their blocks in another one.
         active_reporter.set(self._outer)
         self.inbox.is_entered = False
         self.inbox.is_closed = True
         is_open_ended = self._creation is not None and self._creation.open_ended
         if os.getpid() != self._entered_in or (self.lease is None and not is_open_ended):
             return
-        if error is None or is_normal_exit(error):
+        if error is None or is_normal_exit(error):  # An exit of the process with success.
             if is_open_ended and self._has_succeeded is None:
                 self.finish()
             return
@@ -356,11 +334,6 @@ class Reporter(Session, ABC):
         log(logging.WARNING, "%s; they are tried as long as the process lives", text)
 
 
-@reported
-def _begin(reporter: Reporter) -> None:
-    reporter.sink.begin()
-
-
 def _break_off(reporter: Reporter, error: BaseException) -> None:
     """Report that an exception has left the block of a session that was created elsewhere."""
     for step in reporter.own_steps.running:
@@ -380,4 +353,5 @@ def last_wait(sink: NullSink) -> Iterator[float]:
     try:
         yield sink.patience_s
     finally:
-        sink.spend_patience(time.monotonic() - began)
+        if not sink.is_settled:
+            sink.patience_s = max(0.0, sink.patience_s - (time.monotonic() - began))

@@ -118,7 +118,6 @@ class Latest:
     __slots__ = ("lease", "part", "queue", "read", "step")
 
     def __init__(self, step: StepRef, read: Callable[[], Advance | ReportPart], part: str | None = None) -> None:
-        """Begin outside of any queue."""
         self.step = step
         self.part = part
         self.read = read

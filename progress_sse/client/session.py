@@ -24,9 +24,6 @@ class Session:
     Attributes:
         session_id: Its id; empty where nothing is reported.
         lease: The attempt that steps start by; `None` without attempts.
-        own_steps: The steps that were started here.
-        inbox: The requests of its readers.
-        sink: Receives the reports.
         unreported: How many reports were none that could be sent.
     """
 

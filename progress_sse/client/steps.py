@@ -29,7 +29,6 @@ class BaseStep:
     in the same way. Where a reader cancels the job, its block ends the step as cancelled.
 
     Attributes:
-        reporter: Reports on its session.
         number: The step's number or name.
         name: Of a part, by which it is one in all processes; `None` for a whole step.
     """
@@ -46,7 +45,6 @@ class BaseStep:
         parts_total: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Use `Progress.step`, or `part` of a step."""
         self.reporter = reporter
         self.number = number
         self.name = name
@@ -60,8 +58,7 @@ class BaseStep:
         self._first_message = message
         self._message: str | None = None
         self._reached = _Reached(0, None)
-        # The count of `track`, which must cost very little per row. It is for one loop; two at once would reset each
-        # other to 0 anyway.
+        # The count of `track`, which must cost very little per row; two at once would reset each other to 0 anyway.
         self._tracked = 0
         self._latest = Latest(number, self._read, name)
 
@@ -181,11 +178,11 @@ class BaseStep:
         self._outlived = self.reporter.inbox.outlived()
         self._latest.queue = {}  # An earlier attempt may have been given up.
         if self.name is not None:
-            self.reporter.own_steps.start_part(step, self.name)
+            self.reporter.own_steps.enter((step, self.name))
             return self._part("running", step, self._first_message)
         self._has_started = True
-        if not self._has_taken_over:
-            self._lease = self.reporter.own_steps.running_lease_of(step) or self._lease
+        if not self._has_taken_over and self.reporter.own_steps.has(step):
+            self._lease = self.reporter.own_steps.lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.begin()
         is_appended = self.reporter.begin_step(step, self._lease)
@@ -217,7 +214,7 @@ class BaseStep:
             self._message = message
         text, own_steps, has_failed = self._message or "", self.reporter.own_steps, error is not None
         if self.name is not None:
-            own_steps.end_part(step, self.name)
+            own_steps.leave((step, self.name))
             if conclusion is None:
                 return self._part("error" if has_failed else "success", step, text, error or "")
         own_steps.end(step, has_failed=has_failed)

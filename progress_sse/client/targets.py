@@ -9,10 +9,9 @@ from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Answer, Asked, ReportAnswer, ReportRequest
+from progress_sse.client.exchange import INTERNAL_ERROR, Answer, Asked, ReportAnswer, ReportRequest, failure
 from progress_sse.client.loops import JobLoop
 from progress_sse.client.own_log import sending
-from progress_sse.client.reports import describe_error
 
 A = TypeVar("A")
 
@@ -22,7 +21,6 @@ ANSWER_S: Final = 10.0
 LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop that reported has ended")
 _SILENT: Final = ReportAnswer(0, detail="the event loop that reports does not answer")
 _NOT_IMPLEMENTED: Final = 501
-_INTERNAL_ERROR: Final = 500
 
 TakeAnswer: TypeAlias = Callable[[Answer], object]
 
@@ -87,15 +85,12 @@ class AsyncListeningTransport(AsyncTransport, Protocol):
 
 
 class OnLoop:
-    """A transport that runs on one event loop, with the context variables of the code that made this.
+    """A transport on an event loop, with the context variables of the code that made this.
 
-    Attributes:
-        transport: The transport.
-        loop: The loop; `None` until the job has reported on one.
+    Its `loop` is `None` until the job has reported on one.
     """
 
     def __init__(self, transport: AsyncTransport, loop: JobLoop | None = None) -> None:
-        """Begin without a request under way."""
         self.transport = transport
         self.loop = loop
         self._context = copy_context()
@@ -117,7 +112,7 @@ class OnLoop:
         """
         transport = self.transport
         if isinstance(transport, AsyncBatchTransport) and len(requests) > 1:
-            self.run(partial(transport.send_batch, requests), take, _INTERNAL_ERROR)
+            self.run(partial(transport.send_batch, requests), take, INTERNAL_ERROR)
             return
         answers: dict[int, ReportAnswer] = {}
 
@@ -127,7 +122,7 @@ class OnLoop:
                 take([answers[each] for each in range(len(requests))])
 
         for number, request in enumerate(requests):
-            self.run(partial(transport.send, request), partial(collect, number), _INTERNAL_ERROR)
+            self.run(partial(transport.send, request), partial(collect, number), INTERNAL_ERROR)
 
     def run(
         self, call: Callable[[], Awaitable[A]], take: Callable[[A | ReportAnswer], object], status_of_errors: int
@@ -139,10 +134,8 @@ class OnLoop:
             try:
                 with sending():
                     answer = await call()
-            except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
-                answer = ReportAnswer(0, detail=describe_error(error))
             except Exception as error:  # noqa: BLE001  # an error of a transport is not the job's
-                answer = ReportAnswer(status_of_errors, detail=describe_error(error))
+                answer = failure(error, status_of_errors)
             finally:  # Also where the end of the loop cancels the task.
                 take(answer)
 
@@ -150,7 +143,7 @@ class OnLoop:
             try:
                 loop.start(work, self._context.copy())
             except Exception as error:  # noqa: BLE001  # there may be no memory left
-                take(ReportAnswer(0, detail=describe_error(error)))
+                take(failure(error, 0))
 
         loop = self.loop
         if loop is None or not loop.call(lambda: start(loop)):
@@ -165,7 +158,6 @@ class LoopWait:
     """Asks for the requests of readers by a transport of an event loop; see `RequestWait`."""
 
     def __init__(self, target: OnLoop) -> None:
-        """Begin without a request under way."""
         self._target = target
         self._answers: SimpleQueue[Asked | ReportAnswer] = SimpleQueue()
         self._is_interrupted = False

@@ -55,7 +55,6 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        """Begin without reports."""
         self.reports: list[tuple[str, Report]] = []
         self._asked: dict[str, list[AskedRequest]] = {}
         self._recordings: list[_Recording] = []

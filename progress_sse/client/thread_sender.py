@@ -1,8 +1,7 @@
-"""The thread that sends for every `Progress` and `AsyncProgress` of the process.
+"""The thread that sends for every `Progress` and `AsyncProgress` of the process, and gives signs of life.
 
-There is one thread per process, started with the first report, and a new one in a forked child. It also gives the signs
-of life of running steps. It is a daemon, so it keeps no process alive. So reports go on while an event loop is blocked.
-A transport of an event loop runs there, and the thread sends for other sessions meanwhile.
+It is a daemon, which the first report starts, and a forked child gets one of its own. A transport of an event loop runs
+there, and the thread sends for other sessions meanwhile.
 
 When the process exits, unsent reports get the rest of the time that a job waits at its end. Exit functions that run
 after ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
@@ -19,18 +18,17 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
-from progress_sse.client.exchange import MAX_UPDATES, Answer, ReportAnswer, ReportRequest
-from progress_sse.client.listening import Group, ListenSchedule, ThreadListener
+from progress_sse.client.exchange import INTERNAL_ERROR, MAX_UPDATES, Answer, ReportRequest, failure
+from progress_sse.client.listening import ListenSchedule
 from progress_sse.client.loading import loading
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
-from progress_sse.client.outbox_events import MAX_KINDS
-from progress_sse.client.own_log import log, sending
+from progress_sse.client.own_log import MAX_KINDS, log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
@@ -39,8 +37,6 @@ from progress_sse.client.targets import (
     BatchTransport,
     ListeningTransport,
     OnLoop,
-    RequestWait,
-    Target,
     Transport,
 )
 
@@ -56,20 +52,13 @@ MAX_TRANSPORTS: Final = 10
 AT_ONCE: Final = 10
 """Requests that are under way at the same time by one transport of an event loop that takes no batches."""
 
-_Woken: TypeAlias = ReportQueue | Callable[[], object]
-"""A queue to check, or what an event loop has left to do."""
-
 
 class ThreadSender:
-    """The thread that sends for every `Progress` of the process, one request after the other.
-
-    Attributes:
-        is_started: Whether the thread runs, so that it can settle a queue.
-    """
+    """See the module. While it `is_started`, the thread can settle a queue."""
 
     def __init__(self) -> None:
-        """Begin without a thread; the first report starts it."""
-        self._woken: SimpleQueue[_Woken] = SimpleQueue()
+        # Queues to check, and what event loops have left to do.
+        self._woken: SimpleQueue[ReportQueue | Callable[[], object]] = SimpleQueue()
         self.is_started = False
         self._ident: int | None = None
         self._sending_lock = allocate_lock()
@@ -83,11 +72,10 @@ class ThreadSender:
         self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
         self._turns: Timetable[Mailbox] = Timetable()
         self._listening: ListenSchedule = ListenSchedule()
-        self._listeners: dict[Group, ThreadListener] = {}
         self._transports: dict[str, HttpTransport] = {}
 
     def wake(self, queue: ReportQueue) -> None:
-        """Check the queue again; called from any thread, and does not block before the process exits."""
+        """Check the queue again; called from any thread, and blocks only as the process exits."""
         if not queue.is_woken:
             queue.is_woken = True
             try:
@@ -206,9 +194,8 @@ class ThreadSender:
         self._mailboxes.clear()
         self._busy.clear()
         self._turns = Timetable()
+        self._listening.stop()
         self._listening = ListenSchedule()
-        for listener in self._listeners.values():
-            listener.stop()
         ours = [queue for queue in report_queues() if queue.sender is self]
         for queue in ours:
             queue.mailbox = None
@@ -220,7 +207,8 @@ class ThreadSender:
         for mailbox in self._turns.take_due(time.monotonic()):
             self._serve(mailbox)
         if self._listening.wake_at() <= time.monotonic():
-            self._listen()
+            for group in self._listening.take_due(time.monotonic()):
+                group.start(self._woken.put)
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
@@ -286,19 +274,6 @@ class ThreadSender:
         mailbox.take(parts, answer, time.monotonic())
         self._plan(mailbox)
 
-    def _listen(self) -> None:
-        """Wait for the requests of readers, by threads of their own."""
-        self._listeners = {group: each for group, each in self._listeners.items() if not group.is_over}
-        for group, replaced in self._listening.take_due(time.monotonic()):
-            former = None if replaced is None else self._listeners.pop(replaced, None)
-            if former is not None:
-                former.stop()
-            queues = group.queues()
-            if queues:
-                connect = partial(_connect, queues[0].target)
-                self._listeners[group] = listener = ThreadListener(group, connect, self._woken.put)
-                listener.start()
-
     def _exchange(self, target: Address | Transport, requests: Sequence[ReportRequest]) -> Answer:
         try:
             with sending():
@@ -306,10 +281,8 @@ class ThreadSender:
                 if len(requests) > 1 and isinstance(transport, BatchTransport):
                     return transport.send_batch(requests)
                 return transport.send(requests[0])
-        except (ImportError, MemoryError, OSError) as error:  # The missing resource may be there later.
-            return ReportAnswer(0, detail=describe_error(error))
         except Exception as error:  # noqa: BLE001  # an error of a transport must not stop the thread
-            return ReportAnswer(500, detail=describe_error(error))
+            return failure(error, INTERNAL_ERROR)
 
     def _transport(self, target: Address | Transport) -> Transport:
         if not isinstance(target, Address):
@@ -324,15 +297,6 @@ class ThreadSender:
         if len(self._transports) > MAX_TRANSPORTS:
             self._transports.pop(next(iter(self._transports))).close()
         return transport.showing(target.token)  # A worker may have a token for each session.
-
-
-def _connect(target: Target) -> RequestWait:
-    if isinstance(target, ListeningTransport):
-        return target.listen()
-    from progress_sse.client.http import HttpRequestWait
-
-    assert isinstance(target, Address)
-    return HttpRequestWait(target)
 
 
 class _End:
@@ -356,10 +320,7 @@ def thread_sender() -> ThreadSender:
 
 
 def load_http() -> None:
-    """Import the HTTP client, unless another thread does that already.
-
-    If that fails, for example without a free descriptor, the sender retries.
-    """
+    """Import the HTTP client, unless another thread does; on failure, as without a descriptor, the sender retries."""
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")

@@ -47,7 +47,7 @@ INTERVAL_S: Final = 0.2
 
 
 class _Line(NamedTuple):
-    """A line that the job has made; `number` is its place among the lines and reports of the session."""
+    """A line that the job has made; see `Operation` for its number."""
 
     number: int
     line: LogLine
@@ -85,11 +85,10 @@ class WaitingLines:
 
     Attributes:
         numbers: Numbers the lines, and the reports that they may have to precede.
-        server: Whether the server takes lines for now; reports go on meanwhile.
+        server: Whether the server takes lines for now.
     """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without lines."""
         self.numbers = itertools.count(1)
         self.server = Availability(chance)
         self._second = _Second(-math.inf)
@@ -139,11 +138,7 @@ class WaitingLines:
             self._pass_on(burst)
 
     def settle(self, *, leaves_room: bool = False) -> None:
-        """End a burst before the second is over: what follows must not be thought a part of it.
-
-        With `leaves_room` half of the last lines are kept that the second may still have, and those that were left out
-        may be counted later.
-        """
+        """End a burst before the second is over; `leaves_room` keeps half of its last lines, for those that follow."""
         if not self._open and (leaves_room or not self._uncounted):
             return
         caller = object()
@@ -161,7 +156,7 @@ class WaitingLines:
 
     def _pass_on(self, burst: _Burst, *, leaves_room: bool = False) -> None:
         """Pass on what is in a burst; of two callers each has what the other has not."""
-        kept = _drained(burst.kept)
+        kept = drained(burst.kept.popleft)
         if leaves_room:
             kept = kept[-max(1, (LAST_LINES - burst.second.last_lines.value) // 2) :]
         burst.second.last_lines.add(len(kept))
@@ -177,7 +172,7 @@ class WaitingLines:
 
     def _mark(self, number: int) -> None:
         """Pass on a line of this number that counts those that were left out."""
-        uncounted = _drained(self._uncounted)
+        uncounted = drained(self._uncounted.popleft)
         if not uncounted:
             return
         burst = uncounted[-1][1]
@@ -204,9 +199,7 @@ class WaitingLines:
         self._open.clear()
         self._uncounted.clear()
         self._again.clear()
-        with suppress(IndexError):
-            while True:
-                self._pop()
+        drained(self._pop)
 
     # The rest is for the sender.
 
@@ -220,10 +213,7 @@ class WaitingLines:
         return math.inf
 
     def are_due(self, before: int, now: float) -> bool:
-        """Return whether lines wait that a report of this number must not overtake.
-
-        It does not wait for lines that the server has refused for now.
-        """
+        """Return whether lines wait that a report of this number must not overtake; not where the server takes none."""
         if now < self.server.not_before:
             return False
         with suppress(IndexError):
@@ -283,12 +273,12 @@ class WaitingLines:
         self._again.appendleft(operation)
 
 
-def _drained(entries: deque[T]) -> list[T]:
+def drained(pop: Callable[[], T]) -> list[T]:
     """Take out all entries; of two callers each has what the other has not."""
     taken: list[T] = []
-    with suppress(IndexError):
+    with suppress(LookupError):
         while True:
-            taken.append(entries.popleft())
+            taken.append(pop())
     return taken
 
 

@@ -1,17 +1,15 @@
 """The reports of one session that wait to be sent, or for their answers, and their order. Pure.
 
 * **The creation** precedes everything, whichever thread reports first.
-* **Commands** (start, complete, and all others but advances) are queued, and sent in order; none is merged into
-  another.
+* **Commands** (all reports but advances) are queued, and sent in order.
 * **Log lines** (``waiting_lines``) go with the commands that were made after them, and before each of those. Where they
   are too many for one request, only the reports that may end the session wait for them.
 * **Advances** wait one per step, or one per part of a step. A newer one replaces an older one, or the progress is read
-  only when it is sent. They go when no command waits, and at most ten times a second. So an advance never overtakes its
-  start. If its step has meanwhile ended or restarted, it is not sent, since no page would show it.
+  only when it is sent. They go when no command waits, and at most ten times a second, so none overtakes its start. One
+  whose step has meanwhile ended or restarted is dropped.
 * **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
-  start or completion.
-* **A superseded attempt reports no more.** Once the server has refused a report since a later attempt has its step, all
-  waiting and later reports of the step and attempt are dropped.
+  command.
+* **A superseded attempt reports no more**: all waiting and later reports of the step and attempt are dropped.
 
 Any thread may `put`, `put_log` and `give_up`, and read `is_empty` and `lost`, also a signal handler or a finaliser
 during another `put`. Each of these touches shared state by single calls into C only, so there is no lock for which a
@@ -28,9 +26,9 @@ from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.exchange import Operation, RequestRoom
-from progress_sse.client.outbox_events import Event, ReportDropped
+from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
-from progress_sse.client.waiting_lines import WaitingLines
+from progress_sse.client.waiting_lines import WaitingLines, drained
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
 
 MAX_WAITING: Final = 1000
@@ -44,9 +42,8 @@ class WaitingReports:
     """The unsent reports; see the module.
 
     Attributes:
-        lines: The log lines.
         creation: The creation, if it waits.
-        has_begun: Whether it is to be sent: the job has begun to report.
+        has_begun: Whether the creation is to be sent: the job has begun to report.
         under_way: The reports that were sent and have no answer yet.
         lost: How many reports were refused or dropped.
         events: Outages and losses, for the job's log or to be raised.
@@ -61,7 +58,6 @@ class WaitingReports:
         tells_age: bool = False,
         chance: Callable[[], float] = chance_of_system,
     ) -> None:
-        """Begin with only the `creation`; with `tells_age` requests have the age of their reports."""
         self.lines = WaitingLines(chance)
         self.creation = self._first_creation = creation
         self.has_begun = False
@@ -82,14 +78,16 @@ class WaitingReports:
     def is_empty(self) -> bool:
         """Whether all reports and log lines were sent or dropped."""
         # In this order: a report that leaves its queue after the first check is under way.
-        waits = (self.has_begun and self.creation) or self._commands or self._advances
-        return not waits and self.lines.is_empty and not self._is_under_way
+        return not self._waits and self.lines.is_empty and not self._is_under_way
 
     @property
     def has_reports(self) -> bool:
         """Whether any of what is not sent is a report, and no log line."""
-        waits = (self.has_begun and self.creation) or self._commands or self._advances
-        return bool(waits) or any(not isinstance(each.report, Log) for each in self.under_way)
+        return self._waits or any(not isinstance(each.report, Log) for each in self.under_way)
+
+    @property
+    def _waits(self) -> bool:
+        return bool((self.has_begun and self.creation) or self._commands or self._advances)
 
     @property
     def has_commands(self) -> bool:
@@ -100,7 +98,7 @@ class WaitingReports:
     def commands(self) -> list[Operation]:
         """The creation, begun or not, and the commands that wait, in their order."""
         creation = self.creation
-        return [*([] if creation is None else [creation]), *list(self._commands)]
+        return ([creation] if creation else []) + list(self._commands)
 
     def put(self, report: Queueable, now: float | None = None) -> None:
         """Add a report, which the job makes now."""
@@ -140,10 +138,7 @@ class WaitingReports:
             self._advances.clear()
 
     def _drop_oldest(self) -> None:
-        """Drop the oldest advance, and without advances the oldest command.
-
-        The creation stays: without it a start would create a session with other steps.
-        """
+        """Drop a report; the creation stays, without which a start would create a session with other steps."""
         try:
             self._advances.popitem(last=False)
         except KeyError:
@@ -170,7 +165,7 @@ class WaitingReports:
     def lose(self, error: ReportError, count: int = 1) -> None:
         """Count lost reports, and let the job know why."""
         self.lost.add(count)
-        self.events.append(ReportDropped(error))
+        self.events.append(Event(getattr(error, "problem", "away for long"), "lost a report on %s: %s", error))
 
     def give_up(self) -> None:
         """Drop all unsent and later reports, as there is no time left."""
@@ -184,21 +179,11 @@ class WaitingReports:
         self.lines.drop_all()
         creation, self.creation = self.creation, None
         count = int(self.has_begun and creation is not None and creation.is_from_job)
-        count += self.drop_advances()
-        with suppress(IndexError):
-            while True:
-                self._commands.popleft()
-                count += 1
-        return count
+        return count + self.drop_advances() + len(drained(self._commands.popleft))
 
     def drop_advances(self) -> int:
         """Drop all advances, and return their number."""
-        count = 0
-        with suppress(KeyError):
-            while True:
-                self._advances.popitem()
-                count += 1
-        return count
+        return len(drained(self._advances.popitem))
 
     # The rest is for the sender.
 
@@ -212,10 +197,7 @@ class WaitingReports:
         return min((self.lines.next_at(), *paced))
 
     def take(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
-        """Send what goes together now, as far as there is room, or a single report if `alone`.
-
-        These are commands, or else an advance; and log lines.
-        """
+        """Send the commands, or else an advance, and log lines, as far as there is room; or one report if `alone`."""
         if self._is_under_way:
             return []
         self._is_under_way = True
@@ -308,10 +290,9 @@ class WaitingReports:
         return lines_alone is not None and (not lines_alone or isinstance(report, Log))
 
     def renewed(self, *, with_creation: bool) -> "WaitingReports":
-        """Return the reports of a child process, for which only the creation may wait; drop the advances here.
+        """Return the reports of a forked process, for which only the creation may wait.
 
-        A creation without an answer yet precedes the reports of both processes, with the same key. So both get the same
-        answer, which names the run.
+        A creation without an answer precedes the reports of both processes, with one key: both answers name its run.
         """
         self.drop_advances()  # So that a `Latest` in here sees that it no longer waits.
         creation = self._first_creation if with_creation else None

@@ -6,7 +6,7 @@ from collections import deque
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.outbox_events import Event
+from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Queueable, Report
 from progress_sse.core.model import StepDefinition
 from tests.clock import ManualClock

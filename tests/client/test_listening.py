@@ -31,18 +31,18 @@ class Queue(ReportQueue):
 
 
 def group(*queues: Queue) -> Group:
-    joined = Group("http://one", list(queues), chance=lambda: 1.0)
+    joined = Group(list(queues), chance=lambda: 1.0)
     joined.take([], 0)  # The first request does not wait.
     return joined
 
 
 def due(schedule: ListenSchedule, now: float = 100) -> list[list[ReportQueue]]:
-    return [group.queues() for group, _ in schedule.take_due(now)]
+    return [group.queues() for group in schedule.take_due(now)]
 
 
 def test_the_first_request_does_not_wait() -> None:
     """It tells what other workers have seen; the later ones wait."""
-    asked = Group("http://one", [Queue()])
+    asked = Group([Queue()])
     assert asked.wait_s == 0
     asked.take([], 0)
     assert asked.wait_s == WAIT_S
@@ -95,7 +95,7 @@ def test_a_server_that_does_not_tell_requests_is_asked_again_after_growing_pause
         nonlocal now
         schedule.check(queue, now)
         at = schedule.wake_at()
-        [(asked, _)] = schedule.take_due(at)
+        [asked] = schedule.take_due(at)
         assert asked.take(ReportAnswer(status), 0) == math.inf
         asked.is_over = True
         pause_s, now = at - now, at
@@ -116,7 +116,7 @@ def test_a_server_that_has_told_requests_before_is_asked_again_soon() -> None:
         for queue in queues:
             schedule.check(queue, now)
         now = max(schedule.wake_at(), now)
-        groups = [group for group, _ in schedule.take_due(now)]
+        groups = schedule.take_due(now)
         assert len(groups) == 2
         for each in groups:
             if pause_s == 20:
@@ -147,14 +147,14 @@ def test_a_session_that_listens_again_is_asked_about_anew() -> None:
     steady, paused = Queue("a"), Queue("b")
     for queue in (steady, paused):
         schedule.check(queue, 0)
-    [(former, _)] = schedule.take_due(1)
+    [former] = schedule.take_due(1)
     paused.inbox.is_entered = False
     assert former.session_ids() == ["a"]
     paused.inbox.is_entered = True
     for queue in (steady, paused):
         schedule.check(queue, 1)
-    [(joined, replaced)] = schedule.take_due(2)
-    assert (joined.session_ids(), replaced) == (["a", "b"], former)
+    [joined] = schedule.take_due(2)
+    assert (joined.session_ids(), former.is_over) == (["a", "b"], True)
 
 
 def test_a_later_session_joins_the_group_of_its_server() -> None:
@@ -163,14 +163,14 @@ def test_a_later_session_joins_the_group_of_its_server() -> None:
     first, ended = Queue("a"), Queue("b")
     schedule.check(first, 0)
     schedule.check(ended, 0)
-    [(former, _)] = schedule.take_due(1)
+    [former] = schedule.take_due(1)
     ended.inbox.is_entered = False
     second, elsewhere = Queue("c"), Queue("d", "http://other")
     schedule.check(second, 1)
     schedule.check(elsewhere, 1)
-    (joined, replaced), (other, nothing) = schedule.take_due(2)
-    assert (joined.queues(), replaced) == ([first, second], former)
-    assert (other.queues(), nothing) == ([elsewhere], None)
+    joined, other = schedule.take_due(2)
+    assert (joined.queues(), former.is_over) == ([first, second], True)
+    assert other.queues() == [elsewhere]
 
 
 def test_a_group_has_a_limit() -> None:
@@ -187,7 +187,7 @@ def test_a_session_listens_again_after_its_group_is_over() -> None:
     schedule = ListenSchedule()
     queue = Queue()
     schedule.check(queue, 0)
-    [(former, _)] = schedule.take_due(1)
+    [former] = schedule.take_due(1)
     schedule.check(queue, 1)
     assert schedule.wake_at() == math.inf
     former.is_over = True
