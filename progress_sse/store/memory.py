@@ -9,7 +9,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.histories import LocalHistories
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
-from progress_sse.store.log_lines import MemoryLines
+from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
 from progress_sse.store.memory_index import MemoryIndex, summary_of
 from progress_sse.store.types import (
     Change,
@@ -22,6 +22,7 @@ from progress_sse.store.types import (
     fingerprint,
     to_notification,
 )
+from progress_sse.wire.log_lines_json import NumberedLine
 
 
 @dataclass(slots=True)
@@ -86,6 +87,63 @@ class _Keyrings:
         self._orphaned_keys -= self._orphans.pop(owner, 0)
 
 
+class _LineRing:
+    """The newest log lines of a session, and the keys that they came with."""
+
+    __slots__ = ("_bytes", "_lines", "keys", "last")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.keys = ""
+        self._lines: deque[NumberedLine] = deque()
+        self._bytes = 0
+
+    def append(self, data: Sequence[bytes], limits: StorageLimits) -> Sequence[NumberedLine]:
+        lines = [NumberedLine(n, each) for n, each in enumerate(data, self.last + 1)]
+        self.last += len(lines)
+        self._lines += lines
+        self._bytes += sum(map(len, data))
+        while len(self._lines) > limits.log_lines or self._bytes > limits.log_bytes:
+            self._bytes -= len(self._lines.popleft().data)
+        return lines
+
+    def shown(self, epoch: str, lines: Sequence[NumberedLine]) -> StoredLines:
+        return StoredLines(epoch, self.last + 1 - len(self._lines), self.last, lines)
+
+    def after(self, n: int) -> Sequence[NumberedLine]:
+        return [line for line in self._lines if line.n > n]
+
+
+class _Lines:
+    def __init__(self, find: Callable[[str], Record | None], limits: StorageLimits) -> None:
+        self._find = find
+        self._limits = limits
+        self._rings: dict[str, _LineRing] = {}
+
+    def drop(self, session_id: str) -> None:
+        self._rings.pop(session_id, None)
+
+    def check_keys(self, change: Change) -> None:
+        if not change.is_fresh and change.session_id in self._rings:
+            with_keys(self._rings[change.session_id].keys, change.line_keys)
+
+    def append(self, change: Change, epoch: str) -> StoredLines:
+        ring = self._rings.setdefault(change.session_id, _LineRing())
+        ring.keys = with_keys(ring.keys, change.line_keys)
+        return ring.shown(epoch, ring.append(change.lines, self._limits))
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        record = self._find(session_id)
+        if record is None:
+            return None
+        ring = self._rings.get(session_id) or _LineRing()
+        return ring.shown(record.position.epoch, ring.after(after))
+
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        ring = self._rings.get(session_id)
+        return None if ring is None else find_digest(ring.keys, name)
+
+
 class MemoryBackend:
     """Keeps sessions in a dictionary; no method waits."""
 
@@ -100,7 +158,7 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(self._limits)
         self.lists = MemoryIndex(self._find)
-        self.lines = MemoryLines(self._find, self._limits)
+        self.lines = _Lines(self._find, self._limits)
         self.histories = LocalHistories()
         self.leases = LocalLeases()
 
