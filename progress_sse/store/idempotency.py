@@ -43,10 +43,9 @@ def oldest_counting_use(now: datetime) -> str:
 
 
 def first_answer(session_id: str, stored: Record | None, command: Command, used: RememberedKey) -> Applied:
-    """Return the answer that a command got when its key was used first.
+    """Return the answer that a command got when its key was used first, with the session as it is now.
 
-    A creation is answered with the session that it created, even if that was changed or removed since; all others with
-    the session as it is stored now.
+    A creation gets the session that it created, even if that was changed or removed since.
     """
     if not isinstance(command, Create):
         return Applied(used.answer, stored)

@@ -28,9 +28,7 @@ SENTINEL_TIMEOUT_S: Final = 0.5
 def connection_pool(url: str) -> ConnectionPool:
     """Return a pool that connects to the server that a URL names at the time; nothing is connected yet.
 
-    Args:
-        url: `redis://` or `rediss://`, as redis-py takes it, or
-            `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]`.
+    It is as redis-py takes it, or `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]`.
 
     Raises:
         ValueError: The URL is malformed.
