@@ -1,8 +1,10 @@
 """The locks that keep other processes from a database file.
 
 A lock on the file itself keeps them out, by any of its names. A lock on the `.lock` file beside it keeps them from
-the name, by which SQLite finds the write-ahead log. The descriptor of the first lock is the only one of the file that SQLite does not know of, and is closed last: closing
-*any* descriptor of a file drops the locks that SQLite holds on it in this process
+the name, by which SQLite finds the write-ahead log.
+
+SQLite does not know of the descriptor of the first lock, which is closed last: closing *any* other descriptor of a file
+drops the locks that SQLite holds on it in this process
 <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
 So a file that this process already holds is refused before it is opened.
 """
