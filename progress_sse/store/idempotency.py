@@ -20,12 +20,7 @@ class KeysInFlight:
         return key is not None and self._digests.get((session_id, key.key)) == key.digest
 
     def add(self, session_id: str, key: IdempotencyKey | None) -> None:
-        """Reserve a key for a request, until `discard`.
-
-        Raises:
-            KeyInUseError: The same request is in flight.
-            KeyReusedError: Another request with this key is in flight.
-        """
+        """Reserve a key for a request, until `discard`; with this one or another in flight, it is refused."""
         if key is None:
             return
         if (session_id, key.key) in self._digests:

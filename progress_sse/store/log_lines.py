@@ -39,11 +39,7 @@ def find_digest(keys: str, name: str) -> str | None:
 
 
 def with_keys(keys: str, new: Sequence[LineKey]) -> str:
-    """Return the remembered keys with new ones, without the oldest beyond the limit.
-
-    Raises:
-        ConflictError: One of the new ones is known.
-    """
+    """Return the newest remembered keys with new ones; `ConflictError` if one of the new ones is known."""
     for key in new:
         if find_digest(keys, key.name) is not None:
             raise ConflictError

@@ -1,7 +1,7 @@
 """Sessions in the memory of one process, lost when it ends."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
@@ -30,6 +30,7 @@ class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
+    ring: "_LineRing | None" = None
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         if change.resets_log:
@@ -115,33 +116,19 @@ class _LineRing:
 
 
 class _Lines:
-    def __init__(self, find: Callable[[str], Record | None], limits: StorageLimits) -> None:
-        self._find = find
-        self._limits = limits
-        self._rings: dict[str, _LineRing] = {}
-
-    def drop(self, session_id: str) -> None:
-        self._rings.pop(session_id, None)
-
-    def check_keys(self, change: Change) -> None:
-        if not change.is_fresh and change.session_id in self._rings:
-            with_keys(self._rings[change.session_id].keys, change.line_keys)
-
-    def append(self, change: Change, epoch: str) -> StoredLines:
-        ring = self._rings.setdefault(change.session_id, _LineRing())
-        ring.keys = with_keys(ring.keys, change.line_keys)
-        return ring.shown(epoch, ring.append(change.lines, self._limits))
+    def __init__(self, sessions: Mapping[str, _StoredSession]) -> None:
+        self._sessions = sessions
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        record = self._find(session_id)
-        if record is None:
+        stored = self._sessions.get(session_id)
+        if stored is None:
             return None
-        ring = self._rings.get(session_id) or _LineRing()
-        return ring.shown(record.position.epoch, ring.after(after))
+        ring = stored.ring or _LineRing()
+        return ring.shown(stored.record.position.epoch, ring.after(after))
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
-        ring = self._rings.get(session_id)
-        return None if ring is None else find_digest(ring.keys, name)
+        stored = self._sessions.get(session_id)
+        return None if stored is None or stored.ring is None else find_digest(stored.ring.keys, name)
 
 
 class MemoryBackend:
@@ -158,7 +145,7 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(self._limits)
         self.lists = MemoryIndex(self._find)
-        self.lines = _Lines(self._find, self._limits)
+        self.lines = _Lines(self._sessions)
         self.histories = LocalHistories()
         self.leases = LocalLeases()
 
@@ -193,8 +180,8 @@ class MemoryBackend:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
-        if change.line_keys:
-            self.lines.check_keys(change)
+        if change.line_keys and stored is not None and stored.ring is not None and not change.is_fresh:
+            with_keys(stored.ring.keys, change.line_keys)
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
         has_lines_alone = change.has_lines_alone
@@ -204,14 +191,18 @@ class MemoryBackend:
         if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:
-            appended = self.lines.append(change, change.record.position.epoch)
-            self._topics.publish_lines(change.session_id, appended)
+            self._topics.publish_lines(change.session_id, self._append(change, change.record))
+
+    def _append(self, change: Change, record: Record) -> StoredLines:
+        stored = self._sessions[change.session_id]
+        ring = stored.ring = stored.ring or _LineRing()
+        ring.keys = with_keys(ring.keys, change.line_keys)
+        return ring.shown(record.position.epoch, ring.append(change.lines, self._limits))
 
     def _apply(self, change: Change, stored: _StoredSession | None) -> None:
         before = stored.record.session.progress if stored else None
         if change.record is None:
             self._sessions.pop(change.session_id, None)
-            self.lines.drop(change.session_id)
         else:
             self._store(stored, change, change.record)
         self.lists.update(before, change.record.session.progress if change.record else None)
@@ -227,7 +218,6 @@ class MemoryBackend:
         if stored is None or change.is_fresh:
             stored = self._sessions[change.session_id] = _StoredSession(record)
             self._keyrings.adopt(change.session_id)
-            self.lines.drop(change.session_id)
         stored.record = record
         stored.add(change, self._limits)
 
@@ -259,7 +249,6 @@ class MemoryBackend:
         removed = [record.session.progress.session_id for record in old if should_remove(summary_of(record))]
         for session_id in removed:
             self.lists.update(self._sessions.pop(session_id).record.session.progress, None)
-            self.lines.drop(session_id)
             self._keyrings.orphan(session_id)
             self._topics.publish(Notification(session_id, None))
         return len(removed)

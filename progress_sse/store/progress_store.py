@@ -28,9 +28,9 @@ from progress_sse.store.types import Applied, Change, Record
 class ProgressStore(SessionOperations):
     """Sessions that workers change and clients read.
 
-    Every operation may raise `StoreUnavailableError`. Each on one session may also raise `InvalidSessionIdError`. Each
-    that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and `InvalidRequestError` for values that no
-    session can hold. An operation that returns has been committed, as durably as the backend can.
+    Every operation may raise `StoreUnavailableError`. Each on one session or profile may also raise
+    `InvalidSessionIdError`. Each that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and
+    `InvalidRequestError` for values that no session can hold. One that returns was committed, as durably as possible.
 
     `commands` counts them by name and outcome, and `committer` what was committed.
     """
@@ -116,20 +116,12 @@ class ProgressStore(SessionOperations):
         )
 
     async def learned(self, profile: str) -> Learned:
-        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago.
-
-        Raises:
-            InvalidSessionIdError: No profile can have this name; profiles are named as sessions are.
-        """
+        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago."""
         check_session_id(profile)
         return NOTHING_LEARNED if self._learned is None else await self._learned.fetch(profile)
 
     async def forget_learned(self, profile: str) -> None:
-        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds.
-
-        Raises:
-            InvalidSessionIdError: No profile can have this name.
-        """
+        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds."""
         await self.backend.histories.forget(check_session_id(profile))
         if self._learned is not None:
             self._learned.drop(profile)

@@ -41,8 +41,10 @@ class SessionOperations(ABC):
     attempt; if another one has replaced that, the operation raises `AttemptSupersededError`. `ago_ms` is how many
     milliseconds ago it happened, by a monotonic clock.
 
-    All but `create_session` and `start_step` may raise, besides what they name, `SessionNotFoundError`,
-    `StepOutOfRangeError` and `UnknownStepNameError` where there is no such session or step.
+    Besides what they name, operations may raise `SessionNotFoundError`, except those that create one. Those on a step
+    may raise `StepOutOfRangeError` and `UnknownStepNameError` where there is none, `StepNotStartedError` where it was
+    never started, and `StepNotRunningError` where it has ended. Those that describe a session raise `TooMuchError`
+    where title, labels, links and `accepts` take more than 4096 bytes of JSON.
     """
 
     workflows: Workflows
@@ -87,7 +89,6 @@ class SessionOperations(ABC):
         Raises:
             SessionExistsError: The session exists, and `replace` is false.
             UnknownWorkflowError: No workflow has that name.
-            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
         if steps is not None:
             definitions = tuple(steps)
@@ -135,8 +136,6 @@ class SessionOperations(ABC):
         progress, and ends by itself with the last of them.
 
         Raises:
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name, and its steps are fixed.
             TooManyStepsError: The session would have too many steps.
         """
         has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
@@ -161,9 +160,6 @@ class SessionOperations(ABC):
         """Complete a step, with success or an error; the last report wins.
 
         A `conclusion` names what ended a step without success; `links` replace those of the session.
-
-        Raises:
-            StepNotStartedError: The step was never started.
         """
         update = Complete(_ref(step), success, message, error, conclusion, None if links is None else tuple(links))
         return await self._report(session_id, update, attempt_id, ago_ms)
@@ -182,8 +178,6 @@ class SessionOperations(ABC):
         """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
 
         Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended.
             StepHasPartsError: The step's progress is that of its parts.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
@@ -200,12 +194,7 @@ class SessionOperations(ABC):
         return await self._report(session_id, Skip(_ref(step), message), attempt_id, ago_ms)
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
-        """Give a sign of life for a running step, which renews its lease, and change nothing else.
-
-        Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended.
-        """
+        """Give a sign of life for a running step, which renews its lease, and change nothing else."""
         await self._report(session_id, Beat(_ref(step)), attempt_id, ago_ms)
 
     async def report_part(
@@ -224,12 +213,10 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Report one part of a step that many workers do at once; an identical report changes nothing.
 
-        A part that begins lets a step of which all parts had ended run again. The name of a part has at most 100
-        characters, `message` and `error` at most 200; `current` is from 0 to `total`, if that is known.
+        A part that begins lets a step of which all parts had ended run again, unless the session is over. The name of
+        a part has at most 100 characters, `message` and `error` at most 200; `current` is from 0 to `total`.
 
         Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended, and has no parts or the session is over.
             TooManyPartsError: The step or the session would have too many parts.
         """
         update = ReportPart(_ref(step), part, status, current, total, message, error)
@@ -253,7 +240,6 @@ class SessionOperations(ABC):
 
         Raises:
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
-            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
         update = Finish(success, error, None if links is None else tuple(links), conclusion)
         return await self._report(session_id, update, attempt_id, ago_ms)
@@ -283,9 +269,6 @@ class SessionOperations(ABC):
         """Change what describes the session besides its steps; `None` removes a value, or one label.
 
         Labels are merged with those that it has; links and `accepts` are replaced.
-
-        Raises:
-            TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.
         """
         update = Describe(
             title,
@@ -304,11 +287,9 @@ class SessionOperations(ABC):
         request to cancel a session of which no step was started.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             RequestNotAcceptedError: The session does not accept requests of the kind.
             RequestOutOfTimeError: It is over, so that there is nothing to cancel; or it has not failed, or a step runs,
                 so that there is nothing to try again.
-            StepOutOfRangeError: The session has no step of that number.
         """
         request_id = make_request_id()
         record = await self._perform(session_id, Ask(kind, request_id, step, reason))
@@ -354,11 +335,7 @@ class SessionOperations(ABC):
         await self._report(session_id, AppendLines(written, about), attempt_id, ago_ms)
 
     async def delete_session(self, session_id: str) -> None:
-        """Remove the session and its log.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-        """
+        """Remove the session and its log."""
         await self._perform(session_id, Delete())
 
 

@@ -188,7 +188,6 @@ class RedisBackend:
         return result.record
 
     async def _read(self, session_id: str, after: Position | None = None, *, wants_record: bool = True) -> ReadResult:
-        """Read a session, and its transitions after a position, if there is one."""
         known = self._known_state(session_id)
         keys, common = self._script_of(session_id, known)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]

@@ -53,11 +53,7 @@ class DatabaseFile:
         self._note = FileNote(path, self._locks)
 
     def acquire(self) -> None:
-        """Lock the file for this process, and make sure that it holds a store.
-
-        Raises:
-            StoreRefusedError: It cannot be used; it is left as it is.
-        """
+        """Lock the file for this process; without a store in it, raise `StoreRefusedError`, and leave it as it is."""
         self._use(StorePath.resolve(self._path.path))
         self._check_log()
         try:
