@@ -143,13 +143,13 @@ class _Metrics(Collector):
         known = product(ACTIONS, get_args(CommandOutcome))
         yield _counters("commands", ["action", "outcome"], store.commands, known)
         states = product(get_args(AskKind), get_args(AskState))
-        yield _counters("reader_requests", ["kind", "state"], store.reader_requests, states)
+        yield _counters("reader_requests", ["kind", "state"], store.committer.reader_requests, states)
         yield _gauge("commands_waiting", store.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
-        yield _histogram("commit_seconds", store.commit_seconds)
-        yield _counters("log_lines", [], {(): store.line_count})
-        yield _counters("runs_learned", [], {(): store.runs_learned})
-        yield _counters("damaged", [], {(): store.damage_count})
+        yield _histogram("commit_seconds", store.committer.commit_seconds)
+        yield _counters("log_lines", [], {(): store.committer.line_count})
+        yield _counters("runs_learned", [], {(): store.committer.runs_learned})
+        yield _counters("damaged", [], {(): store.backend.damage_count})
 
 
 def _gauge(name: str, value: float) -> Metric:

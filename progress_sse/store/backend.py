@@ -21,7 +21,7 @@ from progress_sse.store.types import Change, LogEntry, PageCursor, Record, Remem
 class Backend(Protocol):
     """Stores sessions, the transitions in their logs, and the idempotency keys that were used on their ids.
 
-    Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as they can be.
+    Every method may raise `StoreUnavailableError`. Reads show committed changes only.
     """
 
     async def open(self) -> None:
@@ -66,8 +66,6 @@ class Backend(Protocol):
     async def subscribe(self, topic: Topic[N], listener: Callable[[N], None]) -> Callable[[], None]:
         """Notify `listener` of what is committed from now on, by any process, in order; return how to end that.
 
-        The returned function ends it at once, and may be called again; so does closing the backend.
-
         * `changes_of(session_id)`: Each change of the session. After `load` has returned an epoch of it, no
           notification is of an earlier one. A backend that itself missed messages sends a notification with the session
           as it is then, and with the transitions that were missed, if it has all of them.
@@ -77,7 +75,7 @@ class Backend(Protocol):
           is gone which no process removed: see `Lists.forgets_silently`.
 
         The listener is called in the event loop, after the change is durable and before its worker is answered; it must
-        not block or raise.
+        not block or raise. The returned function may be called again; closing the backend ends it, too.
         """
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
@@ -110,26 +108,17 @@ class Lines(Protocol):
     """The power to keep the `Change.lines` of sessions."""
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session.
-
-        The newest lines are kept, as many as the limits allow.
-        """
+        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session."""
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
-        """Return the digest of the request that brought lines under a key, if the key is known.
-
-        The newest `MAX_LINE_KEYS` keys of a session are known, as long as its lines are kept.
-        """
+        """Return the digest of the request that brought lines under one of the newest `MAX_LINE_KEYS` keys."""
 
 
 class Histories(Protocol):
     """The power to keep what the `Change.lesson` of each run taught."""
 
     async def load(self, profile: str) -> History:
-        """Return how often each cell of a profile was taught.
-
-        The `MAX_PROFILES` profiles that were taught last are kept, and of each at most `MAX_STORED_CELLS`.
-        """
+        """Return how often each cell was taught of a profile, if it is of the `MAX_PROFILES` that were taught last."""
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget these cells of a profile; `None`: all of it."""

@@ -14,7 +14,6 @@ from progress_sse.store.backend import Backend, FullBackend
 PING_VALID_S: Final = 1.0
 """Seconds for which the result of a successful ping counts, unless an operation fails."""
 
-
 COUNT_TIMEOUT_S: Final = 5
 """Seconds that a count may take: Prometheus waits for ten."""
 

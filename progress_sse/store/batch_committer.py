@@ -41,19 +41,11 @@ MAX_APPENDED_LINES: Final = 1000
 TURN_S: Final = 0.01
 """Seconds after which a batch lets other tasks run: hundreds of updates of one large session may wait together."""
 
-
 Answers: TypeAlias = Sequence[Applied | Exception]
 
 
 class BatchCommitter:
-    """Applies batches of commands and commits the changes.
-
-    Attributes:
-        commit_seconds: How long commits took.
-        reader_requests: How many requests of readers got to a state here, by kind and state.
-        runs_learned: How many runs taught what they took.
-        line_count: How many lines were appended to logs.
-    """
+    """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended."""
 
     def __init__(
         self,
@@ -66,6 +58,8 @@ class BatchCommitter:
         """Commit to `backend`, and call `on_commit` with each change that was; without `learned`, learn nothing."""
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
+        """How many got to a state here."""
+        """How many got to a state here."""
         self.runs_learned = self.line_count = 0
         self._backend = backend
         self._monitor = monitor
@@ -125,10 +119,8 @@ class BatchCommitter:
         """Make one attempt; return `None` if the session is, or may be, in another state than `stored`.
 
         A commit shows whether the state and the keys were as expected. Nothing shows that of a refusal, which is not
-        committed: it counts only if `stored` was loaded after the commands arrived (`is_current`).
-
-        Keys are looked up before their commands are applied if `looks_up_keys`. Else the commit finds out whether one
-        was used before, and all work on the change is lost if so.
+        committed: it counts only if `stored` was loaded after the commands arrived (`is_current`). Keys that are not
+        looked up beforehand (`looks_up_keys`) cost all work on the change, if one was used before.
         """
         learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
         if profile is not None and self._learned is not None:

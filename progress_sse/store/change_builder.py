@@ -30,15 +30,9 @@ from progress_sse.wire.log_lines_json import encode_line
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
 
-    Without `learned`, what earlier runs of its profile taught, this run teaches nothing either.
-
-    Attributes:
-        session_id: The session that the commands are for.
-        stored: The session before the commands; `None` if it does not exist.
-        record: The session after the commands so far; `None` if it does not exist.
-        keys: The idempotency keys of the commands so far, by name.
-        line_keys: Those of the commands that brought lines.
-        moved_count: How many commands made a transition, or brought lines: a commit shows whether they were right.
+    Without `learned`, what earlier runs of its profile taught, this run teaches nothing either. `record` is the session
+    after the commands so far, which have used the `keys` and `line_keys`. `moved_count` of them made a transition, or
+    brought lines: a commit shows whether they were right.
     """
 
     __slots__ = (
@@ -132,7 +126,7 @@ class ChangeBuilder:
         return Applied(_effect(command, existed=before is not None), self.record)
 
     def _append_lines(self, command: AppendLines, now: datetime) -> None:
-        """Append the lines, which are signs of life where a lease of their attempt waits for one."""
+        """Append lines, which are signs of life for a lease of their attempt."""
         assert self.record is not None
         session = self.record.session
         number = check_lines(session, command)

@@ -1,8 +1,6 @@
-"""Per-session command queues.
+"""Per-session command queues: while a commit of a session is under way, its further commands wait for the next one.
 
-While a commit of a session is under way, further commands on that session wait in its queue. The next commit takes all
-of them at once, in the order in which they arrived. So a session that many workers report on costs one commit at a time
-instead of many that conflict.
+So a session that many workers report on costs one commit at a time instead of many that conflict.
 """
 
 import asyncio
@@ -73,12 +71,7 @@ Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[
 
 
 class CommandQueues:
-    """One queue for each session that has a commit under way.
-
-    Attributes:
-        keys: The keys of the commands that are queued or being committed.
-        outcomes: How many commands were answered, by name and outcome.
-    """
+    """One queue for each session that has a commit under way; `outcomes` counts the answers by name and outcome."""
 
     def __init__(self, commit: Commit) -> None:
         self.keys = KeysInFlight()

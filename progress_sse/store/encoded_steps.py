@@ -5,12 +5,9 @@ from progress_sse.wire import session_json
 
 
 def encode_steps(change: Change, record: Record) -> tuple[dict[int, bytes], bytes | None]:
-    """Encode the steps of a change that leads to `record`; what its transitions contain is not encoded again.
+    """Return the JSON of a change's steps by number, and of the session without steps, where a transition contains it.
 
-    Transitions contain all of a step but its parts, of which they contain a few.
-
-    Returns:
-        The JSON of the steps by number, and that of the session without its steps, where a transition contains it.
+    What transitions contain is not encoded again: all of a step but its parts, of which they contain a few.
     """
     steps, summary = dict[int, bytes](), None
     further, known = set(change.steps), record.session.progress.steps

@@ -12,7 +12,6 @@ QUIET_S: Final = 1.0
 UNREADABLE: Final = (ValueError, LookupError, TypeError)
 """The exceptions that decoding damaged data raises."""
 
-
 FORGET_S: Final = 600.0
 """Seconds without a read of a damaged value after which the next one is logged and counted again."""
 

@@ -20,12 +20,7 @@ class KeysInFlight:
         return key is not None and self._digests.get((session_id, key.key)) == key.digest
 
     def add(self, session_id: str, key: IdempotencyKey | None) -> None:
-        """Reserve a key for a request, until `discard`.
-
-        Raises:
-            KeyInUseError: The same request is in flight.
-            KeyReusedError: Another request with this key is in flight.
-        """
+        """Reserve a key for a request, until `discard`; with this one or another in flight, it is refused."""
         if key is None:
             return
         if (session_id, key.key) in self._digests:
@@ -43,10 +38,9 @@ def oldest_counting_use(now: datetime) -> str:
 
 
 def first_answer(session_id: str, stored: Record | None, command: Command, used: RememberedKey) -> Applied:
-    """Return the answer that a command got when its key was used first.
+    """Return the answer that a command got when its key was used first, with the session as it is now.
 
-    A creation is answered with the session that it created, even if that was changed or removed since; all others with
-    the session as it is stored now.
+    A creation gets the session that it created, even if that was changed or removed since.
     """
     if not isinstance(command, Create):
         return Applied(used.answer, stored)

@@ -118,7 +118,7 @@ class LearnedCache:
 
 
 async def _learned_from(history: History, now: datetime) -> Learned:
-    """Return what a history teaches: as `learned_from`, in turns."""
+    """Return what a history teaches, worked out in turns."""
     runs, working_out = learning_from(history, now)
     steps, turn_ends_at = {}, time.perf_counter() + TURN_S
     for name, step in working_out:

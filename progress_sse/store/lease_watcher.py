@@ -21,16 +21,11 @@ CHECK_INTERVAL_S: Final = 0.25
 MAX_CONCURRENT: Final = 100
 """Sessions that are checked at the same time."""
 
-
 Verdict: TypeAlias = Literal["stalled", "lost"]
 
 
 class LeaseWatcher:
-    """Checks the sessions whose leases are due. Any number of servers may watch one store.
-
-    Attributes:
-        verdicts: How many workers this server has reported as stalled or lost.
-    """
+    """Checks the sessions whose leases are due, and counts its verdicts. Any number of servers may watch one store."""
 
     def __init__(self, store: ProgressStore, clock: Clock) -> None:
         self.verdicts: Counter[Verdict] = Counter()

@@ -1,7 +1,6 @@
-"""The signs of life that workers give, and the clock on which they are due.
+"""The signs of life that workers give, and the *lease clock* on which they are due.
 
-A *lease clock* stands still while no server can take reports, so that no worker counts as silent for that. Wall clocks
-play no part in it.
+It stands still while no server can take reports, so that no worker counts as silent for that.
 """
 
 import heapq

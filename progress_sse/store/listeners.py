@@ -27,10 +27,7 @@ def changes_of(session_id: str) -> Topic[Notification]:
 
 
 def lines_of(session_id: str) -> Topic[StoredLines | None]:
-    """Return the topic of the lines of a session's log, which end with the newest one.
-
-    Without lines, or as `None`, a notification lets the listener read what is new.
-    """
+    """Return the topic of a session's log: its newest lines, or none, or `None`, to let the listener read them."""
     return Topic("lines", session_id)
 
 

@@ -1,7 +1,7 @@
 """Sessions in the memory of one process, lost when it ends."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
@@ -9,7 +9,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.histories import LocalHistories
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
-from progress_sse.store.log_lines import MemoryLines
+from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
 from progress_sse.store.memory_index import MemoryIndex, summary_of
 from progress_sse.store.types import (
     Change,
@@ -22,6 +22,7 @@ from progress_sse.store.types import (
     fingerprint,
     to_notification,
 )
+from progress_sse.wire.log_lines_json import NumberedLine
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class _StoredSession:
     record: Record
     log: deque[LogEntry] = field(default_factory=deque)
     log_bytes: int = 0
+    ring: "_LineRing | None" = None
 
     def add(self, change: Change, limits: StorageLimits) -> None:
         if change.resets_log:
@@ -86,6 +88,49 @@ class _Keyrings:
         self._orphaned_keys -= self._orphans.pop(owner, 0)
 
 
+class _LineRing:
+    """The newest log lines of a session, and the keys that they came with."""
+
+    __slots__ = ("_bytes", "_lines", "keys", "last")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.keys = ""
+        self._lines: deque[NumberedLine] = deque()
+        self._bytes = 0
+
+    def append(self, data: Sequence[bytes], limits: StorageLimits) -> Sequence[NumberedLine]:
+        lines = [NumberedLine(n, each) for n, each in enumerate(data, self.last + 1)]
+        self.last += len(lines)
+        self._lines += lines
+        self._bytes += sum(map(len, data))
+        while len(self._lines) > limits.log_lines or self._bytes > limits.log_bytes:
+            self._bytes -= len(self._lines.popleft().data)
+        return lines
+
+    def shown(self, epoch: str, lines: Sequence[NumberedLine]) -> StoredLines:
+        return StoredLines(epoch, self.last + 1 - len(self._lines), self.last, lines)
+
+    def after(self, n: int) -> Sequence[NumberedLine]:
+        return [line for line in self._lines if line.n > n]
+
+
+class _Lines:
+    def __init__(self, sessions: Mapping[str, _StoredSession]) -> None:
+        self._sessions = sessions
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        stored = self._sessions.get(session_id)
+        if stored is None:
+            return None
+        ring = stored.ring or _LineRing()
+        return ring.shown(stored.record.position.epoch, ring.after(after))
+
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        stored = self._sessions.get(session_id)
+        return None if stored is None or stored.ring is None else find_digest(stored.ring.keys, name)
+
+
 class MemoryBackend:
     """Keeps sessions in a dictionary; no method waits."""
 
@@ -100,7 +145,7 @@ class MemoryBackend:
         self._sessions: dict[str, _StoredSession] = {}
         self._keyrings = _Keyrings(self._limits)
         self.lists = MemoryIndex(self._find)
-        self.lines = MemoryLines(self._find, self._limits)
+        self.lines = _Lines(self._sessions)
         self.histories = LocalHistories()
         self.leases = LocalLeases()
 
@@ -135,8 +180,8 @@ class MemoryBackend:
             used = self._keyrings.get(change.session_id, key.name)
             if (used.used_at if used else "") != key.former_use:
                 raise ConflictError
-        if change.line_keys:
-            self.lines.check_keys(change)
+        if change.line_keys and stored is not None and stored.ring is not None and not change.is_fresh:
+            with_keys(stored.ring.keys, change.line_keys)
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
         has_lines_alone = change.has_lines_alone
@@ -146,14 +191,18 @@ class MemoryBackend:
         if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:
-            appended = self.lines.append(change, change.record.position.epoch)
-            self._topics.publish_lines(change.session_id, appended)
+            self._topics.publish_lines(change.session_id, self._append(change, change.record))
+
+    def _append(self, change: Change, record: Record) -> StoredLines:
+        stored = self._sessions[change.session_id]
+        ring = stored.ring = stored.ring or _LineRing()
+        ring.keys = with_keys(ring.keys, change.line_keys)
+        return ring.shown(record.position.epoch, ring.append(change.lines, self._limits))
 
     def _apply(self, change: Change, stored: _StoredSession | None) -> None:
         before = stored.record.session.progress if stored else None
         if change.record is None:
             self._sessions.pop(change.session_id, None)
-            self.lines.drop(change.session_id)
         else:
             self._store(stored, change, change.record)
         self.lists.update(before, change.record.session.progress if change.record else None)
@@ -169,7 +218,6 @@ class MemoryBackend:
         if stored is None or change.is_fresh:
             stored = self._sessions[change.session_id] = _StoredSession(record)
             self._keyrings.adopt(change.session_id)
-            self.lines.drop(change.session_id)
         stored.record = record
         stored.add(change, self._limits)
 
@@ -201,7 +249,6 @@ class MemoryBackend:
         removed = [record.session.progress.session_id for record in old if should_remove(summary_of(record))]
         for session_id in removed:
             self.lists.update(self._sessions.pop(session_id).record.session.progress, None)
-            self.lines.drop(session_id)
             self._keyrings.orphan(session_id)
             self._topics.publish(Notification(session_id, None))
         return len(removed)

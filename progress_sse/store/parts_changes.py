@@ -10,13 +10,9 @@ _NO_PARTS: Final[Mapping[str, Part]] = {}
 
 
 class PartsChange(NamedTuple):
-    """The parts of one step after a change.
+    """The parts of one step that a change added or changed, in the order of their first report.
 
-    Attributes:
-        step: The number of the step.
-        total: How many parts there will be, if a worker has reported that.
-        is_whole: Whether `reported` are all of its parts, in place of those so far.
-        reported: Those that the change added or changed, in the order of their first report.
+    `total` is how many parts there will be, if known. With `is_whole` these are all, in place of those so far.
     """
 
     step: int

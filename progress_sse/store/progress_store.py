@@ -1,8 +1,6 @@
 """The store of sessions, over any backend.
 
 Commands wait in their session's queue (``command_queue``) and are committed in batches (``batch_committer``).
-
-What must not go in here: rules (``state_machine``), and how sessions are stored (the backends).
 """
 
 import asyncio
@@ -30,16 +28,11 @@ from progress_sse.store.types import Applied, Change, Record
 class ProgressStore(SessionOperations):
     """Sessions that workers change and clients read.
 
-    Every operation may raise `StoreUnavailableError`. Each on one session may also raise `InvalidSessionIdError`. Each
-    that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and `InvalidRequestError` for values that no
-    session can hold. An operation that returns has been committed, as durably as the backend can.
+    Every operation may raise `StoreUnavailableError`. Each on one session or profile may also raise
+    `InvalidSessionIdError`. Each that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and
+    `InvalidRequestError` for values that no session can hold. One that returns was committed, as durably as possible.
 
-    Attributes:
-        backend: Where sessions are stored.
-        workflows: Define the steps of sessions that bring none of their own.
-        commands: How many commands there were, by name and outcome.
-        commit_seconds: How long commits took.
-        reader_requests: How many requests of readers got to a state here, by kind and state.
+    `commands` counts them by name and outcome, and `committer` what was committed.
     """
 
     def __init__(
@@ -51,25 +44,18 @@ class ProgressStore(SessionOperations):
         on_commit: Callable[[Change], None] | None = None,
         learn: bool = True,
     ) -> None:
-        """Work on `backend`.
+        """Work on `backend`; `on_commit` is called with each committed change, and must neither block nor raise.
 
-        Args:
-            backend: See the class.
-            workflows: See the class.
-            clock: The clock of all time stamps and measurements.
-            on_commit: Called with each change once it is committed; must neither block nor raise.
-            learn: Whether the runs of a profile teach what the next ones will take.
+        With `learn`, the runs of a profile teach what the next ones will take.
         """
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
         self._monitor = BackendMonitor(backend, self._clock)
         self._learned = LearnedCache(backend, self._clock) if learn else None
-        self._committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
-        self._queues = CommandQueues(self._committer.commit)
+        self.committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
+        self._queues = CommandQueues(self.committer.commit)
         self.commands = self._queues.outcomes
-        self.commit_seconds = self._committer.commit_seconds
-        self.reader_requests = self._committer.reader_requests
 
     @property
     def waiting_count(self) -> int:
@@ -80,21 +66,6 @@ class ProgressStore(SessionOperations):
     def longest_wait_s(self) -> float:
         """For how many seconds the oldest commit or `ping` that is under way has been waiting."""
         return self._monitor.longest_wait_s
-
-    @property
-    def line_count(self) -> int:
-        """How many lines were appended to logs here."""
-        return self._committer.line_count
-
-    @property
-    def runs_learned(self) -> int:
-        """How many runs taught here what they took."""
-        return self._committer.runs_learned
-
-    @property
-    def damage_count(self) -> int:
-        """How many damaged sessions were found here."""
-        return self.backend.damage_count
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
@@ -145,20 +116,12 @@ class ProgressStore(SessionOperations):
         )
 
     async def learned(self, profile: str) -> Learned:
-        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago.
-
-        Raises:
-            InvalidSessionIdError: No profile can have this name; profiles are named as sessions are.
-        """
+        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago."""
         check_session_id(profile)
         return NOTHING_LEARNED if self._learned is None else await self._learned.fetch(profile)
 
     async def forget_learned(self, profile: str) -> None:
-        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds.
-
-        Raises:
-            InvalidSessionIdError: No profile can have this name.
-        """
+        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds."""
         await self.backend.histories.forget(check_session_id(profile))
         if self._learned is not None:
             self._learned.drop(profile)

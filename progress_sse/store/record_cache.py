@@ -50,8 +50,7 @@ class RecordCache:
     def put(self, session_id: str, record: Record, revision: int = 0) -> None:
         """Cache `record`, and evict the least recently used ones if there is no room.
 
-        One that exceeds the whole limit replaces the previous such record and evicts no others, which would be read
-        again each time.
+        One that exceeds the whole limit evicts only the previous such record: others would be read again each time.
         """
         self.drop(session_id)
         size = estimated_bytes(record)

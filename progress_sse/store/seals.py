@@ -3,9 +3,9 @@
 Any program may write into a file of SQLite or a Redis, and a disk may fail. A value that was changed may be no JSON, or
 JSON with which a rule fails later. A seal finds all of that at the read, at less than the cost of parsing.
 
-The JSON of a session in lists, its definitions, its details and each of its steps are stored behind a seal. The seal of
-the first one covers the other columns or fields of the session, too, except its epoch, which changes without the rest.
-Transitions and log lines, whose bytes are limited, have their checksum beside them.
+A session's JSON in lists, its definitions, its details and its steps have a seal. That of the first covers the other
+columns or fields of the session, too, except its epoch, which changes without the rest. Transitions and log lines,
+whose bytes are limited, have their checksum beside them.
 """
 
 from typing import Final

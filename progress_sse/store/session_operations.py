@@ -37,21 +37,18 @@ from progress_sse.store.types import Record
 class SessionOperations(ABC):
     """What workers do to a session.
 
-    A step is meant by its number, from 1, or by a `StepName`. Each operation but `create_session` and `delete_session`
-    takes two further values:
+    A step is meant by its number, from 1, or by a `StepName`. `attempt_id` is the text that the worker made for its
+    attempt; if another one has replaced that, the operation raises `AttemptSupersededError`. `ago_ms` is how many
+    milliseconds ago it happened, by a monotonic clock.
 
-    * `attempt_id`: The text that the worker made for its attempt. Another attempt that replaced it refuses the
-      operation (`AttemptSupersededError`).
-    * `ago_ms`: How many milliseconds ago it happened, by a monotonic clock.
-
-    Those but `start_step` may raise, besides what they name, `SessionNotFoundError`, `StepOutOfRangeError` and
-    `UnknownStepNameError` where there is no such session or step, and `AttemptSupersededError`.
-
-    Attributes:
-        workflows: Define the steps of sessions that bring none of their own.
+    Besides what they name, operations may raise `SessionNotFoundError`, except those that create one. Those on a step
+    may raise `StepOutOfRangeError` and `UnknownStepNameError` where there is none, `StepNotStartedError` where it was
+    never started, and `StepNotRunningError` where it has ended. Those that describe a session raise `TooMuchError`
+    where title, labels, links and `accepts` take more than 4096 bytes of JSON.
     """
 
     workflows: Workflows
+    """Define the steps of sessions that bring none of their own."""
 
     @abstractmethod
     async def _perform(self, session_id: str, command: Command) -> Record | None:
@@ -81,26 +78,17 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Create a `pending` session. All its readers may read title, labels, links and `accepts`.
 
-        Args:
-            session_id: See `model.check_session_id`.
-            total_steps: How many steps it has. The workflow `default` names as many of them as it defines. Ignored if
-                `steps` or `workflow` is given, and for an open-ended session, which begins without steps then.
-            steps: The session's own step definitions.
-            workflow: The name of the workflow to take the steps from.
-            replace: Whether to replace an existing session of that id, whose event ids are never used again.
-            title: Its name for people.
-            labels: Texts by which it is found.
-            links: Pages about it.
-            open_ended: Whether steps may be added, so that `finish_session` alone completes it.
-            accepts: What readers may ask of its worker.
-            attempt_id: See the class.
-            profile: The name, in the form of a session id, under which its steps are learned from run to run; `None`
-                is the name of its workflow, if it has one.
+        It has the `steps`, those of the `workflow` of that name, or else `total_steps`, of which the workflow `default`
+        names as many as it defines. An `open_ended` session begins without steps, unless it is given some. Steps may
+        be added to it, and `finish_session` alone completes it.
+
+        `replace` allows to replace an existing session of that id, whose event ids are never used again. `accepts` is
+        what readers may ask of its worker. `profile` is the name, in the form of a session id, under which its steps
+        are learned from run to run; `None` is the name of its workflow, if it has one.
 
         Raises:
             SessionExistsError: The session exists, and `replace` is false.
             UnknownWorkflowError: No workflow has that name.
-            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
         if steps is not None:
             definitions = tuple(steps)
@@ -139,27 +127,16 @@ class SessionOperations(ABC):
         """Start a step, also one that was started before; creates the session if it does not exist.
 
         By a name it starts the first step of that name. An open-ended session gets a step where it has none of the
-        name. A session that it creates by a name is open-ended.
+        name, and, with `append`, even if it has one. A session that it creates by a name is open-ended.
 
-        Args:
-            session_id: See `model.check_session_id`.
-            step: The step.
-            timeout_ms: Milliseconds that it may take; `None` and 0 mean the timeout of its definition.
-            append: Whether to add a step to an open-ended session even if it has one of that name.
-            estimated_ms: Milliseconds that a step that is added is expected to take; `None` is the default.
-            attempt_id: See the class.
-            lease_ms: Milliseconds without a report or `beat` after which the step counts as stalled, from 1000 to
-                3600000; needs an `attempt_id`. `None` means never.
-            lost_after_ms: The same for lost; at least `lease_ms`.
-            ago_ms: See the class.
-            parts_total: How many parts it has, at most 200, if that is known: its progress is that of its parts, and
-                it ends by itself with the last of them.
+        `timeout_ms` is how long the step may take; `None` and 0 mean the timeout of its definition. `estimated_ms` is
+        how long a step that is added is expected to take. After `lease_ms` without a report or `beat` the step counts
+        as stalled, after `lost_after_ms` as lost; `None` means never. `lease_ms` is from 1000 to 3600000 and needs an
+        `attempt_id`; `lost_after_ms` is at least `lease_ms`. A step with `parts_total` parts, at most 200, has their
+        progress, and ends by itself with the last of them.
 
         Raises:
-            StepOutOfRangeError: The session has no step of that number.
-            UnknownStepNameError: The session has no step of that name, and its steps are fixed.
             TooManyStepsError: The session would have too many steps.
-            AttemptSupersededError: A later attempt has replaced this one.
         """
         has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
         lease = Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None
@@ -183,9 +160,6 @@ class SessionOperations(ABC):
         """Complete a step, with success or an error; the last report wins.
 
         A `conclusion` names what ended a step without success; `links` replace those of the session.
-
-        Raises:
-            StepNotStartedError: The step was never started.
         """
         update = Complete(_ref(step), success, message, error, conclusion, None if links is None else tuple(links))
         return await self._report(session_id, update, attempt_id, ago_ms)
@@ -204,8 +178,6 @@ class SessionOperations(ABC):
         """Report that a running step has done `current` of `total` units (`None`: of an unknown number).
 
         Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended.
             StepHasPartsError: The step's progress is that of its parts.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
@@ -222,12 +194,7 @@ class SessionOperations(ABC):
         return await self._report(session_id, Skip(_ref(step), message), attempt_id, ago_ms)
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
-        """Give a sign of life for a running step, which renews its lease, and change nothing else.
-
-        Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended.
-        """
+        """Give a sign of life for a running step, which renews its lease, and change nothing else."""
         await self._report(session_id, Beat(_ref(step)), attempt_id, ago_ms)
 
     async def report_part(
@@ -246,12 +213,10 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Report one part of a step that many workers do at once; an identical report changes nothing.
 
-        A part that begins lets a step of which all parts had ended run again. The name of a part has at most 100
-        characters, `message` and `error` at most 200; `current` is from 0 to `total`, if that is known.
+        A part that begins lets a step of which all parts had ended run again, unless the session is over. The name of
+        a part has at most 100 characters, `message` and `error` at most 200; `current` is from 0 to `total`.
 
         Raises:
-            StepNotStartedError: The step was never started.
-            StepNotRunningError: The step has ended, and has no parts or the session is over.
             TooManyPartsError: The step or the session would have too many parts.
         """
         update = ReportPart(_ref(step), part, status, current, total, message, error)
@@ -275,7 +240,6 @@ class SessionOperations(ABC):
 
         Raises:
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
-            TooMuchError: Title, labels, links and `accepts` take more than 4096 bytes of JSON.
         """
         update = Finish(success, error, None if links is None else tuple(links), conclusion)
         return await self._report(session_id, update, attempt_id, ago_ms)
@@ -305,9 +269,6 @@ class SessionOperations(ABC):
         """Change what describes the session besides its steps; `None` removes a value, or one label.
 
         Labels are merged with those that it has; links and `accepts` are replaced.
-
-        Raises:
-            TooMuchError: Title, labels, links and `accepts` would take more than 4096 bytes of JSON.
         """
         update = Describe(
             title,
@@ -326,11 +287,9 @@ class SessionOperations(ABC):
         request to cancel a session of which no step was started.
 
         Raises:
-            SessionNotFoundError: The session does not exist.
             RequestNotAcceptedError: The session does not accept requests of the kind.
             RequestOutOfTimeError: It is over, so that there is nothing to cancel; or it has not failed, or a step runs,
                 so that there is nothing to try again.
-            StepOutOfRangeError: The session has no step of that number.
         """
         request_id = make_request_id()
         record = await self._perform(session_id, Ask(kind, request_id, step, reason))
@@ -376,11 +335,7 @@ class SessionOperations(ABC):
         await self._report(session_id, AppendLines(written, about), attempt_id, ago_ms)
 
     async def delete_session(self, session_id: str) -> None:
-        """Remove the session and its log.
-
-        Raises:
-            SessionNotFoundError: The session does not exist.
-        """
+        """Remove the session and its log."""
         await self._perform(session_id, Delete())
 
 

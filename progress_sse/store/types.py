@@ -39,12 +39,10 @@ class Record:
 
 
 class Applied(NamedTuple):
-    """The answer to a command that was applied, or that came with a key used before.
+    """The answer to a command that was applied, or that came with a key used before: then the effect is the first one.
 
-    Attributes:
-        effect: The effect of the command; for a remembered key, its effect the first time.
-        record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
-            was created the first time; of other commands, the session as it is now.
+    `record` is the session just after the command; `None` once it is deleted. For a key used before, it is the session
+    that was created the first time; of other commands, the session as it is now.
     """
 
     effect: Effect
@@ -52,13 +50,7 @@ class Applied(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """One transition in a session's log.
-
-    Attributes:
-        offset: The offset of its position.
-        step: The number of the step that changed; 0 if none did.
-        data: The data of its event.
-    """
+    """One transition in a session's log, with the data of its event; `step` is 0 if it changed none."""
 
     offset: int
     step: int
@@ -77,8 +69,8 @@ class RememberedKey:
         name: Fingerprint of the session id and the key.
         digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
         answer: The effect of the request.
-        epoch: The epoch of the session after the request; empty if the session was removed.
-        used_at: Time stamp of the use, by which the key is deleted in the end.
+        epoch: That of the session after the request; empty if the session was removed.
+        used_at: Time stamp.
         former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none.
     """
 
@@ -109,14 +101,9 @@ def new_epoch() -> str:
 
 
 class Sign(NamedTuple):
-    """A sign of life of the worker that holds the lease of a step.
+    """A sign of life of the worker that holds the lease of a step; the next one is due within `lease_ms`.
 
-    Attributes:
-        step: The number of the step.
-        stamp: When it was given.
-        monotonic: The same, in seconds on the monotonic clock of this process.
-        lease_ms: Milliseconds within which the next one is due.
-        is_first: Whether the step was not live before.
+    `monotonic` is the time of `stamp` on this process's clock, in seconds. The first one makes the step live.
     """
 
     step: int
@@ -148,27 +135,23 @@ class Change(NamedTuple):
     """A change to commit, completely or not at all.
 
     Attributes:
-        session_id: The session to change.
         expected: The position at which the session must be; `None`: the session must not exist.
         record: The session afterwards; `None` removes it, with its log.
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
         entries: The transitions, in order, the last one at `record.position`, unless `resets_log`. The steps that they
             name are steps of `record` that differ from the stored ones.
+        keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
+            of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
         resets_log: Whether a transition has no entry, as only a snapshot shows it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
         steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot shows.
-        has_new_definitions: Whether the definitions differ from the stored ones.
-        has_new_details: Whether the details differ from the stored ones.
-        signs: Signs of life that come with it.
         silence: What it states is true only after such a silence.
         parts: What the entries make of the parts of their steps, which they contain a few of.
-        keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
-            of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
         lesson: What the session teaches about its profile. A store that cannot learn it within the commit does so
             just after: once, or, if it fails in between, not at all.
         lines: Lines to append to the session's log, as `encode_line` wrote them. They come after the transitions.
-        line_keys: Idempotency keys of the requests that brought them, which are remembered with the log. The change
-            applies only if none of them is known.
+        line_keys: Those of the requests that brought lines, remembered with the log. The change applies only if none
+            of them is known.
     """
 
     session_id: str
@@ -204,13 +187,9 @@ class Change(NamedTuple):
 class Notification(NamedTuple):
     """The change that a commit made, for the listeners of its session.
 
-    Attributes:
-        session_id: The session that changed.
-        record: The session afterwards; `None` if it was removed.
-        is_fresh: Whether a new epoch began; the offsets of `entries` then start at 1.
-        entries: The transitions up to `record.position`. A listener that misses some before them has met a gap, and
-            uses `record` instead.
-        is_told_whole: Whether only a snapshot tells the change, so that a missing transition is no gap.
+    `record` is the session afterwards; `None` if it was removed. `entries` are the transitions up to its position, from
+    offset 1 on if the epoch `is_fresh`. A listener that misses some before them has met a gap, and uses `record`
+    instead. Where only a snapshot shows the change (`is_told_whole`), a missing transition is no gap.
     """
 
     session_id: str
@@ -226,7 +205,7 @@ def to_notification(change: Change) -> Notification:
 
 
 class ChangedSession(NamedTuple):
-    """That a session has changed, for those who follow a list; `status` is that after the change, `None` if removed."""
+    """That a session has changed, for listeners to all; `status` is that after the change, `None` if removed."""
 
     session_id: str
     status: SessionStatus | None
@@ -266,7 +245,7 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """The end of a page of the list: its last session."""
+    """The last session of a page of the list."""
 
     created_at: str
     session_id: str
@@ -274,16 +253,16 @@ class PageCursor:
 
 @dataclass(frozen=True, slots=True)
 class StorageLimits:
-    """How much a backend keeps.
+    """How much a backend keeps: the newest transitions, keys and lines.
 
     Attributes:
-        history: Transitions per session, and idempotency keys per session id; the newest are kept. Default 1000.
-        history_bytes: Bytes of event data per session; the newest transitions are kept. Default 262144.
-        max_sessions: Sessions in total; one more is refused with `StoreFullError`. Default 100000.
-        log_lines: Log lines per session; the newest are kept. Default 1000.
-        log_bytes: Bytes of log lines per session, as JSON; the newest lines are kept. Default 262144.
+        history: Transitions per session, and idempotency keys per session id.
+        history_bytes: Bytes of event data per session.
+        max_sessions: Sessions in total; one more is refused with `StoreFullError`.
+        log_lines: Log lines per session.
+        log_bytes: Bytes of log lines per session, as JSON.
         orphaned_keys: Idempotency keys of removed sessions, in total. Those of one session are kept until the sessions
-            removed after it have left so many. Default 100000.
+            removed after it have left so many.
     """
 
     history: int = 1000

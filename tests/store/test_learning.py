@@ -45,10 +45,10 @@ async def test_a_session_teaches_once(store: ProgressStore, backend: FullBackend
     await store.start_step("s", 2)
     await store.complete_step("s", 2)
     await store.complete_step("s", 2, message="another word")
-    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == store.committer.runs_learned == 1
     clock.advance(1)
     await run(store, clock, "s")
-    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 2
+    assert runs_in(await backend.histories.load(PROFILE)) == store.committer.runs_learned == 2
 
 
 @pytest.mark.guarantee("N")
@@ -73,7 +73,7 @@ async def test_a_batch_teaches_with_its_commit(slow_store: ProgressStore) -> Non
     await slow_store.create_session("s", steps=STEPS[:1], profile=PROFILE)
     start = start_of(1)
     await slow_store.apply_all("s", [(start, None), (Complete(1), None), (start, None)])
-    assert runs_in(await backend.histories.load(PROFILE)) == slow_store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == slow_store.committer.runs_learned == 1
 
 
 @pytest.mark.guarantee("N")
@@ -92,7 +92,7 @@ async def test_a_conflict_teaches_once(clock: ManualClock) -> None:
     store = ProgressStore(backend := OnceContested(StorageLimits()), clock=clock)
     await run(store, clock, "s")
     assert backend.conflicts == 1
-    assert runs_in(await backend.histories.load(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await backend.histories.load(PROFILE)) == store.committer.runs_learned == 1
 
 
 async def test_a_session_without_a_profile_teaches_nothing(store: ProgressStore, clock: ManualClock) -> None:
@@ -102,7 +102,7 @@ async def test_a_session_without_a_profile_teaches_nothing(store: ProgressStore,
     clock.advance(1)
     progress = await store.complete_step("s", 1)
     assert progress.details.time is not None
-    assert store.runs_learned == 0
+    assert store.committer.runs_learned == 0
 
 
 async def test_a_named_workflow_is_a_profile(store: ProgressStore, clock: ManualClock) -> None:
@@ -131,7 +131,7 @@ async def test_a_history_that_cannot_be_read_harms_no_run(clock: ManualClock) ->
     """It goes by what it declares, and teaches. Who asks for what was learned gets the error."""
     store = ProgressStore(backend := Unreadable(), clock=clock)
     progress = await run(store, clock, "s")
-    assert (progress.status, store.runs_learned) == ("completed", 1)
+    assert (progress.status, store.committer.runs_learned) == ("completed", 1)
     with pytest.raises(StoreUnavailableError):
         await store.learned(PROFILE)
     assert runs_in(await LocalHistories.load(backend.histories, PROFILE)) == 1
@@ -173,7 +173,7 @@ class TestWithoutLearning:
         for number in range(5):
             await run(store, clock, f"run {number}")
         progress = await run(without, clock, "another")
-        assert (progress.status, progress.details.time, without.runs_learned) == ("completed", None, 0)
+        assert (progress.status, progress.details.time, without.committer.runs_learned) == ("completed", None, 0)
         assert await without.learned(PROFILE) == NOTHING_LEARNED
         assert runs_in(await backend.histories.load(PROFILE)) == 5
         await without.forget_learned(PROFILE)

@@ -217,7 +217,7 @@ class TestKeys:
         with pytest.raises(KeyReusedError):
             await store.apply("s", lines("b"), IdempotencyKey("k", "other"))
         assert await texts(store) == ["a"]
-        assert store.line_count == 1
+        assert store.committer.line_count == 1
 
     async def test_takes_no_place_of_other_keys(self, store: ProgressStore, backend: Any) -> None:
         """The same key may even stand for an update of another kind: they are remembered apart."""

@@ -2,13 +2,9 @@
 
 * ``keys`` and ``codec`` define the stored values and their places. Atomic ``scripts`` read and write them; their page
   also explains how a session survives a server that loses data.
-* There are few connections, however many sessions and readers: one executes all commands (``connection``,
-  ``pipeline``), and one receives all messages (``pubsub``).
-* A cluster has one of each per node; ``topology`` knows the nodes.
-* ``topics`` finds who follows a message. ``messages`` and ``followed_sessions`` decide which listener gets which
-  notification, in which order.
-* All sessions are found through one ``session_index``.
-* What runs taught of their profile is beside the sessions, in ``histories``.
+* One connection executes all commands (``connection``, ``pipeline``), and one receives all messages (``pubsub``). A
+  cluster has one of each per node; ``topology`` knows the nodes.
+* ``topics``, ``messages`` and ``followed_sessions`` decide which listener gets which notification, in which order.
 """
 
 import asyncio
@@ -98,11 +94,8 @@ class RedisBackend:
     def __init__(self, url: str, limits: StorageLimits, *, prefix: str, lifetime_s: float) -> None:
         """Connect to nothing yet.
 
-        Args:
-            url: See `url.connection_pool` and `url.cluster_seeds`; a malformed one is a `ValueError`.
-            limits: How much is kept.
-            prefix: The beginning of each key.
-            lifetime_s: Seconds after its last change in which a session expires, if it is not removed before.
+        A malformed `url` is a `ValueError`; see `url.connection_pool` and `url.cluster_seeds`. Each key begins with
+        `prefix`. A session expires `lifetime_s` after its last change, if it is not removed before.
         """
         self._url = url
         self._limits = limits
@@ -195,7 +188,6 @@ class RedisBackend:
         return result.record
 
     async def _read(self, session_id: str, after: Position | None = None, *, wants_record: bool = True) -> ReadResult:
-        """Read a session, and its transitions after a position, if there is one."""
         known = self._known_state(session_id)
         keys, common = self._script_of(session_id, known)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
@@ -285,10 +277,7 @@ class RedisBackend:
             published.add_done_callback(has_failed)  # Lists are looked at from time to time, too.
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
-        """Keep the idempotency keys that a removed session leaves, and delete the oldest of such keys for them.
-
-        If that fails, these keys are not counted, and expire at the end of their lifetime.
-        """
+        """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them."""
         try:
             surplus = await self._executor.run(
                 KEEP_ORPHANED_KEYS,
@@ -348,5 +337,4 @@ class RedisBackend:
 
 
 def _progress_at(record: Record | None, expected: Position | None) -> SessionProgress | None:
-    """Return the session that a change expects, if the record is of that position."""
     return record.session.progress if record is not None and record.position == expected else None

@@ -20,10 +20,7 @@ class CheckedDecoder:
         self.damage = DamageLog()
 
     def __call__(self, decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the result of `decode`, whose first argument names the session or profile for the log.
-
-        A damaged value is a `StoreUnavailableError`; see `errors.is_damage`.
-        """
+        """Call `decode`, whose first argument names the session for the log; damage is a `StoreUnavailableError`."""
         try:
             return decode(*args, **kwargs)
         except UNREADABLE as error:

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS
-from progress_sse.core.history import Cell
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
 from progress_sse.store.encoded_steps import encode_steps
-from progress_sse.store.histories import is_count_of_cell
 from progress_sse.store.redis.messages import encode_list_message, encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
 from progress_sse.store.seals import checked_position, checksum, header, sealed, unsealed
@@ -47,13 +45,9 @@ UNKNOWN: Final = KnownState(None, 0)
 
 
 class ReadResult(NamedTuple):
-    """The result of the script `READ`.
+    """The result of the script `READ`: record and transitions as far as they were asked for and are kept.
 
-    Attributes:
-        revision: Of the session as it is now, or of its removal; 0 if neither is known.
-        position: Of the session; `None` if there is no such session.
-        record: The session, if it was asked for.
-        entries: Its transitions, as far as they were asked for and are kept.
+    `revision` may be that of the session's removal, 0 if unknown; `position` is `None` if there is no such session.
     """
 
     revision: int
@@ -137,7 +131,7 @@ def _checksum(session_id: str, entry: LogEntry) -> int:
 
 
 def _encode_key(key: RememberedKey) -> str:
-    """Return the stored form of an idempotency key; the script `COMMIT` reads the time stamp in front."""
+    """Return the stored form of a key; the script `COMMIT` reads the time stamp in front."""
     return f"{key.used_at} {key.digest} {key.answer} {key.epoch}"
 
 
@@ -146,21 +140,6 @@ def decode_key(session_id: str, name: str, data: bytes) -> RememberedKey:
     used_at, digest, answer, epoch = data.decode().split(" ")
     effect: Effect = answer  # type: ignore[assignment]  # as it was written
     return checked_key(RememberedKey(name, digest, effect, epoch, used_at))
-
-
-def encode_cell(cell: Cell) -> str:
-    """Return the name of the field in which a history counts the cell."""
-    return f"{cell.week} {cell.bucket} {cell.name}"
-
-
-def decode_cell(stored: tuple[bytes, bytes]) -> tuple[Cell, int]:
-    """Return how often a cell was taught from a field of a history's hash and its value."""
-    field, value = stored
-    week, bucket, name = field.decode().split(" ", 2)
-    cell, count = Cell(int(week), name, int(bucket)), int(value)
-    if not is_count_of_cell(cell, count):
-        raise ValueError("no run teaches such a cell")
-    return cell, count
 
 
 def decode_read(session_id: str, reply: Any, known: Record | None = None) -> ReadResult:
@@ -196,7 +175,6 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
 
 
 def _unsealed_listed(session_id: str, fields: Sequence[bytes], listed: bytes) -> tuple[list[str], bytes]:
-    """Return the fields `_SEALED` as text, and the session as lists show it."""
     texts = [field.decode() for field in fields]
     return texts, unsealed(listed, session_id, header(*texts))
 

@@ -1,7 +1,6 @@
 """One connection to Redis, over which every command goes, many at a time.
 
-redis-py makes the connection and speaks the protocol. Its own retries are switched off: only ``pipeline`` knows which
-commands may be sent again, and for how long.
+Retries of redis-py are off: only ``pipeline`` knows which commands may be sent again, and for how long.
 """
 
 import asyncio
@@ -38,10 +37,7 @@ async def connect(pool: ConnectionPool) -> AbstractConnection:
 
 
 class RedisConnection:
-    """A connection to the server that a pool names, made when it is needed, and made anew when it failed.
-
-    Every method may raise one of `CONNECTION_ERRORS`.
-    """
+    """A connection to the server that a pool names, made anew when it failed; methods raise `CONNECTION_ERRORS`."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool

@@ -19,7 +19,6 @@ _NOTHING_WRITTEN: Final = frozenset(
 )
 """Codes of errors that a script meets before its first write, or before it runs at all."""
 
-
 _OF_DAMAGE: Final = frozenset({"WRONGTYPE", "DAMAGED"})
 """Codes of errors that foreign values cause; the second one is of our scripts."""
 

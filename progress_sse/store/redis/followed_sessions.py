@@ -1,9 +1,8 @@
 """The sessions that have listeners in this process: which messages and commits lead to notifications.
 
-The server sends messages about the commits of all processes, and listeners are notified of our own commits before the
-worker is answered; in no order between the two. Revisions put both in order: a message that is not newer than the last
-notification is an echo. Each notification follows on the one before. Where a message is missing before another one, the
-session is read, together with the missing transitions.
+Messages about the commits of all processes, and our own commits, come in no order between the two. Revisions put both
+in order: a message that is not newer than the last notification is an echo. Where a message is missing before another
+one, the session is read, together with the missing transitions.
 
 A server that loses data, or goes back to an earlier time, publishes nothing. So each process reads a rotating sample of
 its sessions at intervals. If one of them is gone or has a new epoch without a message, all sessions are read.
@@ -52,12 +51,9 @@ class FollowedSession:
     """One session that has listeners here.
 
     Attributes:
-        session_id: The session.
-        publish: Called with each notification.
         shown: The state in the listeners' last notification, or in the first read after they were added.
         notified_revision: The revision of their last notification.
         last_read: The newest state that was read, for any reason.
-        ended_epochs: Epochs that are over.
         awaits_snapshot: Whether a change came that only a snapshot shows, since the last notification.
     """
 
@@ -172,7 +168,7 @@ class FollowedSessions:
         return self._sessions.get(channel)
 
     def follow(self, channel: str, session_id: str, notify: Callable[[Notification], None]) -> None:
-        """Call `notify` with the changes of a session; see `Follower`."""
+        """Call `notify` with the changes of a session."""
         self._sessions[channel] = FollowedSession(session_id, notify)
 
     def leave(self, channel: str) -> None:
@@ -208,10 +204,7 @@ class FollowedSessions:
                 self.on_gap(channel)
 
     async def on_commit(self, channel: str, change: Change, revision: int | None) -> None:
-        """Notify the listeners of a session of our own commit, and of all changes before it.
-
-        `revision` is `None` if other processes may have changed the session since.
-        """
+        """Notify of our own commit and all changes before it; `revision` is `None` if others may have come since."""
         session = self._sessions.get(channel)
         if session is None:
             return
@@ -239,7 +232,7 @@ class FollowedSessions:
                 await asyncio.sleep(CATCH_UP_RETRY_S)
 
     async def _catch_up_batch(self, channels: Sequence[str]) -> Sequence[str]:
-        """Return the channels whose session could not be read."""
+        """Read sessions, and return the channels of those that could not be read."""
         outcomes = await asyncio.gather(*map(self._catch_up, channels), return_exceptions=True)
         for unexpected in (each for each in outcomes if each is not None and not isinstance(each, ProblemError)):
             logger.error("A session could not be read after a gap", exc_info=unexpected)

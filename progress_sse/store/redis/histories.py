@@ -1,8 +1,8 @@
 """What the runs of each profile taught, in Redis.
 
-A profile lies in another slot than its sessions. So a run teaches just after the commit that completes it, which it
-must not fail: what a server that ends in between would have taught is lost. The run that has taught is noted beside the
-history, so that no lesson counts twice, also if its session goes back in time and is completed again.
+A profile lies in another slot than its sessions. So a run teaches just after the commit that completes it; if the
+server ends in between, its lesson is lost. The run that has taught is noted beside the history, so that no lesson
+counts twice, also if its session goes back in time and is completed again.
 """
 
 import logging
@@ -12,9 +12,8 @@ from typing import Final
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.history import MAX_PROFILES, MAX_WEEKS, Cell, History, Lesson
 from progress_sse.core.model import Session
-from progress_sse.store.histories import MAX_STORED_CELLS
+from progress_sse.store.histories import MAX_STORED_CELLS, is_count_of_cell
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
-from progress_sse.store.redis.codec import decode_cell, encode_cell
 from progress_sse.store.redis.keys import Keyspace
 from progress_sse.store.redis.pipeline import CommandExecutor
 from progress_sse.store.redis.scripts import KEEP_PROFILE, TEACH
@@ -61,13 +60,13 @@ class RedisHistories:
             MAX_STORED_CELLS,
             HISTORY_LIFETIME_MS,
             LESSON_LIFETIME_MS,
-            *map(encode_cell, lesson.cells),
+            *map(_encode, lesson.cells),
         )
 
     async def load(self, profile: str) -> History:
         """Return how often each cell was taught, without damaged ones."""
         reply = await self._executor.execute("HGETALL", self._keyspace.history(fingerprint(profile)))
-        return dict(self._decode.each(profile, decode_cell, zip(reply[::2], reply[1::2], strict=True)))
+        return dict(self._decode.each(profile, _decode, zip(reply[::2], reply[1::2], strict=True)))
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget cells; see `Histories.forget`."""
@@ -77,4 +76,18 @@ class RedisHistories:
             await self._executor.execute("DEL", key)
             await self._executor.execute("ZREM", self._keyspace.profiles, name)
         elif cells:
-            await self._executor.execute("HDEL", key, *map(encode_cell, cells))
+            await self._executor.execute("HDEL", key, *map(_encode, cells))
+
+
+def _encode(cell: Cell) -> str:
+    """Return the name of the field in which a history counts the cell."""
+    return f"{cell.week} {cell.bucket} {cell.name}"
+
+
+def _decode(stored: tuple[bytes, bytes]) -> tuple[Cell, int]:
+    field, value = stored
+    week, bucket, name = field.decode().split(" ", 2)
+    cell, count = Cell(int(week), name, int(bucket)), int(value)
+    if not is_count_of_cell(cell, count):
+        raise ValueError("no run teaches such a cell")
+    return cell, count

@@ -1,9 +1,7 @@
-"""The names of the keys in Redis, and the content of each.
+"""The names of the keys in Redis, and the content of each; other names would be another format of the store.
 
 All keys of a session have one hash tag, and so lie in one slot of a cluster. The tag is a digest of the session's id.
 No id can reach another session's keys, even one with braces, colons or globs.
-
-Other names would be another format of the store.
 """
 
 from collections.abc import Sequence
@@ -32,8 +30,7 @@ class SessionKeys(NamedTuple):
         idempotency_ranks: Sorted set: these keys in the order of their use.
         tombstone: String: of a removed session its last revision, the commits that removed and that created it, and its
             `created_at`; kept for `TOMBSTONE_MS`.
-        lines: Stream: its newest log lines; the id of each is its number. The number of the newest one, and the bytes
-            of all, stand in the state.
+        lines: Stream: its newest log lines by number. The newest number, and the bytes of all, stand in the state.
         line_keys: String: the newest commits with lines, and the idempotency keys of lines; see ``lines.lua``.
         line_channel: Where its log lines are published.
         channel: Where its changes are published; no key, and all databases of a server share them.
@@ -64,7 +61,6 @@ class Keyspace:
     """The keys of all sessions of one store in a database; another store there has another prefix."""
 
     def __init__(self, prefix: str, database: int) -> None:
-        """Begin each key with `prefix` and a colon, and keep the channels of each `database` apart."""
         self._prefix = prefix
         self._database = database
         self.of = lru_cache(maxsize=_MAX_CACHED)(lambda session_id: self.of_fingerprint(fingerprint(session_id)))
@@ -98,7 +94,7 @@ class Keyspace:
 
     @property
     def list_channels(self) -> Sequence[str]:
-        """The channels on which the changes of all sessions are published, for those who follow lists."""
+        """The channels on which the changes of all sessions are published."""
         return [f"{self._prefix}:{{lists-{number}}}:{self._database}" for number in range(LIST_CHANNELS)]
 
     def list_channel(self, session_id: str) -> str:
@@ -149,10 +145,9 @@ def split_id_entry(entry: bytes) -> tuple[str, str]:
 
 
 def set_member(created_at: str, session_id: str, offset: int) -> str:
-    """Return a session's name in a set: its bytes sort as in the index.
+    """Return a session's name in a set, with the offset at which it entered: its bytes sort as in the index.
 
-    It names the offset with which the session entered the set. So one process can remove an entry that is over while
-    another one enters the session again.
+    So one process can remove an entry that is over while another one enters the session again.
     """
     return f"{index_entry(created_at, session_id)}\0{offset:0{_OFFSET_DIGITS}}"
 

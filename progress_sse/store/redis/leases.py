@@ -1,8 +1,8 @@
-"""Leases in Redis: each sign stands with its session, one clock is shared by all servers, and so are the checks.
+"""Leases in Redis: each sign stands with its session; all servers share one clock, and the checks.
 
-The clock and the checks lie in another slot than the sessions. So the scripts of a session get the time as an argument,
-from a server that has read the clock within the last ticks; and the checks are only a hint: what the server reports of
-a silent worker is committed only if the sign in the session is old enough.
+Both lie in another slot than the sessions. So the scripts of a session get the time as an argument, from a server that
+has read the clock within the last ticks. The checks are only a hint: what the server reports of a silent worker is
+committed only if the sign in the session is old enough.
 """
 
 import logging
@@ -66,8 +66,7 @@ class LeaseTime:
     def at(self, monotonic: float) -> int:
         """Return the milliseconds of the clock at a moment near the last tick.
 
-        While the clock stands still, as its owner has gone, time passes all the same: whichever server takes it over
-        adds for how long it stood.
+        They go on while the clock stands still because its owner has gone: the server that takes it over adds them.
         """
         passed = (self.stood_ms(monotonic), self.elapsed_ms(monotonic))
         return self.now_ms + next((ms for ms in passed if ms <= MAX_STANDSTILL_S * 1000), 0)
@@ -111,7 +110,7 @@ class RedisLeases:
             logger.info("the check of a session's leases may be missing, or stay until it is due")
 
     async def _prepare(self, monotonic: float) -> None:
-        """Read the clock, unless this server has read it within the last two seconds."""
+        """Read the clock, unless this server has just read it."""
         if not self._time.is_known or self._time.elapsed_ms(monotonic) > MAX_STANDSTILL_S * 1000:
             await self._tick(monotonic, 0)
 
@@ -131,10 +130,10 @@ class RedisLeases:
         return [f"{_SIGN}{demand.step}", now_ms - demand.ms, now_ms + MAX_AHEAD_MS]
 
     async def _announce(self, session_id: str, signs: Sequence[Sign]) -> None:
-        """Enter the check of a session with first signs; called before their commit, and after it.
+        """Enter the check of a session with first signs: before their commit, and after it.
 
-        A server that checks the session in between may remove the entry, and one that ends in between leaves it.
-        Further signs enter it about once a minute, in case that it was lost.
+        A server that checks the session in between may remove the entry. Further signs enter it about once a minute,
+        in case that it was lost.
         """
         due = [
             self._time.at(sign.monotonic) + sign.lease_ms
@@ -224,7 +223,6 @@ class RedisLeases:
 
 
 def _decode_sign(_session_id: str, sign: bytes | None) -> tuple[int, str | None]:
-    """Return when on the clock a sign was given, and its time stamp."""
     if sign is None:
         return 0, None
     at, _, stamp = sign.decode().partition(" ")

@@ -43,7 +43,6 @@ class RedisLines:
         limits: StorageLimits,
         script_of: Callable[[str], tuple[SessionKeys, Sequence[Argument]]],
     ) -> None:
-        """Let `script_of` return the keys of a session, and the first arguments of each of its scripts."""
         self._executor = executor
         self._decode = decode
         self._limits = limits
@@ -97,7 +96,7 @@ class RedisLines:
             self._seen.popitem(last=False)
 
     def follow(self, channel: str, _session_id: str, notify: Callable[[StoredLines | None], None]) -> None:
-        """Call `notify` with the lines of a session; see `Follower`."""
+        """Call `notify` with the lines of a session."""
         self._followed[channel] = _FollowedLog(notify)
 
     def leave(self, channel: str) -> None:

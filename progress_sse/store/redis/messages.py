@@ -1,11 +1,10 @@
 """The message that a commit publishes to other processes, and how it takes a listener's record on. No I/O.
 
 A message has lines of three kinds: the revision and the one before it, which the script puts in front; a header in
-JSON; and the data of each transition, as in its event. None of them contains a line end. A header with the definitions,
-details and parts of steps that changed, and the transitions, are enough to derive the next record from the one before.
-So a process that follows a session need not read it again, except after a change that only a snapshot shows.
+JSON; and the data of each transition, as in its event. The header has the definitions, details and parts of steps that
+changed. So a process that follows a session need not read it again, except after a change that only a snapshot shows.
 
-Processes that follow lists get a short message of each commit, on one of a few channels.
+Lists get a short message of each commit, on one of a few channels.
 """
 
 import json
@@ -22,24 +21,14 @@ from progress_sse.wire import details_json, json_text, session_json
 MAX_BYTES: Final = 65_536
 """Bytes of event data in one message, which every listening process gets; a longer one contains the position alone."""
 
-
 _STATUSES: Final[dict[str, SessionStatus]] = {each: each for each in get_args(SessionStatus)}
 
 
 class ChangeMessage(NamedTuple):
-    """A published commit, of another process or of this one.
+    """A published commit, of another process or of this one; its revision and the one before it are of ``scripts``.
 
-    Attributes:
-        revision: Shows which of two messages is newer; see ``scripts``.
-        previous: The revision before it.
-        position: The session's new position; `None` once it is removed.
-        updated_at: Its time stamp.
-        is_fresh: Whether a new epoch began.
-        entries: The transitions up to `position`, or none.
-        definitions: The step definitions, if they changed.
-        details: The details, if they changed.
-        is_told_whole: Whether only a snapshot tells the change.
-        parts: The changes of the parts of steps.
+    `position` is `None` once the session is removed. `entries` are the transitions up to there, or none. Definitions
+    and details are there if they changed. With `is_told_whole`, only a snapshot shows the change.
     """
 
     revision: int

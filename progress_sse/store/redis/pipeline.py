@@ -1,13 +1,11 @@
 """Many commands over one connection: those that arrive while replies are on their way are sent together.
 
-A command without a reply is sent again until its time is up: every script is such that running it again changes nothing
-more. The error at the end of that time is exact. `StoreUnavailableError` means that the command was never sent, and
-`OutcomeUnknownError` that it may have run.
+A command without a reply is sent again until its time is up: running a script again changes nothing more. Then
+`StoreUnavailableError` means that the command was never sent, and `OutcomeUnknownError` that it may have run.
 
-In a cluster there is one connection to every node that serves one of our slots, and a command goes to the node that
-serves its key. If that node replies that another one does, or does not reply, the command is sent again within its
-time. While the keys of a slot move from one node to another, each of the two nodes has a part of a session's keys, and
-neither serves the session. Its commands wait, as for a node that is away.
+In a cluster a command goes to the node that serves its key. If that node replies that another one does, or does not
+reply, the command is sent again within its time. While the keys of a slot move, each of two nodes has a part of a
+session's keys, and neither serves the session. Its commands wait, as for a node that is away.
 """
 
 import asyncio
@@ -51,10 +49,8 @@ _ASKING: Final = ("ASKING",)
 class PendingCommand:
     """A command on its way to Redis, until its reply is there or its time is up.
 
-    Attributes:
-        reply: Its reply.
-        is_asking: Whether `ASKING` precedes it, since the node is only about to get the slot.
-        was_in_doubt: Whether it may have run before without a reply.
+    `ASKING` precedes it (`is_asking`) where the node is only about to get the slot. It `was_in_doubt` if it may have
+    run before without a reply.
     """
 
     __slots__ = (
@@ -110,10 +106,7 @@ class PendingCommand:
 
 
 class CommandExecutor(ABC):
-    """Executes commands and scripts at a server, or in a cluster.
-
-    Replies may be `StoreUnavailableError` or `StoreFullError`; then nothing was written.
-    """
+    """Executes commands and scripts; after `StoreUnavailableError` or `StoreFullError` nothing was written."""
 
     @abstractmethod
     def open(self) -> None:
@@ -132,10 +125,7 @@ class CommandExecutor(ABC):
         return await self.submit(PendingCommand(None, (), arguments, is_write=False))
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Argument, is_write: bool = False) -> Any:
-        """Run a script on all keys that it touches, in one slot, and return its reply.
-
-        `is_write`: It matters if it ran and its reply was lost, which is then an `OutcomeUnknownError`.
-        """
+        """Run a script on all keys that it touches; a lost reply of one that writes is an `OutcomeUnknownError`."""
         return await self.submit(PendingCommand(script, keys, arguments, is_write=is_write))
 
 

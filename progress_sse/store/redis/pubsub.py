@@ -1,10 +1,8 @@
 """The connection on which Redis publishes the commits of other processes: one for all followed sessions.
 
-Messages that are published while the connection is down are lost. So each confirmed subscription after the first of a
-channel means a *gap*, and the owner has to read the session.
-
-In a cluster each channel is subscribed to at the node of its session, over one connection to every such node. When its
-slot moves, the subscription moves too, with a gap.
+Messages that are published while it is down are lost. So each confirmed subscription after the first of a channel means
+a *gap*, and the owner has to read the session. In a cluster there is a connection to each node of a channel. When a
+slot moves, its subscriptions move too, with a gap.
 """
 
 import asyncio
@@ -50,13 +48,9 @@ class RedisPubSub:
         on_gap: Callable[[str], None],
         cluster: "ClusterPubSub | None" = None,
     ) -> None:
-        """Begin without subscriptions.
+        """Call `on_message` with a channel and each of its messages, and `on_gap` once it is subscribed to anew.
 
-        Args:
-            pool: Makes the connection.
-            on_message: Called with a channel and each message published there, in the order of the server.
-            on_gap: Called with a channel once it is subscribed to anew.
-            cluster: That of the node; subscriptions are then the sharded ones.
+        In a `cluster`, subscriptions are the sharded ones.
         """
         self._pool = pool
         self._cluster = cluster
@@ -285,7 +279,6 @@ class ClusterPubSub:
 
 
 async def _run_until_first_ends(*runners: Coroutine[Any, Any, None]) -> None:
-    """Run all until the first one ends, and end as it does."""
     tasks: Sequence[asyncio.Task[None]] = [asyncio.get_running_loop().create_task(runner) for runner in runners]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -2,11 +2,11 @@
 
 A session is entered before it is created, and its entry is removed after the session. An entry without a session is
 *stray*: a process ended in between, or the session's keys have expired. Stray entries are passed over, and removed once
-they are old. No command scans all keys.
+they are old.
 
-All sessions are in the order of their creation, and in that of their ids. The sessions of a label, and those that are
-not completed, are also in a *set* of their own. A session enters a set before the change that makes it belong there,
-and leaves it after the one that ends that. So a set may hold more sessions than belong to it, and never less.
+The sessions of a label, and those that are not completed, are also in a *set*. A session enters a set before the change
+that makes it belong there, and leaves it after the one that ends that. So a set may hold more sessions than belong to
+it, and never less.
 """
 
 import asyncio
@@ -41,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 _STRAY_AGE: Final = timedelta(hours=1)
 """Age at which an entry without a session is stray for good: its session is not created so late."""
-
 
 K = TypeVar("K", str, bytes)
 
@@ -122,10 +121,7 @@ class IndexPages:
             start = b"(" + entries[-1]
 
     async def _smallest_source(self, wanted: SessionFilter, limit: int) -> str | None:
-        """Return the key of the smallest part with all sessions of a list; `None`: the ids that begin with the prefix.
-
-        The latter have to be sorted, and so are taken only if they are few.
-        """
+        """Return the key of the smallest part with all sessions of a list; `None`: the few ids with the prefix."""
         sets = [self._keyspace.labelled(label) for label in wanted.labels]
         if wanted.status not in (None, "completed"):
             sets.append(self._keyspace.unfinished)
@@ -153,7 +149,6 @@ class SessionIndex:
         self._pages = pages
 
     def _sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
-        """Return the keys of the sets that a session belongs to."""
         if progress is None:
             return frozenset()
         labelled = frozenset(map(self._keyspace.labelled, progress.details.labels.items()))
@@ -161,8 +156,6 @@ class SessionIndex:
 
     async def enter(self, change: Change, before: SessionProgress | None, max_sessions: int) -> str | None:
         """Enter a session where it will be found after a change, and return its entry if the change creates it.
-
-        `before` is the session before the change, if that is known.
 
         Raises:
             StoreFullError: There are `max_sessions` already.
@@ -191,10 +184,7 @@ class SessionIndex:
     async def leave(
         self, change: Change, before: SessionProgress | None, entry: str | None, former_entry: str | None
     ) -> None:
-        """Remove what the index has of the session before a change, as far as that is over.
-
-        `entry` is what `enter` returned, `former_entry` that of the session which the change replaced or removed.
-        """
+        """Remove what is over once a change is made; `former_entry` is of the session that it replaced or removed."""
         if former_entry is not None and (change.record is None or (entry is not None and former_entry != entry)):
             await self._remove(former_entry, self._sets_of(before) | {self._keyspace.unfinished})
         elif entry is None and change.record is not None and before is not None:
@@ -205,7 +195,6 @@ class SessionIndex:
                 await self._leave("", "", f"{index_entry(*creation)}\0", end, sets)
 
     async def _remove(self, entry: str, sets: Collection[str]) -> None:
-        """Remove the entry of a session that is gone, from sets that it may be in, too."""
         by_id = id_entry(*split_index_entry(entry.encode()))
         await self._leave(entry, by_id, f"{entry}\0", f"{entry}\1", sets)
 
@@ -241,7 +230,6 @@ class SessionIndex:
                     await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
 
     async def _members(self, key: str, end: str) -> AsyncIterator[Sequence[bytes]]:
-        """Yield the members of a sorted set before `end`, page by page."""
         start = b"-"
         while members := await self._executor.execute("ZRANGE", key, start, end, "BYLEX", "LIMIT", 0, PAGE_SIZE):
             yield members
@@ -267,7 +255,6 @@ def _is_alike(before: SessionProgress | None, after: SessionProgress) -> bool:
 
 
 def _with_offset(member: bytes) -> tuple[bytes, int]:
-    """Return a member of a set with the offset in it."""
     return member, split_set_member(member)[2]
 
 

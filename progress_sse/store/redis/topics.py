@@ -35,7 +35,7 @@ class Follower(Protocol):
 
 
 class RedisTopics:
-    """The listeners to all topics, and who follows the channels of each."""
+    """The listeners to all topics."""
 
     def __init__(
         self, keyspace: Keyspace, sessions: FollowedSessions, lines: RedisLines, make_pubsub: Callable[..., PubSub]

@@ -1,7 +1,7 @@
 """The map of a cluster: which node serves which slot, as far as it is known.
 
-The map is fetched when it is first needed, and whenever something shows that it is out of date. Any node may be asked,
-and may answer with an old map. A command that goes to a wrong node is then refused there, and the map is fetched again.
+Any node may be asked, and may answer with an old map. A command that goes to a wrong node is then refused there, and
+the map is fetched again.
 """
 
 import asyncio

@@ -26,14 +26,9 @@ SENTINEL_TIMEOUT_S: Final = 0.5
 
 
 def connection_pool(url: str) -> ConnectionPool:
-    """Return a pool that connects to the server that a URL names at the time; nothing is connected yet.
+    """Return a pool that connects to the server that a URL names at the time; `ValueError` for a malformed one.
 
-    Args:
-        url: `redis://` or `rediss://`, as redis-py takes it, or
-            `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]`.
-
-    Raises:
-        ValueError: The URL is malformed.
+    It is as redis-py takes it, or `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]`.
     """
     if url.startswith(f"{SENTINEL_SCHEME}://"):
         return _sentinel_pool(url)
@@ -73,11 +68,7 @@ class ClusterSeeds(NamedTuple):
 
 
 def cluster_seeds(url: str) -> ClusterSeeds | None:
-    """Return the seeds in `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`; `None` for another scheme.
-
-    Raises:
-        ValueError: The URL is malformed.
-    """
+    """Return the seeds in `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`; `None` for another scheme."""
     if not url.startswith(f"{CLUSTER_SCHEME}://"):
         return None
     if urlsplit(url).path.strip("/") or urlsplit(url).query:

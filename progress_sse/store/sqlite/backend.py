@@ -6,22 +6,25 @@ commits the next one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from progress_sse.core.errors import OutcomeUnknownError, SignSeenError
-from progress_sse.core.model import Position
+from progress_sse.core.history import Cell, History
+from progress_sse.core.model import Position, SessionStatus
+from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import commit_all
 from progress_sse.store.health import DamageLog
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
+from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.record_cache import RecordCache
-from progress_sse.store.sqlite import list_queries, mutations, queries
+from progress_sse.store.sqlite import histories, list_queries, log_lines, mutations, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
-from progress_sse.store.sqlite.powers import SqliteHistories, SqliteLines, SqliteLists
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
@@ -50,14 +53,10 @@ class SqliteBackend:
     """Keeps sessions in a SQLite database, which only one process may use at a time."""
 
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
-        """Name the file; it is created by `open` if there is none.
+        """Name the file, which `open` creates. `-wal` and `-shm` beside it belong to it, and `.lock` records its state.
 
-        Args:
-            path: The file. The files `-wal` and `-shm` beside it belong to it, and `.lock` records in which state it
-                was left.
-            limits: How much is kept.
-            busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
-                may, before it fails with `StoreUnavailableError`. Default 5.
+        A commit waits up to `busy_timeout_s` for another process that has locked the file, as a backup may, before it
+        fails with `StoreUnavailableError`.
         """
         self._file = DatabaseFile(path, busy_timeout_s)
         self._damage = DamageLog()
@@ -72,9 +71,9 @@ class SqliteBackend:
         self._records = _Records(self._reader)
         self._purging = _Repeated(self._writer.truncate_wal)
         self._resolving = _Repeated(lambda: self._writer.submit(None))
-        self.lists = SqliteLists(self._reader, self._damage)
-        self.lines = SqliteLines(self._reader, self._damage)
-        self.histories = SqliteHistories(self._reader, self._writer, self._damage, self._purge_soon)
+        self.lists = _Lists(self._reader, self._damage)
+        self.lines = _Lines(self._reader, self._damage)
+        self.histories = _Histories(self._reader, self._writer, self._damage, self._purge_soon)
         self.leases = LocalLeases()
 
     async def open(self) -> None:
@@ -184,6 +183,53 @@ class SqliteBackend:
             ]
             removed += await commit_all(self, removals)
             after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    reader: SqliteReader
+    damage: DamageLog
+    forgets_silently: ClassVar = False
+
+    async def list_summaries(
+        self, wanted: SessionFilter, limit: int, after: PageCursor | None
+    ) -> Sequence[SessionSummary]:
+        return await self.reader.read(list_queries.list_summaries, self.damage, wanted, limit, after)
+
+    async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
+        return await self.reader.read(list_queries.load_summaries, self.damage, session_ids)
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        return await self.reader.read(queries.count_by_status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    reader: SqliteReader
+    damage: DamageLog
+
+    async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
+        return await self.reader.read(log_lines.load, session_id, after, self.damage)
+
+    async def find_line_key(self, session_id: str, name: str) -> str | None:
+        return await self.reader.read(log_lines.find_key, session_id, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Histories:
+    """What runs taught; `purge_soon` is called once some of it is forgotten, which the write-ahead log still has."""
+
+    reader: SqliteReader
+    writer: SqliteWriter
+    damage: DamageLog
+    purge_soon: Callable[[], None]
+
+    async def load(self, profile: str) -> History:
+        return await self.reader.read(histories.load, profile, self.damage)
+
+    async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
+        await self.writer.submit(partial(histories.forget, profile=profile, cells=cells))
+        self.purge_soon()
 
 
 class _Records:

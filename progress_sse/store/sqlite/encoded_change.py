@@ -16,9 +16,8 @@ class EncodedChange:
     """A change with its rows encoded in advance, so that the writer's thread only runs SQL.
 
     Attributes:
-        change: The change.
         header: Columns of the session's row: offset, status, current step, time of the update, list entry.
-        definitions: The step definitions, of a new epoch or where they changed; else empty.
+        definitions: Empty where they are as before.
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
         labels: The labels as their table has them; `None` where they are as before.
         appended: The lines of the change with their numbers, once they are written.
@@ -33,7 +32,7 @@ class EncodedChange:
 
     @classmethod
     def of(cls, change: Change) -> "EncodedChange":
-        """Encode the session of a change, and the steps that its entries name."""
+        """Encode a change."""
         record = change.record
         if record is None or change.has_lines_alone:
             return cls(change)

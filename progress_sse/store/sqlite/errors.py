@@ -32,10 +32,9 @@ def not_applied(error: Exception) -> Exception:
 
 
 def not_committed(error: Exception) -> Exception:
-    """Translate an error of COMMIT.
+    """Translate an error of COMMIT, after which a valid transaction may be on the disk.
 
-    If a lock or disk space was missing, the last page of the transaction was not written, and only that makes it valid.
-    Any other failure may leave a valid transaction on the disk, or none.
+    Not if a lock or disk space was missing: the last page, which alone makes it valid, was not written then.
     """
     if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
         return not_applied(error)

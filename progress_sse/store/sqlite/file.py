@@ -1,7 +1,6 @@
 """The database file of a store: acquiring it, connections to it, and whether it is still in place.
 
-Refusing must not harm: a file that cannot be used is left as it is. So a file is looked at first through a connection
-that cannot write.
+A file that cannot be used is left as it is. So it is looked at first through a connection that cannot write.
 """
 
 import sqlite3
@@ -36,10 +35,9 @@ class DatabaseFile:
     It keeps a connection of its own open as long as the file is held: SQLite removes the files beside it with the last
     connection, and so they stay the same ones. Each connection waits `busy_timeout_s` for a lock of another process.
 
-    Attributes:
-        publishing: Held from a COMMIT until its notification of the event loop is scheduled, and while a reader fixes
-            its snapshot. So no read shows a change before its listeners are notified, and no notification is of a
-            change older than one that a read has shown.
+    The lock `publishing` is held from a COMMIT until its notification of the event loop is scheduled, and while a
+    reader fixes its snapshot. So no read shows a change before its listeners are notified, and no notification is of a
+    change older than one that a read has shown.
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
@@ -55,11 +53,7 @@ class DatabaseFile:
         self._note = FileNote(path, self._locks)
 
     def acquire(self) -> None:
-        """Lock the file for this process, and make sure that it holds a store.
-
-        Raises:
-            StoreRefusedError: It cannot be used; it is left as it is.
-        """
+        """Lock the file for this process; without a store in it, raise `StoreRefusedError`, and leave it as it is."""
         self._use(StorePath.resolve(self._path.path))
         self._check_log()
         try:
@@ -79,12 +73,7 @@ class DatabaseFile:
         self._note.write(is_closed=False)
 
     def check_in_place(self) -> None:
-        """Make sure that the file and its log are where they were: SQLite would go on writing to removed ones.
-
-        Raises:
-            sqlite3.OperationalError: One was removed, moved away or replaced by another, so written data would be lost
-                with the process.
-        """
+        """Raise `sqlite3.OperationalError` if the file or its log was removed or replaced: what is written is lost."""
         for file, known in self._files.items():
             if known is None or file_id_at(file) != known:
                 raise sqlite3.OperationalError(f"{file} was removed, or another file is in its place")
@@ -92,7 +81,7 @@ class DatabaseFile:
     def checkpoint(self) -> None:
         """Move the content of the log into the database, if that is in place, even if the log has lost its name.
 
-        The log is empty then, so that a log which was only moved away does no harm when it is put back.
+        A log that was only moved away is empty then, and does no harm when it is put back.
         """
         if self._keeper is not None and self._is_in_place():
             with suppress(sqlite3.Error):
@@ -131,11 +120,7 @@ class DatabaseFile:
         return connection
 
     def connect_reader(self) -> sqlite3.Connection:
-        """Return a connection that cannot write.
-
-        Raises:
-            sqlite3.OperationalError: The file or its log is not in place; beside another log it would read nonsense.
-        """
+        """Return a connection that cannot write; beside another log it would read nonsense: see `check_in_place`."""
         self.check_in_place()  # Or SQLite would make a new log.
         connection = self._connect("mode=ro")
         try:

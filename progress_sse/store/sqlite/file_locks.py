@@ -3,8 +3,8 @@
 A lock on the file itself keeps them out, by any of its names. A lock on the `.lock` file beside it keeps them from
 the name, by which SQLite finds the write-ahead log.
 
-The descriptor of the first lock is the only one of the file that SQLite does not know of, and is closed last: closing
-*any* descriptor of a file drops the locks that SQLite holds on it in this process
+The descriptor of the first lock is the only one that SQLite does not know of, and is closed last: closing *any*
+descriptor of a file drops the locks that SQLite holds on it in this process
 <https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
 So a file that this process already holds is refused before it is opened.
 """
@@ -22,17 +22,11 @@ _held: Final[set[FileId]] = set()
 
 _holding: Final = threading.Lock()
 
-
 _NOT_HELD: Final = -1
 
 
 class FileLocks:
-    """The locks on a database file and on its name.
-
-    Attributes:
-        name_lock: The descriptor of the locked `.lock` file.
-        file_lock: The descriptor of the locked database file.
-    """
+    """The descriptors of the locked `.lock` file and of the locked database file."""
 
     def __init__(self, path: StorePath) -> None:
         self._path = path
@@ -44,11 +38,7 @@ class FileLocks:
         return self.file_lock != _NOT_HELD
 
     def acquire(self) -> None:
-        """Lock the name, and then the file; both are created where they are missing.
-
-        Raises:
-            StoreRefusedError: The store is in use, or its files cannot be opened or locked.
-        """
+        """Lock the name, and then the file; both are created where they are missing."""
         self.name_lock = self._lock(".lock", os.O_RDWR)
         with _holding:
             if self._path.file_id() in _held:

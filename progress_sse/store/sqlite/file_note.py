@@ -1,9 +1,8 @@
 """The note in the `.lock` file that shows whether a database file is as this program left it.
 
 A backup that was put back has gone back in time, and so has a file whose log is gone. The note records how both were
-left. A file that does not match it gets new epochs, so that no client is given steps of another history than the one it
-has seen. A folder that is put back has its note as well. So the note also records when it was written: the time of the
-last change of a copy differs, and no program can set that time.
+left; a file that does not match it gets new epochs. A folder that is put back has its note as well. So the note also
+records when it was written: the time of the last change of a copy differs, and no program can set that time.
 """
 
 import os
@@ -45,16 +44,11 @@ class FileNote:
         return self._is_original(written_at) and state in (self._closed(), self._in_use())
 
     def _is_original(self, written_at: str) -> bool:
-        """Whether the note is no copy, which can share everything with it except the time of its last change."""
         changed_at_ns = os.fstat(self._locks.name_lock).st_ctime_ns
         return written_at.isdecimal() and abs(changed_at_ns - int(written_at)) <= _TOLERANCE_NS
 
     def check_owner_of_log(self) -> None:
-        """Make sure that the log beside the file is not of the file that was here before.
-
-        Raises:
-            StoreRefusedError: It is; SQLite would read it into this file.
-        """
+        """Refuse a log that is of the file that was here before: SQLite would read it into this file."""
         written_at, state = self._read()
         if not self._is_original(written_at):  # It came with the log, whose inode may have the same number by chance.
             return
@@ -67,7 +61,6 @@ class FileNote:
             )
 
     def _read(self) -> tuple[str, str]:
-        """Return the time at which the note was written, in nanoseconds, and the state that it records."""
         note = os.pread(self._locks.name_lock, _NOTE_BYTES, 0).decode(errors="replace").rstrip()
         written_at, _, state = note.partition(" ")
         return written_at, state

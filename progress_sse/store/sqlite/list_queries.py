@@ -1,7 +1,7 @@
-"""The statements that read lists of sessions, at a cost that grows with what they find.
+"""The statements that read lists of sessions, from the smallest set that has them all.
 
-The sessions of a list are looked for in the smallest set that has them all: those of a label, of a status, of a prefix,
-or all sessions. All but those of a prefix are read in the order of the list, until there are enough.
+A set is of a label, of a status, of a prefix, or of all sessions. All but that of a prefix are read in the order of the
+list, until there are enough.
 """
 
 import sqlite3
@@ -29,10 +29,7 @@ _AFTER_ALL: Final = PageCursor("~", "")
 
 
 class _Rows(NamedTuple):
-    """Rows of a table or index that meet a condition, `size` of them up to `MAX_COUNTED`, in the order of a list.
-
-    The order is by the columns with the prefix `columns`.
-    """
+    """`size` rows, up to `MAX_COUNTED`, that meet a condition, in the order of a list by the `columns` of a table."""
 
     table: str
     columns: str

@@ -21,7 +21,7 @@ MAX_ROWS: Final = 10_000
 
 @dataclass(slots=True)
 class _SessionRow:
-    """The columns of a row of `sessions` that the next change needs, and the session's labels, once they are known."""
+    """What the next change needs of a row of `sessions`, and the session's labels, once they are known."""
 
     epoch: str
     offset: int
@@ -33,10 +33,7 @@ class _SessionRow:
 
 
 class SessionRows(dict[str, _SessionRow]):
-    """The rows of the sessions that changed last, so that a change need not read the row that it changes.
-
-    Only one process uses the file, so a row stays true until the next change of its session.
-    """
+    """The rows of the sessions that changed last, which stay true: only one process uses the file."""
 
     def find(self, connection: sqlite3.Connection, session_id: str) -> _SessionRow | None:
         """Return the session's row; `None` if there is no such session."""
@@ -202,9 +199,9 @@ def _store_keys(connection: sqlite3.Connection, change: Change, limits: StorageL
 
 
 def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: StorageLimits) -> None:
-    """Mark the keys of an id whose session was removed, and delete the oldest such keys beyond the limit.
+    """Mark the keys of a removed session, and delete the oldest such keys beyond the limit.
 
-    A mark counts up by the number of keys. So the difference of two marks is the number of keys orphaned in between.
+    Marks count up by the number of keys: the difference of two is the number of keys orphaned in between.
     """
     (mark,) = connection.execute("SELECT ifnull(max(mark), 0) FROM keyrings WHERE mark > 0").fetchone()
     marked = connection.execute(

@@ -17,11 +17,7 @@ T = TypeVar("T")
 
 
 class SqliteReader:
-    """Runs reads one after the other in its thread, each on a snapshot of the committed data.
-
-    Attributes:
-        is_open: Whether the file is acquired.
-    """
+    """Runs reads one after the other in its thread, each on a snapshot, while the file is acquired (`is_open`)."""
 
     def __init__(self, file: DatabaseFile, damage: DamageLog) -> None:
         self.is_open = False
@@ -40,11 +36,7 @@ class SqliteReader:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
-        """Call `function` with the connection and the arguments, the first of which names what is read for the log.
-
-        Raises:
-            StoreUnavailableError: The store is closed, the file cannot be read, or the rows are damaged.
-        """
+        """Call `function` with the connection and the arguments, the first of which names what is read for the log."""
         if not self.is_open:
             raise StoreUnavailableError("The store is closed.")
         call = partial(self._read, function, *args, **kwargs)

@@ -1,25 +1,16 @@
 """The tables of a store in SQLite.
 
-They have one format. With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where
-`DatabaseFile` creates the tables. Until then ``store_check`` refuses every file that has another number.
+With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where `DatabaseFile` creates
+the tables. Until then ``store_check`` refuses every file that has another number.
 
 A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
-it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
-Ids are compared byte by byte as UTF-8, which is code point by code point.
-
-A row of `steps` with the number 0 has the details of the session; a row of `log` with it is a transition
-of the session and of none of its steps.
-
-The values of `sessions`, `definitions` and `steps` are sealed, and rows of `log` and `lines` have a checksum; see
-``seals``. So a value that another program has written is found.
+it and are deleted with it, so that nothing of it can reach the next session of its id. Ids are compared code point by
+code point. The step 0 stands for the session: in `steps` for its details, in `log` for its own transitions. Values are
+sealed or have a checksum; see ``seals``.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
-the rows of `keys` that refer to it hold a text that a client sent.
-
-A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
-
-A row of `line_rings` is there from the first log line of a session on; its `keys` are those of
-``store.log_lines.with_key``. A row of `labels` is a label of a session, in the order of a list.
+the rows of `keys` that refer to it hold a text that a client sent. A row of `line_rings` is there from the first log
+line of a session on; its `keys` are those of ``store.log_lines.with_keys``.
 """
 
 import sqlite3
@@ -35,7 +26,7 @@ VERSION: Final = 1
 """The format of the store, which is `user_version` in the file."""
 
 DETAILS: Final = 0
-"""The number of the row of `steps` that holds a session's details."""
+"""The step of a session's details."""
 
 SCHEMA: Final = (
     # `updated_at` has no index, since every transition would have to write it.

@@ -1,7 +1,4 @@
-"""Whether a database holds a store that can be used.
-
-A file that cannot be used is left as it is, byte for byte, and never replaced by an empty store.
-"""
+"""Whether a database holds a store that can be used; if not, it is left as it is, byte for byte."""
 
 import sqlite3
 import time
@@ -49,7 +46,7 @@ def is_new(connection: sqlite3.Connection, path: StorePath) -> bool:
 
 
 def _is_complete(connection: sqlite3.Connection, path: StorePath) -> bool:
-    """Return whether the last page is whole: SQLite reads zeros for the missing part."""
+    """Whether the last page is whole: SQLite reads zeros for the missing part."""
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
     return path.size("-wal") > 0 or path.size() % page_size == 0
 

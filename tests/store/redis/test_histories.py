@@ -50,7 +50,7 @@ async def test_a_repeated_commit_teaches_once(server: RedisServer, connect: Open
     await store.start_step("s", 1)
     lost_replies.lose(2)
     await store.complete_step("s", 1)
-    assert runs_in(await store.backend.histories.load(PROFILE)) == store.runs_learned == 1
+    assert runs_in(await store.backend.histories.load(PROFILE)) == store.committer.runs_learned == 1
 
 
 async def test_servers_learn_together(server: RedisServer, connect: Open) -> None:
@@ -60,7 +60,7 @@ async def test_servers_learn_together(server: RedisServer, connect: Open) -> Non
     works = (_quick_run(stores[number % 2], name) for number, name in enumerate(names))
     await asyncio.gather(*works)
     assert [runs_in(await store.backend.histories.load(PROFILE)) for store in stores] == [40, 40]
-    assert [store.runs_learned for store in stores] == [20, 20]
+    assert [store.committer.runs_learned for store in stores] == [20, 20]
     late = ProgressStore(await connect(server))
     assert (await late.learned(PROFILE)).steps["Load"].runs == 40
 

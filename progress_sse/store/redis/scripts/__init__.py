@@ -1,14 +1,13 @@
 """Lua scripts that run inside Redis: each is atomic, and running it again changes nothing more.
 
-**A commit is applied once, however often it is sent.** It carries a random token, which is stored with the session and
-with each transition, and in the tombstone once the session is removed. A commit that is sent again, because no reply
-came, finds by the token whether the first attempt was applied. The tokens of commits with lines stand with
-the lines, too; one of lines alone leaves the session's token as it is.
+**A commit is applied once, however often it is sent.** It carries a random token, which is stored with the session,
+each transition and the lines, and in the tombstone of a removed session. A commit that is sent again, because no reply
+came, finds by the token whether the first attempt was applied. One of lines alone leaves the session's token as it is.
 
-**A revision shows which of two states of a session is newer**, across all its epochs: each change has a greater one
-than the change before. Revisions begin with the server's clock. The *tombstone* of a removed session keeps its last
-one. If the clock is set back by more than a tombstone lasts, a listener meets a revision that is too small, and reads
-the session. Revisions also form a chain: each transition in the log, and each message, names the revision before it.
+**A revision shows which of two states of a session is newer**, across all its epochs. Revisions begin with the server's
+clock; the *tombstone* of a removed session keeps its last one. If the clock is set back by more than a tombstone lasts,
+a listener meets a revision that is too small, and reads the session. Each transition in the log, and each message,
+names the revision before it.
 
 **The epoch changes whenever the log may have lost something.** A server that starts on an old dump or a restored folder
 silently goes back in time, as does a replica that takes over. Once the session has moved on again, numbers alone would
@@ -16,17 +15,15 @@ not show that. So a script that finds a session in such a state first *rebinds* 
 with an empty log. Readers then get a snapshot, and never transitions of a history whose beginning they have not seen.
 
 - A session stores the replication id under which it was written, as `incarnation`. Every server changes that id when it
-  starts and when it becomes master. Under another id the session is rebound. From inside, a server that lost nothing
-  looks like one that went back in time, so a restart always costs the readers a snapshot.
+  starts and when it becomes master, so a restart always costs the readers a snapshot, even if nothing was lost.
 - A server whose memory goes back keeps its replication id: a virtual machine is rolled back, or `RESTORE` writes old
   keys. So each caller sends the state that it knows. If the stored state is older than that, does not follow on
-  it, or is of an epoch that the caller saw end, the session is rebound. A caller that was started since did not see it
-  end. So a session also stores the revision with which its epoch began, as `beginning`: an epoch that began before the
-  state that the caller knows cannot follow on it.
+  it, or is of an epoch that the caller saw end, the session is rebound. For callers that were started since, a session
+  also stores the revision with which its epoch began, as `beginning`: one that began before the state that a caller
+  knows cannot follow on it.
 
-Every script first reads each key that it may write, so that a foreign value of another type fails it before it has
-changed anything. A full server refuses the first write of a script or none: a transition's needs room, and so does a
-creation's; deletions go through.
+Every script first reads each key that it may write, so that a foreign value fails it before it has changed anything. A
+full server refuses the first write of a script or none; deletions go through.
 
 **A user who lacks a right is refused in the middle of a script**, and the writes before that stay. So a commit writes
 the log, then the state, then the idempotency keys, and last the values that it can do without. The state and the keys
@@ -63,11 +60,10 @@ READ: Final = Script.load("session.lua", "read.lua")
 COMMIT: Final = Script.load("session.lua", "signs.lua", "lines.lua", "commit.lua")
 """Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 
-Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, and the number of
-idempotency keys that a removed session leaves. The `created_at` is that of the session before the change, if it is
-known, or of the session that is at another position. If the change has lines, the numbers of the oldest line that is
-kept and of the newest follow. A session whose newest line is older than one that the caller has seen has gone back in
-time, and is rebound.
+Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, the number of
+idempotency keys that a removed session leaves, and, if the change has lines, the numbers of the oldest one that is kept
+and of the newest. The `created_at` is that of the session before the change, if it is known, or of the session that is
+at another position. A session whose newest line is older than one that the caller has seen is rebound.
 """
 
 APPLIED: Final = 1
