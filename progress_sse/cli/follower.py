@@ -73,14 +73,7 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 
 
 async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
-    """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
-
-    With `has_log` the display is shown its log, too.
-
-    Raises:
-        NotAllowedError: The server does not let this client read the session.
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Follow a session, and with `has_log` its log, until it is `completed` or `error`; return its last state."""
     async with client_of(address) as client:
         return await Follower(client, session_id, display, has_log=has_log).run()
 

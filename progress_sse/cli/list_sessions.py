@@ -42,11 +42,7 @@ _WIDE: Final = frozenset("WF")
 
 
 def list_sessions(query: Query, server: Address, *, is_json: bool) -> int:
-    """Print the sessions that a query asks for, and return the exit status.
-
-    Raises:
-        ConfigurationError: The URL cannot be used.
-    """
+    """Print the sessions that a query asks for, and return the exit status."""
     sessions = listed_sessions(server, query)
     try:
         asyncio.run(_print_json(sessions) if is_json else _print_table(sessions))
@@ -84,13 +80,7 @@ def _width(text: str) -> int:
 
 
 async def listed_sessions(address: Address, query: Query) -> AsyncIterator[SessionState]:
-    """Yield all sessions that a query asks for, newest first.
-
-    Raises:
-        NotAllowedError: The server does not let this client list them.
-        UnexpectedResponseError: The server does not answer, or another server does.
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Yield all sessions that a query asks for, newest first."""
     after: Query = ()
     async with client_of(address) as client:
         while True:

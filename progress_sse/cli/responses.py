@@ -38,11 +38,7 @@ class UnexpectedResponseError(Exception):
 
 
 def client_of(address: Address) -> httpx.AsyncClient:
-    """Return a client of a server.
-
-    Raises:
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Return a client of a server."""
     try:
         return httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:

@@ -202,10 +202,7 @@ def _event_of(before: Session, after: Session, changed: tuple[int, ...]) -> Even
 
 
 def with_nothing_started(session: Session) -> Session:
-    """Return the session as the first `start` created it, before that start and what else came with it.
-
-    A start that named its step created an open-ended session without steps.
-    """
+    """Return the session as the first `start` created it: before that start, or of a named step, without steps."""
     progress = session.progress
     is_open_ended = progress.details.open_ended
     definitions = () if is_open_ended else session.definitions

@@ -32,11 +32,7 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def configure(level: "LogLevel", log_format: "LogFormat", stream: TextIO) -> None:
-    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on.
-
-    Raises:
-        ConfigurationError: The format needs a package that is not installed.
-    """
+    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on."""
     handler = RateLimitedHandler(stream)
     handler.setFormatter(TextFormatter(_TEXT) if log_format == "text" else _json_formatter())
     own, others = getattr(logging, level.upper()), logging.WARNING

@@ -15,7 +15,6 @@ class ObservedSession(NamedTuple):
             added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
-        is_deleted: Whether the session existed, and no longer does.
         begins_afresh: Whether it replaced another run.
         reported_s: When its worker last reported, by the server's time.
     """

@@ -81,10 +81,7 @@ def _with_tls(seen: Network, connection: socket.socket, host: str) -> Network:
 
 
 def days_left(certificate: Mapping[str, object]) -> float | None:
-    """Return the days until a certificate expires.
-
-    It has no fields where the system itself has verified it, as for httpx2 on macOS and Windows.
-    """
+    """Return the days until a certificate expires; unknown where the system itself verified it, as on macOS."""
     if "notAfter" not in certificate:
         return None
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
