@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from typing import Any, Final, get_args
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -36,6 +36,11 @@ def session_id_of(request: Request) -> str:
 def profile_in_path(request: Request) -> str:
     """Return the profile in the path, if it has the form of a session id."""
     return check_session_id(request.path_params["profile"])
+
+
+def uri_component(text: str) -> str:
+    """Return the text as `encodeURIComponent` of JavaScript writes it."""
+    return quote(text, safe="!'()*")
 
 
 def query_of(request: Request) -> QueryParams:

@@ -118,7 +118,6 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request, action: Action | None) -> str | None:
-    """Return the token in the cookie that the request is to be authorized by."""
     if not is_by_link(request):
         return own_token(request)
     return link_token(request) if action in LINK_ACTIONS else None

@@ -118,7 +118,6 @@ def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
 
 @contextlib.contextmanager
 def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
-    """Yield the ends of a pipe, to read from and to write to, and close them."""
     read_end, write_end = os.pipe()
     with FileIO(read_end) as source, FileIO(write_end, "w") as target:
         yield source, target

@@ -26,6 +26,7 @@ from progress_sse.cli.responses import (
     client_of,
     get,
     read_json,
+    words_of,
 )
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
@@ -146,7 +147,7 @@ class Follower:
                 await self._read(decoder)
                 reason = "the server has ended the stream"
             except (httpx.HTTPError, TimeoutError, ValueError) as error:
-                reason = str(error) or type(error).__name__
+                reason = words_of(error)
             except UnexpectedResponseError as error:
                 reason, pause_s = str(error), error.retry_after_s
             self._await_event(None)
@@ -182,7 +183,6 @@ class Follower:
             await response.aclose()
 
     async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """Return what arrives next; `None` at the end."""
         try:
             async with asyncio.timeout(MISSED_HEARTBEATS * self._heartbeat_s):
                 return await anext(chunks, None)
@@ -251,7 +251,7 @@ class Follower:
                 await self._ask()
                 reason = "polls are answered"
             except httpx.HTTPError as error:
-                connection, reason = "reconnecting", str(error) or type(error).__name__
+                connection, reason = "reconnecting", words_of(error)
             except UnexpectedResponseError as error:
                 connection, reason = "reconnecting", str(error)
                 pause_s = max(pause_s, error.retry_after_s)

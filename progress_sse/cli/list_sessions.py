@@ -16,6 +16,7 @@ from progress_sse.cli.responses import (
     client_of,
     get,
     read_json,
+    words_of,
 )
 from progress_sse.cli.watch import INTERRUPTED, NOT_ALLOWED
 from progress_sse.client.config import Address
@@ -87,7 +88,7 @@ async def listed_sessions(address: Address, query: Query) -> AsyncIterator[Sessi
             try:
                 answer = await get(client, "/api/progress", params=(*query, ("limit", str(PAGE)), *after))
             except httpx.HTTPError as error:
-                raise UnexpectedResponseError(str(error) or type(error).__name__) from error
+                raise UnexpectedResponseError(words_of(error)) from error
             sessions, cursor = read_json(*answer, _page)
             for session in sessions:
                 yield session
@@ -97,7 +98,6 @@ async def listed_sessions(address: Address, query: Query) -> AsyncIterator[Sessi
 
 
 def _page(answer: Any) -> tuple[list[SessionState], str | None]:
-    """Return the sessions of a page, and the cursor of the next one, if there is one."""
     sessions, cursor = answer["sessions"], answer["next"]
     if not all(map(is_listed, sessions)) or not (cursor is None or is_text(cursor)):
         raise ValueError("not a page of a list")

@@ -35,8 +35,6 @@ ShowLines = Callable[[Sequence[LogLine], int], None]
 
 
 class _Page(NamedTuple):
-    """A part of a log, as an answer or an event has it."""
-
     life: str
     lines: list[tuple[int, LogLine]]
     first: int
@@ -113,7 +111,6 @@ _is_page: Final = is_object({"life": is_text, "first": is_count, "lines": is_lis
 
 
 def _page(data: Any) -> _Page:
-    """Return a part of a log, if the data are one."""
     if not _is_page(data):
         raise ValueError("no part of a log")
     numbers = [each["n"] for each in data["lines"]]

@@ -37,6 +37,11 @@ class UnexpectedResponseError(Exception):
         self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
+def words_of(error: Exception) -> str:
+    """Return what an error says; its name if it says nothing."""
+    return str(error) or type(error).__name__
+
+
 def client_of(address: Address) -> httpx.AsyncClient:
     """Return a client of a server."""
     try:

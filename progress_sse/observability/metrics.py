@@ -87,8 +87,6 @@ def families(service: ProgressService, sessions: Mapping[SessionStatus, int] | N
 
 
 class _Metrics(Collector):
-    """The metrics of a service at this moment."""
-
     def __init__(self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> None:
         self._service = service
         self._sessions = sessions

@@ -126,7 +126,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(BodyTooLargeError())
 
     def _refuse_all(self, error: ProblemError) -> None:
-        """Refuse the requests of this connection from now on."""
         self.app = self._refusal(error)
         self._hot_routes = None
 

@@ -100,7 +100,6 @@ def _has_grown(before: SessionState, state: SessionState) -> bool:
 
 
 def _retried_step(before: SessionState, state: SessionState) -> int:
-    """Return the first step that was started again; 0 if none was."""
     for step in state["steps"]:
         started = started_at(_step(before, step["step"]))
         if started and started != started_at(step):

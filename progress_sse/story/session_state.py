@@ -131,9 +131,11 @@ _STATUSES: Final = ("pending", "running", "completed", "error")
 _is_session: Final = is_object(
     {**_HEAD, "status": ("not_found", *_STATUSES).__contains__, "steps": is_list(_is_step)}, _DETAILS
 )
-_is_entry: Final = is_object(
+is_listed: Final = is_object(
     {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time}, _DETAILS
 )
+"""Whether a value is a session as lists have it, which has neither steps nor requests."""
+
 _is_transition: Final = is_object({"session": is_object({})}, {"step": _is_step})
 
 
@@ -143,11 +145,6 @@ def checked(value: Any, session_id: str) -> SessionState:
         raise ValueError("not the session")
     state: SessionState = value
     return state
-
-
-def is_listed(value: Any) -> bool:
-    """Return whether a value is a session as lists have it, which has neither steps nor requests."""
-    return _is_entry(value)
 
 
 _BEFORE_STEPS: Final = ("session_id", "current_step", "total_steps", "status")

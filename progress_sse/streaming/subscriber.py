@@ -228,7 +228,6 @@ class Subscriber:
 
 
 def _divided(queued: Sequence[QueuedBatch]) -> tuple[list[QueuedBatch], list[QueuedBatch]]:
-    """Return the batches of lines, and the others."""
     lines = [each for each in queued if isinstance(each[1], LineBatch)]
     return lines, [each for each in queued if not isinstance(each[1], LineBatch)]
 

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
-from progress_sse.api.request_parts import query_of, session_id_of
+from progress_sse.api.request_parts import query_of, session_id_of, uri_component
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
 
@@ -32,9 +32,6 @@ FILE_HEADERS: Final = {
     "Vary": "Accept-Encoding",
 }
 
-UNQUOTED: Final = "!'()*"
-"""What JavaScript's `encodeURIComponent` leaves as it is, and `quote` would not."""
-
 GZIP: Final = {"content-encoding": "gzip"}
 
 
@@ -43,7 +40,7 @@ async def session_page(service: ProgressService, request: Request) -> Response:
     session_id = session_id_of(request)
     response = await _page(service, request)
     if not _needs_token_to_read(service):
-        state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + quote(session_id, safe=UNQUOTED)
+        state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + uri_component(session_id)
         response.headers["Link"] = f"<{state}>; rel=preload; as=fetch; crossorigin"
     return response
 

@@ -75,7 +75,6 @@ def examined(url: str | None, token: str | None, session_id: str | None, origin:
 
 
 def _checked_origin(origin: str | None) -> str | None:
-    """Return the origin as a browser would send it."""
     if not origin:
         return None
     parts = urlsplit(origin)

@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.observations import Network
+from progress_sse.cli.responses import words_of
 
 LIMIT_S: Final = 10.0
 """Seconds that the whole may take."""
@@ -88,4 +89,4 @@ def days_left(certificate: Mapping[str, object]) -> float | None:
 
 
 def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or words_of(error)
