@@ -111,11 +111,7 @@ class ProgressService:
         self.is_running = False
 
     async def start(self) -> None:
-        """Open the store, and start the heartbeats and the clean-up.
-
-        Raises:
-            StoreRefusedError: The store cannot be used as it is.
-        """
+        """Open the store, and start the heartbeats and the clean-up; a `StoreRefusedError` if it cannot be used."""
         await self.store.open()
         loop = asyncio.get_running_loop()
         watcher = LeaseWatcher(self.store, self.clock)
@@ -129,8 +125,7 @@ class ProgressService:
     async def start_if_needed(self) -> None:
         """Start under a server that is not ours, unless already started; the process's exit signal ends the streams.
 
-        Raises:
-            StoreUnavailableError: The store cannot be used as it is; the log has the reason once.
+        A `StoreUnavailableError`: the store cannot be used as it is; the log has the reason once.
         """
         async with self._starting:
             if not self.is_running:
@@ -193,10 +188,7 @@ class ProgressService:
 
 @asynccontextmanager
 async def running(service: ProgressService) -> AsyncIterator[None]:
-    """Run the service inside an application that has a lifespan.
-
-    The application starts even if the store cannot be used: requests get 503 until it can.
-    """
+    """Run the service inside an application, which starts even if the store cannot be used, with 503 until it can."""
     starting = None
     try:
         await service.start_if_needed()

@@ -296,11 +296,7 @@ def without_secrets(url: str) -> str:
 
 
 def load_settings(**given: Any) -> Settings:
-    """Return the settings.
-
-    Raises:
-        ConfigurationError: A value is not valid; the text names the setting and never shows its value.
-    """
+    """Return the settings; a `ConfigurationError` names the setting that is not valid, and never shows its value."""
     try:
         settings = Settings(**given)
     except ValidationError as error:

@@ -1,7 +1,5 @@
 """The pages for contributors name files and functions that exist: `CONTRIBUTING.md`, `docs/explanation`, `docs/adr`."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The programs that `docs/deploy` is for can read its files; `tests/live` tests the part of nginx."""
 
-from __future__ import annotations
-
 import configparser
 import json
 import os

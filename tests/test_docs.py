@@ -1,7 +1,5 @@
 """The README and the pages below `docs` are right: their commands and programs run here unchanged, but for the port."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import os

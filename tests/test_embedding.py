@@ -1,7 +1,5 @@
 """A hub inside an application, in its process."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import signal

@@ -1,7 +1,5 @@
 """The claims of `docs/guarantees.md` can be checked: each has tests with its mark, and a command that runs these."""
 
-from __future__ import annotations
-
 import string
 import typing
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The links of the documents lead to files and headings of the project."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

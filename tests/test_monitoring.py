@@ -1,7 +1,5 @@
 """The files for Prometheus and Grafana in `docs/deploy` name exported metrics, and each alert fires on its fault."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

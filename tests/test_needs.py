@@ -1,7 +1,5 @@
 """`.ci/need` installs what the tests need by apt-get, or says what to install."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The packages that users install: the wheel, from which the server runs, and the npm package for bundlers."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The requirements of `docs/protocol.md` are numbered, and each MUST is shown by a vector or a test that cites it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

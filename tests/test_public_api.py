@@ -1,7 +1,5 @@
 """The names that `import progress_sse` provides, and the modules that it loads."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util

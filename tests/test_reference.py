@@ -1,7 +1,5 @@
 """The reference pages say what the code says, those that are generated from it and those that are not."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The site that `make docs` builds: it is strict, it can be searched, and it needs nothing from elsewhere."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

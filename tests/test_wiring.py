@@ -1,7 +1,5 @@
 """From settings to parts: which store they name, and which steps files are valid."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -11,19 +11,12 @@ processes that were forked draw different ones.
 
 
 class Backoff:
-    """A random part of a span that doubles with each failure in a row.
+    """A random part of a span of seconds, which doubles with each failure in a row, from `first_s` to `longest_s`.
 
     The random part spreads the load: clients that fail at the same time do not all come back at the same time.
     """
 
     def __init__(self, first_s: float, longest_s: float, chance: Callable[[], float] = chance_of_system) -> None:
-        """Begin without a failure.
-
-        Args:
-            first_s: Seconds of the first span.
-            longest_s: Seconds that no span exceeds.
-            chance: Returns numbers from 0 to 1.
-        """
         self._first_s = first_s
         self._longest_s = longest_s
         self._chance = chance

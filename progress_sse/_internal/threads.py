@@ -83,11 +83,7 @@ def _has_greenlets() -> bool:
 
 
 def take(waiting: "SimpleQueue[T]", timeout_s: float) -> T:
-    """Return the next entry; other greenlets run until there is one.
-
-    Raises:
-        queue.Empty: There is none after so many seconds.
-    """
+    """Return the next entry; other greenlets run until there is one. Raises `queue.Empty` after so many seconds."""
     until = time.monotonic() + timeout_s
     if _has_greenlets():
         with suppress(AssertionError):  # By gevent, in a callback of its loop: no other one can run.

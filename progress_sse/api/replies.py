@@ -33,11 +33,7 @@ _UNCACHED_JSON: Final = header_lines({"content-type": JSON, **UNCACHED})
 
 
 class Reply:
-    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes.
-
-    Attributes:
-        lines: The header fields as a connection carries them, names in lower case.
-    """
+    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes."""
 
     __slots__ = ("body", "lines", "status_code")
 

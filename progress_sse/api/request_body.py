@@ -67,11 +67,7 @@ def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        MalformedBodyError: It is not UTF-8, not JSON, has a key twice, is nested too deeply, or has too long a number.
-    """
+    """Return the value of a JSON text, or refuse one that has a key twice, deep nesting or too long a number."""
     try:
         return _decoder.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from typing import Any, Final, get_args
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -38,12 +38,13 @@ def profile_in_path(request: Request) -> str:
     return check_session_id(request.path_params["profile"])
 
 
-def query_of(request: Request) -> QueryParams:
-    """Return the parameters in the query; bytes that are not UTF-8 become surrogates, which no session id has.
+def uri_component(text: str) -> str:
+    """Return the text as `encodeURIComponent` of JavaScript writes it."""
+    return quote(text, safe="!'()*")
 
-    Raises:
-        InvalidRequestError: There are too many.
-    """
+
+def query_of(request: Request) -> QueryParams:
+    """Return the parameters in the query; bytes that are not UTF-8 become surrogates, which no session id has."""
     query: bytes = request.scope["query_string"]
     if not query:
         return _NO_QUERY
@@ -56,11 +57,7 @@ _NO_QUERY: Final = QueryParams()
 
 
 def session_ids_of(query: QueryParams, most: int) -> list[str]:
-    """Return the session ids in the query, each once, if all are valid.
-
-    Raises:
-        InvalidRequestError: There are none, or more than `most`.
-    """
+    """Return the session ids in the query, each once, if there are 1 to `most`, and all are valid."""
     session_ids = list(dict.fromkeys(query.getlist("session_id")))
     if not 1 <= len(session_ids) <= most:
         raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
@@ -74,11 +71,7 @@ def profile_in_query(query: QueryParams) -> str | None:
 
 
 def number_of(query: QueryParams, name: str, least: int, most: int) -> int | None:
-    """Return a number in the query; `None` if there is none.
-
-    Raises:
-        InvalidRequestError: It is not one from `least` to `most`.
-    """
+    """Return a number in the query, if it lies within the bounds; `None` if there is none."""
     text = query.get(name)
     if text is None:
         return None
@@ -96,12 +89,7 @@ def filters_sessions(query: QueryParams) -> bool:
 
 
 def session_filter_of(query: QueryParams) -> SessionFilter:
-    """Return the list of sessions that the query asks for.
-
-    Raises:
-        InvalidRequestError: There are several prefixes or states, or one of these or of the labels is none.
-        InvalidSessionIdError: No session id begins with the prefix.
-    """
+    """Return the list of sessions that the query asks for, if each of its parameters is valid."""
     prefix, status = _single_value_of(query, "prefix"), _single_value_of(query, "status")
     labels = parse_labels(query.getlist("label"))
     return SessionFilter(check_prefix(prefix or ""), labels, None if status is None else _status(status))
@@ -167,11 +155,7 @@ UPDATE: Final = "update"
 
 
 def idempotency_key(request: Request, kind: str, canonical: Callable[[], str]) -> IdempotencyKey | None:
-    """Return the request's `Idempotency-Key` with a digest of its body as `canonical` writes it; `None` without one.
-
-    Raises:
-        InvalidKeyError: It is empty, over 255 characters, not printable ASCII, or there are several.
-    """
+    """Return the request's `Idempotency-Key` with a digest of its body as `canonical` writes it; `None` without one."""
     keys = header_values(request, b"idempotency-key")
     if not keys:
         return None
@@ -181,11 +165,7 @@ def idempotency_key(request: Request, kind: str, canonical: Callable[[], str]) -
 
 
 def make_key(key: str, kind: str, body: str) -> IdempotencyKey:
-    """Return the key with a digest of the request's kind and parsed body.
-
-    Raises:
-        InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
-    """
+    """Return the key, if it is valid, with a digest of the request's kind and parsed body."""
     stripped = key.strip(" ")  # As a header strips its value.
     if not stripped or len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
         raise InvalidKeyError(_KEY_RULE)

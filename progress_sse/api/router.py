@@ -1,7 +1,6 @@
 """Routes, and the middleware that finds the endpoint of a request under `/api`.
 
-There are thousands of updates and streams, so one look-up of the path finds their endpoint; Starlette's router would
-try one pattern after the other.
+One look-up of the path finds it: Starlette's router would try one pattern after the other, for thousands of requests.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,13 +30,12 @@ Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 
 class Route(NamedTuple):
-    """The endpoint of one method of one path.
+    """The endpoint of one method of one path; it is `None` where a mounted application responds.
 
     Attributes:
         method: The method; GET includes HEAD.
         path: The path, with the names of its parameters in braces.
         operation_id: The key of its description in `openapi.operations.OPERATIONS`.
-        endpoint: The function that responds; `None` where a mounted application does.
         is_hot: Whether thousands of requests a second may go there; see ``hot_routes``.
         takes_body: Whether the endpoint reads the body; else a body is passed over before.
     """

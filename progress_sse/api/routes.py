@@ -14,7 +14,6 @@ FILES: Final = "/web"
 
 
 async def _describe(service: ProgressService, _request: Request) -> ASGIApp:
-    """`GET /openapi.json`: the description of this very table."""
     return await server.openapi(service, ROUTES)
 
 

@@ -47,10 +47,8 @@ class KeyedBody(BaseModel):
     """Those that it never has: when it was sent is no part of it."""
 
     def canonical(self) -> str:
-        """Return the request as text, by which it is the same again under the same idempotency key.
-
-        So a body without any of the other fields has the text that it had before there were others.
-        """
+        """Return the request as text, by which it is the same again under the same idempotency key."""
+        # Without any of the other fields it is the text that it was before there were others.
         text = self.model_dump_json(include=set(self.always))
         others: set[str] = self.model_fields_set - self.always - self.never
         # Labels keep the order in which they came, which does not make them another request.
@@ -106,12 +104,7 @@ class CreateBody(KeyedBody):
     def command(
         self, workflows: Workflows, profile: str | None, *, replace: bool, only_if: Condition = anywhere
     ) -> Create:
-        """Return the command that this asks for; `profile` is the one to use.
-
-        Raises:
-            InvalidRequestError: It defines the steps in more than one way, or has a step that is not valid.
-            UnknownWorkflowError: No workflow has that name.
-        """
+        """Return the command that this asks for, if it defines the steps in one way; `profile` is the one to use."""
         return Create(
             self.definitions(workflows),
             replace,

@@ -39,9 +39,9 @@ MAX_UPDATES: Final = 100
 def _case(
     *actions: str, on_a_step: bool = False, none: tuple[str, ...] = (), short: tuple[str, ...] = (), **values: Any
 ) -> dict[str, Any]:
-    """Return the schema of an update with one of these actions and these values.
+    """Return the schema of an update with one of the actions and these values, without the keys in `none`.
 
-    It has none of the keys in `none`; those in `short` have texts as short as those of parts.
+    Those in `short` have texts as short as those of parts.
     """
     needed = {"action": {"enum": list(actions)}, **values}
     null, bound = {"type": "null"}, {"maxLength": MAX_PART_TEXT_CHARS}
@@ -212,11 +212,7 @@ class AddressedUpdate(UpdateBody):
 
     @property
     def key(self) -> IdempotencyKey | None:
-        """The update's idempotency key, the same when it is sent again by itself; `None` if it has or takes none.
-
-        Raises:
-            InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
-        """
+        """The update's idempotency key, the same when it is sent again by itself; `None` if it has or takes none."""
         if self.idempotency_key is None:
             return None
         key = make_key(self.idempotency_key, UPDATE, self.canonical())
@@ -264,9 +260,6 @@ def command_of(
 
     A `start` of a session that does not exist yet creates one of the workflow `default`; by a step's name, an
     open-ended one.
-
-    Raises:
-        InvalidRequestError: A field is missing, or contradicts another one.
     """
     values: Mapping[str, Any] = body.__dict__
     attempt_id, lease_ms, lost_after_ms = values["attempt_id"], values["lease_ms"], values["lost_after_ms"]

@@ -50,10 +50,7 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 
 
 class Authorization(NamedTuple):
-    """The authorization of a request: by its own token or its ticket's, if it needed one, and until when.
-
-    Its end is in seconds since 1970; `None` stands for never.
-    """
+    """The token of a request, or of its ticket, if it needed one; `expires_at` is in seconds since 1970, or never."""
 
     token: str | None
     expires_at: float | None
@@ -64,11 +61,7 @@ UNCONDITIONAL: Final = Authorization(None, None)
 
 
 class Authorizer(ABC):
-    """Authorizes requests or refuses them, and counts them where there are rates.
-
-    Attributes:
-        takes_tokens: Whether it decides by tokens, cookies and tickets.
-    """
+    """Authorizes requests or refuses them, and counts them where there are rates."""
 
     takes_tokens: ClassVar[bool]
 
@@ -100,10 +93,7 @@ class Authorizer(ABC):
         return await self._counted(request, action, self._check(request, action, session_ids, ticket), count)
 
     async def check_list(self, request: Request, prefix: str, *, ticket: str = "") -> Authorization:
-        """Return if the request may list the sessions whose ids begin with the prefix, which counts as reading.
-
-        Raises as `check` does.
-        """
+        """Return if the request may list the sessions of the prefix, which counts as reading; raises like `check`."""
         return await self._counted(request, "read", self._check(request, "list", (None,), ticket, prefix))
 
     async def identify(
@@ -111,20 +101,15 @@ class Authorizer(ABC):
     ) -> Authorization:
         """Return if the request's token is valid, which counts as reading; raises as `check` does.
 
-        Args:
-            request: The request.
-            session_id: A session that the token must allow to read; `None` where every valid token is enough.
-            by_cookie: Whether the token may come in a cookie, and not only in `Authorization`.
+        With a `session_id` the token must allow to read it; with `by_cookie` it may come in a cookie.
         """
         return await self._counted(request, "read", self._identify(request, session_id, by_cookie))
 
     async def has_right(self, request: Request, action: Action, session_id: str, *, is_counted: bool = True) -> bool:
-        """Return whether the request may also do this, without refusing it if not.
+        """Return whether the request may also do this; `False` where `authorize` fails for a name that is no session.
 
         A request that another check has counted (`is_counted`) does not count again. Else a caller known by its address
         alone would use up its rate, and that of others there, by what it never asked for.
-
-        A function `authorize` may know sessions alone, and fail for a name that is none.
         """
         try:
             await self.check(request, action, session_id, count=None if is_counted else 0)
@@ -136,12 +121,9 @@ class Authorizer(ABC):
         return True
 
     async def listable_prefixes(self, request: Request) -> tuple[str, ...]:
-        """Return the prefixes of the sessions that the request may list: `("",)` for all, and none without a right.
+        """Return the prefixes of the sessions that the request may list: `("",)` for all, none where that is undecided.
 
-        There is none either where that cannot be decided. This counts as reading from its address.
-
-        Raises:
-            RateExceededError: The caller is over a rate.
+        This counts as reading from its address, and raises a `RateExceededError` over a rate.
         """
         if self._rate_limiter is not None:
             await self._rate_limiter.count("read", address_of(request))

@@ -1,7 +1,4 @@
-"""Grants as values: the rights of a token, and whether they cover an action.
-
-What must not go in here: requests, keys, clocks. ``token_authorizer`` decides which grant a token has.
-"""
+"""Grants as values: the rights of a token, and whether they cover an action."""
 
 import hmac
 from collections.abc import Sequence
@@ -19,7 +16,6 @@ class Grant(BaseModel):
     """The rights of a token, as its claims state them.
 
     Attributes:
-        sessions: Ids of sessions that it covers.
         prefixes: Prefixes of the ids of further sessions that it covers; the empty prefix covers all.
         actions: The actions that it allows on them. Unknown actions have no effect.
         expires_at: When it ends, in seconds since 1970; `None` for never.
@@ -33,10 +29,7 @@ class Grant(BaseModel):
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
     def allows(self, action: Action, *session_ids: str | None) -> bool:
-        """Return whether it allows an action on each of the sessions; without any, on some session.
-
-        `None` stands for all sessions together, as in the list of them.
-        """
+        """Return whether it allows an action on each of the sessions (`None`: all together); without any, on some."""
         return action in self.actions and all(map(self._covers, session_ids))
 
     def _covers(self, session_id: str | None) -> bool:

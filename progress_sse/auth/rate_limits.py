@@ -1,7 +1,4 @@
-"""Limits how often one caller may publish, and read.
-
-The limits library counts, with a sliding window. Servers that share a Redis count together.
-"""
+"""Limits how often one caller may publish, and read, in a sliding window; servers that share a Redis count together."""
 
 import asyncio
 import math
@@ -88,11 +85,7 @@ class RateLimiter:
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
 
     async def count(self, action: Action, caller: str, count: int = 1) -> None:
-        """Count a request as `count` requests.
-
-        Raises:
-            RateExceededError: The caller is over a rate.
-        """
+        """Count a request as `count` requests, or raise a `RateExceededError` if the caller is over a rate."""
         for item in self._items.get(action, ()):
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
@@ -122,11 +115,7 @@ async def _hit(
 
 
 def parse_rate(name: str, rate: str | None) -> list[RateLimitItem]:
-    """Return the limits of the setting `name`; none where it is `None`.
-
-    Raises:
-        ConfigurationError: It is not a valid rate.
-    """
+    """Return the limits of the setting `name`, if it is a valid rate; none where it is `None`."""
     try:
         items = [] if rate is None else parse_many(rate)
         if any(item.amount == 0 for item in items):

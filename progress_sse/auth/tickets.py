@@ -74,11 +74,7 @@ class Tickets:
         self._issued: OrderedDict[str, deque[str]] = OrderedDict()
 
     async def issue(self, token: str) -> str:
-        """Return a ticket for the token, which is text as in a header.
-
-        Raises:
-            StoreUnavailableError: The token could not be kept.
-        """
+        """Return a ticket for the token, which is text as in a header; raises a `StoreUnavailableError`."""
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         name = _hash(ticket)
         await self._store.put(name, _combined_with_hash(token.encode("latin-1"), ticket), LIFETIME_S)
@@ -97,11 +93,7 @@ class Tickets:
         return issued.popleft() if len(issued) > MAX_TICKETS_PER_TOKEN else None
 
     async def redeem(self, ticket: str) -> str | None:
-        """Return the token that a ticket stands for; `None` if the ticket is invalid, used, or too old.
-
-        Raises:
-            StoreUnavailableError: The store does not answer, so that this is unknown.
-        """
+        """Return the token of a ticket; `None` if it is invalid, used, or too old; raises a `StoreUnavailableError`."""
         value = await self._store.take(_hash(ticket))
         return None if value is None else _combined_with_hash(value, ticket).decode("latin-1")
 

@@ -31,11 +31,7 @@ class TokenAuthorizer(Authorizer):
     def __init__(
         self, settings: Settings, tickets: Tickets, clock: Clock, rate_limiter: "RateLimiter | None" = None
     ) -> None:
-        """Accept the tokens in `publish_token`, those signed with `token_key`, and cookies from `allow_origins`.
-
-        Raises:
-            ConfigurationError: The settings contradict each other, or the key is not valid.
-        """
+        """Accept the tokens in `publish_token`, those signed with `token_key`, and cookies from `allow_origins`."""
         super().__init__(rate_limiter)
         self._publish_tokens = [token.get_secret_value().encode() for token in settings.publish_token]
         self._signed = None
@@ -96,12 +92,7 @@ class TokenAuthorizer(Authorizer):
         return token
 
     def _grant(self, token: str) -> Grant:
-        """Return the grant of a token.
-
-        Raises:
-            UnauthorizedError: It is not valid, or no longer.
-            ForbiddenError: It is not valid, and there are no tokens but those in `publish_token`.
-        """
+        """Return the grant of a token; without a key for signed ones, any but a `publish_token` is forbidden."""
         if is_one_of(token.encode("latin-1"), self._publish_tokens):  # The encoding of headers.
             return EVERYTHING
         if self._signed is None:
@@ -127,7 +118,6 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request, action: Action | None) -> str | None:
-    """Return the token in the cookie that the request is to be authorized by."""
     if not is_by_link(request):
         return own_token(request)
     return link_token(request) if action in LINK_ACTIONS else None

@@ -46,13 +46,10 @@ Stop: TypeAlias = Callable[[Request], object]
 
 
 class TaskStep(NamedTuple):
-    """What a task is.
+    """What a task is; with a `number` of `None` it is no step, and without a `part` a whole one.
 
     Attributes:
         session_id: The session, also of the tasks that this one sends.
-        number: The step's number or name; `None` if the task is no step.
-        part: The name of the part of the step that it is; `None` for the whole step.
-        may_cancel: Whether readers may cancel it.
         profile: The name under which its session is learned from, if it creates that; empty: it is not.
     """
 
@@ -127,16 +124,13 @@ class Attempt:
     """One attempt of a task, with its step if it has one; its methods raise nothing and wait for nothing.
 
     Attributes:
-        task: What the task is.
         is_settled: Whether it was reported how the attempt ended.
         has_successor: Whether it has sent a task of the same step, for queues in which a task may be replaced so.
         error: The exception that ended it, for queues that decide only then whether another attempt follows.
-        has_ended: Whether its task has ended.
         requeues: How often its message was sent again as it began, for queues that count that.
     """
 
     def __init__(self, task: TaskStep) -> None:
-        """Prepare an attempt."""
         self.task = task
         self.is_settled = False
         self.has_successor = False
@@ -150,10 +144,7 @@ class Attempt:
         self._outer: list[tuple[ContextVar[Any], object]] = []
 
     def begin(self, retries: int, stop: Stop | None = None) -> None:
-        """Start the step, and let the task run in it; `retries` attempts came before this one.
-
-        Where readers may cancel the task, `stop` stops it.
-        """
+        """Start the step after `retries` attempts, and let the task run in it; a reader who cancels it calls `stop`."""
         self._outer = [(each, each.get()) for each in (_running, active_reporter, running_step)]
         _running.set(self)
         if self._step is None:

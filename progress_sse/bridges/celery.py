@@ -66,7 +66,6 @@ class TaskCancelled(Cancelled, Ignore):
 
 
 def _step_of(task: Any, request: Context) -> TaskStep:
-    """Return what a task is."""
     declared = {key: getattr(task, key) for key in DECLARED if hasattr(task, key)}
     return task_step(declared | (request.headers or {}), request.root_id or request.id or "", task.name)
 

@@ -104,6 +104,5 @@ def _stop(thread_id: int, request: Request) -> None:
 
 
 def _step_of(broker: Broker, message: MessageProxy) -> TaskStep:
-    """Return what a message is."""
     options = broker.get_actor(message.actor_name).options | message.options
     return task_step(options, message.message_id, message.actor_name)

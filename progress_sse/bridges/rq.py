@@ -94,7 +94,6 @@ class ReportingWorker(ReportingMixin, Worker):
 
 
 def _step_of(job: Job, name: str = "") -> TaskStep:
-    """Return what a job of this function is."""
     return task_step(job.meta, job.id, name)
 
 

@@ -69,11 +69,6 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _server_of(url: str | None, token: str | None) -> "Address":
-    """Return the server that the options or the environment name.
-
-    Raises:
-        ConfigurationError: None is named, or the URL or the token is not valid.
-    """
     from progress_sse.client.config import address_of
 
     address = address_of(url, token)

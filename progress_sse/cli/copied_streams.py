@@ -95,10 +95,7 @@ class CopiedStream(NamedTuple):
 
 @contextlib.contextmanager
 def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
-    """Yield the descriptors that the command gets for our own streams, and copy them until the end of the block.
-
-    If no thread can start, it gets our own ones, and nothing is received.
-    """
+    """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
     with contextlib.ExitStack() as pipes:
         pairs = [pipes.enter_context(_pipe()) for _ in streams]
         ended, at_end = pipes.enter_context(_pipe())
@@ -121,7 +118,6 @@ def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
 
 @contextlib.contextmanager
 def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
-    """Yield the ends of a pipe, to read from and to write to, and close them."""
     read_end, write_end = os.pipe()
     with FileIO(read_end) as source, FileIO(write_end, "w") as target:
         yield source, target
@@ -136,10 +132,7 @@ class _Copier:
         self._ended = ended
 
     def run(self) -> None:
-        """Copy until the command has ended, and what is in the pipes then.
-
-        A process that the command leaves behind may hold a pipe for ever, and write into it. So what is in the pipes
-        when the command has ended is the last that is copied.
+        """Copy until the command has ended, and what is in the pipes then: others that it leaves behind may hold them.
 
         An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
         """

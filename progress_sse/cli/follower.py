@@ -26,6 +26,7 @@ from progress_sse.cli.responses import (
     client_of,
     get,
     read_json,
+    words_of,
 )
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
@@ -73,14 +74,7 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 
 
 async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
-    """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
-
-    With `has_log` the display is shown its log, too.
-
-    Raises:
-        NotAllowedError: The server does not let this client read the session.
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Follow a session, and with `has_log` its log, until it is `completed` or `error`; return its last state."""
     async with client_of(address) as client:
         return await Follower(client, session_id, display, has_log=has_log).run()
 
@@ -153,7 +147,7 @@ class Follower:
                 await self._read(decoder)
                 reason = "the server has ended the stream"
             except (httpx.HTTPError, TimeoutError, ValueError) as error:
-                reason = str(error) or type(error).__name__
+                reason = words_of(error)
             except UnexpectedResponseError as error:
                 reason, pause_s = str(error), error.retry_after_s
             self._await_event(None)
@@ -189,7 +183,6 @@ class Follower:
             await response.aclose()
 
     async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """Return what arrives next; `None` at the end."""
         try:
             async with asyncio.timeout(MISSED_HEARTBEATS * self._heartbeat_s):
                 return await anext(chunks, None)
@@ -258,7 +251,7 @@ class Follower:
                 await self._ask()
                 reason = "polls are answered"
             except httpx.HTTPError as error:
-                connection, reason = "reconnecting", str(error) or type(error).__name__
+                connection, reason = "reconnecting", words_of(error)
             except UnexpectedResponseError as error:
                 connection, reason = "reconnecting", str(error)
                 pause_s = max(pause_s, error.retry_after_s)

@@ -16,6 +16,7 @@ from progress_sse.cli.responses import (
     client_of,
     get,
     read_json,
+    words_of,
 )
 from progress_sse.cli.watch import INTERRUPTED, NOT_ALLOWED
 from progress_sse.client.config import Address
@@ -42,11 +43,7 @@ _WIDE: Final = frozenset("WF")
 
 
 def list_sessions(query: Query, server: Address, *, is_json: bool) -> int:
-    """Print the sessions that a query asks for, and return the exit status.
-
-    Raises:
-        ConfigurationError: The URL cannot be used.
-    """
+    """Print the sessions that a query asks for, and return the exit status."""
     sessions = listed_sessions(server, query)
     try:
         asyncio.run(_print_json(sessions) if is_json else _print_table(sessions))
@@ -84,20 +81,14 @@ def _width(text: str) -> int:
 
 
 async def listed_sessions(address: Address, query: Query) -> AsyncIterator[SessionState]:
-    """Yield all sessions that a query asks for, newest first.
-
-    Raises:
-        NotAllowedError: The server does not let this client list them.
-        UnexpectedResponseError: The server does not answer, or another server does.
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Yield all sessions that a query asks for, newest first."""
     after: Query = ()
     async with client_of(address) as client:
         while True:
             try:
                 answer = await get(client, "/api/progress", params=(*query, ("limit", str(PAGE)), *after))
             except httpx.HTTPError as error:
-                raise UnexpectedResponseError(str(error) or type(error).__name__) from error
+                raise UnexpectedResponseError(words_of(error)) from error
             sessions, cursor = read_json(*answer, _page)
             for session in sessions:
                 yield session
@@ -107,7 +98,6 @@ async def listed_sessions(address: Address, query: Query) -> AsyncIterator[Sessi
 
 
 def _page(answer: Any) -> tuple[list[SessionState], str | None]:
-    """Return the sessions of a page, and the cursor of the next one, if there is one."""
     sessions, cursor = answer["sessions"], answer["next"]
     if not all(map(is_listed, sessions)) or not (cursor is None or is_text(cursor)):
         raise ValueError("not a page of a list")

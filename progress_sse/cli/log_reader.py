@@ -35,8 +35,6 @@ ShowLines = Callable[[Sequence[LogLine], int], None]
 
 
 class _Page(NamedTuple):
-    """A part of a log, as an answer or an event has it."""
-
     life: str
     lines: list[tuple[int, LogLine]]
     first: int
@@ -55,11 +53,7 @@ class LogReader:
         self._is_due = asyncio.Event()
 
     def add(self, data: Any) -> None:
-        """Take in the data of an event of the stream.
-
-        Raises:
-            ValueError: It is not that of a progress server.
-        """
+        """Take in the data of an event of the stream, if it is that of a progress server."""
         page = _page(data)
         added = [(number, line) for number, line in page.lines if number > self._last]
         follows = not added or added[0][0] in (self._last + 1, page.first)
@@ -117,11 +111,6 @@ _is_page: Final = is_object({"life": is_text, "first": is_count, "lines": is_lis
 
 
 def _page(data: Any) -> _Page:
-    """Return a part of a log.
-
-    Raises:
-        ValueError: The data are something else.
-    """
     if not _is_page(data):
         raise ValueError("no part of a log")
     numbers = [each["n"] for each in data["lines"]]

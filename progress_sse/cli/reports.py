@@ -67,9 +67,6 @@ def _send(session_id: str, server: Address | None, report: Callable[[Progress], 
     """Send a report, and return whether the server accepted it; the log has the reason if it did not.
 
     It has no lease, since this process ends at once. Without a `server` reporting is switched off.
-
-    Raises:
-        ConfigurationError: The session id is not valid.
     """
     if server is None:
         return True
@@ -96,12 +93,9 @@ def create_session(
     labels: Sequence[tuple[str, str]],
     links: Sequence[tuple[str, str]],
 ) -> str | None:
-    """Create a session, and return the address of its page; `None` if the server did not accept it.
+    """Create a session, and return the address of its page; `None` if the server did not accept it, as the log says.
 
-    Without a `server` reporting is switched off, and the address is empty. The log has the reason of a refusal.
-
-    Raises:
-        ConfigurationError: The session id or the steps are not valid.
+    Without a `server` reporting is switched off, and the address is empty.
     """
     creation = define(steps, workflow, title, dict(labels), links, open_ended, profile)
     if server is None:

@@ -37,12 +37,13 @@ class UnexpectedResponseError(Exception):
         self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
 
 
-def client_of(address: Address) -> httpx.AsyncClient:
-    """Return a client of a server.
+def words_of(error: Exception) -> str:
+    """Return what an error says; its name if it says nothing."""
+    return str(error) or type(error).__name__
 
-    Raises:
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+
+def client_of(address: Address) -> httpx.AsyncClient:
+    """Return a client of a server."""
     try:
         return httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:

@@ -196,13 +196,10 @@ def run(command: tuple[str, ...], target: Target) -> int:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Open the closed standard streams on /dev/null, so that no connection gets the number of stderr.
-
-    To the command they are closed as before.
-    """
+    """Open closed standard streams on /dev/null, so that no connection gets the number of stderr."""
     descriptor = 0
     while descriptor <= _STDERR:
-        descriptor = os.open(os.devnull, os.O_RDWR)
+        descriptor = os.open(os.devnull, os.O_RDWR)  # Not inherited: to the command they are closed as before.
     os.close(descriptor)
 
 
@@ -282,10 +279,7 @@ def _spawn(
 
 
 def _wait(pid: int, stop: CommandStop) -> int:
-    """Pass on signals until the command has ended, and return its exit status as a shell has it.
-
-    Where a reader has stopped it, the rest of its group has ended by then, too.
-    """
+    """Pass on signals until the command has ended, and its group if it was stopped; return its exit status."""
     code: int | None = None
     while code is None or stop.has_left_others(pid):
         received = stop.next_signal(pid, {*PASSED_ON, signal.SIGCHLD})

@@ -92,7 +92,6 @@ def _invitation(settings: Settings, url: str) -> str:
 
 
 def _publishers(settings: Settings) -> str:
-    """Return the kinds of token that a client needs to publish; empty if it needs none."""
     kinds = {"a publish_token": settings.publish_token, "a signed token that allows it": settings.token_key}
     return " or ".join(kind for kind, tokens in kinds.items() if tokens)
 

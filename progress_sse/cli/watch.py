@@ -30,11 +30,7 @@ TERMINATED: Final = 143
 
 
 def watch(session_id: str, output: Output, server: Address, *, has_log: bool) -> int:
-    """Show a session, and its log with `has_log`, until it is completed or has failed; return the exit status.
-
-    Raises:
-        ConfigurationError: The session id or the URL cannot be used.
-    """
+    """Show a session, and its log with `has_log`, until it is completed or has failed; return the exit status."""
     session_id = session_of(session_id)
     # The display must leave the terminal as it was, also after this signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))

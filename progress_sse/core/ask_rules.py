@@ -30,13 +30,9 @@ CANCELLED_BEFORE_START: Final = "The session was cancelled before a step was sta
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Details:
-    """Return the details with a new ask, unless it, or an open one of its kind, is there already.
+    """Return the details with a new ask, unless it, or an open one of its kind, is there already, or it is refused.
 
     The server itself honours the ask to cancel a session of which no step was ever started.
-
-    Raises:
-        RequestOutOfTimeError: There is nothing to cancel any more, or nothing to try again yet.
-        ProblemError: The session takes no ask of the kind, or has no such step.
     """
     details, progress = session.details, session.progress
     if find_ask(details.requests, command.ask_id) is not None:

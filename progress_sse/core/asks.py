@@ -1,7 +1,4 @@
-"""What readers ask of the worker of a session, and how it answers: *requests* on the wire.
-
-When an ask is taken and when it is settled: ``ask_rules``.
-"""
+"""What readers ask of the worker of a session, and how it answers: *requests* on the wire; the rules: ``ask_rules``."""
 
 from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -22,7 +19,7 @@ MAX_ASK_TEXT_CHARS: Final = 500
 class ReaderAsk(NamedTuple):
     """An ask of a reader [docs/protocol.md]; `step` of `None`: about the session.
 
-    Its state only ever moves on: from `asked`, maybe over `seen`, to one of the others, which settle it.
+    Its state moves from `asked`, maybe over `seen`, to one of the others, which settle it.
     """
 
     id: str
@@ -60,10 +57,7 @@ def taken_ask(asks: Asks, ask_id: str, kind: AskKind) -> ReaderAsk | None:
 
 
 def ends_wait(asks: Iterable[ReaderAsk], known: Collection[str] | None) -> bool:
-    """Return whether a wait of the worker ends: an ask is new, or one is open that was not known when it began.
-
-    At its beginning, `known` is `None`.
-    """
+    """Return whether an ask is new, or open and unknown when the wait of the worker began (`known` is then `None`)."""
     return any(each.state == "asked" or (known is not None and each.is_open and each.id not in known) for each in asks)
 
 

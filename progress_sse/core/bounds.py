@@ -1,6 +1,6 @@
 """Which values a field can have, stated once: for callers in the process, for requests, and for their description.
 
-A field has its bound in its annotation: ``current: Annotated[int, COUNT]``. A field of a `Literal` is bounded by that.
+A field has its bound in its annotation, ``current: Annotated[int, COUNT]``, or is bounded by its `Literal`.
 """
 
 from collections.abc import Callable, Mapping
@@ -149,14 +149,7 @@ PROFILE: Final = Rule(lambda value: isinstance(value, str) and is_session_id(val
 
 
 class BoundField(NamedTuple):
-    """A field with a bound.
-
-    Attributes:
-        name: Its name.
-        bound: Its bound.
-        gaps: The values that it may have besides: `None` and `UNCHANGED`.
-        options: The values of its `Literal`, if that is its bound.
-    """
+    """A field with its bound; its `gaps` are the values that it may have besides, `None` and `UNCHANGED`."""
 
     name: str
     bound: Bound

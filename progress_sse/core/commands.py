@@ -1,7 +1,4 @@
-"""The commands that workers, readers and the server itself apply to a session: updates, and those that are none.
-
-What they do: ``state_machine``.
-"""
+"""The commands of workers, readers and the server itself on a session; for what they do, see ``state_machine``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -89,8 +89,7 @@ class Details(NamedTuple):
     Attributes:
         open_ended: Whether steps are added while it runs, and only `finish` completes it.
         error: Why it ended, where it ended as a whole.
-        accepts: What readers may ask of its worker.
-        requests: What they asked, the newest first.
+        requests: What readers asked of its worker, of what it `accepts`, the newest first.
         log: Whether a worker has written lines into its log.
         is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
         creator: The attempt that created it.

@@ -1,7 +1,6 @@
-"""What a duration may be, and the arithmetic of that. Whole numbers alone, so that all of it is exact.
+"""What a duration may be, and the arithmetic of that: whole numbers alone, so that all of it is exact.
 
-Points are milliseconds that are equally likely, the shortest first. They stand for what a step takes, or what is left
-of it.
+Points are milliseconds that are equally likely, the shortest first.
 """
 
 from bisect import bisect_left, bisect_right

@@ -52,14 +52,13 @@ class SignSeenError(ProgressError):
 
 
 class ProblemError(ProgressError):
-    """Base of the errors that a client gets as ``application/problem+json``.
+    """Base of the errors that a client gets as ``application/problem+json``; `headers` are those of this response.
 
     Attributes:
         status: The HTTP status to answer with.
         problem: Last segment of the problem type ``/problems/<problem>``.
         title: The problem in a few words, the same each time.
         fixed_headers: Headers of every response of the kind.
-        headers: Headers of this response.
     """
 
     status: ClassVar[int]

@@ -109,7 +109,7 @@ def week_of(moment: datetime) -> int:
 
 
 def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson | None:
-    """Return what a session teaches that has just been completed for the first time, if it has a profile.
+    """Return what a session that has just been completed for the first time teaches, if it has a profile.
 
     That is what its steps took, as far as they were started once, and not skipped; `None` if no step was.
     """
@@ -134,10 +134,7 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
 
 
 def learning_from(history: History, now: datetime) -> tuple[int, Iterator[tuple[str, LearnedStep]]]:
-    """Return how many runs a history has, and its steps with their names; each is worked out as it is taken.
-
-    The older a week, the less it weighs.
-    """
+    """Return how many runs a history has, and its steps by name, each worked out as it is taken."""
     this_week = week_of(now)
     runs_in, taught = Counter[int](), defaultdict[str, list[tuple[Cell, int]]](list)
     for cell, count in history.items():

@@ -61,10 +61,7 @@ def _next_command(session: Session, number: int, silence: Silence) -> ServerComm
 
 
 def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
-    """Return the session after the command; the same object where it no longer applies.
-
-    That it still applies to the worker's silence is for the store to check, in the commit.
-    """
+    """Return the session after the command; the same if it no longer applies. The store checks its silence."""
     step = session.progress.steps.get(command.step)
     claim = session.details.claims.get(command.step)
     if step is None or step.status != "running" or step.liveness is None or claim is None:

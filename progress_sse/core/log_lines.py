@@ -19,10 +19,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class NewLine(NamedTuple):
-    """A line as a worker writes it; with line ends in its text it becomes several.
-
-    It was written `ago_ms` milliseconds ago; `None`: as long as its update.
-    """
+    """A line as a worker writes it, `ago_ms` milliseconds ago (`None`: as its update); line ends make it several."""
 
     text: str
     level: LogLevel = "info"

@@ -74,7 +74,6 @@ class StepDefinition:
     """The definition of a step, known before it starts.
 
     Attributes:
-        name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit.
         estimated_ms: Milliseconds that it takes, as its author declared; `None` if it was not declared.
         assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
@@ -99,11 +98,9 @@ class StepAdvance(NamedTuple):
 
 
 class Liveness(NamedTuple):
-    """Whether the worker of a running step still gives signs of life.
+    """Whether the worker of a running step gives signs of life; it is `stalled` once its lease passed without one.
 
-    Attributes:
-        state: `stalled` once its lease has passed without a sign.
-        since: The time stamp of the first sign of those without a gap; of a stalled step, of the last sign.
+    `since` is the time stamp of the first sign of those without a gap; of a stalled step, of the last sign.
     """
 
     state: Literal["live", "stalled"]
@@ -155,10 +152,7 @@ class Session(NamedTuple):
 
     @property
     def run(self) -> str:
-        """The id of this run, different from every other run of the session id.
-
-        An epoch cannot serve as one: it also changes when only the history was lost and the run is still the same.
-        """
+        """The id of this run, different from every other; an epoch also changes when only the history was lost."""
         return self.progress.created_at
 
     @property

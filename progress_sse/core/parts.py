@@ -75,9 +75,6 @@ class Parts(NamedTuple):
         return self.total is not None and self.counts.ended == self.total
 
     def listed(self) -> Sequence[Part]:
-        """Return the parts that polls and events show: the failed ones, the running ones, the newest of the others.
-
-        Among those of one status the newest is the first.
-        """
+        """Return the parts that polls and events show: the failed, the running, others; of each the newest first."""
         newest_last = sorted(self.by_name.values(), key=lambda part: (_PLACES[part.status], part.newest_time))
         return newest_last[: -MAX_LISTED_PARTS - 1 : -1]

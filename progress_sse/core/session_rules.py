@@ -28,11 +28,7 @@ def created(
 
 
 def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: bool = False) -> None:
-    """Refuse step definitions that no session can have.
-
-    Raises:
-        InvalidRequestError: There is none, or one with a name or time that cannot be shown.
-    """
+    """Refuse step definitions that no session can have: none, or one with a name or time that cannot be shown."""
     if not definitions and not may_be_empty:
         raise InvalidRequestError("definitions must be at least one step.")
     if not all(map(_is_fit, definitions)):
@@ -226,11 +222,7 @@ def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Deta
 
 
 def check_lines(session: Session, command: AppendLines) -> int | None:
-    """Return the number of the step that the lines are about, which may be in any state; `None`: the session.
-
-    Raises:
-        ProblemError: The session has no such step, or a later attempt has replaced the command's.
-    """
+    """Return the number of the step that the lines are about, in any state; `None`: the session."""
     if command.step is None:
         check_session_attempt(session, command)
         return None

@@ -65,7 +65,14 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
 )
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson, lesson_of
-from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepProgress
+from progress_sse.core.model import (
+    DEFAULT_TIMEOUT_MS,
+    Session,
+    SessionProgress,
+    SessionStatus,
+    StepDefinition,
+    StepProgress,
+)
 from progress_sse.core.session_rules import create, created, status_of
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import (
@@ -202,10 +209,7 @@ def _event_of(before: Session, after: Session, changed: tuple[int, ...]) -> Even
 
 
 def with_nothing_started(session: Session) -> Session:
-    """Return the session as the first `start` created it, before that start and what else came with it.
-
-    A start that named its step created an open-ended session without steps.
-    """
+    """Return the session as the first `start` created it: before that start, or of a named step, without steps."""
     progress = session.progress
     is_open_ended = progress.details.open_ended
     definitions = () if is_open_ended else session.definitions
@@ -271,7 +275,6 @@ def _row(before: StepProgress | None, command: StepUpdate) -> str:
 
 
 def _named(session: Session, command: StepUpdate, name: str) -> tuple[int, Session]:
-    """Return the number of the step that a command names, and the session with that step."""
     if not isinstance(command, Start):
         return step_rules.newest_named(session, name), session
     first = next((number for number, each in enumerate(session.definitions, start=1) if each.name == name), None)
@@ -279,7 +282,7 @@ def _named(session: Session, command: StepUpdate, name: str) -> tuple[int, Sessi
         return first, session
     if not session.details.open_ended:
         raise UnknownStepNameError
-    definition = step_rules.define(name, command.timeout_ms, command.estimated_ms)
+    definition = StepDefinition(name, command.timeout_ms or DEFAULT_TIMEOUT_MS, command.estimated_ms)
     longer = session_rules.appended(session, (definition,), command.envelope.max_total_steps)
     return longer.progress.total_steps, longer
 

@@ -16,12 +16,10 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
 )
 from progress_sse.core.model import (
-    DEFAULT_TIMEOUT_MS,
     Liveness,
     Session,
     StepAdvance,
     StepConclusion,
-    StepDefinition,
     StepProgress,
     is_over,
 )
@@ -229,11 +227,6 @@ def elapsed_ms(started_at: str | None, moment: datetime) -> int:
     assert started_at is not None
     elapsed = moment - datetime.fromisoformat(started_at)
     return max(0, elapsed // MILLISECOND)
-
-
-def define(name: str, timeout_ms: int | None, estimated_ms: int | None) -> StepDefinition:
-    """Return the definition of a step that a `start` appends; 0 milliseconds until its timeout are the default."""
-    return StepDefinition(name, timeout_ms or DEFAULT_TIMEOUT_MS, estimated_ms)
 
 
 def report_part(

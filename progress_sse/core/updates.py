@@ -78,7 +78,6 @@ class Envelope(NamedTuple):
         ago_ms: How many milliseconds before it is applied it happened.
         only_if: Where the session must be.
         definitions: The steps of a session that a start creates.
-        max_total_steps: How many steps a session may have.
     """
 
     lease: Attempt | None = None

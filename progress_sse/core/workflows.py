@@ -46,8 +46,5 @@ class Workflows:
         return self._workflows[name]
 
     def resized(self, total_steps: int) -> tuple[StepDefinition, ...]:
-        """Return the workflow `default` cut to `total_steps`, or filled up with steps named by their numbers.
-
-        All sessions with that number of steps share the definitions.
-        """
+        """Return the workflow `default`, cut or filled up by numbers; sessions of one size share the definitions."""
         return _padded(self.named(), total_steps)

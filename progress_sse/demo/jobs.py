@@ -186,11 +186,7 @@ class Asked:
 
 
 async def run_export(run: Run) -> None:
-    """Collect, compress and upload; the upload breaks off at its first attempt.
-
-    Raises:
-        Cancelled: A reader has asked for that.
-    """
+    """Collect, compress and upload; the upload breaks off at its first attempt. Readers may end it by `Cancelled`."""
     async with run.progress(
         steps=EXPORT_STEPS,
         title="Export of 1,200 photos",

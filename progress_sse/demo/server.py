@@ -121,8 +121,6 @@ def make_app(service: ProgressService) -> Starlette:
 
 
 def _by_own_page(fault: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Refuse requests of other origins' pages."""
-
     async def endpoint(request: Request) -> Response:
         own = f"{request.url.scheme}://{request.url.netloc}"  # No cookie is needed, and so no TLS either.
         return Response(status_code=403) if is_cross_site(request, [own]) else fault()

@@ -29,11 +29,7 @@ STOP_TIMEOUT_S: Final = 4.0
 
 
 async def run(port: int, *, opens_browser: bool) -> None:
-    """Run the demo until SIGINT or SIGTERM; port 0 takes a free one.
-
-    Raises:
-        ConfigurationError: The port cannot be had, or the server did not start.
-    """
+    """Run the demo until SIGINT or SIGTERM; port 0 takes a free one."""
     task = asyncio.current_task()
     assert task is not None
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -78,10 +74,9 @@ def _leave_environment() -> None:
 
 
 def _checked(port: int) -> int:
-    """Return a free port.
+    """Return a free port, which the server opens itself.
 
-    The server opens its own socket. If this process held it, connections would wait there during a restart, and no
-    browser would see the restart as it really is.
+    If this process held it, connections would wait there during a restart, and no browser would see it as it is.
     """
     try:
         with socket.create_server((HOST, port)) as listener:
@@ -100,11 +95,7 @@ class DemoServer:
         self._process: ServerProcess | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it accepts connections.
-
-        Raises:
-            ConfigurationError: The port is taken, or it ended instead.
-        """
+        """Start it, and wait until it accepts connections."""
         _checked(self._port)
         self._process = await ServerProcess.start(self._arguments, None, STOP_TIMEOUT_S)
         if not await self._process.is_ready():

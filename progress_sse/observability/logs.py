@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from progress_sse._internal.optional_imports import from_extra
 
@@ -32,11 +32,7 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def configure(level: "LogLevel", log_format: "LogFormat", stream: TextIO) -> None:
-    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on.
-
-    Raises:
-        ConfigurationError: The format needs a package that is not installed.
-    """
+    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on."""
     handler = RateLimitedHandler(stream)
     handler.setFormatter(TextFormatter(_TEXT) if log_format == "text" else _json_formatter())
     own, others = getattr(logging, level.upper()), logging.WARNING
@@ -64,7 +60,6 @@ class TextFormatter(logging.Formatter):
 
 
 def _truncate(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy in which each text is cut to its limit."""
     truncated = copy(record)
     vars(truncated).update(
         {name: _cut_value(value) for name, value in vars(record).items() if name not in ("msg", "exc_text")}
@@ -103,13 +98,8 @@ def _escape(char: str) -> str:
     return _ESCAPES.get(char) or (f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}")
 
 
-class CodeLocation(NamedTuple):
-    """The location in the code that a record comes from."""
-
-    logger: str
-    level: int
-    path: str
-    line: int
+CodeLocation: TypeAlias = tuple[str, int, str, int]
+"""Where a record comes from: its logger, level, path and line."""
 
 
 class RateLimitedHandler(logging.StreamHandler[TextIO]):
@@ -128,7 +118,7 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
         if now >= self._window_ends_at:
             self._write_counts()
             self._window_ends_at = now + WINDOW_S
-        location = CodeLocation(record.name, record.levelno, record.pathname, record.lineno)
+        location = (record.name, record.levelno, record.pathname, record.lineno)
         count = self._counts[location] = self._counts.get(location, 0) + 1
         if count <= MAX_RECORDS:
             super().emit(record)

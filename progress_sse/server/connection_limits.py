@@ -106,7 +106,6 @@ class ConnectionLimits:
         awaiting_head: Connections that have sent no request yet, or a part of a head.
         idle: Connections whose requests are all answered.
         awaiting_body: Connections that have sent the head of a request.
-        max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body and the framing.
     """
 

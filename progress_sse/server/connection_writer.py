@@ -16,8 +16,7 @@ MAX_COALESCED_BYTES: Final = 16_384
 class WriteCoalescer:
     """Flushes the connections that were written to in one turn of the event loop, one right after the other.
 
-    Waking the process that reads is most of the cost of a short write. A proxy that holds all connections
-    is woken once.
+    Waking the process that reads is most of the cost of a short write; a proxy that holds them all is woken once.
     """
 
     def __init__(self) -> None:
@@ -36,10 +35,7 @@ class WriteCoalescer:
 
 
 class CoalescingTransport:
-    """Buffers writes until the end of the loop's turn, so that head and body of a response go out in one write.
-
-    Servers may hold a head back [ASGI HTTP, Response Start].
-    """
+    """Buffers writes until the end of the loop's turn: head and body go out in one [ASGI HTTP, Response Start]."""
 
     __slots__ = ("_coalescer", "_transport", "_unsent", "is_closing", "write_through")
 

@@ -1,7 +1,4 @@
-"""Uvicorn's HTTP/1.1 protocol with direct writing, deadlines and limits.
-
-A stream's response is detached from the application: the stream writes to the connection itself (see ``body_writer``).
-"""
+"""Uvicorn's HTTP/1.1 protocol with direct writing, deadlines and limits."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,7 +34,7 @@ from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, RawHeaders
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Offers the application direct writing (see ``body_writer``), and sends no chunks to HTTP/1.0 clients.
+    """Lets a stream write to the connection itself (see ``body_writer``), and sends no chunks to HTTP/1.0 clients.
 
     It is stricter with heads than uvicorn is (see ``request_parser``), and refuses clients that send too slowly or too
     much (see ``connection_limits``).
@@ -129,7 +126,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(BodyTooLargeError())
 
     def _refuse_all(self, error: ProblemError) -> None:
-        """Refuse the requests of this connection from now on."""
         self.app = self._refusal(error)
         self._hot_routes = None
 
@@ -139,11 +135,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header field, without white space around its value; of too many fields, keep one above the limit.
-
-        An offer of another protocol is ignored (see ``request_parser``). Trailer fields behind the body must not become
-        header fields [RFC 9110 §6.5.1].
-        """
+        """Keep a header field but `Upgrade` (see ``request_parser``); of too many fields, keep one above the limit."""
+        # Trailer fields behind the body must not become header fields [RFC 9110 §6.5.1].
         if self._is_in_head and len(self.headers) <= MAX_HEADERS:
             name = name.lower()
             if name != b"upgrade":

@@ -1,7 +1,4 @@
-"""Checks by a few exchanges over a pair of sockets that `HttpProtocol` fits the installed uvicorn.
-
-``http_protocol`` builds on inner parts of uvicorn, which any version may change in name or behaviour.
-"""
+"""Checks by a few exchanges that `HttpProtocol` fits the installed uvicorn: any version may change inner parts."""
 
 import asyncio
 import logging

@@ -1,7 +1,4 @@
-"""Checks of a request's head beyond those of llhttp, and a parser that ignores `Upgrade`.
-
-llhttp rejects almost all malformed requests. Its wrapper httptools deviates from RFC 9110 and 9112 in the rest.
-"""
+"""Checks of a request's head beyond those of llhttp, and a parser that ignores `Upgrade` where httptools does not."""
 
 import re
 from collections.abc import Iterable
@@ -23,13 +20,10 @@ class BadHeadError(Exception):
 
 
 def check_head(method: bytes, version: str, headers: HeaderIndex) -> None:
-    """Check the head of a request.
+    """Raise a `BadHeadError` for the head of a request that is invalid, or that the server cannot serve.
 
     A missing, repeated or invalid `Host` gets 400 [RFC 9112 §3.2]. So does a transfer coding other than `chunked`, as
     the server does not decode it.
-
-    Raises:
-        BadHeadError: The head is invalid.
     """
     hosts, codings = headers.values(b"host"), headers.values(b"transfer-encoding")
     if version not in VERSIONS or method == b"CONNECT" or len(hosts) > 1 or (not hosts and version == "1.1"):
@@ -54,7 +48,6 @@ class RequestParser(httptools.HttpRequestParser):
     """
 
     def __init__(self, receiver: Receiver) -> None:
-        """Send the callbacks to `receiver`."""
         self._receiver = receiver
         self._begin()
 

@@ -17,11 +17,7 @@ MAX_UNSENT_BYTES: Final = 16_384
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens at the address of the settings.
-
-    Raises:
-        ConfigurationError: The address is not one of this machine, or it is in use.
-    """
+    """Return a socket that listens at the address of the settings."""
     host, port = settings.host, settings.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -51,11 +47,9 @@ _VARIABLE: Final = "PROGRESS_SSE_SOCKETS"
 
 
 class InheritedSockets(NamedTuple):
-    """The sockets of a process that has a supervisor.
+    """The sockets of a process that has a supervisor; it listens itself unless there is a `listener`, which all share.
 
-    Attributes:
-        control: Reports to the supervisor that this process is ready, and ends with the supervisor.
-        listener: Where connections come in, which all processes share; `None` where the process itself listens.
+    Over `control` it reports that it is ready; its end is that of the supervisor.
     """
 
     control: socket.socket

@@ -42,11 +42,7 @@ class ServerProcess:
 
     @classmethod
     async def start(cls, arguments: Sequence[str], listener: socket.socket | None, stop_timeout_s: float) -> Self:
-        """Run Python with these arguments, in a process that inherits the listener and a control socket.
-
-        Raises:
-            OSError: It cannot be started.
-        """
+        """Run Python with these arguments, in a process that inherits the listener and a control socket."""
         control, other_end = socket.socketpair()
         control.setblocking(False)
         with other_end:
@@ -107,11 +103,7 @@ class ProcessPool:
         self._is_ending = False
 
     async def spawn(self) -> ServerProcess:
-        """Start a process, and wait until it accepts connections.
-
-        Raises:
-            ConfigurationError: It could not be started, or it ended at once; its log has the reason.
-        """
+        """Start a process, and wait until it accepts connections; a `ConfigurationError` if it does not."""
         try:
             process = await ServerProcess.start(
                 ["-m", "progress_sse", *sys.argv[1:]], self._listener, self._stop_timeout_s
@@ -149,8 +141,7 @@ class ProcessPool:
 class Slot:
     """Holds one server process at a time, and replaces it when it ends by itself, or on request.
 
-    Both spawn under the lock, and check again that the process is still the one to replace. Otherwise a second process
-    would be left that no slot holds.
+    Both spawn under the lock, and check again which process is to be replaced: no second one may be left.
     """
 
     def __init__(self, pool: ProcessPool, process: ServerProcess, clock: Clock | None = None) -> None:
@@ -179,11 +170,7 @@ class Slot:
                 logger.error("%s", error)
 
     async def renew(self) -> None:
-        """Spawn a new process, and end the present one once the new one serves.
-
-        Raises:
-            ConfigurationError: No new process could be started; the present one stays.
-        """
+        """Spawn a new process, and end the present one once the new one serves; it stays if none can be started."""
         async with self._spawning:
             former, self._process = self._process, await self._pool.spawn()
         former.end()
@@ -209,10 +196,7 @@ class Supervisor:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, and then until every process has ended or was killed at its timeout.
 
-        A second signal kills them at once.
-
-        Raises:
-            ConfigurationError: A process did not start.
+        A second signal kills them at once. A `ConfigurationError`: a process did not start.
         """
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):

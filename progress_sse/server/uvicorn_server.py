@@ -57,16 +57,8 @@ async def serve(
 ) -> None:
     """Start the service, serve until a signal or the watched event, and close the service.
 
-    Args:
-        service: The service.
-        app: The service's application, or one around it.
-        listener: The listening socket.
-        on_started: Called once connections are accepted.
-        hot_routes: Endpoints that are called without the application; `None` where another one is around it.
-        watch: Called with a function that shuts the server down.
-
-    Raises:
-        StoreRefusedError: The store cannot be used as it is.
+    `on_started` is called once connections are accepted, and `watch` with a function that shuts the server down.
+    `hot_routes` are called without the application; there are none where another one is around it.
     """
     await service.start()
     _tune_collector()
@@ -107,10 +99,8 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down; at the second signal at once. Every acknowledged update is durable by then.
-
-        Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
-        """
+        """Shut down; at the second signal at once, as every acknowledged update is durable by then."""
+        # Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
@@ -182,10 +172,7 @@ def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Co
 
 
 def _tune_collector() -> None:
-    """Let the garbage collector run less often, and never check the loaded modules again.
-
-    With Python's defaults, the collection of long-lived streams takes half of all time at 10 000 of them.
-    """
+    """Let the garbage collector run less often: by default it takes half of all time at 10 000 long-lived streams."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)

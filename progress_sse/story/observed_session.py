@@ -15,7 +15,6 @@ class ObservedSession(NamedTuple):
             added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
-        is_deleted: Whether the session existed, and no longer does.
         begins_afresh: Whether it replaced another run.
         reported_s: When its worker last reported, by the server's time.
     """
@@ -101,7 +100,6 @@ def _has_grown(before: SessionState, state: SessionState) -> bool:
 
 
 def _retried_step(before: SessionState, state: SessionState) -> int:
-    """Return the first step that was started again; 0 if none was."""
     for step in state["steps"]:
         started = started_at(_step(before, step["step"]))
         if started and started != started_at(step):

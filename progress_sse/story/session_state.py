@@ -17,11 +17,7 @@ _Shape: TypeAlias = Mapping[str, _Fits]
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        ValueError: It is not JSON, or nested too deeply.
-    """
+    """Return the value of a JSON text; a `ValueError` if it is none, or nested too deeply."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
@@ -135,27 +131,20 @@ _STATUSES: Final = ("pending", "running", "completed", "error")
 _is_session: Final = is_object(
     {**_HEAD, "status": ("not_found", *_STATUSES).__contains__, "steps": is_list(_is_step)}, _DETAILS
 )
-_is_entry: Final = is_object(
+is_listed: Final = is_object(
     {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time}, _DETAILS
 )
+"""Whether a value is a session as lists have it, which has neither steps nor requests."""
+
 _is_transition: Final = is_object({"session": is_object({})}, {"step": _is_step})
 
 
 def checked(value: Any, session_id: str) -> SessionState:
-    """Return a server's answer if it is the state of the session; nothing else may get to a terminal.
-
-    Raises:
-        ValueError: It has another shape, or is another session.
-    """
+    """Return a server's answer if it is the state of the session; nothing else may get to a terminal."""
     if not _is_session(value) or value["session_id"] != session_id:
         raise ValueError("not the session")
     state: SessionState = value
     return state
-
-
-def is_listed(value: Any) -> bool:
-    """Return whether a value is a session as lists have it, which has neither steps nor requests."""
-    return _is_entry(value)
 
 
 _BEFORE_STEPS: Final = ("session_id", "current_step", "total_steps", "status")
@@ -178,11 +167,7 @@ def _with_step(steps: list[dict[str, Any]], changed: Any) -> list[dict[str, Any]
 
 
 def folded(state: SessionState | None, transition: Any) -> SessionState:
-    """Return the state after a `step` or `session` event of another server, as `after` does.
-
-    Raises:
-        ValueError: It is not a transition of this state, or there is no state yet.
-    """
+    """Return the state after a `step` or `session` event of another server, as `after` does, if it is one."""
     if state is None:
         raise ValueError("a transition without a state")
     if not _is_transition(transition):

@@ -16,11 +16,7 @@ UsualTimes: TypeAlias = Mapping[str, int]
 
 
 def usual_times(answer: Any) -> UsualTimes:
-    """Return what was learned of the steps of a session, from what a server answers about them.
-
-    Raises:
-        ValueError, LookupError, TypeError: The answer has another shape.
-    """
+    """Return what was learned of the steps of a session, from the answer of a server, which may have another shape."""
     usual = {each["name"]: each["learned"]["p50_ms"] for each in answer["steps"] if "learned" in each}
     if not all(is_text(name) and type(ms) is int and 0 <= ms <= MAX_SAFE_INTEGER for name, ms in usual.items()):
         raise ValueError("not the steps of a session")

@@ -32,10 +32,7 @@ def to_the_tenth(elapsed_ms: int) -> str:
 
 
 def moment(timestamp: str, now_s: float, zone: tzinfo | None = None) -> str:
-    """Return a moment of the past to the minute here, with its day if it was half a day ago or more.
-
-    In a `zone` other than that of the reader it is named.
-    """
+    """Return a moment of the past to the minute, with its day after half a day, and its `zone` if it is not ours."""
     time = datetime.fromisoformat(timestamp).astimezone(zone)
     hours = f"{time:%H:%M}" + (f" {time:%Z}" if zone else "")
     return hours if now_s - time.timestamp() < HALF_DAY_S else f"{time:%b} {time.day}, {hours}"

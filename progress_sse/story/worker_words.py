@@ -18,13 +18,10 @@ Kind: TypeAlias = Literal["stalled", "silent", "quiet"]
 
 
 class LifeSign(NamedTuple):
-    """A sentence about a worker.
+    """A sentence about a worker, whose last report was `silent_s` seconds ago.
 
-    Attributes:
-        kind: `stalled`: it promised signs of life, and gives none; `silent`: it promised none, and its step is past its
-            limit; `quiet`: it lives, and has had nothing to report.
-        text: The sentence.
-        silent_s: Seconds since its last report.
+    Its `kind` is `stalled` where it promised signs of life, and gives none; `silent` where it promised none, and its
+    step is past its limit; `quiet` where it lives, and has had nothing to report.
     """
 
     kind: Kind

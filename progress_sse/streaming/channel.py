@@ -27,11 +27,7 @@ Watcher: TypeAlias = Callable[[Record | None], None]
 
 
 class Channel(Publisher):
-    """One session, as the subscribers in this process see it.
-
-    Attributes:
-        is_open: Whether it listens and has loaded the session, or has found that there is none.
-    """
+    """One session, as the subscribers in this process see it; open once it listens, and has loaded it or found none."""
 
     def __init__(self, session_id: str, delivery: Delivery, on_unused: Callable[[], object]) -> None:
         super().__init__(session_id, _absent_position(session_id), delivery, on_unused)

@@ -34,12 +34,7 @@ from progress_sse.wire.frames import FrameBatch
 
 
 class Hub:
-    """The channels of this process.
-
-    Attributes:
-        counts: The counts of its deliveries.
-        lists: The lists of sessions that are followed in this process.
-    """
+    """The channels of this process, and the lists of sessions that are followed in it."""
 
     def __init__(self, backend: FullBackend, *, retry_ms: int) -> None:
         """Serve subscribers from `backend`; each snapshot makes clients wait `retry_ms` before they reconnect."""
@@ -90,10 +85,7 @@ class Hub:
     async def subscribe(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None = None) -> None:
         """Subscribe to a session: first the missed frames or a snapshot, then every change, in order.
 
-        The session need not exist; a `resume_point` of `None` is that of a new subscriber.
-
-        Raises:
-            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
+        The session need not exist. A `StoreUnavailableError` has changed nothing, and the call may be repeated.
         """
         channel = self._acquire(session_id)
         try:
@@ -124,11 +116,7 @@ class Hub:
 
     @asynccontextmanager
     async def watching(self, session_id: str, watcher: Watcher) -> AsyncIterator[None]:
-        """Call `watcher` with the session after each change, as this process receives it.
-
-        Raises:
-            StoreUnavailableError: The store does not answer.
-        """
+        """Call `watcher` with the session after each change, as this process receives it."""
         channel = self._acquire(session_id)
         try:
             await channel.open()

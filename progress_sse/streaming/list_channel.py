@@ -47,11 +47,7 @@ class ListWindow:
     """What the followers of a list have received: its newest sessions, and which older ones. Pure.
 
     Changes of older sessions are published too. The latest of those are remembered, so that their end is published.
-
-    Attributes:
-        wanted: The list.
-        has_more: Whether there are older sessions than those of the window.
-        is_short: Whether a session of the window has gone, so that the next older one belongs there.
+    The window `is_short` once one of its sessions has gone, so that the next older one belongs there.
     """
 
     def __init__(self, wanted: SessionFilter, note_shown: Callable[[str, bool], None]) -> None:

@@ -16,14 +16,10 @@ class _Key(NamedTuple):
 
 
 class ListIndex:
-    """Lists by a prefix, one label and the status, and by the sessions that they show.
-
-    Attributes:
-        loading: Lists that are being read: each change may concern them.
-    """
+    """Lists by a prefix, one label and the status, and by the sessions that they show."""
 
     def __init__(self) -> None:
-        self.loading: dict[SessionFilter, None] = {}
+        self.loading: dict[SessionFilter, None] = {}  # Those that are being read: each change may concern them.
         self._keys: dict[SessionFilter, _Key] = {}
         self._by_key: defaultdict[_Key, dict[SessionFilter, None]] = defaultdict(dict)
         self._shown: defaultdict[str, dict[SessionFilter, None]] = defaultdict(dict)
@@ -71,11 +67,7 @@ class ListIndex:
         )
 
     def find(self, session_id: str, summary: SessionSummary | None) -> Sequence[SessionFilter]:
-        """Return the lists that have to take a session as it was read, `None` if there is none.
-
-        Raises:
-            ValueError: Its entry is damaged.
-        """
+        """Return the lists that have to take a session as it was read; a `ValueError` if its entry is damaged."""
         found = {each: None for each in self.loading if session_id.startswith(each.prefix)}
         found.update(self._shown.get(session_id, {}))
         labels = () if summary is None or self._labels.keys() <= {None} else summary.labels.items()

@@ -139,8 +139,7 @@ class Lists:
     async def subscribe(self, subscriber: Subscriber, wanted: SessionFilter) -> None:
         """Subscribe to a list: first a `list` event, then every change.
 
-        Raises:
-            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
+        A `StoreUnavailableError` has changed nothing, and the call may be repeated.
         """
         channel = self._acquire(wanted)
         try:

@@ -46,13 +46,9 @@ class Subscription:
 
 
 class Delivery(NamedTuple):
-    """What all channels of a process share.
+    """What all channels of a process share; a client comes back after `retry_ms` milliseconds.
 
-    Attributes:
-        backend: Where the sessions are.
-        counts: Counts what is delivered.
-        flush_soon: Sees to it that a channel's `flush` is called at the end of this turn of the event loop.
-        retry_ms: Milliseconds after which a client comes back.
+    `flush_soon` makes the event loop call the `flush` of a channel at the end of this turn.
     """
 
     backend: FullBackend
@@ -62,12 +58,10 @@ class Delivery(NamedTuple):
 
 
 class Publisher(ABC):
-    """A channel's subscriptions, and the frames that they have not got yet.
+    """A channel's subscriptions, and the frames that they have not got yet; of a list, `session_id` is empty.
 
     Attributes:
-        session_id: The session; empty of a list.
         position: The position of a subscriber that has all frames.
-        subscriptions: Those that get each further frame.
         use_count: How many uses keep the channel: its subscriptions, and those that are about to begin.
         published: How many events were published while there were subscriptions.
     """

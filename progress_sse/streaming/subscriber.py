@@ -28,12 +28,8 @@ class Subscriber:
     """One subscriber of one session or several, with a bounded queue.
 
     Its owner, the stream, is woken when a batch waits, and calls `take` when there is room for it. An owner that keeps
-    up sets `direct`; then batches skip the queue and are written at once.
-
-    Attributes:
-        direct: Writes a chunk at once. The owner sets it when it has taken everything and has room for more, and clears
-            it when it has no more room. The subscriber clears it when a batch has to wait.
-        event_count: How many events were taken or written to it; known once it is closed.
+    up sets `direct`, and batches are written at once, past the queue. The owner clears it when it has no more room, and
+    the subscriber when a batch has to wait.
     """
 
     def __init__(
@@ -232,7 +228,6 @@ class Subscriber:
 
 
 def _divided(queued: Sequence[QueuedBatch]) -> tuple[list[QueuedBatch], list[QueuedBatch]]:
-    """Return the batches of lines, and the others."""
     lines = [each for each in queued if isinstance(each[1], LineBatch)]
     return lines, [each for each in queued if not isinstance(each[1], LineBatch)]
 

@@ -31,11 +31,7 @@ Shortage: TypeAlias = Literal["streams-full", "streams-of-caller-full", "drainin
 
 
 class Places:
-    """The places of this process: `most`, of which a caller whose identity is known takes at most `most_per_caller`.
-
-    Attributes:
-        are_draining: Whether none is given any more.
-    """
+    """The places of this process: `most`, of which a caller whose identity is known takes at most `most_per_caller`."""
 
     def __init__(self, most: int, most_per_caller: int | None) -> None:
         self.are_draining = False
@@ -74,14 +70,12 @@ WaitOutcome: TypeAlias = Literal["met", "unmet", "gone", "drained", "expired", "
 
 
 class WaitRequest(NamedTuple):
-    """The request of a client that waits.
+    """The request of a client that waits, for `seconds` at most; `expires_at` and `caller` are as in `StreamRequest`.
 
     Attributes:
         session_ids: The sessions, one of which is enough; they need not exist.
         is_met: Whether a session is as the client waits for it; `None` stands for one that does not exist.
-        seconds: For how long it waits at most.
         receive: Reports, as in ASGI, when the client has gone.
-        expires_at: See `StreamRequest`; so `caller`.
         on_first_look: Called with each session as it is when the wait begins.
     """
 
@@ -95,11 +89,7 @@ class WaitRequest(NamedTuple):
 
 
 class Waits:
-    """The requests of this process that wait. They take places as streams do.
-
-    Attributes:
-        ended: How many waits have ended, by outcome.
-    """
+    """The requests of this process that wait. They take places as streams do."""
 
     def __init__(self, hub: Hub, expiry: Expiry, clock: Clock, places: Places) -> None:
         self.ended: Counter[WaitOutcome] = Counter()
@@ -113,11 +103,7 @@ class Waits:
         return len(self._open)
 
     async def run(self, request: WaitRequest) -> WaitOutcome:
-        """Wait as the request wants, and return what ended it.
-
-        Raises:
-            StoreUnavailableError: The store does not answer.
-        """
+        """Wait as the request wants, and return what ended it."""
         outcome: WaitOutcome = "met" if await _is_met_at_first(self._hub, request) else await self._wait(request)
         self.ended[outcome] += 1
         return outcome

@@ -81,13 +81,9 @@ def _shown_end(details: Details) -> dict[str, object]:
     if details.conclusion is not None:
         shown["conclusion"] = details.conclusion
     if details.time is not None:
-        shown["time"] = _show_time(details.time)
+        finish_at = details.time.finish_at
+        shown["time"] = details.time._asdict() | {"finish_at": None if finish_at is None else finish_at._asdict()}
     return shown
-
-
-def _show_time(time: Time) -> dict[str, object]:
-    finish_at = None if time.finish_at is None else time.finish_at._asdict()
-    return {"percentage": time.percentage, "finish_at": finish_at, "basis": time.basis, "runs": time.runs}
 
 
 def show_request(request: ReaderAsk) -> dict[str, object]:
@@ -117,12 +113,9 @@ def encode_details(details: Details) -> bytes:
     if details.is_cancelled:
         hidden["is_cancelled"] = True
     if details.timing is not None:
-        hidden["timing"] = _stored_timing(details.timing)
+        timing = details.timing
+        hidden["timing"] = [timing.profile, timing.floor, sorted(timing.untaught), timing.has_taught]
     return encode_json({**shown_details(details), **hidden})
-
-
-def _stored_timing(timing: Timing) -> list[object]:
-    return [timing.profile, timing.floor, sorted(timing.untaught), timing.has_taught]
 
 
 def decode_details(data: bytes) -> Details:

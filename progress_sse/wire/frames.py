@@ -29,9 +29,7 @@ class Frame(NamedTuple):
 class FrameBatch:
     """The bytes of one write: frames of one session that were published within one turn of the event loop.
 
-    Attributes:
-        frames: The frames; none in a batch without id (a heartbeat, the first bytes) or for one subscriber alone.
-        data: Their bytes for a subscriber of this one session.
+    A batch without id (a heartbeat, the first bytes), or for one subscriber alone, has `data` but no `frames`.
     """
 
     __slots__ = ("_chunk", "_without_id", "data", "frames")

@@ -61,10 +61,7 @@ def header_index(request: Request) -> HeaderIndex:
 
 
 def header_values(request: Request, name: bytes) -> Sequence[bytes]:
-    """Return every value of a header; `name` is in lower case.
-
-    White space around a value is not part of it [RFC 9110 §5.5]. Our own server removes it, others may not.
-    """
+    """Return every value of a header in lower case, without white space around it [RFC 9110 §5.5]."""
     return header_index(request).values(name)
 
 

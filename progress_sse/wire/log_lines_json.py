@@ -1,8 +1,4 @@
-"""Log lines ⇄ JSON: as they are stored, as the log shows them, and as streams send them.
-
-A line is encoded once, without its number: the same bytes are stored, read and sent, behind the number that the store
-gave it.
-"""
+"""Log lines ⇄ JSON. A line is encoded once, without its number: the same bytes are stored, read and sent."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -24,7 +20,6 @@ class LinesShown(NamedTuple):
 
     Attributes:
         life: Changes whenever the numbers begin anew, or the store may have lost lines.
-        lines: The lines, in order.
         first: The number of the oldest line that is kept; the next number, if none is.
         next: The number after which to ask for what comes then.
     """

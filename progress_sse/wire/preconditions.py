@@ -2,8 +2,6 @@
 
 A session that does not exist has a tag of its own. With it a client can wait for the session, or create it only if it
 still does not exist; `*` stands for every session that exists.
-
-What must not go in here: requests and responses.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,17 +38,13 @@ class Preconditions(NamedTuple):
     if_none_match: Sequence[bytes]
 
     def is_expected(self, position: Position | None) -> bool:
-        """Return whether the session is in the state that `If-Match` requires.
-
-        Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing.
-        """
+        """Return whether the session is in the state that `If-Match` requires."""
+        # Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing.
         return not self.if_match or _is_listed(position, self.if_match)
 
     def is_known(self, position: Position | None, tag_of: TagOf = entity_tag) -> bool:
-        """Return whether the client has the session in its present state, by `If-None-Match`.
-
-        Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
-        """
+        """Return whether the client has the session in its present state, by `If-None-Match`."""
+        # Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
         return _is_listed(position, self.if_none_match, tag_of, is_weak=True)
 
     def allow_change(self, position: Position | None) -> bool:

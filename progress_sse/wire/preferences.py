@@ -28,12 +28,7 @@ _EVENTS: Final = (b"text/event-stream", b"text/*", b"*/*")
 
 
 def prefers_text(values: Sequence[bytes], *, to_events: bool = False) -> bool:
-    """Return whether a client takes plain text, and likes it better than JSON; it gets JSON if it takes neither.
-
-    Args:
-        values: The values of `Accept`.
-        to_events: Whether it must like it better than events, too.
-    """
+    """Return whether a client takes plain text, and prefers it to JSON, and with `to_events` to events too."""
     return bool(values) and _prefers_text(tuple(values), to_events)
 
 
@@ -51,12 +46,7 @@ def prefers_html(values: Sequence[bytes]) -> bool:
 
 
 def preferred_language(values: Sequence[bytes], languages: Sequence[str]) -> str:
-    """Return the language that a client likes best; the first one if it takes none, or as much as another.
-
-    Args:
-        values: The values of `Accept-Language`.
-        languages: The languages that there are, without regions.
-    """
+    """Return the language that a client prefers; the first one if it takes none, or as much as another."""
     weights: dict[bytes, float] = {}
     for name, weight in filter(None, (_weight(each, _LANGUAGE) for each in list_elements(values))):
         weights[name] = max(weight, weights.get(name, 0.0))
@@ -91,14 +81,8 @@ _MAX_DIGITS: Final = 4
 
 
 def preferred_wait_s(values: Sequence[bytes]) -> int:
-    """Return for how many seconds a client is ready to wait, at most `MAX_WAIT_S`; 0 if it does not.
-
-    Of several values the first one counts [§2], and one that is no number of seconds counts as none.
-
-    Args:
-        values: The values of `Prefer`.
-    """
-    for element in list_elements(values):
+    """Return the seconds that a client is ready to wait by its `Prefer`: at most `MAX_WAIT_S`; 0 if it does not."""
+    for element in list_elements(values):  # Of several values the first one counts [§2].
         preference = _PREFERENCE.fullmatch(element)
         if preference is not None and preference["name"].lower() == b"wait":
             return _seconds(preference["token"] or _PAIR.sub(rb"\1", preference["quoted"] or b""))

@@ -107,10 +107,7 @@ def session_of_transition(data: bytes) -> dict[str, Any]:
 
 
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
-    """Return a session's entry in the list for operators; `summary` is the session part of its last transition.
-
-    The entry does not show what readers asked.
-    """
+    """Return a session's entry in a list, without requests; `summary` is the session part of its last transition."""
     if session.details.requests:
         details = session.details._replace(requests=())
         session, summary = session._replace(progress=session.progress._replace(details=details)), None
@@ -127,10 +124,7 @@ def decode_step(data: bytes) -> StepProgress:
 
 
 def decode_transition(data: bytes) -> tuple[StepProgress | None, int, SessionStatus]:
-    """Return the step of an encoded transition, if it has one, and the session's new `current_step` and `status`.
-
-    The step comes without its parts, of which a transition shows a few.
-    """
+    """Return the step of a transition, if it has one, without its parts, and the new `current_step` and `status`."""
     event = json.loads(data)
     step, session = event.get("step"), event["session"]
     if step is not None:

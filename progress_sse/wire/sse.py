@@ -47,19 +47,13 @@ def encode_retry_field(retry_ms: int) -> bytes:
 
 
 def encode_comment(text: str) -> bytes:
-    """Return a comment, which no EventSource shows; it keeps the connection from looking idle.
-
-    No empty line follows, because several clients would report an event without data.
-    """
-    return b": %b\n" % text.encode()
+    """Return a comment, which no EventSource shows; it keeps the connection from looking idle."""
+    return b": %b\n" % text.encode()  # Before an empty line several clients report an event without data.
 
 
 def encode_final_retry(retry_ms: int) -> bytes:
-    """Return the end of a stream that closes before its sessions are completed: when to reconnect.
-
-    An empty line follows although there is no event, because several clients process a block only after one.
-    """
-    return encode_retry_field(retry_ms) + b"\n"
+    """Return the end of a stream that closes before its sessions are completed: when to reconnect."""
+    return encode_retry_field(retry_ms) + b"\n"  # Several clients process a block only after an empty line.
 
 
 class StreamEvent(NamedTuple):
@@ -71,16 +65,11 @@ class StreamEvent(NamedTuple):
 
 
 class StreamDecoder:
-    """Decodes one stream, split into chunks anywhere.
-
-    Attributes:
-        last_event_id: The id to reconnect with; empty before the first id.
-        retry_ms: Milliseconds to wait before reconnecting; `None` before the stream has sent any.
-    """
+    """Decodes one stream, split into chunks anywhere."""
 
     def __init__(self) -> None:
-        self.last_event_id = ""
-        self.retry_ms: int | None = None
+        self.last_event_id = ""  # The id to reconnect with.
+        self.retry_ms: int | None = None  # Milliseconds to wait before that, once the stream has sent it.
         self._rest = bytearray()
         self._unread_bytes = 0
         self._is_after_cr = False
@@ -90,11 +79,7 @@ class StreamDecoder:
         self._event_id = ""
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Decode the next chunk, and return the events that it completes; an event that never ends is dropped.
-
-        Raises:
-            ValueError: An event does not end within `MAX_EVENT_BYTES`.
-        """
+        """Return the events that the chunk completes, or raise a `ValueError` if one is over `MAX_EVENT_BYTES`."""
         if self._is_after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")  # The other half of a CRLF.
             self._is_after_cr = False

@@ -29,11 +29,7 @@ class StepSpec(BaseModel):
 def define_steps(
     specs: list[StepSpec], name_of: Callable[[int], str] = default_step_name
 ) -> tuple[StepDefinition, ...]:
-    """Return the definitions that `specs` describe, in their order; `name_of` names those that have no name.
-
-    Raises:
-        InvalidRequestError: A spec has a number that is not its place.
-    """
+    """Return the definitions that `specs` describe, if numbered in order; `name_of` names those that have no name."""
     for number, spec in enumerate(specs, start=1):
         if spec.step not in (None, number):
             raise InvalidRequestError("steps must be numbered 1, 2, 3 … in order, where they are numbered at all.")

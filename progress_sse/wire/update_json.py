@@ -123,16 +123,13 @@ def encode(update: Update, ago_ms: int = 0) -> dict[str, object]:
 def decode(
     values: Mapping[str, Any], given: Collection[str], envelope: Envelope, read: Mapping[str, Callable[[Any], object]]
 ) -> Update:
-    """Return the update of a request's body.
+    """Return the update of a request's body, if no key is missing, or contradicts another one.
 
     Args:
         values: All keys of updates, each with a value that fits it, or its default.
         given: The keys that the body has.
         envelope: What goes with the update.
         read: Functions that make fields of the values of `_COMPOUND` keys.
-
-    Raises:
-        InvalidRequestError: A key is missing, or contradicts another one.
     """
     form = _form(values["action"])
     decoded = [values[name] for name in form.fields]
@@ -157,14 +154,10 @@ def decode(
 
 
 class _Form(NamedTuple):
-    """How a kind of update is read.
+    """How a kind of update is read; fields stand with their places.
 
     Attributes:
-        kind: The kind.
-        fields: Its fields.
-        step_at: The place of the step among the fields, if it has one.
-        required: The fields that a request must have, with their places.
-        compound: Those whose values have another form in requests, with their places.
+        compound: Those whose values have another form in requests.
         is_partial: Whether it leaves what it does not name.
         short_texts: Its texts that are shorter than those of other kinds, and their most characters.
     """

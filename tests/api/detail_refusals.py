@@ -1,7 +1,5 @@
 """Invalid requests by the keys and actions of the protocol's second part; rows as in ``refusals``."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Invalid lists of sessions, asked for as a page and as a stream."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from tests.api.refusal import CANARY, NO_IDS, Refusal, Rows

@@ -1,7 +1,5 @@
 """Invalid log lines, and invalid requests for them; rows as in ``refusals``."""
 
-from __future__ import annotations
-
 from tests.api.refusal import CANARY, JSON, NO_TEXTS, Refusal, Rows, json_of, update
 
 NO_LINES = {

@@ -1,7 +1,5 @@
 """Jobs of a profile, each step of which takes a known time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

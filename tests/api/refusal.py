@@ -1,7 +1,5 @@
 """A request that is refused, and the values that such requests are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias

@@ -4,8 +4,6 @@ The requests are about a session `s` of seven steps, of which 1 is running, 2 ha
 Others are about `new`, which does not exist.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """Requests to a worker, and answers of workers, that are refused; rows as in ``refusals``."""
 
-from __future__ import annotations
-
 from tests.api.refusal import CANARY, JSON, REQUESTS, Refusal, Rows, json_of, update, wrong
 
 NO_KINDS = ('"stop"', '"Cancel"', '"canary"', '""', "1", "null", "true", '["cancel"]', '"\\ud800"')

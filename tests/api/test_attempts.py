@@ -1,7 +1,5 @@
 """An attempt that a later one has replaced changes nothing, on whichever way its updates come."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

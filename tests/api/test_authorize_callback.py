@@ -1,7 +1,5 @@
 """A function of the application in place of all tokens."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

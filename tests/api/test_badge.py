@@ -1,7 +1,5 @@
 """The badge of a session: what it shows, to which clients, and for how long a cache may keep it."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree as ET
 
 import httpx

@@ -1,7 +1,5 @@
 """The right to ask something of a worker: which credentials have it."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """The cookie with a token: how it is set and deleted, and which requests may use it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

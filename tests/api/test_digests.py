@@ -1,7 +1,5 @@
 """What an idempotency key stands for: the digest of a request, which stores remember over new versions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Errors of pages: what a browser shows to its visitor, while programs get problems."""
 
-from __future__ import annotations
-
 import re
 
 import httpx

@@ -1,7 +1,5 @@
 """Any request that a server may pass to the application gets a described response, and never a 500."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Iterator

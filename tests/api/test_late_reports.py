@@ -1,7 +1,5 @@
 """Reports that come long after what they tell, since the server was away."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

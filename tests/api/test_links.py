@@ -1,7 +1,5 @@
 """Links for people: the cookie that a link's token becomes, and what a request by link may do."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """Lists of sessions over HTTP: what they show, and who may see which."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

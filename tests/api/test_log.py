@@ -1,7 +1,5 @@
 """The log of a session: what workers write into it, and what readers get."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What requests pass before they reach a route: the host check, the origins, and the warning of open access."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

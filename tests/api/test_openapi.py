@@ -1,7 +1,5 @@
 """The description of the API: valid, complete, and true of the server that serves it."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Steps that many workers do at once: how they report their parts, and what readers get."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

@@ -1,7 +1,5 @@
 """Rights to profiles: who may create sessions with one, read what was learned, and forget it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

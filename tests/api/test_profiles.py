@@ -1,7 +1,5 @@
 """Profiles over HTTP: what runs teach, and how it is shown and forgotten."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Bodies of requests: the server accepts exactly those that the description allows."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

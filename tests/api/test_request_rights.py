@@ -1,7 +1,5 @@
 """How a reader learns whether it may ask something of the worker."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

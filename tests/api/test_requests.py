@@ -1,7 +1,5 @@
 """What readers ask of a worker: asked, listed, told to the worker, and answered."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

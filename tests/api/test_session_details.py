@@ -1,7 +1,5 @@
 """What a session says besides its steps, as clients set it and readers get it."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sessions as text, for terminals."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """Tickets over HTTP: each opens one stream, once, with the rights of its token."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

@@ -1,7 +1,5 @@
 """Many updates in one request, each as if sent by itself."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Polls that wait for a change."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Workers that wait until something is asked of them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 

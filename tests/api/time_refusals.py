@@ -1,7 +1,5 @@
 """Invalid requests about profiles; rows as in ``refusals``."""
 
-from __future__ import annotations
-
 from tests.api.refusal import CANARY, NO_IDS, Refusal, Rows, creations, json_of
 
 NO_PROFILES = {

@@ -1,7 +1,5 @@
 """The identity of callers."""
 
-from __future__ import annotations
-
 import pytest
 from starlette.requests import Request
 

@@ -1,7 +1,5 @@
 """How often one caller may send requests, counted in one process."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

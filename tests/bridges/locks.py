@@ -1,7 +1,5 @@
 """Locks that must not be held during logging: log handlers have locks of their own."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

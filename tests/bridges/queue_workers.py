@@ -1,7 +1,5 @@
 """Queues as users run them: a broker, workers of a library, a caller, and the server that they all report to."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """Jobs beside those of `docs/how-to/report-from-queues.md`: further failures, and jobs that are no steps."""
 
-from __future__ import annotations
-
 from typing import Final
 
 MORE: Final = {

@@ -1,7 +1,5 @@
 """Behaviour that the bridges to queues share."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from typing import Any

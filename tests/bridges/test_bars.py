@@ -1,7 +1,5 @@
 """Bars and log records of the real libraries become reports of the running step."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import logging

@@ -1,7 +1,5 @@
 """Tasks of queues that readers cancel: each library stops them in its own way, and does not try them again."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

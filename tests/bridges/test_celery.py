@@ -1,7 +1,5 @@
 """Celery's particulars: lost processes, canvases, and tasks that call tasks."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bridges.conftest import Build, WorkersOf

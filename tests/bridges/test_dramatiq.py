@@ -1,7 +1,5 @@
 """Dramatiq's particulars: messages that are given up, and actors that send."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bridges.conftest import WorkersOf

@@ -1,7 +1,5 @@
 """The programs of `docs/how-to/report-from-queues.md` that need no queue, unchanged."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Records of the job as lines of the session's log."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Sessions that tasks create are learned from, under the names of the tasks."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tasks of real queues as steps, as all libraries do it, with the programs of `docs/how-to/report-from-queues.md`."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bridges.conftest import Build, WorkersOf

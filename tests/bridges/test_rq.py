@@ -1,7 +1,5 @@
 """RQ's particulars: lost work horses, and jobs that request another attempt."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bridges.conftest import WorkersOf

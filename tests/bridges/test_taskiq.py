@@ -1,7 +1,5 @@
 """Taskiq's particulars: tasks that send tasks, and ways to end."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import pytest

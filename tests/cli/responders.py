@@ -1,7 +1,5 @@
 """A server whose streams and polls answer what a test gives, and a record of what a follower makes of that."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence

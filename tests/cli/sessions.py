@@ -1,7 +1,5 @@
 """Sessions as polling answers them, whose names and texts would act on a terminal; and how they are seen in turn."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The pure parts of the client commands, and the refusals of their options."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

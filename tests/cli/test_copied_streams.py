@@ -1,7 +1,5 @@
 """What is kept of a command's output, and that its writes fail when nothing takes it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A session as lines."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """The follower at servers, or other responders, that misbehave."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import json

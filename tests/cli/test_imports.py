@@ -1,7 +1,5 @@
 """A job's machine needs nothing of the server: its modules import nothing of it, and the others say what is missing."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Lists of sessions: their pages, and how they are printed."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """The log as `progress-sse watch --log` reads it: each line once, in order."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`progress-sse create` where no server answers."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """The descriptors of `progress-sse run`, and commands that report on their own step."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

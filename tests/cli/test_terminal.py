@@ -1,7 +1,5 @@
 """A session on a terminal."""
 
-from __future__ import annotations
-
 import io
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Random commands, of all kinds that workers and readers send, with values that often fit each other."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields

@@ -1,7 +1,5 @@
 """Sessions, steps and times for the tests of the rules."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 

@@ -1,7 +1,5 @@
 """What readers ask of a worker, how it answers, and what settles a request."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Whose attempt a step is: a later attempt fences out the earlier ones."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.commands import Command, Create

@@ -1,7 +1,5 @@
 """The values of commands: those that no session can hold are refused, also from a caller in the process."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """What a session says besides its steps: its links, how much it is, and the attempts that it remembers."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

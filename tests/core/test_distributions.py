@@ -1,7 +1,5 @@
 """The arithmetic of durations that are not known for certain."""
 
-from __future__ import annotations
-
 from itertools import product
 from statistics import fmean
 

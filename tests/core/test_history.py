@@ -1,7 +1,5 @@
 """What earlier runs teach, and how it is read."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Session ids, positions, and the numbers that are computed from a session."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from fractions import Fraction

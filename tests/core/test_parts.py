@@ -1,7 +1,5 @@
 """The parts of a step that many workers do at once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Which sessions a list is of."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.errors import InvalidRequestError, InvalidSessionIdError

@@ -1,7 +1,5 @@
 """What a command makes of a session as a whole, and which lines its log takes."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The cells of the state machine's table for the three first actions, repeats, and the status of a session."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pytest

@@ -1,7 +1,5 @@
 """The cells of the state machine's table for skipping, for signs of life, and for steps that count as lost."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Updates that name their step, and steps that are appended."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Time limits, durations and amounts of a step."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

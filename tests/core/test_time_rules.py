@@ -1,7 +1,5 @@
 """How far a session is by time, and when it will end."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

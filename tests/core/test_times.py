@@ -1,7 +1,5 @@
 """Updates that report how long ago it happened, so that durations survive an outage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Workflows: the shipped default, and look-up by name."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.errors import UnknownWorkflowError

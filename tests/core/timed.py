@@ -1,7 +1,5 @@
 """Sessions with a time, and what earlier runs taught, for the tests of both."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from progress_sse.core.commands import Command, Create

@@ -1,7 +1,5 @@
 """Queues with deadlines, and the limit of unsent bytes."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """The writes of our server to a connection, and their number."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Requests on hot routes, which our own server answers without the application."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

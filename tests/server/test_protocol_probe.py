@@ -1,7 +1,5 @@
 """A server detects that our HTTP protocol does not fit the installed uvicorn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NoReturn
 

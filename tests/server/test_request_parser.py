@@ -1,7 +1,5 @@
 """The checks of a request's head beyond those of llhttp, and the ignored `Upgrade`."""
 
-from __future__ import annotations
-
 import httptools
 import pytest
 

@@ -1,7 +1,5 @@
 """The slots of `serve --workers`: after a crash and a renewal in any order, each has one process."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
@@ -9,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from anyio import wait_all_tasks_blocked
@@ -45,7 +44,7 @@ class Scene:
         self._caplog = caplog
         self._others = set(children(os.getpid()))
 
-    async def __aenter__(self) -> Scene:
+    async def __aenter__(self) -> Self:
         self.slot = Slot(self._pool, await self._pool.spawn(), self._clock)
         self._keeping = asyncio.create_task(self.slot.keep_filled())
         return self

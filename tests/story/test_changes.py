@@ -1,7 +1,5 @@
 """The changes of a session as lines."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A session as plain text."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Links, and durations in words."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.story.headline import links

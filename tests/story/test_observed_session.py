@@ -1,7 +1,5 @@
 """What a reader knows beyond the present state of a session."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.story.observed_session import ObservedSession

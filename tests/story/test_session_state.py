@@ -1,7 +1,5 @@
 """The states of a session that `watch` accepts."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

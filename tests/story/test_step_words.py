@@ -1,7 +1,5 @@
 """What `watch` says of the parts of a step."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from progress_sse.story.step_words import all_failed_parts, parts_done

@@ -1,7 +1,5 @@
 """When a session will end, as a time of day."""
 
-from __future__ import annotations
-
 from datetime import UTC
 
 import pytest

@@ -1,7 +1,5 @@
 """The words of the terminal are those of the page: both suites read `tests/corpus/words.json`."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

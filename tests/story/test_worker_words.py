@@ -1,7 +1,5 @@
 """What is said of the worker of a session."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from progress_sse.story.observed_session import ObservedSession

@@ -1,7 +1,5 @@
 """A client of a stream, as a server sees it."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Streams over a store, without the rest of a server."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """When the changes of sessions are published to the followers of lists."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

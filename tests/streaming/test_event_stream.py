@@ -1,7 +1,5 @@
 """Streams on both paths to a client, at moments that a test over sockets cannot time."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Sequence

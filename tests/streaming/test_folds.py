@@ -1,7 +1,5 @@
 """Whatever commands come, what a reader holds after each event is byte for byte the answer to a poll at that moment."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 

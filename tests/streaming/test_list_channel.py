@@ -1,7 +1,5 @@
 """What the followers of a list have received of it, compared with the list itself."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Lists that are found by an index, compared with asking each of them."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Lists that are followed in one process, over a store that fails and forgets as a test needs it."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Streams in plain text, over both ways to a client."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Requests that wait for a change of a session."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The protocol document agrees with the vectors, and the vectors with the code; authors of clients rely on both."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What readers see of a session besides its steps, and what is stored of it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`If-Match` and `If-None-Match`, with valid and invalid values [RFC 9110 §8.8.3, §13.1]."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The JSON that existing clients read, byte for byte."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The event stream format, written out [WHATWG HTML §9.2.6]."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Step definitions as users write them."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.errors import InvalidRequestError

@@ -1,13 +1,12 @@
 """The endpoints that hand out access: tickets for streams, and cookies with a token."""
 
 import math
-from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
 
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
-from progress_sse.api.request_parts import session_id_of
+from progress_sse.api.request_parts import session_id_of, uri_component
 from progress_sse.api.router import SESSION_PREFIX
 from progress_sse.auth.cookies import COOKIE, LINK_COOKIE, SECURE_LINK_COOKIE, is_of_this_machine
 from progress_sse.auth.tickets import LIFETIME_S
@@ -21,10 +20,6 @@ async def issue_ticket(service: ProgressService, request: Request) -> Reply:
     assert authorization.token is not None
     ticket = await service.tickets.issue(authorization.token)
     return json_reply({"ticket": ticket, "expires_in": LIFETIME_S}, 201)
-
-
-_UNESCAPED: Final = "!'()*~"
-"""What encodeURIComponent leaves as it is, beside letters, digits and `-_.`."""
 
 
 async def keep_token(service: ProgressService, request: Request) -> Reply:
@@ -49,9 +44,9 @@ async def keep_link(service: ProgressService, request: Request) -> Reply:
     token, _ = await service.authorizer.identify(request, session_id)
     assert token is not None
     name = LINK_COOKIE if _is_on_this_machine(request) else SECURE_LINK_COOKIE
-    # As encodeURIComponent writes it. A browser ignores a path of more than 1024 bytes, and takes that of this request
-    # without its last segment [RFC 6265bis §5.6.4], which is the same.
-    path = f"{SESSION_PREFIX}{quote(session_id, safe=_UNESCAPED)}"
+    # A browser ignores a path of more than 1024 bytes, and takes that of this request without its last segment
+    # [RFC 6265bis §5.6.4], which is the same.
+    path = f"{SESSION_PREFIX}{uri_component(session_id)}"
     return _cookie_reply(request, name, token, path, None)
 
 

@@ -1,7 +1,4 @@
-"""The endpoints of live streams.
-
-They read the sessions and the positions from the request, and respond with 204 where a stream has ended for good.
-"""
+"""The endpoints of live streams; they respond with 204 where a stream has ended for good."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
-from progress_sse.api.request_parts import query_of, session_id_of
+from progress_sse.api.request_parts import query_of, session_id_of, uri_component
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
 
@@ -32,22 +32,15 @@ FILE_HEADERS: Final = {
     "Vary": "Accept-Encoding",
 }
 
-UNQUOTED: Final = "!'()*"
-"""What JavaScript's `encodeURIComponent` leaves as it is, and `quote` would not."""
-
 GZIP: Final = {"content-encoding": "gzip"}
 
 
 async def session_page(service: ProgressService, request: Request) -> Response:
-    """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid.
-
-    Browsers load the session's state beside the page's script, which asks for it first. Where a token is needed, the
-    page may still have to get one.
-    """
+    """`GET /s/{session_id}`: the page of a session, which need not exist yet; its state is loaded beside the script."""
     session_id = session_id_of(request)
     response = await _page(service, request)
     if not _needs_token_to_read(service):
-        state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + quote(session_id, safe=UNQUOTED)
+        state = quote(f"{request.scope.get('root_path', '')}/api/progress/") + uri_component(session_id)
         response.headers["Link"] = f"<{state}>; rel=preload; as=fetch; crossorigin"
     return response
 
@@ -118,10 +111,7 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file with its headers.
-
-        Browsers keep a bundle for a year, and revalidate every other file at each use (304 as a rule).
-        """
+        """Return a file; browsers keep a bundle for a year, and revalidate others at each use (304 as a rule)."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
         if str(full_path).endswith(".map"):

@@ -74,16 +74,11 @@ async def _wait(
     preconditions: Preconditions,
     tag_of: TagOf,
 ) -> dict[str, str]:
-    """Wait until the session is not as the client has it."""
-
     def is_changed(record: Record | None) -> bool:
         position = record.position if record else None
         return not (preconditions.is_expected(position) and preconditions.is_known(position, tag_of))
 
     return await wait_as_preferred(service, request, authorization, [session_id], is_changed)
-
-
-_MAX_DIGITS: Final = 16
 
 
 async def parts(service: ProgressService, request: Request) -> Reply:
@@ -93,6 +88,9 @@ async def parts(service: ProgressService, request: Request) -> Reply:
     number = _step_of(request)
     step = (await _with_step(service, session_id, number)).steps.get(number)
     return Reply(200, {"content-type": JSON, **UNCACHED}, encode_parts(None if step is None else step.parts))
+
+
+_MAX_DIGITS: Final = 16
 
 
 def _step_of(request: Request) -> int:

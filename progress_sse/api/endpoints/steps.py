@@ -82,7 +82,6 @@ async def _steps_of_workflow(service: ProgressService, request: Request, workflo
 
 
 def _list(definitions: tuple[StepDefinition, ...], learned: Learned) -> Reply:
-    """Return the steps, and what enough runs have taught of them."""
     listed = session_json.list_definitions(definitions)
     for definition, fields in zip(definitions, listed, strict=True):
         if learned.of(definition.name) is not None:

@@ -40,7 +40,6 @@ async def update(service: ProgressService, request: Request) -> Reply:
 
 
 def _asked(applied: Applied) -> dict[str, object]:
-    """Return what the worker is asked to do, if anything."""
     requests = applied.record.session.details.requests if applied.record is not None else ()
     asked = asked_requests(requests) if requests else []
     return {"requests": asked} if asked else {}

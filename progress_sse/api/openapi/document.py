@@ -1,7 +1,7 @@
 """The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
 
-It is derived from the routes, the models that requests are parsed by, the problems and the limits of the settings.
-``operations`` has the rest. None of this is imported before the description is requested.
+It is made from the routes, the models, the problems, the limits of the settings, and ``operations``. None of this is
+imported before the description is requested.
 """
 
 import re
@@ -240,14 +240,7 @@ def encoded_document(
 
 
 def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:
-    """Return the description.
-
-    Args:
-        routes: The routes to describe.
-        limits: The limits of request bodies.
-        max_sessions_per_stream: See the setting.
-        guarded: The actions that need a token, a cookie or a ticket.
-    """
+    """Return the description; `guarded` actions need a token, a cookie or a ticket."""
     described: Json = {
         "openapi": "3.2.0",
         "info": {

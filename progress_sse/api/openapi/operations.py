@@ -26,7 +26,6 @@ class ResponseSpec(NamedTuple):
     Attributes:
         model: The model of its JSON; of an event stream, the model of each event.
         media_types: The media types that it may have; none without a body.
-        links: Operations on the session that it names.
     """
 
     description: str
@@ -41,8 +40,7 @@ class Operation(NamedTuple):
 
     Attributes:
         problems: Its problems, beyond those that its other attributes imply.
-        action: The action that a request must be authorized for.
-        credentials: The credentials that may authorize it; without an action, one of them is required.
+        credentials: The credentials that may authorize it; without an `action`, one of them is required.
         parameters: Its parameters in query and headers, by their names in ``components``.
         is_open: Whether some requests need no credentials, though others do.
     """

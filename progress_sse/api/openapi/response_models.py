@@ -1,7 +1,6 @@
 """The responses of the server as models, for the description in ``document`` and for tests that check a response.
 
-No response is made from these. ``wire`` encodes each from the data itself, once for all clients; tests show that both
-agree. The server imports this module only to make the description.
+No response is made from these: ``wire`` encodes each from the data itself, once for all clients.
 """
 
 from typing import Annotated, Any, Literal

@@ -61,11 +61,7 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
 def examined(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> dict[str, Finding]:
-    """Examine the way to a server, and return the finding of each check.
-
-    Raises:
-        ConfigurationError: No server is named, or a value cannot be used.
-    """
+    """Examine the way to a server, and return the finding of each check."""
     address = address_of(url, token)
     if address is None:
         raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
@@ -79,7 +75,6 @@ def examined(url: str | None, token: str | None, session_id: str | None, origin:
 
 
 def _checked_origin(origin: str | None) -> str | None:
-    """Return the origin as a browser would send it."""
     if not origin:
         return None
     parts = urlsplit(origin)
@@ -90,13 +85,7 @@ def _checked_origin(origin: str | None) -> str | None:
 
 
 async def examine(address: Address, seen: Observations, given: str | None) -> None:
-    """Make all requests, within `LIMIT_S` and `REMOVAL_S`, and fill `seen`.
-
-    Without a `given` session the doctor creates one of its own.
-
-    Raises:
-        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
-    """
+    """Make all requests, within `LIMIT_S` and `REMOVAL_S`, and fill `seen`; on a `given` session or one of its own."""
     client, anonymous = client_of(address), client_of(Address(address.url, None))
     for each in (client, anonymous):
         each.headers.update(BROWSER)

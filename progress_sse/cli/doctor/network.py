@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.observations import Network
+from progress_sse.cli.responses import words_of
 
 LIMIT_S: Final = 10.0
 """Seconds that the whole may take."""
@@ -81,14 +82,11 @@ def _with_tls(seen: Network, connection: socket.socket, host: str) -> Network:
 
 
 def days_left(certificate: Mapping[str, object]) -> float | None:
-    """Return the days until a certificate expires.
-
-    It has no fields where the system itself has verified it, as for httpx2 on macOS and Windows.
-    """
+    """Return the days until a certificate expires; unknown where the system itself verified it, as on macOS."""
     if "notAfter" not in certificate:
         return None
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
 
 
 def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or words_of(error)

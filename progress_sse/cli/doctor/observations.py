@@ -38,7 +38,6 @@ class Network(NamedTuple):
         connect_s: The time to connect to one of the addresses; `None` if none accepts.
         tls_version: As `TLSv1.3`; empty without TLS.
         alpn: The protocol that the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
-        certificate_days: Days until the certificate expires; `None` if that is unknown.
         error: Why the way ended early; empty if it did not.
     """
 
@@ -86,12 +85,7 @@ class Arrival(NamedTuple):
 
 @dataclass(slots=True)
 class Stream:
-    """A stream, or the answer instead of one.
-
-    Attributes:
-        ended_at: When it ended; `None` if the doctor closed it.
-        error: Why it ended; empty if it ended in good order.
-    """
+    """A stream, or the answer instead of one; without `ended_at` the doctor closed it, with `error` it ended early."""
 
     began: float = 0
     status: int = 0
@@ -131,17 +125,12 @@ class Observations:
     Attributes:
         is_moving: Whether the session is the doctor's own, and no report on it was refused.
         wall_offset_s: What to add to a monotonic time for the seconds since 1970.
-        poll: The first poll.
         creation: Of the doctor's own session; `None` if a session was given.
         reports: When each report was accepted. Each makes a `step` event; the last one completes the session.
-        refused_report: The first report that was not accepted.
         repoll: A poll with the `ETag` of the one before.
         last_poll: After the last report.
         resumed: A stream with `Last-Event-ID`; `resumed_by_query` has the same id in its query.
         returned: A stream with the id of the `end`.
-        anonymous_poll: Without the token.
-        ticket_stream: A stream with the ticket instead of the token.
-        cookie_poll: A poll with the cookie instead of the token.
     """
 
     url: str

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Stream
+from progress_sse.cli.responses import words_of
 from progress_sse.client.http import Content
 from progress_sse.wire.sse import StreamDecoder
 
@@ -32,7 +33,7 @@ async def exchange(
     except TimeoutError:
         error = f"not within {REQUEST_S:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-        error = _words(failure)
+        error = words_of(failure)
     return Exchange(status, answered, bytes(content), error, began, now())
 
 
@@ -75,7 +76,7 @@ class StreamReader:
             finally:
                 await response.aclose()
         except (httpx.HTTPError, ValueError, OSError) as error:
-            self.seen.error = _words(error)
+            self.seen.error = words_of(error)
         self.seen.ended_at = self._now()
         self._changed.set()
 
@@ -98,7 +99,3 @@ class StreamReader:
 
 def _headers_of(response: httpx.Response) -> Headers:
     return tuple((name.lower(), value) for name, value in response.headers.multi_items())
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -114,7 +114,7 @@ def check_buffering(seen: Observations) -> Finding:
     if is_held_back(seen):
         return fault(
             f"{_held_back(seen, stream)} Something between buffers the stream, so pages poll instead.",
-            _buffering_remedy(seen),
+            remedy("buffering", seen.headers),
         )
     delays = _delays_s(seen, stream)
     if not delays and (seen.reports or not stream.arrivals):
@@ -159,10 +159,6 @@ def _held_back(seen: Observations, stream: Stream) -> str:
     if len({each.at for each in stream.arrivals}) == 1:
         return "The whole stream came at once, with its end."
     return f"Updates came late, up to {max(late):.1f} s after their report."
-
-
-def _buffering_remedy(seen: Observations) -> str:
-    return remedy("buffering", seen.headers)
 
 
 def check_compression(seen: Observations) -> Finding:
@@ -218,10 +214,12 @@ def _spacing(seen: Observations, stream: Stream, interval_s: float) -> Finding:
     if len(times) == 1:
         if stream.of("end"):
             return skipped("The session was completed before a heartbeat was due.")
-        return fault(f"No heartbeat came within {interval_s:g} s.", _buffering_remedy(seen))
+        return fault(f"No heartbeat came within {interval_s:g} s.", remedy("buffering", seen.headers))
     longest_s = max(later - earlier for earlier, later in pairwise(times))
     if longest_s > 1.5 * interval_s + HELD_S:
-        return fault(f"Heartbeats come {longest_s:.1f} s apart instead of {interval_s:g} s.", _buffering_remedy(seen))
+        return fault(
+            f"Heartbeats come {longest_s:.1f} s apart instead of {interval_s:g} s.", remedy("buffering", seen.headers)
+        )
     return ok(f"A heartbeat comes every {interval_s:g} s; the stream stays open between them.")
 
 

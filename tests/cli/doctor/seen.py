@@ -1,7 +1,5 @@
 """Observations of a way without a fault, from which each test departs."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Each check: what is seen of one fault, in words, and what to change, where nginx is the proxy."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The report: a line for each check, an exit status, and the settings of the proxies that show themselves."""
 
-from __future__ import annotations
-
 import re
 from typing import get_args
 

@@ -1,7 +1,5 @@
 """The way to the address: whether there is one, and the proxy of the environment, which browsers may not use."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from urllib.parse import urlsplit

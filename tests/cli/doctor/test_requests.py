@@ -1,7 +1,5 @@
 """The requests of the doctor, on a transport that the test controls."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 

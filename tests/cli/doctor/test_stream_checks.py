@@ -1,7 +1,5 @@
 """The stream: its kind, when its events come, and whether it stays open."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
