@@ -80,5 +80,5 @@ def measure(url: str) -> None:
 
 if __name__ == "__main__":
     store = sys.argv[1] if len(sys.argv) > 1 else "memory://"
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), store=store) as running:
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), store=store, is_forked=False) as running:
         measure(running.url)

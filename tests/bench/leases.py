@@ -105,5 +105,5 @@ async def measure(server: Server) -> None:
 
 if __name__ == "__main__":
     store = sys.argv[1] if len(sys.argv) > 1 else "memory://"
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), store=store) as running:
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), store=store, is_forked=False) as running:
         asyncio.run(measure(running))

@@ -135,7 +135,7 @@ if __name__ == "__main__":
         for name in ("here", "elsewhere"):
             (Path(folder) / name).mkdir()
         with (
-            Server(Path(folder) / "here", store=store, redis_prefix="here") as running,
-            Server(Path(folder) / "elsewhere", store=store, redis_prefix="elsewhere") as other,
+            Server(Path(folder) / "here", store=store, redis_prefix="here", is_forked=False) as running,
+            Server(Path(folder) / "elsewhere", store=store, redis_prefix="elsewhere", is_forked=False) as other,
         ):
             asyncio.run(measure(running, other))

@@ -138,7 +138,7 @@ async def test_readers_that_vanish_leave_nothing_behind(
     serve: Serve, record_property: Callable[[str, object], None]
 ) -> None:
     """FT-12: whenever they vanish, no descriptor, task, place among the streams or memory is lost."""
-    await check_vanishing(serve(max_streams=MAX_STREAMS), ROUNDS, None, record_property)
+    await check_vanishing(serve(max_streams=MAX_STREAMS, is_forked=False), ROUNDS, None, record_property)
 
 
 @serve_only  # The connections between the server and its Redis are the same on every host.
@@ -149,4 +149,6 @@ async def test_readers_that_vanish_leave_nothing_behind_in_redis(
 ) -> None:
     """FT-12: no connection to Redis and no channel without subscribers is left."""
     redis = run_redis()
-    await check_vanishing(serve(store=redis.url, max_streams=MAX_STREAMS), ROUNDS, redis, record_property)
+    await check_vanishing(
+        serve(store=redis.url, max_streams=MAX_STREAMS, is_forked=False), ROUNDS, redis, record_property
+    )

@@ -54,7 +54,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])
 async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: int, ids: int) -> None:
     """SE-07: `start` creates them; existing sessions continue, and a deleted one frees a place."""
-    server = serve(store=store, max_sessions=cap)
+    server = serve(store=store, max_sessions=cap, is_forked=False)
     async with others_are_served(server):
         statuses = await start_all(server, (f"new-{n}" for n in range(cap)))
         assert statuses[200] == cap - 2  # The other clients have two.
@@ -72,7 +72,7 @@ async def test_the_number_of_sessions_is_capped(serve: Serve, store: str, cap: i
 @pytest.mark.full
 async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve, waves: int, readers: int) -> None:
     """SE-07: each stream has an id of its own; memory is bounded by the streams open at a time, and is reused."""
-    server = serve()
+    server = serve(is_forked=False)
     async with others_are_served(server):
         memory_bytes = []
         for wave in range(waves):
@@ -101,7 +101,7 @@ async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
 @pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=FULL)])
 async def test_frequent_polls_of_the_longest_session_are_served(serve: Serve, seconds: int) -> None:
     """SE-07: a session of the most steps, each with name and message, is polled a hundred times a second."""
-    server = serve()
+    server = serve(is_forked=False)
     async with others_are_served(server), Worker.at(server) as worker:
         await worker.create("long", steps=[{"name": "x" * 200}] * 1000)
         for step in range(1, 1001, 50):

@@ -49,7 +49,7 @@ def assert_in_order(events: Sequence[Block], tags: Sequence[str]) -> None:
 @pytest.mark.parametrize(("streams", "beats"), [(1000, 1), pytest.param(10_000, 3, marks=FULL)])
 async def test_idle_streams_stay_open(serve: Serve, record_property: Record, streams: int, beats: int) -> None:
     """LD-01: all streams stay open, get heartbeats, and get the final event; polls are answered throughout."""
-    server = serve(heartbeat_s=3, max_streams=streams)
+    server = serve(heartbeat_s=3, max_streams=streams, is_forked=False)
     sessions = [f"idle-{n}" for n in range(100)]
     async with Worker.at(server) as worker:
         for session_id in sessions:

@@ -160,7 +160,7 @@ async def test_lines_that_one_server_took_reach_the_readers_of_another(
 @serve_only  # Each host has buffers of its own; the rules are tested in process.
 async def test_a_reader_that_takes_nothing_for_a_while_loses_no_transition(serve: Serve) -> None:
     """A flood of lines costs it lines alone, and costs another reader none; memory stays bounded."""
-    server = serve(store="memory://", **ROOM)
+    server = serve(store="memory://", **ROOM, is_forked=False)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         target = events_path("s") + "?log=1"

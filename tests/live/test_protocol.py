@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Serve
 from tests.harness.event_stream import Block
 from tests.harness.patterns import Known
 from tests.harness.rawsse import RawStream
@@ -99,10 +98,13 @@ def _subject(event: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-async def conversation(serve: Serve) -> AsyncIterator[Conversation]:
-    server = serve(store="memory://")
-    async with httpx.AsyncClient(base_url=server.url) as client, AsyncExitStack() as streams:
-        yield Conversation(server, client, streams)
+async def conversation(server: Server) -> AsyncIterator[Conversation]:
+    """A conversation with a server that has no sessions, and knows no key that this one uses."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        async with AsyncExitStack() as streams:
+            yield Conversation(server, client, streams)
+        for session in (await client.get("/api/progress?limit=1000")).json()["sessions"]:
+            await client.delete(f"/api/progress/{session['session_id']}")
 
 
 @pytest.mark.parametrize("recorded", CONVERSATIONS, ids=lambda each: each["name"])

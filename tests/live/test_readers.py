@@ -63,7 +63,7 @@ async def test_readers_that_read_nothing_are_cut_off_and_harm_no_others(
 
     A reader that takes a byte a second opens no window through which the server could send: it counts as stalled.
     """
-    server = serve(send_timeout_s=readers.send_timeout_s, heartbeat_s=0.5)
+    server = serve(send_timeout_s=readers.send_timeout_s, heartbeat_s=0.5, is_forked=False)
     bad, warmed_up = readers.stalled + readers.trickling, 50
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
@@ -270,7 +270,7 @@ async def test_a_reader_that_asked_for_more_and_went_leaves_its_place(serve: Ser
 @pytest.mark.full
 async def test_a_reader_that_reads_nothing_loses_its_place(serve: Serve) -> None:
     """FT-10, in part: past the send timeout it no longer counts and holds little, even if its connection stays."""
-    server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50)
+    server = serve(send_timeout_s=1, heartbeat_s=0.2, max_streams=50, is_forked=False)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         memory_bytes = server.memory_bytes()

@@ -187,7 +187,7 @@ def delivered_within_s(before: dict[str, float], after: dict[str, float]) -> str
 @pytest.mark.timeout(SOAK_S + 300)
 async def test_a_long_run_leaves_no_trace(serve: Serve, record_property: Callable[[str, object], None]) -> None:
     """LD-06: memory, descriptors, tasks and rows are flat in the second half; each session was delivered exactly."""
-    server = serve(store="sqlite", max_age_hours=MAX_AGE_HOURS, cleanup_interval_s=CLEANUP_S)
+    server = serve(store="sqlite", max_age_hours=MAX_AGE_HOURS, cleanup_interval_s=CLEANUP_S, is_forked=False)
     limits = httpx.Limits(keepalive_expiry=CLIENT_IDLE_S)
     async with Worker(httpx.AsyncClient(base_url=server.url, limits=limits, timeout=30)) as worker:
         soak = Soak(server, worker)

@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(scope="module")
 def server_settings() -> dict[str, Any]:
-    return {"store": "sqlite", "heartbeat_s": 1}
+    return {"store": "sqlite", "heartbeat_s": 1, "is_forked": False}

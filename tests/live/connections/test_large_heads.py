@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from tests.live.asgi_hosts import serve_only
 from tests.live.connections.raw_requests import HEAD, POST, assert_refused, raw_connection
 
 pytestmark = serve_only  # All limits here are those of our own server.
+
+
+@pytest.fixture(scope="module")
+def server_settings() -> dict[str, Any]:
+    return {"is_forked": False}
 
 
 HUGE_HEADS: dict[str, tuple[Sequence[int], bytes]] = {

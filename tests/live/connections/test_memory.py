@@ -16,7 +16,7 @@ pytestmark = serve_only  # All limits here are those of our own server.
 @pytest.mark.full
 async def test_streams_of_several_sessions_share_large_frames(serve: Serve) -> None:
     """SE-07: though each stream has ids of its own, one copy serves all readers that do not read it."""
-    server = serve()
+    server = serve(is_forked=False)
     ask = request_bytes("GET", "/api/events?session_id=s")
     async with unread_responses(server, 0), contextlib.AsyncExitStack() as stack:
         for count in (10, 50):
@@ -43,7 +43,7 @@ FOLLOW_WITH_BODY = request_bytes("GET", events_path("s"), body=b"x" * 200_000)
 )
 async def test_memory_per_connection_is_small(serve: Serve, sent: bytes, most_bytes: int) -> None:
     """SE-07: large responses and request bodies are bounded; the session's 240 KB exist once for all connections."""
-    server, connections = serve(), 100
+    server, connections = serve(is_forked=False), 100
     async with unread_responses(server, 0), Worker.at(server) as worker, contextlib.AsyncExitStack() as stack:
         await worker.poll("s")
         memory_bytes = server.memory_bytes()
