@@ -84,21 +84,6 @@ async def test_visitors_may_update_and_delete_the_jobs_sessions(demo: Server) ->
 
 
 @pytest.mark.full
-async def test_jobs_continue_after_updates_of_visitors(demo: Server) -> None:
-    """A moved session continues with its next step, and a deleted one comes back with all that was reported."""
-    async with Worker.at(demo) as worker:
-        await until(worker, "load-1", "status == 'running'")
-        await until(
-            worker, "film-1", "status == 'running' and 'parts' in steps[0] and steps[0]['parts']['success'] > 2"
-        )
-        await worker.complete("load-1", 1)
-        await worker.delete("film-1")
-        await until(worker, "load-1", "steps[1]['status'] == 'running'")
-        done = await until(worker, "film-1", "status == 'completed'")
-        assert done["steps"][0]["parts"]["success"] == 40
-
-
-@pytest.mark.full
 async def test_port_that_is_taken_during_a_restart_is_refused_in_one_sentence(demo: Server) -> None:
     """The message is the same as for a port that was taken before the start."""
     [child] = children(demo.pid)
