@@ -245,7 +245,7 @@ def redis_clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
         yield start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium, headless."""
     async with async_playwright() as playwright:

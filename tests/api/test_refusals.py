@@ -176,6 +176,7 @@ async def test_a_key_that_only_our_own_server_refuses_is_refused_under_others(
     assert_problem(response, 400, "invalid-idempotency-key")
 
 
+@pytest.mark.protocol("P-2.9")
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

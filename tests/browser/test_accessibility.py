@@ -1,14 +1,11 @@
-"""axe-core on pages of several jobs and of silent ones; and forced colours. `test_states.py` has all states."""
-
-import re
-from typing import Literal
+"""axe-core on a page of several jobs; and forced colours. `test_states.py` has all states."""
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import POLLING_ONLY, PageDriver
+from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server, Worker
 
 HEADLINES = {
@@ -30,8 +27,6 @@ VISIBLE = (
 
 STEPS = [{"name": name, "estimated_ms": 60_000, "timeout_ms": 20_000} for name in ("Download", "Parse", "Save")]
 
-Scheme = Literal["light", "dark"]
-
 
 async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
     await worker.create(session_id, steps=STEPS)
@@ -41,40 +36,6 @@ async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
     await worker.progress(session_id, 2, 3120, total=8000, message="rows")
     if state == "error":
         await worker.complete(session_id, 2, success=False, error="Traceback:\n  no more rows")
-
-
-def embedding(*session_ids: str, lang: str) -> str:
-    elements = "".join(
-        f'<progress-steps session="{each}" label="{each}" timeline></progress-steps>' for each in session_ids
-    )
-    return (
-        f'<!doctype html><html lang="{lang}"><title>embedding</title><meta name="color-scheme" content="light dark">'
-        f'<script type="module" src="/web/define.js"></script><main><h1>Jobs</h1>{elements}</main>'
-    )
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-@pytest.mark.parametrize("where", ["page", "element"])
-async def test_axe_finds_nothing_in_a_page_whose_worker_is_silent(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str, locale: str
-) -> None:
-    """The job runs, and its worker no longer reports. It is checked light and dark."""
-    await bring_to_state(worker, sid, "running")
-    url, html = (
-        (f"{server.url}/s/{sid}", "") if where == "page" else (f"{server.url}/embedding", embedding(sid, lang=locale))
-    )
-    schemes: tuple[Scheme, ...] = ("light", "dark")
-    for scheme in schemes:
-        shown = await open_page("about:blank", scripts=(POLLING_ONLY,), locale=locale, color_scheme=scheme)
-        await shown.page.clock.install()
-        await shown.go(url, html)
-        await expect(shown.part("headline")).to_have_text(HEADLINES["running"][locale == "ja-JP"])
-        await shown.page.clock.fast_forward(34_000)
-        await expect(shown.part("note")).to_have_text(
-            re.compile(r"^no update for [3-5]\d s$|^[3-5]\d 秒間、更新がありません$")
-        )
-        assert await axe_violations(shown) == [], scheme
 
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=pytest.mark.full)])

@@ -50,19 +50,6 @@ async def test_a_rough_network_ends_in_the_right_state(
 
 
 @pytest.mark.full
-async def test_page_comes_up_byte_by_byte(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """CL-03: every transition arrives, in order."""
-    proxy.use(Slice(1))
-    await worker.create(sid, total_steps=3)
-    shown = await open_page(address(proxy), html=following(sid))
-    await expect(state_of(shown)).to_have_text("pending 0%", timeout=DEADLINE_MS)
-    await until_state(shown, "live")
-    await work(worker, sid, 1, 2, 3)
-    await expect(state_of(shown)).to_have_text("completed 100%")
-    assert await shown.evaluate("moves") == moves_of(3, 3)
-
-
-@pytest.mark.full
 async def test_connections_that_died_silently_are_replaced(
     proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:

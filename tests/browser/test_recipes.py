@@ -57,9 +57,10 @@ def bundled(folder: Path, name: str, source: str, main: str, mode: str = "produc
 
 
 @pytest.fixture
-async def context(chromium: Browser) -> BrowserContext:
+async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     """The test's own context."""
-    return await chromium.new_context(locale="en-GB")
+    async with await chromium.new_context(locale="en-GB") as context:
+        yield context
 
 
 @pytest.fixture

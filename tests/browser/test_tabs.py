@@ -83,31 +83,6 @@ async def test_one_host_has_web_locks_and_the_other_has_not(server: Server, open
         assert await shown.evaluate("[isSecureContext, 'locks' in navigator]") == [is_secure, is_secure]
 
 
-@pytest.mark.full
-@on_both_hosts
-async def test_seven_tabs_follow_one_session(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
-) -> None:
-    """CL-02: every tab gets every update, none hangs, and they share one stream."""
-    await worker.create(sid, total_steps=3)
-    async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(open_page, proxy, host, [sid] * 7)
-        await all_show(tabs, "pending 0%")
-        await work(worker, sid, 1, 2)
-        await all_show(tabs, "running 66%")
-        await assert_room_for_more(tabs[-1])
-        assert proxy.busy_with(STREAM) == 1
-        for tab in tabs:
-            assert await tab.evaluate("moves") == moves_of(3, 2)
-            assert await tab.evaluate("tracker.state") == "live"
-        await work(worker, sid, 3)
-        await all_show(tabs, "completed 100%")
-        for tab in tabs:
-            assert await tab.evaluate("ends") == ["complete"]
-            assert tab.errors == []
-        await eventually(lambda: proxy.busy_with(STREAM) == 0, 20)
-
-
 @on_both_hosts
 async def test_eight_tabs_follow_eight_sessions(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str

@@ -90,22 +90,6 @@ async def test_a_panel_follows_the_end_until_the_reader_goes_up(
     await tab.until(AT_END)
 
 
-async def test_a_panel_counts_lines_that_were_not_kept_while_it_was_away(
-    proxy: ChaosProxy, worker: Worker, open_tab: OpenTab, sid: str
-) -> None:
-    """They stand between those that it had before and those that are still kept."""
-    await worker.start(sid, 1)
-    before = await write_numbers(worker, sid, range(10))
-    tab = await open_log(open_tab, f"http://localhost:{proxy.port}/s/{sid}")
-    await tab.until_texts(f"{PANEL} .log-text", before)
-    proxy.refuse()
-    proxy.cut()
-    after = await write_numbers(worker, sid, range(10, 40 + KEPT_LINES))
-    await proxy.listen()
-    await tab.until_texts(f"{PANEL} .log-text", [*before, *after[-KEPT_LINES:]])
-    await tab.until_texts(f"{PANEL} .log-gap", ["… 30 lines not kept"])
-
-
 @pytest.mark.guarantee("O")
 async def test_a_tracker_hands_on_each_line_once_across_reconnects(
     proxy: ChaosProxy, pages: Path, worker: Worker, open_tab: OpenTab, sid: str

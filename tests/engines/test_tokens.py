@@ -101,24 +101,3 @@ async def test_a_link_opens_its_session_alone(proxy: ChaosProxy, worker: Worker,
     with_cookie = [request for request in requests if b"progress_sse_link=" + token in request]
     assert len(with_cookie) == wire_of(proxy).count(token) - 1 > 0
     assert all(re.match(rf"[A-Z]+ /api/progress/{sid}[/? ]".encode(), request) for request in with_cookie)
-
-
-async def test_a_visitor_lists_the_sessions_of_the_own_prefix(
-    server: Server, worker: Worker, open_tab: OpenTab, sid: str
-) -> None:
-    """Nothing of others is listed, now or later, and a prefix beyond the right lists nothing."""
-    alice, bob = f"{sid}-alice-", f"{sid}-bob-"
-    for prefix in (alice, bob):
-        await worker.start(f"{prefix}1", 1)
-    tab = await open_tab(server.url)
-    await paste(tab, make_token(prefixes=[alice], actions=["read", "list"]))
-    await tab.until_texts(".list-link", [f"{alice}1"])
-    await tab.until_text(".connection", "live")
-    await worker.start(f"{bob}2", 1)
-    await worker.start(f"{alice}2", 1)
-    await tab.until_texts(".list-link", [f"{alice}2", f"{alice}1"])
-    await tab.go(f"{server.url}/?prefix={bob}")
-    await tab.until_text(".list-empty p", "You are not allowed to list these jobs")
-    assert await tab.evaluate("document.querySelectorAll('.list-link').length") == 0
-    await tab.click(".list-clear")
-    await tab.until_texts(".list-link", [f"{alice}2", f"{alice}1"])

@@ -33,14 +33,3 @@ def test_the_tests_install_what_the_page_installs(page: str) -> None:
     groups = [*PROJECT["dependency-groups"]["frameworks"], *PROJECT["dependency-groups"]["test"]]
     assert libraries
     assert set(libraries) <= {re.split("[<>=]", each)[0] for each in groups}
-
-
-@each_page
-def test_links_have_targets(page: str) -> None:
-    """Each link leads to a file of the project, and to one of its headings."""
-    for target in re.findall(r"\]\(([^)]+)\)", (FOLDER / page).read_text("utf-8")):
-        path, _, anchor = target.partition("#")
-        text = (FOLDER / (path or page)).read_text("utf-8")
-        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-        assert not anchor or anchor in anchors, target

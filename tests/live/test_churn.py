@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.conftest import RunRedis, Serve
+from tests.conftest import Serve
 from tests.harness.http1 import HOST, Connection, request_bytes
 from tests.harness.load_clients import LoadClients
 from tests.harness.metrics import metrics_of
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream, received_through, unconnected_socket
-from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, events_path, eventually, session_path
-from tests.live.asgi_hosts import serve_only
 
 EVENTS = events_path("s")
 LARGE_EVENTS = events_path("large")
@@ -77,22 +75,18 @@ async def vanish_all_at_once(server: Server, rounds: int) -> None:
             group.create_task(vanish_repeatedly(server, f"client-{client_number}", rounds))
 
 
-async def traces_of(server: Server, redis: RedisServer | None = None) -> dict[str, float]:
-    """The traces of readers in the server and in its Redis."""
+async def traces_of(server: Server) -> dict[str, float]:
     metrics = await metrics_of(server.port)
-    traces = {
-        name: metrics[f"progress_sse_{name}"] for name in ("streams", "subscribers", "followed_sessions", "tasks")
-    }
-    if redis is not None:
-        with redis.client() as client:
-            traces["connections"], traces["channels"] = len(client.client_list()), len(client.pubsub_channels())
-    return traces
+    return {name: metrics[f"progress_sse_{name}"] for name in ("streams", "subscribers", "followed_sessions", "tasks")}
 
 
-async def check_vanishing(
-    server: Server, rounds: int, redis: RedisServer | None, record_property: Callable[[str, object], None]
+@pytest.mark.full
+@pytest.mark.timeout(300)
+async def test_readers_that_vanish_leave_nothing_behind(
+    serve: Serve, record_property: Callable[[str, object], None]
 ) -> None:
-    """Let clients vanish, check what they leave behind, and check that a reader that stays gets everything."""
+    """FT-12: whenever they vanish, nothing of them is left, and a reader that stays gets everything."""
+    server = serve(max_streams=MAX_STREAMS, is_forked=False)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         # Its snapshot does not fit into the buffers between the server and a reader with a small window.
@@ -101,14 +95,14 @@ async def check_vanishing(
             await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
     async with await RawStream.open(server.port, EVENTS) as control:
         await control.next_event()
-        descriptors, traces = server.descriptors(), await traces_of(server, redis)
+        descriptors, traces = server.descriptors(), await traces_of(server)
         assert (traces["streams"], traces["subscribers"], traces["followed_sessions"]) == (1, 1, 1)
         await vanish_all_at_once(server, WARM_UP_ROUNDS)
         memory_bytes = server.memory_bytes()
-        await vanish_all_at_once(server, rounds)
+        await vanish_all_at_once(server, ROUNDS)
         await eventually(lambda: server.descriptors() <= descriptors, 30)
         async with asyncio.timeout(30):
-            while await traces_of(server, redis) != traces:  # noqa: ASYNC110 - asks the server
+            while await traces_of(server) != traces:  # noqa: ASYNC110 - asks the server
                 await asyncio.sleep(0.05)
         grown_bytes = server.memory_bytes() - memory_bytes
         record_property("grown_bytes", grown_bytes)
@@ -124,31 +118,9 @@ async def check_vanishing(
             await load_clients.wait_for_events(2, 10)
             assert load_clients.differing(load_clients.readers[0].events) == []
             assert fold_all(load_clients.readers[0].events) == final
-        reports = CLIENTS * (WARM_UP_ROUNDS + rounds) + 1
+        reports = CLIENTS * (WARM_UP_ROUNDS + ROUNDS) + 1
         await control.wait_until(lambda stream: len(stream.events) > reports)
         assert [event.event for event in control.events] == ["snapshot", *["step"] * reports]
         assert [event.position.offset for event in control.events] == list(range(1, reports + 2))
         assert fold_all(control.events) == final
     assert "Traceback" not in server.log()
-
-
-@pytest.mark.full
-@pytest.mark.timeout(300)
-async def test_readers_that_vanish_leave_nothing_behind(
-    serve: Serve, record_property: Callable[[str, object], None]
-) -> None:
-    """FT-12: whenever they vanish, no descriptor, task, place among the streams or memory is lost."""
-    await check_vanishing(serve(max_streams=MAX_STREAMS, is_forked=False), ROUNDS, None, record_property)
-
-
-@serve_only  # The connections between the server and its Redis are the same on every host.
-@pytest.mark.full
-@pytest.mark.timeout(300)
-async def test_readers_that_vanish_leave_nothing_behind_in_redis(
-    serve: Serve, run_redis: RunRedis, record_property: Callable[[str, object], None]
-) -> None:
-    """FT-12: no connection to Redis and no channel without subscribers is left."""
-    redis = run_redis()
-    await check_vanishing(
-        serve(store=redis.url, max_streams=MAX_STREAMS, is_forked=False), ROUNDS, redis, record_property
-    )

@@ -59,24 +59,6 @@ async def post(worker: Worker, path: str) -> Any:
     return response.json() if response.content else None
 
 
-@pytest.mark.full  # A browser sees the same in every run.
-async def test_each_session_moves_in_its_own_way(demo: Server) -> None:
-    """One job finds its steps, one fails and is tried again, one has parts, one repeats and is learned from."""
-    async with Worker.at(demo) as worker:
-        await worker.start("load-6", 1)  # An earlier visitor's start changes nothing.
-        searching = await until(worker, "agent-1", "total_steps == 2 and 'progress' in steps[1]")
-        assert searching["open_ended"]
-        assert searching["steps"][1]["progress"]["total"] is None
-        rendering = await until(worker, "film-1", "'parts' in steps[0] and steps[0]['parts']['error'] > 0")
-        assert rendering["steps"][0]["parts"]["total"] == 40
-        failed = await until(worker, "export-1", "status == 'error'")
-        assert failed["steps"][2]["error"] == "ConnectionResetError: closed after 31 of 52 MB"
-        learned = await until(worker, "load-6", "total_steps == 4 and percentage > 0")
-        assert learned["time"]["basis"] == "history"
-        again = await until(worker, "export-1", "status == 'completed'")
-        assert again["steps"][2]["attempt"] == 2
-
-
 @pytest.mark.full
 async def test_links_of_the_agent_lead_to_its_answer(demo: Server) -> None:
     """Both are answered, and the log has the colours that the agent wrote."""
@@ -86,19 +68,6 @@ async def test_links_of_the_agent_lead_to_its_answer(demo: Server) -> None:
     assert [page.status_code for page in pages] == [200, 200]
     assert "Your proxy holds the stream back." in pages[0].text
     assert "\\u001b[32m" in pages[1].text
-
-
-@pytest.mark.full
-async def test_cancelled_export_begins_again(demo: Server) -> None:
-    """A visitor's request ends it as cancelled, after it has cleaned up, and the next one runs."""
-    async with Worker.at(demo) as worker:
-        await until(worker, "export-1", "status == 'running' and 'progress' in steps[0]")
-        asked = await worker.client.post("/api/progress/export-1/requests", json={"kind": "cancel"}, headers=OWN_PAGE)
-        assert asked.status_code == 202
-        ended = await until(worker, "export-1", "status == 'error'")
-        assert (ended["conclusion"], ended["requests"][0]["state"]) == ("cancelled", "honoured")
-        assert "nothing is left behind" in (await worker.client.get("/api/progress/export-1/log")).text
-        await until(worker, "export-2", "status == 'running'")
 
 
 async def test_visitors_may_update_and_delete_the_jobs_sessions(demo: Server) -> None:
@@ -112,21 +81,6 @@ async def test_visitors_may_update_and_delete_the_jobs_sessions(demo: Server) ->
         reached = moving["steps"][0]["progress"]["current"] + 3
         await until(worker, "export-1", f"steps[0]['progress']['current'] >= {reached}")
     assert demo.is_running()
-
-
-@pytest.mark.full
-async def test_jobs_continue_after_updates_of_visitors(demo: Server) -> None:
-    """A moved session continues with its next step, and a deleted one comes back with all that was reported."""
-    async with Worker.at(demo) as worker:
-        await until(worker, "load-1", "status == 'running'")
-        await until(
-            worker, "film-1", "status == 'running' and 'parts' in steps[0] and steps[0]['parts']['success'] > 2"
-        )
-        await worker.complete("load-1", 1)
-        await worker.delete("film-1")
-        await until(worker, "load-1", "steps[1]['status'] == 'running'")
-        done = await until(worker, "film-1", "status == 'completed'")
-        assert done["steps"][0]["parts"]["success"] == 40
 
 
 @pytest.mark.full

@@ -139,12 +139,12 @@ def test_a_server_that_never_answers_is_given_up() -> None:
 class Fault(NamedTuple):
     """A fault in the configuration of nginx, and where the doctor finds it."""
 
-    directives: str
-    check: str
-    level: str
-    text: str
-    setting: str
+    directives: str = ""
+    check: str = ""
+    text: str = ""
+    setting: str = ""
     consequences: tuple[str, ...] = ()
+    level: str = "fault"
     uri: str = ""
 
 
@@ -154,25 +154,21 @@ FAULTS = {
     "no-last-event-id": Fault(
         'proxy_set_header Last-Event-ID "";',
         "resume",
-        "fault",
         "The header Last-Event-ID does not arrive",
         "`proxy_set_header Last-Event-ID`",
     ),
-    "buffering": Fault(
-        BUFFERING, "buffering", "fault", "The whole stream came at once", "`proxy_buffering off`", DELAYED
-    ),
-    "piecemeal": Fault(PIECEMEAL, "buffering", "fault", "buffers the stream", "`proxy_buffering off`", DELAYED),
+    "buffering": Fault(BUFFERING, "buffering", "The whole stream came at once", "`proxy_buffering off`", DELAYED),
+    "piecemeal": Fault(PIECEMEAL, "buffering", "buffers the stream", "`proxy_buffering off`", DELAYED),
     "gzip": Fault(
         "gzip on; gzip_types text/event-stream; gzip_min_length 0;",
         "compression",
-        "warning",
         "compresses the stream (gzip)",
         "`gzip_types`",
+        level="warning",
     ),
     "gzip-and-buffering": Fault(
         f"gzip on; gzip_types text/event-stream; gzip_min_length 0; {PIECEMEAL}",
         "compression",
-        "fault",
         "holds events back",
         "`gzip_types`",
         (*DELAYED, "buffering"),
@@ -180,54 +176,47 @@ FAULTS = {
     "cache": Fault(
         "proxy_cache polls; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid 200 1m;",
         "caching",
-        "fault",
         "still brings the state `not_found`",
         "`proxy_cache off`",
     ),
-    "no-origin": Fault(
-        'proxy_set_header Origin "";', "CORS", "fault", "may not read polls", "`proxy_set_header Origin`"
-    ),
+    "no-origin": Fault('proxy_set_header Origin "";', "CORS", "may not read polls", "`proxy_set_header Origin`"),
     "no-allowed-origin": Fault(
         "proxy_hide_header Access-Control-Allow-Origin;",
         "CORS",
-        "fault",
         "may not read polls",
         "`proxy_hide_header Access-Control-Allow-Origin`",
     ),
     "second-allowed-origin": Fault(
         "add_header Access-Control-Allow-Origin * always;",
         "CORS",
-        "fault",
         "has 2 values",
         "`add_header Access-Control-Allow-Origin`",
     ),
-    "no-etag": Fault("proxy_hide_header ETag;", "polling", "warning", "has no ETag", "`proxy_hide_header ETag`"),
+    "no-etag": Fault("proxy_hide_header ETag;", "polling", "has no ETag", "`proxy_hide_header ETag`", level="warning"),
     "no-if-none-match": Fault(
         'proxy_set_header If-None-Match "";',
         "polling",
-        "warning",
         "although it is unchanged",
         "`proxy_set_header If-None-Match`",
+        level="warning",
     ),
     "content-type": Fault(
         "proxy_hide_header Content-Type; add_header Content-Type text/plain;",
         "content type",
-        "fault",
         "text/plain",
         "`proxy_hide_header Content-Type`",
         ("polling",),
     ),
-    "no-query": Fault("", "query", "fault", "does not arrive", "`$is_args$args`", ("tickets",), uri="$uri"),
+    "no-query": Fault("", "query", "does not arrive", "`$is_args$args`", ("tickets",), uri="$uri"),
     "no-authorization": Fault(
-        'proxy_set_header Authorization "";', "server", "fault", "does not get it", "`proxy_set_header Authorization`"
+        'proxy_set_header Authorization "";', "server", "does not get it", "`proxy_set_header Authorization`"
     ),
     "no-set-cookie": Fault(
-        "proxy_hide_header Set-Cookie;", "cookie", "fault", "lacks Set-Cookie", "`proxy_hide_header Set-Cookie`"
+        "proxy_hide_header Set-Cookie;", "cookie", "lacks Set-Cookie", "`proxy_hide_header Set-Cookie`"
     ),
     "read-only": Fault(
         "limit_except GET { deny all; }",
         "session",
-        "fault",
         "cannot be created: 403",
         "`limit_except`",
         ("CORS", "tickets", "cookie"),
@@ -235,7 +224,6 @@ FAULTS = {
     "fallback-page": Fault(
         'if ($uri ~ /events$) { add_header Content-Type text/html; return 200 "<html>"; }',
         "content type",
-        "fault",
         "content type of the stream is",
         "Content-Type",
     ),
@@ -277,7 +265,7 @@ def test_a_fault_of_nginx_is_named(server: Server, tmp_path: Path, name: str) ->
 @pytest.mark.full
 def test_a_read_timeout_of_nginx_below_the_heartbeat_is_named(tmp_path: Path) -> None:
     """The stream is cut while it is silent, and resumed."""
-    fault = Fault("proxy_read_timeout 2s;", "", "", "", "")
+    fault = Fault("proxy_read_timeout 2s;")
     with (
         Server(tmp_path / "server", heartbeat_s=6) as server,
         NginxServer(tmp_path / "nginx", configuration(fault, server.port, tmp_path)) as nginx,
@@ -295,7 +283,7 @@ def test_a_read_timeout_of_nginx_below_the_heartbeat_is_named(tmp_path: Path) ->
 def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Path) -> None:
     """Over HTTP/1.0 to the server, its usual setting, over HTTP/1.1, and below a path."""
     for version, path, uri in (("1.0", "/", ""), ("1.1", "/jobs/", "/")):
-        healthy = Fault(f"proxy_http_version {version};", "", "", "", "", uri=uri)
+        healthy = Fault(f"proxy_http_version {version};", uri=uri)
         block = configuration(healthy, server.port, tmp_path, path)
         with NginxServer(tmp_path / version, block) as nginx:
             found = doctor(nginx.url + path, "--origin", ORIGIN)
@@ -351,7 +339,7 @@ def test_tls_and_the_http_version_of_browsers_are_told(
 ) -> None:
     """HTTP/1.1 is a warning, and an authority that is not trusted a fault."""
     port = free_port()
-    block = configuration(Fault("", "", "", "", ""), server.port, tmp_path)
+    block = configuration(Fault(), server.port, tmp_path)
     block = secured(block, port, authority / "good.chain.pem", authority / "good.key", http2)
     url = f"https://localhost:{port}"
     with NginxServer(tmp_path / "nginx", block):
@@ -380,7 +368,7 @@ def test_a_fault_of_the_certificate_is_named(
 ) -> None:
     """The authority itself is trusted."""
     port = free_port()
-    block = configuration(Fault("", "", "", "", ""), server.port, tmp_path)
+    block = configuration(Fault(), server.port, tmp_path)
     with NginxServer(tmp_path / "nginx", secured(block, port, authority / certificate, authority / key)):
         found = doctor(f"https://localhost:{port}", SSL_CERT_FILE=str(authority / "root.pem"))
     assert found.lines["TLS"][0] == level

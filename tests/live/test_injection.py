@@ -1,15 +1,12 @@
 """Texts that look like events, fields or headers: Chromium and a strict parser read them as texts."""
 
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.conftest import Serve
 from tests.harness.event_stream import Block
 from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
@@ -103,25 +100,6 @@ async def test_no_text_of_a_worker_becomes_an_event(server: Server, watch: Any) 
         assert refused.status_code == 422
         await worker.start("s", 1)
         assert (await both.next_event()).json()["step"]["status"] == "running"
-
-
-@pytest.mark.full
-async def test_no_name_in_a_steps_file_becomes_an_event(serve: Serve, watch: Any, tmp_path: Path) -> None:
-    """SE-04: the author of a steps file may name workflows and steps freely."""
-    workflows = {text: {"steps": [{"name": text}, {"name": "last"}]} for text in [*TEXTS, NUL]}
-    for workflow in workflows.values():
-        workflow["steps"][0]["name"] = workflow["steps"][0]["name"].replace("\0", "")
-    path = tmp_path / "steps.json"
-    path.write_text(json.dumps({"workflows": workflows}))
-    server = serve(steps_file=path)
-    both = await watch(server, "/api/progress/s/events")
-    await both.next_event()
-    async with Worker.at(server) as worker:
-        for text in TEXTS:
-            await worker.create("s", workflow=text, replace=True)
-            assert (await both.next_event()).json()["steps"][0]["name"] == text
-            shared = await worker.client.get("/api/steps", params={"workflow": text})
-            assert shared.json()["steps"][0]["name"] == text
 
 
 async def test_no_session_id_becomes_an_event(server: Server, watch: Any) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from urllib.parse import urlencode
 
 import pytest
 
@@ -83,18 +82,6 @@ async def test_streams_of_sessions_that_do_not_exist_leave_nothing(serve: Serve,
                 while (await metrics_of(server.port))["progress_sse_streams"] >= 10:
                     pass
         assert memory_bytes[-1] - memory_bytes[0] <= SLACK_BYTES
-
-
-@pytest.mark.protocol("P-7.1")
-@serve_only  # The check comes before anything is sent.
-async def test_a_stream_of_too_many_sessions_is_refused(serve: Serve) -> None:
-    """SE-07: the whole request is refused, for one session too many or a thousand."""
-    server = serve()
-    async with await Connection.open(server.port) as connection:
-        for count in (21, 1000):
-            query = urlencode([("session_id", f"s-{n}") for n in range(count)])
-            answer = await connection.request("GET", f"/api/events?{query}")
-            assert (answer.status, answer.json()["type"]) == (422, "/problems/invalid-request")
 
 
 @pytest.mark.full

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -313,17 +312,3 @@ async def test_every_reader_gets_everything_then_the_end_on_each_host(serve: Ser
             assert [block.position.offset for block in reader.events] == [*range(129), 128]
             assert fold_all(reader.events) == final
             await reader.aclose()
-
-
-@each_host
-@pytest.mark.full
-async def test_streams_end_when_their_server_does(serve: Serve) -> None:
-    """FT-13, in part: uvicorn waits for streams before it shuts the application down; the signal reaches both."""
-    server = serve()
-    async with await RawStream.open(server.port, EVENTS) as stream:
-        await stream.next_event()
-        server.signal(signal.SIGTERM)
-        assert await stream.closed() == "end"
-        assert len(stream.retries) == 3
-    assert await asyncio.to_thread(server.wait) in (0, -signal.SIGTERM)
-    assert "Traceback" not in server.log()

@@ -88,12 +88,3 @@ async def assert_not_modified(worker: Worker, sid: str, etag: str) -> None:
         answer = await worker.poll_raw(sid, **{"If-None-Match": value})
         assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag), value
     assert (await worker.poll_raw(sid, **{"If-None-Match": '"other"'})).status_code == 200
-
-
-async def test_the_percentage_is_the_exact_floor(worker: Worker, sid: str) -> None:
-    """DG-09: 29 of 50 is 58 percent, where floating point gives 57."""
-    await worker.create(sid, total_steps=50)
-    for step in range(1, 30):
-        await worker.start(sid, step)
-        await worker.complete(sid, step)
-    assert (await worker.poll(sid))["percentage"] == 58

@@ -40,6 +40,7 @@ def test_a_session_is_finished(server: Server) -> None:
 
 
 STEP = "step", "off", "1", "start"
+FULL = pytest.mark.full
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,8 @@ STEP = "step", "off", "1", "start"
     [
         ("create refused --workflow unknown", TOKEN, "its creation was refused: 422 There is no such workflow."),
         ("finish absent", TOKEN, "finish of the session was refused: 404 There is no such session."),
-        ("step absent 1 complete", TOKEN, "complete of step 1 was refused: 404 There is no such session."),
-        ("step refused 8 start", TOKEN, "start of step 8 was refused: 422 "),
+        pytest.param("step absent 1 complete", TOKEN, "complete of step 1 was refused: 404 ", marks=FULL),
+        pytest.param("step refused 8 start", TOKEN, "start of step 8 was refused: 422 ", marks=FULL),
         ("step refused 1 start", "wrong", "start of step 1 was refused: 403 "),
     ],
 )
@@ -61,7 +62,9 @@ def test_a_refusal_says_why(server: Server, arguments: str, token: str, reason: 
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [("create", "off"), ("finish", "off"), STEP])
+@pytest.mark.parametrize(
+    "arguments", [STEP, *(pytest.param((each, "off"), marks=FULL) for each in ("create", "finish"))]
+)
 def test_disabled_reporting_succeeds(arguments: tuple[str, ...]) -> None:
     """A script with `set -e` continues where there is no server."""
     assert finish(start(*arguments, url=None, PROGRESS_SSE_DISABLED="1")) == (0, b"", b"")

@@ -155,21 +155,6 @@ def test_watching_without_permission_has_an_exit_status_of_its_own(tmp_path: Pat
         assert err == "progress-sse: The server wants a token for this, and this is none: see --token.\n"
 
 
-@pytest.mark.full
-def test_watching_says_when_the_server_is_away(tmp_path: Path) -> None:
-    """A message on stderr, once, and another when the server is back."""
-    server = Server(tmp_path)
-    process = start("watch", "s", "--output", "plain", url=server.url)
-    assert process.stderr is not None
-    assert re.match(rb"progress-sse: no live stream \(.+\): asking every 2 s\n", process.stderr.readline())
-    with server:
-        assert process.stderr.readline() == b"progress-sse: live again\n"
-        report(server, "s", *FAILURE)
-        status, out, err = finish(process)
-    assert (status, err) == (1, b"")
-    assert out.decode().endswith("\nFailed at step 2\n")
-
-
 def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: dict[str, Any]) -> str:
     """Watch a session on a terminal of some kind from before its beginning; return the final screen."""
     terminal, slave = os.openpty()
