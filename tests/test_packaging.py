@@ -41,7 +41,6 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def run(*command: str | Path) -> None:
-    """Run a command, and show its output if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
     assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
 

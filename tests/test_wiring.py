@@ -103,7 +103,6 @@ JSON = {
 
 
 def load(path: Path, *, max_total_steps: int = 1000, max_text_chars: int = 8192) -> Workflows:
-    """Read a steps file under the default limits."""
     return make_workflows(Settings(steps_file=path, max_total_steps=max_total_steps, max_text_chars=max_text_chars))
 
 

@@ -19,7 +19,6 @@ START = {"action": "start", "step": 1}
 
 
 def segment(value: Any) -> str:
-    """A part of a token that is JSON."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
@@ -29,7 +28,6 @@ def with_header(header: Any, token: str) -> str:
 
 
 def unsigned(**header: Any) -> str:
-    """A token without a signature."""
     claims = segment({"aud": "progress-sse", "exp": int(time.time()) + DAY_S, "prefixes": [""]})
     return f"{segment(header)}.{claims}."
 

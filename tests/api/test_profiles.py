@@ -22,7 +22,6 @@ from tests.harness.serving import ROOT
 
 @pytest.fixture
 async def runs(connect: Connect) -> AsyncIterator[Runs]:
-    """On an open server."""
     clock = ManualClock()
     async with connect(clock=clock) as client:
         yield Runs(client, clock)

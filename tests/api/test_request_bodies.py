@@ -259,7 +259,6 @@ def test_a_request_is_accepted_if_and_only_if_the_description_allows_it(body: An
 
 
 def asked(body: RequestBody) -> None:
-    """Make sure that a request can be applied."""
     check_command(Ask(body.kind, "r", body.step, body.reason))
 
 

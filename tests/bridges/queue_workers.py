@@ -86,22 +86,18 @@ class QueueWorkers:
         return self
 
     def environment(self) -> dict[str, str]:
-        """The environment of workers and callers."""
         ours = {"PROGRESS_SSE_URL": self.server.url, "BROKER_URL": self._broker_url}
         return {**os.environ, **ours, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def log(self) -> str:
-        """All output of the workers."""
         return (self.folder / "worker.log").read_text(errors="backslashreplace")
 
     def terminate(self) -> None:
-        """Send SIGTERM to the worker's main process."""
         assert self._worker is not None
         self._worker.terminate()
 
     @property
     def are_alive(self) -> bool:
-        """Whether the worker's main process has not ended."""
         assert self._worker is not None
         return self._worker.poll() is None
 
@@ -116,7 +112,6 @@ class QueueWorkers:
         return json.loads(printed or b"null")
 
     async def follow(self, session_id: str) -> RawStream:
-        """Follow a session."""
         return await RawStream.open(self.server.port, session_path(session_id, "events"))
 
     async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
@@ -144,7 +139,6 @@ class QueueWorkers:
 
 
 def descendants(pid: int) -> list[int]:
-    """All living descendants of a process."""
     try:
         return [each for child in children(pid) for each in (child, *descendants(child))]
     except FileNotFoundError:  # The process has just ended.

@@ -26,7 +26,6 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def step(session_id: str, number: int, *, may_cancel: bool = False) -> BaseStep:
-    """The step of a task."""
     step = step_of(TaskStep(session_id, number, may_cancel=may_cancel))
     assert step is not None
     return step

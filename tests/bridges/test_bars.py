@@ -24,12 +24,10 @@ from tests.bridges.locks import free_while_logged
 
 
 def advances(recorder: Recorder) -> list[tuple[int, int | None, str]]:
-    """All reports inside steps, in order."""
     return [(each.current, each.total, each.message) for _, each in recorder.reports if isinstance(each, Advance)]
 
 
 def bars() -> ReportingProgress:
-    """Bars that draw into a buffer."""
     return ReportingProgress(BarColumn(), console=Console(file=io.StringIO()))
 
 

@@ -35,7 +35,6 @@ from tests.cli.responders import (
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten all pauses."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S", "TICK_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)

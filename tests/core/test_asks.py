@@ -46,7 +46,6 @@ FAILED = accepting("error", status="error")
 
 
 def state(session: Session, ask_id: str = "c") -> str:
-    """The state of a request."""
     return next(each.state for each in session.details.requests if each.id == ask_id)
 
 

@@ -87,7 +87,6 @@ class TestUrl:
 
 
 def size_of(details: Details) -> int:
-    """The bytes of its JSON."""
     said: dict[str, object] = {
         "title": details.title,
         "labels": details.labels,

@@ -37,7 +37,6 @@ def lessons_of(*seconds: float, name: str = "a") -> list[Lesson]:
 
 
 def taught(seconds: float, name: str = "a") -> Lesson:
-    """What one run of one step teaches."""
     job = Job(*declared(None), profile="p")
     job.start(0, 1)
     lesson = job.end(seconds, 1).lesson
@@ -48,7 +47,6 @@ def taught(seconds: float, name: str = "a") -> Lesson:
 
 
 def history_of(lessons: Sequence[Lesson]) -> Counter[Cell]:
-    """How often each cell was taught."""
     return Counter(cell for lesson in lessons for cell in lesson.cells)
 
 

@@ -37,12 +37,10 @@ def reported(session: Session, *parts: tuple[str, PartStatus]) -> Session:
 
 
 def step_of(session: Session, number: int = 1) -> StepProgress:
-    """A step of the session."""
     return session.progress.steps[number]
 
 
 def parts_of(session: Session) -> dict[str, Part]:
-    """The parts of its first step, by name."""
     parts = step_of(session).parts
     assert parts is not None
     return dict(parts.by_name)

@@ -15,12 +15,10 @@ A, B = "a", "b"
 
 
 def start(name: str = A, *, append: bool = False) -> Start:
-    """Start a step by its name."""
     return Start(name, append=append)
 
 
 def names(session: Session) -> list[str]:
-    """The names of all steps."""
     return [each.name for each in session.definitions]
 
 

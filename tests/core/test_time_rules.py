@@ -313,7 +313,6 @@ class Run:
 
     @property
     def time(self) -> Time | None:
-        """Its time."""
         return self.session.details.time
 
     @property
@@ -324,7 +323,6 @@ class Run:
         return [number for number in numbers if number not in steps or steps[number].status != "success"]
 
     def is_known(self, number: int) -> bool:
-        """Whether anything is known of what a step takes."""
         definition, step = self.session.definitions[number - 1], self.session.progress.steps.get(number)
         has_rate = step is not None and step.advance is not None and bool(step.advance.total)
         return has_rate or definition.estimated_ms is not None or self.known.of(definition.name) is not None

@@ -14,7 +14,6 @@ from tests.core.samples import T0
 
 
 def at(seconds: float) -> datetime:
-    """That long after the creation."""
     return T0 + timedelta(seconds=seconds)
 
 
@@ -32,7 +31,6 @@ def learned(runs: int, **steps: Points) -> Learned:
 
 
 def learned_from(history: History, now: datetime) -> Learned:
-    """What a history teaches at this time."""
     runs, steps = learning_from(history, now)
     return Learned(runs, dict(steps))
 
@@ -47,7 +45,6 @@ class Job:
         profile: str | None = None,
         known: Learned = NOTHING_LEARNED,
     ) -> None:
-        """Create it."""
         self.known = known
         self.session: Session | None = None
         self.do(0, Create(definitions, open_ended=open_ended, is_timed=True, profile=profile))
@@ -60,16 +57,13 @@ class Job:
         return outcome
 
     def start(self, seconds: float, step: int) -> Outcome:
-        """Start a step."""
         return self.do(seconds, Start(step))
 
     def end(self, seconds: float, step: int) -> Outcome:
-        """Complete a step."""
         return self.do(seconds, Complete(step))
 
     @property
     def time(self) -> Time | None:
-        """Its time."""
         assert self.session is not None
         return self.session.details.time
 

@@ -34,7 +34,6 @@ class CountedRoutes(HotRoutes):
         self.found = 0
 
     def find(self, *args: Any) -> HotRequest | None:
-        """Find it, and count."""
         request = super().find(*args)
         self.found += request is not None
         return request

@@ -46,14 +46,12 @@ class Reader:
     """Follows a session by its events, as a browser does."""
 
     def __init__(self) -> None:
-        """Hold nothing."""
         self.held: dict[str, Any] = {}
         self.shown: dict[str, bytes] = {}
         self.events: list[str] = []
         self._parser = EventStreamParser()
 
     def offer(self, _subscription: Subscription, batch: FrameBatch) -> None:
-        """Take a batch."""
         for block in self._parser.feed(batch.data):
             self._take(block)
 
@@ -70,7 +68,6 @@ class Reader:
         """Do nothing."""
 
     def fail(self) -> None:
-        """Raise the error."""
         raise  # called in an `except` block
 
 
@@ -78,7 +75,6 @@ class Conversation:
     """A session with a reader; commits are made up of commands, and polls taken after each command."""
 
     def __init__(self) -> None:
-        """Begin without the session."""
         self.polls: dict[Position, bytes] = {}
         self.reader = Reader()
         self._record: Record | None = None
@@ -132,7 +128,6 @@ any_commits = commits_of(plain_wholes | creations, plain_updates | more_updates 
 
 
 def found(name: str) -> Start:
-    """A step that is found while the job runs."""
     return Start(name, append=True)
 
 

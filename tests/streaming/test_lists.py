@@ -101,7 +101,6 @@ class ListReader:
         await self.lists.subscribe(self.subscriber, wanted)
 
     def take(self) -> None:
-        """Take what waits."""
         while self.subscriber.has_waiting:
             for frame in (frame for _, batch in self.subscriber.take(2**20) for frame in batch.frames):
                 name, data = decode_event(frame.data)
