@@ -1,6 +1,7 @@
 """Sessions with a time, and what earlier runs taught, for the tests of both."""
 
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import FinishAt, Time
@@ -48,6 +49,13 @@ class Job:
         self.known = known
         self.session: Session | None = None
         self.do(0, Create(definitions, open_ended=open_ended, is_timed=True, profile=profile))
+
+    @classmethod
+    def started(cls, *definitions: StepDefinition, **given: Any) -> Self:
+        """One whose first step starts at once."""
+        job = cls(*definitions, **given)
+        job.start(0, 1)
+        return job
 
     def do(self, seconds: float, *commands: Command) -> Outcome:
         """Apply the commands, and return the outcome of the last one."""
