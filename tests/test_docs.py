@@ -325,9 +325,7 @@ async def test_element_of_the_documents_moves(server: Server, chromium: Browser)
 
 
 @pytest.mark.parametrize(
-    ("block", "types"),
-    [(BADGE, ["image/svg+xml", "text/html"]), (FRAME, ["text/html"])],
-    ids=["badge", "frame"],
+    ("block", "types"), [(BADGE, ["image/svg+xml", "text/html"]), (FRAME, ["text/html"])], ids=["badge", "frame"]
 )
 async def test_addresses_of_the_documents_show_the_session(block: Block, types: list[str]) -> None:
     """The picture, and the page that it leads to or that a frame shows."""

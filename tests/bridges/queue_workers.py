@@ -43,8 +43,7 @@ LIBRARIES = {
         1,
     ),
     "rq": Library(
-        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"],
-        2,
+        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"], 2
     ),
     "dramatiq": Library(["dramatiq", "more_dramatiq_jobs", "--processes", "1", "--threads", "1"], 3),
     "taskiq": Library(

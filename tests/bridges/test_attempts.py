@@ -185,11 +185,7 @@ def test_tasks_that_run_at_once_report_on_their_session() -> None:
     ],
 )
 async def test_a_task_creates_its_session_where_there_is_none(
-    number: int | str,
-    part: str | None,
-    profile: str,
-    created: dict[str, Any] | None,
-    monkeypatch: pytest.MonkeyPatch,
+    number: int | str, part: str | None, profile: str, created: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As its start would, but under the name of the task; a part leaves that to the step, and an unfit name to none."""
     async with FakeServer() as server:

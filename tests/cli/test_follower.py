@@ -158,9 +158,7 @@ async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:
     unbounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=endless())
     streams = [unbounded, streaming(bomb, **{"Content-Encoding": "gzip"})]
     recorder = await followed(
-        streams,
-        lambda: httpx.Response(200, content=endless()),
-        lambda: failing(503) if streams else polled(FAILED),
+        streams, lambda: httpx.Response(200, content=endless()), lambda: failing(503) if streams else polled(FAILED)
     )
     assert streams == []
     assert recorder.states == [FAILED]
@@ -267,9 +265,7 @@ async def test_an_unusable_environment_is_reported(monkeypatch: pytest.MonkeyPat
                 await follow(Address(url, None), "s", Recorder())
 
 
-async def test_streams_that_end_at_once_are_retried_with_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_streams_that_end_at_once_are_retried_with_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds whatever `retry` the server sends."""
     pauses: list[float] = []
     sleep = asyncio.sleep

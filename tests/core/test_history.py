@@ -9,17 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progress_sse.core.commands import Create
-from progress_sse.core.history import (
-    MAX_CELLS,
-    MAX_NAMES,
-    MAX_WEEKS,
-    MIN_RUNS,
-    RUNS,
-    Cell,
-    Lesson,
-    surplus_of,
-    week_of,
-)
+from progress_sse.core.history import MAX_CELLS, MAX_NAMES, MAX_WEEKS, MIN_RUNS, RUNS, Cell, Lesson, surplus_of, week_of
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.updates import Complete, Finish, Plan, Skip, Start
@@ -122,8 +112,7 @@ class TestLesson:
         assert job.end(2, 1).lesson is not None
 
     @pytest.mark.parametrize(
-        "create",
-        [Create(declared(1), is_timed=True), Create(declared(1)), Create(declared(1), profile="p")],
+        "create", [Create(declared(1), is_timed=True), Create(declared(1)), Create(declared(1), profile="p")]
     )
     def test_needs_a_profile_of_a_session_with_a_time(self, create: Create) -> None:
         """No other session teaches."""

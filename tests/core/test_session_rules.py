@@ -188,11 +188,7 @@ class TestPlan:
         changed = published(
             open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), event="snapshot", steps=()
         )
-        assert changed.definitions == (
-            StepDefinition("a"),
-            StepDefinition("b", 7, 8),
-            StepDefinition("STEP3"),
-        )
+        assert changed.definitions == (StepDefinition("a"), StepDefinition("b", 7, 8), StepDefinition("STEP3"))
         assert (changed.progress.total_steps, changed.progress.status) == (3, "pending")
         assert changed.progress.updated_at == timestamp(T2)
 

@@ -122,10 +122,7 @@ class TestSession:
         session = session_with("running")
         assert apply("s", session, sent(command, run=session.run), T2) == apply("s", session, command, T2)
 
-    @pytest.mark.parametrize(
-        "command",
-        [Start(1), Complete(1), Advance(1, 1), Start(9)],
-    )
+    @pytest.mark.parametrize("command", [Start(1), Complete(1), Advance(1, 1), Start(9)])
     @pytest.mark.parametrize("run", ["", timestamp(T1)])
     def test_refuses_a_command_for_another_run(self, command: StepUpdate, run: str) -> None:
         """Before any other check; a session that does not exist is not created."""
