@@ -281,7 +281,7 @@ async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: p
 @pytest.mark.parametrize("is_direct", [False, True])
 async def test_a_body_in_parts_is_refused_before_its_end(is_direct: bool) -> None:
     """The client need not send the rest."""
-    async with connected(is_direct=is_direct, publish_token="t") as (server, connection):
+    async with connected(is_direct=is_direct, publish_token="t") as (_, connection):
         connection.writer.write(post(UPDATE, START)[:-3])
         assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 401 ")
 
