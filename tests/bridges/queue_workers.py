@@ -30,15 +30,8 @@ class Library(NamedTuple):
 LIBRARIES = {
     "celery": Library(
         [
-            "celery",
-            "--app",
-            "more_celery_jobs",
-            "worker",
-            "--concurrency",
-            "1",
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel=INFO",
+            *("celery", "--app", "more_celery_jobs", "worker", "--concurrency", "1", "--without-gossip"),
+            *("--without-mingle", "--loglevel=INFO"),
         ],
         1,
     ),
