@@ -25,7 +25,7 @@ from progress_sse.core.state_machine import (
     with_nothing_started,
 )
 from progress_sse.core.updates import Advance, Complete, Start, StepUpdate
-from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, sent, session_with
+from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, published, sent, session_with
 
 
 class TestTable:
@@ -34,10 +34,8 @@ class TestTable:
     @pytest.mark.parametrize("state", STATES)
     def test_start_begins_a_step_in_any_state(self, state: StepState) -> None:
         """Afresh: nothing of an earlier attempt remains."""
-        outcome = apply("s", session_with(state), Start(1), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
-        assert outcome.session.progress.steps == {
+        changed = published(session_with(state), Start(1), steps=(1,))
+        assert changed.progress.steps == {
             1: StepProgress(1, "one", "running", timestamp(T2), None, 0, 1000, "", "", None)
         }
 
@@ -45,10 +43,7 @@ class TestTable:
     @pytest.mark.parametrize(("success", "status"), [(True, "success"), (False, "error")])
     def test_complete_ends_a_started_step(self, state: StepState, success: bool, status: str) -> None:
         """Also one that has ended: the last word wins."""
-        outcome = apply("s", session_with(state), Complete(1, success, "new", "text"), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
-        step = outcome.session.progress.steps[1]
+        step = published(session_with(state), Complete(1, success, "new", "text"), steps=(1,)).progress.steps[1]
         assert (step.status, step.message, step.error) == (status, "new", "text")
         assert (step.started_at, step.completed_at, step.elapsed_ms) == (timestamp(T0), timestamp(T2), 2500)
         assert (step.name, step.timeout_ms, step.advance) == ("one", 1000, None)
@@ -56,11 +51,9 @@ class TestTable:
     def test_advance_moves_a_running_step(self) -> None:
         """Only its advance and message change."""
         before = session_with("running")
-        outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
+        changed = published(before, Advance(1, 2, 3, "new"), steps=(1,))
         expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
-        assert outcome.session.progress.steps == {1: expected}
+        assert changed.progress.steps == {1: expected}
 
     @pytest.mark.parametrize(
         ("state", "command", "expected"),
