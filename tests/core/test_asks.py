@@ -322,15 +322,10 @@ class TestCancelledBeforeStart:
         again = after(session, Finish(success=False, conclusion="cancelled"))
         assert after(again, Start(1)).progress.status == "running"
 
-    def test_is_no_more_once_the_session_is_created_again(self) -> None:
-        """That is another run."""
-        session = after(pending(), CANCEL, Create(DEFINITIONS), Start(1))
-        assert session.progress.status == "running"
-
-    def test_is_no_more_once_a_worker_completes_it(self) -> None:
-        """Its word is the last."""
-        session = after(pending(), CANCEL, Finish(), Start(1))
-        assert session.progress.status == "running"
+    @pytest.mark.parametrize("command", [Create(DEFINITIONS), Finish()])
+    def test_is_no_more_once_the_session_is_created_again_or_completed(self, command: Command) -> None:
+        """That is another run, or the last word of a worker."""
+        assert after(pending(), CANCEL, command, Start(1)).progress.status == "running"
 
 
 def _made(command: Callable[..., Command], **given_values: st.SearchStrategy[object]) -> st.SearchStrategy[Command]:

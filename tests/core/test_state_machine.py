@@ -265,23 +265,16 @@ class TestRepeat:
         assert outcome.session is session
 
     @pytest.mark.parametrize(
-        "command",
+        ("state", "command"),
         [
-            Complete(1, False, "m", "e"),
-            Complete(1, True, "M", "e"),
-            Complete(1, True, "m", ""),
-            Complete(1, True, "m ", "e"),
-            Complete(1, True, "", "e"),
+            *(("success", Complete(1, *said)) for said in [(False, "m", "e"), (True, "M", "e"), (True, "m", "")]),
+            *(("success", Complete(1, *said)) for said in [(True, "m ", "e"), (True, "", "e")]),
+            *(("running", Advance(1, *said)) for said in [(2, 2, "m"), (1, None, "m"), (1, 2, "")]),
         ],
     )
-    def test_is_none_where_a_text_differs(self, command: Command) -> None:
-        """Outcome, message or error."""
-        assert apply("s", session_with("success"), command, T2).steps == (1,)
-
-    @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
-    def test_is_none_where_an_advance_differs(self, command: Command) -> None:
-        """Current, total or message."""
-        assert apply("s", session_with("running"), command, T2).steps == (1,)
+    def test_is_none_where_anything_differs(self, state: StepState, command: Command) -> None:
+        """Outcome, message or error; current, total or message."""
+        assert apply("s", session_with(state), command, T2).steps == (1,)
 
     def test_of_a_first_advance_without_text(self) -> None:
         """No report yet differs from a report of 0 of an unknown total."""

@@ -71,7 +71,7 @@ async def serving(*, is_direct: bool, **given: Any) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def connected(**given: Any) -> AsyncIterator[tuple[Server, Connection]]:
+async def connected(**given: Any) -> AsyncIterator[tuple[Server, Any]]:
     async with serving(**given) as server, aclosing(await server.connect()) as connection:
         yield server, connection
 
