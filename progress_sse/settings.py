@@ -102,10 +102,7 @@ class Settings(BaseSettings):
         "later request, since its first byte came.",
     )
     body_timeout_s: float = Field(
-        30,
-        gt=0,
-        le=MAX_DURATION,
-        description="Seconds until the body of a request must have come, since its head.",
+        30, gt=0, le=MAX_DURATION, description="Seconds until the body of a request must have come, since its head."
     )
     graceful_timeout_s: float = Field(
         5, ge=0, le=MAX_DURATION, description="Seconds that a shutdown waits for requests under way."
@@ -119,8 +116,7 @@ class Settings(BaseSettings):
         "names that begin with a dot are left out, and the store and keys must lie elsewhere.",
     )
     learn: bool = Field(
-        True,
-        description="Learn from each run of a profile what its steps take, to say when the next ones will end.",
+        True, description="Learn from each run of a profile what its steps take, to say when the next ones will end."
     )
     history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")

@@ -37,13 +37,11 @@ SLOWEST_STOP_S = 2 * GRACEFUL_S + 2
 
 @pytest.fixture
 def compose() -> Any:
-    """The compose file."""
     return yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
 
 
 @pytest.fixture
 def manifests() -> dict[str, Any]:
-    """The Kubernetes objects by kind."""
     documents = list(yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text("utf-8")))
     by_kind = {document["kind"]: document for document in documents}
     assert len(by_kind) == len(documents)
@@ -52,12 +50,10 @@ def manifests() -> dict[str, Any]:
 
 @pytest.fixture
 def pod(manifests: dict[str, Any]) -> Any:
-    """The pods of the Deployment."""
     return manifests["Deployment"]["spec"]["template"]["spec"]
 
 
 def run(*command: str | Path) -> None:
-    """Run a command, and show its output if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
     assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
 

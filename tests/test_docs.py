@@ -117,17 +117,12 @@ NAMED = re.compile(
 """Commands of blocks that are not run as a whole: the tests below check their targets, extras and options."""
 
 
-def is_tested_elsewhere(page: str) -> bool:
-    """Whether another test reads the page, by its name."""
-    name = Path(page).name
-    sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py") if path.name != "test_docs.py")
-    return name != README and any(f'"{name}"' in source or f'/{name}"' in source for source in sources)
-
-
 @cache
 def pages_tested_elsewhere() -> set[str]:
-    """The pages whose blocks other tests run."""
-    return {page for page in TEXTS if is_tested_elsewhere(page)}
+    """The pages that other tests read, by their names, so that they run the blocks."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py") if path.name != "test_docs.py"]
+    named = {Path(name).name for source in sources for name in re.findall(r'[\w./-]+\.md(?=")', source)}
+    return {page for page in TEXTS if page != README and Path(page).name in named}
 
 
 def test_every_block_is_tested() -> None:
@@ -325,9 +320,7 @@ async def test_element_of_the_documents_moves(server: Server, chromium: Browser)
 
 
 @pytest.mark.parametrize(
-    ("block", "types"),
-    [(BADGE, ["image/svg+xml", "text/html"]), (FRAME, ["text/html"])],
-    ids=["badge", "frame"],
+    ("block", "types"), [(BADGE, ["image/svg+xml", "text/html"]), (FRAME, ["text/html"])], ids=["badge", "frame"]
 )
 async def test_addresses_of_the_documents_show_the_session(block: Block, types: list[str]) -> None:
     """The picture, and the page that it leads to or that a frame shows."""

@@ -20,7 +20,6 @@ WAIT_S = 10
 
 
 async def take(events: AsyncIterator[Event], count: int) -> list[Event]:
-    """The next `count` events."""
     async with asyncio.timeout(WAIT_S):
         return [await anext(events) for _ in range(count)]
 
@@ -33,7 +32,6 @@ def transitions() -> list[Event]:
 
 @pytest.fixture
 async def hub(transitions: list[Event]) -> AsyncIterator[ProgressHub]:
-    """A running hub."""
     hub = ProgressHub(Settings(store="memory://"), on_transition=transitions.append)
     async with hub.lifespan():
         yield hub

@@ -17,7 +17,6 @@ class MarkedItem:
         self._labels = labels
 
     def iter_markers(self, name: str) -> Iterator[pytest.Mark]:
-        """Yield the mark."""
         yield getattr(pytest.mark, name)(*self._labels).mark
 
 

@@ -109,7 +109,6 @@ def test_the_dashboard_asks_for_the_data_source() -> None:
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run Prometheus's own checker."""
     result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 

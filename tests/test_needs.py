@@ -13,7 +13,6 @@ TOOLS = ["env", "sh"]
 
 
 def command(path: Path, script: str) -> None:
-    """Write a command of the stubbed path."""
     assert not path.is_symlink(), "the tool itself would be overwritten"
     path.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
     path.chmod(0o755)

@@ -21,12 +21,7 @@ from tests.harness.serving import Server
 
 ROOT = Path(__file__).parents[1]
 NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
-NEIGHBOURS = [
-    ("", "fastapi==0.115.*"),
-    ("", "fastapi==0.130.*"),
-    ("", "django==4.2.*"),
-    ("[server]", "django==4.2.*"),
-]
+NEIGHBOURS = [("", "fastapi==0.115.*"), ("", "fastapi==0.130.*"), ("", "django==4.2.*"), ("[server]", "django==4.2.*")]
 """Extras, and the oldest version of a framework beside which they can be installed."""
 
 MAX_JOB_BYTES = 6_000_000
@@ -41,7 +36,6 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def run(*command: str | Path) -> None:
-    """Run a command, and show its output if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
     assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
 

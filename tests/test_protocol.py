@@ -24,9 +24,7 @@ VECTORS = [
 MARK = re.compile(r"@?pytest\.mark\.protocol\(([^)]*)\)")
 COMMENT = re.compile(r"^// Shows (P-.*)\.\ntest\(", re.MULTILINE)
 
-UNSHOWN = {
-    "P-6.5": "A comparison inside a client cannot be seen from outside.",
-}
+UNSHOWN = {"P-6.5": "A comparison inside a client cannot be seen from outside."}
 """The MUSTs that no test can show, each with the reason."""
 
 

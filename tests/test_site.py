@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(BUILD_S + 60)]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built by the command of `make docs`."""
     folder = tmp_path_factory.mktemp("site")
     [options] = re.findall(
         r"/sphinx-build (.*) docs/_build/html$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE

@@ -64,11 +64,7 @@ def test_the_error_lists_the_forms_of_a_store_in_redis(store: str) -> None:
     assert forms == ["redis", "rediss", "redis+sentinel", "redis+cluster"]
 
 
-IMPORT = (
-    StepDefinition("fetch", 5000, 2000),
-    StepDefinition("STEP2", 120_000, 0),
-    StepDefinition("取り込み"),
-)
+IMPORT = (StepDefinition("fetch", 5000, 2000), StepDefinition("STEP2", 120_000, 0), StepDefinition("取り込み"))
 
 TOML = """
 # Comments and other keys are ignored.
@@ -103,7 +99,6 @@ JSON = {
 
 
 def load(path: Path, *, max_total_steps: int = 1000, max_text_chars: int = 8192) -> Workflows:
-    """Read a steps file under the default limits."""
     return make_workflows(Settings(steps_file=path, max_total_steps=max_total_steps, max_text_chars=max_text_chars))
 
 

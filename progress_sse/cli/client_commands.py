@@ -105,8 +105,7 @@ def _log_to_stderr(level: int) -> None:
 )
 @click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
 @click.option(
-    "--profile",
-    help="The name under which the server learns from run to run what the command takes, without --step.",
+    "--profile", help="The name under which the server learns from run to run what the command takes, without --step."
 )
 @click.option(
     "--cancel",

@@ -10,14 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import click
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.responses import (
-    NotAllowedError,
-    UnexpectedResponseError,
-    client_of,
-    get,
-    read_json,
-    words_of,
-)
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, client_of, get, read_json, words_of
 from progress_sse.cli.watch import INTERRUPTED, NOT_ALLOWED
 from progress_sse.client.config import Address
 from progress_sse.core.model import is_text

@@ -130,14 +130,7 @@ def _has_terminal() -> bool:
     return False
 
 
-PASSED_ON: Final = (
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
+PASSED_ON: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126

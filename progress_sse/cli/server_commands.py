@@ -21,10 +21,7 @@ from progress_sse.server.supervisor import Supervisor
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings, load_settings, without_secrets
 
-_READERS: Final = {
-    "open": "any client that knows a session's id",
-    "token": "any client with a token for the session",
-}
+_READERS: Final = {"open": "any client that knows a session's id", "token": "any client with a token for the session"}
 
 
 @click.command()

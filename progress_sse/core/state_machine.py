@@ -124,11 +124,7 @@ class Outcome(NamedTuple):
 
 
 def apply(
-    session_id: str,
-    session: Session | None,
-    command: Command,
-    now: datetime,
-    learned: Learned = NOTHING_LEARNED,
+    session_id: str, session: Session | None, command: Command, now: datetime, learned: Learned = NOTHING_LEARNED
 ) -> Outcome:
     """Return the outcome of `command` on `session`, at the time `now` (aware, in UTC).
 

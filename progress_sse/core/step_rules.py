@@ -15,14 +15,7 @@ from progress_sse.core.errors import (
     TooManyPartsError,
     UnknownStepNameError,
 )
-from progress_sse.core.model import (
-    Liveness,
-    Session,
-    StepAdvance,
-    StepConclusion,
-    StepProgress,
-    is_over,
-)
+from progress_sse.core.model import Liveness, Session, StepAdvance, StepConclusion, StepProgress, is_over
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
 from progress_sse.core.updates import Advance, Beat, Complete, ReportPart, Skip, Start
 

@@ -104,9 +104,7 @@ ANSWER: Final = (
 async def run_agent(run: Run) -> None:
     """Answer a question in five or six steps, of which only the first is known at the start."""
     async with run.progress(
-        open_ended=True,
-        title="Agent: why do my events arrive late?",
-        labels={"job": "agent", "tools": "search, shell"},
+        open_ended=True, title="Agent: why do my events arrive late?", labels={"job": "agent", "tools": "search, shell"}
     ) as progress:
         await _think(progress, "Plan", PLAN)
         await _search(progress)

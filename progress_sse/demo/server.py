@@ -116,7 +116,7 @@ def make_app(service: ProgressService) -> Starlette:
             Route("/demo/buffer", _by_own_page(buffer), methods=["POST"]),
             Route("/demo/restart", _by_own_page(restart), methods=["POST"]),
             Mount("/", faults),
-        ],
+        ]
     )
 
 

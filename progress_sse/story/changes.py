@@ -16,11 +16,7 @@ from progress_sse.story.worker_words import LifeSign, has_changed, request_sente
 
 
 def changes(
-    before: ObservedSession | None,
-    after: ObservedSession,
-    now_s: float,
-    server_url: str,
-    zone: tzinfo | None = None,
+    before: ObservedSession | None, after: ObservedSession, now_s: float, server_url: str, zone: tzinfo | None = None
 ) -> Iterator[str]:
     """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning.
 

@@ -92,13 +92,7 @@ _PARTS: Final = {
 }
 _is_pending: Final = is_object(_STEP, _STEP_DETAILS)
 _is_started: Final = is_object(
-    {
-        **_STEP,
-        "started_at": is_time,
-        "completed_at": or_null(is_time),
-        "message": is_text,
-        "error": is_text,
-    },
+    {**_STEP, "started_at": is_time, "completed_at": or_null(is_time), "message": is_text, "error": is_text},
     {
         **_STEP_DETAILS,
         "attempt": is_count,

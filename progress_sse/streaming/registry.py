@@ -10,13 +10,7 @@ from starlette.types import ASGIApp
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.errors import OverloadedError
-from progress_sse.streaming.event_stream import (
-    HEADERS,
-    REFUSED_RETRY_MS,
-    EndReason,
-    EventStream,
-    StreamRequest,
-)
+from progress_sse.streaming.event_stream import HEADERS, REFUSED_RETRY_MS, EndReason, EventStream, StreamRequest
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.stream_format import EVENTS, EventFormat, StreamFormat, TextFormat
 from progress_sse.streaming.timers import Expiry, Heartbeat

@@ -57,11 +57,7 @@ UNCONDITIONAL: Final = Preconditions((), ())
 
 
 def _is_listed(
-    position: Position | None,
-    values: Sequence[bytes],
-    tag_of: TagOf = entity_tag,
-    *,
-    is_weak: bool = False,
+    position: Position | None, values: Sequence[bytes], tag_of: TagOf = entity_tag, *, is_weak: bool = False
 ) -> bool:
     """Return whether values of a header list the session's tag, or are `*`; our tags have no comma to split at."""
     if not values:

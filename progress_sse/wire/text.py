@@ -30,9 +30,7 @@ def _check_length(text: str, info: ValidationInfo) -> str:
 
 
 Text = Annotated[
-    str,
-    Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", **PLAIN}),
-    AfterValidator(_check_length),
+    str, Field(strict=True, json_schema_extra={"maxLength": "max_text_chars", **PLAIN}), AfterValidator(_check_length)
 ]
 """A string without NUL and lone surrogates, of at most the `max_text_chars` in the validation context.
 

@@ -27,7 +27,6 @@ Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient
 
 
 def client_of(app: ASGIApp, *, base: str = "", **options: Any) -> httpx.AsyncClient:
-    """A client of an application that may not run yet."""
     transport = httpx.ASGITransport(app, **options)
     return httpx.AsyncClient(transport=transport, base_url=f"http://progress.example{base}")
 
@@ -51,13 +50,11 @@ async def _check(response: httpx.Response) -> None:
 
 @pytest.fixture
 def connect() -> Connect:
-    """Run the application with settings of the test's own."""
     return connected
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """The application with its default settings."""
     async with connected() as client:
         yield client
 
@@ -77,7 +74,6 @@ async def closed(connect: Connect) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def issue_ticket(client: httpx.AsyncClient, token: str) -> str:
-    """A ticket for the token."""
     response = await client.post("/api/tickets", headers=bearer(token))
     assert response.status_code == 201
     assert response.headers["cache-control"] == "no-store"

@@ -47,5 +47,4 @@ class Runs:
 
 
 def nightly(*names: str) -> dict[str, Any]:
-    """A creation of a session of the profile `nightly`."""
     return {"steps": [{"name": name} for name in names], "profile": "nightly"}

@@ -147,7 +147,6 @@ def json_of(**fields: str) -> bytes:
 
 
 def update(body: bytes, problem: str = "invalid-request", status: int = 422) -> Refusal:
-    """An update."""
     return Refusal("POST", UPDATE, status, problem, body, tuple(JSON.items()))
 
 

@@ -244,7 +244,6 @@ def keys() -> Rows:
 
 
 def paths() -> Rows:
-    """Unknown paths, and methods that a path does not take."""
     for method, path in (
         *(("PATCH", path) for path in ("/api/progress/s", UPDATE, "/api/progress", "/api/events", "/api/steps")),
         *(("TRACE", path) for path in ("/api/progress/s", "/api/progress/s/events", UPDATE, "/livez", "/", "/s/s")),

@@ -12,13 +12,11 @@ Send = Callable[[httpx.AsyncClient, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 async def alone(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    """Send an update by itself."""
     answer: dict[str, Any] = (await client.post(UPDATE, json=body)).json()
     return answer
 
 
 async def under_a_key(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    """Send it twice under a key."""
     first, again = [await client.post(UPDATE, json=body, headers={"idempotency-key": str(body)}) for _ in range(2)]
     assert (first.status_code, first.content) == (again.status_code, again.content)
     answer: dict[str, Any] = again.json()
@@ -26,7 +24,6 @@ async def under_a_key(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[s
 
 
 async def among_others(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    """Send it between updates of another session."""
     other = {"session_id": "t", "action": "start", "step": 1}
     response = await client.post(UPDATES, json={"updates": [other, body | {"session_id": "s"}, other]})
     before, answer, after = response.json()["results"]

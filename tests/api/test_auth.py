@@ -19,7 +19,6 @@ START = {"action": "start", "step": 1}
 
 
 def segment(value: Any) -> str:
-    """A part of a token that is JSON."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
@@ -29,7 +28,6 @@ def with_header(header: Any, token: str) -> str:
 
 
 def unsigned(**header: Any) -> str:
-    """A token without a signature."""
     claims = segment({"aud": "progress-sse", "exp": int(time.time()) + DAY_S, "prefixes": [""]})
     return f"{segment(header)}.{claims}."
 
@@ -75,11 +73,7 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
     requests = [("GET", path) for path in READS]
     requests += [("POST", "/api/progress/a/update"), ("PUT", "/api/progress/a"), ("DELETE", "/api/progress/a")]
     requests += [("POST", "/api/progress/a/requests"), ("GET", "/api/requests?session_id=a")]
-    requests += [
-        ("GET", "/api/steps?profile=a"),
-        ("GET", "/api/progress/a/steps"),
-        ("DELETE", "/api/steps/a/learned"),
-    ]
+    requests += [("GET", "/api/steps?profile=a"), ("GET", "/api/progress/a/steps"), ("DELETE", "/api/steps/a/learned")]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
     requests += [("POST", "/api/progress/a/link")]
     for method, path in requests:

@@ -15,7 +15,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 async def texts_of(client: httpx.AsyncClient, path: str = BADGE) -> list[str | None]:
-    """The two texts of a badge."""
     response = await client.get(path)
     assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")
     picture = ET.fromstring(response.content)  # noqa: S314  # our own

@@ -14,7 +14,6 @@ START = {"action": "start", "step": 1}
 
 
 def attributes(response: httpx.Response) -> set[str]:
-    """The attributes of the cookie that a response sets."""
     return set(response.headers["set-cookie"].split("; ")[1:])
 
 

@@ -17,7 +17,6 @@ START = {"action": "start", "step": 1}
 
 
 def digest(body: dict[str, Any]) -> str:
-    """The digest of an update, or of a creation where there is no action."""
     kind, model = ("update", UpdateBody) if "action" in body else ("create", CreateBody)
     return make_key("k", kind, model.model_validate(body, context=LIMITS.context).canonical()).digest
 

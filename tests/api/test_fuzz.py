@@ -56,14 +56,12 @@ bodies = raw | st.sampled_from([b"{}", b'{"action":"start","step":1}', b'{"updat
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
-    """One event loop for all the requests."""
     with asyncio.Runner() as runner:
         yield runner
 
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=["open", "guarded"])
 def app(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[ASGIApp]:
-    """The application, running."""
     app = create_app(load_settings(store="memory://", **request.param))
     lifespan = contextlib.AsyncExitStack()
     runner.run(lifespan.enter_async_context(app.router.lifespan_context(app)))

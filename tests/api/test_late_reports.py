@@ -12,7 +12,6 @@ from tests.clock import START, ManualClock
 
 
 async def only_step(client: httpx.AsyncClient) -> dict[str, Any]:
-    """The first step of the session `s`."""
     step: dict[str, Any] = (await client.get("/api/progress/s")).json()["steps"][0]
     return step
 

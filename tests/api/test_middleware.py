@@ -12,29 +12,13 @@ from progress_sse.settings import load_settings
 from tests.api.conftest import Connect
 
 OURS = [
-    "",
-    "localhost",
-    "localhost:8000",
-    "LOCALHOST",
-    "localhost.",
-    "app.localhost:80",
-    "lan.test",
-    "host.docker.internal:8000",
-    "progress",
-    "progress:8000",
+    *("", "localhost", "localhost:8000", "LOCALHOST", "localhost.", "app.localhost:80", "lan.test"),
+    *("host.docker.internal:8000", "progress", "progress:8000"),
 ]
 ADDRESSES = ["127.0.0.1", "127.0.0.1:8000", "192.0.2.1:80", "127.1", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]:80"]
 THEIRS = [
-    "a.example",
-    "A.Example:8000",
-    "a.example.",
-    "localhost.example",
-    "printer.local",
-    "internal.example",
-    "host.docker.internal.example",
-    "127.0.0.1.example:80",
-    "alocalhost.x",
-    "1.a",
+    *("a.example", "A.Example:8000", "a.example.", "localhost.example", "printer.local", "internal.example"),
+    *("host.docker.internal.example", "127.0.0.1.example:80", "alocalhost.x", "1.a"),
 ]
 
 
@@ -71,13 +55,8 @@ def test_the_name_is_checked_where_the_machine_needs_no_token(given: dict[str, A
 LISTED = "https://app.example"
 ALSO_LISTED = "http://localhost:5173"
 UNLISTED = [
-    "https://evil.example",
-    "null",
-    "http://app.example",
-    "https://app.example:8443",
-    "https://app.example.evil.example",
-    "https://sub.app.example",
-    "HTTPS://APP.EXAMPLE",
+    *("https://evil.example", "null", "http://app.example", "https://app.example:8443"),
+    *("https://app.example.evil.example", "https://sub.app.example", "HTTPS://APP.EXAMPLE"),
 ]
 POLL = "/api/progress/s"
 

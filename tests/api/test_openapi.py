@@ -88,7 +88,6 @@ def subclasses(base: type[ProblemError]) -> Iterator[type[ProblemError]]:
 
 
 def examples(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Each example, with its schema."""
     if isinstance(node, dict):
         yield from ((node, each) for each in node.get("examples", []) if isinstance(node["examples"], list))
         if "schema" in node and "example" in node:

@@ -68,7 +68,6 @@ def shown(response: httpx.Response) -> tuple[object, ...]:
 
 
 async def answers(client: httpx.AsyncClient) -> list[tuple[object, ...]]:
-    """The responses to every request that the API offers."""
     requests: list[tuple[str, str, Any]] = [
         *(("PUT", f"/api/progress/{session_id}", {"total_steps": 2}) for session_id in (OWN, "done")),
         *(("POST", f"/api/progress/{OWN}/update", update) for update in UPDATES),

@@ -14,20 +14,17 @@ PARTS = "/api/progress/s/parts"
 
 
 async def report(client: httpx.AsyncClient, part: str, status: str, **more: object) -> None:
-    """Report a part of the first step."""
     body = {"action": "part", "step": 1, "part": part, "status": status, **more}
     response = await client.post(UPDATE, json=body)
     assert response.status_code == 200, response.text
 
 
 async def start(client: httpx.AsyncClient, parts_total: int | None = None) -> None:
-    """Start the first step."""
     response = await client.post(UPDATE, json={"action": "start", "step": 1, "parts_total": parts_total})
     assert response.status_code == 200
 
 
 async def step_of(client: httpx.AsyncClient) -> dict[str, Any]:
-    """The first step, as polling shows it."""
     step: dict[str, Any] = (await client.get("/api/progress/s")).json()["steps"][0]
     return step
 

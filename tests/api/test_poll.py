@@ -6,17 +6,7 @@ import httpx
 import pytest
 
 KEYS = ["session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms"]
-STARTED = [
-    "step",
-    "name",
-    "status",
-    "started_at",
-    "completed_at",
-    "elapsed_ms",
-    "timeout_ms",
-    "message",
-    "error",
-]
+STARTED = ["step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error"]
 PENDING = ["step", "name", "status", "elapsed_ms", "timeout_ms"]
 
 

@@ -9,7 +9,6 @@ START = {"action": "start", "step": 1}
 
 
 async def tag_of(client: httpx.AsyncClient) -> str:
-    """The session's present ETag."""
     return (await client.get(PATH)).headers["etag"]
 
 

@@ -22,7 +22,6 @@ from tests.harness.serving import ROOT
 
 @pytest.fixture
 async def runs(connect: Connect) -> AsyncIterator[Runs]:
-    """On an open server."""
     clock = ManualClock()
     async with connect(clock=clock) as client:
         yield Runs(client, clock)
@@ -122,42 +121,28 @@ async def test_a_session_that_names_no_workflow_teaches_nothing(runs: Runs) -> N
         assert (await runs.client.get(f"/api/steps?profile={profile}")).json() == {"runs": 0, "steps": []}
 
 
+def start(step: int, **more: int) -> dict[str, Any]:
+    return {"action": "start", "step": step, **more}
+
+
+def end(step: int, **more: bool) -> dict[str, Any]:
+    return {"action": "complete", "step": step, **more}
+
+
 @pytest.mark.protocol("P-23.30")
-async def test_a_run_teaches_once_what_was_started_once(runs: Runs) -> None:
-    """Neither a step that failed first, nor one that was skipped; and no run a second time."""
-    updates: list[dict[str, Any]] = [
-        {"action": "start", "step": 1},
-        {"action": "complete", "step": 1, "success": False},
-        {"action": "start", "step": 1},
-        {"action": "complete", "step": 1},
-        {"action": "skip", "step": 3},
-        {"action": "start", "step": 2},
-        {"action": "complete", "step": 2},
-        {"action": "start", "step": 2},
-        {"action": "complete", "step": 2},
-    ]
+@pytest.mark.parametrize(
+    "updates",
+    [
+        [start(1), end(1, success=False), start(1), end(1), {"action": "skip", "step": 3}, *[start(2), end(2)] * 2],
+        [start(1, ago_ms=60_000), end(1), start(2), end(2), {"action": "skip", "step": 3}],
+    ],
+    ids=["failed, skipped, and completed twice", "moved, as the server was away when it began"],
+)
+async def test_a_run_teaches_once_what_was_started_once_and_seen_whole(runs: Runs, updates: Any) -> None:
+    """That is its second step."""
     for number in range(5):
-        path = f"/api/progress/retried-{number}"
+        path = f"/api/progress/run-{number}"
         await runs.client.put(path, json=nightly("Import", "Build", "Upload"))
-        for update in updates:
-            assert (await runs.client.post(f"{path}/update", json=update)).status_code == 200
-    runs.clock.advance(STALE_S)
-    learned = (await runs.client.get(LEARNED)).json()
-    assert (learned["runs"], [each["name"] for each in learned["steps"]]) == (5, ["Build"])
-
-
-@pytest.mark.protocol("P-23.30")
-async def test_a_start_that_the_server_moved_teaches_nothing(runs: Runs) -> None:
-    """The server was away as the job began, so the duration is cut; that of the next step is whole."""
-    updates: list[dict[str, Any]] = [
-        {"action": "start", "step": 1, "ago_ms": 60_000},
-        {"action": "complete", "step": 1},
-        {"action": "start", "step": 2},
-        {"action": "complete", "step": 2},
-    ]
-    for number in range(5):
-        path = f"/api/progress/late-{number}"
-        await runs.client.put(path, json=nightly("Import", "Build"))
         for update in updates:
             assert (await runs.client.post(f"{path}/update", json=update)).status_code == 200
     runs.clock.advance(STALE_S)

@@ -47,7 +47,6 @@ async def test_each_row_is_refused_with_its_problem(
 
 
 async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, Any]]:
-    """The results of updates in one request."""
     body = b'{"updates":[%b]}' % b",".join(updates)
     response = await client.post(UPDATES, content=body, headers=JSON)
     assert response.status_code == 200

@@ -259,7 +259,6 @@ def test_a_request_is_accepted_if_and_only_if_the_description_allows_it(body: An
 
 
 def asked(body: RequestBody) -> None:
-    """Make sure that a request can be applied."""
     check_command(Ask(body.kind, "r", body.step, body.reason))
 
 
@@ -309,24 +308,10 @@ def test_all_json_is_parsed(value: Any) -> None:
 
 
 PIECES = [
-    '"action":"start"',
-    '"\\u0061ction" :"complete"',
-    '"step":1',
-    '"st\\u0065p":2',
-    '"step" : 1.0',
-    '"message":"a:b"',
-    '"message":"\\u003a"',
-    '"message":"\\ud800"',
-    '"error":"\u2028\\"\\":"',
-    '"error":"\t"',
-    '"current":-0',
-    '"total":null',
-    '"total":9223372036854775808',
-    '"success":1',
-    '"x":NaN',
-    '"x":{"step":1}',
-    '"x":[1,]',
-    '"\u00e9":01',
+    *('"action":"start"', '"\\u0061ction" :"complete"', '"step":1', '"st\\u0065p":2', '"step" : 1.0'),
+    *('"message":"a:b"', '"message":"\\u003a"', '"message":"\\ud800"', '"error":"\u2028\\"\\":"', '"error":"\t"'),
+    *('"current":-0', '"total":null', '"total":9223372036854775808', '"success":1', '"x":NaN', '"x":{"step":1}'),
+    *('"x":[1,]', '"\u00e9":01'),
 ]
 
 

@@ -23,8 +23,7 @@ async def allowed(client: httpx.AsyncClient, **headers: str) -> str:
 
 @pytest.mark.protocol("P-20.22")
 @pytest.mark.parametrize(
-    ("actions", "methods"),
-    [(["read"], READER), (["read", "publish", "list"], READER), (["read", "control"], ASKER)],
+    ("actions", "methods"), [(["read"], READER), (["read", "publish", "list"], READER), (["read", "control"], ASKER)]
 )
 async def test_the_methods_are_those_of_the_token(closed: httpx.AsyncClient, actions: list[str], methods: str) -> None:
     """In the header as well as in the cookie. What is named is what a request gets."""

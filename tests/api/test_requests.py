@@ -15,7 +15,6 @@ BOTH = PLAIN | {"accepts": ["cancel", "retry"]}
 
 
 async def update(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
-    """Report on the session `s`, and return the answer."""
     response = await client.post(UPDATE, json=body)
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
@@ -23,7 +22,6 @@ async def update(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 
 
 async def ask(client: httpx.AsyncClient, status: int = 202, headers: Any = None, **body: Any) -> dict[str, Any]:
-    """Ask something of the worker of the session `s`, and return the request."""
     response = await client.post(REQUESTS, json=body, headers=headers)
     assert response.status_code == status, response.text
     assert response.headers["cache-control"] == "no-store"
@@ -32,7 +30,6 @@ async def ask(client: httpx.AsyncClient, status: int = 202, headers: Any = None,
 
 
 async def listed(client: httpx.AsyncClient, path: str = REQUESTS) -> Any:
-    """The requests that are not settled."""
     response = await client.get(path)
     assert response.status_code == 200
     assert list(response.json()) == ["requests"]
@@ -41,7 +38,6 @@ async def listed(client: httpx.AsyncClient, path: str = REQUESTS) -> Any:
 
 @pytest.fixture
 async def running(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A client of a server with the session `s`, whose first step runs."""
     assert (await client.put(SESSION, json=BOTH)).status_code == 201
     await update(client, action="start", step=1)
     return client

@@ -21,13 +21,11 @@ SEVEN = ["session_id", "current_step", "total_steps", "status", "steps", "percen
 
 
 async def poll(client: httpx.AsyncClient) -> dict[str, Any]:
-    """The session `s`, as polling shows it."""
     found: dict[str, Any] = (await client.get("/api/progress/s")).json()
     return found
 
 
 async def update(client: httpx.AsyncClient, **body: Any) -> None:
-    """Report on the session `s`."""
     response = await client.post(UPDATE, json=body)
     assert response.status_code == 200, response.text
 

@@ -158,13 +158,7 @@ async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.As
     running = (await client.get("/api/progress?status=running")).json()["sessions"]
     assert [session["session_id"] for session in running] == ["5", "2"]
     assert list(running[0]) == [
-        "session_id",
-        "current_step",
-        "total_steps",
-        "status",
-        "percentage",
-        "estimated_remaining_ms",
-        "created_at",
+        *("session_id", "current_step", "total_steps", "status", "percentage", "estimated_remaining_ms", "created_at"),
         "updated_at",
     ]
 

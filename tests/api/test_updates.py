@@ -22,7 +22,6 @@ def update(session_id: object, action: str = "start", step: object = 1, **more: 
 
 
 async def send(client: httpx.AsyncClient, *updates: object) -> list[dict[str, Any]]:
-    """The result of each."""
     response = await client.post(UPDATES, json={"updates": updates})
     assert response.status_code == 200, response.text
     assert set(response.json()) == {"results"}

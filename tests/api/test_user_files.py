@@ -20,7 +20,6 @@ PAGE = "<!doctype html><script>document.title = 1</script>"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a page, beside a file that is not to be served."""
     (tmp_path / "secret.txt").write_text("secret")
     folder = tmp_path / "www"
     (folder / "sub").mkdir(parents=True)

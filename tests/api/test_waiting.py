@@ -27,7 +27,6 @@ class Server(NamedTuple):
     client: httpx.AsyncClient
 
     async def poll(self, tag: str | None, prefer: str = "wait=30", **headers: str) -> httpx.Response:
-        """Poll the session `a`, with the tag that the client has."""
         known = {} if tag is None else {"if-none-match": tag}
         return await self.client.get("/api/progress/a", headers={"prefer": prefer, **known, **headers})
 

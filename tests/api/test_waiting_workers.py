@@ -26,7 +26,6 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def cancel(server: Server, session_id: str = "a") -> ReaderAsk:
-    """Ask to cancel a session."""
     return await server.service.store.ask(session_id, "cancel")
 
 

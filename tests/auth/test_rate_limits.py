@@ -33,7 +33,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def count_allowed(counting: RateLimiter, caller: str, count: int) -> int:
-    """How many of `count` requests are allowed."""
     allowed = 0
     for _ in range(count):
         try:

@@ -12,7 +12,6 @@ from tests.harness.redis import RedisServer
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    """All reports of this process."""
     with recording() as recorder:
         yield recorder
 

@@ -30,21 +30,13 @@ class Library(NamedTuple):
 LIBRARIES = {
     "celery": Library(
         [
-            "celery",
-            "--app",
-            "more_celery_jobs",
-            "worker",
-            "--concurrency",
-            "1",
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel=INFO",
+            *("celery", "--app", "more_celery_jobs", "worker", "--concurrency", "1", "--without-gossip"),
+            *("--without-mingle", "--loglevel=INFO"),
         ],
         1,
     ),
     "rq": Library(
-        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"],
-        2,
+        ["rq", "worker", "--url", "{broker}", "--worker-class", "progress_sse.bridges.rq.ReportingWorker"], 2
     ),
     "dramatiq": Library(["dramatiq", "more_dramatiq_jobs", "--processes", "1", "--threads", "1"], 3),
     "taskiq": Library(
@@ -86,22 +78,18 @@ class QueueWorkers:
         return self
 
     def environment(self) -> dict[str, str]:
-        """The environment of workers and callers."""
         ours = {"PROGRESS_SSE_URL": self.server.url, "BROKER_URL": self._broker_url}
         return {**os.environ, **ours, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def log(self) -> str:
-        """All output of the workers."""
         return (self.folder / "worker.log").read_text(errors="backslashreplace")
 
     def terminate(self) -> None:
-        """Send SIGTERM to the worker's main process."""
         assert self._worker is not None
         self._worker.terminate()
 
     @property
     def are_alive(self) -> bool:
-        """Whether the worker's main process has not ended."""
         assert self._worker is not None
         return self._worker.poll() is None
 
@@ -116,7 +104,6 @@ class QueueWorkers:
         return json.loads(printed or b"null")
 
     async def follow(self, session_id: str) -> RawStream:
-        """Follow a session."""
         return await RawStream.open(self.server.port, session_path(session_id, "events"))
 
     async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
@@ -144,7 +131,6 @@ class QueueWorkers:
 
 
 def descendants(pid: int) -> list[int]:
-    """All living descendants of a process."""
     try:
         return [each for child in children(pid) for each in (child, *descendants(child))]
     except FileNotFoundError:  # The process has just ended.

@@ -26,7 +26,6 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def step(session_id: str, number: int, *, may_cancel: bool = False) -> BaseStep:
-    """The step of a task."""
     step = step_of(TaskStep(session_id, number, may_cancel=may_cancel))
     assert step is not None
     return step
@@ -186,11 +185,7 @@ def test_tasks_that_run_at_once_report_on_their_session() -> None:
     ],
 )
 async def test_a_task_creates_its_session_where_there_is_none(
-    number: int | str,
-    part: str | None,
-    profile: str,
-    created: dict[str, Any] | None,
-    monkeypatch: pytest.MonkeyPatch,
+    number: int | str, part: str | None, profile: str, created: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As its start would, but under the name of the task; a part leaves that to the step, and an unfit name to none."""
     async with FakeServer() as server:

@@ -24,12 +24,10 @@ from tests.bridges.locks import free_while_logged
 
 
 def advances(recorder: Recorder) -> list[tuple[int, int | None, str]]:
-    """All reports inside steps, in order."""
     return [(each.current, each.total, each.message) for _, each in recorder.reports if isinstance(each, Advance)]
 
 
 def bars() -> ReportingProgress:
-    """Bars that draw into a buffer."""
     return ReportingProgress(BarColumn(), console=Console(file=io.StringIO()))
 
 
@@ -140,8 +138,7 @@ def test_the_bridges_accept_what_the_libraries_accept(recorder: Recorder) -> Non
 
 
 @pytest.mark.parametrize(
-    "total",
-    [pytest.param(10**400, id="no float"), 2**53, "100", b"5", complex(3), object(), math.nan, Decimal("sNaN")],
+    "total", [pytest.param(10**400, id="no float"), 2**53, "100", b"5", complex(3), object(), math.nan, Decimal("sNaN")]
 )
 def test_a_total_that_is_no_number_of_units_is_unknown(recorder: Recorder, total: Any) -> None:
     """The libraries accept such a total where nothing is drawn; the completed units are counted all the same."""

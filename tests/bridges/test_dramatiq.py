@@ -8,7 +8,6 @@ from tests.bridges.queue_workers import QueueWorkers
 
 @pytest.fixture
 def workers(workers_of: WorkersOf) -> QueueWorkers:
-    """A worker of Dramatiq."""
     return workers_of("dramatiq")
 
 

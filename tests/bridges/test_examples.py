@@ -18,7 +18,6 @@ PROGRAMS = programs_of("how-to/report-from-queues.md")
 
 
 def session(server: Server, session_id: str) -> Any:
-    """The polling response of a session."""
     return httpx.get(server.url + session_path(session_id)).json()
 
 

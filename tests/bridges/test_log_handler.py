@@ -31,7 +31,6 @@ def root() -> Iterator[logging.Logger]:
 
 
 def logs(recorder: Recorder) -> list[Log]:
-    """The lines that were reported."""
     return [report for _, report in recorder.reports if isinstance(report, Log)]
 
 

@@ -8,7 +8,6 @@ from tests.bridges.queue_workers import QueueWorkers
 
 @pytest.fixture
 def workers(workers_of: WorkersOf) -> QueueWorkers:
-    """A worker of RQ."""
     return workers_of("rq")
 
 
@@ -42,11 +41,7 @@ async def test_a_job_may_ask_for_another_attempt(workers: QueueWorkers) -> None:
     await workers.call(enqueue("ask"))
     states = await workers.until(stream, 1, "error")
     changes = [(each["status"], each["message"], each["error"]) for each in states if "progress" not in each]
-    assert changes == [
-        ("running", "", ""),
-        ("running", "", ""),
-        ("error", "attempt 2", "no attempts left"),
-    ]
+    assert changes == [("running", "", ""), ("running", "", ""), ("error", "attempt 2", "no attempts left")]
 
 
 @pytest.mark.full

@@ -13,7 +13,6 @@ from tests.bridges.queue_workers import QueueWorkers
 
 @pytest.fixture
 def workers(workers_of: WorkersOf) -> QueueWorkers:
-    """A worker of taskiq."""
     return workers_of("taskiq")
 
 

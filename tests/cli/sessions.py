@@ -14,7 +14,6 @@ SERVER = "https://h.example/base"
 
 
 def at(seconds: float) -> str:
-    """A time, in seconds after `T0`."""
     return (T0 + timedelta(seconds=seconds)).isoformat()
 
 
@@ -38,7 +37,6 @@ def leased(state: str, since: float = 0, **more: Any) -> dict[str, Any]:
 
 
 def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> SessionState:
-    """A session of these steps, with their numbers."""
     numbered = [{**each, "step": number} for number, each in enumerate(steps, start=1)]
     state = {
         "session_id": "nightly",

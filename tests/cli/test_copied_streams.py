@@ -44,7 +44,6 @@ def test_lines_are_logged_once_they_are_complete(chunks: list[bytes], lines: lis
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe that stands for our own stream."""
     read_end, write_end = os.pipe()
     yield read_end, write_end
     for descriptor in (read_end, write_end):
@@ -72,7 +71,6 @@ def test_output_is_passed_on_at_once_and_logged(pipe: tuple[int, int]) -> None:
 
 
 def write_for_ever(descriptor: int) -> None:
-    """Do what `yes` does."""
     while True:
         os.write(descriptor, b"y\n")
 

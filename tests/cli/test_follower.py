@@ -35,7 +35,6 @@ from tests.cli.responders import (
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten all pauses."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S", "TICK_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
@@ -159,9 +158,7 @@ async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:
     unbounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=endless())
     streams = [unbounded, streaming(bomb, **{"Content-Encoding": "gzip"})]
     recorder = await followed(
-        streams,
-        lambda: httpx.Response(200, content=endless()),
-        lambda: failing(503) if streams else polled(FAILED),
+        streams, lambda: httpx.Response(200, content=endless()), lambda: failing(503) if streams else polled(FAILED)
     )
     assert streams == []
     assert recorder.states == [FAILED]
@@ -268,9 +265,7 @@ async def test_an_unusable_environment_is_reported(monkeypatch: pytest.MonkeyPat
                 await follow(Address(url, None), "s", Recorder())
 
 
-async def test_streams_that_end_at_once_are_retried_with_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_streams_that_end_at_once_are_retried_with_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds whatever `retry` the server sends."""
     pauses: list[float] = []
     sleep = asyncio.sleep

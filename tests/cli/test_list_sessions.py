@@ -84,7 +84,6 @@ def serve(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[str | None]:
 
 
 async def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
-    """List the sessions of these pages."""
     serve(monkeypatch, *contents)
     return [session async for session in listed_sessions(SERVER, QUERY)]
 

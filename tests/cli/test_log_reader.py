@@ -29,7 +29,6 @@ AT = "2026-11-25T10:00:00+00:00"
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
-    """A line as the server sends it."""
     return {"n": number, "at": AT, "step": None, "level": "info", "text": str(number), **more}
 
 
@@ -58,17 +57,14 @@ class Log:
 
 @pytest.fixture
 def log() -> Log:
-    """A log of ten lines."""
     return Log(10)
 
 
 def reading(log: Log, recorder: Recorder) -> LogReader:
-    """A reader of a log."""
     return LogReader(client_of(log.answer), "/api/progress/s", recorder.show_lines)
 
 
 def numbers(first: int, last: int) -> list[str]:
-    """The texts of these lines."""
     return [str(number) for number in range(first, last + 1)]
 
 

@@ -81,31 +81,20 @@ def published(
     assert event in (None, outcome.event)
     assert steps in (None, outcome.steps)
     assert outcome.session is not None
+    assert not outcome.is_fresh
     return outcome.session
 
 
 def lost_session(*, attempt_id: str = "a") -> Session:
     """A session whose only started step counts as lost, under this attempt."""
-    step = StepProgress(
-        1,
-        "one",
-        "error",
-        timestamp(T0),
-        timestamp(T1),
-        1500,
-        1000,
-        "m",
-        "no sign of life",
-        attempt=1,
-        conclusion="lost",
-    )
+    ended = StepProgress(1, "one", "error", timestamp(T0), timestamp(T1), 1500, 1000, "m", "no sign of life")
+    step = ended._replace(attempt=1, conclusion="lost")
     details = Details(conclusion="lost", claims={1: Claim(attempt_id, 1000, 2000)})
     progress = SessionProgress("s", 1, len(DEFINITIONS), "error", {1: step}, timestamp(T0), timestamp(T1), details)
     return Session(progress, DEFINITIONS)
 
 
 def open_ended(*names: str) -> Session:
-    """An open-ended session with steps of these names, none of which was started; created at T0."""
     return after(None, Create(tuple(map(StepDefinition, names)), open_ended=True), now=T0)
 
 

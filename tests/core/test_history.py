@@ -9,19 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progress_sse.core.commands import Create
-from progress_sse.core.history import (
-    MAX_CELLS,
-    MAX_NAMES,
-    MAX_WEEKS,
-    MIN_RUNS,
-    RUNS,
-    Cell,
-    Lesson,
-    surplus_of,
-    week_of,
-)
+from progress_sse.core.history import MAX_CELLS, MAX_NAMES, MAX_WEEKS, MIN_RUNS, RUNS, Cell, Lesson, surplus_of, week_of
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.state_machine import apply
+from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.updates import Complete, Finish, Plan, Skip, Start
 from tests.core.samples import T0, sent
 from tests.core.timed import Job, at, declared, learned_from
@@ -37,9 +27,7 @@ def lessons_of(*seconds: float, name: str = "a") -> list[Lesson]:
 
 
 def taught(seconds: float, name: str = "a") -> Lesson:
-    """What one run of one step teaches."""
-    job = Job(*declared(None), profile="p")
-    job.start(0, 1)
+    job = Job.started(*declared(None), profile="p")
     lesson = job.end(seconds, 1).lesson
     assert lesson is not None
     return lesson._replace(
@@ -47,8 +35,13 @@ def taught(seconds: float, name: str = "a") -> Lesson:
     )
 
 
+def names_in(outcome: Outcome) -> list[str]:
+    """The names in the lesson that it brings."""
+    assert outcome.lesson is not None
+    return [cell.name for cell in outcome.lesson.cells]
+
+
 def history_of(lessons: Sequence[Lesson]) -> Counter[Cell]:
-    """How often each cell was taught."""
     return Counter(cell for lesson in lessons for cell in lesson.cells)
 
 
@@ -71,9 +64,7 @@ class TestLesson:
         """Of the steps that it ends."""
         job = Job(open_ended=True, profile="p")
         job.do(0, Plan(declared(None, None)), Start(1))
-        lesson = job.do(2, Finish()).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == ["", "a"]
+        assert names_in(job.do(2, Finish())) == ["", "a"]
 
     @pytest.mark.protocol("P-23.30")
     def test_has_only_steps_that_were_started_once_and_succeeded(self) -> None:
@@ -82,33 +73,22 @@ class TestLesson:
         job.do(0, *[Start(step) for step in (1, 2, 3)])
         job.do(1, Complete(1), Complete(2), Complete(3, False))
         job.do(2, Start(2), Complete(2), Skip(4), Start(4), Complete(4))
-        lesson = job.do(3, Finish()).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == ["", "a", "d"]
+        assert names_in(job.do(3, Finish())) == ["", "a", "d"]
 
     @pytest.mark.protocol("P-23.30")
     def test_has_no_step_that_was_skipped_between_two_starts(self) -> None:
         """It was started twice."""
         job = Job(*declared(None, None), profile="p")
         job.do(0, Start(1), Complete(1, False), Skip(1), Start(1))
-        lesson = job.do(1, Complete(1), Start(2), Complete(2)).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == ["", "b"]
+        assert names_in(job.do(1, Complete(1), Start(2), Complete(2))) == ["", "b"]
 
     @pytest.mark.protocol("P-23.30")
     @pytest.mark.parametrize(("cut_ms", "names"), [(0, ["", "a", "b"]), (499, ["", "a", "b"]), (500, ["", "b"])])
     def test_has_no_step_whose_duration_is_cut(self, cut_ms: int, names: list[str]) -> None:
         """It began that long before the server knew the session, which was away."""
         job = Job(*declared(None, None), profile="p")
-        job.do(
-            1,
-            sent(Start(1), ago_ms=1000 + cut_ms),
-            Complete(1),
-            sent(Start(2), ago_ms=900),
-        )
-        lesson = job.end(2, 2).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == names
+        job.do(1, sent(Start(1), ago_ms=1000 + cut_ms), Complete(1), sent(Start(2), ago_ms=900))
+        assert names_in(job.end(2, 2)) == names
 
     @pytest.mark.protocol("P-23.30")
     def test_has_no_step_that_began_before_it_was_skipped(self) -> None:
@@ -116,9 +96,7 @@ class TestLesson:
         job = Job(*declared(None, None), profile="p")
         job.do(5, Skip(1))
         job.do(6, sent(Start(1), ago_ms=2000), Complete(1), sent(Start(2), ago_ms=2000))
-        lesson = job.end(6, 2).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == ["", "b"]
+        assert names_in(job.end(6, 2)) == ["", "b"]
 
     @pytest.mark.protocol("P-23.30")
     def test_is_none_where_no_step_teaches(self) -> None:
@@ -128,15 +106,13 @@ class TestLesson:
 
     def test_is_that_of_the_run_which_replaces_another_one(self) -> None:
         """A replacement is a new run."""
-        job = Job(*declared(None), profile="p")
-        job.start(0, 1)
+        job = Job.started(*declared(None), profile="p")
         assert job.end(1, 1).lesson is not None
         job.do(1, Create(declared(None), is_timed=True, profile="p"), Start(1))
         assert job.end(2, 1).lesson is not None
 
     @pytest.mark.parametrize(
-        "create",
-        [Create(declared(1), is_timed=True), Create(declared(1)), Create(declared(1), profile="p")],
+        "create", [Create(declared(1), is_timed=True), Create(declared(1)), Create(declared(1), profile="p")]
     )
     def test_needs_a_profile_of_a_session_with_a_time(self, create: Create) -> None:
         """No other session teaches."""
@@ -151,9 +127,8 @@ class TestLesson:
         """The names that come first."""
         job = Job(*[StepDefinition(f"n{number}") for number in range(2 * MAX_NAMES)], profile="p")
         for step in range(1, 2 * MAX_NAMES + 1):
-            lesson = job.do(0, Start(step), Complete(step)).lesson
-        assert lesson is not None
-        assert [cell.name for cell in lesson.cells] == ["", *(f"n{number}" for number in range(MAX_NAMES))]
+            outcome = job.do(0, Start(step), Complete(step))
+        assert names_in(outcome) == ["", *(f"n{number}" for number in range(MAX_NAMES))]
 
 
 class TestLearned:

@@ -37,12 +37,10 @@ def reported(session: Session, *parts: tuple[str, PartStatus]) -> Session:
 
 
 def step_of(session: Session, number: int = 1) -> StepProgress:
-    """A step of the session."""
     return session.progress.steps[number]
 
 
 def parts_of(session: Session) -> dict[str, Part]:
-    """The parts of its first step, by name."""
     parts = step_of(session).parts
     assert parts is not None
     return dict(parts.by_name)
@@ -296,10 +294,7 @@ class TestAttempt:
 
     def test_makes_a_stalled_step_live(self) -> None:
         """Even if it repeats what the part is."""
-        start, report = (
-            sent(Start(1), attempt_id="a", lease_ms=1000),
-            ReportPart(1, "p", "running"),
-        )
+        start, report = (sent(Start(1), attempt_id="a", lease_ms=1000), ReportPart(1, "p", "running"))
         stalled = after(None, start, report, Stall(1, timestamp(T0), 1000), now=T0)
         assert step_of(after(stalled, report)).liveness == Liveness("live", timestamp(T2))
 

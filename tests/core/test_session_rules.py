@@ -145,10 +145,8 @@ class TestFinish:
         completed = session_with("success", "success", "success", status="completed")
         assert apply("s", completed, Finish(), T2) == Outcome(completed)
         assert after(completed, Finish(), Complete(1, success=False)).progress.status == "error"
-        linked = apply("s", completed, Finish(links=LINKS), T2)
-        assert linked.event == "session"
-        assert linked.session is not None
-        assert after(linked.session, Complete(1, success=False)).progress.status == "completed"
+        linked = published(completed, Finish(links=LINKS), event="session")
+        assert after(linked, Complete(1, success=False)).progress.status == "completed"
 
     @pytest.mark.parametrize("command", [Finish(), replace(FAILURE, conclusion="cancelled")])
     def test_a_start_opens_the_session_again(self, command: Finish) -> None:
@@ -168,8 +166,7 @@ class TestFinish:
     def test_a_repeated_completion_may_change_the_links_alone(self) -> None:
         """No step changes then."""
         session = after(session_with("running"), Complete(1))
-        outcome = apply("s", session, Complete(1, links=LINKS), T2)
-        assert (outcome.event, outcome.steps) == ("session", ())
+        published(session, Complete(1, links=LINKS), event="session", steps=())
 
     @pytest.mark.parametrize("command", [Finish(links=LINKS * 100), Complete(1, links=LINKS * 20)])
     def test_brings_no_more_links_than_there_may_be(self, command: Finish | Complete) -> None:
@@ -188,11 +185,7 @@ class TestPlan:
         changed = published(
             open_ended("a"), Plan((StepDefinition("b", 7, 8), StepDefinition(""))), event="snapshot", steps=()
         )
-        assert changed.definitions == (
-            StepDefinition("a"),
-            StepDefinition("b", 7, 8),
-            StepDefinition("STEP3"),
-        )
+        assert changed.definitions == (StepDefinition("a"), StepDefinition("b", 7, 8), StepDefinition("STEP3"))
         assert (changed.progress.total_steps, changed.progress.status) == (3, "pending")
         assert changed.progress.updated_at == timestamp(T2)
 
@@ -244,10 +237,9 @@ class TestDescribe:
     def test_is_published_by_an_event_of_the_session(self) -> None:
         """It moves the time of the last update, and nothing else."""
         session = session_with("running")
-        outcome = apply("s", session, Describe(title="t"), T2)
-        assert (outcome.event, outcome.steps) == ("session", ())
+        changed = published(session, Describe(title="t"), event="session", steps=())
         expected = session.progress._replace(updated_at=timestamp(T2), details=Details("t"))
-        assert outcome.session == Session(expected, session.definitions)
+        assert changed == Session(expected, session.definitions)
 
     @pytest.mark.parametrize("command", [Describe(), Describe(title="t", labels={"a": "1", "x": None}, links=LINKS)])
     def test_changes_nothing_where_all_of_it_was_said(self, command: Describe) -> None:

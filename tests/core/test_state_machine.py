@@ -25,7 +25,7 @@ from progress_sse.core.state_machine import (
     with_nothing_started,
 )
 from progress_sse.core.updates import Advance, Complete, Start, StepUpdate
-from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, sent, session_with
+from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, published, sent, session_with
 
 
 class TestTable:
@@ -34,10 +34,8 @@ class TestTable:
     @pytest.mark.parametrize("state", STATES)
     def test_start_begins_a_step_in_any_state(self, state: StepState) -> None:
         """Afresh: nothing of an earlier attempt remains."""
-        outcome = apply("s", session_with(state), Start(1), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
-        assert outcome.session.progress.steps == {
+        changed = published(session_with(state), Start(1), steps=(1,))
+        assert changed.progress.steps == {
             1: StepProgress(1, "one", "running", timestamp(T2), None, 0, 1000, "", "", None)
         }
 
@@ -45,10 +43,7 @@ class TestTable:
     @pytest.mark.parametrize(("success", "status"), [(True, "success"), (False, "error")])
     def test_complete_ends_a_started_step(self, state: StepState, success: bool, status: str) -> None:
         """Also one that has ended: the last word wins."""
-        outcome = apply("s", session_with(state), Complete(1, success, "new", "text"), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
-        step = outcome.session.progress.steps[1]
+        step = published(session_with(state), Complete(1, success, "new", "text"), steps=(1,)).progress.steps[1]
         assert (step.status, step.message, step.error) == (status, "new", "text")
         assert (step.started_at, step.completed_at, step.elapsed_ms) == (timestamp(T0), timestamp(T2), 2500)
         assert (step.name, step.timeout_ms, step.advance) == ("one", 1000, None)
@@ -56,11 +51,9 @@ class TestTable:
     def test_advance_moves_a_running_step(self) -> None:
         """Only its advance and message change."""
         before = session_with("running")
-        outcome = apply("s", before, Advance(1, 2, 3, "new"), T2)
-        assert (outcome.steps, outcome.is_fresh) == ((1,), False)
-        assert outcome.session is not None
+        changed = published(before, Advance(1, 2, 3, "new"), steps=(1,))
         expected = before.progress.steps[1]._replace(advance=StepAdvance(2, 3), message="new")
-        assert outcome.session.progress.steps == {1: expected}
+        assert changed.progress.steps == {1: expected}
 
     @pytest.mark.parametrize(
         ("state", "command", "expected"),
@@ -122,10 +115,7 @@ class TestSession:
         session = session_with("running")
         assert apply("s", session, sent(command, run=session.run), T2) == apply("s", session, command, T2)
 
-    @pytest.mark.parametrize(
-        "command",
-        [Start(1), Complete(1), Advance(1, 1), Start(9)],
-    )
+    @pytest.mark.parametrize("command", [Start(1), Complete(1), Advance(1, 1), Start(9)])
     @pytest.mark.parametrize("run", ["", timestamp(T1)])
     def test_refuses_a_command_for_another_run(self, command: StepUpdate, run: str) -> None:
         """Before any other check; a session that does not exist is not created."""
@@ -275,23 +265,16 @@ class TestRepeat:
         assert outcome.session is session
 
     @pytest.mark.parametrize(
-        "command",
+        ("state", "command"),
         [
-            Complete(1, False, "m", "e"),
-            Complete(1, True, "M", "e"),
-            Complete(1, True, "m", ""),
-            Complete(1, True, "m ", "e"),
-            Complete(1, True, "", "e"),
+            *(("success", Complete(1, *said)) for said in [(False, "m", "e"), (True, "M", "e"), (True, "m", "")]),
+            *(("success", Complete(1, *said)) for said in [(True, "m ", "e"), (True, "", "e")]),
+            *(("running", Advance(1, *said)) for said in [(2, 2, "m"), (1, None, "m"), (1, 2, "")]),
         ],
     )
-    def test_is_none_where_a_text_differs(self, command: Command) -> None:
-        """Outcome, message or error."""
-        assert apply("s", session_with("success"), command, T2).steps == (1,)
-
-    @pytest.mark.parametrize("command", [Advance(1, 2, 2, "m"), Advance(1, 1, None, "m"), Advance(1, 1, 2, "")])
-    def test_is_none_where_an_advance_differs(self, command: Command) -> None:
-        """Current, total or message."""
-        assert apply("s", session_with("running"), command, T2).steps == (1,)
+    def test_is_none_where_anything_differs(self, state: StepState, command: Command) -> None:
+        """Outcome, message or error; current, total or message."""
+        assert apply("s", session_with(state), command, T2).steps == (1,)
 
     def test_of_a_first_advance_without_text(self) -> None:
         """No report yet differs from a report of 0 of an unknown total."""

@@ -109,10 +109,7 @@ class TestBeat:
 
     def test_changes_nothing_of_a_running_step(self) -> None:
         """With a lease or without one."""
-        for start in (
-            Start(1),
-            sent(Start(1), attempt_id="a", lease_ms=1000),
-        ):
+        for start in (Start(1), sent(Start(1), attempt_id="a", lease_ms=1000)):
             session = after(None, start, now=T0)
             assert apply("s", session, Beat(1), T2) == Outcome(session, about=1)
 

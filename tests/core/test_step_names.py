@@ -15,12 +15,10 @@ A, B = "a", "b"
 
 
 def start(name: str = A, *, append: bool = False) -> Start:
-    """Start a step by its name."""
     return Start(name, append=append)
 
 
 def names(session: Session) -> list[str]:
-    """The names of all steps."""
     return [each.name for each in session.definitions]
 
 
@@ -88,11 +86,10 @@ class TestOthers:
     def test_take_the_newest_running_step(self, command: StepUpdate) -> None:
         """Not a newer one that has ended or was not started."""
         session = after(open_ended("a", "a", "a", "a"), Start(1), Start(2), Start(3), Complete(3))
-        outcome = apply("s", session, command, T2)
-        assert outcome.session is not None
-        changed = outcome.session.progress.steps
-        assert {number for number in changed if changed[number] != session.progress.steps[number]} <= {2}
-        assert outcome.session == apply("s", session, replace(command, step=2), T2).session
+        changed = after(session, command)
+        steps = changed.progress.steps
+        assert {number for number in steps if steps[number] != session.progress.steps[number]} <= {2}
+        assert changed == after(session, replace(command, step=2))
 
     @pytest.mark.parametrize("command", [Complete(A, message="again"), Skip(A)])
     def test_take_the_newest_step_where_none_runs(self, command: StepUpdate) -> None:

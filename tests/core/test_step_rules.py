@@ -5,13 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from progress_sse.core.commands import check_command
-from progress_sse.core.errors import (
-    InvalidRequestError,
-)
+from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepAdvance
-from progress_sse.core.state_machine import (
-    timestamp,
-)
+from progress_sse.core.state_machine import timestamp
 from progress_sse.core.updates import Advance, Complete, Start
 from tests.core.samples import T0, after, session_with
 

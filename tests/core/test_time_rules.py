@@ -39,15 +39,13 @@ class TestDeclared:
 
     def test_a_step_is_not_known_to_last_on_once_it_has_taken_longer(self) -> None:
         """It ends now, as far as is known, and the session is nearly at its end."""
-        job = Job(*declared(5))
-        job.start(0, 1)
+        job = Job.started(*declared(5))
         job.do(7, Advance(1, 1))
         assert job.time == Time(99, ends(7), "declared", 0)
 
     def test_steps_at_the_same_time_end_with_the_longest(self) -> None:
         """All others run one after the other."""
-        job = Job(*declared(5, 8, 2))
-        job.start(0, 1)
+        job = Job.started(*declared(5, 8, 2))
         job.start(0, 2)
         assert job.time == Time(0, ends(10), "declared", 0)
         job.do(3, Describe(title="t"))
@@ -55,15 +53,13 @@ class TestDeclared:
 
     def test_a_skipped_step_takes_nothing(self) -> None:
         """Neither before nor after."""
-        job = Job(*declared(4, 90, 4))
-        job.start(0, 1)
+        job = Job.started(*declared(4, 90, 4))
         job.do(1, Skip(2))
         assert job.time == Time(12, ends(8), "declared", 0)
 
     def test_no_estimate_is_too_long(self) -> None:
         """The furthest end is a hundred years from now."""
-        job = Job(*[StepDefinition("a", estimated_ms=MAX_SAFE_INTEGER)] * 1000)
-        job.start(0, 1)
+        job = Job.started(*[StepDefinition("a", estimated_ms=MAX_SAFE_INTEGER)] * 1000)
         assert job.time == Time(0, ends(MAX_LEFT_MS / 1000), "declared", 0)
 
 
@@ -84,8 +80,7 @@ class TestUnknown:
 
     def test_a_session_that_never_had_a_time_ends_without_one(self) -> None:
         """A hundred percent would be invented, too."""
-        job = Job(*declared(None))
-        job.start(0, 1)
+        job = Job.started(*declared(None))
         job.end(1, 1)
         assert job.time is None
 
@@ -112,8 +107,7 @@ class TestRate:
 
     def test_is_known_from_the_first_unit_on(self) -> None:
         """Before that there is no end, and the bar stays."""
-        job = Job(*declared(None))
-        job.start(0, 1)
+        job = Job.started(*declared(None))
         assert job.time is None
         job.do(1, Advance(1, 0, 4))
         assert job.time == Time(0, None, "rate", 0)
@@ -125,8 +119,7 @@ class TestRate:
     @pytest.mark.protocol("P-23.12")
     def test_counts_the_more_the_further_the_step_is(self) -> None:
         """What was declared counts for the rest."""
-        job = Job(*declared(10))
-        job.start(0, 1)
+        job = Job.started(*declared(10))
         job.do(2, Advance(1, 0, 4))
         assert job.time == Time(20, ends(10), "declared", 0)
         job.do(2, Advance(1, 2, 4))
@@ -137,8 +130,7 @@ class TestRate:
     @pytest.mark.parametrize("total", [None, 0])
     def test_needs_a_total(self, total: int | None) -> None:
         """A count of unknown length is no rate."""
-        job = Job(*declared(None))
-        job.start(0, 1)
+        job = Job.started(*declared(None))
         job.do(1, Advance(1, 0, total))
         assert job.time is None
 
@@ -165,8 +157,7 @@ class TestHistory:
     @pytest.mark.protocol("P-23.11")
     def test_show_what_is_left_given_the_time_already_spent(self) -> None:
         """Of a step that takes one second or ten, and has run for two, eight are left."""
-        job = Job(*declared(None), known=learned(5, a=points(1, 1, 10)))
-        job.start(0, 1)
+        job = Job.started(*declared(None), known=learned(5, a=points(1, 1, 10)))
         assert job.time == Time(0, ends(1, 10), "history", 5)
         job.do(2, Advance(1, 1))
         assert job.time == Time(20, ends(10), "history", 5)
@@ -181,15 +172,13 @@ class TestHistory:
 
     def test_stay_the_basis_of_a_step_with_a_rate(self) -> None:
         """The range narrows with it."""
-        job = Job(*declared(None), known=learned(5, a=points(10, 10, 20)))
-        job.start(0, 1)
+        job = Job.started(*declared(None), known=learned(5, a=points(10, 10, 20)))
         job.do(2, Advance(1, 2, 4))
         assert job.time == Time(28, ends(7, 12), "history", 5)
 
     def test_cover_any_number_of_steps(self) -> None:
         """One after the other."""
-        job = Job(*[StepDefinition("a")] * 1000, known=learned(5, a=points(1, 2, 3)))
-        job.start(0, 1)
+        job = Job.started(*[StepDefinition("a")] * 1000, known=learned(5, a=points(1, 2, 3)))
         assert job.time is not None
         assert job.time.finish_at is not None
         assert ends(1900).p50 < job.time.finish_at.p50 < job.time.finish_at.p90 < ends(3000).p90
@@ -210,8 +199,7 @@ class TestPercentage:
 
     def test_stays_where_a_step_takes_longer_than_it_was_declared(self) -> None:
         """The rate shows that more is left than before."""
-        job = Job(*declared(4))
-        job.start(0, 1)
+        job = Job.started(*declared(4))
         job.do(3, Advance(1, 0, 100))
         assert job.time == Time(75, ends(4), "declared", 0)
         job.do(4, Advance(1, 50, 100))
@@ -230,8 +218,7 @@ class TestPercentage:
 
     def test_falls_with_a_step_that_is_started_again(self) -> None:
         """What it took is lost."""
-        job = Job(*declared(5, 5))
-        job.start(0, 1)
+        job = Job.started(*declared(5, 5))
         job.end(5, 1)
         assert job.time == Time(50, ends(10), "declared", 0)
         job.start(5, 1)
@@ -239,16 +226,14 @@ class TestPercentage:
 
     def test_falls_with_a_step_that_is_added(self) -> None:
         """There is more to do."""
-        job = Job(*declared(5, 5), open_ended=True)
-        job.start(0, 1)
+        job = Job.started(*declared(5, 5), open_ended=True)
         job.end(5, 1)
         job.do(5, Plan(declared(10)))
         assert job.time == Time(25, ends(20), "declared", 0)
 
     def test_stays_in_error(self) -> None:
         """When it will end depends on what comes then."""
-        job = Job(*declared(5, 5))
-        job.start(0, 1)
+        job = Job.started(*declared(5, 5))
         job.end(5, 1)
         job.do(6, Start(2), Complete(2, False))
         assert job.time == Time(50, None, "declared", 0)
@@ -258,8 +243,7 @@ class TestPercentage:
     @pytest.mark.protocol("P-23.7")
     def test_is_no_longer_100_once_the_last_word_is_that_it_failed(self) -> None:
         """Since it is not completed."""
-        job = Job(*declared(5))
-        job.start(0, 1)
+        job = Job.started(*declared(5))
         job.end(5, 1)
         assert job.time == Time(100, None, "declared", 0)
         job.do(6, Complete(1, False))
@@ -267,8 +251,7 @@ class TestPercentage:
 
     def test_stays_while_an_open_ended_session_has_nothing_to_do(self) -> None:
         """It may end now, or have further steps."""
-        job = Job(*declared(5), open_ended=True)
-        job.start(0, 1)
+        job = Job.started(*declared(5), open_ended=True)
         job.do(4, Advance(1, 1))
         job.end(5, 1)
         assert job.time == Time(80, None, "declared", 0)
@@ -313,7 +296,6 @@ class Run:
 
     @property
     def time(self) -> Time | None:
-        """Its time."""
         return self.session.details.time
 
     @property
@@ -324,7 +306,6 @@ class Run:
         return [number for number in numbers if number not in steps or steps[number].status != "success"]
 
     def is_known(self, number: int) -> bool:
-        """Whether anything is known of what a step takes."""
         definition, step = self.session.definitions[number - 1], self.session.progress.steps.get(number)
         has_rate = step is not None and step.advance is not None and bool(step.advance.total)
         return has_rate or definition.estimated_ms is not None or self.known.of(definition.name) is not None

@@ -22,7 +22,6 @@ LATER = T0 + timedelta(hours=1)
 
 
 def ago(moment: datetime, now: datetime = LATER) -> int:
-    """Milliseconds from `moment` to `now`."""
     return (now - moment) // timedelta(milliseconds=1)
 
 

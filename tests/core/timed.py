@@ -1,6 +1,7 @@
 """Sessions with a time, and what earlier runs taught, for the tests of both."""
 
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import FinishAt, Time
@@ -14,7 +15,6 @@ from tests.core.samples import T0
 
 
 def at(seconds: float) -> datetime:
-    """That long after the creation."""
     return T0 + timedelta(seconds=seconds)
 
 
@@ -32,7 +32,6 @@ def learned(runs: int, **steps: Points) -> Learned:
 
 
 def learned_from(history: History, now: datetime) -> Learned:
-    """What a history teaches at this time."""
     runs, steps = learning_from(history, now)
     return Learned(runs, dict(steps))
 
@@ -47,10 +46,16 @@ class Job:
         profile: str | None = None,
         known: Learned = NOTHING_LEARNED,
     ) -> None:
-        """Create it."""
         self.known = known
         self.session: Session | None = None
         self.do(0, Create(definitions, open_ended=open_ended, is_timed=True, profile=profile))
+
+    @classmethod
+    def started(cls, *definitions: StepDefinition, **given: Any) -> Self:
+        """One whose first step starts at once."""
+        job = cls(*definitions, **given)
+        job.start(0, 1)
+        return job
 
     def do(self, seconds: float, *commands: Command) -> Outcome:
         """Apply the commands, and return the outcome of the last one."""
@@ -60,16 +65,13 @@ class Job:
         return outcome
 
     def start(self, seconds: float, step: int) -> Outcome:
-        """Start a step."""
         return self.do(seconds, Start(step))
 
     def end(self, seconds: float, step: int) -> Outcome:
-        """Complete a step."""
         return self.do(seconds, Complete(step))
 
     @property
     def time(self) -> Time | None:
-        """Its time."""
         assert self.session is not None
         return self.session.details.time
 

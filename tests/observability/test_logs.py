@@ -13,12 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from progress_sse.observability import logs
-from progress_sse.observability.logs import (
-    MAX_RECORDS,
-    MAX_TEXT_CHARS,
-    MAX_VALUE_CHARS,
-    RateLimitedHandler,
-)
+from progress_sse.observability.logs import MAX_RECORDS, MAX_TEXT_CHARS, MAX_VALUE_CHARS, RateLimitedHandler
 from progress_sse.settings import LogFormat, LogLevel
 
 HOSTILE = {

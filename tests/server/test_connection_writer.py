@@ -44,7 +44,6 @@ def coalescing(fake: FakeTransport) -> CoalescingTransport:
 
 
 async def end_of_turn() -> None:
-    """Let the event loop run the callbacks of this turn."""
     await asyncio.sleep(0)
 
 

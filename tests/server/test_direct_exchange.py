@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -34,7 +34,6 @@ class CountedRoutes(HotRoutes):
         self.found = 0
 
     def find(self, *args: Any) -> HotRequest | None:
-        """Find it, and count."""
         request = super().find(*args)
         self.found += request is not None
         return request
@@ -69,6 +68,12 @@ async def serving(*, is_direct: bool, **given: Any) -> AsyncIterator[Server]:
     finally:
         listener.close()
         await service.aclose()
+
+
+@asynccontextmanager
+async def connected(**given: Any) -> AsyncIterator[tuple[Server, Any]]:
+    async with serving(**given) as server, aclosing(await server.connect()) as connection:
+        yield server, connection
 
 
 def post(target: str, body: bytes, *headers: tuple[str, str]) -> bytes:
@@ -149,23 +154,20 @@ async def answers(requests: Sequence[bytes], *, is_direct: bool) -> tuple[list[b
 
 
 async def _answer(server: Server, request: bytes) -> bytes:
-    connection = await server.connect()
-    try:
+    async with aclosing(await server.connect()) as connection:
         connection.writer.write(request)
-        async with asyncio.timeout(DEADLINE_S):
-            return await _whole(connection.reader, request.partition(b" ")[0])
-    finally:
-        await connection.aclose()
+        return await _whole(connection.reader, request.partition(b" ")[0])
 
 
 async def _whole(reader: asyncio.StreamReader, method: bytes) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    if head.startswith(b"HTTP/1.1 100"):
-        head += await reader.readuntil(b"\r\n\r\n")
-    length = re.search(rb"\ncontent-length: (\d+)", head)
-    if b"chunked" in head and method != b"HEAD":
-        return head + await reader.readuntil(b"\r\n0\r\n\r\n")
-    return head + await reader.readexactly(int(length[1]) if length and method != b"HEAD" else 0)
+    async with asyncio.timeout(DEADLINE_S):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 100"):
+            head += await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"\ncontent-length: (\d+)", head)
+        if b"chunked" in head and method != b"HEAD":
+            return head + await reader.readuntil(b"\r\n0\r\n\r\n")
+        return head + await reader.readexactly(int(length[1]) if length and method != b"HEAD" else 0)
 
 
 VARIABLE = re.compile(rb"[0-9a-f]{16}(?=-\d)|\d{4}-\d\d-\d\dT[0-9:.]+|\"elapsed_ms\":\d+|\r\n[0-9a-f]+\r\n")
@@ -209,22 +211,16 @@ async def test_settings_hold_alike(given: dict[str, Any], status: int, found: in
 async def test_requests_in_one_packet_are_answered_in_order() -> None:
     """Those that are answered directly, and those that the application answers."""
     targets = ["/api/progress/a", "/api/steps", "/api/progress/b", "/livez", "/api/progress/c"]
-    async with serving(is_direct=True) as server:
-        connection = await server.connect()
+    async with connected(is_direct=True) as (_, connection):
         connection.writer.write(b"".join(map(get, targets)))
-        bodies = []
-        for _ in targets:
-            async with asyncio.timeout(DEADLINE_S):
-                bodies.append((await _whole(connection.reader, b"GET")).partition(b"\r\n\r\n")[2])
-        await connection.aclose()
+        bodies = [(await _whole(connection.reader, b"GET")).partition(b"\r\n\r\n")[2] for _ in targets]
         assert [json.loads(body)["session_id"] for body in bodies[::2]] == ["a", "b", "c"]
         assert [list(json.loads(body)) for body in bodies[1::2]] == [["total_steps", "steps"], ["status"]]
 
 
 async def test_an_answer_that_the_client_no_longer_awaits_is_dropped() -> None:
     """The update is applied all the same."""
-    async with serving(is_direct=True) as server:
-        connection = await server.connect()
+    async with connected(is_direct=True) as (server, connection):
         connection.writer.write(post(UPDATE, START))
         await connection.writer.drain()
         connection.writer.transport.abort()
@@ -251,13 +247,11 @@ async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -
     """Nothing behind the end is carried out, and as many requests wait as with the application."""
     outcomes = []
     for is_direct in (False, True):
-        async with serving(is_direct=is_direct) as server:
-            connection = await server.connect()
+        async with connected(is_direct=is_direct) as (server, connection):
             connection.writer.write(packet)
             received = VARIABLE.sub(b"*", await connection.rest(DEADLINE_S))
             received = received.replace(b"connection: close\r\n", b"")  # Old versions of uvicorn close without it.
             outcomes.append((received, server.service.store.commands, server.service.refusals, server.service.polls))
-            await connection.aclose()
     assert outcomes[0] == outcomes[1]
 
 
@@ -265,38 +259,31 @@ async def test_a_packet_whose_connection_ends_is_answered_alike(packet: bytes) -
 async def test_a_field_that_is_one_too_many_behind_an_offer_is_not_lost(is_direct: bool) -> None:
     """Without the length of its body, what is in it would be taken for a request."""
     fields = [("Connection", "Upgrade"), ("Upgrade", "x"), *((f"X-{number}", "") for number in range(98))]
-    async with serving(is_direct=is_direct) as server:
-        connection = await server.connect()
+    async with connected(is_direct=is_direct) as (server, connection):
         connection.writer.write(request_bytes("POST", UPDATE, [*fields, *JSON], post(UPDATE, START)))
         received = await connection.rest(DEADLINE_S)
         assert received.startswith(b"HTTP/1.1 431 ")
         assert received.count(b"HTTP/1.1 ") == 1
         assert not server.service.store.commands
-        await connection.aclose()
 
 
 async def test_a_stream_behind_an_update_in_one_packet_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The update's answer must not begin the idle time of the connection."""
     monkeypatch.setattr("progress_sse.server.uvicorn_server.KEEP_ALIVE_S", 0)
-    async with serving(is_direct=True) as server:
-        connection = await server.connect()
+    async with connected(is_direct=True) as (server, connection):
         connection.writer.write(post(UPDATE, START) + get("/api/progress/a/events"))
         async with asyncio.timeout(DEADLINE_S):
             await connection.reader.readuntil(b"event: snapshot")
             await server.service.store.complete_step("a", 1)
             await connection.reader.readuntil(b"event: step")
-        await connection.aclose()
 
 
 @pytest.mark.parametrize("is_direct", [False, True])
 async def test_a_body_in_parts_is_refused_before_its_end(is_direct: bool) -> None:
     """The client need not send the rest."""
-    async with serving(is_direct=is_direct, publish_token="t") as server:
-        connection = await server.connect()
+    async with connected(is_direct=is_direct, publish_token="t") as (_, connection):
         connection.writer.write(post(UPDATE, START)[:-3])
-        async with asyncio.timeout(DEADLINE_S):
-            assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 401 ")
-        await connection.aclose()
+        assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 401 ")
 
 
 async def test_a_request_in_parts_is_answered() -> None:
@@ -304,30 +291,27 @@ async def test_a_request_in_parts_is_answered() -> None:
     request = post(UPDATE, START)
     async with serving(is_direct=True) as server:
         for cuts in ([20], [len(request) - len(START)], [len(request) - 9], [9, -20, -9, -1], [-1]):
-            connection = await server.connect()
-            for begin, end in pairwise([None, *cuts, None]):
-                connection.writer.write(request[begin:end])
-                await _answer(server, get("/api/progress/other"))  # By then the server has read the part.
-            async with asyncio.timeout(DEADLINE_S):
+            async with aclosing(await server.connect()) as connection:
+                for begin, end in pairwise([None, *cuts, None]):
+                    connection.writer.write(request[begin:end])
+                    await _answer(server, get("/api/progress/other"))  # By then the server has read the part.
                 assert (await _whole(connection.reader, b"POST")).startswith(b"HTTP/1.1 200 ")
-            await connection.aclose()
         assert server.service.store.commands["start", "accepted"] == 5
 
 
 async def test_each_request_has_the_whole_time_for_its_head() -> None:
     """A connection in use stays open, however long."""
-    async with serving(is_direct=True, head_timeout_s=HEAD_TIMEOUT_S) as server:
-        loop, connection = asyncio.get_running_loop(), await server.connect()
+    loop = asyncio.get_running_loop()
+    async with connected(is_direct=True, head_timeout_s=HEAD_TIMEOUT_S) as (_, connection):
         ends_at = loop.time() + 1.5 * HEAD_TIMEOUT_S
         while loop.time() < ends_at:
             assert (await connection.request("GET", "/api/progress/a")).status == 200
-        await connection.aclose()
 
 
 async def test_requests_wait_while_the_client_takes_no_answers() -> None:
     """Else each would add its answer to the buffer, without a limit."""
-    async with serving(is_direct=True) as server:
-        store, connection = server.service.store, await server.connect()
+    async with connected(is_direct=True) as (server, connection):
+        store = server.service.store
         connection.writer.transport.pause_reading()
         await store.create_session("big", 100)
         async with asyncio.timeout(DEADLINE_S):
@@ -347,7 +331,6 @@ async def test_requests_wait_while_the_client_takes_no_answers() -> None:
         async with asyncio.timeout(DEADLINE_S):
             while store.commands["start", "accepted"] < 5:
                 assert await connection.reader.read(65_536)
-        await connection.aclose()
 
 
 @pytest.mark.parametrize("is_direct", [False, True])
@@ -359,12 +342,10 @@ async def test_a_stream_that_fails_ends_with_its_connection(
     def fail(*_: object) -> None:
         raise RuntimeError("no heartbeat")
 
-    async with serving(is_direct=is_direct) as server:
+    async with connected(is_direct=is_direct) as (server, connection):
         monkeypatch.setattr(server.service.streams.heartbeat, "add", fail)
-        connection = await server.connect()
         connection.writer.write(get("/api/progress/a/events"))
         assert (await connection.rest(DEADLINE_S)).count(b"HTTP/1.1 ") == 1
-        await connection.aclose()
     assert "RuntimeError: no heartbeat" in caplog.text
 
 
@@ -374,8 +355,8 @@ WAITING = get("/api/progress/new", ("If-None-Match", '"absent"'), ("Prefer", "wa
 @pytest.mark.parametrize("is_direct", [False, True])
 async def test_a_poll_that_waits_lets_others_pass_and_ends_with_its_client(is_direct: bool) -> None:
     """Polls of other connections are answered meanwhile; a request behind it in its own is answered after it."""
-    async with serving(is_direct=is_direct) as server:
-        waits, leaving, staying = server.service.streams.waits, await server.connect(), await server.connect()
+    async with connected(is_direct=is_direct) as (server, staying):
+        waits, leaving = server.service.streams.waits, await server.connect()
         leaving.writer.write(WAITING)
         staying.writer.write(WAITING + get("/livez"))
         await eventually(lambda: len(waits) == 2, DEADLINE_S)
@@ -387,17 +368,13 @@ async def test_a_poll_that_waits_lets_others_pass_and_ends_with_its_client(is_di
             assert b"preference-applied: wait=30" in await _whole(staying.reader, b"GET")
             assert (await _whole(staying.reader, b"GET")).startswith(b"HTTP/1.1 200 ")
         assert len(waits) == server.service.streams.hub.channel_count == 0
-        await staying.aclose()
 
 
 @pytest.mark.parametrize("is_direct", [False, True])
 async def test_a_poll_that_waits_is_answered_when_the_server_stops(is_direct: bool) -> None:
     """Before its connection is closed."""
-    async with serving(is_direct=is_direct) as server:
-        connection = await server.connect()
+    async with connected(is_direct=is_direct) as (server, connection):
         connection.writer.write(WAITING)
         await eventually(lambda: len(server.service.streams.waits) == 1, DEADLINE_S)
         await server.service.aclose()
-        async with asyncio.timeout(DEADLINE_S):
-            assert (await _whole(connection.reader, b"GET")).startswith(b"HTTP/1.1 304 ")
-        await connection.aclose()
+        assert (await _whole(connection.reader, b"GET")).startswith(b"HTTP/1.1 304 ")

@@ -91,11 +91,7 @@ def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
     """An error that a step has shown is not repeated."""
     links = [{"label": "Log\x1b[2J", "url": "/log"}]
     failed = session("error", dump("success"), error="no\nspace\x1b[2J", conclusion="cancelled", links=links)
-    assert lines(RUNNING, failed)[1:] == [
-        "Cancelled",
-        "The job was cancelled: no space",
-        "Log: https://h.example/log",
-    ]
+    assert lines(RUNNING, failed)[1:] == ["Cancelled", "The job was cancelled: no space", "Log: https://h.example/log"]
     shown = session("error", dump("error", error="no space"), error="no space", conclusion="lost")
     assert lines(RUNNING, shown)[1:] == ["Lost"]
     assert lines(RUNNING, session("error", dump("success")))[1:] == ["Failed"]

@@ -87,7 +87,6 @@ class Client:
         return [f"{name.decode()}@{number.decode()}" for name, number in zip(names, numbers, strict=True)]
 
     async def end(self) -> None:
-        """Wait for the end of the body."""
         await self.wait_until(lambda: self.is_finished)
 
     async def wait_for(self, event: str) -> None:

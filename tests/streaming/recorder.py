@@ -86,7 +86,6 @@ class Reader:
         return self.take()
 
     def take(self) -> list[str]:
-        """Take the waiting frames, and return their labels."""
         received: list[QueuedBatch] = []
         while self.subscriber.has_waiting:
             received += self.subscriber.take(ROOM_BYTES)

@@ -30,13 +30,7 @@ class Service:
         self.hub = Hub(backend, retry_ms=2000)
         self.heartbeat = Heartbeat(heartbeat_s, clock)
         self.streams = Streams(
-            self.hub,
-            self.heartbeat,
-            Expiry(clock),
-            clock,
-            retry_ms=2000,
-            send_timeout_s=send_timeout_s,
-            max_streams=3,
+            self.hub, self.heartbeat, Expiry(clock), clock, retry_ms=2000, send_timeout_s=send_timeout_s, max_streams=3
         )
         self.tasks: list[asyncio.Task[None]] = []
 

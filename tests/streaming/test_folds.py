@@ -23,9 +23,7 @@ from tests.core.samples import DEFINITIONS, T0
 from tests.harness.event_stream import Block, EventStreamParser
 
 PLAIN_SESSION = ["session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms"]
-PLAIN_STEP = [
-    *("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error"),
-]
+PLAIN_STEP = [*("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error")]
 PENDING_STEP = ["step", "name", "status", "elapsed_ms", "timeout_ms"]
 
 
@@ -46,14 +44,12 @@ class Reader:
     """Follows a session by its events, as a browser does."""
 
     def __init__(self) -> None:
-        """Hold nothing."""
         self.held: dict[str, Any] = {}
         self.shown: dict[str, bytes] = {}
         self.events: list[str] = []
         self._parser = EventStreamParser()
 
     def offer(self, _subscription: Subscription, batch: FrameBatch) -> None:
-        """Take a batch."""
         for block in self._parser.feed(batch.data):
             self._take(block)
 
@@ -70,7 +66,6 @@ class Reader:
         """Do nothing."""
 
     def fail(self) -> None:
-        """Raise the error."""
         raise  # called in an `except` block
 
 
@@ -78,7 +73,6 @@ class Conversation:
     """A session with a reader; commits are made up of commands, and polls taken after each command."""
 
     def __init__(self) -> None:
-        """Begin without the session."""
         self.polls: dict[Position, bytes] = {}
         self.reader = Reader()
         self._record: Record | None = None
@@ -132,7 +126,6 @@ any_commits = commits_of(plain_wholes | creations, plain_updates | more_updates 
 
 
 def found(name: str) -> Start:
-    """A step that is found while the job runs."""
     return Start(name, append=True)
 
 
@@ -141,18 +134,10 @@ def found(name: str) -> Start:
 @given(any_commits)
 @example([[(found("a"), 0), (found("b"), 0), (Describe(title="t"), 0), (Complete("a"), 0)]])
 @example([[(found("a"), 0), (found("b"), 0), (Finish(), 0), (Start(1), 0)]])
-@example(
-    [[(Create(DEFINITIONS, accepts=("cancel", "retry")), 0)], [(Ask("cancel", "a"), 0), (Ask("retry", "b"), 0)]],
-)
+@example([[(Create(DEFINITIONS, accepts=("cancel", "retry")), 0)], [(Ask("cancel", "a"), 0), (Ask("retry", "b"), 0)]])
 @example([[(Start(1, parts_total=1), 0)], [(ReportPart(1, "a", "error"), 5)], [(Finish(), 0)]])
 @example([[(Create((), open_ended=True), 0)], [(Plan(DEFINITIONS), 0), (Start(2), 0)], [(Finish(), 0)]])
-@example(
-    [
-        [(Create(DEFINITIONS[:1], is_timed=True), 0)],
-        [(Start(1), 5)],
-        [(Advance(1, 1, 3), 5), (Finish(), 5)],
-    ]
-)
+@example([[(Create(DEFINITIONS[:1], is_timed=True), 0)], [(Start(1), 5)], [(Advance(1, 1, 3), 5), (Finish(), 5)]])
 def test_every_event_leads_to_what_a_poll_shows(commits: list[list[tuple[Command, int]]]) -> None:
     """A reader that follows from the beginning, over commits of one command or of several."""
     conversation = Conversation()

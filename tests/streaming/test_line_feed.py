@@ -74,7 +74,6 @@ class LogReader(Reader):
         return self.take()
 
     def take(self) -> list[str]:
-        """Take what waits, and return its labels."""
         labels: list[str] = []
         while self.subscriber.has_waiting:
             for _, batch in self.subscriber.take(ROOM_BYTES):
@@ -102,7 +101,6 @@ async def following(hub: Hub) -> LogReader:
 
 @pytest.fixture
 def backend() -> LogBackend:
-    """Memory."""
     return LogBackend()
 
 
@@ -117,7 +115,6 @@ async def store(backend: LogBackend) -> ProgressStore:
 
 @pytest.fixture
 def hub(backend: LogBackend) -> Hub:
-    """Serves readers of the store."""
     return Hub(backend, retry_ms=1)
 
 

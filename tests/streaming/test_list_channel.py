@@ -40,7 +40,6 @@ class Reader:
         self.fold.apply_text("list", self.window.encode().decode())
 
     def reset(self) -> None:
-        """Read the list."""
         reset = self.window.reset(self.listed[: WINDOW + 1])
         self.take(reset.events)
         for each in reset.changed:

@@ -101,7 +101,6 @@ class ListReader:
         await self.lists.subscribe(self.subscriber, wanted)
 
     def take(self) -> None:
-        """Take what waits."""
         while self.subscriber.has_waiting:
             for frame in (frame for _, batch in self.subscriber.take(2**20) for frame in batch.frames):
                 name, data = decode_event(frame.data)
@@ -128,6 +127,12 @@ class ListReader:
         await eventually(lambda: self.knows(**statuses), DEADLINE_S)
 
 
+async def following(hub: Hub, wanted: SessionFilter) -> ListReader:
+    reader = ListReader(hub)
+    await reader.subscribe(wanted)
+    return reader
+
+
 @pytest.fixture
 def backend() -> UnsureBackend:
     return UnsureBackend()
@@ -147,9 +152,7 @@ def hub(backend: UnsureBackend) -> Hub:
 async def reader(hub: Hub, store: ProgressStore) -> ListReader:
     """Follows the sessions of alice, of which there is one."""
     await store.create_session("alice-1", 1)
-    reader = ListReader(hub)
-    await reader.subscribe(ALICE)
-    return reader
+    return await following(hub, ALICE)
 
 
 async def test_a_reader_gets_the_list_and_then_what_happens(reader: ListReader, store: ProgressStore) -> None:
@@ -191,11 +194,8 @@ async def test_readers_of_one_list_share_all_work(
     reader: ListReader, hub: Hub, store: ProgressStore, backend: UnsureBackend
 ) -> None:
     """They have one channel, which is closed with the last of them; then no change is received."""
-    others = [ListReader(hub) for _ in range(3)]
-    for other in others:
-        await other.subscribe(ALICE)
-    everything = ListReader(hub)
-    await everything.subscribe(ALL_SESSIONS)
+    others = [await following(hub, ALICE) for _ in range(3)]
+    everything = await following(hub, ALL_SESSIONS)
     assert (hub.lists.count, hub.lists.subscription_count, backend.list_reads) == (2, 5, 2)
     await store.start_step("alice-1", 1)
     for each in (reader, *others, everything):
@@ -209,7 +209,7 @@ async def test_readers_of_one_list_share_all_work(
     await store.complete_step("alice-1", 1)
     await asyncio.sleep(0)
     assert len(backend.reads) == 1
-    await ListReader(hub).subscribe(ALICE)
+    await following(hub, ALICE)
     assert len(backend.listeners) == 1
 
 
@@ -225,9 +225,8 @@ async def test_lists_of_labels_share_the_reading_of_an_entry(
         return labels_of(entry)
 
     monkeypatch.setattr(session_json, "labels_of", counted)
-    readers = [ListReader(hub) for _ in range(5)]
-    for number, reader in enumerate(readers):
-        await reader.subscribe(SessionFilter(labels=frozenset({("user", str(number))})))
+    wanted = [SessionFilter(labels=frozenset({("user", str(number))})) for number in range(5)]
+    readers = [await following(hub, each) for each in wanted]
     await store.create_session("alice-1", 1, labels={"user": "3"})
     await readers[3].until_it_knows(alice_1="pending")
     assert len(decoded) == 1
@@ -252,9 +251,7 @@ async def test_a_change_visits_the_lists_alone_that_it_can_concern(
     others += [SessionFilter(f"{number}-") for number in range(500)]
     others += [SessionFilter("alice-", frozenset({("user", str(number))}), "error") for number in range(500)]
     wanted = SessionFilter("alice-", frozenset({team, mine}), "running")
-    readers = [ListReader(hub) for _ in (*others, wanted)]
-    for reader, each in zip(readers, (*others, wanted), strict=True):
-        await reader.subscribe(each)
+    readers = [await following(hub, each) for each in (*others, wanted)]
     await store.create_session("alice-1", 1, labels=dict([team, mine]))
     await store.start_step("alice-1", 1)
     await readers[-1].until_it_knows(alice_1="running")
@@ -270,8 +267,7 @@ async def test_a_change_while_its_session_is_read_is_not_lost(
     hub: Hub, store: ProgressStore, backend: UnsureBackend
 ) -> None:
     """The session is found as it was in the list, and has left it by then."""
-    reader = ListReader(hub)
-    await reader.subscribe(SessionFilter(status="running"))
+    reader = await following(hub, SessionFilter(status="running"))
     backend.read_gate.clear()
     await store.start_step("alice-1", 1)
     await eventually(lambda: len(backend.reads) == 1, DEADLINE_S)
@@ -294,14 +290,13 @@ async def test_a_change_while_the_list_is_read_is_not_lost(
     """The list was read before the change, and arrives after it."""
     await store.create_session("alice-1", 1)
     backend.gate.clear()
-    reader = ListReader(hub)
-    subscribing = asyncio.create_task(reader.subscribe(wanted))
+    subscribing = asyncio.create_task(following(hub, wanted))
     await eventually(lambda: backend.list_reads == 1, DEADLINE_S)
     await store.start_step("alice-1", 1)
     await store.create_session("alice-2", 1)
     await eventually(lambda: len(backend.reads) > 0, DEADLINE_S)
     backend.gate.set()
-    await subscribing
+    reader = await subscribing
     await reader.until_it_knows(**known)
 
 
@@ -312,13 +307,12 @@ async def test_a_gap_that_opens_while_the_list_is_read_is_filled(
     for number in range(WINDOW + 2):
         await store.create_session(f"alice-{number:03}", 1)
     backend.gate.clear()
-    reader = ListReader(hub)
-    subscribing = asyncio.create_task(reader.subscribe(SessionFilter(status="pending")))
+    subscribing = asyncio.create_task(following(hub, SessionFilter(status="pending")))
     await eventually(lambda: backend.list_reads == 1, DEADLINE_S)
     await store.delete_session("alice-100")
     await eventually(lambda: len(backend.reads) > 0, DEADLINE_S)
     backend.gate.set()
-    await subscribing
+    reader = await subscribing
     await reader.until(lambda fold: "alice-001" in fold.entries)
 
 
@@ -386,9 +380,7 @@ async def test_what_a_store_forgets_silently_is_noticed(
     monkeypatch.setattr(backend.lists, "forgets_silently", True)
     await store.create_session("alice-1", 1)
     await store.create_session("alice-2", 1)
-    readers = [ListReader(hub) for _ in range(3)]
-    for number, reader in enumerate(readers):
-        await reader.subscribe(SessionFilter("alice-"[: 4 + number]))
+    readers = [await following(hub, SessionFilter("alice-"[:length])) for length in (4, 5, 6)]
     backend.lose_messages(says_so=False)
     await store.delete_session("alice-1")
     backend.find_messages()
@@ -401,8 +393,7 @@ async def test_a_gap_that_opens_in_the_window_is_filled(hub: Hub, store: Progres
     """The next older session moves up."""
     for number in range(WINDOW + 2):
         await store.create_session(f"alice-{number:03}", 1)
-    reader = ListReader(hub)
-    await reader.subscribe(ALICE)
+    reader = await following(hub, ALICE)
     reader.take()
     assert reader.fold.has_more
     assert "alice-001" not in reader.fold.entries
@@ -420,8 +411,7 @@ async def test_a_reader_that_lags_gets_a_new_list(
     reader.take()
     for number in range(50):
         await store.create_session(f"alice-{number}", 1)
-    other = ListReader(hub)
-    await other.subscribe(ALICE)
+    other = await following(hub, ALICE)
     await other.until(lambda fold: len(fold.entries) == 50)
     assert reader.subscriber.queued_bytes <= 6000
     await reader.until(lambda fold: fold.newest == other.fold.newest)

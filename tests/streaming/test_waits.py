@@ -42,7 +42,6 @@ class Waiting:
         client: Client | None = None,
         **given: Any,
     ) -> asyncio.Task[WaitOutcome]:
-        """Begin to wait in a task."""
         receive = (client or Client()).receive
         request = WaitRequest(session_ids or ("a",), is_met, SECONDS, receive, **given)
         return asyncio.create_task(self.waits.run(request))

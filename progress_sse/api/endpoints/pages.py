@@ -26,11 +26,7 @@ PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map")
 PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
-FILE_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Accept-Ranges": "none",
-    "Vary": "Accept-Encoding",
-}
+FILE_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Accept-Ranges": "none", "Vary": "Accept-Encoding"}
 
 GZIP: Final = {"content-encoding": "gzip"}
 

@@ -58,12 +58,7 @@ async def list_of_session(service: ProgressService, request: Request) -> Reply:
     authorization = await service.authorizer.check(request, "read", session_id)
     wait = _Wait()
     applied = await wait_as_preferred(
-        service,
-        request,
-        authorization,
-        [session_id],
-        lambda record: record is None or wait.is_over(record),
-        wait.begin,
+        service, request, authorization, [session_id], lambda record: record is None or wait.is_over(record), wait.begin
     )
     record = await service.store.load(session_id)
     if record is None:

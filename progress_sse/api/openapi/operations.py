@@ -72,10 +72,7 @@ STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
 
 STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(
-    "The stream. If there is no room for it, it has only a long `retry`.",
-    StreamEvent,
-    (EVENT_STREAM,),
-    STREAMED,
+    "The stream. If there is no room for it, it has only a long `retry`.", StreamEvent, (EVENT_STREAM,), STREAMED
 )
 STREAM_OR_TEXT: Final = STREAM._replace(
     description=f"{STREAM.description} Where `Accept` prefers text, a line for each change, until the session is over.",
@@ -106,9 +103,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "sessions",
         {
             200: ResponseSpec(
-                "It was applied: now, or earlier under the same key.",
-                models.Applied,
-                links=(*LINKS, "completeStep"),
+                "It was applied: now, or earlier under the same key.", models.Applied, links=(*LINKS, "completeStep")
             )
         },
         (
@@ -274,9 +269,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "sessions",
         {
             200: ResponseSpec(
-                "Its lines, in order. Text where `Accept` prefers it.",
-                models.LogLines,
-                ("application/json", TEXT),
+                "Its lines, in order. Text where `Accept` prefers it.", models.LogLines, ("application/json", TEXT)
             )
         },
         (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
@@ -289,8 +282,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "sessions",
         {
             200: ResponseSpec(
-                "The steps of the workflow; or of the profile, as far as enough runs have taught them.",
-                models.Steps,
+                "The steps of the workflow; or of the profile, as far as enough runs have taught them.", models.Steps
             )
         },
         (errors.InvalidRequestError, errors.InvalidSessionIdError, errors.UnknownWorkflowError),

@@ -138,10 +138,7 @@ _REFUSALS: Final = {
     401: ("the server wants a token.", "give one by --token, or in PROGRESS_SSE_TOKEN."),
     403: ("the token does not allow to read the session, or a proxy refuses.", "the token, or --session."),
     404: ("nothing is at this path.", "the path of the URL: the application's mount point, as the proxy passes it on."),
-    421: (
-        "without tokens the server does not answer to this host name.",
-        "serve with a token, or with --insecure.",
-    ),
+    421: ("without tokens the server does not answer to this host name.", "serve with a token, or with --insecure."),
     429: ("that is more often than the server allows.", "wait, or raise `read_rate`."),
     502: ("the proxy does not reach the server.", "the server's address in the proxy, and whether the server runs."),
     503: ("the server or the proxy is not available.", "see the server's /readyz and log."),

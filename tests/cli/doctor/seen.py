@@ -29,13 +29,11 @@ def headers_with(headers: Headers, **changes: str | None) -> Headers:
 
 
 def session_body(status: str = "not_found") -> bytes:
-    """The body of a poll."""
     counts = {"current_step": 0, "total_steps": 0, "percentage": 0, "steps": []}
     return json.dumps({"session_id": SESSION, "status": status, **counts}).encode()
 
 
 def event(at: float, name: str, event_id: str = "", **data: Any) -> Arrival:
-    """An event that came at that time."""
     return Arrival(at, StreamEvent(name, json.dumps(data), event_id))
 
 
@@ -52,7 +50,6 @@ ARRIVALS = [*BEGINNING, *BEATS, *LAST]
 
 
 def stream(*arrivals: Arrival, headers: Headers = EVENTS, **changes: Any) -> Stream:
-    """A stream of these events."""
     return replace(Stream(0, 200, headers, 0.1, 26, list(arrivals), 2000), **changes)
 
 
