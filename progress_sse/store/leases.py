@@ -18,7 +18,6 @@ RETRY_S: Final = 2.0
 """Seconds after which a session is checked again whose check failed."""
 
 MAX_OVERDUE: Final = 1000
-"""Sessions that are checked at once."""
 
 
 class Leases(Protocol):

@@ -32,7 +32,7 @@ class ProgressStore(SessionOperations):
     `InvalidSessionIdError`. Each that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and
     `InvalidRequestError` for values that no session can hold. One that returns was committed, as durably as possible.
 
-    `commands` counts them by name and outcome, and `committer` what was committed.
+    `commands` counts them by name and outcome, and `committer` what was committed; `monitor` knows how long it waits.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class ProgressStore(SessionOperations):
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
-        self._monitor = BackendMonitor(backend, self._clock)
+        self.monitor = BackendMonitor(backend, self._clock)
         self._learned = LearnedCache(backend, self._clock) if learn else None
-        self.committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
+        self.committer = BatchCommitter(backend, self.monitor, self._clock, on_commit, self._learned)
         self._queues = CommandQueues(self.committer.commit)
         self.commands = self._queues.outcomes
 
@@ -62,14 +62,9 @@ class ProgressStore(SessionOperations):
         """How many commands wait for an earlier one of their session."""
         return self._queues.waiting_count
 
-    @property
-    def longest_wait_s(self) -> float:
-        """For how many seconds the oldest commit or `ping` that is under way has been waiting."""
-        return self._monitor.longest_wait_s
-
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
-        await self._monitor.ping()
+        await self.monitor.ping()
 
     async def open(self) -> None:
         """Make the backend ready; see `Backend.open`."""
@@ -80,7 +75,7 @@ class ProgressStore(SessionOperations):
         try:
             await self._queues.finish(timeout_s)
         finally:
-            self._monitor.close()
+            self.monitor.close()
             if self._learned is not None:
                 self._learned.close()
             await self.backend.aclose()

@@ -14,7 +14,6 @@ from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
-"""The effect of a command that was applied."""
 
 
 @dataclass(slots=True)

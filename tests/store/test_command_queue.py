@@ -20,7 +20,6 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.updates import Complete
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, StorageLimits
@@ -28,7 +27,7 @@ from tests.clock import ManualClock
 from tests.core.samples import start_of
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import SlowBackend
-from tests.store.observed import described, state
+from tests.store.observed import described, notified, state
 
 
 def refusals() -> list[object]:
@@ -78,8 +77,7 @@ class TestCommandQueue:
     async def test_waiting_step_commands_share_a_commit(self, slow_store: ProgressStore) -> None:
         """Consecutive step commands share one; a command on the whole session gets its own."""
         backend = cast(SlowBackend, slow_store.backend)
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         commands: list[Command] = [
             *(start_of(step) for step in (1, 2, 3)),
             Create(slow_store.workflows.named()),

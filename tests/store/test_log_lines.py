@@ -19,7 +19,7 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine
-from progress_sse.core.model import Liveness, StepDefinition
+from progress_sse.core.model import Liveness
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import Advance, AppendLines, Complete, Update
 from progress_sse.store import batch_committer
@@ -34,7 +34,6 @@ from tests.core.samples import sent, start_of
 from tests.store.fake_backends import CachingBackend, SlowBackend
 from tests.store.observed import state
 
-DEFINITIONS = tuple(StepDefinition(name) for name in "abc")
 KEY = IdempotencyKey("k", "digest")
 
 

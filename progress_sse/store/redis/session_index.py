@@ -48,7 +48,6 @@ Found: TypeAlias = tuple[SessionSummary, Position] | None
 """A session with its position; `None` if there is none."""
 
 PAGE_SIZE: Final = 200
-"""Entries that are read at once."""
 
 
 class IndexPages:

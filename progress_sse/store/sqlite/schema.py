@@ -151,7 +151,6 @@ SCHEMA: Final = (
 )
 
 TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")
-"""The names of the tables."""
 
 
 def label_text(label: Label) -> str:
