@@ -52,20 +52,10 @@ class TestCommandQueue:
         )
         assert [isinstance(outcome, SessionNotFoundError) for outcome in outcomes] == [False] * 3 + [True] + [False] * 3
         record = await state(store)
-        assert (record.session.progress.total_steps, record.position.offset, [*record.session.progress.steps]) == (
-            3,
-            2,
-            [3],
-        )
-        assert [event for notification in notifications for event in described(notification)] == [
-            "new",
-            1,
-            2,
-            "gone",
-            "new",
-            3,
-            3,
-        ]
+        progress = record.session.progress
+        assert (progress.total_steps, record.position.offset, [*progress.steps]) == (3, 2, [3])
+        events = [event for notification in notifications for event in described(notification)]
+        assert events == ["new", 1, 2, "gone", "new", 3, 3]
 
     async def test_a_command_that_waits_for_nothing_is_answered_at_once(self) -> None:
         """In memory no turn of the event loop passes."""

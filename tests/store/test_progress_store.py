@@ -30,11 +30,8 @@ class TestOperations:
         assert await store.get_session("s") == progress
         record = await state(store)
         assert record.position.offset == 0
-        assert [definition.name for definition in record.session.definitions][:3] == [
-            "原稿生成",
-            "メニュー登録",
-            "STEP3",
-        ]
+        names = [definition.name for definition in record.session.definitions]
+        assert names[:3] == ["原稿生成", "メニュー登録", "STEP3"]
 
     async def test_create_takes_steps_a_workflow_or_a_number(self, store: ProgressStore) -> None:
         """An unknown workflow creates nothing."""

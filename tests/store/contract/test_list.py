@@ -6,7 +6,7 @@ import pytest
 
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.types import PageCursor
+from progress_sse.store.types import PageCursor, SessionSummary
 from tests.store.changes import T0, after, apply, created, moved, removed
 from tests.store.contract.test_filtered_lists import pages
 from tests.store.observed import ids
@@ -38,19 +38,11 @@ class TestListSummaries:
         change = moved(record, 2, status="error")
         await backend.commit(change)
         (summary,) = await backend.lists.list_summaries(ALL_SESSIONS, 10, None)
-        assert (summary.session_id, summary.status, summary.created_at, summary.updated_at) == (
-            "日本語",
-            "error",
-            T0,
-            T0,
+        listed = (
+            '{"session_id":"日本語","current_step":2,"total_steps":3,"status":"error","percentage":0,'
+            f'"estimated_remaining_ms":30000,"created_at":"{T0}","updated_at":"{T0}"}}'
         )
-        assert (
-            summary.listed
-            == (
-                '{"session_id":"日本語","current_step":2,"total_steps":3,"status":"error","percentage":0,'
-                f'"estimated_remaining_ms":30000,"created_at":"{T0}","updated_at":"{T0}"}}'
-            ).encode()
-        )
+        assert summary == SessionSummary("日本語", "error", T0, T0, listed.encode())
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 100])
     async def test_pages_go_from_newest_to_oldest(self, backend: FullBackend, limit: int) -> None:

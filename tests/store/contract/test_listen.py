@@ -61,16 +61,9 @@ class TestChanges:
 
     async def test_all_listeners_of_the_session_and_no_others_are_notified(self, backend: FullBackend) -> None:
         """A session has any number of listeners. Ids are opaque, so `*` matches only `*`."""
-        received: list[list[Notification]] = [[], [], [], []]
-        for session_id, notifications in zip(("s", "s", "*", "S"), received, strict=True):
-            await backend.subscribe(changes_of(session_id), notifications.append)
+        received = [await notified(backend, session_id) for session_id in ("s", "s", "*", "S")]
         await apply(backend, created("s"), created("*"))
-        assert [[notification.session_id for notification in notifications] for notifications in received] == [
-            ["s"],
-            ["s"],
-            ["*"],
-            [],
-        ]
+        assert [[each.session_id for each in notifications] for notifications in received] == [["s"], ["s"], ["*"], []]
 
     async def test_a_listener_that_leaves_is_notified_no_more(self, backend: FullBackend) -> None:
         """Other listeners still are, even if one leaves during a notification, or twice."""

@@ -25,13 +25,8 @@ async def test_each_change_arrives_as_it_was_committed(here: RedisBackend, there
         await follower.until_at(change.record)
     await here.commit(removed(after(fresh)))
     await follower.until_at(None)
-    assert [(notification.is_fresh, notification.entries) for notification in follower.notifications[1:]] == [
-        (True, ()),
-        (False, batch.entries),
-        (False, single.entries),
-        (True, ()),
-        (False, ()),
-    ]
+    assert [each.is_fresh for each in follower.notifications[1:]] == [True, False, False, True, False]
+    assert [each.entries for each in follower.notifications[1:]] == [(), batch.entries, single.entries, (), ()]
 
 
 async def test_a_reopened_backend_is_notified_again(here: RedisBackend, there: RedisBackend) -> None:
