@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -218,7 +217,7 @@ class TestKeys:
         assert await texts(store) == ["a"]
         assert store.committer.line_count == 1
 
-    async def test_takes_no_place_of_other_keys(self, store: ProgressStore, backend: Any) -> None:
+    async def test_takes_no_place_of_other_keys(self, store: ProgressStore) -> None:
         """The same key may even stand for an update of another kind: they are remembered apart."""
         await store.apply("s", start_of(1), KEY)
         await store.apply("s", lines("a"), IdempotencyKey("k", "lines"))

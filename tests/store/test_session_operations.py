@@ -33,12 +33,6 @@ PARSE = StepName("Parse")
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    """The store's clock."""
-    return ManualClock()
-
-
-@pytest.fixture
 async def store(clock: ManualClock) -> AsyncIterator[ProgressStore]:
     """An empty store in memory: the backends are equal, as their contract shows."""
     store = ProgressStore(MemoryBackend(StorageLimits()), clock=clock)
