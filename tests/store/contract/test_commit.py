@@ -64,14 +64,6 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes].count(ConflictError) == 9
         assert [await backend.load("s")] == [after(change) for change in winners]
 
-    async def test_commit_takes_several_transitions_at_once(self, backend: FullBackend) -> None:
-        """A batch is one change; the same step may occur in it more than once."""
-        record = await apply(backend, created())
-        change = moved(record, 1, 2, 1, 3)
-        await backend.commit(change)
-        assert await backend.load("s") == after(change)
-        assert await backend.replay("s", Position("first", 0)) == list(change.entries)
-
     async def test_commit_keeps_a_transition_that_comes_with_the_creation(self, backend: FullBackend) -> None:
         """A session created by `start` has its first transition, and its key, from the beginning."""
         change = moved(after(created()), 2, keys=[key("k")])
