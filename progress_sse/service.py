@@ -150,7 +150,7 @@ class ProgressService:
         stopped = [task.get_name() for task in self._tasks if self.is_running and task.done()]
         if stopped:
             return f"{stopped[0]} stopped"
-        return "store stuck" if self.store.longest_wait_s > STUCK_S else None
+        return "store stuck" if self.store.monitor.longest_wait_s > STUCK_S else None
 
     async def aclose(self) -> None:
         """End all streams, stop the tasks, finish accepted commands, close the store."""

@@ -136,7 +136,7 @@ class _Metrics(Collector):
         yield _counters("commands", ["action", "outcome"], store.commands, known)
         states = product(get_args(AskKind), get_args(AskState))
         yield _counters("reader_requests", ["kind", "state"], store.committer.reader_requests, states)
-        yield _gauge("commands_waiting", store.waiting_count)
+        yield _gauge("commands_waiting", store.queues.waiting_count)
         yield _counters("silent_workers", ["verdict"], self._service.verdicts, get_args(Verdict))
         yield _histogram("commit_seconds", store.committer.commit_seconds)
         yield _counters("log_lines", [], {(): store.committer.line_count})

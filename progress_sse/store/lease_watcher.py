@@ -19,7 +19,6 @@ CHECK_INTERVAL_S: Final = 0.25
 """Seconds between two looks at the leases that are due."""
 
 MAX_CONCURRENT: Final = 100
-"""Sessions that are checked at the same time."""
 
 Verdict: TypeAlias = Literal["stalled", "lost"]
 

@@ -15,10 +15,9 @@ MAX_STANDSTILL_S: Final = 2.0
 """Seconds between two ticks after which the lease clock stood still, and each lease counts anew."""
 
 RETRY_S: Final = 2.0
-"""Seconds after which a session is checked again whose check failed."""
+"""Seconds after which a session is checked again whose check failed, or whose server is gone."""
 
 MAX_OVERDUE: Final = 1000
-"""Sessions that are checked at once."""
 
 
 class Leases(Protocol):

@@ -1,12 +1,10 @@
 """What a change makes of the parts of a step, so that it can be sent without the parts that stay as they are."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from progress_sse.core.model import StepProgress
 from progress_sse.core.parts import Part, Parts
-
-_NO_PARTS: Final[Mapping[str, Part]] = {}
 
 
 class PartsChange(NamedTuple):
@@ -35,7 +33,7 @@ def parts_changes(
 
 
 def _changed(number: int, before: Parts | None, after: Parts) -> PartsChange:
-    known = before.by_name if before is not None else _NO_PARTS
+    known = before.by_name if before is not None else dict[str, Part]()
     parts = after.by_name
     is_whole = list(parts)[: len(known)] != list(known)
     reported = [part for name, part in parts.items() if is_whole or known.get(name) is not part]
@@ -44,5 +42,5 @@ def _changed(number: int, before: Parts | None, after: Parts) -> PartsChange:
 
 def with_parts(step: StepProgress, before: Parts | None, change: PartsChange) -> StepProgress:
     """Return the step with its parts after the change; `before` are those that it had."""
-    known = _NO_PARTS if change.is_whole or before is None else before.by_name
+    known = dict[str, Part]() if change.is_whole or before is None else before.by_name
     return step._replace(parts=Parts(change.total, {**known, **{part.part: part for part in change.reported}}))

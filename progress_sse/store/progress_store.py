@@ -32,7 +32,7 @@ class ProgressStore(SessionOperations):
     `InvalidSessionIdError`. Each that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and
     `InvalidRequestError` for values that no session can hold. One that returns was committed, as durably as possible.
 
-    `commands` counts them by name and outcome, and `committer` what was committed.
+    `commands` counts them by name and outcome; `queues`, `committer` and `monitor` have further figures for metrics.
     """
 
     def __init__(
@@ -51,25 +51,15 @@ class ProgressStore(SessionOperations):
         self.backend = backend
         self.workflows = workflows or Workflows()
         self._clock = clock or SystemClock()
-        self._monitor = BackendMonitor(backend, self._clock)
+        self.monitor = BackendMonitor(backend, self._clock)
         self._learned = LearnedCache(backend, self._clock) if learn else None
-        self.committer = BatchCommitter(backend, self._monitor, self._clock, on_commit, self._learned)
-        self._queues = CommandQueues(self.committer.commit)
-        self.commands = self._queues.outcomes
-
-    @property
-    def waiting_count(self) -> int:
-        """How many commands wait for an earlier one of their session."""
-        return self._queues.waiting_count
-
-    @property
-    def longest_wait_s(self) -> float:
-        """For how many seconds the oldest commit or `ping` that is under way has been waiting."""
-        return self._monitor.longest_wait_s
+        self.committer = BatchCommitter(backend, self.monitor, self._clock, on_commit, self._learned)
+        self.queues = CommandQueues(self.committer.commit)
+        self.commands = self.queues.outcomes
 
     async def ping(self) -> None:
         """Return if a commit would have a chance to succeed now; calls within a second share one answer."""
-        await self._monitor.ping()
+        await self.monitor.ping()
 
     async def open(self) -> None:
         """Make the backend ready; see `Backend.open`."""
@@ -78,9 +68,9 @@ class ProgressStore(SessionOperations):
     async def aclose(self, *, timeout_s: float | None = None) -> None:
         """Finish the accepted commands, within `timeout_s` seconds (`None`: no limit), and close the backend."""
         try:
-            await self._queues.finish(timeout_s)
+            await self.queues.finish(timeout_s)
         finally:
-            self._monitor.close()
+            self.monitor.close()
             if self._learned is not None:
                 self._learned.close()
             await self.backend.aclose()
@@ -144,9 +134,9 @@ class ProgressStore(SessionOperations):
             KeyReusedError: The key came with another request before.
             KeyInUseError: The first request with the key is still under way.
         """
-        self._queues.keys.add(session_id, key)
+        self.queues.keys.add(session_id, key)
         queued = QueuedCommand(command, key)
-        self._queues.enqueue(session_id, (queued,))
+        self.queues.enqueue(session_id, (queued,))
         return await queued.answer()
 
     async def apply_all(
@@ -158,7 +148,7 @@ class ProgressStore(SessionOperations):
         was not. A command whose key is in use by an earlier request is refused with `KeyInUseError`, and so are all
         behind it: that request may fail yet, and then be sent again. Where a key stands twice, each gets its turn.
         """
-        keys = self._queues.keys
+        keys = self.queues.keys
         commands = [QueuedCommand(command, key) for command, key in asked]
         own: set[str] = set()
         is_held_up = False
@@ -174,7 +164,7 @@ class ProgressStore(SessionOperations):
                 queued.resolve(refusal)
             else:
                 own |= {queued.key.key} if queued.key is not None else set()
-        self._queues.enqueue(session_id, [queued for queued in commands if not queued.is_answered])
+        self.queues.enqueue(session_id, [queued for queued in commands if not queued.is_answered])
         return [await _outcome(queued) for queued in commands]
 
 

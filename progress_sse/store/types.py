@@ -14,7 +14,6 @@ from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
-"""The effect of a command that was applied."""
 
 
 @dataclass(slots=True)
@@ -68,9 +67,7 @@ class RememberedKey:
     Attributes:
         name: Fingerprint of the session id and the key.
         digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
-        answer: The effect of the request.
         epoch: That of the session after the request; empty if the session was removed.
-        used_at: Time stamp.
         former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none.
     """
 

@@ -7,7 +7,6 @@ from typing import cast
 import pytest
 
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
@@ -16,6 +15,7 @@ from progress_sse.store.types import Notification, StorageLimits
 from tests.clock import ManualClock
 from tests.harness.redis import KINDS, Kind
 from tests.store.fake_backends import SlowBackend
+from tests.store.observed import notified
 
 CLUSTERS: dict[str, Kind] = {f"{kind}-cluster": kind for kind in KINDS}
 
@@ -101,9 +101,7 @@ def slow_store(clock: ManualClock) -> ProgressStore:
 @pytest.fixture
 async def notifications(backend: FullBackend) -> list[Notification]:
     """The notifications of the session `s`."""
-    notifications: list[Notification] = []
-    await backend.subscribe(changes_of("s"), notifications.append)
-    return notifications
+    return await notified(backend)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from progress_sse.core.model import Position
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.backend import FullBackend
+from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
 
@@ -13,6 +15,18 @@ async def state(store: ProgressStore | FullBackend) -> Record:
     record = await store.load("s")
     assert record is not None
     return record
+
+
+async def ids(backend: FullBackend, wanted: SessionFilter = ALL_SESSIONS) -> list[str]:
+    """The ids of the sessions of a list, the newest first."""
+    return [summary.session_id for summary in await backend.lists.list_summaries(wanted, 1000, None)]
+
+
+async def notified(backend: FullBackend, session_id: str = "s") -> list[Notification]:
+    """Return the list of the notifications of a session from now on."""
+    notifications: list[Notification] = []
+    await backend.subscribe(changes_of(session_id), notifications.append)
+    return notifications
 
 
 def described(notification: Notification) -> list[str | int]:

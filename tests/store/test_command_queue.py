@@ -20,7 +20,6 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.updates import Complete
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, StorageLimits
@@ -28,7 +27,7 @@ from tests.clock import ManualClock
 from tests.core.samples import start_of
 from tests.store.conftest import OpenBackend
 from tests.store.fake_backends import SlowBackend
-from tests.store.observed import described, state
+from tests.store.observed import described, notified, state
 
 
 def refusals() -> list[object]:
@@ -53,20 +52,10 @@ class TestCommandQueue:
         )
         assert [isinstance(outcome, SessionNotFoundError) for outcome in outcomes] == [False] * 3 + [True] + [False] * 3
         record = await state(store)
-        assert (record.session.progress.total_steps, record.position.offset, [*record.session.progress.steps]) == (
-            3,
-            2,
-            [3],
-        )
-        assert [event for notification in notifications for event in described(notification)] == [
-            "new",
-            1,
-            2,
-            "gone",
-            "new",
-            3,
-            3,
-        ]
+        progress = record.session.progress
+        assert (progress.total_steps, record.position.offset, [*progress.steps]) == (3, 2, [3])
+        events = [event for notification in notifications for event in described(notification)]
+        assert events == ["new", 1, 2, "gone", "new", 3, 3]
 
     async def test_a_command_that_waits_for_nothing_is_answered_at_once(self) -> None:
         """In memory no turn of the event loop passes."""
@@ -78,8 +67,7 @@ class TestCommandQueue:
     async def test_waiting_step_commands_share_a_commit(self, slow_store: ProgressStore) -> None:
         """Consecutive step commands share one; a command on the whole session gets its own."""
         backend = cast(SlowBackend, slow_store.backend)
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         commands: list[Command] = [
             *(start_of(step) for step in (1, 2, 3)),
             Create(slow_store.workflows.named()),

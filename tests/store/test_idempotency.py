@@ -283,13 +283,3 @@ class TestKeys:
             requests = (store.apply("s", start_of(step), keys[step - 1]) for step in range(1, 21))
             assert {applied.effect for applied in await asyncio.gather(*requests)} == {"updated"}
         assert (await state(store)).position.offset == 20
-
-    async def test_only_the_newest_keys_are_stored(self, open_backend: OpenBackend, clock: ManualClock) -> None:
-        """As many as `history` allows."""
-        store = ProgressStore(await open_backend(history=2), clock=clock)
-        for name in ("a", "b", "c"):
-            await store.apply("s", start_of(1), IdempotencyKey(name, "d"))
-        await store.apply("s", start_of(1), IdempotencyKey("b", "d"))
-        assert (await state(store)).position.offset == 3
-        await store.apply("s", start_of(1), IdempotencyKey("a", "d"))
-        assert (await state(store)).position.offset == 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
 
 import pytest
 
@@ -43,17 +42,6 @@ class ReadBackend(MemoryBackend):
         if self.error is not None:
             raise self.error
         return history
-
-
-class ForgetfulBackend(ReadBackend):
-    """… and cannot forget."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.histories.forget = self._forget  # type: ignore[method-assign]
-
-    async def _forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
-        raise StoreUnavailableError
 
 
 @pytest.fixture
@@ -206,9 +194,15 @@ class TestSurplus:
         assert (learned.runs, learned.steps["Load"].runs) == (1, 1)
         assert await backend.histories.load(PROFILE) == {RUN: 1, LOAD: 1}
 
-    async def test_a_store_that_cannot_forget_them_does_no_harm(self, clock: ManualClock) -> None:
+    async def test_a_store_that_cannot_forget_them_does_no_harm(
+        self, backend: ReadBackend, cache: LearnedCache, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """They are left out all the same."""
-        cache = LearnedCache(backend := ForgetfulBackend(), clock)
+
+        async def fail(*_: object) -> None:
+            raise StoreUnavailableError
+
+        monkeypatch.setattr(backend.histories, "forget", fail)
         await teach(backend, "a", OLD_RUN, OLD_LOAD, RUN)
         learned = await cache.get(PROFILE)
         assert (learned.runs, learned.steps) == (1, {})

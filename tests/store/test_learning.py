@@ -115,21 +115,15 @@ async def test_a_named_workflow_is_a_profile(store: ProgressStore, clock: Manual
     assert [(await store.learned(name)).runs for name in ("default", PROFILE)] == [1, 1]
 
 
-class Unreadable(MemoryBackend):
-    """Memory whose histories cannot be read."""
-
-    def __init__(self) -> None:
-        super().__init__(StorageLimits())
-        self.histories.load = self._load  # type: ignore[method-assign]
-
-    async def _load(self, profile: str) -> History:
-        raise StoreUnavailableError
-
-
 @pytest.mark.guarantee("N")
 async def test_a_history_that_cannot_be_read_harms_no_run(clock: ManualClock) -> None:
     """It goes by what it declares, and teaches. Who asks for what was learned gets the error."""
-    store = ProgressStore(backend := Unreadable(), clock=clock)
+    store = ProgressStore(backend := MemoryBackend(StorageLimits()), clock=clock)
+
+    async def fail(profile: str) -> History:
+        raise StoreUnavailableError
+
+    backend.histories.load = fail  # type: ignore[method-assign]
     progress = await run(store, clock, "s")
     assert (progress.status, store.committer.runs_learned) == ("completed", 1)
     with pytest.raises(StoreUnavailableError):

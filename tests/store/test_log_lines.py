@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.log_lines import MAX_SPLIT_LINES, NewLine
-from progress_sse.core.model import Liveness, StepDefinition
+from progress_sse.core.model import Liveness
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import Advance, AppendLines, Complete, Update
 from progress_sse.store import batch_committer
@@ -34,7 +33,6 @@ from tests.core.samples import sent, start_of
 from tests.store.fake_backends import CachingBackend, SlowBackend
 from tests.store.observed import state
 
-DEFINITIONS = tuple(StepDefinition(name) for name in "abc")
 KEY = IdempotencyKey("k", "digest")
 
 
@@ -219,7 +217,7 @@ class TestKeys:
         assert await texts(store) == ["a"]
         assert store.committer.line_count == 1
 
-    async def test_takes_no_place_of_other_keys(self, store: ProgressStore, backend: Any) -> None:
+    async def test_takes_no_place_of_other_keys(self, store: ProgressStore) -> None:
         """The same key may even stand for an update of another kind: they are remembered apart."""
         await store.apply("s", start_of(1), KEY)
         await store.apply("s", lines("a"), IdempotencyKey("k", "lines"))

@@ -15,7 +15,7 @@ from typing import Final
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.leases import Silence
 from progress_sse.core.model import Position
-from progress_sse.store.leases import MAX_OVERDUE, MAX_STANDSTILL_S
+from progress_sse.store.leases import MAX_OVERDUE, MAX_STANDSTILL_S, RETRY_S
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import Argument
 from progress_sse.store.redis.keys import Keyspace
@@ -24,9 +24,6 @@ from progress_sse.store.redis.scripts import RENEW, TICK
 from progress_sse.store.types import Change, Sign, SilenceDemand
 
 logger = logging.getLogger(__name__)
-
-RETRY_MS: Final = 2000
-"""Milliseconds after which another server checks a session that one has begun to check."""
 
 MAX_AHEAD_MS: Final = 5000
 """Milliseconds by which a sign may be ahead of this server's clock; one further ahead is of a clock that was lost."""
@@ -184,7 +181,7 @@ class RedisLeases:
             int(lease_time.has_moved),
             int(time.time() * 1000),
             most,
-            RETRY_MS,
+            int(RETRY_S * 1000),
             CLOCK_LIFETIME_MS,
         )
         lease_time.update(int(now_ms), int(since_ms), owner, monotonic)

@@ -31,7 +31,6 @@ from progress_sse.store.redis.url import Address
 logger = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 500
-"""Commands that are sent together."""
 
 READ_TIMEOUT_S: Final = 2.0
 WRITE_TIMEOUT_S: Final = 3.5

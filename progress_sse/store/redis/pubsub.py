@@ -78,11 +78,7 @@ class RedisPubSub:
         self._subscriptions.clear()
 
     async def subscribe(self, channel: str) -> None:
-        """Return once all messages that are published from then on will arrive.
-
-        Raises:
-            StoreUnavailableError: That is not so in time; `unsubscribe` then withdraws the request.
-        """
+        """Return once all later messages will arrive; where that fails, `unsubscribe` withdraws the request."""
         confirmed = self._subscriptions.get(channel)
         if confirmed is None:
             confirmed = self._subscriptions[channel] = asyncio.get_running_loop().create_future()
@@ -231,7 +227,7 @@ class ClusterPubSub:
             await node.aclose()
 
     async def subscribe(self, channel: str) -> None:
-        """Return once all messages that are published from then on will arrive; see `RedisPubSub.subscribe`."""
+        """Return once all later messages will arrive; see `RedisPubSub.subscribe`."""
         if channel not in self._node_of_channel:
             self._node_of_channel[channel] = self._node(self.topology.owner(channel))
         await self._node_of_channel[channel].subscribe(channel)

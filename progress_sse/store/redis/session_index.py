@@ -48,7 +48,6 @@ Found: TypeAlias = tuple[SessionSummary, Position] | None
 """A session with its position; `None` if there is none."""
 
 PAGE_SIZE: Final = 200
-"""Entries that are read at once."""
 
 
 class IndexPages:
@@ -155,11 +154,7 @@ class SessionIndex:
         return labelled if progress.status == "completed" else labelled | {self._keyspace.unfinished}
 
     async def enter(self, change: Change, before: SessionProgress | None, max_sessions: int) -> str | None:
-        """Enter a session where it will be found after a change, and return its entry if the change creates it.
-
-        Raises:
-            StoreFullError: There are `max_sessions` already.
-        """
+        """Enter a session where it will be found after a change, if there is room; return the entry of a new one."""
         if change.record is None or change.has_lines_alone:
             return None
         progress = change.record.session.progress

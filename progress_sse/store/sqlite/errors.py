@@ -6,7 +6,6 @@ from typing import Final
 from progress_sse.core.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError
 
 DAMAGE_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""The result codes of a damaged file."""
 
 
 class DiskFullError(sqlite3.OperationalError):

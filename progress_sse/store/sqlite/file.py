@@ -5,6 +5,7 @@ A file that cannot be used is left as it is. So it is looked at first through a 
 
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Final
 from progress_sse.store.sqlite import room, schema
 from progress_sse.store.sqlite.file_locks import FileLocks
 from progress_sse.store.sqlite.file_note import FileNote
-from progress_sse.store.sqlite.store_check import check_mode, is_new
 from progress_sse.store.sqlite.store_path import FileId, StorePath, file_id, file_id_at
 
 LOCK_POLL_S: Final = 0.1
@@ -27,6 +27,12 @@ _WAL_BYTES: Final = 16 * 1024 * 1024
 
 _SUFFIXES_BESIDE: Final = ("-wal", "-shm")
 """Of the files that SQLite keeps beside a database in use: the write-ahead log, and its index."""
+
+CHECK_S: Final = 3.0
+"""Seconds that the check for damage may take on opening; a store too large for that is checked in part."""
+
+_PROBE_OPERATIONS: Final = 10_000
+"""SQLite's virtual machine instructions between two looks at the clock."""
 
 
 class DatabaseFile:
@@ -153,8 +159,8 @@ class DatabaseFile:
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:
-            with closing(self._connect(check_mode(self._path))) as probe:
-                creates = is_new(probe, self._path)
+            with closing(self._connect(_check_mode(self._path))) as probe:
+                creates = _is_new(probe, self._path)
         is_unknown = not creates and not self._note.matches()
         if is_unknown and self._locks.status().st_nlink > 1:
             raise self._path.refused(
@@ -183,3 +189,55 @@ class DatabaseFile:
 def _decoded(text: bytes) -> str:
     """Return stored text. What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it."""
     return text.decode(errors="surrogateescape")
+
+
+def _check_mode(path: StorePath) -> str:
+    """Return how to open the file for the check, so that it leaves as few traces as possible."""
+    if path.size("-journal") > 0:
+        return "mode=rw"  # The power failed during the creation, which has to be undone before the file can be read.
+    if path.size("-wal") > 0:
+        return "mode=ro"
+    return "mode=ro&immutable=1"  # Creates no -wal and -shm beside it.
+
+
+def _is_new(connection: sqlite3.Connection, path: StorePath) -> bool:
+    """Return whether the database is empty; refuse one that holds no whole store of this program."""
+    application_id, version = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+    found = {name for (name,) in names}
+    if not (application_id or version or found):
+        return True
+    if application_id != schema.APPLICATION_ID:
+        raise path.refused("is the database of another application")
+    if version != schema.VERSION:
+        raise path.refused(
+            f"has format {version}, made by another version of this program, which knows format {schema.VERSION}"
+        )
+    if found != schema.TABLES:
+        raise path.refused("holds other tables than a store does")
+    if not (_is_complete(connection, path) and _seems_sound(connection)):
+        raise path.refused("is damaged: restore it from a backup, or move it away to start with an empty one")
+    return False
+
+
+def _is_complete(connection: sqlite3.Connection, path: StorePath) -> bool:
+    """Whether the last page is whole: SQLite reads zeros for the missing part."""
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    return path.size("-wal") > 0 or path.size() % page_size == 0
+
+
+def _seems_sound(connection: sqlite3.Connection) -> bool:
+    until = time.monotonic() + CHECK_S
+    connection.set_progress_handler(lambda: time.monotonic() > until, _PROBE_OPERATIONS)
+    try:
+        return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return True
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            return False
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)

@@ -57,11 +57,8 @@ def write(
 ) -> int:
     """Apply a change, set its `appended`, and return the difference that it makes to the number of sessions.
 
-    `rows` is to be cleared if the transaction is rolled back; without `has_room` no session may be created.
-
-    Raises:
-        ConflictError: The session, or one of its keys, is not as the change expects it; nothing was written.
-        StoreFullError: The session is new and there is no room for it; nothing was written.
+    `rows` is to be cleared if the transaction is rolled back; without `has_room` no session may be created. After
+    `ConflictError` and `StoreFullError` nothing was written.
     """
     change = encoded.change
     row = stored = rows.find(connection, change.session_id)

@@ -1,7 +1,7 @@
 """The tables of a store in SQLite.
 
 With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where `DatabaseFile` creates
-the tables. Until then ``store_check`` refuses every file that has another number.
+the tables. Until then that refuses every file that has another number.
 
 A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
 it and are deleted with it, so that nothing of it can reach the next session of its id. Ids are compared code point by
@@ -151,7 +151,6 @@ SCHEMA: Final = (
 )
 
 TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")
-"""The names of the tables."""
 
 
 def label_text(label: Label) -> str:

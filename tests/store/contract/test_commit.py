@@ -8,12 +8,11 @@ import pytest
 
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.types import Notification
 from tests.store.changes import T0, after, apply, created, key, moved, removed
 from tests.store.conftest import OpenBackend
+from tests.store.observed import ids, notified
 
 
 class TestCommit:
@@ -25,8 +24,7 @@ class TestCommit:
     async def test_commit_refuses_another_position(self, backend: FullBackend, expected: Position | None) -> None:
         """The session has changed, or is in another epoch: nothing changes, and no listener is notified."""
         record = await apply(backend, created(), moved(after(created()), 1))
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
             with pytest.raises(ConflictError):
                 await backend.commit(change._replace(expected=expected))
@@ -66,14 +64,6 @@ class TestCommit:
         assert [type(outcome) for outcome in outcomes].count(ConflictError) == 9
         assert [await backend.load("s")] == [after(change) for change in winners]
 
-    async def test_commit_takes_several_transitions_at_once(self, backend: FullBackend) -> None:
-        """A batch is one change; the same step may occur in it more than once."""
-        record = await apply(backend, created())
-        change = moved(record, 1, 2, 1, 3)
-        await backend.commit(change)
-        assert await backend.load("s") == after(change)
-        assert await backend.replay("s", Position("first", 0)) == list(change.entries)
-
     async def test_commit_keeps_a_transition_that_comes_with_the_creation(self, backend: FullBackend) -> None:
         """A session created by `start` has its first transition, and its key, from the beginning."""
         change = moved(after(created()), 2, keys=[key("k")])
@@ -108,8 +98,7 @@ class TestCommit:
     async def test_commit_refuses_a_key_that_was_used_meanwhile(self, backend: FullBackend) -> None:
         """The session is at the expected position all the same: removed again, or not moved by the other use."""
         record = await apply(backend, created(keys=[key("k")]))
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         used = [key("new"), key("k", "again")]
         for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
             with pytest.raises(ConflictError):
@@ -181,4 +170,4 @@ class TestLimit:
         changes = [created(f"s{number}") for number in range(20)]
         outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes].count(StoreFullError) == 15
-        assert len(await backend.lists.list_summaries(ALL_SESSIONS, 100, None)) == 5
+        assert len(await ids(backend)) == 5

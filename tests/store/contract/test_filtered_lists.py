@@ -14,8 +14,7 @@ from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Change, PageCursor, Record
 from progress_sse.wire import session_json
 from tests.store.changes import T0, after, apply, created, moved, removed
-
-DEADLINE_S: Final = 30
+from tests.store.observed import ids
 
 STATUSES: Final[Sequence[SessionStatus]] = ("pending", "running", "completed", "error")
 
@@ -35,10 +34,6 @@ def labelled(change: Change, labels: Mapping[str, str]) -> Change:
 
 def wanted(prefix: str = "", status: SessionStatus | None = None, **labels: str) -> SessionFilter:
     return SessionFilter(prefix, frozenset(labels.items()), status)
-
-
-async def ids(backend: FullBackend, wanted: SessionFilter, limit: int = 1000) -> list[str]:
-    return [summary.session_id for summary in await backend.lists.list_summaries(wanted, limit, None)]
 
 
 async def test_ids_are_found_by_their_beginning(backend: FullBackend) -> None:
@@ -114,7 +109,7 @@ async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: FullBacken
                 each = wanted(prefix, status, **labels)
                 expected = _expected(sessions, each)
                 for limit in (1, 7, 1000):
-                    assert await _pages(backend, each, limit) == expected, (each, limit)
+                    assert await pages(backend, each, limit) == expected, (each, limit)
 
 
 async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dict[str, Record]:
@@ -146,10 +141,12 @@ def _expected(sessions: Mapping[str, Record], each: SessionFilter) -> list[str]:
     return [session_id for _, session_id in sorted(matching, reverse=True)]
 
 
-async def _pages(backend: FullBackend, each: SessionFilter, limit: int) -> list[str]:
+async def pages(backend: FullBackend, each: SessionFilter, limit: int) -> list[str]:
+    """The ids of a list to its end, page by page."""
     found: list[str] = []
     cursor = None
     while page := await backend.lists.list_summaries(each, limit, cursor):
+        assert len(page) <= limit
         found += [summary.session_id for summary in page]
         cursor = PageCursor(page[-1].created_at, page[-1].session_id)
         assert len(found) < 1000

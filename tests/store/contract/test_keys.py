@@ -34,16 +34,11 @@ class TestFindIdempotencyKey:
         record = await apply(backend, created(keys=[key("a"), key("b"), key("c")]))
         await backend.commit(moved(record, keys=[key("a", "again", former_use=T0)]))
         await backend.commit(moved(record, keys=[key("d")]))
-        assert [await backend.find_idempotency_key("s", name) for name in "abcd"] == [
-            key("a", "again"),
-            None,
-            key("c"),
-            key("d"),
-        ]
+        found = [await backend.find_idempotency_key("s", name) for name in "abcd"]
+        assert found == [key("a", "again"), None, key("c"), key("d")]
         await backend.commit(moved(record, keys=[key(name) for name in "efgh"]))
-        assert [await backend.find_idempotency_key("s", name) for name in "acdefgh"] == [None] * 4 + [
-            key(name) for name in "fgh"
-        ]
+        found = [await backend.find_idempotency_key("s", name) for name in "acdefgh"]
+        assert found == [None] * 4 + [key(name) for name in "fgh"]
 
     async def test_the_newest_keys_of_all_epochs_are_stored(self, open_backend: OpenBackend) -> None:
         """The keys of an id are counted across its epochs."""

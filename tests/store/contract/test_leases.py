@@ -17,12 +17,11 @@ from progress_sse.core.updates import Advance, AppendLines, Beat, Complete, Desc
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.leases import Leases
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Notification, Record
+from progress_sse.store.types import Record
 from tests.clock import ManualClock
 from tests.core.samples import sent
-from tests.store.observed import state
+from tests.store.observed import notified, state
 
 LEASE_S, LOST_S = 10, 30
 START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
@@ -43,6 +42,13 @@ class Leased:
         for _ in range(seconds):
             self.clock.advance(1)
             await self.watcher.check()
+
+    async def watch_it_stall(self, seconds: int) -> None:
+        """The worker is live until the last of so many seconds, and stalled then."""
+        await self.watch(seconds - 1)
+        assert await self.state() == "live"
+        await self.watch(1)
+        assert await self.state() == "stalled"
 
     async def record(self) -> Record:
         return await state(self.store)
@@ -72,9 +78,7 @@ class TestSilence:
     async def test_a_silent_worker_is_stalled_then_lost(self, leased: Leased) -> None:
         """Within a second of its time, and each in one transition."""
         started_at, offset = leased.clock.now(), (await leased.record()).position.offset
-        await leased.watch(LEASE_S - 1)
-        assert await leased.state() == "live"
-        await leased.watch(1)
+        await leased.watch_it_stall(LEASE_S)
         assert (await leased.step()).liveness == Liveness("stalled", timestamp(started_at))
         assert (await leased.record()).position.offset == offset + 1
         await leased.watch(LOST_S - LEASE_S - 1)
@@ -199,8 +203,7 @@ class TestSilence:
 
     async def test_a_beat_changes_nothing(self, leased: Leased, backend: FullBackend) -> None:
         """No position, no body, no notification."""
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         before = await leased.record()
         for _ in range(10):
             await leased.watch(5)
@@ -329,20 +332,14 @@ class TestClock:
     async def test_wall_clocks_that_jump_change_nothing(self, leased: Leased, seconds: int) -> None:
         """In either direction."""
         leased.clock.jump(seconds)
-        await leased.watch(LEASE_S - 1)
-        assert await leased.state() == "live"
-        await leased.watch(1)
-        assert await leased.state() == "stalled"
+        await leased.watch_it_stall(LEASE_S)
 
     @pytest.mark.protocol("P-19.15")
     async def test_time_without_a_server_does_not_count(self, leased: Leased) -> None:
         """After more than two seconds each lease counts anew."""
         await leased.watch(LEASE_S - 1)
         leased.clock.advance(3600)
-        await leased.watch(LEASE_S)
-        assert await leased.state() == "live"
-        await leased.watch(1)
-        assert await leased.state() == "stalled"
+        await leased.watch_it_stall(LEASE_S + 1)
 
     async def test_a_server_that_begins_raises_no_alarm(self, leased: Leased, backend: FullBackend) -> None:
         """However long there was none; what was running is watched again."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from progress_sse.core.model import SessionStatus
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import PageCursor, SessionSummary
 from tests.store.changes import T0, after, apply, created, moved, removed
+from tests.store.contract.test_filtered_lists import pages
+from tests.store.observed import ids
 
 
 class TestCountByStatus:
@@ -31,7 +30,7 @@ class TestListSummaries:
 
     async def test_the_list_is_empty_at_first(self, backend: FullBackend) -> None:
         """Without sessions there are no summaries."""
-        assert await backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
+        assert await ids(backend) == []
 
     async def test_a_summary_shows_the_session_as_it_is(self, backend: FullBackend) -> None:
         """It follows each transition."""
@@ -39,19 +38,11 @@ class TestListSummaries:
         change = moved(record, 2, status="error")
         await backend.commit(change)
         (summary,) = await backend.lists.list_summaries(ALL_SESSIONS, 10, None)
-        assert (summary.session_id, summary.status, summary.created_at, summary.updated_at) == (
-            "日本語",
-            "error",
-            T0,
-            T0,
+        listed = (
+            '{"session_id":"日本語","current_step":2,"total_steps":3,"status":"error","percentage":0,'
+            f'"estimated_remaining_ms":30000,"created_at":"{T0}","updated_at":"{T0}"}}'
         )
-        assert (
-            summary.listed
-            == (
-                '{"session_id":"日本語","current_step":2,"total_steps":3,"status":"error","percentage":0,'
-                f'"estimated_remaining_ms":30000,"created_at":"{T0}","updated_at":"{T0}"}}'
-            ).encode()
-        )
+        assert summary == SessionSummary("日本語", "error", T0, T0, listed.encode())
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 100])
     async def test_pages_go_from_newest_to_oldest(self, backend: FullBackend, limit: int) -> None:
@@ -61,7 +52,7 @@ class TestListSummaries:
         for created_at, session_id in made:
             await backend.commit(created(session_id, created_at=created_at))
         order = ["c", "a", "😀", "\uff5a", "b", "B"]
-        assert [summary.session_id for summary in await pages(backend, ALL_SESSIONS, limit)] == order
+        assert await pages(backend, ALL_SESSIONS, limit) == order
 
     async def test_a_page_continues_after_a_removed_session(self, backend: FullBackend) -> None:
         """A cursor names a place, not a session that must still exist."""
@@ -70,25 +61,3 @@ class TestListSummaries:
         await backend.commit(removed(after(created("c"))))
         summaries = await backend.lists.list_summaries(ALL_SESSIONS, 10, PageCursor(T0, "c"))
         assert [summary.session_id for summary in summaries] == ["b", "a"]
-
-    async def test_the_list_can_show_one_status_only(self, backend: FullBackend) -> None:
-        """The limit counts the sessions shown."""
-        statuses: list[SessionStatus] = ["pending", "running", "completed", "error"]
-        for number in range(12):
-            record = await apply(backend, created(f"s{number:02}"))
-            await backend.commit(moved(record, 1, status=statuses[number % 4]))
-        for number, status in enumerate(statuses):
-            summaries = await pages(backend, SessionFilter(status=status), 2)
-            assert [summary.session_id for summary in summaries] == [f"s{number + n:02}" for n in (8, 4, 0)]
-
-
-async def pages(backend: FullBackend, wanted: SessionFilter, limit: int) -> Sequence[SessionSummary]:
-    """Read the list to its end, page by page."""
-    summaries: list[SessionSummary] = []
-    cursor = None
-    while page := await backend.lists.list_summaries(wanted, limit, cursor):
-        assert len(page) <= limit
-        summaries += page
-        cursor = PageCursor(page[-1].created_at, page[-1].session_id)
-        assert len(summaries) < 1000
-    return summaries

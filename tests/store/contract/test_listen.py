@@ -11,6 +11,7 @@ from progress_sse.store.listeners import ALL_CHANGES, changes_of
 from progress_sse.store.types import ChangedSession, Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved, removed
+from tests.store.observed import notified
 
 DEADLINE_S: Final = 30
 
@@ -20,8 +21,7 @@ class TestChanges:
 
     async def test_listeners_get_each_change_in_order(self, backend: FullBackend) -> None:
         """Creation, transitions, replacement and removal, as they were committed."""
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         first = created()
         batch = moved(after(first), 1, 2)
         fresh = created(epoch="second", expected=after(batch).position)
@@ -46,8 +46,7 @@ class TestChanges:
 
     async def test_notifications_keep_their_order_during_concurrent_commits(self, backend: FullBackend) -> None:
         """A listener of one session gets contiguous positions, however many others commit at the same time."""
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
 
         async def work(session_id: str) -> None:
             record = await apply(backend, created(session_id))
@@ -62,16 +61,9 @@ class TestChanges:
 
     async def test_all_listeners_of_the_session_and_no_others_are_notified(self, backend: FullBackend) -> None:
         """A session has any number of listeners. Ids are opaque, so `*` matches only `*`."""
-        received: list[list[Notification]] = [[], [], [], []]
-        for session_id, notifications in zip(("s", "s", "*", "S"), received, strict=True):
-            await backend.subscribe(changes_of(session_id), notifications.append)
+        received = [await notified(backend, session_id) for session_id in ("s", "s", "*", "S")]
         await apply(backend, created("s"), created("*"))
-        assert [[notification.session_id for notification in notifications] for notifications in received] == [
-            ["s"],
-            ["s"],
-            ["*"],
-            [],
-        ]
+        assert [[each.session_id for each in notifications] for notifications in received] == [["s"], ["s"], ["*"], []]
 
     async def test_a_listener_that_leaves_is_notified_no_more(self, backend: FullBackend) -> None:
         """Other listeners still are, even if one leaves during a notification, or twice."""

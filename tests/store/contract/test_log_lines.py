@@ -274,14 +274,3 @@ class TestListeners:
             await append(backend, "a", key=line_key("k"))
         await append(backend, "c")
         assert self.lines_of(told) == {1: "a", 2: "c"}
-
-    async def test_a_listener_that_left_is_told_nothing(
-        self, backend: FullBackend, told: list[StoredLines | None]
-    ) -> None:
-        """Another one still is."""
-        others: list[StoredLines | None] = []
-        leave = await backend.subscribe(lines_of("s"), others.append)
-        leave()
-        await append(backend, "a")
-        assert others == []
-        assert self.lines_of(told) == {1: "a"}

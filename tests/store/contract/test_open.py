@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Notification, Record
 from tests.store.changes import after, apply, created, key, moved
+from tests.store.observed import ids, notified
 
 
 class TestReopening:
@@ -42,8 +42,7 @@ class TestReopening:
         await backend.aclose()
         gone()
         await backend.open()
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         await backend.commit(created())
         leave()
         await backend.commit(moved(after(created()), 1))
@@ -65,7 +64,7 @@ async def use_once(backend: FullBackend, kept: dict[str, Record]) -> None:
         assert notifications == [Notification(session_id, change.record, change.is_fresh, change.entries)]
         kept[session_id] = after(change)
         assert await backend.replay(session_id, after(change).position._replace(offset=0)) is not None
-    assert {summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 100, None)} == set(kept)
+    assert set(await ids(backend)) == set(kept)
     await backend.aclose()
     if isinstance(backend, MemoryBackend):
         kept.clear()

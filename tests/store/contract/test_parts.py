@@ -9,12 +9,11 @@ from progress_sse.core.model import StepDefinition
 from progress_sse.core.parts import PartCounts, Parts
 from progress_sse.core.updates import ReportPart, Start, Update
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import Notification, Record
+from progress_sse.store.types import Record
 from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
-from tests.store.observed import state
+from tests.store.observed import notified, state
 
 DEFINITIONS = (StepDefinition("Load"), StepDefinition("Save"))
 
@@ -57,8 +56,7 @@ async def test_a_durable_backend_keeps_all_of_them(store: ProgressStore, backend
 
 async def test_each_report_is_one_event_that_shows_a_few(store: ProgressStore, backend: FullBackend) -> None:
     """The history holds what readers see, and no more."""
-    notifications: list[Notification] = []
-    await backend.subscribe(changes_of("s"), notifications.append)
+    notifications = await notified(backend)
     for command in COMMANDS.values():
         await store.apply("s", command)
         record = await state(store)

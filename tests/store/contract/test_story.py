@@ -10,12 +10,11 @@ from progress_sse.core.errors import AttemptSupersededError, SessionCancelledErr
 from progress_sse.core.model import Position, StepDefinition
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Plan, Skip, Start
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
-from progress_sse.store.types import LogEntry, Notification
+from progress_sse.store.types import LogEntry
 from tests.core.samples import sent
 from tests.store.changes import HOSTILE_TEXT
-from tests.store.observed import state
+from tests.store.observed import notified, state
 
 CREATE = Create(
     (StepDefinition("Load"),),
@@ -124,8 +123,7 @@ class TestStory:
 
     async def test_listeners_get_each_change(self, store: ProgressStore, backend: FullBackend) -> None:
         """The transitions with their entries, a snapshot without any."""
-        notifications: list[Notification] = []
-        await backend.subscribe(changes_of("s"), notifications.append)
+        notifications = await notified(backend)
         positions, names = await tell(store)
         assert [each.record and each.record.position for each in notifications] == positions
         without = {name for name, each in zip(names, notifications, strict=True) if not each.entries}

@@ -12,7 +12,6 @@ import pytest
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
 from progress_sse.store.log_lines import StoredLines
 from tests.conftest import RunRedis
@@ -22,6 +21,7 @@ from tests.store.changes import after, apply, created, key, moved, removed
 from tests.store.contract.test_filtered_lists import labelled, wanted
 from tests.store.contract.test_log_lines import append, line_key, texts
 from tests.store.learning import PROFILE, teach
+from tests.store.observed import ids
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower
 from tests.store.redis.rates import count_until_windows_turn, rates_at
@@ -67,7 +67,7 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "k") is None
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
-        assert len(await backend.lists.list_summaries(ALL_SESSIONS, 9, None)) == 1
+        assert len(await ids(backend)) == 1
         for each in (wanted("s"), wanted(status="running"), wanted(a="1")):
             assert len(await backend.lists.list_summaries(each, 9, None)) == (0 if each.labels else 1)
         await backend.commit(labelled(moved(record, 1), {"a": "1"}))

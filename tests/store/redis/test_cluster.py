@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import ConflictError, RateExceededError
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.settings import load_settings
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.redis.backend import RedisBackend
@@ -23,7 +22,7 @@ from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
-from tests.store.observed import state
+from tests.store.observed import ids, notified, state
 from tests.store.redis.follower import load_when_back
 
 DEADLINE_S = 30
@@ -66,9 +65,7 @@ async def test_sessions_on_all_nodes_are_served_and_followed(cluster: RedisClust
     await asyncio.gather(*(apply(here, *each) for each in changes))
     expected = [after(change) for _, change in changes]
     await eventually(lambda: [got[-1].record for got in notifications.values() if got] == expected, DEADLINE_S)
-    assert {summary.session_id for summary in await there.lists.list_summaries(ALL_SESSIONS, 100, None)} == set(
-        SESSIONS
-    )
+    assert set(await ids(there)) == set(SESSIONS)
     assert len({cluster.owner(slot(here, session_id)).port for session_id in SESSIONS}) == RedisCluster.MASTERS
     for name in SESSIONS:
         await here.put(name, name.encode(), 30)
@@ -141,8 +138,7 @@ async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Pa
     await here.open()
     await there.open()
     record = await apply(here, created(), moved(after(created()), 1))
-    notifications: list[Notification] = []
-    await there.subscribe(changes_of("s"), notifications.append)
+    notifications = await notified(there)
     assert await there.load("s") == record
     source = cluster.owner(slot(here, "s"))
     target = next(node for node in cluster.masters if node is not source)

@@ -52,10 +52,11 @@ class Follower:
             raise StoreUnavailableError
         return stored
 
-    def on_message(self, revision: int, change: Change, previous: int | None = None) -> None:
-        """A change was published."""
+    async def on_message(self, revision: int, change: Change, previous: int | None = None) -> None:
+        """A change was published, and led to whatever it leads to."""
         revisions = b"%d %d\n" % (revision, revision - 1 if previous is None else previous)
         self.sessions.on_message(CHANNEL, revisions + encode_message(change))
+        await tasks_ran()
 
     def on_read(self, revision: int, record: Record | None) -> None:
         """The session was read, for another reason."""
@@ -112,33 +113,32 @@ class TestMessage:
 
     async def test_is_applied_without_a_read(self, follower: Follower) -> None:
         """One after the other."""
-        follower.on_message(2, ONE)
-        follower.on_message(3, TWO)
-        follower.on_message(4, GONE)
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, TWO)
+        await follower.on_message(4, GONE)
         assert follower.notifications == [notification(ONE), notification(TWO), Notification("s", None)]
         assert follower.reads == 0
 
     async def test_is_dropped_when_it_is_known(self, follower: Follower) -> None:
         """From an earlier notification, or from the first read."""
-        follower.on_message(2, ONE)
-        follower.on_message(2, ONE)
-        follower.on_message(1, FIRST)
-        await tasks_ran()
+        await follower.on_message(2, ONE)
+        await follower.on_message(2, ONE)
+        await follower.on_message(1, FIRST)
         assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
     async def test_is_passed_on_though_its_state_was_read(self, follower: Follower) -> None:
         """A read for another reason notifies no listener, so each transition still arrives."""
         follower.on_read(3, after(TWO))
-        follower.on_message(2, ONE)
-        follower.on_message(3, TWO)
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, TWO)
         assert follower.notifications == [notification(ONE), notification(TWO)]
 
     async def test_of_a_former_epoch_is_dropped_after_a_later_one_was_read(self, follower: Follower) -> None:
         """Even if the listeners do not know the later one yet."""
         follower.on_read(5, after(SECOND))
-        follower.on_message(2, ONE)
-        follower.on_message(3, GONE)
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, GONE)
         assert follower.notifications == []
 
     async def test_of_an_ended_epoch_is_dropped(self, follower: Follower) -> None:
@@ -146,54 +146,48 @@ class TestMessage:
         await follower.on_commit(5, SECOND)
         follower.store(5, after(SECOND))
         notified = len(follower.notifications)
-        follower.on_message(9, ONE)
-        await tasks_ran()
+        await follower.on_message(9, ONE)
         assert follower.notifications[notified:] == []
 
     async def test_after_a_gap_leads_to_a_read(self, follower: Follower) -> None:
         """The read returns the missing transitions."""
         follower.store(4, after(THREE), [*ONE.entries, *TWO.entries, *THREE.entries])
-        follower.on_message(3, TWO)
-        await tasks_ran()
+        await follower.on_message(3, TWO)
         assert follower.notifications == [
             Notification("s", after(THREE), entries=(*ONE.entries, *TWO.entries, *THREE.entries))
         ]
-        follower.on_message(4, THREE)
+        await follower.on_message(4, THREE)
         assert len(follower.notifications) == 1
         assert follower.reads == 1
 
     async def test_after_a_gap_that_the_log_does_not_fill_gives_the_session_alone(self, follower: Follower) -> None:
         """A part of the missing transitions is of no use."""
         follower.store(4, after(THREE), THREE.entries)
-        follower.on_message(4, THREE)
-        await tasks_ran()
+        await follower.on_message(4, THREE)
         assert follower.notifications == [Notification("s", after(THREE))]
 
     async def test_that_follows_on_another_revision_leads_to_a_read(self, follower: Follower) -> None:
         """The store was rolled back: a number that fits does not prove that the transition does."""
         rebound = Record(after(TWO).session, Position("rebound", 2))
         follower.store(9, rebound)
-        follower.on_message(2, ONE)
-        follower.on_message(8, TWO, previous=7)
-        await tasks_ran()
+        await follower.on_message(2, ONE)
+        await follower.on_message(8, TWO, previous=7)
         assert follower.notifications == [notification(ONE), Notification("s", rebound)]
 
     async def test_of_a_new_epoch_leads_to_a_read(self, follower: Follower) -> None:
         """It does not contain the names of the steps."""
         follower.store(3, after(SECOND))
-        follower.on_message(3, SECOND)
-        await tasks_ran()
+        await follower.on_message(3, SECOND)
         assert follower.notifications == [notification(SECOND)]
 
     async def test_of_an_unknown_epoch_with_too_small_a_revision_leads_to_a_read(self, follower: Follower) -> None:
         """The server's clock was set back while the session did not exist."""
-        follower.on_message(1000, GONE)
+        await follower.on_message(1000, GONE)
         fresh = created(epoch="third")
         follower.store(7, after(fresh))
-        follower.on_message(7, fresh)
-        await tasks_ran()
+        await follower.on_message(7, fresh)
         assert follower.notifications == [Notification("s", None), notification(fresh)]
-        follower.on_message(8, moved(after(fresh), 1))
+        await follower.on_message(8, moved(after(fresh), 1))
         assert follower.notifications[2:] == [notification(moved(after(fresh), 1))]
 
     async def test_that_arrives_during_a_read_is_not_undone(self, follower: Follower) -> None:
@@ -202,8 +196,8 @@ class TestMessage:
         follower.store(2, after(ONE), ONE.entries)
         follower.sessions.on_gap(CHANNEL)
         await tasks_ran()
-        follower.on_message(2, ONE)
-        follower.on_message(3, TWO)
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, TWO)
         follower.gate.set()
         await tasks_ran()
         assert follower.notifications == [notification(ONE), notification(TWO)]
@@ -253,14 +247,14 @@ class TestCommit:
     async def test_notifies_at_once_and_its_echo_does_not(self, follower: Follower) -> None:
         """Without a read."""
         await follower.on_commit(2, ONE)
-        follower.on_message(2, ONE)
+        await follower.on_message(2, ONE)
         assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
     async def test_may_come_after_its_echo(self, follower: Follower) -> None:
         """Messages and replies arrive by two connections, in any order."""
-        follower.on_message(2, ONE)
-        follower.on_message(3, TWO)
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, TWO)
         await follower.on_commit(2, ONE)
         assert follower.notifications == [notification(ONE), notification(TWO)]
         assert follower.reads == 0
@@ -269,9 +263,8 @@ class TestCommit:
         """Another process's transition is still on its way; no reader may miss it."""
         follower.store(3, after(TWO), [*ONE.entries, *TWO.entries])
         await follower.on_commit(3, TWO)
-        follower.on_message(2, ONE)
-        follower.on_message(3, TWO)
-        await tasks_ran()
+        await follower.on_message(2, ONE)
+        await follower.on_message(3, TWO)
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_of_unknown_revision_leads_to_a_read(self, follower: Follower) -> None:

@@ -8,12 +8,12 @@ import pytest
 from redis import Redis
 
 from progress_sse.core.errors import ConflictError
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import StorageLimits
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.observed import ids
 from tests.store.redis.conftest import Open
 
 DEADLINE_S = 30
@@ -43,7 +43,7 @@ async def test_an_abandoned_session_expires(server: RedisServer, client: Redis, 
         client.pexpire(name, 1)
     await eventually(lambda: client.exists(keys.state) == 0, DEADLINE_S)
     assert await backend.load("s") is None
-    assert await backend.lists.list_summaries(ALL_SESSIONS, 10, None) == []
+    assert await ids(backend) == []
     assert client.zcard(f"{tmp_path}:sessions") == 1
     assert await backend.expire("3", lambda _summary: True) == 0
     assert client.zcard(f"{tmp_path}:sessions") == 0
@@ -54,7 +54,7 @@ async def test_a_stray_index_entry_is_not_listed(client: Redis, backend: RedisBa
     """A session is listed once, however often a process ended between two steps of its creation or removal."""
     await apply(backend, created())
     client.zadd(f"{tmp_path}:sessions", {f"{T0.replace('2026', '2025')} s": 0, f"{T0} other": 0})
-    assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == ["s"]
+    assert await ids(backend) == ["s"]
 
 
 async def test_the_index_has_one_entry_per_session(client: Redis, backend: RedisBackend, tmp_path: Path) -> None:

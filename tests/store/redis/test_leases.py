@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
-import redis.asyncio
+from redis import Redis
 
 from progress_sse.core.errors import AttemptSupersededError
 from progress_sse.core.updates import Beat, Start
@@ -41,6 +41,9 @@ class Server:
         return step.conclusion or (step.liveness.state if step.liveness is not None else step.status)
 
 
+Begin = Callable[[float], Awaitable[Server]]
+
+
 async def watch(alive: Sequence[Server], quarters: int, away: Sequence[Server] = ()) -> None:
     """Let quarters of a second pass for all of them; those that are away check nothing."""
     for _ in range(quarters):
@@ -50,10 +53,28 @@ async def watch(alive: Sequence[Server], quarters: int, away: Sequence[Server] =
             await server.watcher.check()
 
 
+async def watch_it_stall(alive: Sequence[Server], within: int, away: Sequence[Server] = ()) -> None:
+    """The worker is live until a second before its lease is over, and stalled so many quarters of a second later."""
+    await watch(alive, 4 * LEASE_S - 4, away)
+    assert await alive[0].state() == "live"
+    await watch(alive, within, away)
+    assert await alive[0].state() == "stalled"
+
+
 @pytest.fixture
-async def servers(server: RedisServer, connect: Open) -> list[Server]:
+def begin(server: RedisServer, connect: Open) -> Begin:
+    """Start a server whose clock is so many seconds ahead."""
+
+    async def begin_one(ahead_s: float) -> Server:
+        return Server(await connect(server), ahead_s)
+
+    return begin_one
+
+
+@pytest.fixture
+async def servers(begin: Begin) -> list[Server]:
     """Three servers on one Redis; the first one moves the lease clock."""
-    servers = [Server(await connect(server), ahead_s) for ahead_s in (0, 5000, 77)]
+    servers = [await begin(ahead_s) for ahead_s in (0, 5000, 77)]
     await watch(servers, 8)
     await servers[1].store.create_session("s", 1)
     await servers[1].store.apply("s", START)
@@ -87,11 +108,7 @@ class TestServers:
     @pytest.mark.parametrize("gone", [0, 1, 2])
     async def test_another_server_says_it(self, servers: list[Server], gone: int) -> None:
         """Within two seconds of its time, whichever one is gone."""
-        away = servers.pop(gone)
-        await watch(servers, 4 * LEASE_S - 4, [away])
-        assert await servers[0].state() == "live"
-        await watch(servers, 3 * 4, [away])
-        assert await servers[0].state() == "stalled"
+        await watch_it_stall(servers, 4 * 3, [servers.pop(gone)])
 
     async def test_a_sign_while_the_clock_stands_still_counts_from_its_time(self, servers: list[Server]) -> None:
         """The server that moved it is gone, and no other one has taken it over yet."""
@@ -115,28 +132,17 @@ class TestServers:
         """As when Redis is away: after it each lease counts anew."""
         await watch(servers, 4 * LEASE_S - 4)
         await watch([], 4 * 100, servers)
-        await watch(servers, 4 * LEASE_S - 4)
-        assert await servers[0].state() == "live"
-        await watch(servers, 4 * 3)
-        assert await servers[0].state() == "stalled"
+        await watch_it_stall(servers, 4 * 3)
 
-    async def test_new_servers_alone_raise_no_alarm(
-        self, servers: list[Server], server: RedisServer, connect: Open
-    ) -> None:
+    async def test_new_servers_alone_raise_no_alarm(self, servers: list[Server], begin: Begin) -> None:
         """They cannot know for how long there was none."""
         await watch(servers, 4 * LEASE_S - 4)
-        new = [Server(await connect(server), ahead_s) for ahead_s in (1, 2)]
-        await watch(new, 4 * LEASE_S - 4)
-        assert await new[0].state() == "live"
-        await watch(new, 4 * 4)
-        assert await new[0].state() == "stalled"
+        await watch_it_stall([await begin(ahead_s) for ahead_s in (1, 2)], 4 * 4)
 
-    async def test_one_by_one_they_can_be_replaced(
-        self, servers: list[Server], server: RedisServer, connect: Open
-    ) -> None:
+    async def test_one_by_one_they_can_be_replaced(self, servers: list[Server], begin: Begin) -> None:
         """A rolling restart delays nothing by more than two seconds."""
         for _ in range(3):
-            servers.append(Server(await connect(server), 9))
+            servers.append(await begin(9))
             await watch(servers, 8)
             servers.pop(0)
         await watch(servers, 4 * (LEASE_S - 6) - 4)
@@ -155,26 +161,23 @@ class TestServers:
         await watch(servers, 8)
         assert await first.state() == "stalled"
 
-    async def test_a_server_that_has_just_begun_takes_reports(
-        self, servers: list[Server], server: RedisServer, connect: Open
-    ) -> None:
+    async def test_a_server_that_has_just_begun_takes_reports(self, servers: list[Server], begin: Begin) -> None:
         """Before its first look at the clock; the worker is not called silent for that."""
         await watch(servers, 100)
-        new = Server(await connect(server), 3)
+        new = await begin(3)
         await new.store.apply("s", sent(START, attempt_id="B"))
         await watch([*servers, new], 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
-        newer = Server(await connect(server), 3)
+        newer = await begin(3)
         await newer.store.apply("s", sent(Beat(1), attempt_id="B"))
         await watch([*servers, newer], 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
 
     async def test_a_check_that_was_lost_is_entered_again(
-        self, servers: list[Server], server: RedisServer, tmp_path: Path
+        self, servers: list[Server], client: Redis, tmp_path: Path
     ) -> None:
         """By the beats of about a minute."""
-        async with redis.asyncio.Redis(port=server.port) as client:
-            assert await client.delete(f"{tmp_path}:{{leases}}:d") == 1
+        assert client.delete(f"{tmp_path}:{{leases}}:d") == 1
         for _ in range(20):
             await watch(servers, 12)
             await servers[0].store.apply("s", sent(Beat(1), attempt_id="A"))
@@ -182,57 +185,47 @@ class TestServers:
         assert await servers[0].state() == "lost"
 
     async def test_a_clock_that_was_lost_begins_again(
-        self, servers: list[Server], server: RedisServer, tmp_path: Path
+        self, servers: list[Server], client: Redis, tmp_path: Path
     ) -> None:
         """And raises no alarm. It begins some seconds earlier; signs of a later time than it shows do not count."""
         await watch(servers, 40)
         await servers[0].store.apply("s", sent(Beat(1), attempt_id="A"))
-        async with redis.asyncio.Redis(port=server.port) as client:
-            assert await client.delete(f"{tmp_path}:{{leases}}:c") == 1
-        await watch(servers, 4 * LEASE_S - 4)
-        assert await servers[0].state() == "live"
-        await watch(servers, 4 * 15)
-        assert await servers[0].state() == "stalled"
+        assert client.delete(f"{tmp_path}:{{leases}}:c") == 1
+        await watch_it_stall(servers, 4 * 15)
 
     @pytest.mark.parametrize("gone", [None, 0, 1])
     async def test_a_clock_that_went_back_raises_no_alarm(
-        self, servers: list[Server], server: RedisServer, tmp_path: Path, gone: int | None
+        self, servers: list[Server], take_dump: Callable[[], KeyDump], gone: int | None
     ) -> None:
         """The signs since then are lost with it, so each lease counts anew; whichever server is gone by then."""
         await watch(servers, 4)
-        with server.client() as client:
-            moment = KeyDump(client, str(tmp_path))
-            for number in range(4):
-                await watch(servers, 4 * LEASE_S - 8)
-                await servers[number % 3].store.apply("s", sent(Beat(1), attempt_id="A"))
-            moment.restore()
-        away = [] if gone is None else [servers.pop(gone)]
-        await watch(servers, 4 * LEASE_S - 4, away)
-        assert await servers[0].state() == "live"
-        await watch(servers, 4 * 3, away)
-        assert await servers[0].state() == "stalled"
+        moment = take_dump()
+        for number in range(4):
+            await watch(servers, 4 * LEASE_S - 8)
+            await servers[number % 3].store.apply("s", sent(Beat(1), attempt_id="A"))
+        moment.restore()
+        await watch_it_stall(servers, 4 * 3, [] if gone is None else [servers.pop(gone)])
 
     async def test_a_sign_after_the_clock_went_back_counts(
-        self, servers: list[Server], server: RedisServer, tmp_path: Path
+        self, servers: list[Server], take_dump: Callable[[], KeyDump]
     ) -> None:
         """Also at a server that has not looked at the clock since then."""
         await watch(servers, 4)
-        with server.client() as client:
-            moment = KeyDump(client, str(tmp_path))
-            await watch(servers, 4 * LEASE_S - 8)
-            moment.restore()
+        moment = take_dump()
+        await watch(servers, 4 * LEASE_S - 8)
+        moment.restore()
         await servers[2].store.apply("s", sent(Beat(1), attempt_id="A"))
         await watch(servers, 4 * LEASE_S - 4)
         assert await servers[0].state() == "live"
 
     async def test_a_server_that_has_just_begun_says_nothing_of_the_time_before(
-        self, servers: list[Server], server: RedisServer, connect: Open
+        self, servers: list[Server], begin: Begin
     ) -> None:
         """Not even what a server that is gone was about to say: the worker may have tried to report since then."""
         await servers[1].store.apply("s", sent(START, attempt_id="B", lost_after_ms=LEASE_S * 1000))
         await watch(servers[:1], 4 * LEASE_S)
         assert await servers[0].state() == "stalled"
-        new = Server(await connect(server), 100)
+        new = await begin(100)
         await watch([new], 4 * LEASE_S)
         assert await new.state() == "stalled"
         await watch([new], 4 * 3)

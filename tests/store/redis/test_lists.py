@@ -21,7 +21,8 @@ from progress_sse.streaming.hub import Hub
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import T0, after, apply, created, moved, removed
-from tests.store.contract.test_filtered_lists import ids, labelled, wanted
+from tests.store.contract.test_filtered_lists import labelled, wanted
+from tests.store.observed import ids
 from tests.store.redis.conftest import Open
 from tests.streaming.test_lists import ListReader
 

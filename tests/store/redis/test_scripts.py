@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from redis import Redis
 
 from progress_sse.store.redis import scripts
@@ -16,19 +15,6 @@ SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, Script
 
 def lua(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("script", "names"),
-    [
-        (scripts.READ, ["session.lua", "read.lua"]),
-        (scripts.COMMIT, ["session.lua", "signs.lua", "lines.lua", "commit.lua"]),
-        (scripts.RENEW, ["signs.lua", "renew.lua"]),
-    ],
-)
-def test_a_script_begins_with_the_functions_that_it_shares(script: Script, names: list[str]) -> None:
-    """Lua calls only functions that were defined further up."""
-    assert script.source == "".join(map(lua, names))
 
 
 def test_each_file_belongs_to_a_script() -> None:

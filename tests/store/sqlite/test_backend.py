@@ -17,10 +17,10 @@ import pytest
 
 from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.observed import ids
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import SOON_S, execute, files, has_new_epoch, leave_a_log, make_store, opened, sqlite_rows
 
@@ -40,10 +40,7 @@ class TestRestart:
             assert await backend.load("b") == after(created("b"))
             assert await backend.replay("a", Position("first", 0)) == list(change.entries)
             assert await backend.find_idempotency_key("a", "k") == key("k", "digest")
-            assert [summary.session_id for summary in await backend.lists.list_summaries(ALL_SESSIONS, 10, None)] == [
-                "b",
-                "a",
-            ]
+            assert await ids(backend) == ["b", "a"]
             onward = moved(after(change), 2, 2, 2, 2)
             await backend.commit(onward)
             assert await backend.replay("a", Position("first", 2)) == [*change.entries[2:], *onward.entries]
@@ -164,7 +161,7 @@ class TestRestart:
             with pytest.raises(StoreUnavailableError):
                 await call()
         async with opened(path) as backend:
-            assert len(await backend.lists.list_summaries(ALL_SESSIONS, 1000, None)) == 300
+            assert len(await ids(backend)) == 300
 
     async def test_deleted_text_is_removed_from_the_file(self, path: Path) -> None:
         """No text of a removed session is in the file."""

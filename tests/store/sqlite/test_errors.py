@@ -27,6 +27,7 @@ from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved
 from tests.store.contract.test_log_lines import line_key, written
+from tests.store.observed import notified
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import SOON_S, make_store, opened, sqlite_rows
 
@@ -52,8 +53,7 @@ class TestFailure:
         """Nothing was changed and no listener was notified; the same change is accepted the next time."""
         async with opened(path, max_sessions=2) as backend:
             record = await apply(backend, created())
-            notifications: list[Notification] = []
-            await backend.subscribe(changes_of("s"), notifications.append)
+            notifications = await notified(backend)
             change = moved(record, 1, keys=[key("k")])
             faults.fail(statement, code)
             with pytest.raises(expected) as failure:
@@ -134,8 +134,7 @@ class TestFailure:
         monkeypatch.setattr(sqlite_backend, "RESOLVE_DELAY_S", 0.05)
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notifications: list[Notification] = []
-            await backend.subscribe(changes_of("s"), notifications.append)
+            notifications = await notified(backend)
             applied = moved(record, 1)
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
             with pytest.raises(OutcomeUnknownError):

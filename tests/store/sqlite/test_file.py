@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import StoreRefusedError
-from progress_sse.core.session_filter import ALL_SESSIONS
-from progress_sse.store.sqlite import schema, store_check
+from progress_sse.store.sqlite import file as sqlite_file
+from progress_sse.store.sqlite import schema
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from tests.store.changes import after, created, moved
+from tests.store.observed import ids
 from tests.store.sqlite.files import (
     assert_opening_says,
     assert_refused,
@@ -125,7 +126,7 @@ class TestRefusal:
         await assert_refused(path, "has taken the place of another file")
         path.with_name(f"{path.name}-wal").unlink()
         async with opened(path) as backend:
-            assert len(await backend.lists.list_summaries(ALL_SESSIONS, 100, None)) == 20
+            assert len(await ids(backend)) == 20
 
     async def test_a_folder_that_is_put_back_keeps_its_log(self, path: Path) -> None:
         """By chance, the log can get the inode number of the one that was there; the note beside it is a copy, too."""
@@ -292,7 +293,7 @@ class TestRefusal:
     async def test_a_long_check_does_not_delay_the_opening(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that is too large to be checked in time is opened all the same."""
         await make_store(path)
-        monkeypatch.setattr(store_check, "CHECK_S", -1)
-        monkeypatch.setattr(store_check, "_PROBE_OPERATIONS", 1)
+        monkeypatch.setattr(sqlite_file, "CHECK_S", -1)
+        monkeypatch.setattr(sqlite_file, "_PROBE_OPERATIONS", 1)
         async with opened(path) as backend:
             assert await backend.load("s1") is not None

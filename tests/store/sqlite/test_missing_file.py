@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
-from progress_sse.store.listeners import changes_of
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
+from tests.store.observed import notified
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import opened, rows_of_the_file_alone, sqlite_rows
 
@@ -78,8 +78,7 @@ class TestMissingFile:
         file, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notifications: list[Notification] = []
-            await backend.subscribe(changes_of("s"), notifications.append)
+            notifications = await notified(backend)
             change = moved(record, 1)
             faults.call_at("COMMIT", lambda: file.rename(away))
             with pytest.raises(OutcomeUnknownError):

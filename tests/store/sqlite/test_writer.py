@@ -17,6 +17,7 @@ from progress_sse.store.listeners import changes_of
 from progress_sse.store.sqlite.writer import MAX_GROUP
 from progress_sse.store.types import Notification
 from tests.store.changes import after, apply, created, moved
+from tests.store.observed import ids, notified
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import locked_by_another_process, opened, release, sqlite_rows
 
@@ -42,7 +43,7 @@ class TestLockedFile:
                     await backend.ping()
                 assert await backend.load("s") == record
                 assert await backend.replay("s", Position("first", 0)) == []
-                assert len(await backend.lists.list_summaries(ALL_SESSIONS, 10, None)) == 2
+                assert len(await ids(backend)) == 2
             await backend.ping()
             await backend.commit(change)
             assert await backend.load("s") == after(change)
@@ -65,8 +66,7 @@ class TestLockedFile:
         """All that can be committed in time is, in one transaction."""
         async with opened(path) as backend:
             record = await apply(backend, created())
-            notifications: list[Notification] = []
-            await backend.subscribe(changes_of("s"), notifications.append)
+            notifications = await notified(backend)
             changes = [change := moved(record, 1)]
             changes += [change := moved(after(change), step) for step in (2, 3) * 24]
             before = faults.count("COMMIT")
