@@ -88,11 +88,7 @@ class Attempt:
 
 
 def new_attempt(seconds: object) -> Attempt | None:
-    """Return a new attempt whose lease has these seconds; without seconds there is none.
-
-    Raises:
-        ConfigurationError: They are no number from 1 to 3600.
-    """
+    """Return a new attempt whose lease has these seconds; `None` without. `ConfigurationError`: not from 1 to 3600."""
     if seconds is None:
         return None
     if not isinstance(seconds, int | float) or not _SHORTEST_S <= seconds <= _LONGEST_S:

@@ -13,10 +13,6 @@ from progress_sse.core.updates import Beat, ReportPart, StepRef, StepUpdate
 TOO_MANY: Final = 429
 INTERNAL_ERROR: Final = 500
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
-_TRANSIENT: Final = _OUTAGE | {TOO_MANY}
-_SUPERSEDED: Final = "attempt-superseded"
-_CANCELLED: Final = "session-cancelled"
-_KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
 class ReportRequest(NamedTuple):
@@ -116,7 +112,7 @@ class ReportAnswer(NamedTuple):
     @property
     def is_transient(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.status in _TRANSIENT or self.problem == _KEY_IN_USE
+        return self.is_outage or self.status == TOO_MANY or self.problem == "idempotency-key-in-use"
 
     @property
     def is_outage(self) -> bool:
@@ -129,14 +125,9 @@ class ReportAnswer(NamedTuple):
         return self.is_transient or self.status >= 500
 
     @property
-    def is_cancelled(self) -> bool:
-        """Whether the session was cancelled before one of its steps was started."""
-        return self.problem == _CANCELLED
-
-    @property
     def is_superseded(self) -> bool:
         """Whether a later attempt has replaced the one that sent it."""
-        return self.problem == _SUPERSEDED
+        return self.problem == "attempt-superseded"
 
     def __str__(self) -> str:
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()

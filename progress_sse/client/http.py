@@ -48,13 +48,9 @@ ANSWER_S: Final = 30.0
 """Seconds that the body of an answer may take."""
 
 
-def _is_not_ours(_record: logging.LogRecord) -> bool:
-    return not is_sending()
-
-
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
-logging.getLogger(httpx.__name__).addFilter(_is_not_ours)
+logging.getLogger(httpx.__name__).addFilter(lambda _: not is_sending())
 
 
 def authorization(token: str | None) -> dict[str, str]:
@@ -75,9 +71,6 @@ def client_options(address: Address) -> dict[str, Any]:
     }
 
 
-_JSON: Final = {"Content-Type": "application/json"}
-
-
 class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
@@ -87,11 +80,7 @@ class Content:
         self._until = time.monotonic() + wait_s + ANSWER_S
 
     def add(self, chunk: bytes) -> None:
-        """Add the next bytes.
-
-        Raises:
-            httpx.ReadError: That is too much, or took too long.
-        """
+        """Add the next bytes; `httpx.ReadError` if that is too much, or took too long."""
         self._content += chunk
         if len(self._content) > self._max_bytes or time.monotonic() > self._until:
             raise httpx.ReadError("the answer does not end")
@@ -131,7 +120,7 @@ class HttpTransport:
     def __init__(self, address: Address, client: httpx.Client | None = None) -> None:
         """Begin without a connection, which the first request opens; or use those of another transport's `client`."""
         self._url = address.url
-        self._headers = {**_JSON, **authorization(address.token)}
+        self._headers = {"Content-Type": "application/json", **authorization(address.token)}
         self._client = client or _client(address.url)
 
     def showing(self, token: str | None) -> "HttpTransport":

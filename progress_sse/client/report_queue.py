@@ -241,7 +241,7 @@ class ReportQueue(NullSink):
                 self.inbox.confirm(request.report.request)
             for asked in answer.requests:
                 self.receive(asked)
-            if answer.is_cancelled:  # The job was to be skipped.
+            if answer.problem == "session-cancelled":  # Before one of its steps was started: the job was to be skipped.
                 self.receive(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def take_beats(self, now: float, most: float = math.inf) -> list[ReportRequest]:

@@ -186,9 +186,5 @@ def error_text(error: str | BaseException) -> str:
 
 
 def step_ref(step: StepRef) -> StepRef:
-    """Return a step's number or name in the form that is sent.
-
-    Raises:
-        TypeError: It is neither.
-    """
+    """Return a step's number or name in the form that is sent; `TypeError` if it is neither."""
     return fit_text(step) if isinstance(step, str) else index(step)
