@@ -19,7 +19,6 @@ LOST_AFTER_MS: Final = 600_000
 
 _SHORTEST_S: Final = 1
 _LONGEST_S: Final = 3600
-
 _SIGNS: Final = 3
 """Signs of life in the time of a lease, so that two may be missed."""
 

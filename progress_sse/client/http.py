@@ -1,8 +1,7 @@
 """Requests by httpx, whose types stay in here.
 
-The sending thread may be interrupted at any point when the job forks, and the child would inherit a partial state. So
-modules that httpx imports lazily are imported with this module, by the job. A fork also waits while a client is
-created, since OpenSSL holds locks meanwhile that the child could never release.
+A forked child would inherit a partial state of the sending thread. So modules that httpx imports lazily are imported
+with this one, by the job, and a fork waits while a client is created: OpenSSL holds locks meanwhile.
 """
 
 import encodings.idna  # noqa: F401  # see above
@@ -16,6 +15,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
+from progress_sse._internal.threads import loading
 from progress_sse.client.codec import (
     EncodedRequest,
     encode,
@@ -27,7 +27,6 @@ from progress_sse.client.codec import (
 )
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
-from progress_sse.client.loading import loading
 from progress_sse.client.own_log import is_sending, sending
 
 A = TypeVar("A")
@@ -118,7 +117,7 @@ class HttpTransport:
     """Blocking requests to one server; network errors become answers."""
 
     def __init__(self, address: Address, client: httpx.Client | None = None) -> None:
-        """Begin without a connection, which the first request opens; or use those of another transport's `client`."""
+        """Begin without a connection, or with those of another transport's `client`."""
         self._url = address.url
         self._headers = {"Content-Type": "application/json", **authorization(address.token)}
         self._client = client or _client(address.url)

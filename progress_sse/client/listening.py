@@ -39,7 +39,6 @@ DELAY_S: Final = 0.2
 """Seconds until a session that begins to listen is asked about."""
 
 SHORTEST_PAUSE_S: Final = 0.1
-
 FIRST_REFUSED_S: Final = 10.0
 LONGEST_REFUSED_S: Final = 600.0
 """Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
@@ -48,7 +47,6 @@ _EARLY: Final = 0.5
 """The part of the wait before which an answer is early."""
 
 _NOT_IMPLEMENTED: Final = 501
-_NO_SESSION: Final = "session-not-found"
 
 
 class Group:
@@ -57,7 +55,6 @@ class Group:
     Attributes:
         is_over: Whether it is asked about no more.
         is_refused: Whether the server has refused, until the schedule has put the next request off.
-        has_answered: Whether the server has answered for it.
         wait_s: Seconds that the server is to wait in the next request.
     """
 
@@ -93,7 +90,7 @@ class Group:
         waited_s, self.wait_s = self.wait_s, 0
         if isinstance(answer, ReportAnswer):
             is_passing = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
-            if not is_passing and answer.problem != _NO_SESSION:
+            if not is_passing and answer.problem != "session-not-found":
                 self.is_refused = True
                 return math.inf
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)

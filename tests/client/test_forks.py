@@ -199,16 +199,16 @@ def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
 FORK_WHILE_LOADING = """
     import os, signal, threading
     from progress_sse import Progress
-    from progress_sse.client import loading
+    from progress_sse._internal import threads
 
     is_loading, may_end = threading.Event(), threading.Event()
 
     def load():
-        with loading.loading():
+        with threads.loading():
             is_loading.set()
             assert may_end.wait(60)        # Like a finaliser that needs a lock of the forking thread.
 
-    loading.LIMIT_S = 0.1
+    threads.LOADING_S = 0.1
     threading.Thread(target=load).start()
     assert is_loading.wait(20)
     child = os.fork()

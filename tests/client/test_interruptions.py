@@ -23,10 +23,10 @@ from typing import Any, Final
 import pytest
 
 from progress_sse import AsyncProgress, Progress
+from progress_sse._internal.threads import loading
 from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
 from progress_sse.client import aio, availability, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create
