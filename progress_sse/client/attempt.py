@@ -77,10 +77,6 @@ class Attempt:
         assert self.lease_ms is not None
         return self.lease_ms / 1000 / _SIGNS
 
-    def begin(self) -> None:
-        """Make its id, if there is none yet."""
-        self.attempt.begin()
-
     def renewed(self, attempt_id: AttemptId | str | None = None) -> "Attempt":
         """Return a new attempt with the same times, or the one of this id."""
         return Attempt(self.lease_ms, self.lost_after_ms, attempt_id)

@@ -142,7 +142,6 @@ def failure(error: Exception, status: int) -> ReportAnswer:
 Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
 """The answers to requests, one for each, or one for all of them."""
 
-
 MAX_UPDATES: Final = 100
 """Updates in one request, which a server takes."""
 
@@ -153,10 +152,8 @@ MAX_LINE_BYTES: Final = 65_536
 """Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
 
 _ENTRY_BYTES: Final = 50
-"""Bytes of a line in a request, besides its text."""
-
 _REPORT_BYTES: Final = 200
-"""Bytes of a report in a request besides its content: its session, key and run."""
+"""Bytes in a request besides the text of a line, and the content of a report: its session, key and run."""
 
 
 class RequestRoom:

@@ -16,15 +16,7 @@ from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
 from progress_sse._internal.threads import loading
-from progress_sse.client.codec import (
-    EncodedRequest,
-    encode,
-    encode_batch,
-    encode_wait,
-    read_answer,
-    read_answers,
-    read_asked,
-)
+from progress_sse.client import codec
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
 from progress_sse.client.own_log import is_sending, sending
@@ -95,17 +87,18 @@ def _client(url: str) -> httpx.Client:
 
 def _exchange(
     client: httpx.Client,
-    message: EncodedRequest,
+    headers: Mapping[str, str],
+    message: codec.EncodedRequest,
     read: Callable[..., A],
     wait_s: float = 0,
     extensions: dict[str, Any] | None = None,
 ) -> A | ReportAnswer:
     """Send a request that the server may answer after `wait_s` seconds; return the answer that `read` makes of it."""
-    method, path, body, headers = message
+    method, path, body, own_headers = message
     content, timeout = Content(wait_s=wait_s), httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
-    options: dict[str, Any] = {"content": body, "headers": headers, "timeout": timeout, "extensions": extensions}
+    options: dict[str, Any] = {"content": body, "headers": {**headers, **own_headers}, "timeout": timeout}
     try:
-        with client.stream(method, path, **options) as response:
+        with client.stream(method, path, **options, extensions=extensions) as response:
             for chunk in response.iter_raw():
                 content.add(chunk)
     except (httpx.HTTPError, OSError) as error:
@@ -128,14 +121,12 @@ class HttpTransport:
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         """Send a request, and return the answer."""
-        return self._exchange(encode(request), read_answer)
+        return _exchange(self._client, self._headers, codec.encode(request), codec.read_answer)
 
     def send_batch(self, requests: Sequence[ReportRequest]) -> list[ReportAnswer] | ReportAnswer:
         """Send several requests at once, and return the answers."""
-        return self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
-
-    def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
-        return _exchange(self._client, message._replace(headers={**self._headers, **message.headers}), read)
+        read = partial(codec.read_answers, count=len(requests))
+        return _exchange(self._client, self._headers, codec.encode_batch(requests), read)
 
     def close(self) -> None:
         """Close its connections."""
@@ -154,9 +145,8 @@ class HttpRequestWait:
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
-        message = encode_wait(session_ids, wait_s)
-        message = message._replace(headers={**self._headers, **message.headers})
-        return _exchange(self._client, message, read_asked, wait_s, {"trace": self._note_connection})
+        message, extensions = codec.encode_wait(session_ids, wait_s), {"trace": self._note_connection}
+        return _exchange(self._client, self._headers, message, codec.read_asked, wait_s, extensions)
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):

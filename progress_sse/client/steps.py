@@ -181,7 +181,7 @@ class BaseStep:
         if not self._has_taken_over and self.reporter.own_steps.has(step):
             self._lease = self.reporter.own_steps.lease_of(step) or self._lease
         if self._lease is not None:
-            self._lease.begin()
+            self._lease.attempt.begin()
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=by(self._lease))
 

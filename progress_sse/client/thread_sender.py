@@ -32,7 +32,6 @@ from progress_sse.client.report_queue import ReportQueue, report_queues, start_t
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
-    AsyncBatchTransport,
     BatchTransport,
     ListeningTransport,
     OnLoop,
@@ -241,7 +240,7 @@ class ThreadSender:
         target, mailbox = queue.target, self._mailboxes.get(queue.destination)
         if mailbox is None:
             transport = target.transport if isinstance(target, OnLoop) else target
-            takes_batches = isinstance(transport, Address | BatchTransport | AsyncBatchTransport)
+            takes_batches = isinstance(transport, Address | BatchTransport)  # Or its counterpart on a loop.
             at_once = AT_ONCE if isinstance(target, OnLoop) else 1
             mailbox = Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
             self._mailboxes[queue.destination] = mailbox

@@ -1,7 +1,5 @@
 """Signs of life: when they are due, and what their answers mean."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The reports of a job, from blocking code and from an event loop."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator

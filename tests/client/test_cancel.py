@@ -1,7 +1,5 @@
 """Jobs that a reader asks to stop."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import threading

@@ -1,7 +1,5 @@
 """Processes that wait for the requests of readers: the wait harms neither their end nor their forks."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys

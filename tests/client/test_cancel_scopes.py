@@ -1,7 +1,5 @@
 """Tasks on an event loop that a reader asks to stop: their own block is cancelled, and nothing else."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Requests and answers of reports in their HTTP form."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The server and session: from arguments, then the environment; without either nothing is reported."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The worker's client sends the requests of the vectors, and reads their answers as specified."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Reports to a store in the same process."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import time

@@ -1,7 +1,5 @@
 """Forks in separate programs: parent and child report, each with its own thread and connection."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.client.programs import run, shown

@@ -5,8 +5,6 @@ operations, and a message's class makes its text. Each may log, and wait for the
 holds while it reports in turn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import subprocess

@@ -1,7 +1,5 @@
 """Log lines to a real server: their order and number through outages."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any

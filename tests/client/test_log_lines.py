@@ -1,7 +1,5 @@
 """The lines of a session's log: their order among the reports, their bounds, and refusals, on a manual clock."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

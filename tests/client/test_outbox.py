@@ -1,7 +1,5 @@
 """The order of reports, the effect of answers, and retries, on a manual clock."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

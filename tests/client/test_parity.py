@@ -1,7 +1,5 @@
 """The blocking and the async classes have the same interface."""
 
-from __future__ import annotations
-
 import inspect
 
 import pytest

@@ -1,7 +1,5 @@
 """Steps that many workers do at once, each its part."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The running step and progress of a job, and reports from several threads."""
 
-from __future__ import annotations
-
 import contextvars
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Reports belong to the run that was created: losses, other runs and refused creations."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import replace
 from unittest import mock

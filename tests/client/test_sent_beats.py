@@ -1,7 +1,5 @@
 """Signs of life as the thread and the loop send them."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import json

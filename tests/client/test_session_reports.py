@@ -1,7 +1,5 @@
 """What a job reports of its session as a whole, and steps by name."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

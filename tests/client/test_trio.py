@@ -1,7 +1,5 @@
 """`AsyncProgress` under trio: as under asyncio."""
 
-from __future__ import annotations
-
 import time
 
 import httpx

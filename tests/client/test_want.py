@@ -1,7 +1,5 @@
 """Jobs in a process without a resource: descriptors, threads, memory, a stderr, or time at its exit."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

@@ -3,8 +3,6 @@
 `make check` also type-checks the client for Windows, where it finds a name that no test reaches.
 """
 
-from __future__ import annotations
-
 import sys
 
 import pytest
