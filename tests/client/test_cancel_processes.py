@@ -67,10 +67,7 @@ ASYNC = """
     asyncio.run(main())
 """
 
-WAITS = [
-    (BLOCKING, "sys.stdin.readline()"),
-    (ASYNC, "await asyncio.to_thread(sys.stdin.readline)"),
-]
+WAITS = [(BLOCKING, "sys.stdin.readline()"), (ASYNC, "await asyncio.to_thread(sys.stdin.readline)")]
 
 
 @pytest.mark.parametrize(("program", "wait"), WAITS, ids=["sync", "async"])

@@ -79,10 +79,7 @@ def test_a_child_sends_no_report_of_its_parent() -> None:
     """This includes reports that waited or were under way at the fork; the child has its own thread."""
     # Newer Pythons warn of a fork beside threads, which this test makes on purpose.
     sent = [line for line in run(WHO_SENDS, "").splitlines() if line.startswith(("child ", "parent "))]
-    assert sorted(sent) == [
-        "child 4",
-        *(f"parent {step}" for step in (1, 2, 3)),
-    ]
+    assert sorted(sent) == ["child 4", *(f"parent {step}" for step in (1, 2, 3))]
 
 
 MULTIPROCESSING = """

@@ -412,10 +412,6 @@ def test_a_job_whose_garbage_logs_goes_on(seconds: float) -> None:
     """There are cycles with finalisers that log, a handler that reports log records, two threads, and a server."""
     program = textwrap.dedent(GARBAGE.format(seconds=seconds, deadline_s=seconds + 60))
     ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, "done 0\n"), ran.stderr

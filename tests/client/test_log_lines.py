@@ -80,13 +80,7 @@ def test_lines_share_the_request_of_the_reports_that_follow_them() -> None:
     bench.put(Complete(1), Start(2))
     write(bench, "after")
     assert together(bench) == [CREATE]
-    assert together(bench) == [
-        lines("before all"),
-        Start(1),
-        lines("inside", step=1),
-        Complete(1),
-        Start(2),
-    ]
+    assert together(bench) == [lines("before all"), Start(1), lines("inside", step=1), Complete(1), Start(2)]
     assert together(bench) == [lines("after")]
 
 

@@ -163,11 +163,7 @@ async def test_a_job_skips_plans_and_describes(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("links", "sent"),
-    [
-        ([("Result", "javascript:alert(1)")], None),
-        ([], ()),
-        ({"": "/no-label", "Log": "/log"}, (Link("Log", "/log"),)),
-    ],
+    [([("Result", "javascript:alert(1)")], None), ([], ()), ({"": "/no-label", "Log": "/log"}, (Link("Log", "/log"),))],
 )
 async def test_links_that_are_refused_leave_those_of_the_session(
     shell: Shell, links: Any, sent: tuple[Link, ...] | None
