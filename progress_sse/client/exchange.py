@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.reports import Create, Lane, LogLine, Report, describe_error
 from progress_sse.core.bounds import MAX_AGO_MS
-from progress_sse.core.updates import Beat, ReportPart, StepRef, StepUpdate
+from progress_sse.core.updates import ReportPart, StepRef, StepUpdate
 
 TOO_MANY: Final = 429
 INTERNAL_ERROR: Final = 500
@@ -29,11 +29,6 @@ class ReportRequest(NamedTuple):
     key: str
     run: str = ""
     ago_ms: int = 0
-
-    @property
-    def is_beat(self) -> bool:
-        """Whether it is a sign of life, which is never sent again."""
-        return isinstance(self.report, Beat)
 
 
 @dataclass(slots=True)
@@ -161,14 +156,8 @@ class RequestRoom:
 
     def __init__(self, updates: int = MAX_UPDATES) -> None:
         self.updates = updates
-        self._most = updates
         self._bytes = 0
         self._line_bytes = 0
-
-    @property
-    def is_used(self) -> bool:
-        """Whether anything is in the request."""
-        return self.updates < self._most
 
     @property
     def is_full(self) -> bool:

@@ -54,6 +54,7 @@ class Group:
 
     Attributes:
         is_over: Whether it is asked about no more.
+        asked: The sessions of the request under way, some of which may have ceased to listen.
         is_refused: Whether the server has refused, until the schedule has put the next request off.
         wait_s: Seconds that the server is to wait in the next request.
     """
@@ -64,7 +65,7 @@ class Group:
         self.is_refused = False
         self.has_answered = False
         self._members = [ref(queue) for queue in queues]
-        self._asked = [queue.session_id for queue in queues]
+        self.asked = [queue.session_id for queue in queues]
         self.wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
         self._target = queues[0].target
@@ -78,12 +79,8 @@ class Group:
 
     def session_ids(self) -> list[str]:
         """Return the sessions to ask about now."""
-        self._asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
-        return self._asked
-
-    def asks_about(self, queue: ReportQueue) -> bool:
-        """Return whether the request under way is about the queue's session, which may have ceased to listen."""
-        return not self.is_over and queue.session_id in self._asked
+        self.asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
+        return self.asked
 
     def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
         """Pass on what readers ask; return the seconds until the next request, infinity for never."""
@@ -167,7 +164,7 @@ class ListenSchedule:
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
             self._put_off(group, now)
-        if group is None or not group.asks_about(queue):
+        if group is None or group.is_over or queue.session_id not in group.asked:
             self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
 
     def _put_off(self, group: Group, now: float) -> None:

@@ -165,7 +165,7 @@ class Mailbox:
             if room.updates <= 0:
                 return
             is_alone = self._most > 1 and queue.outbox.waiting.creation is not None
-            if is_alone and room.is_used:
+            if is_alone and room.updates < self._most:
                 self._is_creation_next = True
                 return
             del self._ready[queue]

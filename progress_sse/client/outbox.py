@@ -38,7 +38,7 @@ from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest,
 from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
-from progress_sse.core.updates import Acknowledge, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
+from progress_sse.core.updates import Acknowledge, Beat, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
 
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
@@ -101,7 +101,7 @@ class Outbox:
 
     def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer], now: float) -> None:
         """Apply the answer to each request; ignored if they were retracted meanwhile, since they are sent again."""
-        if requests[0].is_beat:
+        if isinstance(requests[0].report, Beat):
             self._take_beat_answer(requests[0], answers[0], now)
         if not self._are_under_way(requests):
             return
@@ -159,7 +159,7 @@ class Outbox:
 
     def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer, now: float) -> None:
         """Apply the one answer to a batch of which the server processed no report."""
-        if requests[0].is_beat and answer.is_outage:
+        if isinstance(requests[0].report, Beat) and answer.is_outage:
             self.server.fail(answer, now)
         if not self._are_under_way(requests):
             return
