@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,6 +26,41 @@ def at_fork(
     """Call functions whenever this process forks."""
     if sys.platform != "win32" and hasattr(os, "register_at_fork"):
         os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
+
+
+LOADING_S: Final = 5.0
+"""Maximum seconds that a fork, or another block, waits for a block of `loading`."""
+
+_busy = threading.RLock()
+
+
+@contextmanager
+def loading(*, waits: bool = True) -> Iterator[bool]:
+    """Let forks wait for this block, in which the HTTP client is imported or created, and yield whether they will.
+
+    It `waits` until another thread has left one. A finaliser may run in between and wait for a lock of another thread.
+    So each wait has a limit.
+    """
+    busy = _busy
+    is_ours = busy.acquire(timeout=LOADING_S if waits else 0)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            busy.release()
+
+
+def _release() -> None:
+    with suppress(RuntimeError):  # Another thread holds it: the fork's wait has timed out.
+        _busy.release()
+
+
+def _begin_in_child() -> None:
+    global _busy
+    _busy = threading.RLock()
+
+
+at_fork(before=lambda: _busy.acquire(timeout=LOADING_S), after_in_parent=_release, after_in_child=_begin_in_child)
 
 
 T = TypeVar("T")

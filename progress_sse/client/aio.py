@@ -152,7 +152,13 @@ class AsyncProgress(Reporter):
         return AsyncStep(self, number, message, timeout_ms, estimated_ms, parts_total)
 
     def _announcer(self) -> Callable[[Request], bool]:
-        return partial(_announce_soon, running_loop(), self.inbox, self._callbacks)
+        loop, announce = running_loop(), partial(_announce, self.inbox, self._callbacks)
+
+        def announce_soon(request: Request) -> bool:
+            work, context = partial(announce, request), copy_context()
+            return loop is not None and loop.call(lambda: loop.start(work, context))
+
+        return announce_soon
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all reports are sent, at most so long (`None`: `flush_timeout_s`); return whether they are."""
@@ -200,11 +206,11 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
         return
     settled = LoopWaiter(loop)
     try:
-        queue.add_waiter(settled)
+        queue.add_waiter(settled.put)
         while not queue.is_settled and queue.sender.is_started and await settled.wait(until):
             pass
     finally:
-        queue.remove_waiter(settled)
+        queue.remove_waiter(settled.put)
 
 
 class LoopWaiter:
@@ -223,14 +229,6 @@ class LoopWaiter:
     def put(self, _: object, /) -> None:
         """Wake the wait; called by the sending thread."""
         self._loop.call(lambda: self._settled.set())
-
-
-def _announce_soon(
-    loop: JobLoop | None, inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request
-) -> bool:
-    """Call the callbacks of a job on its loop; return whether that can. Called from any thread."""
-    work, context = partial(_announce, inbox, callbacks, request), copy_context()
-    return loop is not None and loop.call(lambda: loop.start(work, context))
 
 
 async def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:

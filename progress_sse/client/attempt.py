@@ -19,7 +19,6 @@ LOST_AFTER_MS: Final = 600_000
 
 _SHORTEST_S: Final = 1
 _LONGEST_S: Final = 3600
-
 _SIGNS: Final = 3
 """Signs of life in the time of a lease, so that two may be missed."""
 
@@ -78,21 +77,13 @@ class Attempt:
         assert self.lease_ms is not None
         return self.lease_ms / 1000 / _SIGNS
 
-    def begin(self) -> None:
-        """Make its id, if there is none yet."""
-        self.attempt.begin()
-
     def renewed(self, attempt_id: AttemptId | str | None = None) -> "Attempt":
         """Return a new attempt with the same times, or the one of this id."""
         return Attempt(self.lease_ms, self.lost_after_ms, attempt_id)
 
 
 def new_attempt(seconds: object) -> Attempt | None:
-    """Return a new attempt whose lease has these seconds; without seconds there is none.
-
-    Raises:
-        ConfigurationError: They are no number from 1 to 3600.
-    """
+    """Return a new attempt whose lease has these seconds; `None` without. `ConfigurationError`: not from 1 to 3600."""
     if seconds is None:
         return None
     if not isinstance(seconds, int | float) or not _SHORTEST_S <= seconds <= _LONGEST_S:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from progress_sse._internal.backoff import Backoff, chance_of_system
@@ -46,12 +45,3 @@ class Availability:
 
 MAX_OUTAGE_S: Final = 60.0
 """Seconds of an outage after which waiting advances are dropped, and an answer of 500 is final."""
-
-
-@dataclass(slots=True)
-class Outage:
-    """The time of a session without a success; `since` is `None` if there is none."""
-
-    since: float | None = None
-    lost_before: int = 0
-    is_known: bool = False

@@ -44,31 +44,19 @@ def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
         return update_json.encode(report.update(ago_ms))
     if not isinstance(report, Create):
         return update_json.encode(report, ago_ms)
-    body = _creation(report)
-    if report.lease is not None:
-        body["attempt_id"] = report.lease.attempt_id
-    return body | ({"ago_ms": ago_ms} if ago_ms else {})
-
-
-def _creation(report: Create) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    if report.steps is not None:
-        body["steps"] = update_json.show_steps(report.steps)
-    elif report.workflow is not None:
-        body["workflow"] = report.workflow
-    if report.title is not None:
-        body["title"] = report.title
-    if report.labels:
-        body["labels"] = dict(report.labels)
-    if report.links:
-        body["links"] = update_json.show_links(report.links)
-    if report.open_ended:
-        body["open_ended"] = True
-    if report.accepts:
-        body["accepts"] = list(report.accepts)
-    if report.profile is not None:
-        body["profile"] = report.profile
-    return body
+    body = {
+        "steps": None if report.steps is None else update_json.show_steps(report.steps),
+        "workflow": report.workflow if report.steps is None else None,
+        "title": report.title,
+        "labels": dict(report.labels) or None,
+        "links": update_json.show_links(report.links) or None,
+        "open_ended": report.open_ended or None,
+        "accepts": list(report.accepts) or None,
+        "profile": report.profile,
+        "attempt_id": None if report.lease is None else report.lease.attempt_id,
+        "ago_ms": ago_ms or None,
+    }
+    return {key: value for key, value in body.items() if value is not None}
 
 
 def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> ReportAnswer:
@@ -90,12 +78,10 @@ def _run_of(headers: Mapping[str, str]) -> str:
 def encode_batch(requests: Sequence[ReportRequest]) -> EncodedRequest:
     """Return the HTTP request of several reports; none of them is a creation."""
     updates = [
-        {
-            "session_id": session_id,
-            **({"idempotency_key": key} if key else {}),
-            **({"run": run} if run else {}),
-            **report_body(report, ago_ms),
-        }
+        {"session_id": session_id}
+        | ({"idempotency_key": key} if key else {})
+        | ({"run": run} if run else {})
+        | report_body(report, ago_ms)
         for session_id, report, key, run, ago_ms in requests
     ]
     return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})

@@ -68,11 +68,7 @@ def is_disabled(disabled: bool | None, environ: Mapping[str, str] = os.environ) 
 
 
 def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = os.environ) -> Address | None:
-    """Return the server to report to, or `None` if none is named.
-
-    Raises:
-        ConfigurationError: The URL or the token is invalid.
-    """
+    """Return the server to report to, `None` if none is named; `ConfigurationError` if URL or token is invalid."""
     url = url or environ.get("PROGRESS_SSE_URL") or None
     if url is None:
         return None
@@ -95,11 +91,7 @@ def _is_graphic(text: str) -> bool:
 
 
 def flush_timeout_of(seconds: object) -> float:
-    """Return the seconds that a job waits at its end.
-
-    Raises:
-        ConfigurationError: They are no such number.
-    """
+    """Return the seconds that a job waits at its end; `ConfigurationError` if they are no such number."""
     if seconds is None:
         return FLUSH_S
     if not isinstance(seconds, int | float) or not seconds >= 0:
@@ -121,11 +113,7 @@ def handed_down_attempt(session_id: str, environ: Mapping[str, str] = os.environ
 
 
 def session_of(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the session to report on.
-
-    Raises:
-        ConfigurationError: None is named, or the id is not valid.
-    """
+    """Return the session to report on; `ConfigurationError` if none is named, or the id is not valid."""
     named = named_session(session_id, environ)
     if named is None:
         raise ConfigurationError("Name the session that progress is reported on, or set PROGRESS_SSE_SESSION.")

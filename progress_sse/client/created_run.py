@@ -125,7 +125,7 @@ class CreatedRun:
                 entry[1:] = [each for each in entry[1:] if isinstance(each, ReportPart)]
             case ReportPart():
                 entry = self._entry_of(report.step)
-                entry[1:] = [each for each in entry[1:] if _is_of_another_part(each, report)] + [report]
+                entry[1:] = [each for each in entry[1:] if getattr(each, "part", None) != report.part] + [report]
             case Skip():
                 self._entry_of(report.step)[:] = [report]
             case Plan():
@@ -160,10 +160,6 @@ class CreatedRun:
             if not isinstance(entry[0], Plan) and entry[0].step == step:
                 return entry
         return None
-
-
-def _is_of_another_part(report: Start | ReportPart | Complete | Skip | Plan, part: ReportPart) -> bool:
-    return not isinstance(report, ReportPart) or report.part != part.part
 
 
 def _merged(creation: Create, before: Describe | None, change: Describe) -> Describe:

@@ -41,11 +41,7 @@ def define(
     open_ended: bool,
     profile: str | None = None,
 ) -> Create:
-    """Return the creation of a session: with steps by names or definitions, or a workflow of the server.
-
-    Raises:
-        ConfigurationError: Steps and workflow are both given, or a step is neither a name nor a definition.
-    """
+    """Return the creation of a session; `ConfigurationError` if steps and workflow are both given, or a step is bad."""
     if steps is not None and workflow is not None:
         raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
     return Create(
@@ -74,21 +70,13 @@ def change(
 
 
 def fit_new_links(links: Links | None) -> tuple[Link, ...] | None:
-    """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
-
-    Raises:
-        ValueError: One is no pair of label and URL.
-    """
+    """Return links that replace those of the session; `None` leaves them, also where no link is accepted."""
     kept = None if links is None else _fit_links(links)
     return kept if kept or not links else None
 
 
 def definitions(steps: Sequence[str | StepDefinition]) -> tuple[StepDefinition, ...]:
-    """Return steps by names or definitions as definitions.
-
-    Raises:
-        ConfigurationError: One is neither.
-    """
+    """Return steps by names or definitions as definitions; `ConfigurationError` if one is neither."""
     return tuple(map(_definition, steps))
 
 

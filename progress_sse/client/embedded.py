@@ -13,9 +13,8 @@ from progress_sse.core import commands
 from progress_sse.core.asks import Asks, AskState, ends_wait
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import ProblemError
-from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Envelope, with_envelope
-from progress_sse.core.workflows import Workflows, profile_of
+from progress_sse.core.workflows import DEFAULT, Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Record
 
@@ -62,11 +61,7 @@ class AsyncStoreTransport:
 
 
 def _command(request: ReportRequest, workflows: Workflows) -> commands.Command:
-    """Return the command of the store that a report becomes.
-
-    Raises:
-        UnknownWorkflowError: No workflow has the name of a creation's.
-    """
+    """Return the command of the store that a report becomes; `UnknownWorkflowError` if no workflow has its name."""
     report = request.report
     if isinstance(report, Create):
         return _creation(report, workflows)
@@ -76,8 +71,12 @@ def _command(request: ReportRequest, workflows: Workflows) -> commands.Command:
 
 
 def _creation(report: Create, workflows: Workflows) -> commands.Create:
+    steps = report.steps
+    if steps is None:
+        is_empty = report.open_ended and report.workflow is None
+        steps = () if is_empty else workflows.named(DEFAULT if report.workflow is None else report.workflow)
     return commands.Create(
-        _definitions(report, workflows),
+        steps,
         report.replace,
         title=report.title,
         labels=dict(report.labels),
@@ -88,14 +87,6 @@ def _creation(report: Create, workflows: Workflows) -> commands.Create:
         is_timed=report.open_ended or any(said is not None for said in (report.steps, report.workflow, report.profile)),
         profile=profile_of(report.profile, report.workflow),
     )
-
-
-def _definitions(report: Create, workflows: Workflows) -> tuple[StepDefinition, ...]:
-    if report.steps is not None:
-        return report.steps
-    if report.workflow is not None:
-        return workflows.named(report.workflow)
-    return () if report.open_ended else workflows.named()
 
 
 def _requests(record: Record | None) -> Asks:

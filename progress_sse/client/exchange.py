@@ -8,15 +8,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.reports import Create, Lane, LogLine, Report, describe_error
 from progress_sse.core.bounds import MAX_AGO_MS
-from progress_sse.core.updates import Beat, ReportPart, StepRef, StepUpdate
+from progress_sse.core.updates import ReportPart, StepRef, StepUpdate
 
 TOO_MANY: Final = 429
 INTERNAL_ERROR: Final = 500
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
-_TRANSIENT: Final = _OUTAGE | {TOO_MANY}
-_SUPERSEDED: Final = "attempt-superseded"
-_CANCELLED: Final = "session-cancelled"
-_KEY_IN_USE: Final = "idempotency-key-in-use"
 
 
 class ReportRequest(NamedTuple):
@@ -33,11 +29,6 @@ class ReportRequest(NamedTuple):
     key: str
     run: str = ""
     ago_ms: int = 0
-
-    @property
-    def is_beat(self) -> bool:
-        """Whether it is a sign of life, which is never sent again."""
-        return isinstance(self.report, Beat)
 
 
 @dataclass(slots=True)
@@ -116,7 +107,7 @@ class ReportAnswer(NamedTuple):
     @property
     def is_transient(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.status in _TRANSIENT or self.problem == _KEY_IN_USE
+        return self.is_outage or self.status == TOO_MANY or self.problem == "idempotency-key-in-use"
 
     @property
     def is_outage(self) -> bool:
@@ -129,14 +120,9 @@ class ReportAnswer(NamedTuple):
         return self.is_transient or self.status >= 500
 
     @property
-    def is_cancelled(self) -> bool:
-        """Whether the session was cancelled before one of its steps was started."""
-        return self.problem == _CANCELLED
-
-    @property
     def is_superseded(self) -> bool:
         """Whether a later attempt has replaced the one that sent it."""
-        return self.problem == _SUPERSEDED
+        return self.problem == "attempt-superseded"
 
     def __str__(self) -> str:
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
@@ -151,7 +137,6 @@ def failure(error: Exception, status: int) -> ReportAnswer:
 Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
 """The answers to requests, one for each, or one for all of them."""
 
-
 MAX_UPDATES: Final = 100
 """Updates in one request, which a server takes."""
 
@@ -162,10 +147,8 @@ MAX_LINE_BYTES: Final = 65_536
 """Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
 
 _ENTRY_BYTES: Final = 50
-"""Bytes of a line in a request, besides its text."""
-
 _REPORT_BYTES: Final = 200
-"""Bytes of a report in a request besides its content: its session, key and run."""
+"""Bytes in a request besides the text of a line, and the content of a report: its session, key and run."""
 
 
 class RequestRoom:
@@ -173,14 +156,8 @@ class RequestRoom:
 
     def __init__(self, updates: int = MAX_UPDATES) -> None:
         self.updates = updates
-        self._most = updates
         self._bytes = 0
         self._line_bytes = 0
-
-    @property
-    def is_used(self) -> bool:
-        """Whether anything is in the request."""
-        return self.updates < self._most
 
     @property
     def is_full(self) -> bool:

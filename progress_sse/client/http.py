@@ -1,8 +1,7 @@
 """Requests by httpx, whose types stay in here.
 
-The sending thread may be interrupted at any point when the job forks, and the child would inherit a partial state. So
-modules that httpx imports lazily are imported with this module, by the job. A fork also waits while a client is
-created, since OpenSSL holds locks meanwhile that the child could never release.
+A forked child would inherit a partial state of the sending thread. So modules that httpx imports lazily are imported
+with this one, by the job, and a fork waits while a client is created: OpenSSL holds locks meanwhile.
 """
 
 import encodings.idna  # noqa: F401  # see above
@@ -16,18 +15,10 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.client.codec import (
-    EncodedRequest,
-    encode,
-    encode_batch,
-    encode_wait,
-    read_answer,
-    read_answers,
-    read_asked,
-)
+from progress_sse._internal.threads import loading
+from progress_sse.client import codec
 from progress_sse.client.config import Address
 from progress_sse.client.exchange import Asked, ReportAnswer, ReportRequest
-from progress_sse.client.loading import loading
 from progress_sse.client.own_log import is_sending, sending
 
 A = TypeVar("A")
@@ -48,13 +39,9 @@ ANSWER_S: Final = 30.0
 """Seconds that the body of an answer may take."""
 
 
-def _is_not_ours(_record: logging.LogRecord) -> bool:
-    return not is_sending()
-
-
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
-logging.getLogger(httpx.__name__).addFilter(_is_not_ours)
+logging.getLogger(httpx.__name__).addFilter(lambda _: not is_sending())
 
 
 def authorization(token: str | None) -> dict[str, str]:
@@ -75,9 +62,6 @@ def client_options(address: Address) -> dict[str, Any]:
     }
 
 
-_JSON: Final = {"Content-Type": "application/json"}
-
-
 class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
@@ -87,11 +71,7 @@ class Content:
         self._until = time.monotonic() + wait_s + ANSWER_S
 
     def add(self, chunk: bytes) -> None:
-        """Add the next bytes.
-
-        Raises:
-            httpx.ReadError: That is too much, or took too long.
-        """
+        """Add the next bytes; `httpx.ReadError` if that is too much, or took too long."""
         self._content += chunk
         if len(self._content) > self._max_bytes or time.monotonic() > self._until:
             raise httpx.ReadError("the answer does not end")
@@ -107,17 +87,18 @@ def _client(url: str) -> httpx.Client:
 
 def _exchange(
     client: httpx.Client,
-    message: EncodedRequest,
+    headers: Mapping[str, str],
+    message: codec.EncodedRequest,
     read: Callable[..., A],
     wait_s: float = 0,
     extensions: dict[str, Any] | None = None,
 ) -> A | ReportAnswer:
     """Send a request that the server may answer after `wait_s` seconds; return the answer that `read` makes of it."""
-    method, path, body, headers = message
+    method, path, body, own_headers = message
     content, timeout = Content(wait_s=wait_s), httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
-    options: dict[str, Any] = {"content": body, "headers": headers, "timeout": timeout, "extensions": extensions}
+    options: dict[str, Any] = {"content": body, "headers": {**headers, **own_headers}, "timeout": timeout}
     try:
-        with client.stream(method, path, **options) as response:
+        with client.stream(method, path, **options, extensions=extensions) as response:
             for chunk in response.iter_raw():
                 content.add(chunk)
     except (httpx.HTTPError, OSError) as error:
@@ -129,9 +110,9 @@ class HttpTransport:
     """Blocking requests to one server; network errors become answers."""
 
     def __init__(self, address: Address, client: httpx.Client | None = None) -> None:
-        """Begin without a connection, which the first request opens; or use those of another transport's `client`."""
+        """Begin without a connection, or with those of another transport's `client`."""
         self._url = address.url
-        self._headers = {**_JSON, **authorization(address.token)}
+        self._headers = {"Content-Type": "application/json", **authorization(address.token)}
         self._client = client or _client(address.url)
 
     def showing(self, token: str | None) -> "HttpTransport":
@@ -140,14 +121,12 @@ class HttpTransport:
 
     def send(self, request: ReportRequest) -> ReportAnswer:
         """Send a request, and return the answer."""
-        return self._exchange(encode(request), read_answer)
+        return _exchange(self._client, self._headers, codec.encode(request), codec.read_answer)
 
     def send_batch(self, requests: Sequence[ReportRequest]) -> list[ReportAnswer] | ReportAnswer:
         """Send several requests at once, and return the answers."""
-        return self._exchange(encode_batch(requests), partial(read_answers, count=len(requests)))
-
-    def _exchange(self, message: EncodedRequest, read: Callable[..., A]) -> A | ReportAnswer:
-        return _exchange(self._client, message._replace(headers={**self._headers, **message.headers}), read)
+        read = partial(codec.read_answers, count=len(requests))
+        return _exchange(self._client, self._headers, codec.encode_batch(requests), read)
 
     def close(self) -> None:
         """Close its connections."""
@@ -166,9 +145,8 @@ class HttpRequestWait:
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
-        message = encode_wait(session_ids, wait_s)
-        message = message._replace(headers={**self._headers, **message.headers})
-        return _exchange(self._client, message, read_asked, wait_s, {"trace": self._note_connection})
+        message, extensions = codec.encode_wait(session_ids, wait_s), {"trace": self._note_connection}
+        return _exchange(self._client, self._headers, message, codec.read_asked, wait_s, extensions)
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):

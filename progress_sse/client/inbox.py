@@ -314,11 +314,7 @@ class Inbox:
 
 
 def accepted_kinds(accepts: object) -> tuple[AskKind, ...]:
-    """Return the kinds of requests that a job takes.
-
-    Raises:
-        ConfigurationError: They are no list of `"cancel"` and `"retry"`.
-    """
+    """Return the kinds of requests that a job takes; `ConfigurationError` if they are no list of such."""
     kinds = tuple(dict.fromkeys(accepts)) if isinstance(accepts, list | tuple | set | frozenset) else None
     if kinds is None or not all(kind in get_args(AskKind) for kind in kinds):
         raise ConfigurationError('accepts must be a list of "cancel" and "retry".')

@@ -39,7 +39,6 @@ DELAY_S: Final = 0.2
 """Seconds until a session that begins to listen is asked about."""
 
 SHORTEST_PAUSE_S: Final = 0.1
-
 FIRST_REFUSED_S: Final = 10.0
 LONGEST_REFUSED_S: Final = 600.0
 """Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
@@ -48,7 +47,6 @@ _EARLY: Final = 0.5
 """The part of the wait before which an answer is early."""
 
 _NOT_IMPLEMENTED: Final = 501
-_NO_SESSION: Final = "session-not-found"
 
 
 class Group:
@@ -56,8 +54,8 @@ class Group:
 
     Attributes:
         is_over: Whether it is asked about no more.
+        asked: The sessions of the request under way, some of which may have ceased to listen.
         is_refused: Whether the server has refused, until the schedule has put the next request off.
-        has_answered: Whether the server has answered for it.
         wait_s: Seconds that the server is to wait in the next request.
     """
 
@@ -67,7 +65,7 @@ class Group:
         self.is_refused = False
         self.has_answered = False
         self._members = [ref(queue) for queue in queues]
-        self._asked = [queue.session_id for queue in queues]
+        self.asked = [queue.session_id for queue in queues]
         self.wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
         self._target = queues[0].target
@@ -81,19 +79,15 @@ class Group:
 
     def session_ids(self) -> list[str]:
         """Return the sessions to ask about now."""
-        self._asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
-        return self._asked
-
-    def asks_about(self, queue: ReportQueue) -> bool:
-        """Return whether the request under way is about the queue's session, which may have ceased to listen."""
-        return not self.is_over and queue.session_id in self._asked
+        self.asked = list(dict.fromkeys(queue.session_id for queue in self.queues()))
+        return self.asked
 
     def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
         """Pass on what readers ask; return the seconds until the next request, infinity for never."""
         waited_s, self.wait_s = self.wait_s, 0
         if isinstance(answer, ReportAnswer):
             is_passing = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
-            if not is_passing and answer.problem != _NO_SESSION:
+            if not is_passing and answer.problem != "session-not-found":
                 self.is_refused = True
                 return math.inf
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
@@ -170,7 +164,7 @@ class ListenSchedule:
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
             self._put_off(group, now)
-        if group is None or not group.asks_about(queue):
+        if group is None or group.is_over or queue.session_id not in group.asked:
             self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
 
     def _put_off(self, group: Group, now: float) -> None:

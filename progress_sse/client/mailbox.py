@@ -14,7 +14,7 @@ import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from progress_sse.client.availability import Availability
@@ -62,10 +62,6 @@ class Timetable(Generic[T]):
                 del self._planned[thing]
                 due.append(thing)
         return due
-
-
-NO_SUCH_PATH: Final = frozenset({404, 405})
-"""Statuses of a server that takes no batches."""
 
 
 class Part(NamedTuple):
@@ -169,7 +165,7 @@ class Mailbox:
             if room.updates <= 0:
                 return
             is_alone = self._most > 1 and queue.outbox.waiting.creation is not None
-            if is_alone and room.is_used:
+            if is_alone and room.updates < self._most:
                 self._is_creation_next = True
                 return
             del self._ready[queue]
@@ -201,7 +197,7 @@ class Mailbox:
         self._plan_anew(parts, now, was_there=was_there)
 
     def _refuse(self, parts: Sequence[Part], answer: ReportAnswer, count: int, now: float) -> None:
-        if answer.status in NO_SUCH_PATH:
+        if answer.status in {404, 405}:  # It takes no batches.
             self._together = self._most = 1
         elif answer.status == TOO_MANY or not answer.is_transient:
             self._most = count // 2

@@ -31,14 +31,14 @@ from dataclasses import replace
 from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
-from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Availability, Outage
+from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Availability
 from progress_sse.client.created_run import CreatedRun, RunningSteps
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
-from progress_sse.core.updates import Acknowledge, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
+from progress_sse.core.updates import Acknowledge, Beat, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
 
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
@@ -66,7 +66,9 @@ class Outbox:
         self.server = Availability(chance)
         self._own = Availability(chance)
         self._chance = chance
-        self._outage = Outage()
+        self._away_since: float | None = None  # The last success was before.
+        self._lost_before = 0
+        self._has_notified = False
         self._run: CreatedRun | None = None
         self._running = RunningSteps()
         self._may_append = True
@@ -99,7 +101,7 @@ class Outbox:
 
     def take(self, requests: Sequence[ReportRequest], answers: Sequence[ReportAnswer], now: float) -> None:
         """Apply the answer to each request; ignored if they were retracted meanwhile, since they are sent again."""
-        if requests[0].is_beat:
+        if isinstance(requests[0].report, Beat):
             self._take_beat_answer(requests[0], answers[0], now)
         if not self._are_under_way(requests):
             return
@@ -157,7 +159,7 @@ class Outbox:
 
     def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer, now: float) -> None:
         """Apply the one answer to a batch of which the server processed no report."""
-        if requests[0].is_beat and answer.is_outage:
+        if isinstance(requests[0].report, Beat) and answer.is_outage:
             self.server.fail(answer, now)
         if not self._are_under_way(requests):
             return
@@ -181,20 +183,20 @@ class Outbox:
         else:
             self.server.succeed()
             self._own.fail(answer, now)
-        if not self._outage.is_known:
-            self._outage.is_known = True
+        if not self._has_notified:
+            self._has_notified = True
             self._notify("away", "cannot report on %s and will try again: %s", str(answer))
         self.stand_by(now)
 
     def stand_by(self, now: float) -> float:
         """Wait for a server that is away; return when to drop the advances that wait, infinity if that is done."""
-        outage, waiting = self._outage, self.waiting
-        if outage.since is None:
-            outage.since, outage.lost_before = now, waiting.lost.value
+        waiting = self.waiting
+        if self._away_since is None:
+            self._away_since, self._lost_before = now, waiting.lost.value
         if waiting.has_cost_reports:
             return math.inf
-        if now < outage.since + MAX_OUTAGE_S:
-            return outage.since + MAX_OUTAGE_S
+        if now < self._away_since + MAX_OUTAGE_S:
+            return self._away_since + MAX_OUTAGE_S
         waiting.has_cost_reports = True
         dropped, answer = waiting.drop_advances(), self.server.reason or self._own.reason
         text = f"no success for {MAX_OUTAGE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
@@ -206,11 +208,12 @@ class Outbox:
             if availability.reason is not None:
                 availability.succeed()
         self.waiting.has_cost_reports = False
-        outage, self._outage = self._outage, Outage()
-        if outage.since is not None:
-            lost = self.waiting.lost.value - outage.lost_before
-            if outage.is_known or lost:
-                detail = f"after {now - outage.since:.1f} s in which {lost} reports were lost"
+        since, self._away_since = self._away_since, None
+        has_notified, self._has_notified = self._has_notified, False
+        if since is not None:
+            lost = self.waiting.lost.value - self._lost_before
+            if has_notified or lost:
+                detail = f"after {now - since:.1f} s in which {lost} reports were lost"
                 level = logging.WARNING if lost else logging.INFO
                 self._notify("back", "can report on %s again, %s", detail, level)
 

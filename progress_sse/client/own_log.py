@@ -31,11 +31,8 @@ _logger: Final = logging.getLogger("progress_sse.client")
 
 
 def log(level: int, text: str, *args: object) -> None:
-    """Log, and suppress errors of logging, for example of a closed stderr.
-
-    A handler may log the record again by another name, as those do that log what comes to stderr.
-    """
-    with SuppressReportingErrors(), sending():
+    """Log, and suppress errors of logging, for example of a closed stderr."""
+    with SuppressReportingErrors(), sending():  # A handler may log the record again by another name.
         _logger.log(level, text, *args, stacklevel=2)
 
 

@@ -55,10 +55,8 @@ class NullSink:
 
 
 def start_thread(function: Callable[..., object], *args: object) -> bool:
-    """Start a thread to which no signal comes, and return whether that was possible.
-
-    `threading` would wait until it runs, and it may first run a finaliser that waits for a lock of the job.
-    """
+    """Start a thread to which no signal comes, and return whether that was possible."""
+    # `threading` would wait until it runs, and it may first run a finaliser that waits for a lock of the job.
     with SuppressReportingErrors():
         start_new_thread(run_apart, (here(), function, *args))
         return True
@@ -72,13 +70,6 @@ class Sender(Protocol):
 
     def wake(self, queue: "ReportQueue") -> None:
         """Check the queue again; called from any thread, and never blocks."""
-
-
-class Waiter(Protocol):
-    """Waits until a queue is settled."""
-
-    def put(self, queue: "ReportQueue", /) -> None:
-        """Note that the queue is settled; called by its sender."""
 
 
 class ReportQueue(NullSink):
@@ -116,7 +107,7 @@ class ReportQueue(NullSink):
         self.sender = sender
         self.mailbox: object = None
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
-        self._waiters: dict[Waiter, None] = {}
+        self._waiters: dict[Callable[[ReportQueue], object], None] = {}
         self.is_woken = False
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._home = home
@@ -168,17 +159,14 @@ class ReportQueue(NullSink):
             with suppress(IndexError):  # Another thread has taken it.
                 raise self._errors.popleft()
 
-    def add_waiter(self, waiter: Waiter) -> None:
-        """Notify a waiter each time the queue is settled, until it is removed, and retry at once.
-
-        Another report may come before the waiter checks; then it waits for that as well.
-        """
+    def add_waiter(self, waiter: Callable[["ReportQueue"], object]) -> None:
+        """Retry at once, and call `waiter` each time the queue is settled; another report may have come by then."""
         self._waiters[waiter] = None
         self._is_urgent = True
         self.sender.wake(self)
 
-    def remove_waiter(self, waiter: Waiter) -> None:
-        """Stop notifying a waiter."""
+    def remove_waiter(self, waiter: Callable[["ReportQueue"], object]) -> None:
+        """Call a waiter no more."""
         self._waiters.pop(waiter, None)
 
     @property
@@ -241,7 +229,7 @@ class ReportQueue(NullSink):
                 self.inbox.confirm(request.report.request)
             for asked in answer.requests:
                 self.receive(asked)
-            if answer.is_cancelled:  # The job was to be skipped.
+            if answer.problem == "session-cancelled":  # Before one of its steps was started: the job was to be skipped.
                 self.receive(AskedRequest(CANCELLED_BEFORE, "cancel", state="honoured"))
 
     def take_beats(self, now: float, most: float = math.inf) -> list[ReportRequest]:
@@ -262,7 +250,7 @@ class ReportQueue(NullSink):
         if self.is_settled:
             self.patience_s = self.flush_timeout_s
             for waiter in list(self._waiters):
-                waiter.put(self)
+                waiter(self)
 
 
 _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}

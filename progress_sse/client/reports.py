@@ -63,11 +63,9 @@ LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
 
 
 class LogLine(NamedTuple):
-    """A line of the log.
+    """A line of the log, without a line end.
 
     Attributes:
-        text: Its text, without a line end.
-        level: How important it is.
         before_ms: How many milliseconds before the last line of the same report it was made.
         left_out: How many lines it stands for; 0: it is a line itself.
     """
@@ -96,7 +94,6 @@ class Log:
 
 Report: TypeAlias = Create | Update | Log
 
-
 Lane: TypeAlias = StepRef | tuple[StepRef, str]
 """What progress is of: a step, or a part of one by its name."""
 
@@ -104,15 +101,8 @@ Lane: TypeAlias = StepRef | tuple[StepRef, str]
 class Latest:
     """The latest progress of a step or a part, read when it is sent, so that a change needs no new entry in the queue.
 
-    The job changes the progress first and then checks `is_waiting`. The sender takes the entry out first and then
-    reads it. So a change is either read, or the job sees that no entry waits.
-
-    Attributes:
-        step: The step.
-        part: The name of the part; `None` if it is of the step itself.
-        read: Returns the progress.
-        lease: The attempt that the progress is of.
-        queue: The queue that it was put into last, by steps and parts.
+    The job changes the progress first and then checks `is_waiting`. The sender takes the entry out of the `queue` first
+    and then reads it. So a change is either read, or the job sees that no entry waits.
     """
 
     __slots__ = ("lease", "part", "queue", "read", "step")
@@ -186,9 +176,5 @@ def error_text(error: str | BaseException) -> str:
 
 
 def step_ref(step: StepRef) -> StepRef:
-    """Return a step's number or name in the form that is sent.
-
-    Raises:
-        TypeError: It is neither.
-    """
+    """Return a step's number or name in the form that is sent; `TypeError` if it is neither."""
     return fit_text(step) if isinstance(step, str) else index(step)

@@ -109,7 +109,7 @@ def reported(report: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[
             return
         try:
             if session.lease is not None:
-                session.lease.begin()
+                session.lease.attempt.begin()
             report(self, *args, **kwargs)
         except TimeoutError:  # The job's time limit: nothing in here has one.
             raise

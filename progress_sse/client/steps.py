@@ -99,10 +99,7 @@ class BaseStep:
         self.reporter.say_accepts()
 
     def check(self) -> None:
-        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; from any thread.
-
-        `track` does that at every turn.
-        """
+        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; `track` does that at every turn."""
         if self.reporter.inbox.cancel is not None:
             request = self.pending_cancel()
             if request is not None:
@@ -184,7 +181,7 @@ class BaseStep:
         if not self._has_taken_over and self.reporter.own_steps.has(step):
             self._lease = self.reporter.own_steps.lease_of(step) or self._lease
         if self._lease is not None:
-            self._lease.begin()
+            self._lease.attempt.begin()
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=by(self._lease))
 

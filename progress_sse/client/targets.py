@@ -22,8 +22,6 @@ LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop that reported h
 _SILENT: Final = ReportAnswer(0, detail="the event loop that reports does not answer")
 _NOT_IMPLEMENTED: Final = 501
 
-TakeAnswer: TypeAlias = Callable[[Answer], object]
-
 
 class Transport(Protocol):
     """Sends a request to the server and returns its answer; may block."""
@@ -105,7 +103,7 @@ class OnLoop:
         """Whether the calling code runs on the loop, which sends nothing while that waits."""
         return self.loop is not None and self.loop.is_here
 
-    def begin(self, requests: Sequence[ReportRequest], take: TakeAnswer) -> None:
+    def begin(self, requests: Sequence[ReportRequest], take: Callable[[Answer], object]) -> None:
         """Send requests on the loop, and call `take` with the answer to each, or with one to all of them.
 
         A transport that takes no batches sends them at the same time.

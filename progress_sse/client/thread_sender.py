@@ -21,19 +21,17 @@ from queue import Empty
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, take
+from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, loading, take
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import INTERNAL_ERROR, MAX_UPDATES, Answer, ReportRequest, failure
 from progress_sse.client.listening import ListenSchedule
-from progress_sse.client.loading import loading
 from progress_sse.client.mailbox import Mailbox, Part, Timetable
 from progress_sse.client.own_log import MAX_KINDS, log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
 from progress_sse.client.targets import (
     LOOP_HAS_ENDED,
-    AsyncBatchTransport,
     BatchTransport,
     ListeningTransport,
     OnLoop,
@@ -116,7 +114,7 @@ class ThreadSender:
         awaited = [queue for queue in awaited if not (isinstance(queue.target, OnLoop) and queue.target.is_here)]
         try:
             for queue in awaited:
-                queue.add_waiter(settled)
+                queue.add_waiter(settled.put)
             for queue in awaited:
                 while not queue.is_settled and self.is_started:
                     take(settled, min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX))
@@ -124,7 +122,7 @@ class ThreadSender:
             pass
         finally:
             for queue in awaited:
-                queue.remove_waiter(settled)
+                queue.remove_waiter(settled.put)
 
     def end(self) -> None:
         """Send reports before the process exits; done once, though `multiprocessing` may call it as well."""
@@ -242,7 +240,7 @@ class ThreadSender:
         target, mailbox = queue.target, self._mailboxes.get(queue.destination)
         if mailbox is None:
             transport = target.transport if isinstance(target, OnLoop) else target
-            takes_batches = isinstance(transport, Address | BatchTransport | AsyncBatchTransport)
+            takes_batches = isinstance(transport, Address | BatchTransport)  # Or its counterpart on a loop.
             at_once = AT_ONCE if isinstance(target, OnLoop) else 1
             mailbox = Mailbox(together=MAX_UPDATES if takes_batches else 1, at_once=at_once)
             self._mailboxes[queue.destination] = mailbox

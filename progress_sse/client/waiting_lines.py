@@ -133,7 +133,7 @@ class WaitingLines:
             self._open.append(burst)
         if not line.line.left_out:
             burst.kept.append(line)
-        burst.lines.add(count(line.line))
+        burst.lines.add(line.line.left_out or 1)
         if burst.is_over:  # Another thread has settled it meanwhile.
             self._pass_on(burst)
 
@@ -186,7 +186,7 @@ class WaitingLines:
         self._waiting.append(line)
         with suppress(IndexError):  # The sender has just taken them.
             while len(self._waiting) > MAX_LINES or self._chars.value > MAX_CHARS:
-                self._left_out.add(count(self._pop().line))
+                self._left_out.add(self._pop().line.left_out or 1)
 
     def _pop(self) -> _Line:
         line = self._waiting.popleft()
@@ -261,7 +261,8 @@ class WaitingLines:
                 together.append(self._waiting[0]._replace(line=mark(left_out)))
             while len(together) < MAX_BATCH_LINES:
                 line = self._waiting.popleft()
-                if line.number >= before or not _may_join(line, together) or not room.take_lines([line.line]):
+                is_alike = not together or (line.step, line.lease) == (together[0].step, together[0].lease)
+                if line.number >= before or not is_alike or not room.take_lines([line.line]):
                     self._waiting.appendleft(line)
                     break
                 self._chars.add(-len(line.line.text))
@@ -282,19 +283,10 @@ def drained(pop: Callable[[], T]) -> list[T]:
     return taken
 
 
-def _may_join(line: _Line, together: Sequence[_Line]) -> bool:
-    return not together or (line.step, line.lease) == (together[0].step, together[0].lease)
-
-
 def _operation(together: Sequence[_Line]) -> Operation:
     made_at = max(each.made_at for each in together)
     lines = tuple(each.line._replace(before_ms=int(1000 * (made_at - each.made_at))) for each in together)
     return Operation(Log(lines, together[0].step, lease=together[0].lease), made_at=made_at, number=together[0].number)
-
-
-def count(line: LogLine) -> int:
-    """Return how many lines of the job a line stands for."""
-    return line.left_out or 1
 
 
 def mark(left_out: int) -> LogLine:
@@ -306,9 +298,7 @@ def mark(left_out: int) -> LogLine:
 def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
     """Return the lines of a text, in a form that the server accepts; of more than a second may have, those that stay.
 
-    Raises:
-        TypeError: It cannot be shown as text.
-        ValueError: There is no such level.
+    `TypeError`: it cannot be shown as text. `ValueError`: there is no such level.
     """
     if level not in LOG_LEVELS:
         raise ValueError(f"the level of a log line is one of {', '.join(LOG_LEVELS)}, not {level!r}")

@@ -42,11 +42,9 @@ class WaitingReports:
     """The unsent reports; see the module.
 
     Attributes:
-        creation: The creation, if it waits.
         has_begun: Whether the creation is to be sent: the job has begun to report.
         under_way: The reports that were sent and have no answer yet.
         lost: How many reports were refused or dropped.
-        events: Outages and losses, for the job's log or to be raised.
         has_cost_reports: Whether the job was warned that this outage costs reports.
         has_given_up: Whether later reports are dropped.
     """

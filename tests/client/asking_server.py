@@ -1,7 +1,5 @@
 """A server whose readers ask the jobs for something."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from typing import Any

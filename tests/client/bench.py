@@ -1,7 +1,5 @@
 """An outbox on a manual clock, and the answers of a server."""
 
-from __future__ import annotations
-
 from collections import deque
 
 from progress_sse.client.exchange import ReportAnswer, ReportRequest

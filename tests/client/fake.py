@@ -1,7 +1,5 @@
 """A server whose answers a test controls, and transports without a server."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

@@ -1,7 +1,5 @@
 """Programs that report to a server, as processes of their own, and the session that they leave."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import textwrap

@@ -1,7 +1,5 @@
 """Random reports of all kinds and with all options, the same ones for the same seed on every Python."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """One interface to both ways to report: a test's job runs from blocking code and from an event loop."""
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

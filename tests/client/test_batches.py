@@ -1,7 +1,5 @@
 """Several reports in one request."""
 
-from __future__ import annotations
-
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Create, Report
 from progress_sse.core.updates import Advance, Complete, Start

@@ -1,7 +1,5 @@
 """Signs of life: when they are due, and what their answers mean."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -160,7 +158,6 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
 
 @pytest.mark.parametrize("answer", [ReportAnswer(429), ReportAnswer(500)])
 def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
-    """The next one is due as ever, and reports are not held up."""
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(10)
@@ -261,7 +258,6 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
 
 
 def test_a_report_that_is_under_way_finds_that_itself() -> None:
-    """The session is created again once."""
     bench = BeatBench()
     bench.put(CREATE)
     bench.send(ReportAnswer(201, run="one"))

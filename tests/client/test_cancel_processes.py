@@ -1,7 +1,5 @@
 """Processes that wait for the requests of readers: the wait harms neither their end nor their forks."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys
@@ -69,10 +67,7 @@ ASYNC = """
     asyncio.run(main())
 """
 
-WAITS = [
-    (BLOCKING, "sys.stdin.readline()"),
-    (ASYNC, "await asyncio.to_thread(sys.stdin.readline)"),
-]
+WAITS = [(BLOCKING, "sys.stdin.readline()"), (ASYNC, "await asyncio.to_thread(sys.stdin.readline)")]
 
 
 @pytest.mark.parametrize(("program", "wait"), WAITS, ids=["sync", "async"])
@@ -112,7 +107,6 @@ async def test_an_interrupt_ends_a_process_that_waits(program: str, wait: str) -
     ids=["sync", "async"],
 )
 async def test_a_cancelled_process_ends_by_the_exception(program: str, wait: str) -> None:
-    """Nothing else comes to its log."""
     async with AskingServer() as server:
         process = await start(program.format(wait=wait), server)
         await wait_for_the_wait(server)
@@ -184,7 +178,6 @@ async def test_the_threads_import_nothing() -> None:
 
 
 async def test_a_reader_of_a_real_server_cancels_a_process(serve: Serve) -> None:
-    """The request is honoured by the end of the block, and shown."""
     server = serve()
     wait = "import time; progress.flush(); print('sent', flush=True); [time.sleep(0.01) for _ in {rows}]"
     program = BLOCKING.format(wait=wait.format(rows="progress.step(1).track(range(10_000))"))

@@ -1,7 +1,5 @@
 """Tasks on an event loop that a reader asks to stop: their own block is cancelled, and nothing else."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 
@@ -173,7 +171,6 @@ async def test_the_block_of_a_step_is_cancelled_where_there_is_no_other() -> Non
 
 
 async def test_a_request_about_a_step_cancels_its_block_alone() -> None:
-    """The rest of the job goes on."""
     begun = asyncio.Event()
 
     async def sleep() -> None:
@@ -196,7 +193,6 @@ async def test_a_request_about_a_step_cancels_its_block_alone() -> None:
 
 
 async def test_a_request_that_came_before_the_block_ends_it_at_once() -> None:
-    """Its first wait is cancelled."""
     begun = asyncio.Event()
     with recording() as recorder:
         recorder.ask("a")

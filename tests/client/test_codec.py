@@ -1,9 +1,9 @@
 """Requests and answers of reports in their HTTP form."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,40 +20,24 @@ LEASE = Attempt(30_000, 600_000, "mine")
 LINK = Link("Logs", "/logs")
 ONE = {"name": "One", "timeout_ms": 120_000}
 
-MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
-    (Create(), "PUT", "?replace=true", {}),
-    (Create(replace=False), "PUT", "", {}),
-    (Create(workflow="report"), "PUT", "?replace=true", {"workflow": "report"}),
-    (Create(profile="nightly"), "PUT", "?replace=true", {"profile": "nightly"}),
+MESSAGES: list[tuple[Report, dict[str, object]]] = [
+    (Create(), {}),
+    (Create(replace=False), {}),
+    (Create(workflow="report"), {"workflow": "report"}),
+    (Create(profile="nightly"), {"profile": "nightly"}),
     (
         Create((StepDefinition("原稿", 1000, 2000),)),
-        "PUT",
-        "?replace=true",
         {"steps": [{"name": "原稿", "timeout_ms": 1000, "estimated_ms": 2000}]},
     ),
-    (Start(2, 500), "POST", "/update", {"action": "start", "step": 2, "timeout_ms": 500}),
-    (
-        Advance(2, 3, 8, "half"),
-        "POST",
-        "/update",
-        {"action": "progress", "step": 2, "current": 3, "total": 8, "message": "half"},
-    ),
-    (
-        Complete(2, False, "m", "e"),
-        "POST",
-        "/update",
-        {"action": "complete", "step": 2, "success": False, "message": "m", "error": "e"},
-    ),
+    (Start(2, 500), {"action": "start", "step": 2, "timeout_ms": 500}),
+    (Advance(2, 3, 8, "half"), {"action": "progress", "step": 2, "current": 3, "total": 8, "message": "half"}),
+    (Complete(2, False, "m", "e"), {"action": "complete", "step": 2, "success": False, "message": "m", "error": "e"}),
     (
         Create(title="T", labels={"a": "b"}, links=(LINK,), open_ended=True, lease=LEASE),
-        "PUT",
-        "?replace=true",
         {"title": "T", "labels": {"a": "b"}, "links": [LINK._asdict()], "open_ended": True, "attempt_id": "mine"},
     ),
     (
         Start("Parse", append=True, estimated_ms=9, envelope=by(LEASE)),
-        "POST",
-        "/update",
         {
             "action": "start",
             "name": "Parse",
@@ -67,37 +51,31 @@ MESSAGES: list[tuple[Report, str, str, dict[str, object]]] = [
     ),
     (
         Advance("Parse", 1, envelope=by(LEASE)),
-        "POST",
-        "/update",
         {"action": "progress", "name": "Parse", "current": 1, "total": None, "message": "", "attempt_id": "mine"},
     ),
-    (Skip(2, "m"), "POST", "/update", {"action": "skip", "step": 2, "message": "m"}),
-    (Beat("Parse", envelope=by(LEASE)), "POST", "/update", {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
-    (Finish(), "POST", "/update", {"action": "finish", "success": True, "error": ""}),
-    (
-        Finish(False, "e", (LINK,)),
-        "POST",
-        "/update",
-        {"action": "finish", "success": False, "error": "e", "links": [LINK._asdict()]},
-    ),
-    (Plan((StepDefinition("One"),)), "POST", "/update", {"action": "plan", "steps": [ONE]}),
-    (Describe(title=None), "POST", "/update", {"action": "describe", "title": None}),
+    (Skip(2, "m"), {"action": "skip", "step": 2, "message": "m"}),
+    (Beat("Parse", envelope=by(LEASE)), {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
+    (Finish(), {"action": "finish", "success": True, "error": ""}),
+    (Finish(False, "e", (LINK,)), {"action": "finish", "success": False, "error": "e", "links": [LINK._asdict()]}),
+    (Plan((StepDefinition("One"),)), {"action": "plan", "steps": [ONE]}),
+    (Describe(title=None), {"action": "describe", "title": None}),
     (
         Describe(labels={"a": None}, links=(LINK,)),
-        "POST",
-        "/update",
         {"action": "describe", "labels": {"a": None}, "links": [LINK._asdict()]},
     ),
-    (Describe(labels=None, links=None), "POST", "/update", {"action": "describe", "labels": None, "links": None}),
+    (Describe(labels=None, links=None), {"action": "describe", "labels": None, "links": None}),
 ]
 
 
 @pytest.mark.protocol("P-2.6")
-@pytest.mark.parametrize(("report", "method", "rest", "body"), MESSAGES)
-def test_reports_become_requests(report: Report, method: str, rest: str, body: dict[str, object]) -> None:
+@pytest.mark.parametrize(("report", "body"), MESSAGES)
+def test_reports_become_requests(report: Report, body: dict[str, object]) -> None:
     """They follow the protocol; an id is opaque, and one segment of the path."""
     message = encode(ReportRequest("日 本?#%", report, "key"))
-    path = f"/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25{rest}"
+    path = "/api/progress/%E6%97%A5%20%E6%9C%AC%3F%23%25"
+    method, path = ("PUT", path) if isinstance(report, Create) else ("POST", f"{path}/update")
+    if isinstance(report, Create) and report.replace:
+        path += "?replace=true"
     assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
     assert json.loads(message.body) == body
 
@@ -164,6 +142,25 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
 def test_answers_are_read(status: int, headers: Mapping[str, str], content: bytes, answer: ReportAnswer) -> None:
     """A response that is not a progress server's, such as a proxy's page, counts as no answer, whatever its status."""
     assert read_answer(status, headers, content) == answer
+
+
+CONVERSATIONS = json.loads((Path(__file__).parents[1] / "corpus" / "exchanges.json").read_text("utf-8"))
+REFUSED = {
+    exchange["answer"]["problem"]: exchange["answer"]
+    for conversation in CONVERSATIONS
+    for exchange in conversation["exchanges"]
+    if exchange.get("request", {}).get("path", "").endswith("/update") and "problem" in exchange["answer"]
+}
+
+
+@pytest.mark.protocol("P-11.10", "P-16.4")
+@pytest.mark.parametrize("answer", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_is_final_as_the_protocol_says(answer: dict[str, Any]) -> None:
+    """No recorded refusal is retried, and each is recognised by its type."""
+    body = {"type": answer["problem"], "status": answer["status"], "detail": "why", "success": False}
+    taken = read_answer(answer["status"], {}, json.dumps(body).encode())
+    assert (taken.is_success, taken.is_transient) == (False, False)
+    assert f"/problems/{taken.problem}" == answer["problem"]
 
 
 def test_a_batch_is_encoded_as_the_server_reads_it() -> None:

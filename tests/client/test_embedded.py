@@ -1,7 +1,5 @@
 """Reports to a store in the same process."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import time
@@ -73,7 +71,6 @@ def work(progress: Reporter) -> None:
 
 
 async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
-    """It uses the same class, without HTTP."""
     await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
     session = await store.get_session("a")
     assert session is not None
@@ -94,7 +91,6 @@ async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | N
 
 
 async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: ProgressStore) -> None:
-    """The error has the problem's text."""
     progress = shell.progress.attach("a", transport=transport(shell, store), on_error="raise")
     progress.step(8).start()
     with pytest.raises(ReportRefusedError, match="step must lie between 1 and 7") as caught:
@@ -103,7 +99,6 @@ async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: Pr
 
 
 async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell: Shell, store: FailingStore) -> None:
-    """The store knows the idempotency key."""
     store.failure = OutcomeUnknownError()
     store.failure.headers.clear()  # Its Retry-After would only take time.
     progress = shell.progress.attach("a", transport=transport(shell, store))
@@ -244,7 +239,6 @@ async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> Non
 
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
-    """This is as over HTTP."""
     store.failure = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)

@@ -1,7 +1,5 @@
 """The exit of a process that has reports to send, in separate programs."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

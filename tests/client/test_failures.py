@@ -1,7 +1,5 @@
 """Refusals, outages and errors of transports, as a job sees them."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

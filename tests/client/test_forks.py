@@ -1,7 +1,5 @@
 """Forks in separate programs: parent and child report, each with its own thread and connection."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.client.programs import run, shown
@@ -81,10 +79,7 @@ def test_a_child_sends_no_report_of_its_parent() -> None:
     """This includes reports that waited or were under way at the fork; the child has its own thread."""
     # Newer Pythons warn of a fork beside threads, which this test makes on purpose.
     sent = [line for line in run(WHO_SENDS, "").splitlines() if line.startswith(("child ", "parent "))]
-    assert sorted(sent) == [
-        "child 4",
-        *(f"parent {step}" for step in (1, 2, 3)),
-    ]
+    assert sorted(sent) == ["child 4", *(f"parent {step}" for step in (1, 2, 3))]
 
 
 MULTIPROCESSING = """
@@ -199,16 +194,16 @@ def test_a_child_forked_during_a_connect_connects(serve: Serve) -> None:
 FORK_WHILE_LOADING = """
     import os, signal, threading
     from progress_sse import Progress
-    from progress_sse.client import loading
+    from progress_sse._internal import threads
 
     is_loading, may_end = threading.Event(), threading.Event()
 
     def load():
-        with loading.loading():
+        with threads.loading():
             is_loading.set()
             assert may_end.wait(60)        # Like a finaliser that needs a lock of the forking thread.
 
-    loading.LIMIT_S = 0.1
+    threads.LOADING_S = 0.1
     threading.Thread(target=load).start()
     assert is_loading.wait(20)
     child = os.fork()

@@ -1,7 +1,5 @@
 """Jobs whose threads are greenlets: a report stops no signal of the process, and no other greenlet."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The limits of the client against any server at its URL."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

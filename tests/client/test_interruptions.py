@@ -5,8 +5,6 @@ operations, and a message's class makes its text. Each may log, and wait for the
 holds while it reports in turn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import subprocess
@@ -23,10 +21,10 @@ from typing import Any, Final
 import pytest
 
 from progress_sse import AsyncProgress, Progress
+from progress_sse._internal.threads import loading
 from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
 from progress_sse.client import aio, availability, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.loading import loading
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Create
@@ -414,10 +412,6 @@ def test_a_job_whose_garbage_logs_goes_on(seconds: float) -> None:
     """There are cycles with finalisers that log, a handler that reports log records, two threads, and a server."""
     program = textwrap.dedent(GARBAGE.format(seconds=seconds, deadline_s=seconds + 60))
     ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, "done 0\n"), ran.stderr

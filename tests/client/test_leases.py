@@ -1,7 +1,5 @@
 """Whose attempt a report is of, and how long ago it was made."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Which sessions a process asks the server about, and when."""
 
-from __future__ import annotations
-
 import math
 from unittest import mock
 

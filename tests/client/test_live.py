@@ -1,7 +1,5 @@
 """Reports to a real server, also through outages of the server and the network."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

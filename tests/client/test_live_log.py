@@ -1,7 +1,5 @@
 """Log lines to a real server: their order and number through outages."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,11 +42,7 @@ def work(progress: Reporter) -> None:
         progress.log("end", level="error")
 
 
-EXPECTED = [
-    (None, "info", "begin"),
-    *((1, "debug", str(number)) for number in range(COUNT)),
-    (2, "error", "end"),
-]
+EXPECTED = [(None, "info", "begin"), *((1, "debug", str(number)) for number in range(COUNT)), (2, "error", "end")]
 
 
 def shown(lines: list[dict[str, Any]]) -> list[tuple[int | None, str, str]]:

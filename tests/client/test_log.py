@@ -1,7 +1,5 @@
 """`log` of a progress and of its steps, from blocking code and from an event loop."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from typing import Any

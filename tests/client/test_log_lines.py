@@ -1,7 +1,5 @@
 """The lines of a session's log: their order among the reports, their bounds, and refusals, on a manual clock."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 
@@ -82,13 +80,7 @@ def test_lines_share_the_request_of_the_reports_that_follow_them() -> None:
     bench.put(Complete(1), Start(2))
     write(bench, "after")
     assert together(bench) == [CREATE]
-    assert together(bench) == [
-        lines("before all"),
-        Start(1),
-        lines("inside", step=1),
-        Complete(1),
-        Start(2),
-    ]
+    assert together(bench) == [lines("before all"), Start(1), lines("inside", step=1), Complete(1), Start(2)]
     assert together(bench) == [lines("after")]
 
 

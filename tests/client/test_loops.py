@@ -1,7 +1,5 @@
 """One `AsyncProgress` on several event loops, as with two calls of `asyncio.run`, or under a framework."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """What goes in each request to a server, on a simulated clock, and the work that it takes."""
 
-from __future__ import annotations
-
 import gc
 import math
 import random
@@ -33,7 +31,7 @@ REFUSED = ReportAnswer(422)
 class Queue(ReportQueue):
     """A queue that counts its checks, and keeps its events."""
 
-    def __init__(self, session_id: str, bench: Bench) -> None:
+    def __init__(self, session_id: str, bench: "Bench") -> None:
         super().__init__(session_id, bench.target, mock.Mock())
         self.outbox = Outbox(session_id, chance=lambda: 1.0)
         self.join(bench.mailbox.server)

@@ -1,7 +1,5 @@
 """Many sessions of one process during an outage of the server."""
 
-from __future__ import annotations
-
 import gc
 import subprocess
 import sys

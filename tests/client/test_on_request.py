@@ -1,7 +1,5 @@
 """The callbacks of a job: which requests of readers each of them gets."""
 
-from __future__ import annotations
-
 import threading
 
 from progress_sse import Progress

@@ -1,7 +1,5 @@
 """The order of reports, the effect of answers, and retries, on a manual clock."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -204,7 +202,6 @@ def test_a_transient_failure_is_retried_and_a_refusal_is_not(answer: ReportAnswe
 
 
 def test_a_refusal_names_the_report_and_the_reason() -> None:
-    """It has the server's text."""
     bench = Bench()
     bench.put(Complete(3))
     bench.send(ReportAnswer(409, "step-not-started", "The step was not started."))
@@ -244,7 +241,6 @@ def test_a_step_of_fixed_steps_is_started_again_in_place() -> None:
 
 
 def test_a_step_of_an_unknown_name_is_refused() -> None:
-    """It is not sent without end."""
     bench = Bench()
     bench.put(Start("None", append=True))
     bench.send(FIXED)
@@ -374,7 +370,6 @@ def test_a_full_queue_drops_advances_first() -> None:
 
 
 def test_a_full_queue_drops_the_oldest_advance() -> None:
-    """The newer ones are still of use."""
     bench = Bench()
     bench.put(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(waiting_reports.MAX_WAITING - 1)))
     assert bench.lost == 1

@@ -1,7 +1,5 @@
 """The blocking and the async classes have the same interface."""
 
-from __future__ import annotations
-
 import inspect
 
 import pytest
@@ -27,7 +25,6 @@ def test_both_have_the_same_names(one: type, other: type) -> None:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS[:2])
 def test_both_take_the_same_arguments(one: type, other: type) -> None:
-    """They are in the same order, with the same defaults."""
     for name in ["__init__", *public_names(one)]:
         method, counterpart = getattr(one, name), getattr(other, ASYNC_NAMES.get(name, name))
         if callable(method):

@@ -1,7 +1,5 @@
 """The bytes of reports stay the bytes that were recorded, as servers of every version read them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

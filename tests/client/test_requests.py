@@ -1,7 +1,5 @@
 """The requests of a job over HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

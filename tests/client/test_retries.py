@@ -1,7 +1,5 @@
 """Jobs that a reader asks to try again, and when they listen for that."""
 
-from __future__ import annotations
-
 import asyncio
 from queue import SimpleQueue
 from typing import Any

@@ -1,7 +1,5 @@
 """The running step and progress of a job, and reports from several threads."""
 
-from __future__ import annotations
-
 import contextvars
 import logging
 import sys
@@ -53,8 +51,6 @@ async def test_current_is_found_in_called_functions(shell: Shell) -> None:
 
 
 async def test_blocks_may_be_nested(shell: Shell) -> None:
-    """The inner one is current until it ends."""
-
     def work(progress: Reporter) -> None:
         with Progress.attach("inner"):
             assert current().session_id == "inner"

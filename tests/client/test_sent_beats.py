@@ -1,7 +1,5 @@
 """Signs of life as the thread and the loop send them."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import json
@@ -39,7 +37,6 @@ def begin(progress: Reporter) -> None:
 
 
 async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
-    """The thread or task that reports does so; they end with the step."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
     begin(progress)
@@ -53,7 +50,6 @@ async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
 
 
 async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell) -> None:
-    """Each has its session, and none has a key."""
     async with FakeServer() as server:
         server.may_answer.set()
         jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "abc"]

@@ -1,7 +1,5 @@
 """What a job reports of its session as a whole, and steps by name."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -95,7 +93,6 @@ def test_details_that_do_not_fit_cost_no_session(caplog: pytest.LogCaptureFixtur
 
 
 def test_a_profile_that_does_not_fit_costs_no_session(caplog: pytest.LogCaptureFixture) -> None:
-    """It is left out, with a warning; an empty one is none."""
     said = [define(None, None, None, None, None, False, each).profile for each in ("nightly", "a/b", "x" * 129, "")]
     assert said == ["nightly", None, None, None]
     assert len(caplog.records) == 2
@@ -166,11 +163,7 @@ async def test_a_job_skips_plans_and_describes(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("links", "sent"),
-    [
-        ([("Result", "javascript:alert(1)")], None),
-        ([], ()),
-        ({"": "/no-label", "Log": "/log"}, (Link("Log", "/log"),)),
-    ],
+    [([("Result", "javascript:alert(1)")], None), ([], ()), ({"": "/no-label", "Log": "/log"}, (Link("Log", "/log"),))],
 )
 async def test_links_that_are_refused_leave_those_of_the_session(
     shell: Shell, links: Any, sent: tuple[Link, ...] | None
@@ -250,7 +243,6 @@ async def test_an_exception_anywhere_ends_a_session_that_was_created_here(shell:
 
 
 async def test_an_exception_ends_the_own_steps_of_a_session_that_others_created(shell: Shell) -> None:
-    """The session goes on."""
     with recording() as recorder, pytest.raises(OopsError):
         await shell.run(between_steps, shell.progress.attach("a"))
     assert recorder.of("a")[-1] == Complete(1, success=False, error="OopsError: disk full")
@@ -322,7 +314,6 @@ def test_a_child_process_does_not_end_the_session_of_its_parent() -> None:
 
 
 async def test_invalid_reports_on_a_session_are_a_warning(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
-    """There is one, and the job goes on."""
     wrong: Any = 5
 
     def job(progress: Reporter) -> None:

@@ -1,7 +1,5 @@
 """Jobs in a process without a resource: descriptors, threads, memory, a stderr, or time at its exit."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging
@@ -123,7 +121,6 @@ class Lacking:
 async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
     shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted, and logged once."""
     fake = FakeTransport()
     progress = shell.progress.attach("a", transport=shell.transport(fake))
     lacking: Any = Lacking(error)

@@ -3,8 +3,6 @@
 `make check` also type-checks the client for Windows, where it finds a name that no test reaches.
 """
 
-from __future__ import annotations
-
 import sys
 
 import pytest
@@ -63,7 +61,6 @@ REPORTING = f"""
 
 
 def test_a_job_reports_without_posix(serve: Serve) -> None:
-    """By both clients, by the shell's commands, and at its exit."""
     server = serve()
     output = run(REPORTING, server.url)
     assert shown(server)[0] == ["success", "success", "running"], output
@@ -81,7 +78,6 @@ def test_a_job_reports_without_posix(serve: Serve) -> None:
 def test_a_command_that_needs_another_system_says_so(
     monkeypatch: pytest.MonkeyPatch, platform: str, command: str, sentence: str
 ) -> None:
-    """In one sentence, and without a traceback."""
     monkeypatch.setattr(sys, "platform", platform)
     result = CliRunner().invoke(main, [command, "--", "true"])
     assert (result.exit_code, result.output) == (1, f"Error: {sentence}\n")
