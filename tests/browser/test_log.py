@@ -19,6 +19,9 @@ SHRINK = """async (box) => {
   for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
 }"""
 
+LOADED = ".card > .log:not([hidden])"
+"""The log of a session, once its script is loaded and its state is drawn; it may be in closed details."""
+
 
 async def write(worker: Worker, session_id: str, *lines: str | dict[str, Any], **more: Any) -> None:
     response = await worker.update(session_id, action="log", lines=list(lines), **more)
@@ -94,6 +97,7 @@ async def test_a_page_that_polls_has_the_log_too(server: Server, worker: Worker,
         await worker.start(sid, step)
         await worker.complete(sid, step)
     late = await open_page(page_of(server, sid))
+    await expect(late.page.locator(LOADED)).to_have_count(1)
     await expect(late.headline).to_have_text(COMPLETED)
     await late.page.keyboard.press("l")
     await expect(late.page.locator(".card > .log .log-empty")).to_have_text("Lines of a step are under the step.")
@@ -357,7 +361,8 @@ async def test_the_key_opens_the_logs_of_several_sessions(
         await write(worker, each, f"of {each}", step=2)
     shown = await open_page(f"{server.url}/?session_id={ids[0]}&session_id={ids[1]}")
     await expect(shown.part("headline")).to_have_text(["Step 2 of 3: Parse"] * 2)
-    await expect(shown.page.locator(".card > .log").first).to_be_hidden()
+    await expect(shown.page.locator(LOADED)).to_have_count(2)
+    await expect(shown.page.locator(LOADED).first).to_be_hidden()
     await shown.page.keyboard.press("l")
     await expect(shown.page.locator(".log-text")).to_have_text([f"of {each}" for each in ids])
     await expect(shown.page.locator(".log-text").first).to_be_visible()
