@@ -10,7 +10,7 @@ since, or another run have begun: a request is then `in doubt` until the server 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
@@ -182,15 +182,6 @@ class Request:
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
-class Scope(Protocol):
-    """A block that a request to cancel ends from outside."""
-
-    step: StepRef | None
-
-    def cancel(self, request: Request) -> None:
-        """End the block; called from any thread."""
-
-
 class Inbox:
     """The requests of one session; see the module.
 
@@ -201,7 +192,7 @@ class Inbox:
         exception: What is raised in the job; a queue may need one of its own kind.
         announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
             `None` without callbacks.
-        scopes: The blocks that a request to cancel ends.
+        scopes: What a request to cancel calls to end a block, from any thread, and the step whose block it is.
     """
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
@@ -211,7 +202,7 @@ class Inbox:
         self.is_closed = False
         self.exception = Cancelled
         self.announce: Callable[[Request], bool] | None = None
-        self.scopes: dict[Scope, None] = {}
+        self.scopes: dict[Callable[[Request], object], StepRef | None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
         self._in_doubt: Request | None = None
@@ -261,12 +252,12 @@ class Inbox:
             return
         request.has_proceeded = True
         self.cancel = request
-        scopes = list(self.scopes)
-        ended = [each for each in scopes if each.step is None]
+        scopes = list(self.scopes.items())
+        ended = [cancel for cancel, step in scopes if step is None]
         if request.step is not None or not ended:
-            ended = [each for each in scopes if each.step is not None and request.concerns(each.step)]
-        for scope in ended:
-            scope.cancel(request)
+            ended = [cancel for cancel, step in scopes if step is not None and request.concerns(step)]
+        for cancel in ended:
+            cancel(request)
 
     def doubt(self) -> None:
         """Ask the server whether the request to cancel is still open, as the job begins after it had nothing to do."""
