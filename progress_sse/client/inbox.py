@@ -23,18 +23,14 @@ from progress_sse.core.updates import StepRef
 
 
 class OwnSteps:
-    """The steps that a job has started itself, and the parts, by any of its threads.
-
-    Attributes:
-        has_ended_any: Whether the job has ended or left a step or a part.
-    """
+    """The steps that a job has started itself, and the parts, by any of its threads."""
 
     def __init__(self) -> None:
         self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[Lane, None] = {}
         self._ended: set[StepRef] = set()
         self._failed: dict[StepRef | None, None] = {}
-        self.has_ended_any = False
+        self.has_ended_any = False  # Whether the job has ended or left a step or a part.
 
     def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
@@ -115,11 +111,8 @@ CANCELLED_BEFORE: Final = "cancelled-before-it-began"
 MAX_KNOWN: Final = 100
 """Requests of a session that are remembered, so that each is announced once."""
 
-Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
-"""Sends the state of a request, by its id, with a message."""
-
-Callback: TypeAlias = Callable[["Request"], object]
-"""A function of the job that is called with each request of a reader."""
+Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]  # By the id of the request, with a message.
+Callback: TypeAlias = Callable[["Request"], object]  # A function of the job.
 
 
 class Request:
@@ -183,25 +176,17 @@ class Request:
 
 
 class Inbox:
-    """The requests of one session; see the module.
-
-    Attributes:
-        cancel: The latest request to cancel, once the job is to act on it.
-        is_entered: Whether the job is inside the block of its progress.
-        is_closed: Whether the job has ended its progress, and has started no step since.
-        exception: What is raised in the job; a queue may need one of its own kind.
-        announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
-            `None` without callbacks.
-        scopes: What a request to cancel calls to end a block, from any thread, and the step whose block it is.
-    """
+    """The requests of one session; see the module."""
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
         self.accepts = tuple(accepts)
-        self.cancel: Request | None = None
-        self.is_entered = False
-        self.is_closed = False
-        self.exception = Cancelled
+        self.cancel: Request | None = None  # The latest one to cancel, once the job is to act on it.
+        self.is_entered = False  # Whether the job is inside the block of its progress.
+        self.is_closed = False  # Whether the job has ended its progress, and has started no step since.
+        self.exception = Cancelled  # Is raised in the job; a queue may need one of its own kind.
+        # Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
         self.announce: Callable[[Request], bool] | None = None
+        # What a request to cancel calls to end a block, from any thread, and the step whose block it is.
         self.scopes: dict[Callable[[Request], object], StepRef | None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
