@@ -95,7 +95,7 @@ class BaseStep:
         self.reporter.say_accepts()
 
     def check(self) -> None:
-        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; `track` does that at every turn."""
+        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; from any thread."""
         if self.reporter.inbox.cancel is not None:
             request = self.pending_cancel()
             if request is not None:
