@@ -209,11 +209,10 @@ class _StopScope:
     """The run of a task that a request to cancel ends; it is stopped once."""
 
     def __init__(self, step: BaseStep, stop: Stop) -> None:
-        self.step: StepRef | None = step.number
         self.request: Request | None = None
         self._inbox = step.reporter.inbox
         self._stop = [stop]
-        self._inbox.scopes[self] = None
+        self._inbox.scopes[self.cancel] = step.number
         request = step.pending_cancel()
         if request is not None:
             self.cancel(request)
@@ -231,7 +230,7 @@ class _StopScope:
     def close(self) -> None:
         """Stop it no more."""
         self._stop.clear()
-        self._inbox.scopes.pop(self, None)
+        self._inbox.scopes.pop(self.cancel, None)
 
 
 def report_loss(task: TaskStep, error: BaseException | str) -> None:

@@ -251,13 +251,12 @@ class CancelScope:
     """The block of a step, or of the whole job, in the current task of a loop, which a request to cancel ends."""
 
     def __init__(self, inbox: Inbox, loop: JobLoop, step: StepRef | None, pending: Request | None) -> None:
-        self.step = step
         self._inbox = inbox
         self._request: Request | None = None
         self._is_over = False
         self._loop = loop
         self._block = _AsyncioTask() if isinstance(loop, AsyncioLoop) else _TrioScope()
-        inbox.scopes[self] = None
+        inbox.scopes[self.cancel] = step
         if pending is not None:
             self.cancel(pending)
 
@@ -272,7 +271,7 @@ class CancelScope:
 
     def close(self, error: BaseException | None) -> BaseException | None:
         """End the block; return the exception that leaves it, `Cancelled` in place of its own cancellation."""
-        self._inbox.scopes.pop(self, None)
+        self._inbox.scopes.pop(self.cancel, None)
         self._is_over = True
         is_ours = self._block.leave(error)
         if is_ours and self._request is not None and is_cancellation(error):

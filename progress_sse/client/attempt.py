@@ -19,8 +19,7 @@ LOST_AFTER_MS: Final = 600_000
 
 _SHORTEST_S: Final = 1
 _LONGEST_S: Final = 3600
-_SIGNS: Final = 3
-"""Signs of life in the time of a lease, so that two may be missed."""
+_SIGNS: Final = 3  # Of life in the time of a lease, so that two may be missed.
 
 
 class AttemptId:
@@ -48,22 +47,16 @@ class AttemptId:
 
 
 class Attempt:
-    """An attempt, which other attempts at the same step replace, and its lease.
-
-    Attributes:
-        lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
-        lost_after_ms: Milliseconds after which it counts as lost; `None`: never.
-        is_handed_on: Whether the job expects that another attempt replaces this one.
-    """
+    """An attempt, which other attempts at the same step replace, and its lease."""
 
     __slots__ = ("attempt", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
         self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: AttemptId | str | None = None
     ) -> None:
-        self.lease_ms = lease_ms
-        self.lost_after_ms = lost_after_ms
-        self.is_handed_on = False
+        self.lease_ms = lease_ms  # Without a sign of life after which a running step counts as stalled; `None`: never.
+        self.lost_after_ms = lost_after_ms  # After which it counts as lost; `None`: never.
+        self.is_handed_on = False  # Whether the job expects that another attempt replaces this one.
         self.attempt = attempt_id if isinstance(attempt_id, AttemptId) else AttemptId(attempt_id)
 
     @property

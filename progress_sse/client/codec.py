@@ -10,12 +10,8 @@ from progress_sse.client.exchange import Asked, AskedRequest, ReportAnswer, Repo
 from progress_sse.client.reports import Create, Log, Report
 from progress_sse.wire import update_json
 
-MAX_RUN_CHARS: Final = 255
-"""Characters that a run's name may have."""
-
-MAX_DETAIL_CHARS: Final = 500
-"""Characters of the server's text that are shown."""
-
+MAX_RUN_CHARS: Final = 255  # Of a run's name.
+MAX_DETAIL_CHARS: Final = 500  # Of the server's text that is shown.
 _RUN: Final = "Progress-Run"
 
 

@@ -84,18 +84,12 @@ _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]
 
 @dataclass(slots=True)
 class CreatedRun:
-    """The run that was created here.
-
-    Attributes:
-        creation: The same in all processes that share the run by a fork, and so is its `key`.
-        name: Empty if the server does not name it.
-        losses: How often it was created again since the last applied report.
-    """
+    """The run that was created here; all processes that share it by a fork have the same creation and `key`."""
 
     creation: Create
     key: str
-    name: str = ""
-    losses: int = 0
+    name: str = ""  # Empty if the server does not name it.
+    losses: int = 0  # How often it was created again since the last applied report.
     lost_at: float = -math.inf
     _entries: list[_Entry] = field(default_factory=list)
     _finish: Finish | None = None

@@ -16,36 +16,24 @@ _OUTAGE: Final = frozenset({0, 502, 503, 504})
 
 
 class ReportRequest(NamedTuple):
-    """A report to send.
-
-    Attributes:
-        key: Its idempotency key, the same for each retry; a sign of life has none.
-        run: Empty if that is not known.
-        ago_ms: How many milliseconds before it is sent it was made; 0 also where requests have no ages.
-    """
+    """A report to send."""
 
     session_id: str
     report: Report
-    key: str
-    run: str = ""
-    ago_ms: int = 0
+    key: str  # Its idempotency key, the same for each retry; a sign of life has none.
+    run: str = ""  # Empty if that is not known.
+    ago_ms: int = 0  # How many milliseconds before it is sent it was made; 0 also where requests have no ages.
 
 
 @dataclass(slots=True)
 class Operation:
-    """A report, with what is needed to send it again.
-
-    Attributes:
-        made_at: `None` where requests have no ages.
-        number: Its place among the session's reports and log lines, in the order in which they were made; 0: first.
-        failing_since: When it first failed by an answer that it may have caused.
-    """
+    """A report, with what is needed to send it again."""
 
     report: Report
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
-    made_at: float | None = None
-    number: int = 0
-    failing_since: float | None = None
+    made_at: float | None = None  # `None` where requests have no ages.
+    number: int = 0  # Its place among the session's reports and log lines, as they were made; 0: first.
+    failing_since: float | None = None  # When it first failed by an answer that it may have caused.
 
     @property
     def is_from_job(self) -> bool:
@@ -82,22 +70,14 @@ Asked: TypeAlias = Sequence[tuple[str, AskedRequest]]
 
 
 class ReportAnswer(NamedTuple):
-    """The answer to a request.
+    """The answer to a request."""
 
-    Attributes:
-        status: The HTTP status; 0 without an answer, or for an answer that is not a progress server's.
-        problem: Last segment of the problem type.
-        detail: The reason of a failure, in one sentence.
-        run: The name of the created run; empty if the server does not name it.
-        requests: What readers ask of the worker, as far as no worker has seen it.
-    """
-
-    status: int
-    problem: str = ""
-    detail: str = ""
+    status: int  # Of HTTP; 0 without an answer, or for an answer that is not a progress server's.
+    problem: str = ""  # Last segment of the problem type.
+    detail: str = ""  # The reason of a failure, in one sentence.
     retry_after_s: float | None = None
-    run: str = ""
-    requests: tuple[AskedRequest, ...] = ()
+    run: str = ""  # The name of the created run; empty if the server does not name it.
+    requests: tuple[AskedRequest, ...] = ()  # What readers ask of the worker, as far as no worker has seen it.
 
     @property
     def is_success(self) -> bool:
@@ -137,18 +117,11 @@ def failure(error: Exception, status: int) -> ReportAnswer:
 Answer: TypeAlias = Sequence[ReportAnswer] | ReportAnswer
 """The answers to requests, one for each, or one for all of them."""
 
-MAX_UPDATES: Final = 100
-"""Updates in one request, which a server takes."""
-
-MAX_REQUEST_BYTES: Final = 200_000
-"""Bytes of one request; a single report may be larger, and an advance more fits into what a server takes."""
-
-MAX_LINE_BYTES: Final = 65_536
-"""Bytes of log lines in one request, so that they delay no report; a single line may be larger."""
-
-_ENTRY_BYTES: Final = 50
-_REPORT_BYTES: Final = 200
-"""Bytes in a request besides the text of a line, and the content of a report: its session, key and run."""
+MAX_UPDATES: Final = 100  # Which a server takes in one request.
+MAX_REQUEST_BYTES: Final = 200_000  # A single report may be larger; an advance more fits into what a server takes.
+MAX_LINE_BYTES: Final = 65_536  # Of log lines in one request, so that they delay no report; one line may be larger.
+_ENTRY_BYTES: Final = 50  # Of a line in a request, besides its text.
+_REPORT_BYTES: Final = 200  # Of a report in a request besides its content: its session, key and run.
 
 
 class RequestRoom:

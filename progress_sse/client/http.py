@@ -23,20 +23,14 @@ from progress_sse.client.own_log import is_sending, sending
 
 A = TypeVar("A")
 
-SILENCE_S: Final = 10
+SILENCE_S: Final = 10  # Of the server.
 CONNECT_S: Final = 5
-"""Time limits in seconds: the silence of the server, and the time to connect."""
+ANSWER_S: Final = 30.0  # Which the body of an answer may take.
+MAX_ANSWER_BYTES: Final = 4 * 2**20  # The longest is a session, the answer to a creation.
 
 TIMEOUT: Final = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
-
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
-"""Seconds that an idle connection is kept: fewer than on servers, so that none is used while it is being closed."""
-
-MAX_ANSWER_BYTES: Final = 4 * 2**20
-"""Maximum bytes of an answer; the longest is a session, the answer to a creation."""
-
-ANSWER_S: Final = 30.0
-"""Seconds that the body of an answer may take."""
+"""An idle connection is kept for fewer seconds than on servers, so that none is used while it is being closed."""
 
 
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log

@@ -10,7 +10,7 @@ since, or another run have begun: a request is then `in doubt` until the server 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
@@ -23,18 +23,14 @@ from progress_sse.core.updates import StepRef
 
 
 class OwnSteps:
-    """The steps that a job has started itself, and the parts, by any of its threads.
-
-    Attributes:
-        has_ended_any: Whether the job has ended or left a step or a part.
-    """
+    """The steps that a job has started itself, and the parts, by any of its threads."""
 
     def __init__(self) -> None:
         self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[Lane, None] = {}
         self._ended: set[StepRef] = set()
         self._failed: dict[StepRef | None, None] = {}
-        self.has_ended_any = False
+        self.has_ended_any = False  # Whether the job has ended or left a step or a part.
 
     def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
@@ -115,11 +111,8 @@ CANCELLED_BEFORE: Final = "cancelled-before-it-began"
 MAX_KNOWN: Final = 100
 """Requests of a session that are remembered, so that each is announced once."""
 
-Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]
-"""Sends the state of a request, by its id, with a message."""
-
-Callback: TypeAlias = Callable[["Request"], object]
-"""A function of the job that is called with each request of a reader."""
+Acknowledge: TypeAlias = Callable[[str, Acknowledgement, str], None]  # By the id of the request, with a message.
+Callback: TypeAlias = Callable[["Request"], object]  # A function of the job.
 
 
 class Request:
@@ -182,36 +175,19 @@ class Request:
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
-class Scope(Protocol):
-    """A block that a request to cancel ends from outside."""
-
-    step: StepRef | None
-
-    def cancel(self, request: Request) -> None:
-        """End the block; called from any thread."""
-
-
 class Inbox:
-    """The requests of one session; see the module.
-
-    Attributes:
-        cancel: The latest request to cancel, once the job is to act on it.
-        is_entered: Whether the job is inside the block of its progress.
-        is_closed: Whether the job has ended its progress, and has started no step since.
-        exception: What is raised in the job; a queue may need one of its own kind.
-        announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
-            `None` without callbacks.
-        scopes: The blocks that a request to cancel ends.
-    """
+    """The requests of one session; see the module."""
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
         self.accepts = tuple(accepts)
-        self.cancel: Request | None = None
-        self.is_entered = False
-        self.is_closed = False
-        self.exception = Cancelled
+        self.cancel: Request | None = None  # The latest one to cancel, once the job is to act on it.
+        self.is_entered = False  # Whether the job is inside the block of its progress.
+        self.is_closed = False  # Whether the job has ended its progress, and has started no step since.
+        self.exception = Cancelled  # Is raised in the job; a queue may need one of its own kind.
+        # Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
         self.announce: Callable[[Request], bool] | None = None
-        self.scopes: dict[Scope, None] = {}
+        # What a request to cancel calls to end a block, from any thread, and the step whose block it is.
+        self.scopes: dict[Callable[[Request], object], StepRef | None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
         self._in_doubt: Request | None = None
@@ -261,12 +237,12 @@ class Inbox:
             return
         request.has_proceeded = True
         self.cancel = request
-        scopes = list(self.scopes)
-        ended = [each for each in scopes if each.step is None]
+        scopes = list(self.scopes.items())
+        ended = [cancel for cancel, step in scopes if step is None]
         if request.step is not None or not ended:
-            ended = [each for each in scopes if each.step is not None and request.concerns(each.step)]
-        for scope in ended:
-            scope.cancel(request)
+            ended = [cancel for cancel, step in scopes if step is not None and request.concerns(step)]
+        for cancel in ended:
+            cancel(request)
 
     def doubt(self) -> None:
         """Ask the server whether the request to cancel is still open, as the job begins after it had nothing to do."""

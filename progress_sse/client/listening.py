@@ -29,44 +29,29 @@ from progress_sse.client.own_log import sending
 from progress_sse.client.report_queue import ReportQueue, start_thread
 from progress_sse.client.targets import ListeningTransport, RequestWait, Target
 
-MAX_SESSIONS: Final = 20
-"""Sessions in one request."""
-
-WAIT_S: Final = 30
-"""Seconds that the server is to wait for a request of a reader."""
-
-DELAY_S: Final = 0.2
-"""Seconds until a session that begins to listen is asked about."""
-
+MAX_SESSIONS: Final = 20  # In one request.
+WAIT_S: Final = 30  # Which the server is to wait for a request of a reader.
+DELAY_S: Final = 0.2  # Until a session that begins to listen is asked about.
 SHORTEST_PAUSE_S: Final = 0.1
 FIRST_REFUSED_S: Final = 10.0
 LONGEST_REFUSED_S: Final = 600.0
 """Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
 
-_EARLY: Final = 0.5
-"""The part of the wait before which an answer is early."""
-
+_EARLY: Final = 0.5  # The part of the wait before which an answer is early.
 _NOT_IMPLEMENTED: Final = 501
 
 
 class Group:
-    """Sessions of one server that are asked about together, by one thread; a queue that its job drops is not held.
-
-    Attributes:
-        is_over: Whether it is asked about no more.
-        asked: The sessions of the request under way, some of which may have ceased to listen.
-        is_refused: Whether the server has refused, until the schedule has put the next request off.
-        wait_s: Seconds that the server is to wait in the next request.
-    """
+    """Sessions of one server that are asked about together, by one thread; a queue that its job drops is not held."""
 
     def __init__(self, queues: list[ReportQueue], chance: Callable[[], float] = chance_of_system) -> None:
         self.destination = queues[0].destination
-        self.is_over = False
-        self.is_refused = False
+        self.is_over = False  # Whether it is asked about no more.
+        self.is_refused = False  # Whether the server has refused, until the schedule has put the next request off.
         self.has_answered = False
         self._members = [ref(queue) for queue in queues]
-        self.asked = [queue.session_id for queue in queues]
-        self.wait_s = 0
+        self.asked = [queue.session_id for queue in queues]  # Some may have ceased to listen.
+        self.wait_s = 0  # Seconds that the server is to wait in the next request.
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
         self._target = queues[0].target
         self._wait: RequestWait | None = None

@@ -65,24 +65,21 @@ class AsyncioLoop:
         return False
 
 
-class TrioLoop:
-    """A run of trio."""
+class _TrioLoop:
+    """A run of trio; see `AsyncioLoop`."""
 
     def __init__(self, token: "trio.lowlevel.TrioToken") -> None:
         self._token = token
 
     @property
     def is_running(self) -> bool:
-        """Whether it may call something now."""
         return self.call(lambda: None)  # A run that has ended takes no call.
 
     @property
     def is_here(self) -> bool:
-        """Whether the calling code runs on it."""
         return _trio_token() is self._token
 
     def call(self, function: Callable[[], object]) -> bool:
-        """Call a function soon; return whether the loop takes it. One that has ended takes none."""
         import trio
 
         try:
@@ -92,19 +89,16 @@ class TrioLoop:
         return True
 
     def start(self, work: Work, context: Context) -> None:
-        """Run a coroutine function in a task of its own; called on the loop."""
         import trio
 
         trio.lowlevel.spawn_system_task(work, context=context)
 
     def event(self) -> Event:
-        """Return what a task of the loop waits for."""
         import trio
 
         return trio.Event()
 
     async def wait(self, event: Event, timeout_s: float) -> bool:
-        """Wait for an event, at most so long; return whether it came."""
         import trio
 
         with trio.move_on_after(timeout_s):
@@ -120,7 +114,7 @@ def _trio_token() -> "trio.lowlevel.TrioToken | None":
     return None
 
 
-JobLoop: TypeAlias = AsyncioLoop | TrioLoop
+JobLoop: TypeAlias = AsyncioLoop | _TrioLoop
 
 
 def running_loop() -> JobLoop | None:
@@ -129,7 +123,7 @@ def running_loop() -> JobLoop | None:
     if loop is not None:
         return AsyncioLoop(loop)
     token = _trio_token()
-    return None if token is None else TrioLoop(token)
+    return None if token is None else _TrioLoop(token)
 
 
 class Home:

@@ -37,17 +37,12 @@ def log(level: int, text: str, *args: object) -> None:
 
 
 class Event(NamedTuple):
-    """An outage or a loss of a session's reports.
-
-    Attributes:
-        text: Has places for the session and the `detail`, which may be an error for the job.
-        level: Of its line in the log; `None`: a warning for the first of each kind, and later ones for debugging.
-    """
+    """An outage or a loss of a session's reports."""
 
     kind: str
-    text: str
-    detail: object
-    level: int | None = None
+    text: str  # With places for the session and the detail.
+    detail: object  # May be an error for the job.
+    level: int | None = None  # `None`: a warning for the first of each kind, and later ones for debugging.
 
 
 MAX_KINDS: Final = 20

@@ -73,15 +73,7 @@ class Sender(Protocol):
 
 
 class ReportQueue(NullSink):
-    """The sink of a session on a server: an outbox, and the sender that empties it.
-
-    Attributes:
-        destination: The same for all queues to one server.
-        session_key: The same for all queues to one session there.
-        mailbox: Kept by the sender, as is `is_woken`; `None` until it has seen the first report.
-        patience_s: Seconds that the job, at its end, still waits for reports: all of its `flush_timeout_s` once none is
-            left.
-    """
+    """The sink of a session on a server: an outbox, and the sender that empties it."""
 
     def __init__(
         self,
@@ -105,10 +97,11 @@ class ReportQueue(NullSink):
         )
         self.session_key = session_id, self.destination
         self.sender = sender
-        self.mailbox: object = None
+        self.mailbox: object = None  # Kept by the sender, as is `is_woken`; `None` until it has seen the first report.
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
         self._waiters: dict[Callable[[ReportQueue], object], None] = {}
         self.is_woken = False
+        # Seconds that the job, at its end, still waits for reports: all of them once none is left.
         self.patience_s = self.flush_timeout_s = flush_timeout_s
         self._home = home
         self._is_urgent = False

@@ -63,17 +63,12 @@ LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
 
 
 class LogLine(NamedTuple):
-    """A line of the log, without a line end.
-
-    Attributes:
-        before_ms: How many milliseconds before the last line of the same report it was made.
-        left_out: How many lines it stands for; 0: it is a line itself.
-    """
+    """A line of the log, without a line end."""
 
     text: str
     level: LogLevel = "info"
-    before_ms: int = 0
-    left_out: int = 0
+    before_ms: int = 0  # How many milliseconds before the last line of the same report it was made.
+    left_out: int = 0  # How many lines it stands for; 0: it is a line itself.
 
 
 @dataclass(frozen=True, slots=True)

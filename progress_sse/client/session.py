@@ -19,20 +19,14 @@ P = ParamSpec("P")
 
 
 class Session:
-    """The session of a job: what is known of it, and the way of its reports.
+    """The session of a job: what is known of it, and the way of its reports."""
 
-    Attributes:
-        session_id: Its id; empty where nothing is reported.
-        lease: The attempt that steps start by; `None` without attempts.
-        unreported: How many reports were none that could be sent.
-    """
-
-    session_id = ""
-    lease: Attempt | None = None
+    session_id = ""  # Empty where nothing is reported.
+    lease: Attempt | None = None  # The attempt that steps start by.
     own_steps = OwnSteps()
     inbox = Inbox()
     sink: NullSink = NullSink()
-    unreported = Count()
+    unreported = Count()  # How many reports were none that could be sent.
     _creation: Create | None = None
     _has_said_accepts = False
     _has_succeeded: bool | None = None  # Whether it was ended with success; `None` while it goes on.

@@ -27,10 +27,6 @@ class BaseStep:
 
     An exception is reported as the step's error and raised on. A part of a step, which one worker of many does, is used
     in the same way. Where a reader cancels the job, its block ends the step as cancelled.
-
-    Attributes:
-        number: The step's number or name.
-        name: Of a part, by which it is one in all processes; `None` for a whole step.
     """
 
     _outer: "BaseStep | None" = None
@@ -47,7 +43,7 @@ class BaseStep:
     ) -> None:
         self.reporter = reporter
         self.number = number
-        self.name = name
+        self.name = name  # Of a part, by which it is one in all processes; `None` for a whole step.
         self._timeout_ms = timeout_ms
         self._estimated_ms = estimated_ms
         self._parts_total = parts_total
@@ -99,7 +95,7 @@ class BaseStep:
         self.reporter.say_accepts()
 
     def check(self) -> None:
-        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; `track` does that at every turn."""
+        """Raise `Cancelled` if a reader has asked to cancel the job, or this step; from any thread."""
         if self.reporter.inbox.cancel is not None:
             request = self.pending_cancel()
             if request is not None:

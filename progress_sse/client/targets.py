@@ -147,12 +147,12 @@ class OnLoop:
         if loop is None or not loop.call(lambda: start(loop)):
             take(LOOP_HAS_ENDED)
 
-    def listen(self) -> "LoopWait":
+    def listen(self) -> "_LoopWait":
         """Return what asks for the requests of readers."""
-        return LoopWait(self)
+        return _LoopWait(self)
 
 
-class LoopWait:
+class _LoopWait:
     """Asks for the requests of readers by a transport of an event loop; see `RequestWait`."""
 
     def __init__(self, target: OnLoop) -> None:
@@ -161,7 +161,6 @@ class LoopWait:
         self._is_interrupted = False
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
-        """Return the open requests of these sessions, once there is one or after so many seconds."""
         transport = self._target.transport
         if not isinstance(transport, AsyncListeningTransport):
             return ReportAnswer(_NOT_IMPLEMENTED)
@@ -173,7 +172,6 @@ class LoopWait:
         return _SILENT
 
     def interrupt(self) -> None:
-        """End the request under way, and all later ones at once."""
         self._is_interrupted = True
         self._answers.put(_SILENT)
 

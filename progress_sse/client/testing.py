@@ -105,7 +105,6 @@ class _Recording(NullSink):
         self._is_recording = allocate_lock()
 
     def begin(self) -> None:
-        """Record the creation, if there is one."""
         while self._waiting and self._is_recording.acquire(blocking=False):
             try:
                 entry = self._waiting.popleft()()
@@ -115,12 +114,10 @@ class _Recording(NullSink):
                 self._is_recording.release()
 
     def put(self, make: Make) -> None:
-        """Record a report."""
         self._waiting.append(make)
         self.begin()
 
     def receive(self, asked: AskedRequest) -> None:
-        """Pass what is asked to the job."""
         self._inbox.receive(asked, self._acknowledge)
 
     def _acknowledge(self, request: str, state: Acknowledgement, message: str) -> None:

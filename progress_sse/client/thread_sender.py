@@ -41,14 +41,9 @@ from progress_sse.client.targets import (
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
 
-RECOVERY_S: Final = 1.0
-"""Seconds after which reporting restarts when memory has run out."""
-
-MAX_TRANSPORTS: Final = 10
-"""Servers whose connections are kept."""
-
-AT_ONCE: Final = 10
-"""Requests that are under way at the same time by one transport of an event loop that takes no batches."""
+RECOVERY_S: Final = 1.0  # Until reporting restarts when memory has run out.
+MAX_TRANSPORTS: Final = 10  # Servers whose connections are kept.
+AT_ONCE: Final = 10  # Requests under way at the same time by one transport of an event loop that takes no batches.
 
 
 class ThreadSender:

@@ -39,11 +39,8 @@ MAX_LINES: Final = 1000
 MAX_CHARS: Final = 262_144
 """Lines that wait, and their characters, at most."""
 
-MAX_BATCH_LINES: Final = 100
-"""Lines in one report, at most."""
-
-INTERVAL_S: Final = 0.2
-"""Seconds between two requests that lines cause."""
+MAX_BATCH_LINES: Final = 100  # In one report.
+INTERVAL_S: Final = 0.2  # Between two requests that lines cause.
 
 
 class _Line(NamedTuple):
@@ -81,16 +78,11 @@ class _Burst:
 
 
 class WaitingLines:
-    """The lines that wait to be sent; see the module.
-
-    Attributes:
-        numbers: Numbers the lines, and the reports that they may have to precede.
-        server: Whether the server takes lines for now.
-    """
+    """The lines that wait to be sent; see the module."""
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
-        self.numbers = itertools.count(1)
-        self.server = Availability(chance)
+        self.numbers = itertools.count(1)  # Of the lines, and of the reports that they may have to precede.
+        self.server = Availability(chance)  # Whether it takes lines for now.
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
         self._settling: dict[object, None] = {}

@@ -31,23 +31,12 @@ from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
 from progress_sse.client.waiting_lines import WaitingLines, drained
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
 
-MAX_WAITING: Final = 1000
-"""Reports of one session that may wait."""
-
-ADVANCE_INTERVAL_S: Final = 0.1
-"""Minimum seconds between two advances of a step."""
+MAX_WAITING: Final = 1000  # Reports of one session that wait.
+ADVANCE_INTERVAL_S: Final = 0.1  # Between two advances of a step, at least.
 
 
 class WaitingReports:
-    """The unsent reports; see the module.
-
-    Attributes:
-        has_begun: Whether the creation is to be sent: the job has begun to report.
-        under_way: The reports that were sent and have no answer yet.
-        lost: How many reports were refused or dropped.
-        has_cost_reports: Whether the job was warned that this outage costs reports.
-        has_given_up: Whether later reports are dropped.
-    """
+    """The unsent reports; see the module."""
 
     def __init__(
         self,
@@ -58,12 +47,12 @@ class WaitingReports:
     ) -> None:
         self.lines = WaitingLines(chance)
         self.creation = self._first_creation = creation
-        self.has_begun = False
-        self.under_way: list[Operation] = []
-        self.lost = Count()
+        self.has_begun = False  # Whether the creation is to be sent: the job has begun to report.
+        self.under_way: list[Operation] = []  # Was sent, and has no answer yet.
+        self.lost = Count()  # How many reports were refused or dropped.
         self.events: deque[Event] = deque()
-        self.has_cost_reports = False
-        self.has_given_up = False
+        self.has_cost_reports = False  # Whether the job was warned that this outage costs reports.
+        self.has_given_up = False  # Whether later reports are dropped.
         self._tells_age = tells_age
         self._chance = chance
         self._is_under_way = False  # Set before a report leaves its queue.
