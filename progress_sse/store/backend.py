@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from progress_sse.core.errors import ConflictError, StoreUnavailableError
+from progress_sse.core.errors import ConflictError
 from progress_sse.core.history import Cell, History
 from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
@@ -149,19 +149,11 @@ class FullBackend(Backend, Protocol):
 
 
 async def commit_all(
-    backend: Backend, changes: Sequence[Change], is_damage: Callable[[Exception], bool] = lambda _: False
+    backend: Backend, changes: Sequence[Change], is_damage: Callable[[BaseException], bool] = lambda _: False
 ) -> int:
     """Commit the changes whose session has not changed and is not damaged, and return how many were committed."""
-    return sum(await asyncio.gather(*(_is_committed(backend, change, is_damage) for change in changes)))
-
-
-async def _is_committed(backend: Backend, change: Change, is_damage: Callable[[Exception], bool]) -> bool:
-    try:
-        await backend.commit(change)
-    except ConflictError:
-        return False
-    except StoreUnavailableError as error:
-        if is_damage(error):
-            return False
-        raise
-    return True
+    outcomes = await asyncio.gather(*map(backend.commit, changes), return_exceptions=True)
+    for error in filter(None, outcomes):
+        if not (isinstance(error, ConflictError) or is_damage(error)):
+            raise error
+    return outcomes.count(None)

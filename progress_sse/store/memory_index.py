@@ -65,10 +65,7 @@ class MemoryIndex:
         return {status: len(keys) for status in get_args(SessionStatus) if (keys := self._set(("status", status)))}
 
     def _find(self, wanted: SessionFilter, limit: int, after: PageCursor | None) -> Iterator[str]:
-        """Yield the ids of all sessions of a list that follow on `after`, in its order, and perhaps those of others.
-
-        The caller needs `limit` of them.
-        """
+        """Yield the ids of the sessions of a list after `after`, in its order, and of others; `limit` are needed."""
         end = None if after is None else (after.created_at, after.session_id)
         places = [_ALL, *(("label", *label) for label in wanted.labels)]
         if wanted.status is not None:

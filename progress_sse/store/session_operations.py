@@ -43,8 +43,8 @@ class SessionOperations(ABC):
 
     Besides what they name, operations may raise `SessionNotFoundError`, except those that create one. Those on a step
     may raise `StepOutOfRangeError` and `UnknownStepNameError` where there is none, `StepNotStartedError` where it was
-    never started, and `StepNotRunningError` where it has ended. Those that describe a session raise `TooMuchError`
-    where title, labels, links and `accepts` take more than 4096 bytes of JSON.
+    never started, and `StepNotRunningError` where it has ended. Title, labels, links and `accepts` that together take
+    more than 4096 bytes of JSON are a `TooMuchError`.
     """
 
     workflows: Workflows
@@ -82,7 +82,7 @@ class SessionOperations(ABC):
         names as many as it defines. An `open_ended` session begins without steps, unless it is given some. Steps may
         be added to it, and `finish_session` alone completes it.
 
-        `replace` allows to replace an existing session of that id, whose event ids are never used again. `accepts` is
+        With `replace` it takes the place of a session of that id, whose event ids are never used again. `accepts` is
         what readers may ask of its worker. `profile` is the name, in the form of a session id, under which its steps
         are learned from run to run; `None` is the name of its workflow, if it has one.
 

@@ -22,7 +22,6 @@ class SortedKeys(Generic[K]):
         self._length = 0
 
     def __len__(self) -> int:
-        """Return how many keys there are."""
         return self._length
 
     def add(self, key: K) -> None:

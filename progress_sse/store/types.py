@@ -111,10 +111,7 @@ class Sign(NamedTuple):
 
 
 class SilenceDemand(NamedTuple):
-    """That the worker of a step has given no sign for `ms` of the lease clock, as a commit has to check.
-
-    `monotonic` is now, in seconds on the monotonic clock of this process.
-    """
+    """That the worker of a step has given no sign for `ms` until now (`monotonic`), as a commit has to check."""
 
     step: int
     ms: int

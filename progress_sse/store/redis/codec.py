@@ -73,8 +73,7 @@ def commit_arguments(
 ) -> list[Argument]:
     """Return the arguments of the script `COMMIT` that follow those of all scripts of a session.
 
-    `token` names the commit, which may be sent more than once. `silence` and `signs` are those that `RedisLeases` makes
-    of the change's. `list_channel` is empty if the script cannot publish there.
+    `token` names the commit, which may be sent more than once. `list_channel` is empty if the script cannot use it.
     """
     expected = change.expected or Position("", 0)
     is_fresh = change.record is not None and change.is_fresh

@@ -64,7 +64,6 @@ class Keyspace:
         self._prefix = prefix
         self._database = database
         self.of = lru_cache(maxsize=_MAX_CACHED)(lambda session_id: self.of_fingerprint(fingerprint(session_id)))
-        """Returns the keys of a session."""
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self._index_slot = f"{prefix}:{{{self.index}}}"

@@ -48,10 +48,7 @@ class RedisPubSub:
         on_gap: Callable[[str], None],
         cluster: "ClusterPubSub | None" = None,
     ) -> None:
-        """Call `on_message` with a channel and each of its messages, and `on_gap` once it is subscribed to anew.
-
-        In a `cluster`, subscriptions are the sharded ones.
-        """
+        """Call `on_message` with a channel and each of its messages, and `on_gap` once it is subscribed to anew."""
         self._pool = pool
         self._cluster = cluster
         self._on_message = on_message

@@ -220,7 +220,7 @@ class SessionIndex:
     async def _clean_set(self, key: str, created_before: str) -> None:
         async for members in self._members(key, f"({created_before}"):
             found = await self._pages.find(list({entry_of(member) for member in members}))
-            for member, offset in self._decode.each(key, _with_offset, members):
+            for member, offset in self._decode.each(key, lambda each: (each, split_set_member(each)[2]), members):
                 if self._is_over(key, member, offset, found.get(entry_of(member), False)):
                     await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
 
@@ -247,10 +247,6 @@ def _is_alike(before: SessionProgress | None, after: SessionProgress) -> bool:
     if before is None or before.details.labels != after.details.labels:
         return False
     return (before.status == "completed") == (after.status == "completed")
-
-
-def _with_offset(member: bytes) -> tuple[bytes, int]:
-    return member, split_set_member(member)[2]
 
 
 def _is_old(entry: bytes) -> bool:

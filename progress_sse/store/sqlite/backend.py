@@ -126,8 +126,12 @@ class SqliteBackend:
                 if isinstance(write.work, EncodedChange):
                     self._publish(write.work, error)
         finally:
-            for write, error in results:
-                _resolve(write.done, error)
+            # The callers of those that are done already were cancelled.
+            for done, error in ((write.done, error) for write, error in results if not write.done.done()):
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
             if any(isinstance(error, OutcomeUnknownError) for _, error in results):
                 # The next commit resolves the outcome, for which listeners wait. There may be no other commit.
                 self._resolving.schedule(RESOLVE_DELAY_S)
@@ -293,12 +297,3 @@ class _Repeated:
     def _end(self, attempt: asyncio.Future[Any]) -> None:
         if not attempt.cancelled() and (attempt.exception() is not None or attempt.result() is False):
             self.schedule(self._delay_s)
-
-
-def _resolve(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.done():  # The caller was cancelled.
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
