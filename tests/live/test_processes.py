@@ -228,6 +228,23 @@ async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: 
         writer.close()
 
 
+@pytest.mark.full
+@pytest.mark.guarantee(3)
+async def test_a_frozen_process_does_not_keep_the_server_from_ending(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path
+) -> None:
+    """A process that handles no signal is killed when its time is over, and the others end in order."""
+    settings = {"redis_prefix": tmp_path.name, "graceful_timeout_s": 0}
+    server = serve(store=redis_servers["redis"].url, workers=COUNT, **settings)
+    await eventually(lambda: "address" in server.log(), WAIT_S)
+    workers = children(server.pid)
+    os.kill(workers[0], signal.SIGSTOP)
+    assert await asyncio.to_thread(server.terminate, WAIT_S) == 0
+    assert not any(map(_is_alive, workers))
+    assert "killed" in server.log()
+    assert "Traceback" not in server.log()
+
+
 async def test_processes_do_not_outlive_their_supervisor(server: Server) -> None:
     """They do not run on unsupervised and hold the port."""
     workers = children(server.pid)
