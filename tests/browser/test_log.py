@@ -209,25 +209,6 @@ async def test_lines_that_are_not_kept_are_counted(
     await expect(panel.get_by_role("status")).to_have_text("0 lines found")
 
 
-@pytest.mark.full
-async def test_found_lines_that_the_page_drops_are_no_longer_counted(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """A page that is open for long keeps the newest 5000 lines of a step."""
-    await running(worker, sid)
-    await write(worker, sid, "old 1", "old 2", step=2)
-    shown = await open_page(page_of(server, sid))
-    panel = log_of(shown, 2)
-    await open_log(panel)
-    await panel.get_by_role("searchbox").fill("old")
-    await expect(panel.get_by_role("status")).to_have_text("2 lines found")
-    for batch in range(1, 51):
-        await write(worker, sid, *["new"] * 100, step=2)
-        await expect(panel.locator(".log-count")).to_have_text(f"{min(5000, 100 * batch + 2):,}")
-    await expect(panel.get_by_role("status")).to_have_text("0 lines found")
-    await expect(texts(panel)).to_have_count(0)
-
-
 async def test_the_next_run_has_a_log_of_its_own(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Lines of the run before are forgotten."""
     await running(worker, sid)

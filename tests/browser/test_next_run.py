@@ -30,6 +30,16 @@ async def run_once(worker: Worker, session_id: str) -> None:
     await worker.complete(session_id, 1)
 
 
+async def open_after_the_end(server: Server, worker: Worker, open_page: OpenPage, session_id: str) -> PageDriver:
+    """Run a job, and open its page, which has a clock of its own."""
+    await run_once(worker, session_id)
+    shown = await open_page("about:blank")
+    await shown.page.clock.install()
+    await shown.page.goto(page_of(server, session_id))
+    await expect(shown.connection).to_have_text("finished")
+    return shown
+
+
 def polls(shown: PageDriver, session_id: str) -> int:
     return len([url for url in shown.requests if url.endswith(f"/api/progress/{session_id}")])
 
@@ -73,11 +83,7 @@ async def test_links_that_come_after_the_end_are_shown(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """Their session was completed by its last step, at which its streams ended."""
-    await run_once(worker, sid)
-    shown = await open_page("about:blank")
-    await shown.page.clock.install()
-    await shown.page.goto(page_of(server, sid))
-    await expect(shown.connection).to_have_text("finished")
+    shown = await open_after_the_end(server, worker, open_page, sid)
     links = [{"label": "Report", "url": "https://reports.example/1"}]
     assert (await worker.update(sid, action="describe", links=links)).status_code == 200
     await shown.page.clock.fast_forward(4000)
@@ -90,11 +96,7 @@ async def test_a_token_that_expires_after_the_end_changes_nothing(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """The page goes on to show the run that it was allowed to see, and asks for no token."""
-    await run_once(worker, sid)
-    shown = await open_page("about:blank")
-    await shown.page.clock.install()
-    await shown.page.goto(page_of(server, sid))
-    await expect(shown.connection).to_have_text("finished")
+    shown = await open_after_the_end(server, worker, open_page, sid)
     path = f"**/api/progress/{sid}"
     await shown.page.route(path, lambda route: route.fulfill(status=401))
     async with shown.page.expect_response(path):
@@ -114,11 +116,7 @@ async def test_a_hidden_page_asks_when_it_is_seen_again(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
     """It costs nothing while it is not looked at; a deletion is seen, too."""
-    await run_once(worker, sid)
-    shown = await open_page("about:blank")
-    await shown.page.clock.install()
-    await shown.page.goto(page_of(server, sid))
-    await expect(shown.connection).to_have_text("finished")
+    shown = await open_after_the_end(server, worker, open_page, sid)
     await shown.evaluate(TO_HIDDEN, "hidden")
     await worker.delete(sid)
     loaded = polls(shown, sid)

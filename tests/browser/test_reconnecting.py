@@ -167,18 +167,3 @@ async def test_a_refusal_for_lack_of_rights_stops_the_tracker(
     await asyncio.sleep(4)  # Time for requests that must not come.
     assert len(proxy.asked()) == requests
     assert await shown.evaluate("[ends, tracker.polling]") == [[], False]
-
-
-@pytest.mark.protocol("P-4.5")
-@pytest.mark.full
-async def test_retry_after_is_obeyed(proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """SC-10: no request comes within the 5 s that the server asks for, and no poll either."""
-    await worker.start(sid, 1)
-    proxy.use(Answer("/api/", response("429 Too Many Requests", extra="Retry-After: 5\r\n")))
-    shown = await open_page(address(proxy), html=following(sid))
-    await eventually(lambda: len(polls(proxy.asked())) >= 3, 60)
-    first, second, third, *_ = polls(proxy.asked())
-    assert second.t - first.t > 4.5
-    assert third.t - second.t > 4.5
-    proxy.switch(Pass())
-    await expect(state_of(shown)).to_have_text("running 0%", timeout=DEADLINE_MS)

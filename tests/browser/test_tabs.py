@@ -21,7 +21,7 @@ from tests.browser.following import (
 )
 from tests.browser.page_driver import SOURCES, PageDriver
 from tests.browser.traffic import STREAM
-from tests.conftest import CHROMIUM, FLAGS, Serve
+from tests.conftest import CHROMIUM, FLAGS
 from tests.harness.chaos import Answer, ChaosProxy
 from tests.harness.http1 import HOST
 from tests.harness.serving import Server, Worker, eventually
@@ -128,32 +128,6 @@ async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
         assert proxy.busy_with(STREAM) == 1
 
 
-@pytest.mark.full
-async def test_sharing_tabs_recover_after_a_kill_of_the_server(serve: Serve, open_page: OpenPage, sid: str) -> None:
-    """CL-02: all of them resume by one stream."""
-    server = serve(store="sqlite", heartbeat_s=1, retry_ms=300)
-    async with ChaosProxy(server.port) as proxy:
-        async with Worker.at(server) as worker:
-            await worker.create(sid, total_steps=7)
-            tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3)
-            await all_show(tabs, "pending 0%")
-            await work(worker, sid, 1)
-            await all_show(tabs, "running 14%")
-        await asyncio.to_thread(server.kill)
-        for tab in tabs:
-            await until_state(tab, "reconnecting")
-        await asyncio.to_thread(server.start)
-        async with Worker.at(server) as worker:
-            for tab in tabs:
-                await until_state(tab, "live")
-            await work(worker, sid, 2, 3)
-            await all_show(tabs, "running 42%")
-        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
-        for tab in tabs:
-            assert await tab.evaluate("moves") == moves_of(7, 3)
-            assert await tab.evaluate("ends") == []
-
-
 async def test_a_frozen_tab_does_not_block_the_others(
     server: Server, worker: Worker, chromium: Browser, sid: str
 ) -> None:
@@ -176,30 +150,6 @@ async def test_a_frozen_tab_does_not_block_the_others(
                     await page.until("moves.at(-1) === 'ssspppp'")
                 assert await second.evaluate("moves") == moves_of(7, 3)
                 await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
-
-
-@pytest.mark.full
-@on_both_hosts
-async def test_a_tab_that_hangs_does_not_block_the_others(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str, host: str
-) -> None:
-    """CL-02: the tab that holds the stream is busy for half a minute; the others detect that, and go on."""
-    await worker.create(sid, total_steps=7)
-    async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(open_page, proxy, host, [sid] * 3)
-        await all_show(tabs, "pending 0%")
-        hanging = await stream_holder(tabs)
-        others = [tab for tab in tabs if tab is not hanging]
-        await hanging.evaluate("setTimeout(() => { for (const end = Date.now() + 30_000; Date.now() < end; ); })")
-        await work(worker, sid, 1)
-        await all_show(others, "running 14%")
-        for tab in others:
-            await until_state(tab, "live", "polling")
-        await work(worker, sid, 2)
-        await all_show(tabs, "running 28%")
-        await work(worker, sid, 3)
-        await all_show(tabs, "running 42%")
-        await eventually(lambda: proxy.busy_with(STREAM) == 1, 20)
 
 
 @pytest.mark.full

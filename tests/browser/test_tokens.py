@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Playwright, Route, async_playwright, expect
+from playwright.async_api import Locator, Playwright, async_playwright, expect
 
 from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
-from tests.browser.following import HOLDS_A_STREAM, following, moves_of, response, state_of, until_state, work
-from tests.browser.page_driver import POLLING_ONLY, SOURCES, PageDriver
-from tests.browser.traffic import STREAM
+from tests.browser.following import following, moves_of, state_of, until_state, work
+from tests.browser.page_driver import POLLING_ONLY, PageDriver
 from tests.conftest import CHROMIUM, FLAGS
-from tests.harness.chaos import Answer, ChaosProxy
-from tests.harness.serving import Server, Worker, eventually
+from tests.harness.chaos import ChaosProxy
+from tests.harness.serving import Server, Worker
 from tests.harness.tokens import CLOSED, make_token
 
 
@@ -23,24 +22,6 @@ from tests.harness.tokens import CLOSED, make_token
 def server_settings() -> dict[str, Any]:
     """The server requires a token for everything."""
     return {"heartbeat_s": 1, "retry_ms": 300, **CLOSED}
-
-
-def following_with_token_function(session_id: str, **options: Any) -> str:
-    """The page that follows a session with tokens from a function that requests them from its own site."""
-    page = following(session_id, token="TOKEN", **options)
-    return page.replace('"TOKEN"', 'async () => (await fetch("/token", {cache: "no-store"})).text()')
-
-
-async def give_tokens(shown: PageDriver, *tokens: str) -> list[str]:
-    """Let the page's site give these tokens, and then always the last one; return the list of given tokens."""
-    given: list[str] = []
-
-    async def answer(route: Route) -> None:
-        given.append(tokens[min(len(given), len(tokens) - 1)])
-        await route.fulfill(body=given[-1])
-
-    await shown.page.context.route("**/token", answer)
-    return given
 
 
 def wire_of(proxy: ChaosProxy) -> bytes:
@@ -74,32 +55,6 @@ async def test_a_page_with_a_token_follows_its_session(
         assert not any(url.endswith(f"/api/progress/{sid}") for url in shown.requests), "a poll was sent"
 
 
-@pytest.mark.full
-async def test_an_expired_token_is_replaced_by_the_next(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """The stream ends with it and resumes with another; once there is none, the page says so."""
-    await worker.create(sid, total_steps=4)
-    shown = await open_page(f"{server.url}/livez", scripts=(SOURCES,))
-    now = int(time.time())  # Only now: a browser may take seconds to start.
-    tokens = [make_token(sessions=[sid], exp=now + after_s) for after_s in (5, 18)]
-    given = await give_tokens(shown, *tokens)
-    await shown.go(f"{server.url}/page", following_with_token_function(sid))
-    await until_state(shown, "live")
-    await work(worker, sid, 1)
-    await until_state(shown, "reconnecting")
-    await work(worker, sid, 2)
-    await until_state(shown, "live")
-    await work(worker, sid, 3)
-    await expect(state_of(shown)).to_have_text("running 75%")
-    moves = await shown.evaluate("moves")
-    assert moves == [each for each in moves_of(4, 3) if each in moves]  # A poll in between may tell two at once.
-    assert moves[-1] == moves_of(4, 3)[-1]
-    assert given[:2] == tokens
-    await until_state(shown, "denied")
-    assert await shown.evaluate(f"[ends, tracker.polling, {HOLDS_A_STREAM}]") == [[], False, False]
-
-
 async def test_a_token_for_something_else_is_refused_at_once(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -108,40 +63,6 @@ async def test_a_token_for_something_else_is_refused_at_once(
     shown = await open_page(f"{server.url}/page", html=following(sid, token=make_token(sessions=["another"])))
     await until_state(shown, "denied")
     assert await shown.evaluate("[updates, ends, tracker.polling]") == [[], [], False]
-
-
-@pytest.mark.full
-async def test_tabs_with_the_same_rights_share_a_stream(
-    proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """The age of their tokens does not matter. Tabs with other rights, and refused ones, have their own streams."""
-    tokens = [
-        make_token(sessions=[sid], sub="alice"),
-        make_token(sessions=[sid], sub="alice", exp=int(time.time()) + 1000),
-        make_token(sessions=[sid], sub="bob"),
-        make_token(sessions=["another"], sub="alice"),
-    ]
-    await worker.create(sid, total_steps=7)
-    tabs: list[PageDriver] = []
-    for token in tokens:
-        proxy.switch(Answer("/tab", response("200 OK", following(sid, token=token), "text/html")))
-        beside = tabs[0] if tabs else None
-        tabs.append(await open_page(f"http://localhost:{proxy.port}/tab", beside=beside))
-        await until_state(tabs[-1], "denied" if token == tokens[-1] else "live")
-    await work(worker, sid, 1)
-    for tab in tabs[:-1]:
-        await expect(state_of(tab)).to_have_text("running 14%")
-    await eventually(lambda: proxy.busy_with(STREAM) == 2, 20)
-    assert await tabs[-1].evaluate("updates") == []
-    proxy.switch(Answer("/tab", response("200 OK", following("not for alice", token=tokens[0]), "text/html")))
-    await until_state(await open_page(f"http://localhost:{proxy.port}/tab", beside=tabs[0]), "denied")
-    await work(worker, sid, 2)
-    for tab in tabs[:-1]:
-        await expect(state_of(tab)).to_have_text("running 28%")
-        await until_state(tab, "live")
-    names = await tabs[0].evaluate("navigator.locks.query().then(locks => locks.held.map(lock => lock.name).join())")
-    assert "alice" in names
-    assert not any(part in names for token in tokens for part in token.split("."))
 
 
 async def test_an_element_has_its_token_as_a_property(

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -198,11 +197,6 @@ class Server:
         """The processor time that it has used, in user and system mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def remove_data(self) -> None:
-        """Delete the database and its files; only while the server does not run."""
-        for path in self.folder.glob(self.database.name + "*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def __enter__(self) -> Self:
         self.start()

@@ -10,90 +10,20 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Serve
 from tests.harness.event_stream import Block
-from tests.harness.follower import Follower
 from tests.harness.http1 import Connection, request_bytes
 from tests.harness.oracle import Oracle, fold_all, tag_of
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, events_path, eventually, session_path
+from tests.harness.serving import Server, Worker, events_path, session_path
 from tests.live.asgi_hosts import serve_only
-from tests.live.delivery_check import next_of_story
+from tests.live.delivery_check import DeliveryCheck
 from tests.live.slow_readers import STALLED, assert_ended_with_retry, closed, connected_readers
 
 # FT-01
-
-
-class Crash:
-    """Workers and followers at a server that is killed again and again."""
-
-    def __init__(self, server: Server, sessions: int, *, tells_stories: bool = False) -> None:
-        """Prepare `sessions` sessions, each with a worker and a follower of its own; see `DeliveryCheck`."""
-        self._tells_stories = tells_stories
-        self.oracle = Oracle()
-        self.server = server
-        self.sessions = [f"crash-{n}" for n in range(sessions)]
-        self.followers = [Follower(self.oracle, "follower", server.port, [s]) for s in self.sessions]
-        self.is_up = asyncio.Event()
-        self.is_over = False
-
-    async def work(self, worker: Worker, session_id: str) -> None:
-        """Report steps, failures and retries until the test ends; send unanswered ones again under their keys."""
-        rng = random.Random(session_id)
-        for made in itertools.count():
-            if self.is_over:
-                break
-            if self._tells_stories:
-                await self.post(worker, session_id, **next_of_story(session_id, made))
-                continue
-            step = rng.randint(1, 7)
-            await self.post(worker, session_id, "start", step)
-            for current in range(rng.randint(0, 3)):
-                await self.post(worker, session_id, "progress", step, current=current)
-            await self.post(worker, session_id, "complete", step, success=step < 7 and rng.random() < 0.8)
-
-    async def post(self, worker: Worker, session_id: str, action: str, step: int | None = None, **more: Any) -> None:
-        """Report one update, as often as that takes."""
-        await self.is_up.wait()
-        post = await self.oracle.post(worker, session_id, action, step, **more)
-        while post.outcome != "ok":
-            # The server was killed, or is about to be. Any other refusal means that acknowledged data is lost.
-            assert post.status in (None, 503), post
-            await self.is_up.wait()
-            await self.oracle.send(worker, post)
-
-    async def follow(self, follower: Follower) -> None:
-        while not self.is_over:
-            await self.is_up.wait()
-            with contextlib.suppress(OSError):
-                await follower.read(random.randint(5, 100), at_most_s=1)
-
-    @contextlib.asynccontextmanager
-    async def running(self, worker: Worker) -> AsyncIterator[None]:
-        self.is_up.set()
-        async with asyncio.TaskGroup() as group:
-            for session_id, follower in zip(self.sessions, self.followers, strict=True):
-                group.create_task(self.work(worker, session_id))
-                group.create_task(self.follow(follower))
-            yield
-            self.is_over = True
-
-    async def wait_for_posts(self, count: int) -> None:
-        enough = len(self.oracle.posts) + count
-        await eventually(lambda: len(self.oracle.posts) >= enough, 60)
-
-    async def kill_and_start(self) -> float:
-        """Kill the server, check the files that it left, and start it; return the seconds that the start took."""
-        self.is_up.clear()
-        await asyncio.to_thread(self.server.kill)
-        await asyncio.to_thread(assert_integrity, self.server)
-        started_s = await asyncio.to_thread(self.server.start)
-        self.is_up.set()
-        return started_s
 
 
 def assert_integrity(server: Server) -> None:
@@ -107,34 +37,31 @@ def assert_integrity(server: Server) -> None:
     shutil.rmtree(copy)
 
 
+async def kill_and_start(server: Server) -> float:
+    """Kill the server, check the files that it left, and start it; return the seconds that the start took."""
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(assert_integrity, server)
+    return await asyncio.to_thread(server.start)
+
+
 @pytest.mark.guarantee(1)
 @pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(600)])])
 async def test_a_killed_server_keeps_what_it_acknowledged(serve: Serve, rounds: int) -> None:
     """FT-01: killed at random moments under load: each 200 is kept, nothing is half applied, clients resume."""
     server = serve(store="sqlite", history=1_000_000, history_bytes=1 << 30, retry_ms=100)
-    crash = Crash(server, sessions=6)
+    check = DeliveryCheck([server], sessions=6, followers=6, can_stay=False)
+    async with check.running():
+        for _ in range(rounds):
+            await check.wait_for_updates(random.randint(20, 80))
+            assert await kill_and_start(server) <= 5
     async with Worker.at(server) as worker:
-        for session_id in crash.sessions:
-            await worker.create(session_id)
-        for follower in crash.followers:
-            await follower.read(1, at_most_s=10)
-        first = {s: (await first_events(server, s, None, 1))[0] for s in crash.sessions}
-        async with crash.running(worker):
-            for _ in range(rounds):
-                await crash.wait_for_posts(random.randint(20, 80))
-                assert await crash.kill_and_start() <= 5
-        finals = {session_id: await worker.poll(session_id) for session_id in crash.sessions}
-        for session_id, follower in zip(crash.sessions, crash.followers, strict=True):
-            await follower.read_until({session_id: finals[session_id]})
-            verdict = crash.oracle.check(session_id, finals[session_id])
-            assert verdict.is_clean(), verdict
-            # The log alone leads from the first state to the last: no state without event, no event without state.
-            acknowledged = [post.tag for post in crash.oracle.posts if post.session_id == session_id]
-            count = len(acknowledged)
-            log = await first_events(server, session_id, first[session_id].id, count)
-            assert [event.position.offset for event in log] == list(range(1, count + 1))
+        for session_id in check.sessions:
+            epoch, _, n = (await worker.poll_raw(session_id)).headers["etag"].strip('"').rpartition("-")
+            acknowledged = [post.tag for post in check.oracle.posts if post.session_id == session_id]
+            # No state is without its event, and no event without its state.
+            log = await first_events(server, session_id, f"{epoch}-0", len(acknowledged))
+            assert [event.position.offset for event in log] == list(range(1, int(n) + 1))
             assert [tag_of(event.json()) for event in log] == acknowledged
-            assert fold_all([first[session_id], *log]) == finals[session_id]
     assert "Traceback" not in server.log()
 
 

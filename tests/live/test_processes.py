@@ -229,21 +229,6 @@ async def test_a_second_signal_reaches_a_process_that_is_being_replaced(server: 
 
 
 @pytest.mark.full
-async def test_a_second_signal_ends_all_processes_at_once(server: Server) -> None:
-    """The signal ends the wait for requests under way, here one whose body never comes."""
-    workers = children(server.pid)
-    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    head = f"POST {session_path('s', 'update')} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
-    await writer.drain()
-    server.signal(signal.SIGTERM)
-    server.signal(signal.SIGINT)
-    await asyncio.to_thread(server.wait)
-    assert not any(map(_is_alive, workers))
-    writer.close()
-
-
-@pytest.mark.full
 @pytest.mark.guarantee(3)
 async def test_a_frozen_process_does_not_keep_the_server_from_ending(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path

@@ -5,10 +5,9 @@ import asyncio
 import pytest
 
 from tests.conftest import RunRedis, Serve
-from tests.harness.serving import Worker
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import STORY, DeliveryCheck
-from tests.live.test_faults import Crash
+from tests.live.test_faults import kill_and_start
 
 pytestmark = [serve_only, pytest.mark.guarantee(1)]
 
@@ -22,19 +21,12 @@ async def test_readers_that_come_and_go_see_all_of_it(serve: Serve) -> None:
 @pytest.mark.full
 async def test_a_killed_server_keeps_all_of_it(serve: Serve) -> None:
     """Each acknowledged report is kept, none is applied twice, and each attempt stays what it was."""
-    crash = Crash(serve(store="sqlite", retry_ms=100), sessions=3, tells_stories=True)
-    async with Worker.at(crash.server) as worker:
-        for session_id in crash.sessions:
-            await worker.create(session_id, open_ended=True)
-        async with crash.running(worker):
-            for _ in range(5):
-                await crash.wait_for_posts(4 * STORY)
-                await crash.kill_and_start()
-        for session_id, follower in zip(crash.sessions, crash.followers, strict=True):
-            final = await worker.poll(session_id)
-            await follower.read_until({session_id: final})
-            verdict = crash.oracle.check(session_id, final)
-            assert verdict.is_clean(), verdict
+    server = serve(store="sqlite", retry_ms=100)
+    check = DeliveryCheck([server], sessions=3, followers=3, can_stay=False, tells_stories=True)
+    async with check.running():
+        for _ in range(5):
+            await check.wait_for_updates(4 * STORY)
+            await kill_and_start(server)
 
 
 @pytest.mark.full
