@@ -141,21 +141,20 @@ class Outbox:
             return [sent]
         if self._is_loss(answer):
             return [sent]
-        instead = self._instead(sent, answer)
-        return [] if instead is None else [instead]
+        return self._instead(sent, answer)
 
-    def _instead(self, refused: Operation, answer: ReportAnswer) -> Operation | None:
+    def _instead(self, refused: Operation, answer: ReportAnswer) -> list[Operation]:
         """Apply the refusal of a report; return what to send in its place."""
         if _appends(refused.report) and answer.problem == "unknown-step-name":
             self._may_append = False
-            return _in_place(refused)
+            return [_in_place(refused)]
         instead = None if self._is_optional(refused.report) else _reduced(refused, answer)
         if instead is None:
             self._refuse(refused, answer)
-            return None
+            return []
         creation, left_out = instead
         self.waiting.lose(_refusal(f"{left_out} left out: its creation", answer), 0)
-        return creation
+        return [creation]
 
     def refuse(self, requests: Sequence[ReportRequest], answer: ReportAnswer, now: float) -> None:
         """Apply the one answer to a batch of which the server processed no report."""
@@ -185,7 +184,7 @@ class Outbox:
             self._own.fail(answer, now)
         if not self._has_notified:
             self._has_notified = True
-            self._notify("away", "cannot report on %s and will try again: %s", str(answer))
+            self.waiting.events.append(Event("away", "cannot report on %s and will try again: %s", str(answer)))
         self.stand_by(now)
 
     def stand_by(self, now: float) -> float:
@@ -215,10 +214,7 @@ class Outbox:
             if has_notified or lost:
                 detail = f"after {now - since:.1f} s in which {lost} reports were lost"
                 level = logging.WARNING if lost else logging.INFO
-                self._notify("back", "can report on %s again, %s", detail, level)
-
-    def _notify(self, kind: str, text: str, detail: object, level: int | None = None) -> None:
-        self.waiting.events.append(Event(kind, text, detail, level))
+                self.waiting.events.append(Event("back", "can report on %s again, %s", detail, level))
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
@@ -277,7 +273,7 @@ class Outbox:
         if before is None or report.replace:
             return []
         self._run.losses, self._run.lost_at = before.losses, before.lost_at
-        self._notify("recreated", "the server had lost %s: %s", "it was created again")
+        self.waiting.events.append(Event("recreated", "the server had lost %s: %s", "it was created again"))
         return [Operation(each) for each in before.reports()]
 
     def _is_optional(self, report: Report) -> bool:
@@ -313,7 +309,7 @@ class Outbox:
             self.waiting.lose(error, operation.is_from_job + self.waiting.drop_all())  # They have no session.
         elif isinstance(report, Log):
             if not answer.is_superseded:
-                self._notify("lines", "log lines of %s were refused: %s", str(answer))
+                self.waiting.events.append(Event("lines", "log lines of %s were refused: %s", str(answer)))
             elif report.lease is not None:
                 self.waiting.supersede(report.step, report.lease.attempt_id, lines_alone=True)
         elif isinstance(report, StepUpdate) and answer.is_superseded and report.lease is not None:

@@ -10,17 +10,9 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from progress_sse.client import config
 from progress_sse.client.attempt import LEASE_S, joined, new_attempt, share
 from progress_sse.client.availability import MAX_OUTAGE_S
-from progress_sse.client.config import (
-    Options,
-    address_of,
-    flush_timeout_of,
-    is_disabled,
-    link_to,
-    named_session,
-    session_of,
-)
 from progress_sse.client.count import Count
 from progress_sse.client.definitions import Links, change, definitions, fit_new_links
 from progress_sse.client.errors import REPORTING_ERRORS, Cancelled, ReportError, ServerAwayError
@@ -215,7 +207,7 @@ class Reporter(Session, ABC):
         self,
         session_id: str | None,
         create: Callable[[], Create] | None,
-        options: Options,
+        options: config.Options,
         transport: Transport | OnLoop | None,
         home: Home | None = None,
     ) -> None:
@@ -238,25 +230,25 @@ class Reporter(Session, ABC):
         self,
         session_id: str | None,
         creation: Create | None,
-        options: Options,
+        options: config.Options,
         transport: Transport | OnLoop | None,
         home: Home | None,
     ) -> None:
         self.lease = new_attempt(options.get("lease_s", LEASE_S))
         self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
         if _recorders:
-            self.session_id = named_session(session_id) or "recorded"
+            self.session_id = config.named_session(session_id) or "recorded"
             self.sink = _recorders[-1](self.session_id, self._begun(creation, self.session_id), self.inbox)
             return
-        if is_disabled(options.get("disabled")):
+        if config.is_disabled(options.get("disabled")):
             log(logging.INFO, "progress is not reported: that is disabled")
             return
-        address = None if transport else address_of(options.get("url"), options.get("token"))
+        address = None if transport else config.address_of(options.get("url"), options.get("token"))
         target = transport or address
         if target is None:
             log(logging.INFO, "progress is not reported: no server is named, be it by PROGRESS_SSE_URL")
             return
-        named = session_of(session_id)
+        named = config.session_of(session_id)
         if address is not None:
             load_http()  # Now, and not later in the thread.
         self.sink = ReportQueue(
@@ -266,13 +258,13 @@ class Reporter(Session, ABC):
             creation=self._begun(creation, named),
             tells_age=self.lease is not None,
             on_error=self._on_error,
-            flush_timeout_s=flush_timeout_of(options.get("flush_timeout_s")),
+            flush_timeout_s=config.flush_timeout_of(options.get("flush_timeout_s")),
             inbox=self.inbox,
             home=home,
         )
         self.session_id = named
         if address is not None:
-            self.link = link_to(address, named)
+            self.link = config.link_to(address, named)
             log(logging.INFO, "progress is shown at %s", self.link)
 
     def _begun(self, creation: Create | None, session_id: str) -> Create | None:

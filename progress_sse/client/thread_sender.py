@@ -30,13 +30,7 @@ from progress_sse.client.mailbox import Mailbox, Part, Timetable
 from progress_sse.client.own_log import MAX_KINDS, log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
-from progress_sse.client.targets import (
-    LOOP_HAS_ENDED,
-    BatchTransport,
-    ListeningTransport,
-    OnLoop,
-    Transport,
-)
+from progress_sse.client.targets import LOOP_HAS_ENDED, BatchTransport, ListeningTransport, OnLoop, Transport
 
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
