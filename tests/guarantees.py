@@ -3,8 +3,6 @@
 With `--check` it runs none, and fails if a claim has no test or a mark no claim.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

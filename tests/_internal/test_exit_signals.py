@@ -1,7 +1,5 @@
 """Callbacks before the end of a process by a signal."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Files that settings name: which are read, and that reading ends."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Features that need an extra, where it is not installed."""
 
-from __future__ import annotations
-
 import io
 import re
 import sys

@@ -1,7 +1,5 @@
 """Coroutines that start at once, and tasks that are cancelled until they have ended."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

@@ -1,7 +1,5 @@
 """The jobs of the demo, without a server and without waits: what they report, in which order."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections import Counter

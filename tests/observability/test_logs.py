@@ -1,7 +1,5 @@
 """The log: one line per record with any content, and a few lines for a flood of records."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging
@@ -165,7 +163,7 @@ class Ticks:
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(threading, "Timer", self.timer)
 
-    def timer(self, seconds: float, call: object) -> Timer:
+    def timer(self, seconds: float, call: object) -> "Timer":
         self.timers.append(Timer(seconds, call))
         return self.timers[-1]
 

@@ -1,7 +1,5 @@
 """Changes written by hand, for tests of backends without the store and its rules."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress

@@ -1,7 +1,5 @@
 """Backends that behave as a test of the store needs."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 

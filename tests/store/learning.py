@@ -1,7 +1,5 @@
 """Runs of a profile, for tests of what they teach."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from progress_sse.core.history import RUNS, Cell, History, Lesson

@@ -1,7 +1,5 @@
 """The sessions as the state machine alone makes them: what every store must agree with."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -36,7 +34,7 @@ class ModelSessions:
         self._knows_runs = knows_runs
         self._taught: set[tuple[str, str, str]] = set()
 
-    def copy(self) -> ModelSessions:
+    def copy(self) -> "ModelSessions":
         """The sessions as they are now."""
         copied = ModelSessions(knows_runs=self._knows_runs)
         copied.sessions, copied.offsets, copied.heard_at = dict(self.sessions), dict(self.offsets), dict(self.heard_at)

@@ -1,7 +1,5 @@
 """The session `s` as a test observes it."""
 
-from __future__ import annotations
-
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
 from progress_sse.store.backend import FullBackend

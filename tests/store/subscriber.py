@@ -1,7 +1,5 @@
 """A subscriber of one session, which the random machine compares with the stored session."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Commits of batches that compete with other processes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta

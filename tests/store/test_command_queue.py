@@ -1,7 +1,5 @@
 """The command queue of a session, over every backend."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

@@ -1,7 +1,5 @@
 """What the log says of a store that is damaged."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.store import health

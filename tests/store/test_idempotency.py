@@ -1,7 +1,5 @@
 """Idempotency keys, over every backend [DG-05]."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The copies of what was learned: how old they get, and what they do without a store that answers."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -1,7 +1,5 @@
 """Learning from runs: what the store teaches and hands to the rules, over every backend."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.commands import IdempotencyKey

@@ -1,7 +1,5 @@
 """Log lines in the commits of their session: in order, fenced, and once for each key."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

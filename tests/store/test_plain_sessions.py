@@ -1,7 +1,5 @@
 """Sessions whose workers use none of the optional keys: their bytes stay as recorded."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The operations of the store, over every backend."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.errors import (

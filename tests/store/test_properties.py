@@ -1,7 +1,5 @@
 """After any commands in any order, stores hold what the state machine says, and transitions lead subscribers there."""
 
-from __future__ import annotations
-
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence

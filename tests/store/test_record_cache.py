@@ -1,7 +1,5 @@
 """The cache of records."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """A store keeps no more than its limits allow, after any number of events."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path

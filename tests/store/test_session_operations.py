@@ -1,7 +1,5 @@
 """What embedders may say of a session besides the start, progress and end of a numbered step."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 import pytest

@@ -1,7 +1,5 @@
 """A sorted set of keys, compared with a sorted list."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

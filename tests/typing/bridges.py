@@ -1,7 +1,5 @@
 """The bridges as type checkers see them; never run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import assert_type
 

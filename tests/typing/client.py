@@ -1,7 +1,5 @@
 """The worker's client as type checkers see it; never run."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 from typing import assert_type
 

@@ -1,7 +1,5 @@
 """The promises of `Backend.commit`, for every backend."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

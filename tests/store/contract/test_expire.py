@@ -1,7 +1,5 @@
 """How every backend expires sessions."""
 
-from __future__ import annotations
-
 import asyncio
 
 from progress_sse.core.errors import ConflictError

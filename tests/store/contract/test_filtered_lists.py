@@ -1,7 +1,5 @@
 """The power `Lists`: how every backend finds the sessions of a list, whatever has happened to them."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from typing import Final

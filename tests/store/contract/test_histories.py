@@ -1,7 +1,5 @@
 """What runs teach: every backend adds it up, and forgets it when it is told to."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from itertools import count

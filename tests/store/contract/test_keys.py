@@ -1,7 +1,5 @@
 """How every backend stores idempotency keys."""
 
-from __future__ import annotations
-
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.redis.backend import RedisBackend
 from tests.store.changes import T0, after, apply, created, key, moved, removed

@@ -1,7 +1,5 @@
 """Leases: a worker that is silent is said to be stalled, then lost, once; the same on every backend."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The power `Lists`: how every backend counts and lists sessions; see also ``test_filtered_lists``."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.session_filter import ALL_SESSIONS

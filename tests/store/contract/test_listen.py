@@ -1,7 +1,5 @@
 """The promises of `Backend.subscribe`, for every backend."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Final
 

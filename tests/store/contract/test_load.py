@@ -1,7 +1,5 @@
 """The promises of `Backend.load`, for every backend."""
 
-from __future__ import annotations
-
 import asyncio
 
 from progress_sse.core.model import Position, StepAdvance, StepDefinition, StepProgress

@@ -1,7 +1,5 @@
 """The log lines of a session: numbered, trimmed, told to listeners and dropped alike on every backend."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

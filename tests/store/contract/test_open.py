@@ -1,7 +1,5 @@
 """How every backend opens, closes and opens again."""
 
-from __future__ import annotations
-
 import asyncio
 
 from progress_sse.store.backend import FullBackend

@@ -1,7 +1,5 @@
 """The parts of a step: each backend keeps all of them, and shows a few."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 

@@ -1,7 +1,5 @@
 """The promises of `Backend.replay`, for every backend."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.model import Position

@@ -1,7 +1,5 @@
 """What sessions say besides their steps, and changes that only a snapshot tells: the same on every backend."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.core.commands import Ask, Command, Create

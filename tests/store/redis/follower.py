@@ -1,7 +1,5 @@
 """A listener of one session, and helpers that read the session."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 
@@ -24,7 +22,7 @@ class Follower:
         self.leave: Unsubscribe
 
     @classmethod
-    async def of(cls, backend: RedisBackend, session_id: str = "s") -> Follower:
+    async def of(cls, backend: RedisBackend, session_id: str = "s") -> "Follower":
         """Listen, then load, as a channel of the hub does."""
         follower = cls()
         follower.leave = await backend.subscribe(changes_of(session_id), follower.on_notification)

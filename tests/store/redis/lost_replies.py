@@ -1,7 +1,5 @@
 """A connection to Redis that loses replies when a test says so."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 

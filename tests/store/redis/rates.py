@@ -1,7 +1,5 @@
 """Rate limits that are counted in a Redis server."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 from typing import Any

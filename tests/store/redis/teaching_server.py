@@ -1,7 +1,5 @@
 """A process that is killed as it teaches: `python -m` this module with the port of Redis, a prefix, `before|after`."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """The rights of the user by whom we connect."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A cluster: sessions on several nodes, slots that move between them, and a master that is replaced."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """One connection to a Redis server."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Values that another program has changed; `tests/live/test_damage.py` has those of sessions."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A server that comes back with less data, or loses keys while it runs."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Sentinel: a replica takes the place of a lost master."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which notifications listeners get, in every order of messages, reads and commits: without Redis."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast

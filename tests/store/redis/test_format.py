@@ -1,7 +1,5 @@
 """The format of the store in Redis: any but ours is refused."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Messages that are published while a process is not subscribed are lost; it reads the sessions instead."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -2,8 +2,6 @@
 
 # ruff: noqa: ASYNC221 - a test may wait for processes of its own
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The keys of a session, how long they last, and their index."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Leases between servers on one Redis: one clock, told once, by another server where the first is gone."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 

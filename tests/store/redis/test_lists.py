@@ -1,7 +1,5 @@
 """The index of lists in Redis under failures and old servers, and what commits tell those who follow lists."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Log lines in Redis: beside their session, appended once, and told from a store that went back in time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable

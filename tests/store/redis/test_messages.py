@@ -1,7 +1,5 @@
 """The messages that a commit publishes, both ways."""
 
-from __future__ import annotations
-
 import pytest
 
 from progress_sse.store.redis.messages import MAX_BYTES, apply_message, decode_message, encode_message

@@ -1,7 +1,5 @@
 """A commit of one process notifies the listeners in every other process."""
 
-from __future__ import annotations
-
 import asyncio
 
 from progress_sse.core.errors import ConflictError

@@ -1,7 +1,5 @@
 """No server, or one that does not reply."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable

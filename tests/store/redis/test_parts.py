@@ -1,7 +1,5 @@
 """The parts of a step reach every other process, though a message has those alone that changed."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import islice
 

@@ -1,7 +1,5 @@
 """The connection that receives messages."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Rate limits whose requests are counted in Redis."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Error replies of the server are translated, and none of them leaves a partial change."""
 
-from __future__ import annotations
-
 import pytest
 from redis import Redis
 

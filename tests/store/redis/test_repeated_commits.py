@@ -1,7 +1,5 @@
 """A commit whose reply was lost is sent again, and applied once."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 A virtual machine is rolled back with its memory, or an operator restores keys.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

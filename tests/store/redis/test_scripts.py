@@ -1,7 +1,5 @@
 """The Lua scripts, as files and as the server knows them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from redis import Redis

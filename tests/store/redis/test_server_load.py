@@ -1,7 +1,5 @@
 """The load on Redis: commands, connections and scans."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """What sessions say besides their steps reaches the listeners and the decisions of every other process."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

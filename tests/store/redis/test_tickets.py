@@ -1,7 +1,5 @@
 """Tickets in Redis."""
 
-from __future__ import annotations
-
 import asyncio
 
 from tests.harness.redis import RedisServer

@@ -1,7 +1,5 @@
 """Fixtures of the tests of the SQLite backend."""
 
-from __future__ import annotations
-
 import sqlite3
 from functools import partial
 from pathlib import Path

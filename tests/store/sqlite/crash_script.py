@@ -1,7 +1,5 @@
 """Processes that are killed while they use a store; `python -m` this module with `open|leave|teach|write …`."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """SQLite connections that fail when a test says so."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """Helpers for tests of database files: open them, hold them, damage them, kill their processes."""
 
-from __future__ import annotations
-
 import re
 import signal
 import sqlite3

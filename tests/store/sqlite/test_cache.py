@@ -1,7 +1,5 @@
 """The cache of the SQLite backend."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from contextlib import closing

@@ -2,8 +2,6 @@
 
 # ruff: noqa: ASYNC221, ASYNC240 - a test may wait for files and processes of its own
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Rows that another program has changed; `tests/live/test_damage.py` has those of sessions."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path

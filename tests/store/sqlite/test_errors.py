@@ -1,7 +1,5 @@
 """How errors of SQLite are translated, and how the store recovers."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable

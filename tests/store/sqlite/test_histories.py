@@ -1,7 +1,5 @@
 """What runs taught, in a SQLite file."""
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 
 # ruff: noqa: ASYNC240 - a test may wait for files and processes of its own
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 from pathlib import Path

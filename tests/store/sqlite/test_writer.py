@@ -1,7 +1,5 @@
 """How commits wait for locks and share transactions."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import time
