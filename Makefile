@@ -105,6 +105,7 @@ check-python:
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	.ci/plain-words
+	$(BIN)/python .ci/budgets.py
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.guarantees --check
