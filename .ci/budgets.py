@@ -35,8 +35,8 @@ def methods() -> Iterator[tuple[str, int]]:
 def places(recipe: str) -> int:
     """Return how many files the numbered list below a heading of CONTRIBUTING.md names."""
     section = CONTRIBUTING.partition(f"\n## {recipe}\n")[2].partition("\n## ")[0]
-    numbered = section[: section.rindex("\n\n")] if "\n\n" in section.strip() else section
-    return len(set(re.findall(r"(?:progress_sse|tests|docs|web)/[\w/.-]*\w", numbered)))
+    items = " ".join(re.findall(r"^(?:\d+\.| {3}).*", section, re.MULTILINE))
+    return len(set(re.findall(r"(?:progress_sse|tests|docs|web)/[\w/.-]*\w", items)))
 
 
 SIZES: Final[dict[str, Callable[[], int]]] = {
