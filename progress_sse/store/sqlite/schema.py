@@ -55,13 +55,14 @@ SCHEMA: Final = (
         data BLOB NOT NULL
     )
     """,
+    # With rowids: else inner pages would hold data too, and a damaged step could hide those of other sessions.
     """
     CREATE TABLE steps (
         life INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
         step INTEGER NOT NULL,
         data BLOB NOT NULL,
         PRIMARY KEY (life, step)
-    ) WITHOUT ROWID
+    )
     """,
     # Stored in the order of arrival: concurrent sessions write to the same page, instead of several of their own each.
     """
