@@ -11,6 +11,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 from playwright.async_api import Browser, async_playwright, expect
 
+from progress_sse.client.report_queue import report_queues
 from tests.harness.chaos import ChaosProxy
 from tests.harness.redis import KINDS, Kind, Persistence, RedisCluster, RedisServer
 from tests.harness.serving import Server, Worker
@@ -94,6 +95,15 @@ def _blocking_calls() -> Iterator[None]:
             for file, function in MAY_BLOCK.items():
                 call.can_block_in(file, function)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _waiting_reports() -> Iterator[None]:
+    """Drop the reports that still wait for the server of a test: the sender would log them in a later test."""
+    yield
+    for queue in report_queues():
+        if not queue.is_settled:
+            queue.give_up()
 
 
 Serve = Callable[..., Server]
