@@ -9,59 +9,17 @@
 * **While the server is away**, the same sessions are tried again after each pause, and the others wait.
 """
 
-import heapq
 import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary, ref
+from typing import NamedTuple
+from weakref import WeakValueDictionary
 
+from progress_sse._internal.timetable import Timetable
 from progress_sse.client.availability import Availability
 from progress_sse.client.exchange import TOO_MANY, Answer, ReportAnswer, ReportRequest, RequestRoom
 from progress_sse.client.report_queue import ReportQueue
-
-T = TypeVar("T")
-
-
-class Timetable(Generic[T]):
-    """When each of many things is due next. It holds none: what its owner has dropped is due no more."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, ref[T]]] = []
-        self._planned: WeakKeyDictionary[T, float] = WeakKeyDictionary()
-        self._numbers = itertools.count()
-
-    def plan(self, thing: T, at: float) -> None:
-        """Let it be due at a time, in place of an earlier plan; infinity: never."""
-        if at == self._planned.get(thing, math.inf):
-            return
-        if at == math.inf:
-            del self._planned[thing]
-        else:
-            self._planned[thing] = at
-            heapq.heappush(self._heap, (at, next(self._numbers), ref(thing)))
-
-    def wake_at(self) -> float:
-        """Return when something may be due; infinity if nothing is planned."""
-        while self._heap and not self._is_valid():
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else math.inf
-
-    def _is_valid(self) -> bool:
-        at, _, planned = self._heap[0]
-        thing = planned()
-        return thing is not None and self._planned.get(thing) == at
-
-    def take_due(self, now: float) -> list[T]:
-        """Return what is due, in the order of its times; it is planned no more."""
-        due = []
-        while self.wake_at() <= now:
-            thing = heapq.heappop(self._heap)[2]()
-            if thing is not None:
-                del self._planned[thing]
-                due.append(thing)
-        return due
 
 
 class Part(NamedTuple):
@@ -84,7 +42,8 @@ class Mailbox:
         self._ready: OrderedDict[ReportQueue, None] = OrderedDict()
         self._beating: dict[ReportQueue, None] = {}  # Those whose signs of life are due.
         self._is_creation_next = False  # Then signs of life wait, which would share its request.
-        self._later: Timetable[ReportQueue] = Timetable()
+        self._later = Timetable[int]()
+        self._queues: WeakValueDictionary[int, ReportQueue] = WeakValueDictionary()  # By the ids in the timetable.
 
     @property
     def is_idle(self) -> bool:
@@ -130,7 +89,8 @@ class Mailbox:
         if beat_at <= now:
             self._beating.setdefault(queue)
             beat_at = math.inf
-        self._later.plan(queue, min(due_at, beat_at))
+        self._queues[id(queue)] = queue
+        self._later.plan(id(queue), min(due_at, beat_at))
 
     def wake_at(self) -> float:
         """Return when there is something to do; infinity if only a report or an answer changes that."""
@@ -139,8 +99,10 @@ class Mailbox:
 
     def next(self, now: float) -> Sequence[Part]:
         """Return what to send now; without an answer to that, nothing more is sent."""
-        for queue in self._later.take_due(now):
-            self._plan(queue, now)
+        for due in self._later.take_due(now):
+            queue = self._queues.get(due)
+            if queue is not None:
+                self._plan(queue, now)
         if self.under_way or now < self.server.not_before:
             return ()
         room = RequestRoom(self._most if self._most > 1 else self._at_once)

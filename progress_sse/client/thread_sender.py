@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, loading, take
+from progress_sse._internal.timetable import Timetable
 from progress_sse.client.config import Address
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.client.exchange import INTERNAL_ERROR, MAX_UPDATES, Answer, ReportRequest, failure
 from progress_sse.client.listening import ListenSchedule
-from progress_sse.client.mailbox import Mailbox, Part, Timetable
+from progress_sse.client.mailbox import Mailbox, Part
 from progress_sse.client.own_log import MAX_KINDS, log, sending
 from progress_sse.client.report_queue import ReportQueue, report_queues, start_thread
 from progress_sse.client.reports import describe_error
@@ -57,7 +58,7 @@ class ThreadSender:
         # Used by the thread alone.
         self._mailboxes: WeakValueDictionary[Hashable, Mailbox] = WeakValueDictionary()
         self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
-        self._turns: Timetable[Mailbox] = Timetable()
+        self._turns = Timetable[Mailbox]()
         self._listening: ListenSchedule = ListenSchedule()
         self._transports: dict[str, HttpTransport] = {}
 

@@ -3,10 +3,11 @@
 It stands still while no server can take reports, so that no worker counts as silent for that.
 """
 
-import heapq
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from progress_sse._internal.timetable import Timetable
 from progress_sse.core.leases import Silence
 from progress_sse.core.model import Position
 from progress_sse.store.types import Change, Sign, SilenceDemand
@@ -79,8 +80,7 @@ class LocalLeases:
         """Begin with a check of each session in `watched`."""
         self._clock = LeaseClock()
         self._signs: dict[str, dict[int, _KeptSign]] = {}
-        self._checks: dict[str, float] = {}
-        self._queue: list[tuple[float, str]] = []
+        self._checks = Timetable[str]()
         for session_id in watched:
             self._schedule(session_id, 0.0)
 
@@ -90,7 +90,7 @@ class LocalLeases:
             return
         if change.record is None or change.is_fresh:
             self._signs.pop(change.session_id, None)
-            self._checks.pop(change.session_id, None)
+            self._checks.plan(change.session_id, math.inf)
         self._note(change.session_id, change.signs)
 
     def is_silent(self, session_id: str, demand: SilenceDemand) -> bool:
@@ -112,21 +112,15 @@ class LocalLeases:
             self._schedule(session_id, at + sign.lease_ms / 1000)
 
     def _schedule(self, session_id: str, due: float) -> None:
-        if due < self._checks.get(session_id, float("inf")):
-            self._set_check(session_id, due)
-
-    def _set_check(self, session_id: str, due: float) -> None:
-        self._checks[session_id] = due
-        heapq.heappush(self._queue, (due, session_id))
+        if due < self._checks.at(session_id):
+            self._checks.plan(session_id, due)
 
     async def overdue(self, monotonic: float) -> Sequence[str]:
         """Return sessions to check; see `Leases.overdue`."""
-        now, found = self._clock.tick(monotonic), list[str]()
-        while self._queue and self._queue[0][0] <= now and len(found) < MAX_OVERDUE:
-            due, session_id = heapq.heappop(self._queue)
-            if self._checks.get(session_id) == due:  # Else another check took its place.
-                self._set_check(session_id, now + RETRY_S)  # Should this one fail.
-                found.append(session_id)
+        now = self._clock.tick(monotonic)
+        found = self._checks.take_due(now, MAX_OVERDUE)
+        for session_id in found:
+            self._checks.plan(session_id, now + RETRY_S)  # Should the check fail.
         return found
 
     async def silences(self, session_id: str, steps: Iterable[int], monotonic: float) -> Mapping[int, Silence]:
@@ -141,11 +135,11 @@ class LocalLeases:
     async def check_in(self, session_id: str, ms: int | None, monotonic: float) -> None:
         """Schedule the next check; see `Leases.check_in`."""
         if ms is not None:
-            self._set_check(session_id, self._clock.at(monotonic) + ms / 1000)
+            self._checks.plan(session_id, self._clock.at(monotonic) + ms / 1000)
         else:
-            self._checks.pop(session_id, None)
+            self._checks.plan(session_id, math.inf)
             self._signs.pop(session_id, None)
 
     async def watched(self) -> Collection[str]:
         """Return the sessions that have a check ahead."""
-        return self._checks.keys()
+        return list(self._checks)

@@ -6,8 +6,8 @@ which no list is followed receives no changes.
 """
 
 import asyncio
-import heapq
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse._internal.backoff import Backoff
 from progress_sse._internal.tasks import has_failed
+from progress_sse._internal.timetable import Timetable
 from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import SessionStatus
 from progress_sse.core.session_filter import SessionFilter
@@ -46,9 +47,7 @@ class DueChanges:
 
     def __init__(self) -> None:
         self._at_once: dict[str, None] = {}
-        self._later: dict[str, float] = {}
-        self._due: list[tuple[float, str]] = []
-        """A heap of what is in `_later`, and of what has been there: that is passed over."""
+        self._later = Timetable[str]()
         self._published: OrderedDict[str, _Published] = OrderedDict()
 
     def add(self, change: ChangedSession, now: float) -> None:
@@ -59,22 +58,18 @@ class DueChanges:
         is_end = status in _ENDED and (published is None or published.status != status)
         if published is None or is_end:
             self.add_now([session_id])
-        elif session_id not in self._at_once and session_id not in self._later:
-            due_at = self._later[session_id] = published.at + INTERVAL_S
-            heapq.heappush(self._due, (due_at, session_id))
+        elif session_id not in self._at_once and self._later.at(session_id) == math.inf:
+            self._later.plan(session_id, published.at + INTERVAL_S)
 
     def add_now(self, session_ids: Iterable[str]) -> None:
         """Let sessions be due at once, as changes of them may have been missed."""
         for session_id in session_ids:
-            self._later.pop(session_id, None)
+            self._later.plan(session_id, math.inf)
             self._at_once[session_id] = None
 
     def take(self, now: float, most: int) -> Sequence[str]:
         """Return sessions that are due, and count them as published: further changes wait for the interval."""
-        while self._due and self._due[0][0] <= now:
-            due_at, session_id = heapq.heappop(self._due)
-            if self._later.get(session_id) == due_at:
-                self.add_now([session_id])
+        self.add_now(self._later.take_due(now))
         taken = list(islice(self._at_once, most))
         for session_id in taken:
             del self._at_once[session_id]
@@ -88,11 +83,8 @@ class DueChanges:
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until the next session is due; `None` if there is none."""
-        while self._due and self._later.get(self._due[0][1]) != self._due[0][0]:
-            heapq.heappop(self._due)
-        if self._at_once:
-            return 0.0
-        return max(0.0, self._due[0][0] - now) if self._due else None
+        due_at = now if self._at_once else self._later.wake_at()
+        return None if due_at == math.inf else max(0.0, due_at - now)
 
     def _forget_published(self, now: float) -> None:
         while self._published and next(iter(self._published.values())).at <= now - INTERVAL_S:

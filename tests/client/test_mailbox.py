@@ -1,6 +1,5 @@
 """What goes in each request to a server, on a simulated clock, and the work that it takes."""
 
-import gc
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -12,12 +11,12 @@ from progress_sse.client import availability
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import encode_batch
 from progress_sse.client.exchange import MAX_REQUEST_BYTES, Answer, ReportAnswer
-from progress_sse.client.mailbox import Mailbox, Part, Timetable
+from progress_sse.client.mailbox import Mailbox, Part
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.own_log import Event
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.reports import Create, Queueable, Report, by
-from progress_sse.core.updates import Advance, Beat, Complete, Finish, Start
+from progress_sse.client.reports import Create, Queueable, Report
+from progress_sse.core.updates import Advance, Beat, Complete, Envelope, Finish, Start
 from progress_sse.settings import Settings
 from tests.client.fake import FakeTransport
 from tests.clock import ManualClock
@@ -208,7 +207,8 @@ def test_signs_of_life_go_with_reports(together: int, expected: list[int]) -> No
     bench = Bench(together=together)
     lease = Attempt(30_000)
     queues = [
-        bench.queue(session_id, Start(1, envelope=by(lease)), Start(2, envelope=by(lease))) for session_id in "ab"
+        bench.queue(session_id, Start(1, envelope=Envelope(lease)), Start(2, envelope=Envelope(lease)))
+        for session_id in "ab"
     ]
     bench.run(until=1)
     bench.clock.advance(lease.interval_s)
@@ -221,7 +221,7 @@ def test_signs_of_life_hold_up_no_creation() -> None:
     """A creation goes by itself, also where so many signs are due that each request has some."""
     bench = Bench(together=4)
     lease = Attempt(30_000)
-    queues = [bench.queue(session_id, Start(1, envelope=by(lease))) for session_id in "abcd"]
+    queues = [bench.queue(session_id, Start(1, envelope=Envelope(lease))) for session_id in "abcd"]
     bench.run(until=1)
     queues.append(bench.queue("e", Create(), Start(1)))
     del bench.sent[:]
@@ -234,9 +234,9 @@ def test_signs_of_life_hold_up_no_creation() -> None:
 def test_signs_of_life_of_a_queue_that_is_gone_are_not_sent() -> None:
     """The mailbox does not hold it."""
     bench = Bench()
-    bench.queue("a", Start(1, envelope=by(Attempt(30_000))))
+    bench.queue("a", Start(1, envelope=Envelope(Attempt(30_000))))
     bench.run(until=1)
-    assert bench.mailbox.wake_at() == math.inf
+    assert bench.run() == []
 
 
 def test_endless_advances_of_a_queue_delay_no_other_of_its_session() -> None:
@@ -394,28 +394,3 @@ def test_every_report_is_sent_once_the_server_is_back(seed: int) -> None:
     bench.run()
     assert all(queue.is_settled for queue in queues)
     assert bench.clock.monotonic() - begun <= 30 + 2 * availability.LONGEST_PAUSE_S
-
-
-class Thing:
-    """Something that is due at times."""
-
-
-def test_things_are_due_in_the_order_of_their_times() -> None:
-    """A later plan replaces an earlier one, and each is due once."""
-    timetable = Timetable[Thing]()
-    first, second, never = Thing(), Thing(), Thing()
-    for thing, at in ((first, 5), (second, 3), (never, 4), (never, math.inf), (second, 9)):
-        timetable.plan(thing, at)
-    assert timetable.wake_at() == 5
-    assert timetable.take_due(4) == []
-    timetable.plan(second, 5)
-    assert timetable.take_due(6) == [first, second]
-    assert timetable.wake_at() == math.inf
-
-
-def test_a_thing_that_is_gone_is_not_due() -> None:
-    """The timetable does not hold it."""
-    timetable = Timetable[Thing]()
-    timetable.plan(Thing(), 3)
-    gc.collect()
-    assert (timetable.wake_at(), timetable.take_due(3)) == (math.inf, [])
