@@ -21,7 +21,7 @@ from progress_sse.client.errors import Cancelled, ReportRefusedError
 from progress_sse.client.inbox import Request
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import start_thread
-from progress_sse.client.reporter import Reporter, active_reporter, is_diverted
+from progress_sse.client.reporter import BaseReporter, active_reporter, is_diverted
 from progress_sse.client.reports import Create, describe_error
 from progress_sse.client.steps import BaseStep, running_step
 from progress_sse.client.sync import Progress
@@ -79,7 +79,7 @@ class _TaskProgress(Progress):
     """Continues the session of a task, and creates it where there is none."""
 
     def __init__(self, session_id: str, creation: Create) -> None:
-        self._prepare(session_id, lambda: creation, {})
+        self._set_up(session_id, lambda: creation, {}, None)
 
 
 def step_of(task: TaskStep) -> BaseStep | None:
@@ -112,15 +112,15 @@ def _new_progress(task: TaskStep) -> Progress:
     return _TaskProgress(task.session_id, creation)
 
 
-_running: Final[ContextVar["Attempt | None"]] = ContextVar("progress_sse_attempt", default=None)
+_running: Final[ContextVar["TaskAttempt | None"]] = ContextVar("progress_sse_attempt", default=None)
 
 
-def running_attempt() -> "Attempt | None":
+def running_attempt() -> "TaskAttempt | None":
     """Return the attempt that this code runs in."""
     return _running.get()
 
 
-class Attempt:
+class TaskAttempt:
     """One attempt of a task, with its step if it has one; its methods raise nothing and wait for nothing.
 
     Attributes:
@@ -152,7 +152,7 @@ class Attempt:
         self._step.start()
         if retries:
             self._step.advance(0, message=f"attempt {retries + 1}")
-        assert isinstance(self._step.reporter, Reporter)
+        assert isinstance(self._step.reporter, BaseReporter)
         active_reporter.set(self._step.reporter)
         running_step.set(self._step)
         if stop is not None and self.task.may_cancel:

@@ -34,7 +34,7 @@ from progress_sse.bridges.attempts import (
     DECLARED,
     SESSION_KEY,
     STEP_KEY,
-    Attempt,
+    TaskAttempt,
     TaskStep,
     report_loss,
     running_attempt,
@@ -54,7 +54,7 @@ def report_tasks() -> None:
         signal.connect(receiver, weak=False, dispatch_uid=f"progress_sse.{receiver.__name__}")
 
 
-_attempts: Final[dict[str, list[Attempt]]] = {}
+_attempts: Final[dict[str, list[TaskAttempt]]] = {}
 """The attempts that run in this process, by task id; a task may run its replacement itself, under the same id."""
 
 _received: Final[weakref.WeakValueDictionary[str, Any]] = weakref.WeakValueDictionary()
@@ -75,7 +75,7 @@ def _remember(request: Any, **_: Any) -> None:
 
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
-    attempt = Attempt(_step_of(task, task.request))
+    attempt = TaskAttempt(_step_of(task, task.request))
     attempt.raise_in_task(TaskCancelled)
     _attempts.setdefault(task_id, []).append(attempt)
     attempt.begin(task.request.retries or 0, None if task.request.is_eager else partial(_stop, task.app, task_id))
@@ -86,7 +86,7 @@ def _stop(app: Celery, task_id: str, _: Request) -> None:
     start_thread(partial(app.control.revoke, task_id, terminate=True))
 
 
-def _attempt_of(task_id: str | None) -> Attempt | None:
+def _attempt_of(task_id: str | None) -> TaskAttempt | None:
     running = _attempts.get(task_id or "")
     return running[-1] if running else None
 
@@ -126,7 +126,7 @@ def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any)
     attempt.leave()
 
 
-def _settle(attempt: Attempt, state: str | None, retval: Any) -> None:
+def _settle(attempt: TaskAttempt, state: str | None, retval: Any) -> None:
     """Report the end of an attempt for which there is no other signal."""
     if isinstance(retval, Cancelled):
         attempt.fail(retval)

@@ -26,7 +26,7 @@ from dramatiq.threading import Interrupt, raise_thread_exception
 from progress_sse.bridges.attempts import (
     DECLARED,
     SESSION_KEY,
-    Attempt,
+    TaskAttempt,
     TaskStep,
     report_loss,
     running_attempt,
@@ -53,7 +53,7 @@ class ReportingMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
-        attempt = Attempt(_step_of(broker, message))
+        attempt = TaskAttempt(_step_of(broker, message))
         attempt.begin(message.options.get("retries", 0), partial(_stop, get_ident()))
 
     def after_process_message(

@@ -22,7 +22,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
-from progress_sse.bridges.attempts import STEP_KEY, Attempt, TaskStep, report_loss, task_step
+from progress_sse.bridges.attempts import STEP_KEY, TaskAttempt, TaskStep, report_loss, task_step
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 from progress_sse.client.report_queue import start_thread
@@ -37,11 +37,11 @@ _RETRIES_KEY: Final = "progress_retries"
 class ReportingMixin(BaseWorker):
     """A mixin that makes a worker report: ``class MyWorker(ReportingMixin, SimpleWorker): …``."""
 
-    _attempt: Attempt | None = None
+    _attempt: TaskAttempt | None = None
 
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
-        self._attempt = Attempt(_step_of(job, _name_of(job)))
+        self._attempt = TaskAttempt(_step_of(job, _name_of(job)))
         self._attempt.begin(job.meta.get(_RETRIES_KEY, 0), partial(self._stop, job) if self.is_horse else None)
         try:
             return super().perform_job(job, *args, **options)
@@ -79,7 +79,7 @@ class ReportingMixin(BaseWorker):
             self._stopped_job_id = job.id
         if job.should_retry and self._stopped_job_id != job.id:
             _count_retry(job)
-            (self._attempt or Attempt(_step_of(job))).wait(error)
+            (self._attempt or TaskAttempt(_step_of(job))).wait(error)
         elif self._attempt is not None:
             self._attempt.fail(error)
         else:  # This runs in the worker itself: its work horse is gone.

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from taskiq import NoResultError, TaskiqMessage, TaskiqMiddleware, TaskiqResult
 
-from progress_sse.bridges.attempts import CANCEL_KEY, SESSION_KEY, Attempt, running_attempt, task_step
+from progress_sse.bridges.attempts import CANCEL_KEY, SESSION_KEY, TaskAttempt, running_attempt, task_step
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 
@@ -46,7 +46,7 @@ class ReportingMiddleware(TaskiqMiddleware):
         """Start the step."""
         labels = message.labels
         task = task_step(labels, message.task_id, message.task_name)
-        attempt = Attempt(task._replace(may_cancel=str(labels.get(CANCEL_KEY)).lower() == "true"))
+        attempt = TaskAttempt(task._replace(may_cancel=str(labels.get(CANCEL_KEY)).lower() == "true"))
         attempt.requeues = labels.get(_REQUEUES)
         attempt.begin(int(labels.get("_retries", 0)), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
         return message
@@ -88,6 +88,6 @@ def _task() -> asyncio.Task[Any]:
     return task
 
 
-def _stop(attempt: Attempt, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], _: Request) -> None:
+def _stop(attempt: TaskAttempt, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], _: Request) -> None:
     """Cancel a task, unless it has ended by then."""
     loop.call_soon_threadsafe(lambda: None if attempt.has_ended else task.cancel())

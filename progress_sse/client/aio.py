@@ -19,7 +19,7 @@ from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Inbox, Request, calling
 from progress_sse.client.loops import AsyncioLoop, Home, JobLoop, is_cancellation, running_loop
 from progress_sse.client.report_queue import ReportQueue
-from progress_sse.client.reporter import Reporter, last_wait
+from progress_sse.client.reporter import BaseReporter, last_wait
 from progress_sse.client.reports import Create
 from progress_sse.client.steps import BaseStep, length
 from progress_sse.client.targets import AsyncTransport, OnLoop
@@ -99,7 +99,7 @@ class AsyncStep(BaseStep):
         super().__exit__(kind, error if request is None else request.cancellation(), trace)
 
 
-class AsyncProgress(Reporter):
+class AsyncProgress(BaseReporter[AsyncStep]):
     """Reports the steps of a job from an event loop, and never delays it.
 
     As `Progress`, with ``async with`` and ``async for``; a step also takes a plain ``with``, since nothing is awaited
@@ -110,6 +110,7 @@ class AsyncProgress(Reporter):
     `CancelledError`. Where the task is cancelled from elsewhere as well, `CancelledError` goes on.
     """
 
+    _step_class = AsyncStep
     _scope: "CancelScope | None" = None
 
     def __init__(
@@ -136,20 +137,8 @@ class AsyncProgress(Reporter):
         return progress
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
-        transport, home = options.get("transport"), Home()
-        self._set_up(session_id, create, options, OnLoop(transport, home.loop) if transport else None, home)
-
-    def step(
-        self,
-        number: StepRef,
-        *,
-        message: str = "",
-        timeout_ms: int | None = None,
-        estimated_ms: int | None = None,
-        parts_total: int | None = None,
-    ) -> AsyncStep:
-        """Return a step; see `Reporter.step`."""
-        return AsyncStep(self, number, message, timeout_ms, estimated_ms, parts_total)
+        transport, self._home = options.get("transport"), Home()
+        self._set_up(session_id, create, options, OnLoop(transport, self._home.loop) if transport else None)
 
     def _announcer(self) -> Callable[[Request], bool]:
         loop, announce = running_loop(), partial(_announce, self.inbox, self._callbacks)
@@ -204,31 +193,19 @@ async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
     loop, until = running_loop(), time.monotonic() + timeout_s
     if loop is None:
         return
-    settled = LoopWaiter(loop)
+    settled = loop.event()
+
+    def wake(_: ReportQueue) -> None:  # Called by the sending thread.
+        loop.call(lambda: settled.set())
+
     try:
-        queue.add_waiter(settled.put)
-        while not queue.is_settled and queue.sender.is_started and await settled.wait(until):
-            pass
+        queue.add_waiter(wake)
+        while not queue.is_settled and queue.sender.is_started:
+            if not await loop.wait(settled, max(0.0, until - time.monotonic())):
+                break
+            settled = loop.event()  # Another report may have come.
     finally:
-        queue.remove_waiter(settled.put)
-
-
-class LoopWaiter:
-    """Waits on the running loop until the sending thread has settled a queue."""
-
-    def __init__(self, loop: JobLoop) -> None:
-        self._loop = loop
-        self._settled = loop.event()
-
-    async def wait(self, until: float) -> bool:
-        """Wait until the queue was settled since the last call, or until a time; return whether it was."""
-        is_settled = await self._loop.wait(self._settled, max(0.0, until - time.monotonic()))
-        self._settled = self._loop.event()
-        return is_settled
-
-    def put(self, _: object, /) -> None:
-        """Wake the wait; called by the sending thread."""
-        self._loop.call(lambda: self._settled.set())
+        queue.remove_waiter(wake)
 
 
 async def _announce(inbox: Inbox, callbacks: Sequence[Callable[[Request], object]], request: Request) -> None:

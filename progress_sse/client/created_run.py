@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from progress_sse.client.attempt import Attempt
-from progress_sse.client.reports import Create, Log, Report, by, own_lease
+from progress_sse.client.reports import Create, Log, Report, own_lease
 from progress_sse.core.bounds import Unchanged
 from progress_sse.core.updates import (
     Advance,
     Beat,
     Complete,
     Describe,
+    Envelope,
     Finish,
     Plan,
     ReportPart,
@@ -75,7 +76,7 @@ class RunningSteps:
         for step, (lease, last_at) in self._steps.items():
             if len(beats) < most and step not in held and last_at + lease.interval_s <= now:
                 self._steps[step] = lease, now
-                beats.append(Beat(step, envelope=by(lease)))
+                beats.append(Beat(step, envelope=Envelope(lease)))
         return beats
 
 

@@ -53,7 +53,7 @@ class AsyncStoreTransport:
                 records = [(each, await self._store.load(each)) for each in session_ids]
             except ProblemError as error:
                 return ReportAnswer(error.status, error.problem, str(error))
-            requests = [each for _, record in records for each in _requests(record)]
+            requests = [each for _, record in records if record for each in record.session.details.requests]
             if time.monotonic() >= until or ends_wait(requests, known):
                 return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
             known = {each.id for each in requests} if known is None else known
@@ -89,14 +89,11 @@ def _creation(report: Create, workflows: Workflows) -> commands.Create:
     )
 
 
-def _requests(record: Record | None) -> Asks:
-    return () if record is None else record.session.details.requests
-
-
 def _open_requests(record: Record | None, *states: AskState) -> list[AskedRequest]:
+    requests: Asks = () if record is None else record.session.details.requests
     return [
         AskedRequest(each.id, each.kind, each.step, each.state, each.reason or "")
-        for each in _requests(record)
+        for each in requests
         if each.state in states
     ]
 

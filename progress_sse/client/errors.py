@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final
 
 from progress_sse.core.errors import ProgressError
+from progress_sse.core.updates import Conclusion
 
 REPORTING_ERRORS: Final = (
     *(ProgressError, ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError),
@@ -35,6 +36,11 @@ class Cancelled(BaseException):
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "cancelled")
         self.reason = reason
+
+
+def conclusion_of(error: str | BaseException) -> Conclusion:
+    """Return how a failure came about, where it was no error."""
+    return "cancelled" if isinstance(error, Cancelled) else None
 
 
 class SuppressReportingErrors:

@@ -12,6 +12,7 @@ from progress_sse.core.updates import ReportPart, StepRef, StepUpdate
 
 TOO_MANY: Final = 429
 INTERNAL_ERROR: Final = 500
+NOT_IMPLEMENTED: Final = 501
 _OUTAGE: Final = frozenset({0, 502, 503, 504})
 
 

@@ -24,7 +24,7 @@ from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.availability import FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import Asked, ReportAnswer, failure
+from progress_sse.client.exchange import NOT_IMPLEMENTED, Asked, ReportAnswer, failure
 from progress_sse.client.own_log import sending
 from progress_sse.client.report_queue import ReportQueue, start_thread
 from progress_sse.client.targets import ListeningTransport, RequestWait, Target
@@ -38,7 +38,6 @@ LONGEST_REFUSED_S: Final = 600.0
 """Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
 
 _EARLY: Final = 0.5  # The part of the wait before which an answer is early.
-_NOT_IMPLEMENTED: Final = 501
 
 
 class Group:
@@ -71,7 +70,7 @@ class Group:
         """Pass on what readers ask; return the seconds until the next request, infinity for never."""
         waited_s, self.wait_s = self.wait_s, 0
         if isinstance(answer, ReportAnswer):
-            is_passing = answer.is_retryable and answer.status != _NOT_IMPLEMENTED
+            is_passing = answer.is_retryable and answer.status != NOT_IMPLEMENTED
             if not is_passing and answer.problem != "session-not-found":
                 self.is_refused = True
                 return math.inf
@@ -122,7 +121,7 @@ class Group:
                 with sending():
                     answer = wait.ask(session_ids, self.wait_s)
             except Exception as error:  # noqa: BLE001  # see above
-                answer = failure(error, _NOT_IMPLEMENTED)
+                answer = failure(error, NOT_IMPLEMENTED)
             pause_s = self.take(answer, time.monotonic() - began)
             if pause_s == math.inf:
                 return

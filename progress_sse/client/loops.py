@@ -82,11 +82,10 @@ class _TrioLoop:
     def call(self, function: Callable[[], object]) -> bool:
         import trio
 
-        try:
+        with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function)
-        except trio.RunFinishedError:
-            return False
-        return True
+            return True
+        return False
 
     def start(self, work: Work, context: Context) -> None:
         import trio

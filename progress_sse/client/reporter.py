@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from progress_sse.client import config
 from progress_sse.client.attempt import LEASE_S, joined, new_attempt, share
 from progress_sse.client.availability import MAX_OUTAGE_S
 from progress_sse.client.count import Count
 from progress_sse.client.definitions import Links, change, definitions, fit_new_links
-from progress_sse.client.errors import REPORTING_ERRORS, Cancelled, ReportError, ServerAwayError
+from progress_sse.client.errors import REPORTING_ERRORS, Cancelled, ReportError, ServerAwayError, conclusion_of
 from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
 from progress_sse.client.loops import Home
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import NullSink, ReportQueue
-from progress_sse.client.reports import Create, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.client.reports import Create, Log, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
 from progress_sse.client.steps import BaseStep, running_step
 from progress_sse.client.targets import OnLoop, Transport
@@ -29,7 +29,9 @@ from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.bounds import UNCHANGED, Unchanged
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.updates import Finish, Plan, Skip, StepRef
+from progress_sse.core.updates import Envelope, Finish, Plan, Skip, StepRef
+
+S_co = TypeVar("S_co", bound=BaseStep, covariant=True)
 
 active_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 """The reporter whose block this code runs in; a new thread begins without one."""
@@ -56,7 +58,7 @@ def is_diverted() -> bool:
     return bool(_recorders)
 
 
-class Reporter(Session, ABC):
+class BaseReporter(Session, ABC, Generic[S_co]):
     """Reports the progress of a job, as one session.
 
     Attributes:
@@ -64,6 +66,8 @@ class Reporter(Session, ABC):
     """
 
     link: str | None = None
+    _step_class: type[S_co]
+    _home: Home | None = None
     _entered_in: int | None = None
     _outer: "Reporter | None" = None
     _close_timeout_s: float | None = None
@@ -74,7 +78,6 @@ class Reporter(Session, ABC):
         """How many reports were refused or dropped."""
         return self.sink.lost + self.unreported.value
 
-    @abstractmethod
     def step(
         self,
         number: StepRef,
@@ -83,7 +86,7 @@ class Reporter(Session, ABC):
         timeout_ms: int | None = None,
         estimated_ms: int | None = None,
         parts_total: int | None = None,
-    ) -> BaseStep:
+    ) -> S_co:
         """Return a step, not yet started.
 
         By a name it is the first step of that name. An open-ended session gets a new step where it has none of the
@@ -97,6 +100,7 @@ class Reporter(Session, ABC):
             parts_total: How many parts it has, from 1 to 200, if workers report them by `part`. Then it ends with the
                 last of them, and not with its block.
         """
+        return self._step_class(self, number, message, timeout_ms, estimated_ms, parts_total)
 
     def advance(self, count: int = 1, *, message: str | None = None) -> None:
         """Advance the step whose block this code runs in; does nothing between steps."""
@@ -159,7 +163,7 @@ class Reporter(Session, ABC):
 
         def skipped() -> Skip:
             self.own_steps.skip(step)
-            return Skip(step, text, envelope=by(self.own_steps.lease_of(step)))
+            return Skip(step, text, envelope=Envelope(self.own_steps.lease_of(step)))
 
         self.put(skipped)
 
@@ -209,7 +213,6 @@ class Reporter(Session, ABC):
         create: Callable[[], Create] | None,
         options: config.Options,
         transport: Transport | OnLoop | None,
-        home: Home | None = None,
     ) -> None:
         """Find the server and the session, whose creation `create` returns."""
         self._on_error = options.get("on_error", "warn")
@@ -220,7 +223,7 @@ class Reporter(Session, ABC):
         self.inbox = Inbox()
         self._callbacks = []
         try:
-            self._connect(session_id, create() if create else None, options, transport, home)
+            self._connect(session_id, create() if create else None, options, transport)
         except TimeoutError:
             raise
         except REPORTING_ERRORS as error:
@@ -232,7 +235,6 @@ class Reporter(Session, ABC):
         creation: Create | None,
         options: config.Options,
         transport: Transport | OnLoop | None,
-        home: Home | None,
     ) -> None:
         self.lease = new_attempt(options.get("lease_s", LEASE_S))
         self.inbox = Inbox(accepted_kinds(options.get("accepts") or ()), self.own_steps)
@@ -260,7 +262,7 @@ class Reporter(Session, ABC):
             on_error=self._on_error,
             flush_timeout_s=config.flush_timeout_of(options.get("flush_timeout_s")),
             inbox=self.inbox,
-            home=home,
+            home=self._home,
         )
         self.session_id = named
         if address is not None:
@@ -324,6 +326,10 @@ class Reporter(Session, ABC):
         if self._on_error == "raise" and not is_harmless:
             raise ServerAwayError(text)
         log(logging.WARNING, "%s; they are tried as long as the process lives", text)
+
+
+Reporter: TypeAlias = BaseReporter[BaseStep]
+"""A reporter of either kind."""
 
 
 def _break_off(reporter: Reporter, error: BaseException) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import index
-from typing import Final, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple, TypeAlias
 
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.errors import Cancelled
@@ -12,24 +12,10 @@ from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.details import Link
 from progress_sse.core.log_lines import LogLevel, NewLine
 from progress_sse.core.model import StepDefinition, is_text
-from progress_sse.core.updates import (
-    Advance,
-    AppendLines,
-    Conclusion,
-    Envelope,
-    ReportPart,
-    StepRef,
-    StepUpdate,
-    Update,
-)
+from progress_sse.core.updates import Advance, AppendLines, Envelope, ReportPart, StepRef, StepUpdate, Update
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
-
-
-def by(lease: Attempt | None) -> Envelope:
-    """Return the envelope of a report that an attempt makes."""
-    return Envelope(lease)
 
 
 def own_lease(report: "Report") -> Attempt | None:
@@ -59,9 +45,6 @@ class Create:
     lease: Attempt | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
-LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
-
-
 class LogLine(NamedTuple):
     """A line of the log, without a line end."""
 
@@ -84,7 +67,7 @@ class Log:
         lines = [
             NewLine(line.text, line.level, min(ago_ms + line.before_ms, MAX_AGO_MS) or None) for line in self.lines
         ]
-        return AppendLines(tuple(lines), self.step, envelope=by(self.lease))
+        return AppendLines(tuple(lines), self.step, envelope=Envelope(self.lease))
 
 
 Report: TypeAlias = Create | Update | Log
@@ -156,11 +139,6 @@ def describe_error(error: BaseException) -> str:
 def is_normal_exit(error: BaseException) -> bool:
     """Return whether an exception ends the process with success, as `sys.exit()` and `sys.exit(0)` do."""
     return isinstance(error, SystemExit) and error.code in (None, 0)
-
-
-def conclusion_of(error: str | BaseException) -> Conclusion:
-    """Return how a failure came about, where it was no error."""
-    return "cancelled" if isinstance(error, Cancelled) else None
 
 
 def error_text(error: str | BaseException) -> str:

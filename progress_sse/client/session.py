@@ -12,8 +12,8 @@ from progress_sse.client.errors import REPORTING_ERRORS
 from progress_sse.client.inbox import Inbox, OwnSteps
 from progress_sse.client.own_log import log
 from progress_sse.client.report_queue import NullSink
-from progress_sse.client.reports import Create, Queueable, by, describe_error
-from progress_sse.core.updates import Describe, Finish, Plan, SessionUpdate, StepRef, with_envelope
+from progress_sse.client.reports import Create, Queueable, describe_error
+from progress_sse.core.updates import Describe, Envelope, Finish, Plan, SessionUpdate, StepRef, with_envelope
 
 P = ParamSpec("P")
 
@@ -83,7 +83,7 @@ class Session:
             self.own_steps.end_all(has_failed=not report.success)
         elif isinstance(report, Plan):
             self._has_succeeded = None
-        return with_envelope(report, by(lease))
+        return with_envelope(report, Envelope(lease))
 
 
 class _OfSession(Protocol):

@@ -8,15 +8,15 @@ from typing import Final, Self
 
 from progress_sse.client.attempt import Attempt, share
 from progress_sse.client.count import Count
-from progress_sse.client.errors import ReportError, SuppressReportingErrors
+from progress_sse.client.errors import ReportError, SuppressReportingErrors, conclusion_of
 from progress_sse.client.inbox import Request
 from progress_sse.client.own_log import log
-from progress_sse.client.reports import Latest, Log, by, conclusion_of, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.client.reports import Latest, Log, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
 from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, PartStatus
-from progress_sse.core.updates import Advance, Complete, Conclusion, ReportPart, Start, StepRef
+from progress_sse.core.updates import Advance, Complete, Conclusion, Envelope, ReportPart, Start, StepRef
 
 running_step: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 """The step whose block this code runs in; a new thread begins without one."""
@@ -179,7 +179,7 @@ class BaseStep:
         if self._lease is not None:
             self._lease.attempt.begin()
         is_appended = self.reporter.begin_step(step, self._lease)
-        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=by(self._lease))
+        return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=Envelope(self._lease))
 
     def _lease_of(self, step: StepRef) -> Attempt | None:
         """Return the attempt that this job has the step by; `None` if another one may have started it."""
@@ -213,20 +213,20 @@ class BaseStep:
         own_steps.end(step, has_failed=has_failed)
         if conclusion is not None:
             self.reporter.inbox.settle()
-        return Complete(step, not has_failed, text, error or "", conclusion, envelope=by(self._lease_of(step)))
+        return Complete(step, not has_failed, text, error or "", conclusion, envelope=Envelope(self._lease_of(step)))
 
     def _read(self) -> Advance | ReportPart:
         step, text = self._latest.step, self._message or ""
         if self.name is not None:
             return self._part("running", step, text)
-        return Advance(step, *self._done(), text, envelope=by(self._latest.lease))
+        return Advance(step, *self._done(), text, envelope=Envelope(self._latest.lease))
 
     def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> ReportPart:
         assert self.name is not None
         done, total = self._done()
         current = done if done > 0 or total is not None else None
         texts = (fit_text(each, MAX_PART_TEXT_CHARS) for each in (message, error))
-        return ReportPart(step, self.name, status, current, total, *texts, envelope=by(self._lease_of(step)))
+        return ReportPart(step, self.name, status, current, total, *texts, envelope=Envelope(self._lease_of(step)))
 
     def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.

@@ -9,13 +9,11 @@ from progress_sse.client.config import Options
 from progress_sse.client.definitions import Labels, Links, define
 from progress_sse.client.inbox import Inbox, Request, calling
 from progress_sse.client.report_queue import ReportQueue, start_thread
-from progress_sse.client.reporter import Reporter, active_reporter, last_wait
-from progress_sse.client.reports import Create
+from progress_sse.client.reporter import BaseReporter, Reporter, active_reporter, last_wait
 from progress_sse.client.steps import BaseStep, length
 from progress_sse.client.targets import OnLoop, Transport
 from progress_sse.client.thread_sender import thread_sender
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.updates import StepRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +59,7 @@ class Step(BaseStep):
             return function(*args, **kwargs)
 
 
-class Progress(Reporter):
+class Progress(BaseReporter[Step]):
     """Reports the steps of a job from blocking code, and never delays it.
 
     ::
@@ -79,6 +77,8 @@ class Progress(Reporter):
     `attach` it ends the steps that were started here and still run. Only `flush`, `close` and the end of the block wait
     for the network, and their wait is limited. No method raises errors of reporting, unless ``on_error="raise"``.
     """
+
+    _step_class = Step
 
     def __init__(
         self,
@@ -114,29 +114,15 @@ class Progress(Reporter):
         Raises:
             ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
         """
-        self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended, profile), options)
+        definition = partial(define, steps, workflow, title, labels, links, open_ended, profile)
+        self._set_up(session_id, definition, options, options.get("transport"))
 
     @classmethod
     def attach(cls, session_id: str | None = None, **options: Unpack[SyncOptions]) -> Self:
         """Return a progress that continues an existing session; the first step creates one if there is none."""
         progress = cls.__new__(cls)
-        cls._prepare(progress, session_id, None, options)
+        cls._set_up(progress, session_id, None, options, options.get("transport"))
         return progress
-
-    def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: SyncOptions) -> None:
-        self._set_up(session_id, create, options, options.get("transport"))
-
-    def step(
-        self,
-        number: StepRef,
-        *,
-        message: str = "",
-        timeout_ms: int | None = None,
-        estimated_ms: int | None = None,
-        parts_total: int | None = None,
-    ) -> Step:
-        """Return a step; see `Reporter.step`."""
-        return Step(self, number, message, timeout_ms, estimated_ms, parts_total)
 
     def _announcer(self) -> Callable[[Request], bool]:
         return partial(start_thread, _announce, self.inbox, self._callbacks)

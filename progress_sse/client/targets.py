@@ -9,7 +9,15 @@ from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from progress_sse._internal.threads import SimpleQueue
 from progress_sse.client.config import Address
-from progress_sse.client.exchange import INTERNAL_ERROR, Answer, Asked, ReportAnswer, ReportRequest, failure
+from progress_sse.client.exchange import (
+    INTERNAL_ERROR,
+    NOT_IMPLEMENTED,
+    Answer,
+    Asked,
+    ReportAnswer,
+    ReportRequest,
+    failure,
+)
 from progress_sse.client.loops import JobLoop
 from progress_sse.client.own_log import sending
 
@@ -20,7 +28,6 @@ ANSWER_S: Final = 10.0
 
 LOOP_HAS_ENDED: Final = ReportAnswer(410, detail="the event loop that reported has ended")
 _SILENT: Final = ReportAnswer(0, detail="the event loop that reports does not answer")
-_NOT_IMPLEMENTED: Final = 501
 
 
 class Transport(Protocol):
@@ -163,10 +170,10 @@ class _LoopWait:
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         transport = self._target.transport
         if not isinstance(transport, AsyncListeningTransport):
-            return ReportAnswer(_NOT_IMPLEMENTED)
+            return ReportAnswer(NOT_IMPLEMENTED)
         answers = self._answers = SimpleQueue()  # A late answer to an earlier request is not this one's.
         if not self._is_interrupted:
-            self._target.run(partial(transport.ask, session_ids, wait_s), answers.put, _NOT_IMPLEMENTED)
+            self._target.run(partial(transport.ask, session_ids, wait_s), answers.put, NOT_IMPLEMENTED)
             with suppress(Empty):
                 return answers.get(timeout=wait_s + ANSWER_S)
         return _SILENT

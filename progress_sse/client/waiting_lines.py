@@ -17,14 +17,14 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, get_args
 
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.availability import Availability
 from progress_sse.client.count import Count
 from progress_sse.client.exchange import Operation, RequestRoom
-from progress_sse.client.reports import LOG_LEVELS, Log, LogLine, fit_text
+from progress_sse.client.reports import Log, LogLine, fit_text
 from progress_sse.core.log_lines import LogLevel
 from progress_sse.core.updates import StepRef
 from progress_sse.story.plain_text import final_state
@@ -292,8 +292,8 @@ def log_lines(text: object, level: LogLevel) -> tuple[LogLine, ...]:
 
     `TypeError`: it cannot be shown as text. `ValueError`: there is no such level.
     """
-    if level not in LOG_LEVELS:
-        raise ValueError(f"the level of a log line is one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    if level not in get_args(LogLevel):
+        raise ValueError(f"the level of a log line is one of {', '.join(get_args(LogLevel))}, not {level!r}")
     whole = text if isinstance(text, str) else fit_text(text)
     lines = whole.removesuffix("\n").split("\n")
     left_out = len(lines) - FIRST_LINES - LAST_LINES

@@ -84,8 +84,7 @@ class WaitingReports:
     @property
     def commands(self) -> list[Operation]:
         """The creation, begun or not, and the commands that wait, in their order."""
-        creation = self.creation
-        return ([creation] if creation else []) + list(self._commands)
+        return [*filter(None, [self.creation]), *list(self._commands)]
 
     def put(self, report: Queueable, now: float | None = None) -> None:
         """Add a report, which the job makes now."""

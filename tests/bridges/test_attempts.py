@@ -9,7 +9,7 @@ from celery import Celery
 from celery.exceptions import Ignore, Reject
 
 from progress_sse import Progress
-from progress_sse.bridges.attempts import MAX_KEPT, Attempt, TaskStep, step_of, task_step
+from progress_sse.bridges.attempts import MAX_KEPT, TaskAttempt, TaskStep, step_of, task_step
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.client.reports import own_lease
 from progress_sse.client.steps import BaseStep
@@ -70,7 +70,7 @@ def test_tests_of_tasks_record_what_they_report() -> None:
 def test_each_attempt_replaces_the_one_before() -> None:
     """A retry has an id of its own, and so the reports of the former attempt do not count for it."""
     with recording() as recorder:
-        first, second = Attempt(TaskStep("nightly", "Load")), Attempt(TaskStep("nightly", "Load"))
+        first, second = TaskAttempt(TaskStep("nightly", "Load")), TaskAttempt(TaskStep("nightly", "Load"))
         first.begin(0)
         first.wait("no luck")
         first.leave()
@@ -131,12 +131,12 @@ def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> N
     """A number, the usual id of an order, is accepted; any other value is left for the server to refuse."""
     task = task_step({"progress_session": session_id, "progress_step": 1}, "task-7")
     with recording() as recorder:
-        attempt = Attempt(task)
+        attempt = TaskAttempt(task)
         attempt.begin(0)
         attempt.complete()
         attempt.leave()
     assert recorder.of(str(session_id or "task-7")) == [Start(1), Complete(1)]
-    attempt = Attempt(task)
+    attempt = TaskAttempt(task)
     attempt.begin(0)
     attempt.leave()
 
@@ -144,13 +144,13 @@ def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> N
 def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:
     """The server knows no other of this process. While several run, it is not told which one reports."""
 
-    def describe(attempt: Attempt) -> str | None:
+    def describe(attempt: TaskAttempt) -> str | None:
         current().describe(title="Mine")
         report = recorder.of(attempt.task.session_id)[-1]
         return None if report.lease is None else report.lease.attempt_id
 
     with recording() as recorder:
-        task = Attempt(TaskStep("nightly", 1))
+        task = TaskAttempt(TaskStep("nightly", 1))
         task.begin(0)
         own = recorder.of("nightly")[0].lease
         assert own is not None
@@ -195,11 +195,11 @@ async def test_a_task_creates_its_session_where_there_is_none(
 
         def work() -> None:
             task = TaskStep(session_id, number, part, profile=profile)
-            attempt = Attempt(task)
+            attempt = TaskAttempt(task)
             attempt.begin(0)
             attempt.complete()
             attempt.leave()
-            Attempt(task).begin(0)
+            TaskAttempt(task).begin(0)
 
         await asyncio.to_thread(work)
         await eventually(lambda: begun(server) >= 2, 60)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.exchange import ReportRequest
-from progress_sse.client.reports import Create, Log, LogLine, Report, by
+from progress_sse.client.reports import Create, Log, LogLine, Report
 from progress_sse.core.bounds import UNCHANGED
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
@@ -16,6 +16,7 @@ from progress_sse.core.updates import (
     Beat,
     Complete,
     Describe,
+    Envelope,
     Finish,
     Plan,
     ReportPart,
@@ -64,7 +65,7 @@ def _report(choices: _Choices, lease: Attempt | None) -> Report:
         return Create(**_creation(choices), lease=lease)
     if kind is Log:
         return Log(_lines(choices), choices.one(None, *_STEPS), lease=lease)
-    report: Report = kind(**_content(kind, choices), envelope=by(lease))
+    report: Report = kind(**_content(kind, choices), envelope=Envelope(lease))
     return report
 
 

@@ -7,9 +7,9 @@ import pytest
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
-from progress_sse.client.reports import Latest, Report, by
+from progress_sse.client.reports import Latest, Report
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Describe, Envelope, Finish, Plan, Skip, Start
 from tests.client.bench import AGAIN, BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, OTHER_RUN, Bench
 
 LEASE = Attempt(30_000, 600_000, "mine")
@@ -21,7 +21,7 @@ class BeatBench(Bench):
     """An outbox whose steps have a lease."""
 
     def begin(self, *steps: int | str, lease: Attempt = LEASE) -> None:
-        self.put(*(Start(step, envelope=by(lease)) for step in steps))
+        self.put(*(Start(step, envelope=Envelope(lease)) for step in steps))
         self.deliver()
 
     def beats(self) -> list[ReportRequest]:
@@ -30,8 +30,10 @@ class BeatBench(Bench):
     def due_in(self) -> float:
         return self.outbox.beat_at() - self.clock.monotonic()
 
-    def answer(self, request: ReportRequest, answer: ReportAnswer) -> None:
-        self.outbox.take([request], [answer], self.clock.monotonic())
+    def beat(self, answer: ReportAnswer) -> None:
+        """Answer the one sign of life that is due."""
+        [beat] = self.beats()
+        self.take(beat, answer)
 
 
 def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
@@ -47,7 +49,7 @@ def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
         [beat] = bench.beats()
         assert beat == ReportRequest("nightly", Beat(1), "", "one")
         assert beat.report.lease is LEASE
-        bench.answer(beat, OK)
+        bench.take(beat, OK)
         assert bench.due_in() == 10
 
 
@@ -56,7 +58,7 @@ def test_a_report_of_the_step_is_a_sign_of_life() -> None:
     bench = BeatBench()
     bench.begin(1, 2)
     bench.clock.advance(9)
-    bench.put(Advance(1, 5, envelope=by(LEASE)))
+    bench.put(Advance(1, 5, envelope=Envelope(LEASE)))
     bench.send()
     bench.clock.advance(1)
     assert [beat.report for beat in bench.beats()] == [Beat(2)]
@@ -139,8 +141,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(10)
-    [beat] = bench.beats()
-    bench.answer(beat, answer)
+    bench.beat(answer)
     pause_s = bench.outbox.server.not_before - bench.clock.monotonic()
     assert pause_s > 0
     assert bench.is_empty
@@ -150,8 +151,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
     assert bench.beats() == []
     assert bench.due_in() == 10
     bench.clock.advance(20)
-    [beat] = bench.beats()
-    bench.answer(beat, OK)
+    bench.beat(OK)
     assert bench.outbox.server.reason is None
     assert (bench.lost, bench.events()) == (0, [])
 
@@ -161,8 +161,7 @@ def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(10)
-    [beat] = bench.beats()
-    bench.answer(beat, answer)
+    bench.beat(answer)
     assert bench.due_in() == 10
     bench.put(Complete(1))
     assert bench.send() == Complete(1)
@@ -176,8 +175,7 @@ def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer)
     bench = BeatBench()
     bench.begin(1)
     bench.clock.advance(10)
-    [beat] = bench.beats()
-    bench.answer(beat, answer)
+    bench.beat(answer)
     assert bench.due_in() == math.inf
     assert (bench.lost, bench.events()) == (0, [])
     bench.begin(1)
@@ -192,7 +190,7 @@ def test_an_answer_that_a_new_attempt_has_overtaken_is_ignored(answer: ReportAns
     bench.clock.advance(10)
     [beat] = bench.beats()
     bench.begin(1, lease=LEASE.renewed())
-    bench.answer(beat, answer)
+    bench.take(beat, answer)
     assert bench.due_in() == 10
     assert bench.events() == []
 
@@ -205,9 +203,9 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
     if by_beat:
         bench.clock.advance(10)
         beat, _ = bench.beats()
-        bench.answer(beat, SUPERSEDED)
+        bench.take(beat, SUPERSEDED)
     else:
-        bench.put(Complete(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)))
+        bench.put(Complete(1, envelope=Envelope(LEASE)), Complete(1, envelope=Envelope(LEASE)))
         bench.send(SUPERSEDED)
         assert bench.next() is None
     [event] = bench.events()
@@ -219,13 +217,16 @@ def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) ->
     assert latest.is_waiting, "a loop does not put it again for each row"
     lost = bench.lost
     bench.put(
-        Start(1, envelope=by(LEASE)), Complete(1, envelope=by(LEASE)), Complete(2, envelope=by(LEASE)), Complete(1)
+        Start(1, envelope=Envelope(LEASE)),
+        Complete(1, envelope=Envelope(LEASE)),
+        Complete(2, envelope=Envelope(LEASE)),
+        Complete(1),
     )
     assert bench.deliver() == [Complete(2), Complete(1)]
     assert bench.lost == lost + 2
     bench.begin(1, lease=LEASE.renewed())
     child = bench.outbox.renewed().waiting
-    child.put(Start(1, envelope=by(LEASE)))
+    child.put(Start(1, envelope=Envelope(LEASE)))
     assert child.is_empty
 
 
@@ -236,8 +237,7 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
     bench = BeatBench()
     bench.begin(1, lease=lease)
     bench.clock.advance(10)
-    [beat] = bench.beats()
-    bench.answer(beat, SUPERSEDED)
+    bench.beat(SUPERSEDED)
     assert (bench.due_in(), bench.lost, bench.events()) == (math.inf, 0, [])
 
 
@@ -249,8 +249,7 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     bench.clock.advance(10)
-    [beat] = bench.beats()
-    bench.answer(beat, gone)
+    bench.beat(gone)
     assert bench.due_in() == math.inf
     assert bench.send(ReportAnswer(201, run="two")) == AGAIN
     assert bench.deliver() == [Start(1)]
@@ -264,8 +263,8 @@ def test_a_report_that_is_under_way_finds_that_itself() -> None:
     bench.begin(1)
     bench.clock.advance(10)
     [beat] = bench.beats()
-    bench.put(Start(2, envelope=by(LEASE)))
-    bench.answer(beat, NOT_FOUND)
+    bench.put(Start(2, envelope=Envelope(LEASE)))
+    bench.take(beat, NOT_FOUND)
     bench.send(NOT_FOUND)
     assert bench.send(ReportAnswer(201, run="two")) == AGAIN
     assert bench.deliver() == [Start(1), Start(2)]
@@ -277,7 +276,7 @@ def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     bench.put(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
-    bench.put(Start(2, envelope=by(LEASE)))
+    bench.put(Start(2, envelope=Envelope(LEASE)))
     bench.send(NOT_FOUND)
     bench.send(ReportAnswer(201, run="two"))
     assert bench.due_in() == math.inf
@@ -292,11 +291,11 @@ def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
     parent, child = BeatBench(), BeatBench()
     parent.begin(1)
     child.outbox = parent.outbox.renewed()
-    child.put(Advance(1, 5, envelope=by(LEASE)), Advance(2, 5))
+    child.put(Advance(1, 5, envelope=Envelope(LEASE)), Advance(2, 5))
     child.deliver()
     child.clock.advance(10)
     assert [beat.report for beat in child.beats()] == [Beat(1)]
-    child.put(Complete(1, envelope=by(LEASE)))
+    child.put(Complete(1, envelope=Envelope(LEASE)))
     child.deliver()
     assert child.due_in() == math.inf
 
@@ -316,7 +315,7 @@ def test_a_refused_creation_ends_the_signs_of_life() -> None:
 def test_the_outbox_tells_no_age_of_a_sign_of_life() -> None:
     """It is made when it is sent."""
     outbox = Outbox("a", tells_age=True)
-    outbox.waiting.put(Start(1, envelope=by(LEASE)), 0)
+    outbox.waiting.put(Start(1, envelope=Envelope(LEASE)), 0)
     requests = outbox.next(1)
     outbox.take(requests, [OK], 1)
     assert [request.ago_ms for request in outbox.take_beats(100)] == [0]

@@ -10,10 +10,10 @@ import pytest
 from progress_sse.client.attempt import Attempt
 from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
-from progress_sse.client.reports import Create, Report, by
+from progress_sse.client.reports import Create, Report
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Describe, Envelope, Finish, Plan, Skip, Start
 from tests.client.bench import OK
 
 LEASE = Attempt(30_000, 600_000, "mine")
@@ -37,7 +37,7 @@ MESSAGES: list[tuple[Report, dict[str, object]]] = [
         {"title": "T", "labels": {"a": "b"}, "links": [LINK._asdict()], "open_ended": True, "attempt_id": "mine"},
     ),
     (
-        Start("Parse", append=True, estimated_ms=9, envelope=by(LEASE)),
+        Start("Parse", append=True, estimated_ms=9, envelope=Envelope(LEASE)),
         {
             "action": "start",
             "name": "Parse",
@@ -50,11 +50,11 @@ MESSAGES: list[tuple[Report, dict[str, object]]] = [
         },
     ),
     (
-        Advance("Parse", 1, envelope=by(LEASE)),
+        Advance("Parse", 1, envelope=Envelope(LEASE)),
         {"action": "progress", "name": "Parse", "current": 1, "total": None, "message": "", "attempt_id": "mine"},
     ),
     (Skip(2, "m"), {"action": "skip", "step": 2, "message": "m"}),
-    (Beat("Parse", envelope=by(LEASE)), {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
+    (Beat("Parse", envelope=Envelope(LEASE)), {"action": "beat", "name": "Parse", "attempt_id": "mine"}),
     (Finish(), {"action": "finish", "success": True, "error": ""}),
     (Finish(False, "e", (LINK,)), {"action": "finish", "success": False, "error": "e", "links": [LINK._asdict()]}),
     (Plan((StepDefinition("One"),)), {"action": "plan", "steps": [ONE]}),

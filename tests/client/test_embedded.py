@@ -16,12 +16,12 @@ from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
 from progress_sse.client.reporter import Reporter
-from progress_sse.client.reports import Create, Report, by
+from progress_sse.client.reports import Create, Report
 from progress_sse.client.targets import LOOP_HAS_ENDED
 from progress_sse.core.commands import Command, IdempotencyKey
 from progress_sse.core.details import Timing
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
-from progress_sse.core.updates import Advance, Beat, Complete, Describe, Finish, Plan, Skip, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Describe, Envelope, Finish, Plan, Skip, Start
 from progress_sse.core.workflows import Workflows
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Record, StorageLimits
@@ -139,15 +139,15 @@ async def test_attempts_and_ages_reach_the_store(store: ProgressStore) -> None:
     transport = AsyncStoreTransport(store)
     first, second = Attempt(30_000, 600_000, "first"), Attempt(30_000, 600_000, "second")
     await transport.send(ReportRequest("a", Create(lease=first), "c"))
-    assert (await transport.send(ReportRequest("a", Start(1, envelope=by(first)), "k1"))).is_success
-    assert (await transport.send(ReportRequest("a", Beat(1, envelope=by(first)), ""))).is_success
-    assert (await transport.send(ReportRequest("a", Start(1, envelope=by(second)), "k2"))).is_success
-    refused = await transport.send(ReportRequest("a", Beat(1, envelope=by(first)), ""))
+    assert (await transport.send(ReportRequest("a", Start(1, envelope=Envelope(first)), "k1"))).is_success
+    assert (await transport.send(ReportRequest("a", Beat(1, envelope=Envelope(first)), ""))).is_success
+    assert (await transport.send(ReportRequest("a", Start(1, envelope=Envelope(second)), "k2"))).is_success
+    refused = await transport.send(ReportRequest("a", Beat(1, envelope=Envelope(first)), ""))
     assert refused.is_superseded
     assert (
-        await transport.send(ReportRequest("a", Complete(1, envelope=by(second)), "k3", ago_ms=86_400_001))
+        await transport.send(ReportRequest("a", Complete(1, envelope=Envelope(second)), "k3", ago_ms=86_400_001))
     ).status == 422
-    assert (await transport.send(ReportRequest("a", Complete(1, envelope=by(second)), "k4", ago_ms=5))).is_success
+    assert (await transport.send(ReportRequest("a", Complete(1, envelope=Envelope(second)), "k4", ago_ms=5))).is_success
     record = await store.load("a")
     assert record is not None
     assert record.session.details.replaced == ("first",)

@@ -34,14 +34,7 @@ ON_A_LOOP_WITHOUT_A_BLOCK = """
     asyncio.run(main())
 """
 
-BEFORE_A_LOOP = """
-    from progress_sse import AsyncProgress
-
-    progress = AsyncProgress(steps=["One", "Two"])
-    progress.step(1).start()
-    progress.step(1).complete()
-"""
-
+BEFORE_A_LOOP = WITHOUT_A_BLOCK.replace("Progress", "AsyncProgress")
 
 ON_A_LOOP_THAT_IS_LEFT = """
     import asyncio

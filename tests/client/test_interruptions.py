@@ -23,7 +23,7 @@ import pytest
 from progress_sse import AsyncProgress, Progress
 from progress_sse._internal.threads import loading
 from progress_sse.bridges.attempts import TaskStep, report_loss, step_of
-from progress_sse.client import aio, availability, thread_sender, waiting_reports
+from progress_sse.client import availability, thread_sender, waiting_reports
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.report_queue import ReportQueue
 from progress_sse.client.reporter import Reporter
@@ -315,14 +315,16 @@ async def test_a_flush_on_a_loop_waits_for_a_report_that_comes_as_it_is_notified
     progress = AsyncProgress.attach("a", transport=AsyncFakeTransport(fake))
     notifications = itertools.count()
 
-    class Settled(aio.LoopWaiter):
-        def put(self, queue: object, /) -> None:
-            if next(notifications) == 0:
-                fake.may_answer.clear()
-                progress.step(2).start()
-            super().put(queue)
+    def wake(queue: ReportQueue, waiter: Callable[[ReportQueue], object]) -> None:
+        if next(notifications) == 0:
+            fake.may_answer.clear()
+            progress.step(2).start()
+        waiter(queue)
 
-    monkeypatch.setattr(aio, "LoopWaiter", Settled)
+    add_waiter = ReportQueue.add_waiter
+    monkeypatch.setattr(
+        ReportQueue, "add_waiter", lambda queue, waiter: add_waiter(queue, lambda _: wake(queue, waiter))
+    )
     fake.may_answer.clear()
     progress.step(1).start()
     flush = asyncio.create_task(progress.flush(3600))

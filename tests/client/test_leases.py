@@ -14,10 +14,10 @@ from progress_sse.client.attempt import Attempt, new_attempt
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reporter import Reporter
-from progress_sse.client.reports import Latest, by
+from progress_sse.client.reports import Latest
 from progress_sse.client.testing import recording
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.updates import Advance, Beat, Complete, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Envelope, Start
 from tests.client.bench import CREATE, NO_ANSWER, Bench
 from tests.client.fake import FakeServer, FakeTransport, Seen
 from tests.client.job_errors import OopsError
@@ -198,9 +198,9 @@ def test_processes_that_fork_before_the_first_report_have_attempts_of_their_own(
 
 def test_an_attempt_is_no_part_of_a_reports_content() -> None:
     """Tests of jobs compare their reports."""
-    assert Start(1, envelope=by(Attempt())) == Start(1)
-    assert repr(Complete(1, envelope=by(Attempt(1000, None, "secret")))) == repr(Complete(1))
-    assert hash(Beat(1, envelope=by(Attempt()))) == hash(Beat(1))
+    assert Start(1, envelope=Envelope(Attempt())) == Start(1)
+    assert repr(Complete(1, envelope=Envelope(Attempt(1000, None, "secret")))) == repr(Complete(1))
+    assert hash(Beat(1, envelope=Envelope(Attempt()))) == hash(Beat(1))
 
 
 async def test_reporters_of_a_process_share_an_attempt(shell: Shell) -> None:

@@ -10,9 +10,9 @@ from progress_sse.client.codec import report_body
 from progress_sse.client.errors import ReportRefusedError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.own_log import Event
-from progress_sse.client.reports import Create, Log, LogLine, Report, by
+from progress_sse.client.reports import Create, Log, LogLine, Report
 from progress_sse.client.waiting_lines import FIRST_LINES, MAX_CHARS, MAX_LINES, log_lines
-from progress_sse.core.updates import Advance, Complete, Finish, Start, StepRef
+from progress_sse.core.updates import Advance, Complete, Envelope, Finish, Start, StepRef
 from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
 from tests.client.test_batches import BatchBench
 
@@ -349,11 +349,11 @@ def test_the_job_is_told_of_a_superseded_attempt_by_the_refusal_of_a_report() ->
     bench, former = BatchBench(), Attempt(30_000)
     write(bench, "a", step=1, lease=former)
     bench.answer(bench.together(), SUPERSEDED)
-    bench.put(Complete(1, envelope=by(former)))
+    bench.put(Complete(1, envelope=Envelope(former)))
     bench.answer(bench.together(), SUPERSEDED)
     assert [type(event.detail) for event in bench.events()] == [ReportRefusedError]
     write(bench, "b", step=1, lease=former)
-    bench.put(Start(1, envelope=by(former)))
+    bench.put(Start(1, envelope=Envelope(former)))
     assert bench.is_empty
     assert bench.lost == 2
 
@@ -431,7 +431,7 @@ def test_a_child_process_and_a_job_that_gives_up_send_no_lines() -> None:
 def test_a_line_of_a_running_step_is_a_sign_of_its_life() -> None:
     """So a job that logs gives no others; one of another step, or of none, says nothing of it."""
     bench, lease = Bench(), Attempt(30_000)
-    bench.put(Start(1, envelope=by(lease)))
+    bench.put(Start(1, envelope=Envelope(lease)))
     bench.deliver()
     due_at = bench.outbox.beat_at()
     bench.clock.advance(5)
