@@ -5,7 +5,6 @@ No id can reach another session's keys, even one with braces, colons or globs.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from progress_sse.core.session_filter import Label
@@ -15,9 +14,6 @@ LIST_CHANNELS: Final = 16
 """How many channels share the changes of all sessions: in a cluster they are at several nodes."""
 
 _OFFSET_DIGITS: Final = 16
-
-_MAX_CACHED: Final = 1000
-"""Sessions whose keys are remembered: they are asked for several times in a commit."""
 
 
 class SessionKeys(NamedTuple):
@@ -63,7 +59,6 @@ class Keyspace:
     def __init__(self, prefix: str, database: int) -> None:
         self._prefix = prefix
         self._database = database
-        self.of = lru_cache(maxsize=_MAX_CACHED)(lambda session_id: self.of_fingerprint(fingerprint(session_id)))
         self.index = f"{prefix}:sessions"
         """Sorted set of all sessions, ordered by their names alone; see `index_entry`."""
         self._index_slot = f"{prefix}:{{{self.index}}}"
@@ -112,6 +107,10 @@ class Keyspace:
     def lesson(self, profile: str, run: str) -> str:
         """Return the key of a string: the run of this fingerprint has taught; kept for `LESSON_LIFETIME_MS`."""
         return f"{self.history(profile)}:{run}"
+
+    def of(self, session_id: str) -> SessionKeys:
+        """Return the keys of a session, which no cache has: it would keep the ids of deleted sessions."""
+        return self.of_fingerprint(fingerprint(session_id))
 
     def of_fingerprint(self, tag: str) -> SessionKeys:
         """Return the keys of the session whose id has this fingerprint."""
