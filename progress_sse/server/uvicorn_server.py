@@ -24,7 +24,6 @@ from progress_sse.api.error_responses import problem_response
 from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.middleware import HostCheckMiddleware, needs_host_check
 from progress_sse.server.connection_limits import ConnectionLimits
-from progress_sse.server.connection_writer import WriteCoalescer
 from progress_sse.server.sockets import BACKLOG
 from progress_sse.service import ProgressService
 
@@ -131,7 +130,8 @@ async def choose_protocol(service: ProgressService, hot_routes: HotRoutes | None
 
 def own_protocol(service: ProgressService, hot_routes: HotRoutes | None = None) -> Any:
     """Return the factory of our HTTP protocol, as uvicorn's setting `http`."""
-    from progress_sse.server.http_protocol import HttpProtocol  # as above
+    from progress_sse.server.connection_writer import WriteCoalescer  # as above
+    from progress_sse.server.http_protocol import HttpProtocol
 
     settings = service.settings
     limits = ConnectionLimits(
