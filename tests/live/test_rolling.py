@@ -12,7 +12,7 @@ from tests.harness.http1 import HOST
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import ROOT, Server, Worker, events_path
+from tests.harness.serving import ROOT, Server, Worker, events_path, eventually
 from tests.live.asgi_hosts import serve_only
 from tests.live.delivery_check import DeliveryCheck
 
@@ -48,7 +48,7 @@ async def test_servers_restarted_in_turn_lose_nothing(servers: list[Server], tmp
             for server in servers:
                 assert await asyncio.to_thread(server.terminate) == 0
                 await asyncio.to_thread(server.start)
-        assert len(delivery.oracle.posts) > 100
+            await eventually(lambda: len(delivery.oracle.posts) > 100, 60)
 
 
 @pytest.mark.protocol("P-5.22")
