@@ -48,6 +48,7 @@ async def start_all(server: Server, session_ids: Iterable[str]) -> Counter[int]:
     return statuses
 
 
+@serve_only  # The store counts, whichever host serves.
 @pytest.mark.full
 @pytest.mark.parametrize("store", ["memory://", "sqlite"])
 @pytest.mark.parametrize(("cap", "ids"), [(100, 1000), pytest.param(1000, 100_000, marks=FULL)])

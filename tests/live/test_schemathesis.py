@@ -74,8 +74,7 @@ def test_schemathesis_finds_no_undescribed_response(serve: Serve, tmp_path: Path
 
 @pytest.mark.full
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
-@pytest.mark.parametrize("settings", [GUARDED, {}], ids=["guarded", "open"])
+@pytest.mark.parametrize(("store", "settings"), [("memory://", GUARDED), ("sqlite", {})], ids=["guarded", "open"])
 def test_schemathesis_finds_none_in_a_long_run(
     serve: Serve, tmp_path: Path, store: str, settings: dict[str, str]
 ) -> None:

@@ -16,6 +16,7 @@ from tests.harness.event_stream import Block, EventStreamParser
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path, publish, session_path
+from tests.live.asgi_hosts import serve_only
 from tests.live.browsing import BrowserStream, Playback, as_fired
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +66,7 @@ async def test_a_long_stream_reads_the_same_however_it_is_cut(serve: Serve) -> N
 
 @pytest.mark.protocol("P-8.1", "P-8.2", "P-8.3")
 @pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+@serve_only  # The test above reads as many events of each host.
 async def test_three_parsers_agree(serve: Serve, chromium: Browser, count: int) -> None:
     """SC-02: a strict parser, npm's eventsource and Chromium read the same events, byte by byte over the network."""
     recording = await record(serve, count)
