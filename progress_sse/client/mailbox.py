@@ -14,7 +14,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from progress_sse._internal.timetable import Timetable
 from progress_sse.client.availability import Availability
@@ -42,8 +42,7 @@ class Mailbox:
         self._ready: OrderedDict[ReportQueue, None] = OrderedDict()
         self._beating: dict[ReportQueue, None] = {}  # Those whose signs of life are due.
         self._is_creation_next = False  # Then signs of life wait, which would share its request.
-        self._later = Timetable[int]()
-        self._queues: WeakValueDictionary[int, ReportQueue] = WeakValueDictionary()  # By the ids in the timetable.
+        self._later = Timetable[ref[ReportQueue]]()
 
     @property
     def is_idle(self) -> bool:
@@ -89,8 +88,7 @@ class Mailbox:
         if beat_at <= now:
             self._beating.setdefault(queue)
             beat_at = math.inf
-        self._queues[id(queue)] = queue
-        self._later.plan(id(queue), min(due_at, beat_at))
+        self._later.plan(ref(queue), min(due_at, beat_at))
 
     def wake_at(self) -> float:
         """Return when there is something to do; infinity if only a report or an answer changes that."""
@@ -100,8 +98,7 @@ class Mailbox:
     def next(self, now: float) -> Sequence[Part]:
         """Return what to send now; without an answer to that, nothing more is sent."""
         for due in self._later.take_due(now):
-            queue = self._queues.get(due)
-            if queue is not None:
+            if (queue := due()) is not None:
                 self._plan(queue, now)
         if self.under_way or now < self.server.not_before:
             return ()

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from progress_sse._internal.threads import SimpleQueue, at_fork, import_parts_of_gevent, loading, take
 from progress_sse._internal.timetable import Timetable
@@ -58,7 +58,7 @@ class ThreadSender:
         # Used by the thread alone.
         self._mailboxes: WeakValueDictionary[Hashable, Mailbox] = WeakValueDictionary()
         self._busy: dict[Mailbox, None] = {}  # Holds those with reports, whose jobs may have dropped them.
-        self._turns = Timetable[Mailbox]()
+        self._turns = Timetable[ref[Mailbox]]()
         self._listening: ListenSchedule = ListenSchedule()
         self._transports: dict[str, HttpTransport] = {}
 
@@ -192,8 +192,9 @@ class ThreadSender:
 
     def _take_turn(self, timeout_s: float) -> None:
         self._check_woken_queues(timeout_s)
-        for mailbox in self._turns.take_due(time.monotonic()):
-            self._serve(mailbox)
+        for due in self._turns.take_due(time.monotonic()):
+            if (mailbox := due()) is not None:
+                self._serve(mailbox)
         if self._listening.wake_at() <= time.monotonic():
             for group in self._listening.take_due(time.monotonic()):
                 group.start(self._woken.put)
@@ -237,7 +238,7 @@ class ThreadSender:
         return mailbox
 
     def _plan(self, mailbox: Mailbox) -> None:
-        self._turns.plan(mailbox, mailbox.wake_at())
+        self._turns.plan(ref(mailbox), mailbox.wake_at())
         if mailbox.is_idle:
             self._busy.pop(mailbox, None)
         else:
