@@ -1,7 +1,8 @@
 """Writing to a SQLite store: one connection, in a thread of its own, that commits waiting changes in groups.
 
 A durable commit costs about the same whether it holds one change or fifty. So all changes of one turn of the event loop
-make a group. The writer waits no longer for a group to fill: while one commit is under way, the next changes gather.
+make a group, and if there are several, those of the next turn too. The writer waits no longer for a group to fill:
+while one commit is under way, the next changes gather.
 """
 
 import asyncio
@@ -151,8 +152,14 @@ class SqliteWriter:
             self._is_scheduled = True
             # At the end of the turn. A thread that is woken at once takes the first change alone, and both threads then
             # compete for the interpreter.
-            self._loop.call_soon(self._start_writing)
+            self._loop.call_soon(self._end_turn)
         return write.done
+
+    def _end_turn(self) -> None:
+        if len(self._waiting) == 1:
+            self._start_writing()
+        else:  # More tend to come in the next turn.
+            self._loop.call_soon(self._start_writing)
 
     def _start_writing(self) -> None:
         self._thread.submit(self._write_waiting)
