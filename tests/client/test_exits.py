@@ -309,8 +309,10 @@ def test_unsent_reports_during_the_exit_of_the_process_are_counted(program: str)
 @pytest.mark.guarantee(50)
 @pytest.mark.full
 def test_reports_of_a_first_import_during_the_exit_are_counted() -> None:
-    """Without `threading` nothing shows that the process exits; the log has a line."""
-    output = run(FIRST_IMPORT.replace(", threading", ""), f"http://{HOST}:{free_port()}", timeout_s=30)
+    """Without `threading` nothing shows that the process exits; the log, which locks no stderr here, has a line."""
+    log = 'logging.lastResort.handle = lambda each: os.write(2, f"{each.getMessage()}\\n".encode())'
+    program = FIRST_IMPORT.replace(", threading", "").replace("import os\n", f"import os, logging; {log}\n")
+    output = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
     assert output.count("the process ends before all reports on 'nightly' were sent") == 1
 
 

@@ -171,8 +171,6 @@ class Server:
         if self.is_running():
             self.kill()
 
-    # Probes
-
     def log(self) -> str:
         return self.log_path.read_text(errors="backslashreplace") if self.log_path.exists() else ""
 
@@ -257,8 +255,7 @@ class Worker:
         """A worker with a client of its own, to be used as a context manager; a port is that of a proxy."""
         url = f"http://{HOST}:{server}" if isinstance(server, int) else server.url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # A connection that waits as long as the server lets it (5 s) may be closed just as the next request is sent.
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)  # The server: 5
         return cls(httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30))
 
     async def update(self, session_id: str, key: str | None = None, **body: Any) -> httpx.Response:
