@@ -255,7 +255,8 @@ class Worker:
         """A worker with a client of its own, to be used as a context manager; a port is that of a proxy."""
         url = f"http://{HOST}:{server}" if isinstance(server, int) else server.url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)  # The server: 5
+        # An idle connection ends before the server's five seconds are over, which may close it under a request.
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)
         return cls(httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30))
 
     async def update(self, session_id: str, key: str | None = None, **body: Any) -> httpx.Response:
