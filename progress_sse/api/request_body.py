@@ -5,7 +5,7 @@ JSON gets a 400, valid JSON with invalid content a 422; neither repeats what was
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -33,7 +33,12 @@ has."""
 
 
 async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
-    """Return the request's body as a `model`.
+    """Return the request's body as a `model`; see `read_with_keys`."""
+    return (await read_with_keys(request, model, limits))[0]
+
+
+async def read_with_keys(request: Request, model: type[Body], limits: BodyLimits) -> tuple[Body, Collection[str]]:
+    """Return the request's body as a `model`, and its keys, those with a value of null left out.
 
     Raises:
         UnsupportedMediaError: It is not declared as JSON in UTF-8.
@@ -49,7 +54,10 @@ async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> 
     raw = await _read(request, limits.max_body_bytes)
     is_flat = raw.count(b":") <= _FLAT.get(model, -1)
     body = _read_flat(model, raw, limits) if is_flat else None
-    return _validated(model, parse_json(raw), limits) if body is None else body
+    if body is not None:
+        return body, body.model_fields_set
+    value = parse_json(raw)
+    return _validated(model, value, limits), keys_with_value(value)
 
 
 async def pass_over_body(request: Request, limits: BodyLimits) -> None:
@@ -64,6 +72,11 @@ def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
     update = _validated(AddressedUpdate, value, limits)
     check_session_id(update.session_id)
     return update
+
+
+def keys_with_value(body: Mapping[str, object]) -> Collection[str]:
+    """Return the keys of a body whose value is not null."""
+    return [key for key, value in body.items() if value is not None]
 
 
 def parse_json(raw: bytes) -> Any:

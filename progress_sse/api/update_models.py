@@ -1,6 +1,6 @@
 """The models of updates in requests, made from ``core.updates``, and the updates that they become."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
@@ -24,16 +24,22 @@ from progress_sse.core.asks import MAX_ASK_TEXT_CHARS
 from progress_sse.core.bounds import AGO, LEASE, LOST_AFTER, TEXT, Rule, Whole, bound_fields
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.details import MAX_LABELS, Claim
+from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS
 from progress_sse.core.updates import UPDATES, Condition, Envelope, Update, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.settings import BodyLimits
 from progress_sse.wire.step_specs import define_steps
 from progress_sse.wire.text import Text
-from progress_sse.wire.update_json import decode
+from progress_sse.wire.update_json import decode, keys_of
 
 MAX_UPDATES: Final = 100
 """Updates that one request may have."""
+
+MAX_IGNORED: Final = 10
+"""Ignored keys that an answer names, each cut to `MAX_IGNORED_CHARS`."""
+
+MAX_IGNORED_CHARS: Final = 64
 
 
 def _case(
@@ -243,6 +249,24 @@ class BatchBody(BaseModel):
         "applied or refused by itself: an invalid one does not affect the others.",
         json_schema_extra={"items": {"anyOf": [{"$ref": "#/components/schemas/AddressedUpdate"}, {}]}},
     )
+
+
+def ignored_keys(body: UpdateBody, keys: Collection[str]) -> Sequence[str]:
+    """Return those of the body's `keys` that neither every update has nor its action, null left out, as answers name them."""
+    unknown = set(keys) - body.always - body.never - keys_of(body.action)
+    if not unknown:
+        return ()
+    named = sorted(key for key in unknown if getattr(body, key, "") is not None)
+    return [key[:MAX_IGNORED_CHARS].encode(errors="replace").decode() for key in named[:MAX_IGNORED]]
+
+
+def check_strictly(body: UpdateBody, ignored: Sequence[str]) -> None:
+    """Refuse what is otherwise taken as it stands: keys that are ignored, and a success with an error."""
+    if ignored:
+        raise InvalidRequestError(f"unknown keys: {', '.join(ignored)}.")
+    values: Mapping[str, Any] = body.__dict__
+    if values["action"] == "complete" and values["success"] and values["error"]:
+        raise InvalidRequestError("error: needs success: false.")
 
 
 _READ: Final[Mapping[str, Callable[[Any], object]]] = {

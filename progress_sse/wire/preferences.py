@@ -82,15 +82,22 @@ _MAX_DIGITS: Final = 4
 
 def preferred_wait_s(values: Sequence[bytes]) -> int:
     """Return the seconds that a client is ready to wait by its `Prefer`: at most `MAX_WAIT_S`; 0 if it does not."""
-    for element in list_elements(values):  # Of several values the first one counts [§2].
-        preference = _PREFERENCE.fullmatch(element)
-        if preference is not None and preference["name"].lower() == b"wait":
-            return _seconds(preference["token"] or _PAIR.sub(rb"\1", preference["quoted"] or b""))
-    return 0
-
-
-def _seconds(text: bytes) -> int:
+    text = _preferred(b"wait", values)
     if not text.isdigit():
         return 0
     digits = text.lstrip(b"0")
     return MAX_WAIT_S if len(digits) > _MAX_DIGITS else min(MAX_WAIT_S, int(digits or b"0"))
+
+
+def prefers_strict(values: Sequence[bytes]) -> bool:
+    """Return whether a client wants a request with a mistake refused [§4.4]."""
+    return bool(values) and _preferred(b"handling", values) == b"strict"
+
+
+def _preferred(name: bytes, values: Sequence[bytes]) -> bytes:
+    """Return the value of a preference; empty if it has none."""
+    for element in list_elements(values):  # Of several values the first one counts [§2].
+        preference = _PREFERENCE.fullmatch(element)
+        if preference is not None and preference["name"].lower() == name:
+            return preference["token"] or _PAIR.sub(rb"\1", preference["quoted"] or b"")
+    return b""

@@ -40,6 +40,8 @@ _ALWAYS: Final[Mapping[type[Update], Collection[str]]] = {
 _NEEDED: Final = frozenset({"status"})
 """The keys that a request must have though their fields have a default."""
 
+_LEASE: Final = {"lease_ms", "lost_after_ms"}
+
 _COMPOUND: Final = frozenset({"links", "accepts", "lines", "steps"})
 """The keys whose values have another form in requests than in fields."""
 
@@ -153,16 +155,23 @@ def decode(
     return update
 
 
+def keys_of(action: str) -> frozenset[str]:
+    """Return the keys that an update of this kind has."""
+    return _form(action).keys
+
+
 class _Form(NamedTuple):
     """How a kind of update is read; fields stand with their places.
 
     Attributes:
+        keys: Those that it has in JSON, with what goes with it.
         compound: Those whose values have another form in requests.
         is_partial: Whether it leaves what it does not name.
         short_texts: Its texts that are shorter than those of other kinds, and their most characters.
     """
 
     kind: type[Update]
+    keys: frozenset[str]
     fields: tuple[str, ...]
     step_at: int | None
     required: tuple[tuple[int, str], ...]
@@ -182,8 +191,10 @@ def _form(action: str) -> _Form:
         for name, bound, *_ in bound_fields(kind)
         if name in ("message", "error") and isinstance(bound, Words) and bound.most is not None
     ]
+    with_it = {"action", "attempt_id", "ago_ms"} | (_LEASE if kind is Start else set())
     return _Form(
         kind,
+        frozenset({*names, *with_it, *(["name"] if "step" in names else ())}),
         names,
         names.index("step") if "step" in names else None,
         tuple((place, name) for place, name in enumerate(names) if name in required),

@@ -3,49 +3,84 @@
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
+from starlette.types import ASGIApp
 
-from progress_sse.api.error_responses import counted
-from progress_sse.api.replies import Reply, json_reply
-from progress_sse.api.request_body import read_body, read_update
+from progress_sse.api.error_responses import counted, problem_response
+from progress_sse.api.replies import Reply, header_lines, json_reply
+from progress_sse.api.request_body import keys_with_value, read_body, read_update, read_with_keys
 from progress_sse.api.request_parts import UPDATE, condition_of, idempotency_key, run_of, session_id_of
-from progress_sse.api.update_models import BatchBody, UpdateBody, command_of
+from progress_sse.api.router import Endpoint
+from progress_sse.api.update_models import BatchBody, UpdateBody, check_strictly, command_of, ignored_keys
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InternalError, ProblemError
 from progress_sse.core.updates import Update
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Applied
 from progress_sse.wire.details_json import asked_requests
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.preferences import prefers_strict
 
 logger: Final = logging.getLogger(__name__)
+
+_STRICT: Final = {"preference-applied": "handling=strict"}
+_STRICT_LINES: Final = header_lines(_STRICT)
 
 
 class _Update(NamedTuple):
     session_id: str
     command: Update
     key: IdempotencyKey | None
+    ignored: Sequence[str]
 
 
-async def update(service: ProgressService, request: Request) -> Reply:
+def _strict_if_preferred(endpoint: Callable[[ProgressService, Request, bool], Awaitable[Reply]]) -> Endpoint:
+    """Handle requests strictly that prefer it [RFC 7240 §4.4]: each answer to them names the preference."""
+
+    @wraps(endpoint)
+    async def answer(service: ProgressService, request: Request) -> ASGIApp:
+        if not prefers_strict(header_values(request, b"prefer")):
+            return await endpoint(service, request, False)
+        try:
+            reply = await endpoint(service, request, True)
+        except ProblemError as refusal:
+            response = problem_response(service, refusal)
+            response.headers.update(_STRICT)
+            return response
+        reply.lines += _STRICT_LINES
+        return reply
+
+    return answer
+
+
+@_strict_if_preferred
+async def update(service: ProgressService, request: Request, is_strict: bool) -> Reply:
     """`POST /api/progress/{session_id}/update`: apply one transition; respond once it is committed."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
-    body = await read_body(request, UpdateBody, service.body_limits)
+    body, keys = await read_with_keys(request, UpdateBody, service.body_limits)
+    ignored = ignored_keys(body, keys)
+    if is_strict:
+        check_strictly(body, ignored)
     key = idempotency_key(request, UPDATE, body.canonical)
     command = command_of(body, service.store.workflows, service.body_limits, run_of(request), condition_of(request))
     applied = await service.store.apply(session_id, command, key if body.takes_key else None)
-    return json_reply({"success": True, "session_id": session_id, **_asked(applied)})
+    return json_reply({"success": True, "session_id": session_id, **_besides(applied, ignored)})
 
 
-def _asked(applied: Applied) -> dict[str, object]:
+def _besides(applied: Applied, ignored: Sequence[str]) -> dict[str, object]:
+    """Return what an answer says besides: what readers ask, and the keys that were ignored."""
     requests = applied.record.session.details.requests if applied.record is not None else ()
     asked = asked_requests(requests) if requests else []
-    return {"requests": asked} if asked else {}
+    return ({"requests": asked} if asked else {}) | ({"ignored": ignored} if ignored else {})
 
 
-async def update_many(service: ProgressService, request: Request) -> Reply:
+@_strict_if_preferred
+async def update_many(service: ProgressService, request: Request, is_strict: bool) -> Reply:
     """`POST /api/updates`: apply many, each as if sent alone; respond once all are committed or refused.
 
     Those of one session are applied in order, in one commit; sessions are processed concurrently.
@@ -53,7 +88,7 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
     # Without any right to publish, the body is not even read.
     await service.authorizer.check(request, "publish", count=0)
     batch = await read_body(request, BatchBody, service.body_limits)
-    outcomes: list[object] = [_read(service, value) for value in batch.updates]
+    outcomes = [_read(service, value, is_strict) for value in batch.updates]
     by_session: defaultdict[str, dict[int, _Update]] = defaultdict(dict)
     for index, each in enumerate(outcomes):
         if isinstance(each, _Update):
@@ -65,26 +100,30 @@ async def update_many(service: ProgressService, request: Request) -> Reply:
             for session_id, updates in by_session.items()
         )
     )
+    answers = [counted(service, each) if isinstance(each, ProblemError) else {} for each in outcomes]
     for updates, results in zip(by_session.values(), applied, strict=True):
-        for index, result in zip(updates, results, strict=True):
-            outcomes[index] = result
-    return json_reply({"results": [_result(service, outcome) for outcome in outcomes]})
+        for (index, each), result in zip(updates.items(), results, strict=True):
+            answers[index] = _answer(service, result, each.ignored)
+    return json_reply({"results": answers})
 
 
-def _read(service: ProgressService, value: object) -> _Update | ProblemError:
+def _read(service: ProgressService, value: object, is_strict: bool) -> _Update | ProblemError:
     try:
         update = read_update(value, service.body_limits)
+        assert isinstance(value, dict)
+        ignored = ignored_keys(update, keys_with_value(value))
+        if is_strict:
+            check_strictly(update, ignored)
         command = command_of(update, service.store.workflows, service.body_limits, update.run)
-        return _Update(update.session_id, command, update.key)
+        return _Update(update.session_id, command, update.key, ignored)
     except ProblemError as refusal:
         return refusal
 
 
-def _result(service: ProgressService, outcome: object) -> dict[str, object]:
+def _answer(service: ProgressService, outcome: Applied | BaseException, ignored: Sequence[str]) -> dict[str, object]:
     if isinstance(outcome, Applied):
-        return {"status": 200, **_asked(outcome)}
+        return {"status": 200, **_besides(outcome, ignored)}
     if not isinstance(outcome, ProblemError):
-        assert isinstance(outcome, BaseException)
         logger.error("an update of many failed", exc_info=outcome)
         outcome = InternalError()
     return counted(service, outcome)

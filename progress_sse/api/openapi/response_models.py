@@ -394,10 +394,13 @@ class AskedRequest(ResponseModel):
 
 
 class Asked(ResponseModel):
-    """What readers ask of the worker."""
+    """What readers ask of the worker, and what the server did not understand."""
 
     requests: Annotated[list[AskedRequest], Field(min_length=1)] | SkipJsonSchema[None] = None
     """Present only while there are such requests."""
+
+    ignored: Annotated[list[str], Field(min_length=1, max_length=10)] | SkipJsonSchema[None] = None
+    """Keys that the update should not have, at most ten, each cut to 64 characters."""
 
 
 class Applied(Asked):
