@@ -13,6 +13,7 @@ from progress_sse.wire import update_json
 MAX_RUN_CHARS: Final = 255  # Of a run's name.
 MAX_DETAIL_CHARS: Final = 500  # Of the server's text that is shown.
 _RUN: Final = "Progress-Run"
+_STRICT: Final = {"Prefer": "handling=strict"}
 
 
 class EncodedRequest(NamedTuple):
@@ -31,7 +32,8 @@ def encode(request: ReportRequest) -> EncodedRequest:
     headers = {"Idempotency-Key": request.key} if request.key else {}
     if isinstance(request.report, Create):
         return EncodedRequest("PUT", path + ("?replace=true" if request.report.replace else ""), body, headers)
-    return EncodedRequest("POST", f"{path}/update", body, headers | ({_RUN: request.run} if request.run else {}))
+    headers |= _STRICT | ({_RUN: request.run} if request.run else {})
+    return EncodedRequest("POST", f"{path}/update", body, headers)
 
 
 def report_body(report: Report, ago_ms: int = 0) -> dict[str, Any]:
@@ -80,7 +82,8 @@ def encode_batch(requests: Sequence[ReportRequest]) -> EncodedRequest:
         | report_body(report, ago_ms)
         for session_id, report, key, run, ago_ms in requests
     ]
-    return EncodedRequest("POST", "/api/updates", json.dumps({"updates": updates}, separators=(",", ":")).encode(), {})
+    body = json.dumps({"updates": updates}, separators=(",", ":")).encode()
+    return EncodedRequest("POST", "/api/updates", body, _STRICT)
 
 
 def read_answers(

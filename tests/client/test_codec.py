@@ -18,6 +18,7 @@ from tests.client.bench import OK
 
 LEASE = Attempt(30_000, 600_000, "mine")
 LINK = Link("Logs", "/logs")
+STRICT = {"Prefer": "handling=strict"}
 ONE = {"name": "One", "timeout_ms": 120_000}
 
 MESSAGES: list[tuple[Report, dict[str, object]]] = [
@@ -76,13 +77,14 @@ def test_reports_become_requests(report: Report, body: dict[str, object]) -> Non
     method, path = ("PUT", path) if isinstance(report, Create) else ("POST", f"{path}/update")
     if isinstance(report, Create) and report.replace:
         path += "?replace=true"
-    assert message == EncodedRequest(method, path, message.body, {"Idempotency-Key": "key"})
+    headers = {"Idempotency-Key": "key"} if method == "PUT" else {"Idempotency-Key": "key", **STRICT}
+    assert message == EncodedRequest(method, path, message.body, headers)
     assert json.loads(message.body) == body
 
 
 def test_a_report_names_its_run() -> None:
     """A creation, which begins a run, names none."""
-    headers = {"Idempotency-Key": "key", "Progress-Run": "run"}
+    headers = {"Idempotency-Key": "key", **STRICT, "Progress-Run": "run"}
     assert encode(ReportRequest("a", Start(1), "key", "run")).headers == headers
 
 
@@ -95,8 +97,10 @@ def test_a_report_says_how_long_ago_it_was_made() -> None:
 def test_a_sign_of_life_has_no_idempotency_key() -> None:
     """It is never sent again; in a batch it has none either."""
     request = ReportRequest("a", Beat(1), "", "run", 0)
-    assert encode(request).headers == {"Progress-Run": "run"}
-    [update] = json.loads(encode_batch([request]).body)["updates"]
+    assert encode(request).headers == {**STRICT, "Progress-Run": "run"}
+    batch = encode_batch([request])
+    assert batch.headers == STRICT
+    [update] = json.loads(batch.body)["updates"]
     assert update == {"session_id": "a", "run": "run", "action": "beat", "step": 1}
 
 
@@ -167,7 +171,7 @@ def test_a_batch_is_encoded_as_the_server_reads_it() -> None:
     """Each report has its session and its key."""
     requests = [ReportRequest("a", Start(1), "k1"), ReportRequest("a", Complete(1, message="m"), "k2", "r")]
     method, path, body, headers = encode_batch(requests)
-    assert (method, path, headers) == ("POST", "/api/updates", {})
+    assert (method, path, headers) == ("POST", "/api/updates", STRICT)
     assert json.loads(body) == {
         "updates": [
             {"session_id": "a", "idempotency_key": "k1", **json.loads(encode(requests[0]).body)},
