@@ -7,7 +7,7 @@ from typing import NamedTuple
 from progress_sse.core import ask_rules
 from progress_sse.core.commands import Lose, ServerCommand, Stall
 from progress_sse.core.model import Liveness, Session, StepProgress
-from progress_sse.core.session_rules import status_of
+from progress_sse.core.session_rules import concluded, status_of
 from progress_sse.core.step_rules import end, timestamp
 
 
@@ -79,7 +79,8 @@ def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) ->
     after = _with_step(session, end(step, "error", step.message, text, "lost", now), now)
     status, steps, details = after.progress.status, after.progress.steps, after.details
     if not details.is_finished:
-        status, details = status_of(steps, after.progress.total_steps, details), details._replace(conclusion="lost")
+        status = status_of(steps, after.progress.total_steps, details)
+        details = concluded(details, status, steps)
     details = ask_rules.settled(details, command, status, steps)
     return after._replace(progress=after.progress._replace(status=status, details=details))
 

@@ -10,7 +10,7 @@ The words mean the same everywhere in this package:
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
@@ -26,6 +26,8 @@ SessionStatus: TypeAlias = Literal["pending", "running", "completed", "error"]
 
 MAX_SESSION_ID_CHARS: Final = 128
 DEFAULT_TIMEOUT_MS: Final = 120_000
+"""The limit of the steps of workflows that have none of their own."""
+
 DEFAULT_ESTIMATED_MS: Final = 30_000
 DEFAULT_TOTAL_STEPS: Final = 7
 
@@ -74,13 +76,13 @@ class StepDefinition:
     """The definition of a step, known before it starts.
 
     Attributes:
-        timeout_ms: Milliseconds after which a running step counts as over its limit.
+        timeout_ms: Milliseconds after which a running step counts as over its limit; `None`: it has none.
         estimated_ms: Milliseconds that it takes, as its author declared; `None` if it was not declared.
         assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
     """
 
     name: str
-    timeout_ms: int = DEFAULT_TIMEOUT_MS
+    timeout_ms: int | None = None
     estimated_ms: int | None = None
     assumed_ms: int = DEFAULT_ESTIMATED_MS
 
@@ -166,8 +168,17 @@ class Session(NamedTuple):
         steps = self.progress.steps.values()
         statuses = [step.status for step in steps]
         done = statuses.count("success") + statuses.count("error")
-        advances = [step.advance for step in steps if step.advance is not None and step.advance.total]
-        return _floor_percentage(done, advances, self.progress.total_steps)
+        return _floor_percentage(done, _advances(steps), self.progress.total_steps)
+
+    @property
+    def steps_done(self) -> float | None:
+        """How many steps have succeeded, those that run as far as reported, cut to two decimals; `None`: none failed."""
+        steps = self.progress.steps.values()
+        statuses = [step.status for step in steps]
+        if "error" not in statuses:
+            return None
+        hundredths = _floor_percentage(statuses.count("success"), _advances(steps), 1)
+        return hundredths / 100 if hundredths % 100 else hundredths // 100
 
     @property
     def estimated_remaining_ms(self) -> int:
@@ -176,6 +187,10 @@ class Session(NamedTuple):
         # Not `expected_ms`: each event of a session of a thousand steps would call it a thousand times.
         estimates = [each.assumed_ms if each.estimated_ms is None else each.estimated_ms for each in following]
         return min(sum(estimates), MAX_SAFE_INTEGER)
+
+
+def _advances(steps: Iterable[StepProgress]) -> Sequence[StepAdvance]:
+    return [step.advance for step in steps if step.advance is not None and step.advance.total]
 
 
 def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:

@@ -40,7 +40,7 @@ def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: 
 def _is_fit(each: object) -> bool:
     if not isinstance(each, StepDefinition) or not TEXT.fits(each.name):
         return False
-    return all(map(COUNT.fits, (each.timeout_ms, each.expected_ms, each.assumed_ms)))
+    return all(map(COUNT.fits, (each.timeout_ms or 0, each.expected_ms, each.assumed_ms)))
 
 
 def create(session_id: str, command: Create, now: datetime) -> Session:
@@ -152,6 +152,7 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
     longer = appended(session, command.steps, command.envelope.max_total_steps)
     details = reopened(session.details)
     status = status_of(longer.progress.steps, longer.progress.total_steps, details)
+    details = concluded(details, status, longer.progress.steps)
     stamp = updated_at(session.progress, moment)
     progress = longer.progress._replace(status=status, updated_at=stamp, details=details)
     return longer._replace(progress=progress)
@@ -193,11 +194,18 @@ def reopened(details: Details) -> Details:
 
 
 def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepProgress]) -> Details:
-    """Return the details after a step changed: a session is lost only while it is in error for a lost step."""
-    is_lost = status == "error" and any(step.conclusion == "lost" for step in steps.values())
-    if details.conclusion != "lost" or details.is_finished or is_lost:
+    """Return the details with the conclusion that follows from the steps, of a session that was not finished as a whole.
+
+    It is that of the step that failed last, if each that failed has one.
+    """
+    failed = [step for step in steps.values() if step.status == "error"]
+    if details.is_finished or (status == "error" and not failed):  # The latter was cancelled before any step.
         return details
-    return details._replace(conclusion=None)
+    conclusion = None
+    if status == "error" and all(step.conclusion for step in failed):
+        conclusion = max(failed, key=lambda step: (step.completed_at or "", step.step)).conclusion
+    assert conclusion != "skipped"
+    return details if conclusion == details.conclusion else details._replace(conclusion=conclusion)
 
 
 def with_details(session: Session, details: Details, moment: datetime) -> Session:

@@ -66,7 +66,6 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson, lesson_of
 from progress_sse.core.model import (
-    DEFAULT_TIMEOUT_MS,
     Session,
     SessionProgress,
     SessionStatus,
@@ -278,7 +277,7 @@ def _named(session: Session, command: StepUpdate, name: str) -> tuple[int, Sessi
         return first, session
     if not session.details.open_ended:
         raise UnknownStepNameError
-    definition = StepDefinition(name, command.timeout_ms or DEFAULT_TIMEOUT_MS, command.estimated_ms)
+    definition = StepDefinition(name, command.timeout_ms or None, command.estimated_ms)
     longer = session_rules.appended(session, (definition,), command.envelope.max_total_steps)
     return longer.progress.total_steps, longer
 
@@ -304,7 +303,7 @@ def _with_step(
     before = session.progress
     steps = {**before.steps, step.step: step}
     status = status or status_of(steps, before.total_steps, details)
-    if details.conclusion is not None:
+    if status == "error" or details.conclusion is not None:
         details = session_rules.concluded(details, status, steps)
     if details.requests:
         details = ask_rules.settled(details, command, status, steps)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from progress_sse.core.errors import UnknownWorkflowError
-from progress_sse.core.model import StepDefinition, is_session_id
+from progress_sse.core.model import DEFAULT_TIMEOUT_MS, StepDefinition, is_session_id
 
 DEFAULT: Final = "default"
 """The workflow of sessions that name none."""
@@ -29,7 +29,7 @@ def profile_of(profile: str | None, workflow: str | None) -> str | None:
 @lru_cache(maxsize=256)
 def _padded(definitions: tuple[StepDefinition, ...], total_steps: int) -> tuple[StepDefinition, ...]:
     missing = range(len(definitions) + 1, total_steps + 1)
-    return definitions[: max(0, total_steps)] + tuple(StepDefinition(default_step_name(number)) for number in missing)
+    return definitions[: max(0, total_steps)] + tuple(StepDefinition(default_step_name(number), DEFAULT_TIMEOUT_MS) for number in missing)
 
 
 class Workflows:

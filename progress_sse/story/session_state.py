@@ -73,6 +73,10 @@ def _are_labels(value: Any) -> bool:
     return isinstance(value, dict) and all(map(is_text, value.values()))
 
 
+def _is_steps_done(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= MAX_SAFE_INTEGER
+
+
 # The keys that each object must have, those that it may have, and the predicate of each value [docs/protocol.md].
 
 _STEP: Final = {
@@ -120,6 +124,7 @@ _DETAILS: Final = {
     "conclusion": is_text,
     "time": is_object({"percentage": is_count, "finish_at": or_null(is_object(_END)), "basis": is_text}),
     "requests": is_list(is_object(_REQUEST, {"message": is_text, "reason": is_text})),
+    "steps_done": _is_steps_done,
 }
 _STATUSES: Final = ("pending", "running", "completed", "error")
 _is_session: Final = is_object(

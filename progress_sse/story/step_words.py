@@ -78,19 +78,28 @@ def attempt(step: Step) -> str:
 
 
 def over_limit(step: Step, now_s: float) -> str:
-    """Return that a running step is over its limit; empty if it is not."""
+    """Return that a running step is over its limit, unless its worker lives and it may take its time; else empty."""
     limit_ms = step["timeout_ms"]
-    is_over = step["status"] == "running" and limit_ms and elapsed_s(step, now_s) * 1000 > limit_ms
-    return f"over its limit of {in_words(limit_ms / 1000)}" if is_over else ""
+    if step["status"] != "running" or not limit_ms or elapsed_s(step, now_s) * 1000 <= limit_ms:
+        return ""
+    is_alive = step.get("liveness", {}).get("state") == "live"
+    is_tight = is_alive and limit_ms < 2 * _expected_ms(step)
+    return "" if is_tight else f"over its limit of {in_words(limit_ms / 1000)}"
 
 
 def expectation(step: Step) -> str:
     """Return how long a step that has not ended usually takes, or is expected to; empty if that is not known."""
-    usual: int | None = step.get("usual_ms")
-    ms = step.get("estimated_ms", 0) if usual is None else usual
+    ms = _expected_ms(step)
     if step["status"] not in ("pending", "running") or ms < 1000:
         return ""
-    return f"{'expected' if usual is None else 'usually'} {in_words(ms / 1000)}"
+    return f"{'expected' if step.get('usual_ms') is None else 'usually'} {in_words(ms / 1000)}"
+
+
+def _expected_ms(step: Step) -> int:
+    """Return how long it usually takes, else what its definition declares, else 0."""
+    usual: int | None = step.get("usual_ms")
+    declared: int = step.get("estimated_ms", 0)
+    return declared if usual is None else usual
 
 
 def counted(step: Step) -> str:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from fractions import Fraction
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
@@ -165,15 +164,6 @@ def moved(known: int, state: SessionState, reported_s: float, now_s: float) -> i
 
 
 def _by_steps(state: SessionState) -> int:
-    """Return the share of successes and of what running steps report; entries have no steps, but this percentage."""
-    shown: int = state["percentage"]
-    if steps_in(state, "error"):  # The percentage of the server counts them.
-        shown = math.floor(100 * sum(map(_done, state["steps"]), Fraction(0)) / len(state["steps"]))
-    return shown
-
-
-def _done(step: Step) -> Fraction:
-    if step["status"] == "success":
-        return Fraction(1)
-    progress = step.get("progress") if step["status"] == "running" else None
-    return Fraction(progress["current"], progress["total"]) if progress and progress["total"] else Fraction(0)
+    """Return the share of successes and of what running steps report; in the server's percentage failed steps count."""
+    percentage: int = state["percentage"]
+    return round(100 * state["steps_done"]) // state["total_steps"] if "steps_done" in state else percentage

@@ -45,7 +45,7 @@ def encode_session(session: Session) -> bytes:
             "steps": list(_steps(session)),
             "percentage": session.percentage,
             "estimated_remaining_ms": session.estimated_remaining_ms,
-            **shown_details(progress.details),
+            **_optional(session),
         }
     )
 
@@ -247,8 +247,14 @@ def _summary(session: Session) -> dict[str, object]:
         "status": progress.status,
         "percentage": session.percentage,
         "estimated_remaining_ms": session.estimated_remaining_ms,
-        **shown_details(progress.details),
+        **_optional(session),
     }
+
+
+def _optional(session: Session) -> dict[str, object]:
+    """Return the keys that a session has besides those of `SUMMARY_KEYS`."""
+    shown, steps_done = shown_details(session.progress.details), session.steps_done
+    return shown if steps_done is None else shown | {"steps_done": steps_done}
 
 
 _LABELS: Final = b'"labels":{'

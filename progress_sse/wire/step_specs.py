@@ -16,7 +16,7 @@ Milliseconds = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 
 
 class StepSpec(BaseModel):
-    """One step definition; a `timeout_ms` of 0 stands for the default."""
+    """One step definition; a `timeout_ms` of 0 stands for none."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -27,14 +27,17 @@ class StepSpec(BaseModel):
 
 
 def define_steps(
-    specs: list[StepSpec], name_of: Callable[[int], str] = default_step_name
+    specs: list[StepSpec], name_of: Callable[[int], str] = default_step_name, timeout_ms: int | None = None
 ) -> tuple[StepDefinition, ...]:
-    """Return the definitions that `specs` describe, if numbered in order; `name_of` names those that have no name."""
+    """Return the definitions that `specs` describe, if numbered in order; `name_of` names those that have no name.
+
+    Those that have no limit get `timeout_ms`.
+    """
     for number, spec in enumerate(specs, start=1):
         if spec.step not in (None, number):
             raise InvalidRequestError("steps must be numbered 1, 2, 3 … in order, where they are numbered at all.")
     return tuple(
-        StepDefinition(spec.name or name_of(number), spec.timeout_ms or DEFAULT_TIMEOUT_MS, spec.estimated_ms)
+        StepDefinition(spec.name or name_of(number), spec.timeout_ms or timeout_ms, spec.estimated_ms)
         for number, spec in enumerate(specs, start=1)
     )
 
@@ -58,7 +61,9 @@ def decode_steps_file(
         InvalidRequestError: The steps of a workflow are not numbered in order.
     """
     file = _StepsFile.model_validate(_parse(content.decode(), is_json), context={"max_text_chars": max_text_chars})
-    workflows = {name: define_steps(workflow.steps) for name, workflow in file.workflows.items()}
+    workflows = {
+        name: define_steps(workflow.steps, timeout_ms=DEFAULT_TIMEOUT_MS) for name, workflow in file.workflows.items()
+    }
     for name, definitions in workflows.items():
         if len(definitions) > max_total_steps:
             raise ValueError(f"workflow {name!r} has too many steps.")

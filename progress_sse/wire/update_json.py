@@ -56,7 +56,9 @@ def show_steps(steps: Iterable[StepDefinition]) -> list[dict[str, object]]:
     """Return definitions of steps as JSON."""
     shown = []
     for each in steps:
-        step: dict[str, object] = {"name": each.name, "timeout_ms": each.timeout_ms}
+        step: dict[str, object] = {"name": each.name}
+        if each.timeout_ms is not None:
+            step["timeout_ms"] = each.timeout_ms
         if each.estimated_ms is not None:
             step["estimated_ms"] = each.estimated_ms
         shown.append(step)

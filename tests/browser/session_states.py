@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.cli.sessions import steps_done
+
 AGO_S = 300
 """How long ago each step began that is not pending."""
 
@@ -31,6 +33,7 @@ def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: A
         "steps": steps,
         "percentage": 100 * done // len(steps) if steps else 0,
         "estimated_remaining_ms": 0,
+        **steps_done(steps),
     } | more
 
 

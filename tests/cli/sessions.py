@@ -1,6 +1,8 @@
 """Sessions as polling answers them, whose names and texts would act on a terminal; and how they are seen in turn."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from progress_sse.story.changes import changes
@@ -46,9 +48,19 @@ def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> Ses
         "steps": numbered,
         "percentage": 33,
         "estimated_remaining_ms": 0,
+        **steps_done(steps),
         **more,
     }
     return checked(state, "nightly")
+
+
+def steps_done(steps: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The key of that name, where a step failed."""
+    counts = [each["progress"] for each in steps if each["status"] == "running" and each.get("progress")]
+    done = sum(each["status"] == "success" for each in steps) + sum(
+        Fraction(each["current"], each["total"]) for each in counts if each["total"]
+    )
+    return {"steps_done": int(100 * done) / 100} if any(each["status"] == "error" for each in steps) else {}
 
 
 ABSENT = session("not_found")

@@ -1,6 +1,7 @@
 """The cells of the state machine's table for skipping, for signs of life, and for steps that count as lost."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,9 +14,9 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
     StepStartedError,
 )
-from progress_sse.core.model import Liveness, StepAdvance, StepProgress
+from progress_sse.core.model import Liveness, Session, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.state_machine import Outcome, apply, timestamp
-from progress_sse.core.updates import Advance, Beat, Complete, Finish, Skip, Start
+from progress_sse.core.updates import Advance, Beat, Complete, Finish, Plan, Skip, Start
 from tests.core.samples import (
     DEFINITIONS,
     T0,
@@ -24,6 +25,7 @@ from tests.core.samples import (
     StepState,
     after,
     lost_session,
+    open_ended,
     published,
     sent,
     session_with,
@@ -102,6 +104,51 @@ class TestCancelledStep:
         session = after(session_with("running"), cancelled)
         assert apply("s", session, cancelled, T2) == Outcome(session, about=1)
         assert statuses(after(session, replace(cancelled, conclusion=None))) == {1: "error"}
+
+
+FAILED, CANCELLED = Complete(1, success=False), Complete(1, success=False, conclusion="cancelled")
+
+
+class TestConclusionOfSteps:
+    """A session in error bears the conclusion of the step that failed last, if each that failed has one."""
+
+    @pytest.mark.protocol("P-3.22")
+    @pytest.mark.parametrize(
+        ("commands", "conclusion"),
+        [
+            ([Start(1), CANCELLED], "cancelled"),
+            ([Start(1), FAILED], None),
+            ([Start(1), FAILED, CANCELLED], "cancelled"),
+            ([Start(1), CANCELLED, FAILED], None),
+            ([Start(1), Start(2), CANCELLED, replace(FAILED, step=2)], None),
+            ([Start(1), Start(2), FAILED, replace(CANCELLED, step=2)], None),
+            ([Start(1), FAILED, Skip(1), Start(2), replace(CANCELLED, step=2)], "cancelled"),
+            ([Start(1), CANCELLED, Start(2)], None),
+            ([Start(1), CANCELLED, Start(2), Complete(2)], "cancelled"),
+            ([Start(1), CANCELLED, Finish()], None),
+            ([Start(1), CANCELLED, Finish(success=False)], None),
+            ([Start(1), FAILED, Finish(success=False, conclusion="cancelled")], "cancelled"),
+            ([Start(1), CANCELLED, Plan((StepDefinition("four"),))], "cancelled"),
+            ([Start(1), CANCELLED, Skip(1)], None),
+        ],
+    )
+    def test_follows_from_the_steps(self, commands: list[Command], conclusion: str | None) -> None:
+        """Unless the session was finished as a whole."""
+        session: Session | None = open_ended("one", "two", "three")
+        for seconds, command in enumerate(commands):
+            session = after(session, command, now=T0 + timedelta(seconds=seconds))
+        assert session is not None
+        assert session.details.conclusion == conclusion
+
+    def test_is_that_of_the_step_that_failed_last(self) -> None:
+        """One was lost, and then one was cancelled; or the other way round."""
+        cancelled = replace(CANCELLED, step=2)
+        assert after(after(lost_session(), Start(2)), cancelled).details.conclusion == "cancelled"
+        leased = sent(Start(1), attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+        session = after(after(after(session_with(), leased, now=T0), Start(2), now=T0), cancelled, now=T0)
+        assert session.details.conclusion == "cancelled"
+        lost = after(after(session, Stall(1, timestamp(T0), 1000), now=T1), Lose(1, 2000))
+        assert (statuses(lost), lost.details.conclusion) == ({1: "lost", 2: "cancelled"}, "lost")
 
 
 class TestBeat:

@@ -9,7 +9,7 @@ from progress_sse.core.workflows import Workflows
 SHIPPED = (
     StepDefinition("原稿生成", 300_000, 60_000),
     StepDefinition("メニュー登録", 120_000, 30_000),
-    *(StepDefinition(f"STEP{number}") for number in range(3, 8)),
+    *(StepDefinition(f"STEP{number}", 120_000) for number in range(3, 8)),
 )
 
 
@@ -49,6 +49,6 @@ class TestLookUp:
     def test_numbers_by_position_in_the_users_default(self) -> None:
         """A missing step is named by its own number."""
         assert Workflows({"default": (StepDefinition("a"),)}).resized(3)[1:] == (
-            StepDefinition("STEP2"),
-            StepDefinition("STEP3"),
+            StepDefinition("STEP2", 120_000),
+            StepDefinition("STEP3", 120_000),
         )

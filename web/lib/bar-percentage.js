@@ -9,7 +9,7 @@ import { waiting_ms } from "./usual-times.js";
 /** 100 % comes only with the end: more may follow the last step. */
 const MOST_BEFORE_THE_END = 99;
 
-/** A session, or an entry of a list, which has no steps. @typedef {Pick<Progress, "status" | "steps" | "percentage" | "time">} Drawn */
+/** A session, or an entry of a list. @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "steps_done" | "time">} Drawn */
 
 /** By time where that is known, else by its steps. @param {Drawn} data */
 export function percentageOf(data) {
@@ -17,17 +17,9 @@ export function percentageOf(data) {
   return Math.min(MOST_BEFORE_THE_END, data.time?.percentage ?? percentageBySteps(data));
 }
 
-/** The share of successes and of what running steps report, exactly. @param {Drawn} data */
-function percentageBySteps({ steps, percentage }) {
-  // In `percentage` failed steps count as well.
-  if (!steps.some(({ status }) => status === "error")) return percentage;
-  let [sum, unit] = [0n, 1n];
-  for (const step of steps) {
-    const { current, total } = (step.status === "running" && step.progress) || { current: 0, total: null };
-    if (step.status === "success") sum += unit;
-    if (total) [sum, unit] = [sum * BigInt(total) + unit * BigInt(current), unit * BigInt(total)];
-  }
-  return Number((100n * sum) / (unit * BigInt(steps.length)));
+/** The share of successes and of what running steps report. In `percentage` failed steps count as well. @param {Drawn} data */
+function percentageBySteps({ percentage, steps_done, total_steps }) {
+  return steps_done === undefined ? percentage : Math.floor(Math.round(100 * steps_done) / total_steps);
 }
 
 /** Whether the bar moves by itself until the next update. @param {Pick<Progress, "status" | "steps" | "time">} data */

@@ -87,7 +87,7 @@ export class SessionCard {
     // Without a connection the bar stays where it is.
     this.#bar.show(state, isConnected ? now_ms : verified_ms);
     this.#controls.show(data);
-    this.#list.show(data.steps, now_ms);
+    this.#list.show(data.steps, now_ms, known.learned);
     this.#log?.show(data);
     this.#timeline?.show(data.steps, now_ms, known.learned);
   }

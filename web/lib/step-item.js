@@ -67,14 +67,14 @@ export class StepItem {
     this.element.append(this.#icon, " ", this.#about);
   }
 
-  /** @param {Step} step @param {number} now_ms */
-  show(step, now_ms) {
+  /** @param {Step} step @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
+  show(step, now_ms, learned) {
     const json = JSON.stringify(step);
     const isChanged = json !== this.#shown;
     this.#shown = json;
     this.#step = step;
     if (isChanged) this.#showState(step);
-    if (isChanged || step.status === "running") this.#showTimes(step, now_ms);
+    if (isChanged || step.status === "running") this.#showTimes(step, now_ms, learned);
   }
 
   /** @param {HTMLElement} element */
@@ -137,9 +137,9 @@ export class StepItem {
     filled.style.width = total === null ? "" : `${total && (100 * current) / total}%`;
   }
 
-  /** @param {Step} step @param {number} now_ms */
-  #showTimes(step, now_ms) {
-    const limit = limitText(step, now_ms, this.#language);
+  /** @param {Step} step @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
+  #showTimes(step, now_ms, learned) {
+    const limit = limitText(step, learned, now_ms, this.#language);
     const text = spentText(step, now_ms, this.#language, this.#options.hasSigns);
     const isMarked = this.#options.hasSigns && text !== "";
     setText(this.#before, isMarked ? "(" : "");

@@ -40,12 +40,12 @@ export class StepList {
     this.element = make("div", "steps-section", this.#head.element, this.#list);
   }
 
-  /** @param {Step[]} steps @param {number} now_ms */
-  show(steps, now_ms) {
+  /** @param {Step[]} steps @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
+  show(steps, now_ms, learned) {
     for (const item of this.#items.splice(steps.length)) item.element.remove();
     for (const [index, step] of steps.entries()) {
       const item = this.#items[index] ?? this.#append();
-      item.show(step, now_ms);
+      item.show(step, now_ms, learned);
     }
     const statuses = steps.map(({ status, elapsed_ms }) => `${status} ${elapsed_ms}`).join();
     if (statuses === this.#statuses) return;

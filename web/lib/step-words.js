@@ -1,5 +1,6 @@
 /* What there is to say of a step beside its name and its message. No DOM. */
 import { elapsed_ms, isStalled } from "./steps.js";
+import { usual_ms } from "./usual-times.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Step} Step */
@@ -35,10 +36,17 @@ export function attemptText(step, language) {
   return attempt > 1 ? language.text("attempt", { attempt }) : "";
 }
 
-/** That it is over its limit. @param {Step} step @param {number} now_ms @param {Language} language */
-export function limitText(step, now_ms, language) {
+/**
+ * That it is over its limit, unless its worker lives and it may take its time.
+ * @param {Step} step
+ * @param {import("./usual-times.js").Learned} learned
+ * @param {number} now_ms
+ * @param {Language} language
+ */
+export function limitText(step, learned, now_ms, language) {
   const { status, timeout_ms: duration_ms } = step;
   if (status !== "running" || !duration_ms || elapsed_ms(step, now_ms) <= duration_ms) return "";
+  if (step.liveness?.state === "live" && duration_ms < 2 * usual_ms(step, learned)) return "";
   return language.text("over_limit", { limit: { duration_ms } });
 }
 

@@ -19,6 +19,7 @@ import { learnedFrom } from "../lib/usual-times.js";
 /** @typedef {import("../lib/headline.js").Sentence} Sentence */
 /** @typedef {import("../lib/session-state.js").SessionState} SessionState */
 /** @typedef {import("../lib/wire.js").Step} Step */
+/** @typedef {import("../lib/usual-times.js").Learned} Learned */
 
 const VECTORS = JSON.parse(readFileSync(new URL("../../tests/corpus/words.json", import.meta.url), "utf8"));
 
@@ -49,19 +50,19 @@ function shown(state, now_ms, language) {
     note: text(sign ? signSentence(sign, data, now_ms, language) : retryOf(state)),
     request: text(requestSentence(data)),
     failures: failuresOf(data).map((failure) => [text(failure), failure.error].filter(Boolean).join(": ")),
-    steps: data.steps.map((step) => stepWords(step, now_ms, language)),
+    steps: data.steps.map((step) => stepWords(step, state.known.learned, now_ms, language)),
   };
   return Object.fromEntries(Object.entries(words).filter(([, said]) => said.length));
 }
 
-/** @param {Step} step @param {number} now_ms @param {Language} language */
-function stepWords(step, now_ms, language) {
+/** @param {Step} step @param {Learned} learned @param {number} now_ms @param {Language} language */
+function stepWords(step, learned, now_ms, language) {
   const [count, parts] = [countOf(step), step.status === "pending" ? undefined : step.parts];
   const said = [
     stateText(step, language),
     spentText(step, now_ms, language),
     attemptText(step, language),
-    limitText(step, now_ms, language),
+    limitText(step, learned, now_ms, language),
     count ? language.counted(count) : "",
     parts ? partsText(parts, language) : "",
   ];

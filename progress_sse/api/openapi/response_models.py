@@ -129,7 +129,7 @@ class PendingStep(ResponseModel):
     name: str
     status: Literal["pending"]
     elapsed_ms: Literal[0]
-    timeout_ms: Natural
+    timeout_ms: Natural | None
     estimated_ms: Natural | SkipJsonSchema[None] = None
     """Milliseconds that it takes, as its definition says; present where the time of the session is worked out."""
 
@@ -176,6 +176,8 @@ class Details(ResponseModel):
     """What they asked, the newest first; the newest ten are kept."""
     log: Literal[True] | SkipJsonSchema[None] = None
     """Its worker has written lines into its log."""
+    steps_done: Annotated[float, Field(ge=0)] | SkipJsonSchema[None] = None
+    """How many steps are done, those that run as far as reported; present only where a step failed."""
 
 
 class SessionSummary(Details):
@@ -353,7 +355,7 @@ class StepDefinition(ResponseModel):
 
     step: StepNumber
     name: str
-    timeout_ms: Natural
+    timeout_ms: Natural | None
     estimated_ms: Natural
     learned: LearnedDuration | SkipJsonSchema[None] = None
     """Present where enough runs of the workflow, or of the session's profile, have taught it."""
