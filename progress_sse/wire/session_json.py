@@ -111,8 +111,15 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     if session.details.requests:
         details = session.details._replace(requests=())
         session, summary = session._replace(progress=session.progress._replace(details=details)), None
-    times = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at}
-    return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(times)[1:]
+    further = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at, **_liveness(session)}
+    return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(further)[1:]
+
+
+def _liveness(session: Session) -> dict[str, object]:
+    """Return the liveness of a stalled step, else of a running one that has it."""
+    known = [step.liveness for step in session.progress.steps.values() if step.liveness is not None]
+    stalled = [liveness for liveness in known if liveness.state == "stalled"]
+    return {"liveness": (stalled or known)[0]._asdict()} if known else {}
 
 
 def decode_step(data: bytes) -> StepProgress:

@@ -198,6 +198,8 @@ class ListedSession(SessionSummary):
 
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    liveness: Liveness | SkipJsonSchema[None] = None
+    """Of a stalled step, else of a running one that has it."""
 
 
 class Session(Details):
