@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 
 from progress_sse.api.app import create_app
 from progress_sse.auth.authorizer import Authorize
-from progress_sse.core.model import Event, Position, SessionStatus, check_session_id
-from progress_sse.core.session_filter import SessionFilter, check_prefix
+from progress_sse.core.model import Event, Position, check_session_id
+from progress_sse.core.session_filter import ListStatus, SessionFilter, check_prefix, parse_statuses
 from progress_sse.service import ProgressService, running
 from progress_sse.settings import Settings, load_settings
 from progress_sse.store.progress_store import ProgressStore
@@ -101,7 +101,7 @@ class ProgressHub:
                 yield Event(name, str(position), data)
 
     async def subscribe_to_list(
-        self, *, prefix: str = "", labels: Mapping[str, str] | None = None, status: SessionStatus | None = None
+        self, *, prefix: str = "", labels: Mapping[str, str] | None = None, status: ListStatus | None = None
     ) -> AsyncGenerator[Event, None]:
         """Follow a list of sessions as a browser does: a `list` first, then each `session` and `removed`, without ids.
 
@@ -110,13 +110,14 @@ class ProgressHub:
         Args:
             prefix: Only sessions whose id begins with it.
             labels: Only sessions that have all of these.
-            status: Only sessions of that status.
+            status: Only sessions of that status, or that `failed`, were `cancelled`, or are `lost` or `stalled`.
 
         Raises:
             InvalidSessionIdError: No session id begins with the prefix.
             StoreUnavailableError: The store cannot be used, or does not answer, when the iteration starts.
         """
-        wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), status)
+        states = parse_statuses(() if status is None else (status,))
+        wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), states)
         await self._service.start_if_needed()
         lists = self._service.streams.hub.lists
         events = self._events(lambda subscriber: lists.subscribe(subscriber, wanted))

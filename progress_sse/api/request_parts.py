@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import QueryParams
@@ -12,8 +12,8 @@ from progress_sse.api.replies import RUN
 from progress_sse.auth.authorizer import Authorization, caller_of
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InvalidKeyError, InvalidRequestError
-from progress_sse.core.model import SessionStatus, check_session_id
-from progress_sse.core.session_filter import SessionFilter, check_prefix, parse_labels
+from progress_sse.core.model import check_session_id
+from progress_sse.core.session_filter import SessionFilter, check_prefix, parse_labels, parse_statuses
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.settings import Settings
 from progress_sse.wire.headers import header_index, header_values
@@ -90,16 +90,8 @@ def filters_sessions(query: QueryParams) -> bool:
 
 def session_filter_of(query: QueryParams) -> SessionFilter:
     """Return the list of sessions that the query asks for, if each of its parameters is valid."""
-    prefix, status = _single_value_of(query, "prefix"), _single_value_of(query, "status")
-    labels = parse_labels(query.getlist("label"))
-    return SessionFilter(check_prefix(prefix or ""), labels, None if status is None else _status(status))
-
-
-def _status(text: str) -> SessionStatus:
-    for status in get_args(SessionStatus):
-        if status == text:
-            return status  # type: ignore[no-any-return]  # get_args loses the type
-    raise InvalidRequestError(f"status must be one of {', '.join(get_args(SessionStatus))}.")
+    prefix, labels = _single_value_of(query, "prefix"), parse_labels(query.getlist("label"))
+    return SessionFilter(check_prefix(prefix or ""), labels, parse_statuses(query.getlist("status")))
 
 
 def _single_value_of(query: QueryParams, name: str) -> str | None:

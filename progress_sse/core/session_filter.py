@@ -1,31 +1,73 @@
-"""Which sessions belong to a list: pure decisions on id, status and labels."""
+"""Which sessions belong to a list: pure decisions on id, state and labels."""
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
-from progress_sse.core.model import SessionStatus, check_session_id, is_text
+from progress_sse.core.model import SessionProgress, SessionStatus, check_session_id, is_text
 
 Label = tuple[str, str]
 """The key and the value of a label."""
+
+ListStatus: TypeAlias = Literal["pending", "running", "completed", "error", "failed", "cancelled", "lost", "stalled"]
+"""What a list may ask for."""
+
+_ENDS: Final[tuple[ListStatus, ...]] = ("failed", "cancelled", "lost")
+
+STATES: Final[Mapping[str, tuple[SessionStatus, frozenset[ListStatus]]]] = {
+    "pending": ("pending", frozenset({"pending"})),
+    "running": ("running", frozenset({"running"})),
+    "stalled": ("running", frozenset({"running", "stalled"})),
+    "completed": ("completed", frozenset({"completed"})),
+    **{end: ("error", frozenset({"error", end})) for end in _ENDS},
+    **{f"stalled {end}": ("error", frozenset({"error", end, "stalled"})) for end in _ENDS},
+}
+"""The states of sessions: of each the status, and what a list may ask for that has it."""
+
+
+def state_of(progress: SessionProgress) -> str:
+    """Return which of the `STATES` a session is in."""
+    details = progress.details
+    is_stalled = bool(details.claims) and any(
+        step.liveness is not None and step.liveness.state == "stalled" for step in progress.steps.values()
+    )
+    if progress.status != "error":
+        return "stalled" if is_stalled else progress.status
+    end = details.conclusion or "failed"
+    return f"stalled {end}" if is_stalled else end
+
+
+def parse_statuses(texts: Sequence[str]) -> frozenset[str]:
+    """Return the states in which any of these holds, each of which is a `ListStatus`; none stand for all."""
+    if not set(get_args(ListStatus)).issuperset(texts):
+        raise InvalidRequestError(f"status must be one of {', '.join(get_args(ListStatus))}.")
+    return frozenset(state for state, (_, held) in STATES.items() if not held.isdisjoint(texts))
 
 _LAST_CODE_POINT: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 class SessionFilter(NamedTuple):
-    """What the sessions of a list have in common: the beginning of their ids, labels that each has, and the status."""
+    """What the sessions of a list have in common: the beginning of their ids, and labels that each has.
+
+    Each is in one of the `states`; without any, they may be in all.
+    """
 
     prefix: str = ""
     labels: frozenset[Label] = frozenset()
-    status: SessionStatus | None = None
+    states: frozenset[str] = frozenset()
 
-    def matches(self, session_id: str, status: SessionStatus, labels: Mapping[str, str]) -> bool:
+    @property
+    def statuses(self) -> Collection[SessionStatus | None]:
+        """The statuses that its sessions may have; `None` stands for all."""
+        return {STATES[state][0] for state in self.states} or {None}
+
+    def matches(self, session_id: str, state: str, labels: Mapping[str, str]) -> bool:
         """Return whether a session belongs to the list."""
         return (
             session_id.startswith(self.prefix)
-            and self.status in (None, status)
+            and (not self.states or state in self.states)
             and all(labels.get(key) == value for key, value in self.labels)
         )
 

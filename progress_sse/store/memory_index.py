@@ -1,11 +1,13 @@
 """How sessions in memory are found by what a list asks for, at a cost that grows with what it finds."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Final, TypeAlias, get_args
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from progress_sse.core.model import SessionProgress, SessionStatus
-from progress_sse.core.session_filter import SessionFilter, end_of_prefix
+from progress_sse.core.session_filter import STATES, SessionFilter, end_of_prefix, state_of
 from progress_sse.store.sorted_keys import SortedKeys
 from progress_sse.store.types import PageCursor, Record, SessionSummary
 from progress_sse.wire import session_json
@@ -14,14 +16,14 @@ _Key: TypeAlias = tuple[str, ...]
 """A session's `created_at` and its id: lists are in the descending order of this. Among the ids, the id comes first."""
 
 _Place: TypeAlias = tuple[str, ...]
-"""A set of sessions: all of them, the same by their ids, those of a status, or those with a label."""
+"""A set of sessions: all of them, the same by their ids, those in a state, or those with a label."""
 
 _ALL: Final[_Place] = ("all",)
 _IDS: Final[_Place] = ("ids",)
 
 
 class MemoryIndex:
-    """The sessions in the order of their creation, of their ids, and those of each status and label."""
+    """The sessions in the order of their creation, of their ids, and those of each state and label."""
 
     forgets_silently = False
 
@@ -53,8 +55,15 @@ class MemoryIndex:
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
         """Return a page of sessions, newest first; see `Lists.list_summaries`."""
-        found = filter(None, map(self._load, self._find(wanted, limit, after)))
-        return [summary_of(each) for each in islice((each for each in found if _is_of(wanted, each)), limit)]
+        found = chain.from_iterable(self._in_state(wanted, state, limit, after) for state in wanted.states or (None,))
+        return sorted(found, key=attrgetter("order"), reverse=True)[:limit]
+
+    def _in_state(
+        self, wanted: SessionFilter, state: str | None, limit: int, after: PageCursor | None
+    ) -> Iterator[SessionSummary]:
+        """Yield the first sessions of a list that are in a state (`None`: in any)."""
+        found = filter(None, map(self._load, self._find(wanted, state, limit, after)))
+        return map(summary_of, islice((each for each in found if _is_of(wanted, state, each)), limit))
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
         """Return the sessions that there are; see `Lists.load_summaries`."""
@@ -62,14 +71,19 @@ class MemoryIndex:
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         """Return how many sessions there are."""
-        return {status: len(keys) for status in get_args(SessionStatus) if (keys := self._set(("status", status)))}
+        counts = Counter[SessionStatus]()
+        for state, (status, _) in STATES.items():
+            counts[status] += len(self._set(("state", state)))
+        return +counts
 
-    def _find(self, wanted: SessionFilter, limit: int, after: PageCursor | None) -> Iterator[str]:
+    def _find(
+        self, wanted: SessionFilter, state: str | None, limit: int, after: PageCursor | None
+    ) -> Iterator[str]:
         """Yield the ids of the sessions of a list after `after`, in its order, and of others; `limit` are needed."""
         end = None if after is None else (after.created_at, after.session_id)
         places = [_ALL, *(("label", *label) for label in wanted.labels)]
-        if wanted.status is not None:
-            places.append(("status", wanted.status))
+        if state is not None:
+            places.append(("state", state))
         fewest, ids = min(map(self._set, places), key=len), self._set(_IDS)
         start, stop = (wanted.prefix,), end_of_prefix(wanted.prefix)
         before_stop = None if stop is None else (stop,)
@@ -85,17 +99,18 @@ def summary_of(record: Record) -> SessionSummary:
     """Return a session as lists show it."""
     progress = record.session.progress
     listed = session_json.encode_listed(record.session)
-    return SessionSummary(progress.session_id, progress.status, progress.created_at, progress.updated_at, listed)
+    return SessionSummary(progress.session_id, state_of(progress), progress.created_at, progress.updated_at, listed)
 
 
-def _is_of(wanted: SessionFilter, record: Record) -> bool:
+def _is_of(wanted: SessionFilter, state: str | None, record: Record) -> bool:
     progress = record.session.progress
-    return wanted.matches(progress.session_id, progress.status, progress.details.labels)
+    own = state_of(progress)
+    return state in (None, own) and wanted.matches(progress.session_id, own, progress.details.labels)
 
 
 def _is_alike(before: SessionProgress, after: SessionProgress) -> bool:
     """Return whether a session is in the same sets as before, as nearly all changes leave it."""
-    if before.created_at != after.created_at or before.status != after.status:
+    if before.created_at != after.created_at or state_of(before) != state_of(after):
         return False
     return before.details.labels is after.details.labels
 
@@ -106,5 +121,5 @@ def _entries_of(progress: SessionProgress | None) -> set[tuple[_Place, _Key]]:
         return set()
     created_at, session_id = progress.created_at, progress.session_id
     labels = (("label", *label) for label in progress.details.labels.items())
-    places: Iterator[_Place] = chain((_ALL, ("status", progress.status)), labels)
+    places: Iterator[_Place] = chain((_ALL, ("state", state_of(progress))), labels)
     return {(_IDS, (session_id, created_at)), *((place, (created_at, session_id)) for place in places)}

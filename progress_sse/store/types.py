@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
-from progress_sse.core.session_filter import SessionFilter
+from progress_sse.core.session_filter import STATES, SessionFilter
 from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
@@ -207,14 +207,19 @@ class ChangedSession(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as the list shows it; `listed` is its JSON there."""
+    """A session as the list shows it; `listed` is its JSON there, `state` one of the `STATES`."""
 
     session_id: str
-    status: SessionStatus
+    state: str
     created_at: str
     updated_at: str
     listed: bytes
     _labels: Mapping[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def status(self) -> SessionStatus:
+        """Its status."""
+        return STATES[self.state][0]
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -233,8 +238,8 @@ class SessionSummary:
     def is_of(self, wanted: SessionFilter) -> bool:
         """Return whether it belongs to a list."""
         if not wanted.labels:
-            return wanted.matches(self.session_id, self.status, {})
-        return wanted.matches(self.session_id, self.status, self.labels)
+            return wanted.matches(self.session_id, self.state, {})
+        return wanted.matches(self.session_id, self.state, self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from progress_sse.store.types import ChangedSession, SessionSummary
 class _Key(NamedTuple):
     prefix: str
     label: Label | None
-    status: SessionStatus | None
+    state: str | None
 
 
 class ListIndex:
-    """Lists by a prefix, one label and the status, and by the sessions that they show."""
+    """Lists by a prefix, one label and each state, and by the sessions that they show."""
 
     def __init__(self) -> None:
         self.loading: dict[SessionFilter, None] = {}  # Those that are being read: each change may concern them.
-        self._keys: dict[SessionFilter, _Key] = {}
+        self._keys: dict[SessionFilter, Sequence[_Key]] = {}
         self._by_key: defaultdict[_Key, dict[SessionFilter, None]] = defaultdict(dict)
         self._shown: defaultdict[str, dict[SessionFilter, None]] = defaultdict(dict)
         self._labels: Counter[Label | None] = Counter()
@@ -31,27 +31,29 @@ class ListIndex:
 
     def add(self, added: SessionFilter) -> None:
         """Add a list, under that of its labels that the fewest lists are under."""
-        prefix, labels, status = added
-        label = min(sorted(labels), key=self._labels.__getitem__, default=None)
-        key = self._keys[added] = _Key(prefix, label, status)
-        self._by_key[key][added] = None
-        self._count(key, 1)
+        label = min(sorted(added.labels), key=self._labels.__getitem__, default=None)
+        keys = self._keys[added] = [_Key(added.prefix, label, state) for state in added.states or (None,)]
+        for key in keys:
+            self._by_key[key][added] = None
+        self._count(added, label, 1)
 
     def remove(self, removed: SessionFilter) -> None:
         """Forget a list that shows nothing any more."""
-        key = self._keys.pop(removed)
-        _take_out(self._by_key, key, removed)
-        self._count(key, -1)
+        keys = self._keys.pop(removed)
+        for key in keys:
+            _take_out(self._by_key, key, removed)
+        self._count(removed, keys[0].label, -1)
         self.loading.pop(removed, None)
 
-    def _count(self, key: _Key, by: int) -> None:
-        _add(self._labels, key.label, by)
-        _add(self._prefixes, (key.prefix, key.status), by)
-        _add(self._lengths, len(key.prefix), by)
+    def _count(self, followed: SessionFilter, label: Label | None, by: int) -> None:
+        _add(self._labels, label, by)
+        _add(self._lengths, len(followed.prefix), by)
+        for status in followed.statuses:
+            _add(self._prefixes, (followed.prefix, status), by)
 
     def note_shown(self, by: SessionFilter, session_id: str, is_shown: bool) -> None:
         """Note that a list shows a session, or no longer: it has to be found when the session stops matching."""
-        if by.labels or by.status is not None:
+        if by.labels or by.states:
             if is_shown:
                 self._shown[session_id][by] = None
             else:
@@ -72,11 +74,11 @@ class ListIndex:
         found.update(self._shown.get(session_id, {}))
         labels = () if summary is None or self._labels.keys() <= {None} else summary.labels.items()
         known = [None, *(label for label in labels if label in self._labels)]
-        statuses = {None, None if summary is None else summary.status}
+        states = {None, None if summary is None else summary.state}
         for prefix in self._beginnings(session_id):
             for label in known:
-                for status in statuses:
-                    found.update(self._by_key.get(_Key(prefix, label, status), {}))
+                for state in states:
+                    found.update(self._by_key.get(_Key(prefix, label, state), {}))
         return tuple(found)
 
     def _beginnings(self, session_id: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ import uvloop
 
 from progress_sse.core.commands import Create
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, parse_statuses
 from progress_sse.core.updates import Advance, Finish, Start
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
@@ -37,7 +37,7 @@ LISTS: Final = {
     f"a prefix of {FEW}": SessionFilter("rare-"),
     f"a label of {FEW}": SessionFilter(labels=frozenset({("customer", "rare")})),
     f"a label of half, a prefix of {FEW}": SessionFilter("rare-", frozenset({("kind", "0")})),
-    f"the {FEW} that are running": SessionFilter(status="running"),
+    f"the {FEW} that are running": SessionFilter(states=parse_statuses(["running"])),
     "a prefix of nearly all": SessionFilter("usual-"),
     "a label of half": SessionFilter(labels=frozenset({("kind", "0")})),
     "all": ALL_SESSIONS,

@@ -3,7 +3,7 @@
 import pytest
 
 from progress_sse.core.errors import InvalidRequestError, InvalidSessionIdError
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, end_of_prefix, parse_labels
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, end_of_prefix, parse_labels, parse_statuses
 
 LABELS = {"customer": "acme", "kind": "import"}
 
@@ -20,10 +20,10 @@ LABELS = {"customer": "acme", "kind": "import"}
         (SessionFilter(labels=frozenset(LABELS.items())), True),
         (SessionFilter(labels=frozenset({("customer", "acme"), ("kind", "export")})), False),
         (SessionFilter(labels=frozenset({("region", "")})), False),
-        (SessionFilter(status="running"), True),
-        (SessionFilter(status="error"), False),
-        (SessionFilter("alice-", frozenset(LABELS.items()), "running"), True),
-        (SessionFilter("bob-", frozenset(LABELS.items()), "running"), False),
+        (SessionFilter(states=parse_statuses(["running"])), True),
+        (SessionFilter(states=parse_statuses(["error"])), False),
+        (SessionFilter("alice-", frozenset(LABELS.items()), parse_statuses(["running"])), True),
+        (SessionFilter("bob-", frozenset(LABELS.items()), parse_statuses(["running"])), False),
     ],
 )
 def test_all_conditions_must_hold(wanted: SessionFilter, is_match: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from progress_sse.core.session_filter import SessionFilter
+from progress_sse.core.session_filter import SessionFilter, parse_statuses
 from progress_sse.store.types import SessionSummary
 from progress_sse.streaming.list_channel import MAX_OLDER, WINDOW, ListEvent, ListWindow
 from tests.harness.list_fold import ListFold
@@ -80,9 +80,9 @@ def test_a_session_comes_changes_and_goes() -> None:
 
 def test_a_session_that_no_longer_belongs_is_removed() -> None:
     """As one that is gone."""
-    window = ListWindow(SessionFilter(status="running"), lambda _session_id, _is_shown: None)
+    window = ListWindow(SessionFilter(states=parse_statuses(["running"])), lambda _session_id, _is_shown: None)
     window.apply("a", summary("a"))
-    other = SessionSummary("a", "error", "", "", b"{}")
+    other = SessionSummary("a", "failed", "", "", b"{}")
     assert window.apply("a", other) == ListEvent("removed", b'{"session_id":"a"}')
     assert window.apply("a", other) is None
 

@@ -7,28 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.core.model import SessionStatus
-from progress_sse.core.session_filter import SessionFilter
+from progress_sse.core.session_filter import STATES, ListStatus, SessionFilter, parse_statuses
 from progress_sse.store.types import ChangedSession, SessionSummary
 from progress_sse.streaming import list_channel
 from progress_sse.streaming.list_channel import ListEvent, ListWindow
 from progress_sse.streaming.list_index import ListIndex
 
-STATUSES: tuple[SessionStatus, ...] = ("pending", "running", "error")
+STATUSES: tuple[ListStatus, ...] = ("pending", "running", "error", "failed", "stalled")
 LABELS = st.dictionaries(st.sampled_from("kl"), st.sampled_from("xy"))
 IDS = st.text("ab", min_size=1, max_size=3)
 FILTERS = st.builds(
     SessionFilter,
     st.text("ab", max_size=2),
     LABELS.map(lambda labels: frozenset(labels.items())),
-    st.sampled_from((None, *STATUSES)),
+    st.lists(st.sampled_from(STATUSES), max_size=2).map(parse_statuses),
 )
 
 
 @st.composite
 def summaries(draw: st.DrawFn, session_id: str) -> SessionSummary:
     created_at, listed = draw(st.sampled_from("123")), {"session_id": session_id, "labels": draw(LABELS)}
-    return SessionSummary(session_id, draw(st.sampled_from(STATUSES)), created_at, "", json.dumps(listed).encode())
+    return SessionSummary(session_id, draw(st.sampled_from(list(STATES))), created_at, "", json.dumps(listed).encode())
 
 
 CHANGES = IDS.flatmap(lambda each: st.tuples(st.just(each), st.none() | summaries(each)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, parse_statuses
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from progress_sse.store.listeners import Listeners
@@ -249,8 +249,8 @@ async def test_a_change_visits_the_lists_alone_that_it_can_concern(
     team, mine = ("team", "a"), ("user", "me")
     others = [SessionFilter(labels=frozenset({team, ("user", str(number))})) for number in range(500)]
     others += [SessionFilter(f"{number}-") for number in range(500)]
-    others += [SessionFilter("alice-", frozenset({("user", str(number))}), "error") for number in range(500)]
-    wanted = SessionFilter("alice-", frozenset({team, mine}), "running")
+    others += [SessionFilter("alice-", frozenset({("user", str(number))}), parse_statuses(["error"])) for number in range(500)]
+    wanted = SessionFilter("alice-", frozenset({team, mine}), parse_statuses(["running"]))
     readers = [await following(hub, each) for each in (*others, wanted)]
     await store.create_session("alice-1", 1, labels=dict([team, mine]))
     await store.start_step("alice-1", 1)
@@ -267,7 +267,7 @@ async def test_a_change_while_its_session_is_read_is_not_lost(
     hub: Hub, store: ProgressStore, backend: UnsureBackend
 ) -> None:
     """The session is found as it was in the list, and has left it by then."""
-    reader = await following(hub, SessionFilter(status="running"))
+    reader = await following(hub, SessionFilter(states=parse_statuses(["running"])))
     backend.read_gate.clear()
     await store.start_step("alice-1", 1)
     await eventually(lambda: len(backend.reads) == 1, DEADLINE_S)
@@ -280,7 +280,7 @@ async def test_a_change_while_its_session_is_read_is_not_lost(
     ("wanted", "known"),
     [
         (ALICE, {"alice_1": "running", "alice_2": "pending"}),
-        (SessionFilter("alice-", status="pending"), {"alice_2": "pending"}),
+        (SessionFilter("alice-", states=parse_statuses(["pending"])), {"alice_2": "pending"}),
     ],
     ids=["that stays", "that leaves"],
 )
@@ -307,7 +307,7 @@ async def test_a_gap_that_opens_while_the_list_is_read_is_filled(
     for number in range(WINDOW + 2):
         await store.create_session(f"alice-{number:03}", 1)
     backend.gate.clear()
-    subscribing = asyncio.create_task(following(hub, SessionFilter(status="pending")))
+    subscribing = asyncio.create_task(following(hub, SessionFilter(states=parse_statuses(["pending"]))))
     await eventually(lambda: backend.list_reads == 1, DEADLINE_S)
     await store.delete_session("alice-100")
     await eventually(lambda: len(backend.reads) > 0, DEADLINE_S)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.details import NO_DETAILS
-from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.core.model import Position, Session, SessionProgress
+from progress_sse.core.session_filter import STATES, state_of
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.redis.messages import encode_list_message, encode_message
 from progress_sse.store.redis.scripts import TOMBSTONE_MS
@@ -27,7 +28,7 @@ Argument: TypeAlias = str | bytes | int
 KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
 
 _STEP: Final = "step:"
-_SEALED: Final = ("n", "status", "current_step", "created_at", "updated_at")
+_SEALED: Final = ("n", "state", "current_step", "created_at", "updated_at")
 """The fields that the seal of `listed` covers, too; see ``seals``."""
 
 SUMMARY_FIELDS: Final = (*_SEALED, "epoch", "listed")
@@ -110,9 +111,10 @@ def _fields(change: Change) -> Iterable[Argument]:
         return
     session, progress, offset = record.session, record.session.progress, record.position.offset
     steps, summary = encode_steps(change, record)
-    place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+    state = state_of(progress)
+    place = header(offset, state, progress.current_step, progress.created_at, progress.updated_at)
     listed = sealed(session_json.encode_listed(session, summary), change.session_id, place)
-    yield from ("n", offset, "status", progress.status, "current_step", progress.current_step)
+    yield from ("n", offset, "state", state, "current_step", progress.current_step)
     yield from ("updated_at", progress.updated_at, "listed", listed)
     if change.is_fresh:
         yield from ("epoch", record.position.epoch, "created_at", progress.created_at)
@@ -159,16 +161,15 @@ def _decode_record(session_id: str, position: Position, fields: dict[bytes, byte
     def value(name: bytes) -> bytes:
         return unsealed(fields[name], session_id, name.decode())
 
-    (_, status, current_step, created_at, updated_at), _ = _unsealed_listed(
+    (_, state, current_step, created_at, updated_at), _ = _unsealed_listed(
         session_id, [fields[name.encode()] for name in _SEALED], fields[b"listed"]
     )
-    known: SessionStatus = status  # type: ignore[assignment]  # as it was written
     started = (session_json.decode_step(value(name)) for name in fields if name.startswith(prefix))
     steps = {step.step: step for step in started}
     definitions = session_json.decode_definitions(value(b"definitions"))
     details = details_json.decode_details(value(b"details")) if b"details" in fields else NO_DETAILS
     progress = SessionProgress(
-        session_id, int(current_step), len(definitions), known, steps, created_at, updated_at, details
+        session_id, int(current_step), len(definitions), STATES[state][0], steps, created_at, updated_at, details
     )
     return Record(Session(progress, definitions), position)
 
@@ -197,6 +198,5 @@ def decode_summary(session_id: str, fields: Sequence[bytes | None]) -> tuple[Ses
     if not present:
         return None
     *covered, epoch, listed = present
-    (n, status, _, created_at, updated_at), data = _unsealed_listed(session_id, covered, listed)
-    known: SessionStatus = status  # type: ignore[assignment]  # as it was written
-    return SessionSummary(session_id, known, created_at, updated_at, data), checked_position(epoch.decode(), int(n))
+    (n, state, _, created_at, updated_at), data = _unsealed_listed(session_id, covered, listed)
+    return SessionSummary(session_id, state, created_at, updated_at, data), checked_position(epoch.decode(), int(n))

@@ -122,7 +122,7 @@ class IndexPages:
     async def _smallest_source(self, wanted: SessionFilter, limit: int) -> str | None:
         """Return the key of the smallest part with all sessions of a list; `None`: the few ids with the prefix."""
         sets = [self._keyspace.labelled(label) for label in wanted.labels]
-        if wanted.status not in (None, "completed"):
+        if wanted.states and "completed" not in wanted.states:
             sets.append(self._keyspace.unfinished)
         keys = [self._keyspace.index, self._keyspace.ids, *sets]
         total, is_short, *counts = await self._executor.run(PLAN_LIST, keys, *_range_of(wanted.prefix), limit)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from progress_sse.core.details import NO_DETAILS
+from progress_sse.core.session_filter import state_of
 from progress_sse.store.encoded_steps import encode_steps
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.seals import header, sealed
@@ -16,7 +17,7 @@ class EncodedChange:
     """A change with its rows encoded in advance, so that the writer's thread only runs SQL.
 
     Attributes:
-        header: Columns of the session's row: offset, status, current step, time of the update, list entry.
+        header: Columns of the session's row: offset, state, current step, time of the update, list entry.
         definitions: Empty where they are as before.
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
         labels: The labels as their table has them; `None` where they are as before.
@@ -44,14 +45,15 @@ class EncodedChange:
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):
             steps[DETAILS] = details_json.encode_details(session.details)
             labels = frozenset(map(label_text, session.details.labels.items()))
-        place = header(offset, progress.status, progress.current_step, progress.created_at, progress.updated_at)
+        state = state_of(progress)
+        place = header(offset, state, progress.current_step, progress.created_at, progress.updated_at)
         listed = sealed(session_json.encode_listed(session, summary), session_id, place)
         definitions = b""
         if is_new or change.has_new_definitions:
             definitions = sealed(session_json.encode_definitions(session.definitions), session_id, "definitions")
         return cls(
             change,
-            (offset, progress.status, progress.current_step, progress.updated_at, listed),
+            (offset, state, progress.current_step, progress.updated_at, listed),
             definitions,
             tuple((number, sealed(data, session_id, number)) for number, data in steps.items()),
             labels,

@@ -1,11 +1,13 @@
 """The statements that read lists of sessions, from the smallest set that has them all.
 
-A set is of a label, of a status, of a prefix, or of all sessions. All but that of a prefix are read in the order of the
+A set is of a label, of a state, of a prefix, or of all sessions. All but that of a prefix are read in the order of the
 list, until there are enough.
 """
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from progress_sse.core.model import Position
@@ -17,7 +19,7 @@ from progress_sse.store.types import PageCursor, SessionSummary
 
 _COLUMNS: Final = ", ".join(
     f"sessions.{name}"
-    for name in ("session_id", "status", "created_at", "updated_at", "listed", "n", "current_step", "epoch")
+    for name in ("session_id", "state", "created_at", "updated_at", "listed", "n", "current_step", "epoch")
 )
 """As `_summary` takes them."""
 
@@ -42,9 +44,22 @@ def list_summaries(
     connection: sqlite3.Connection, damage: DamageLog, wanted: SessionFilter, limit: int, after: PageCursor | None
 ) -> Sequence[SessionSummary]:
     """Return a page of a list, without damaged sessions; see `Lists.list_summaries`."""
-    conditions, values = _conditions(wanted)
+    pages = [_in_state(connection, damage, wanted, state, limit, after) for state in wanted.states or (None,)]
+    return sorted(chain.from_iterable(pages), key=attrgetter("order"), reverse=True)[:limit]
+
+
+def _in_state(
+    connection: sqlite3.Connection,
+    damage: DamageLog,
+    wanted: SessionFilter,
+    state: str | None,
+    limit: int,
+    after: PageCursor | None,
+) -> Sequence[SessionSummary]:
+    """Return the first sessions of a list that are in a state (`None`: in any)."""
+    conditions, values = _conditions(wanted, state)
     end = after or _AFTER_ALL
-    rows = min(_sets(connection, wanted), key=lambda rows: rows.size)
+    rows = min(_sets(connection, wanted, state), key=lambda rows: rows.size)
     order = f"{rows.columns}.created_at", f"{rows.columns}.session_id"
     if wanted.prefix:
         with_prefix = _counted(connection, "sessions", "sessions", *_with_prefix(wanted.prefix, "sessions.session_id"))
@@ -59,15 +74,15 @@ def list_summaries(
     return [summary for summary, _ in page]
 
 
-def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
+def _conditions(wanted: SessionFilter, state: str | None) -> tuple[str, list[str]]:
     conditions, values = "", list[str]()
     if wanted.prefix:
         condition, bounds = _with_prefix(wanted.prefix, "+sessions.session_id")
         conditions += f" AND {condition}"
         values += bounds
-    if wanted.status is not None:
-        conditions += " AND +sessions.status = ?"
-        values.append(wanted.status)
+    if state is not None:
+        conditions += " AND +sessions.state = ?"
+        values.append(state)
     for label in wanted.labels:
         conditions += (
             " AND EXISTS (SELECT 1 FROM labels AS other WHERE other.label = ?"
@@ -77,11 +92,11 @@ def _conditions(wanted: SessionFilter) -> tuple[str, list[str]]:
     return conditions, values
 
 
-def _sets(connection: sqlite3.Connection, wanted: SessionFilter) -> Sequence[_Rows]:
+def _sets(connection: sqlite3.Connection, wanted: SessionFilter, state: str | None) -> Sequence[_Rows]:
     sets = [_Rows("sessions INDEXED BY sessions_by_creation", "sessions", "true", (), MAX_COUNTED + 1)]
-    if wanted.status is not None:
-        table = "sessions INDEXED BY sessions_by_status"
-        sets.append(_counted(connection, table, "sessions", "sessions.status = ?", (wanted.status,)))
+    if state is not None:
+        table = "sessions INDEXED BY sessions_by_state"
+        sets.append(_counted(connection, table, "sessions", "sessions.state = ?", (state,)))
     for label in wanted.labels:
         table, values = "labels CROSS JOIN sessions USING (life)", (label_text(label),)
         rows = _counted(connection, "labels", "labels", "labels.label = ?", values)
@@ -152,6 +167,6 @@ def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[
 
 
 def _summary(row: tuple[Any, ...]) -> tuple[SessionSummary, Position]:
-    session_id, status, created_at, updated_at, listed, n, current_step, epoch = row
-    data = unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
-    return SessionSummary(session_id, status, created_at, updated_at, data), checked_position(epoch, n)
+    session_id, state, created_at, updated_at, listed, n, current_step, epoch = row
+    data = unsealed(listed, session_id, header(n, state, current_step, created_at, updated_at))
+    return SessionSummary(session_id, state, created_at, updated_at, data), checked_position(epoch, n)

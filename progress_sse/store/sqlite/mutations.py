@@ -26,7 +26,7 @@ class _SessionRow:
     epoch: str
     offset: int
     life: int
-    status: str = ""
+    state: str = ""
     log_rows: int = 0
     log_bytes: int = 0
     labels: frozenset[str] | None = None
@@ -40,7 +40,7 @@ class SessionRows(dict[str, _SessionRow]):
         row = self.get(session_id)
         if row is None:
             stored = connection.execute(
-                "SELECT epoch, n, life, status, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
+                "SELECT epoch, n, life, state, log_rows, log_bytes FROM sessions WHERE session_id = ?", (session_id,)
             ).fetchone()
             row = _SessionRow(*stored) if stored else None
         return row
@@ -125,7 +125,7 @@ def _update_session(
         row.log_rows = row.log_bytes = 0
     _append_to_log(connection, row, encoded.change, limits)
     assert encoded.header is not None
-    row.offset, status, *header = encoded.header
+    row.offset, state, *header = encoded.header
     updated = connection.execute(
         "UPDATE sessions SET n = ?, current_step = ?, updated_at = ?, listed = ?,"
         " log_rows = ?, log_bytes = ? WHERE life = ? AND session_id = ?",
@@ -133,9 +133,9 @@ def _update_session(
     )
     if updated.rowcount != 1:
         raise sqlite3.IntegrityError("another program has removed a session")
-    if status != row.status:  # Else its index would be written with each change.
-        connection.execute("UPDATE sessions SET status = ? WHERE life = ?", (status, row.life))
-        row.status = status
+    if state != row.state:  # Else its index would be written with each change.
+        connection.execute("UPDATE sessions SET state = ? WHERE life = ?", (state, row.life))
+        row.state = state
     if encoded.labels is not None:
         _update_labels(connection, row, encoded.labels)
 

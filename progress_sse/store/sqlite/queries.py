@@ -1,11 +1,12 @@
 """The statements that read, on a connection in a transaction; none catches an error of SQLite."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
 from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus
+from progress_sse.core.session_filter import STATES
 from progress_sse.store.health import UNREADABLE, DamageLog
 from progress_sse.store.seals import checked_position, checksum, header, unsealed
 from progress_sse.store.sqlite.schema import DETAILS
@@ -21,21 +22,25 @@ def count_sessions(connection: sqlite3.Connection) -> int:
 
 def count_by_status(connection: sqlite3.Connection) -> Mapping[SessionStatus, int]:
     """Return how many sessions there are of each status."""
-    counts = dict(connection.execute("SELECT status, count(*) FROM sessions GROUP BY status"))
-    return {status: counts[status] for status in get_args(SessionStatus) if status in counts}
+    counts = Counter[SessionStatus]()
+    for state, count in connection.execute("SELECT state, count(*) FROM sessions GROUP BY state"):
+        if state in STATES:
+            counts[STATES[state][0]] += count
+    return counts
 
 
 def load(connection: sqlite3.Connection, session_id: str) -> Record | None:
     """Return the session, or `None`."""
     row = connection.execute(
-        "SELECT life, epoch, n, status, current_step, created_at, updated_at, listed, data"
+        "SELECT life, epoch, n, state, current_step, created_at, updated_at, listed, data"
         " FROM sessions LEFT JOIN definitions USING (life) WHERE session_id = ?",
         (session_id,),
     ).fetchone()
     if row is None:
         return None
-    life, epoch, n, status, current_step, created_at, updated_at, listed, definitions = row
-    unsealed(listed, session_id, header(n, status, current_step, created_at, updated_at))
+    life, epoch, n, state, current_step, created_at, updated_at, listed, definitions = row
+    unsealed(listed, session_id, header(n, state, current_step, created_at, updated_at))
+    status, _ = STATES[state]
     defined = session_json.decode_definitions(unsealed(definitions, session_id, "definitions"))
     rows = connection.execute("SELECT step, data FROM steps WHERE life = ? ORDER BY step", (life,))
     sealed_steps = {number: unsealed(data, session_id, number) for number, data in rows}

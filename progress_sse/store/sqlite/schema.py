@@ -36,7 +36,7 @@ SCHEMA: Final = (
         session_id TEXT NOT NULL UNIQUE,
         epoch TEXT NOT NULL,
         n INTEGER NOT NULL,
-        status TEXT NOT NULL,
+        state TEXT NOT NULL,
         current_step INTEGER NOT NULL,
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL,
@@ -46,8 +46,8 @@ SCHEMA: Final = (
     )
     """,
     "CREATE INDEX sessions_by_creation ON sessions (created_at, session_id)",
-    # Written when the status changes, which few transitions do; see `mutations`.
-    "CREATE INDEX sessions_by_status ON sessions (status, created_at, session_id)",
+    # Written when the state changes, which few transitions do; see `mutations`.
+    "CREATE INDEX sessions_by_state ON sessions (state, created_at, session_id)",
     # In their own table, because they can be large and never change.
     """
     CREATE TABLE definitions (

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 
-from progress_sse.core.model import SessionStatus
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter
+from progress_sse.core.details import Claim
+from progress_sse.core.model import Liveness, SessionStatus
+from progress_sse.core.session_filter import ALL_SESSIONS, ListStatus, SessionFilter, parse_statuses, state_of
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Change, PageCursor, Record
 from progress_sse.wire import session_json
@@ -15,13 +16,28 @@ from tests.store.changes import T0, after, apply, created, moved, removed
 from tests.store.observed import ids
 
 STATUSES: Final[Sequence[SessionStatus]] = ("pending", "running", "completed", "error")
+LISTS: Final[Sequence[Sequence[ListStatus]]] = (
+    (),
+    *[(status,) for status in STATUSES],
+    *[("failed",), ("cancelled",), ("lost",), ("stalled",), ("failed", "lost", "stalled"), ("pending", "error")],
+)
 
 
-def labelled(change: Change, labels: Mapping[str, str]) -> Change:
-    """The change of a session that then has these labels."""
+def labelled(
+    change: Change,
+    labels: Mapping[str, str],
+    conclusion: Literal["cancelled", "lost"] | None = None,
+    *,
+    is_stalled: bool = False,
+) -> Change:
+    """The change of a session that then has these labels, and so ended, or has steps that are all stalled."""
     record = after(change)
-    details = record.session.progress.details._replace(labels=labels)
-    session = record.session._replace(progress=record.session.progress._replace(details=details))
+    progress = record.session.progress
+    claims = dict.fromkeys(progress.steps, Claim("a", 1000, None)) if is_stalled else {}
+    details = progress.details._replace(labels=labels, conclusion=conclusion, claims=claims)
+    liveness = Liveness("stalled", T0) if is_stalled else None
+    steps = {number: step._replace(liveness=liveness) for number, step in progress.steps.items()}
+    session = record.session._replace(progress=progress._replace(steps=steps, details=details))
     entries = tuple(
         entry._replace(data=session_json.encode_transition(session, entry.step)) for entry in change.entries
     )
@@ -30,8 +46,8 @@ def labelled(change: Change, labels: Mapping[str, str]) -> Change:
     )
 
 
-def wanted(prefix: str = "", status: SessionStatus | None = None, **labels: str) -> SessionFilter:
-    return SessionFilter(prefix, frozenset(labels.items()), status)
+def wanted(prefix: str = "", *statuses: ListStatus, **labels: str) -> SessionFilter:
+    return SessionFilter(prefix, frozenset(labels.items()), parse_statuses(statuses))
 
 
 async def test_ids_are_found_by_their_beginning(backend: FullBackend) -> None:
@@ -65,16 +81,16 @@ async def test_a_list_follows_what_becomes_of_a_session(backend: FullBackend) ->
     assert await ids(backend, wanted(a="1")) == []
     assert await ids(backend, wanted("s", "running", b="2", c="3")) == ["s"]
     record = await apply(backend, moved(record, 2, status="completed"))
-    assert [await ids(backend, wanted(status=each)) for each in STATUSES] == [[], [], ["s"], []]
+    assert [await ids(backend, wanted("", each)) for each in STATUSES] == [[], [], ["s"], []]
     record = await apply(backend, moved(record, 2, status="running"))
-    assert [await ids(backend, wanted(status=each)) for each in STATUSES] == [[], ["s"], [], []]
+    assert [await ids(backend, wanted("", each)) for each in STATUSES] == [[], ["s"], [], []]
     later = T0.replace("2026", "2027")
     replacement = created("s", "second", expected=record.position, created_at=later)
     record = await apply(backend, labelled(replacement, {"a": "1"}))
     assert await ids(backend, wanted(b="2")) == []
     assert [await ids(backend, wanted(a="1")), await ids(backend, wanted("s"))] == [["s"], ["s"]]
     await backend.commit(removed(record))
-    assert [await ids(backend, each) for each in (wanted("s"), wanted(a="1"), wanted(status="pending"))] == [[], [], []]
+    assert [await ids(backend, each) for each in (wanted("s"), wanted(a="1"), wanted("", "pending"))] == [[], [], []]
     await backend.commit(created("s", "third"))
     assert [await ids(backend, wanted("s")), await ids(backend, wanted(a="1"))] == [["s"], []]
 
@@ -94,7 +110,7 @@ async def test_expired_sessions_are_in_no_list(backend: FullBackend) -> None:
     for number in range(4):
         await backend.commit(labelled(created(f"s{number}"), {"a": "1"}))
     assert await backend.expire("3", lambda summary: summary.session_id in {"s0", "s2"}) == 2
-    for each in (wanted("s"), wanted(a="1"), wanted(status="pending"), ALL_SESSIONS):
+    for each in (wanted("s"), wanted(a="1"), wanted("", "pending"), ALL_SESSIONS):
         assert await ids(backend, each) == ["s3", "s1"]
 
 
@@ -103,8 +119,8 @@ async def test_pages_of_any_list_have_neither_gap_nor_repeat(backend: FullBacken
     sessions = await _changed_at_random(backend, random.Random(7))
     for prefix in ("", "a", "ab", "b1"):
         for labels in ({}, {"k": "0"}, {"k": "1", "l": "0"}):
-            for status in (None, *STATUSES):
-                each = wanted(prefix, status, **labels)
+            for statuses in LISTS:
+                each = wanted(prefix, *statuses, **labels)
                 expected = _expected(sessions, each)
                 for limit in (1, 7, 1000):
                     assert await pages(backend, each, limit) == expected, (each, limit)
@@ -124,7 +140,10 @@ async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dic
             await backend.commit(removed(sessions.pop(name)))
             continue
         else:
-            change = labelled(moved(record, chance.randint(1, 3), status=chance.choice(STATUSES)), labels)
+            status, conclusion = chance.choice(STATUSES), chance.choice((None, "cancelled", "lost"))
+            is_stalled = status in ("running", "error") and chance.random() < 0.5
+            change = moved(record, chance.randint(1, 3), status=status)
+            change = labelled(change, labels, conclusion if status == "error" else None, is_stalled=is_stalled)
         sessions[name] = await apply(backend, change)
     return sessions
 
@@ -134,7 +153,7 @@ def _expected(sessions: Mapping[str, Record], each: SessionFilter) -> list[str]:
     matching = [
         (progress.created_at, progress.session_id)
         for progress in progresses
-        if each.matches(progress.session_id, progress.status, progress.details.labels)
+        if each.matches(progress.session_id, state_of(progress), progress.details.labels)
     ]
     return [session_id for _, session_id in sorted(matching, reverse=True)]
 

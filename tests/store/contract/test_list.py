@@ -40,7 +40,7 @@ class TestListSummaries:
             '{"session_id":"日本語","current_step":2,"total_steps":3,"status":"error","percentage":0,'
             f'"estimated_remaining_ms":30000,"created_at":"{T0}","updated_at":"{T0}"}}'
         )
-        assert summary == SessionSummary("日本語", "error", T0, T0, listed.encode())
+        assert summary == SessionSummary("日本語", "failed", T0, T0, listed.encode())
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 100])
     async def test_pages_go_from_newest_to_oldest(self, backend: FullBackend, limit: int) -> None:
