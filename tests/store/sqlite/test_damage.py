@@ -152,7 +152,7 @@ async def test_damaged_sessions_stop_neither_lists_nor_the_clean_up(path: Path) 
         for number in range(300):
             await backend.commit(created(f"s{number:03}"))
         execute(path, "UPDATE sessions SET listed = x'00' WHERE session_id > 's020' AND session_id < 's280'")
-        execute(path, "UPDATE sessions SET status = x'ff' WHERE session_id = 's001'")
+        execute(path, "UPDATE sessions SET state = x'ff' WHERE session_id = 's001'")
         listed = await backend.lists.list_summaries(ALL_SESSIONS, 25, None)
         assert [summary.session_id for summary in listed][-5:] == ["s020", "s019", "s018", "s017", "s016"]
         assert await backend.lists.count_by_status() == {"pending": 299}
