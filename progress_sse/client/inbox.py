@@ -29,6 +29,7 @@ class OwnSteps:
         self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[Lane, None] = {}
         self._ended: set[StepRef] = set()
+        self._left_out: set[StepRef] = set()
         self._failed: dict[StepRef | None, None] = {}
         self.has_ended_any = False  # Whether the job has ended or left a step or a part.
 
@@ -60,6 +61,16 @@ class OwnSteps:
     def skip(self, step: StepRef) -> None:
         """Record that the job does without a step, which may have failed."""
         self._failed.pop(step, None)
+
+    def leave_out(self, step: StepRef) -> None:
+        """Record that the job reports a step as skipped."""
+        self.skip(step)
+        self._left_out.add(step)
+
+    def not_begun(self, names: Sequence[str]) -> list[str]:
+        """Return those of the session's steps, by their names, that the job has neither started nor skipped."""
+        known = {*self._leases.copy(), *self._left_out}
+        return [name for number, name in enumerate(names, start=1) if known.isdisjoint((number, name))]
 
     def end_all(self, *, has_failed: bool) -> None:
         """Record that the job ends the session."""

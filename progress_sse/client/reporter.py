@@ -162,7 +162,7 @@ class BaseReporter(Session, ABC, Generic[S_co]):
         step, text = step_ref(number), fit_text(message)
 
         def skipped() -> Skip:
-            self.own_steps.skip(step)
+            self.own_steps.leave_out(step)
             return Skip(step, text, envelope=Envelope(self.own_steps.lease_of(step)))
 
         self.put(skipped)
@@ -307,6 +307,8 @@ class BaseReporter(Session, ABC, Generic[S_co]):
         if error is None or is_normal_exit(error):  # An exit of the process with success.
             if is_open_ended and self._has_succeeded is None:
                 self.finish()
+            elif self._creation is not None and self._has_succeeded is None:
+                self._warn_of_rest(self._creation.steps or ())
             return
         try:
             if self._creation is None:
@@ -315,6 +317,12 @@ class BaseReporter(Session, ABC, Generic[S_co]):
                 self.fail(error)
         except ReportError as failure:  # The job asked for errors, but its own exception matters more now.
             log(logging.WARNING, "cannot report that %r failed: %s", self.session_id, failure)
+
+    def _warn_of_rest(self, steps: Sequence[StepDefinition]) -> None:
+        rest = self.own_steps.not_begun([step.name for step in steps])
+        if rest and rest[-1] == steps[-1].name:
+            names = ", ".join(map(repr, rest))
+            log(logging.WARNING, "%r stays open: %s never began; skip() them, or finish()", self.session_id, names)
 
     def _conclude(self, is_sent: bool) -> None:
         """Raise or log the errors at the end of the block."""

@@ -68,6 +68,39 @@ async def test_a_session_says_what_it_is(shell: Shell) -> None:
     ]
 
 
+def _begin(*steps: int | str) -> Job:
+    def work(progress: Reporter) -> None:
+        for each in steps:
+            with progress.step(each):
+                pass
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("job", "named"),
+    [
+        (_begin(), "'One', 'Two'"),
+        (_begin(1), "'Two'"),
+        (_begin("One"), "'Two'"),
+        (_begin(1, 2), None),
+        (_begin("Two"), None),
+        (lambda progress: progress.skip("Two"), None),
+        (lambda progress: progress.finish(), None),
+    ],
+    ids=["none", "first", "first by name", "both", "last", "skipped", "finished"],
+)
+async def test_a_block_that_ends_before_its_last_step_warns(
+    shell: Shell, job: Job, named: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the names and the cure; the session stays as it is."""
+    reports = await reports_of(shell, job, steps=["One", "Two"])
+    said = [] if named is None else [f"'a' stays open: {named} never began; skip() them, or finish()"]
+    assert caplog.messages == said
+    if named is not None:
+        assert not any(isinstance(each, Finish | Skip) for each in reports)
+
+
 def test_texts_that_are_too_long_cost_no_session() -> None:
     """A refused creation would end all reporting; an empty title is none."""
     created = define(None, None, "x" * 300, {"a": "y" * 300}, None, False)
