@@ -1,5 +1,6 @@
 """The types of the fields in request bodies: their rules, and how the description states them."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -99,17 +100,40 @@ class Within:
         return handler.generate_schema(Annotated[str, chars, IS_TEXT])
 
 
+class _OrText:
+    """Describes that a text may stand for the object; Pydantic 2.11 fails on a model as `json_schema_input_type`."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(TypeAdapter(Text).core_schema), handler(schema)]}
+
+
+def _taking_text(key: str) -> Callable[[object], object]:
+    """Return what makes an object of a text, which stands for this key of it."""
+
+    def convert(value: object) -> object:
+        if isinstance(value, str):
+            return {key: value}
+        if not isinstance(value, dict | BaseModel):
+            raise ValueError("is neither a text nor an object")
+        return value
+
+    return convert
+
+
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
 TotalSteps = Annotated[
     int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
 ]
+StepOrName = Annotated[StepSpec, BeforeValidator(_taking_text("name")), _OrText()]
+"""A step definition, or its name alone."""
+
 Steps = Annotated[
-    list[StepSpec],
+    list[StepOrName],
     Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
     BeforeValidator(_check_length),
 ]
 PlannedSteps = Annotated[
-    list[StepSpec],
+    list[StepOrName],
     Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
     BeforeValidator(_check_planned),
 ]
@@ -170,22 +194,7 @@ class LineSpec(BaseModel):
     )
 
 
-def _as_line(value: object) -> object:
-    if isinstance(value, str):
-        return {"text": value}
-    if not isinstance(value, dict | LineSpec):
-        raise ValueError("is neither a text nor an object")
-    return value
-
-
-class _OrText:
-    """Describes that a text may stand for the line; Pydantic 2.11 fails on a model as `json_schema_input_type`."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(TypeAdapter(Text).core_schema), handler(schema)]}
-
-
-LineOrText = Annotated[LineSpec, BeforeValidator(_as_line), _OrText()]
+LineOrText = Annotated[LineSpec, BeforeValidator(_taking_text("text")), _OrText()]
 """A line, or its text alone."""
 
 Lines = Annotated[list[LineOrText], Field(min_length=1, max_length=MAX_LINES)]

@@ -71,7 +71,7 @@ class CreateBody(KeyedBody):
             },
             "examples": [
                 {"total_steps": 3},
-                {"steps": [{"name": "Download"}, {"name": "Import", "estimated_ms": 60000}]},
+                {"steps": ["Download", {"name": "Import", "estimated_ms": 60000}]},
                 {"workflow": "default"},
                 {"steps": [{"name": "Download"}, {"name": "Import"}], "profile": "nightly"},
                 {"open_ended": True, "title": "Nightly import", "labels": {"customer": "acme"}},
