@@ -10,6 +10,7 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
 from progress_sse.core.session_rules import check_lines, dated_lines
 from progress_sse.core.updates import AppendLines, Beat, anywhere
+from progress_sse.store.idempotency import removal_of
 from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
@@ -110,6 +111,8 @@ class ChangeBuilder:
                 raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
             if outcome.session is None:
                 self.record = None
+                removal = removal_of(self.session_id)
+                self.keys[removal.name] = removal
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
                 if outcome.lesson is not None and self._learned is not None:

@@ -1,12 +1,13 @@
 """Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from progress_sse.core import state_machine
 from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import KeyInUseError, KeyReusedError
 from progress_sse.core.model import Position
-from progress_sse.store.types import KEY_LIFETIME, Applied, Record, RememberedKey
+from progress_sse.store.backend import Backend
+from progress_sse.store.types import KEY_LIFETIME, Applied, Change, Record, RememberedKey, fingerprint
 
 
 class KeysInFlight:
@@ -30,6 +31,26 @@ class KeysInFlight:
     def discard(self, session_id: str, key: IdempotencyKey) -> None:
         """Release a key, if it is reserved."""
         self._digests.pop((session_id, key.key), None)
+
+
+def removal_of(session_id: str) -> RememberedKey:
+    """Return what is remembered of the removal of a session as long as of its keys, under the name of none."""
+    used_at = state_machine.timestamp(datetime.now(UTC))
+    return RememberedKey(_removal_name(session_id), "", "deleted", "", used_at, None)
+
+
+def removal(session_id: str, position: Position) -> Change:
+    """Return the change that removes a session, unless it is at another position by then."""
+    return Change(session_id, position, None, keys=(removal_of(session_id),))
+
+
+async def was_removed(backend: Backend, session_id: str) -> bool:
+    """Return whether a session of the id was removed within the last day, or little more."""
+    return await backend.find_idempotency_key(session_id, _removal_name(session_id)) is not None
+
+
+def _removal_name(session_id: str) -> str:
+    return fingerprint(f"{session_id}/")  # No key is empty.
 
 
 def oldest_counting_use(now: datetime) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.histories import LocalHistories
+from progress_sse.store.idempotency import removal_of
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
@@ -178,7 +179,7 @@ class MemoryBackend:
             raise ConflictError
         for key in change.keys:
             used = self._keyrings.get(change.session_id, key.name)
-            if (used.used_at if used else "") != key.former_use:
+            if key.former_use not in (None, used.used_at if used else ""):
                 raise ConflictError
         if change.line_keys and stored is not None and stored.ring is not None and not change.is_fresh:
             with_keys(stored.ring.keys, change.line_keys)
@@ -249,6 +250,7 @@ class MemoryBackend:
         removed = [record.session.progress.session_id for record in old if should_remove(summary_of(record))]
         for session_id in removed:
             self.lists.update(self._sessions.pop(session_id).record.session.progress, None)
+            self._keyrings.add(session_id, [removal_of(session_id)])
             self._keyrings.orphan(session_id)
             self._topics.publish(Notification(session_id, None))
         return len(removed)

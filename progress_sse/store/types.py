@@ -68,7 +68,8 @@ class RememberedKey:
         name: Fingerprint of the session id and the key.
         digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
         epoch: That of the session after the request; empty if the session was removed.
-        former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none.
+        former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none, `None`
+            if that does not matter.
     """
 
     name: str
@@ -76,7 +77,7 @@ class RememberedKey:
     answer: Effect
     epoch: str
     used_at: str
-    former_use: str = ""
+    former_use: str | None = ""
 
 
 def checked_key(key: RememberedKey) -> RememberedKey:
@@ -135,7 +136,7 @@ class Change(NamedTuple):
         entries: The transitions, in order, the last one at `record.position`, unless `resets_log`. The steps that they
             name are steps of `record` that differ from the stored ones.
         keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
-            of each is its `former_use`. So no key has two effects, even if its requests reach several processes.
+            of each is its `former_use`, where it has one. So no key has two effects, even if its requests reach several processes.
         resets_log: Whether a transition has no entry, as only a snapshot shows it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
         steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot shows.

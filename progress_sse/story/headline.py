@@ -25,7 +25,7 @@ def title(state: SessionState) -> str:
 def headline(state: SessionState, *, is_deleted: bool = False) -> str:
     """Return the first sentence about a session."""
     if state["status"] == "not_found":
-        return "This job was deleted" if is_deleted else "Waiting for the job to start"
+        return "This job was deleted" if is_deleted or "gone" in state else "Waiting for the job to start"
     if state["status"] == "completed":
         took = took_s(state)
         return f"Completed in {in_words(took)}" if took >= 1 else "Completed"

@@ -120,6 +120,7 @@ _DETAILS: Final = {
     "labels": _are_labels,
     "links": is_list(is_object({"label": is_text, "url": is_text})),
     "open_ended": _is_flag,
+    "gone": _is_flag,
     "error": is_text,
     "conclusion": is_text,
     "time": is_object({"percentage": is_count, "finish_at": or_null(is_object(_END)), "basis": is_text}),

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from progress_sse._internal.tasks import run_eagerly
 from progress_sse.core import state_machine
 from progress_sse.core.model import Position, is_over
+from progress_sse.store.idempotency import was_removed
 from progress_sse.store.listeners import Unsubscribe, changes_of
 from progress_sse.store.types import LogEntry, Notification, Record
 from progress_sse.streaming.line_feed import LineFeed
@@ -32,6 +33,7 @@ class Channel(Publisher):
     def __init__(self, session_id: str, delivery: Delivery, on_unused: Callable[[], object]) -> None:
         super().__init__(session_id, _absent_position(session_id), delivery, on_unused)
         self.record: Record | None = None
+        self._is_gone = False
         self.watchers: dict[Watcher, None] = {}
         self._tail: deque[Frame] = deque()
         self._tail_bytes = 0
@@ -101,6 +103,8 @@ class Channel(Publisher):
         """Load the session; notifications that arrive meanwhile are newer than the loaded record."""
         before = self._notification_count
         record = await self._backend.load(self.session_id)
+        if record is None:
+            self._is_gone = await was_removed(self._backend, self.session_id)
         entries = () if record is None else await self._missing_up_to(record.position)
         # Within one epoch the offsets show which is newer. Between epochs only the order of arrival does.
         if self._notification_count == before or (record is not None and record.position.epoch == self.position.epoch):
@@ -121,6 +125,7 @@ class Channel(Publisher):
         before, record = self.position.epoch, notification.record
         if record is None:
             if self.record is not None:
+                self._is_gone = True
                 self._reset_to(None)
         elif notification.is_fresh and record.position.epoch != self.position.epoch:
             self._reset_to(_as_created(record))
@@ -172,7 +177,8 @@ class Channel(Publisher):
     def snapshot(self) -> FrameBatch:
         """Return the session as an event. All subscribers share the bytes, as they may be many and slow."""
         if self._snapshot is None:
-            body = self.record.body if self.record else session_json.encode_absent(self.session_id)
+            absent = session_json.encode_absent(self.session_id, is_gone=self._is_gone)
+            body = self.record.body if self.record else absent
             event = sse.encode_event("snapshot", body, retry_ms=self._retry_ms)
             self._snapshot = FrameBatch([Frame.of(self.position, event)])
         return self._snapshot

@@ -13,7 +13,12 @@ TagOf: TypeAlias = Callable[[Position | None], str]
 """Returns the ETag of a session at a position; `None` stands for one that does not exist."""
 
 ABSENT_TAG: Final = '"absent"'
-"""The ETag of every session that does not exist."""
+"""The ETag of every session that does not exist, and did not within the last day."""
+
+GONE: Final = Position("gone", 0)
+"""Stands in tags for a session that existed within the last day."""
+
+_MISSING: Final = (None, GONE)
 
 
 def entity_tag(position: Position | None) -> str:
@@ -40,7 +45,8 @@ class Preconditions(NamedTuple):
     def is_expected(self, position: Position | None) -> bool:
         """Return whether the session is in the state that `If-Match` requires."""
         # Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing.
-        return not self.if_match or _is_listed(position, self.if_match)
+        same = _MISSING if position in _MISSING else (position,)
+        return not self.if_match or any(_is_listed(each, self.if_match) for each in same)
 
     def is_known(self, position: Position | None, tag_of: TagOf = entity_tag) -> bool:
         """Return whether the client has the session in its present state, by `If-None-Match`."""
@@ -63,7 +69,7 @@ def _is_listed(
     if not values:
         return False
     if tuple(values) == (b"*",):
-        return position is not None
+        return position not in _MISSING
     tag = tag_of(position).removeprefix("W/").encode()
     if tag in values:  # The usual case, which is fast.
         return True

@@ -50,19 +50,18 @@ def encode_session(session: Session) -> bytes:
     )
 
 
-def encode_absent(session_id: str) -> bytes:
-    """Return a session that does not exist, as polling shows it."""
-    return encode_json(
-        {
-            "session_id": session_id,
-            "current_step": 0,
-            "total_steps": 0,
-            "status": "not_found",
-            "steps": [],
-            "percentage": 0,
-            "estimated_remaining_ms": 0,
-        }
-    )
+def encode_absent(session_id: str, *, is_gone: bool = False) -> bytes:
+    """Return a session that does not exist, as polling shows it; one that `is_gone` existed within the last day."""
+    shown: dict[str, object] = {
+        "session_id": session_id,
+        "current_step": 0,
+        "total_steps": 0,
+        "status": "not_found",
+        "steps": [],
+        "percentage": 0,
+        "estimated_remaining_ms": 0,
+    }
+    return encode_json(shown | {"gone": True} if is_gone else shown)
 
 
 def encode_transition(session: Session, step: int) -> bytes:

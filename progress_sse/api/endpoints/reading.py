@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from progress_sse.api.endpoints.steps import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
-from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, session_reply, text_reply
+from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, position_shown, session_reply, text_reply
 from progress_sse.api.request_parts import accepts_text, number_of, preconditions_of, query_of, session_id_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import (
@@ -20,6 +20,7 @@ from progress_sse.core.errors import (
 from progress_sse.core.log_lines import MAX_READ_LINES
 from progress_sse.core.model import MAX_SAFE_INTEGER, SessionProgress
 from progress_sse.service import ProgressService
+from progress_sse.store.idempotency import was_removed
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Record
 from progress_sse.story.drawing import badge
@@ -29,7 +30,7 @@ from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire.details_json import encode_parts
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
 from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lines
-from progress_sse.wire.preconditions import Preconditions, TagOf, badge_tag, entity_tag, text_tag
+from progress_sse.wire.preconditions import GONE, Preconditions, TagOf, badge_tag, entity_tag, text_tag
 from progress_sse.wire.session_json import encode_absent
 
 _PREFERENCES: Final = frozenset({b"prefer"})
@@ -45,18 +46,19 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
         applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
     record = await service.store.load(session_id)
-    position = record.position if record else None
+    is_gone = record is None and await was_removed(service.store.backend, session_id)
+    position = position_shown(record, is_gone=is_gone)
     if not preconditions.is_expected(position):
         raise PreconditionFailedError
     if preconditions.is_known(position, tag_of):
         service.polls["304"] += 1
-        return Reply(304, cache_headers(record, tag_of) | applied)
+        return Reply(304, cache_headers(position, tag_of) | applied)
     service.polls["200" if record else "not_found"] += 1
     if is_text:
-        usual = await _usual_times(service, record)
-        now_s = service.clock.now().timestamp()
-        return text_reply(session_id, record, now_s, cache_headers(record, tag_of) | applied, usual)
-    return session_reply(session_id, record, headers=applied)
+        body = record.body if record else encode_absent(session_id, is_gone=is_gone)
+        usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
+        return text_reply(body, now_s, cache_headers(position, tag_of) | applied, usual)
+    return session_reply(session_id, record, headers=applied, is_gone=is_gone)
 
 
 async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:
@@ -75,8 +77,9 @@ async def _wait(
     tag_of: TagOf,
 ) -> dict[str, str]:
     def is_changed(record: Record | None) -> bool:
-        position = record.position if record else None
-        return not (preconditions.is_expected(position) and preconditions.is_known(position, tag_of))
+        shown = (record.position,) if record else (None, GONE)  # It cannot go from one of these to the other.
+        is_known = any(preconditions.is_known(position, tag_of) for position in shown)
+        return not (preconditions.is_expected(shown[0]) and is_known)
 
     return await wait_as_preferred(service, request, authorization, [session_id], is_changed)
 

@@ -178,6 +178,8 @@ class Details(ResponseModel):
     """Its worker has written lines into its log."""
     steps_done: Annotated[float, Field(ge=0)] | SkipJsonSchema[None] = None
     """How many steps are done, those that run as far as reported; present only where a step failed."""
+    gone: Literal[True] | SkipJsonSchema[None] = None
+    """It does not exist, and existed within the last day."""
 
 
 class SessionSummary(Details):

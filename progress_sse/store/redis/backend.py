@@ -25,6 +25,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import Position, SessionProgress
 from progress_sse.store.backend import commit_all
+from progress_sse.store.idempotency import removal
 from progress_sse.store.listeners import N, Topic, Unsubscribe
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
@@ -330,7 +331,7 @@ class RedisBackend:
         self._cache.drop_unused()  # There may be no message here of a removal by another process.
         removed = 0
         async for sessions in self._index.pages_before(created_before):
-            removals = [Change(each.session_id, position, None) for each, position in sessions if should_remove(each)]
+            removals = [removal(each.session_id, position) for each, position in sessions if should_remove(each)]
             removed += await commit_all(self, removals, is_damage)
         await self._index.clean_sets(created_before)
         return removed

@@ -18,6 +18,7 @@ from progress_sse.core.model import Position, SessionStatus
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.backend import commit_all
 from progress_sse.store.health import DamageLog
+from progress_sse.store.idempotency import removal
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.log_lines import StoredLines
@@ -183,7 +184,7 @@ class SqliteBackend:
             if not page:
                 return removed
             removals = [
-                Change(summary.session_id, position, None) for summary, position in page if should_remove(summary)
+                removal(summary.session_id, position) for summary, position in page if should_remove(summary)
             ]
             removed += await commit_all(self, removals)
             after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)

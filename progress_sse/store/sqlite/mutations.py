@@ -91,7 +91,7 @@ def _check(connection: sqlite3.Connection, stored: _SessionRow | None, change: C
         raise ConflictError
     for key in change.keys:
         used = find_idempotency_key(connection, change.session_id, key.name)
-        if (used.used_at if used else "") != key.former_use:
+        if key.former_use not in (None, used.used_at if used else ""):
             raise ConflictError
     if stored is not None and not change.is_fresh:
         log_lines.check_keys(connection, stored.life, change)

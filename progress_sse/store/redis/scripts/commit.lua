@@ -76,7 +76,8 @@ if is_elsewhere or removed_created_by == token or last_token == token or (has_li
     return {outcome, revision, created_at, keys_left}
 end
 for i = 1, #keys, 3 do
-    if string.match(redis.call('HGET', idempotency_keys, keys[i]) or '', '^%S*') ~= keys[i + 1] then
+    local used_at = string.match(redis.call('HGET', idempotency_keys, keys[i]) or '', '^%S*')
+    if keys[i + 1] ~= '*' and keys[i + 1] ~= used_at then
         return {CONFLICT, revision, created_at, keys_left}
     end
 end
