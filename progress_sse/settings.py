@@ -2,10 +2,11 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -299,6 +300,19 @@ def load_settings(**given: Any) -> Settings:
         raise ConfigurationError(first_fault(error).removeprefix(ENV_PREFIX.lower())) from None
     _check(settings)
     return settings
+
+
+_OF_CLIENTS: Final = frozenset({"URL", "TOKEN", "SESSION", "STEP", "ATTEMPT", "DISABLED"})
+
+
+def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence on each variable that has our prefix and is none of ours, with the most similar one."""
+    known = {*map(str.upper, Settings.model_fields), *_OF_CLIENTS}
+    for variable in sorted(environment):
+        prefix, name = variable.upper()[: len(ENV_PREFIX)], variable.upper()[len(ENV_PREFIX) :]
+        if prefix == ENV_PREFIX and name not in known:
+            meant = get_close_matches(name, known, 1)
+            yield f"{variable} is no setting" + (f"; {ENV_PREFIX}{meant[0]} may be meant" if meant else "")
 
 
 def _check(settings: Settings) -> None:

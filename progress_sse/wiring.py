@@ -49,7 +49,8 @@ def make_backend(settings: Settings) -> FullBackend:
     if settings.has_redis:
         return _redis_backend(settings, limits)
     if settings.workers > 1:
-        raise ConfigurationError(f"{url.partition('://')[0]} is a store of one process, so --workers must be 1.")
+        kind = url.partition("://")[0]
+        raise ConfigurationError(f"{kind} is a store of one process: take --workers 1, or --store redis://HOST.")
     if url == MEMORY_URL:
         return MemoryBackend(limits)
     if url.startswith(SQLITE_PREFIX) and len(url) > len(SQLITE_PREFIX):

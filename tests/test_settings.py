@@ -11,7 +11,7 @@ import pytest
 from redis.crc import key_slot
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.settings import Settings, load_settings, without_secrets
+from progress_sse.settings import Settings, load_settings, unknown_variables, without_secrets
 from progress_sse.store.redis.keys import Keyspace
 
 CONTRACT_DEFAULTS: Mapping[str, Any] = {
@@ -228,6 +228,16 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
     # The variables that `serve` and `run` pass to the processes that they start are not settings either, nor those that
-    # the demo keeps from its jobs.
-    processes = {"cli/run_command.py", "server/sockets.py", "demo/supervisor.py"}
+    # the demo keeps from its jobs. `serve` names those that are none of ours.
+    processes = {"cli/run_command.py", "cli/server_commands.py", "server/sockets.py", "demo/supervisor.py"}
     assert readers == {"client/config.py", *processes}
+
+
+def test_variables_that_are_none_of_ours_are_named() -> None:
+    """With the most similar one; those of clients are ours, and those of other programs are not looked at."""
+    known = ["PROGRESS_SSE_STORE", "progress_sse_port", "PROGRESS_SSE_URL", "PROGRESS_SSE_DISABLED", "PATH", "PROGRESS"]
+    assert list(unknown_variables(known)) == []
+    assert list(unknown_variables(["PROGRESS_SSE_STROE", "PROGRESS_SSE_ZZZZZZZZZZ"])) == [
+        "PROGRESS_SSE_STROE is no setting; PROGRESS_SSE_STORE may be meant",
+        "PROGRESS_SSE_ZZZZZZZZZZ is no setting",
+    ]

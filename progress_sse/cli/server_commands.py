@@ -1,5 +1,7 @@
 """The commands that need the server: `serve` and `demo`."""
 
+import logging
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -19,7 +21,9 @@ from progress_sse.server import uvicorn_server
 from progress_sse.server.sockets import InheritedSockets, listen
 from progress_sse.server.supervisor import Supervisor
 from progress_sse.service import ProgressService
-from progress_sse.settings import Settings, load_settings, without_secrets
+from progress_sse.settings import Settings, load_settings, unknown_variables, without_secrets
+
+logger: Final = logging.getLogger(__name__)
 
 _READERS: Final = {"open": "any client that knows a session's id", "token": "any client with a token for the session"}
 
@@ -45,6 +49,8 @@ def _run(settings: Settings) -> None:
     if inherited is not None and inherited.listener is not None:
         uvloop.run(serve_on(inherited.listener, on_started=inherited.send_ready, watch=inherited.watch))
         return
+    for sentence in unknown_variables(os.environ):
+        logger.warning(sentence)
     with listen(settings) as listener:
         greet = partial(print_greeting, settings, listener)
         if settings.workers > 1:
