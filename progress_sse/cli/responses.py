@@ -17,11 +17,6 @@ HEAD_S: Final = 10.0
 
 TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5)
 
-_NOT_ALLOWED: Final[dict[int, str]] = {
-    httpx.codes.UNAUTHORIZED: "The server wants a token for this, and this is none: see --token.",
-    httpx.codes.FORBIDDEN: "The token does not allow this.",
-}
-
 Read = TypeVar("Read")
 
 
@@ -38,8 +33,13 @@ class UnexpectedResponseError(Exception):
 
 
 def words_of(error: Exception) -> str:
-    """Return what an error says; its name if it says nothing."""
-    return str(error) or type(error).__name__
+    """Return what an error says, or else its name; of one of a request also which server it was sent to."""
+    text = str(error) or type(error).__name__
+    try:
+        url: httpx.URL = error.request.url  # type: ignore[attr-defined]  # of some, once they are raised
+    except (AttributeError, RuntimeError):
+        return text
+    return f"no answer from {url.scheme}://{url.netloc.decode('ascii')}: {text}"
 
 
 def client_of(address: Address) -> httpx.AsyncClient:
@@ -70,8 +70,13 @@ def read_json(response: httpx.Response, content: bytes, read: Callable[[Any], Re
 
 def check(response: httpx.Response, media_type: str) -> None:
     """Raise an error unless the response is of the kind that was asked for."""
-    if response.status_code in _NOT_ALLOWED:
-        raise NotAllowedError(_NOT_ALLOWED[response.status_code])
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise NotAllowedError("The token does not allow this.")
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        has_token = "Authorization" in response.request.headers
+        raise NotAllowedError(
+            "The token is not valid for this server." if has_token else "The server wants a token for this: see --token."
+        )
     if response.status_code != httpx.codes.OK:
         raise UnexpectedResponseError(
             f"the server answers {response.status_code}", retry_after_s(response.headers) or 0

@@ -52,7 +52,7 @@ async def test_an_answer_that_breaks_off_has_its_beginning_and_the_reason() -> N
     """So a truncated body is distinguished from a missing answer."""
     async with client_with(Pieces(b"a", error=httpx.RemoteProtocolError("closed"))) as client:
         found = await exchange(client, "GET", "/")
-    assert (found.status, found.body, found.error) == (200, b"a", "closed")
+    assert (found.status, found.body, found.error) == (200, b"a", "no answer from http://server: closed")
 
 
 async def test_an_answer_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ async def test_a_stream_that_breaks_off_has_the_reason() -> None:
     body = Pieces(FIRST, error=httpx.RemoteProtocolError("closed"))
     async with client_with(body, headers=EVENTS) as client, reader_of(client) as reader:
         await reader.wait_until(lambda _: False, DEADLINE_S)
-        assert (len(reader.seen.arrivals), reader.seen.error) == (1, "closed")
+        assert (len(reader.seen.arrivals), reader.seen.error) == (1, "no answer from http://server: closed")
 
 
 async def test_a_stream_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

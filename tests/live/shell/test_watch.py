@@ -152,7 +152,7 @@ def test_watching_without_permission_has_an_exit_status_of_its_own(tmp_path: Pat
     with Server(tmp_path, **CLOSED) as closed:
         status, out, err = watch(closed, "s", PROGRESS_SSE_TOKEN="")
         assert (status, out) == (3, "")
-        assert err == "progress-sse: The server wants a token for this, and this is none: see --token.\n"
+        assert err == "progress-sse: The server wants a token for this: see --token.\n"
 
 
 def watch_on_a_terminal(server: Server, session_id: str, kind: str, *updates: dict[str, Any]) -> str:
