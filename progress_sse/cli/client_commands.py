@@ -144,7 +144,7 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
 
 
 _OPTIONS: Final = {
-    "start": {"timeout_ms"},
+    "start": {"timeout_ms", "create"},
     "progress": {"current", "total", "message"},
     "complete": {"message"},
     "fail": {"message", "error"},
@@ -164,6 +164,7 @@ _OPTIONS: Final = {
 @click.option(
     "--timeout-ms", type=click.IntRange(min=1), help="Milliseconds until it is overdue. [default: its definition's]"
 )
+@click.option("--create", is_flag=True, default=None, help="Create the session if there is none of that id.")
 @server_options
 def step(
     session_id: str, number: int | str, action: "Action", url: str | None, token: str | None, **details: Any

@@ -1,9 +1,13 @@
 """`progress-sse step`, `create` and `finish`: each sends one report, and returns whether the server accepted it."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
+from urllib.parse import quote
 
+from progress_sse._internal.http_library import httpx
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, client_of, get, read_json
 from progress_sse.client.config import Address, link_to, session_of
 from progress_sse.client.definitions import define
 from progress_sse.client.errors import ReportError
@@ -29,8 +33,15 @@ def report_step(
     current: int | None,
     total: int | None,
     timeout_ms: int | None,
+    create: bool | None,
 ) -> bool:
-    """Report on a step; see `_send`. A detail that the action does not use is `None`."""
+    """Report on a step; see `_send`. A detail that the action does not use is `None`.
+
+    A start that would create the session is not sent without `create`: its id may be mistyped.
+    """
+    if server is not None and action == "start" and not create and _is_missing(session_of(session_id), server):
+        log(logging.WARNING, "there is no session %r; with --create this step begins one", session_id)
+        return False
 
     def report(progress: Progress) -> None:
         step = progress.step(number, message=message or "", timeout_ms=timeout_ms)
@@ -47,6 +58,20 @@ def report_step(
                 progress.skip(number, message or "")
 
     return _send(session_id, server, report)
+
+
+def _is_missing(session_id: str, server: Address) -> bool:
+    """Return whether the server says that there is no such session."""
+
+    async def ask() -> bool:
+        async with client_of(server) as client:
+            answer = await get(client, f"/api/progress/{quote(session_id, safe='')}")
+            return read_json(*answer, lambda session: session["status"] == "not_found")
+
+    try:
+        return asyncio.run(ask())
+    except (httpx.HTTPError, NotAllowedError, UnexpectedResponseError):  # The report itself says what is wrong.
+        return False
 
 
 def finish_session(

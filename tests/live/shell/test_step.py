@@ -20,7 +20,7 @@ def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
 
 def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
     """Each report is accepted by the time its command ends, and the command prints nothing."""
-    assert step(server, "pieces", "2", "start", "--timeout-ms", "5000") == (0, "")
+    assert step(server, "pieces", "2", "start", "--timeout-ms", "5000", "--create") == (0, "")
     assert poll(server, "pieces")["steps"][1]["timeout_ms"] == 5000
     assert step(server, "pieces", "2", "progress", "--current", "3", "--total", "8", "--message", "rows") == (0, "")
     shown = poll(server, "pieces")["steps"][1]
@@ -33,10 +33,19 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
     assert (shown["status"], shown["error"], shown["message"]) == ("success", "", "8 rows")
 
 
+def test_a_session_that_is_missing_is_created_on_demand_alone(server: Server) -> None:
+    """Its id may be mistyped; one that was created needs no word of that."""
+    sentence = "progress-sse: there is no session 'typo 原'; with --create this step begins one\n"
+    assert step(server, "typo 原", "1", "start") == (1, sentence)
+    assert poll(server, "typo 原")["status"] == "not_found"
+    for more in (["--create"], [], ["--create"]):
+        assert step(server, "typo 原", "1", "start", *more) == (0, "")
+
+
 @pytest.mark.full
 def test_a_step_has_a_number_or_a_name(server: Server) -> None:
     """A name that an open-ended session does not have yet is a new step; one that is not needed is skipped."""
-    assert step(server, "names", "Parse", "start", "--timeout-ms", "5000") == (0, "")
+    assert step(server, "names", "Parse", "start", "--timeout-ms", "5000", "--create") == (0, "")
     assert step(server, "names", "Parse", "progress", "--current", "3") == (0, "")
     assert step(server, "names", "Parse", "complete") == (0, "")
     assert step(server, "names", "Save", "start") == (0, "")
@@ -62,7 +71,7 @@ def test_a_refusal_cannot_control_the_terminal() -> None:
 
     with HTTPServer((HOST, 0), Hostile) as hostile:
         threading.Thread(target=hostile.handle_request, daemon=True).start()
-        status, _, err = finish(start("step", "s", "1", "start", url=f"http://{HOST}:{hostile.server_port}"))
+        status, _, err = finish(start("step", "s", "1", "complete", url=f"http://{HOST}:{hostile.server_port}"))
     assert status == 1
     assert "no\N{REPLACEMENT CHARACTER}root#" in err.decode()
     assert err.count(b"\n") == 1
