@@ -66,7 +66,7 @@ def _is_missing(session_id: str, server: Address) -> bool:
     async def ask() -> bool:
         async with client_of(server) as client:
             answer = await get(client, f"/api/progress/{quote(session_id, safe='')}")
-            return read_json(*answer, lambda session: session["status"] == "not_found")
+            return read_json(*answer, lambda session: bool(session["status"] == "not_found"))
 
     try:
         return asyncio.run(ask())

@@ -75,7 +75,9 @@ def check(response: httpx.Response, media_type: str) -> None:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         has_token = "Authorization" in response.request.headers
         raise NotAllowedError(
-            "The token is not valid for this server." if has_token else "The server wants a token for this: see --token."
+            "The token is not valid for this server."
+            if has_token
+            else "The server wants a token for this: see --token."
         )
     if response.status_code != httpx.codes.OK:
         raise UnexpectedResponseError(

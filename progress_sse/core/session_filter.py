@@ -44,6 +44,7 @@ def parse_statuses(texts: Sequence[str]) -> frozenset[str]:
         raise InvalidRequestError(f"status must be one of {', '.join(get_args(ListStatus))}.")
     return frozenset(state for state, (_, held) in STATES.items() if not held.isdisjoint(texts))
 
+
 _LAST_CODE_POINT: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 

@@ -29,7 +29,9 @@ def profile_of(profile: str | None, workflow: str | None) -> str | None:
 @lru_cache(maxsize=256)
 def _padded(definitions: tuple[StepDefinition, ...], total_steps: int) -> tuple[StepDefinition, ...]:
     missing = range(len(definitions) + 1, total_steps + 1)
-    return definitions[: max(0, total_steps)] + tuple(StepDefinition(default_step_name(number), DEFAULT_TIMEOUT_MS) for number in missing)
+    return definitions[: max(0, total_steps)] + tuple(
+        StepDefinition(default_step_name(number), DEFAULT_TIMEOUT_MS) for number in missing
+    )
 
 
 class Workflows:

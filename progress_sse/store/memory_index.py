@@ -76,9 +76,7 @@ class MemoryIndex:
             counts[status] += len(self._set(("state", state)))
         return +counts
 
-    def _find(
-        self, wanted: SessionFilter, state: str | None, limit: int, after: PageCursor | None
-    ) -> Iterator[str]:
+    def _find(self, wanted: SessionFilter, state: str | None, limit: int, after: PageCursor | None) -> Iterator[str]:
         """Yield the ids of the sessions of a list after `after`, in its order, and of others; `limit` are needed."""
         end = None if after is None else (after.created_at, after.session_id)
         places = [_ALL, *(("label", *label) for label in wanted.labels)]

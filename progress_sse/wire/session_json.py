@@ -110,7 +110,11 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     if session.details.requests:
         details = session.details._replace(requests=())
         session, summary = session._replace(progress=session.progress._replace(details=details)), None
-    further = {"created_at": session.progress.created_at, "updated_at": session.progress.updated_at, **_liveness(session)}
+    further = {
+        "created_at": session.progress.created_at,
+        "updated_at": session.progress.updated_at,
+        **_liveness(session),
+    }
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(further)[1:]
 
 

@@ -65,7 +65,10 @@ def test_the_commands_are_shown_to_those_who_develop(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--workers", "2", "--store", "memory://"], "memory is a store of one process: take --workers 1, or --store redis://HOST."),
+        (
+            ["--workers", "2", "--store", "memory://"],
+            "memory is a store of one process: take --workers 1, or --store redis://HOST.",
+        ),
         (["--store", "postgres://x"], "store must be memory://, sqlite:///PATH, redis://"),
         (["--read", "token"], "read=token needs the key that tokens are signed with"),
         (["--host", "0.0.0.0"], "so workers need a token"),  # noqa: S104  # to be refused

@@ -3,7 +3,14 @@
 import pytest
 
 from progress_sse.core.errors import InvalidRequestError, InvalidSessionIdError
-from progress_sse.core.session_filter import ALL_SESSIONS, SessionFilter, check_prefix, end_of_prefix, parse_labels, parse_statuses
+from progress_sse.core.session_filter import (
+    ALL_SESSIONS,
+    SessionFilter,
+    check_prefix,
+    end_of_prefix,
+    parse_labels,
+    parse_statuses,
+)
 
 LABELS = {"customer": "acme", "kind": "import"}
 

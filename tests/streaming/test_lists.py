@@ -249,7 +249,9 @@ async def test_a_change_visits_the_lists_alone_that_it_can_concern(
     team, mine = ("team", "a"), ("user", "me")
     others = [SessionFilter(labels=frozenset({team, ("user", str(number))})) for number in range(500)]
     others += [SessionFilter(f"{number}-") for number in range(500)]
-    others += [SessionFilter("alice-", frozenset({("user", str(number))}), parse_statuses(["error"])) for number in range(500)]
+    others += [
+        SessionFilter("alice-", frozenset({("user", str(number))}), parse_statuses(["error"])) for number in range(500)
+    ]
     wanted = SessionFilter("alice-", frozenset({team, mine}), parse_statuses(["running"]))
     readers = [await following(hub, each) for each in (*others, wanted)]
     await store.create_session("alice-1", 1, labels=dict([team, mine]))

@@ -183,9 +183,7 @@ class SqliteBackend:
             page = await self._reader.read(list_queries.list_created_before, self._damage, created_before, _PAGE, after)
             if not page:
                 return removed
-            removals = [
-                removal(summary.session_id, position) for summary, position in page if should_remove(summary)
-            ]
+            removals = [removal(summary.session_id, position) for summary, position in page if should_remove(summary)]
             removed += await commit_all(self, removals)
             after = PageCursor(page[-1][0].created_at, page[-1][0].session_id)
 
