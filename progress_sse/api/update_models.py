@@ -252,7 +252,7 @@ class BatchBody(BaseModel):
 
 
 def ignored_keys(body: UpdateBody, keys: Collection[str]) -> Sequence[str]:
-    """Return those of the body's `keys` that neither every update has nor its action, null left out, as answers name them."""
+    """Return those of the body's `keys` that neither every update has nor its action, as answers name them."""
     unknown = set(keys) - body.always - body.never - keys_of(body.action)
     if not unknown:
         return ()

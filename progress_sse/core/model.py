@@ -172,7 +172,7 @@ class Session(NamedTuple):
 
     @property
     def steps_done(self) -> float | None:
-        """How many steps have succeeded, those that run as far as reported, cut to two decimals; `None`: none failed."""
+        """How many steps have succeeded, running ones as far as reported, cut to two decimals; `None`: none failed."""
         steps = self.progress.steps.values()
         statuses = [step.status for step in steps]
         if "error" not in statuses:

@@ -194,7 +194,7 @@ def reopened(details: Details) -> Details:
 
 
 def concluded(details: Details, status: SessionStatus, steps: Mapping[int, StepProgress]) -> Details:
-    """Return the details with the conclusion that follows from the steps, of a session that was not finished as a whole.
+    """Return the details with the conclusion that follows from the steps, unless the session was finished as a whole.
 
     It is that of the step that failed last, if each that failed has one.
     """

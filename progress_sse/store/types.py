@@ -135,8 +135,9 @@ class Change(NamedTuple):
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
         entries: The transitions, in order, the last one at `record.position`, unless `resets_log`. The steps that they
             name are steps of `record` that differ from the stored ones.
-        keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use
-            of each is its `former_use`, where it has one. So no key has two effects, even if its requests reach several processes.
+        keys: Idempotency keys to store for the id; they outlive the session. The change applies only if the last use of
+            each is its `former_use`, where it has one. So no key has two effects, even if its requests reach several
+            processes.
         resets_log: Whether a transition has no entry, as only a snapshot shows it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
         steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot shows.

@@ -165,7 +165,7 @@ async def test_the_list_pages_through_all_sessions_newest_first(client: httpx.As
 
 @pytest.mark.protocol("P-11.2", "P-11.3", "P-11.7")
 async def test_a_repeated_key_applies_nothing_twice(client: httpx.AsyncClient) -> None:
-    """The response names the keys that it ignores; another body under it is a 422. A key belongs to its session only."""
+    """The response names what it ignores; another body under the key is a 422. A key belongs to its session only."""
     key = {"idempotency-key": "k1"}
     await client.post("/api/progress/s/update", json=START)
     first = await client.post("/api/progress/s/update", json=START, headers=key)
