@@ -64,7 +64,11 @@ def test_the_error_lists_the_forms_of_a_store_in_redis(store: str) -> None:
     assert forms == ["redis", "rediss", "redis+sentinel", "redis+cluster"]
 
 
-IMPORT = (StepDefinition("fetch", 5000, 2000), StepDefinition("STEP2", 120_000, 0), StepDefinition("取り込み"))
+IMPORT = (
+    StepDefinition("fetch", 5000, 2000),
+    StepDefinition("STEP2", 120_000, 0),
+    StepDefinition("取り込み", 120_000),
+)
 
 TOML = """
 # Comments and other keys are ignored.

@@ -111,7 +111,7 @@ class ChangeBuilder:
                 raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
             if outcome.session is None:
                 self.record = None
-                removal = removal_of(self.session_id)
+                removal = removal_of(self.session_id, now)
                 self.keys[removal.name] = removal
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)

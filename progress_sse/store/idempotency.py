@@ -33,15 +33,14 @@ class KeysInFlight:
         self._digests.pop((session_id, key.key), None)
 
 
-def removal_of(session_id: str) -> RememberedKey:
-    """Return what is remembered of the removal of a session as long as of its keys, under the name of none."""
-    used_at = state_machine.timestamp(datetime.now(UTC))
-    return RememberedKey(_removal_name(session_id), "", "deleted", "", used_at, None)
+def removal_of(session_id: str, now: datetime) -> RememberedKey:
+    """Return what is remembered of the removal of a session: a key with the name of none."""
+    return RememberedKey(_removal_name(session_id), "", "deleted", "", state_machine.timestamp(now), None)
 
 
 def removal(session_id: str, position: Position) -> Change:
     """Return the change that removes a session, unless it is at another position by then."""
-    return Change(session_id, position, None, keys=(removal_of(session_id),))
+    return Change(session_id, position, None, keys=(removal_of(session_id, datetime.now(UTC)),))
 
 
 async def was_removed(backend: Backend, session_id: str) -> bool:

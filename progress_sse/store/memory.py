@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from progress_sse.core.errors import ConflictError, SignSeenError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.histories import LocalHistories
-from progress_sse.store.idempotency import removal_of
+from progress_sse.store.idempotency import removal
 from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
@@ -15,7 +15,6 @@ from progress_sse.store.memory_index import MemoryIndex, summary_of
 from progress_sse.store.types import (
     Change,
     LogEntry,
-    Notification,
     Record,
     RememberedKey,
     SessionSummary,
@@ -247,10 +246,7 @@ class MemoryBackend:
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions; see `Backend.expire`."""
         old = [self._sessions[session_id].record for session_id in self.lists.created_before(created_before)]
-        removed = [record.session.progress.session_id for record in old if should_remove(summary_of(record))]
-        for session_id in removed:
-            self.lists.update(self._sessions.pop(session_id).record.session.progress, None)
-            self._keyrings.add(session_id, [removal_of(session_id)])
-            self._keyrings.orphan(session_id)
-            self._topics.publish(Notification(session_id, None))
+        removed = [record for record in old if should_remove(summary_of(record))]
+        for record in removed:
+            await self.commit(removal(record.session.progress.session_id, record.position))
         return len(removed)

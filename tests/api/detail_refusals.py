@@ -180,7 +180,7 @@ def actions() -> Rows:
         body = json_of(**keys, links=json.dumps(TOO_MUCH["links"]["links"]))
         yield f"{keys['action']} with too many links", update(body, "too-much")
     yield "plan of fixed steps", update(json_of(action='"plan"', steps="[{}]"), "steps-are-fixed", 409)
-    for name, steps in {"no": "[]", "null": "null", "texts for": '["canary"]', "an object for": "{}"}.items():
+    for name, steps in {"no": "[]", "null": "null", "empty texts for": '[""]', "an object for": "{}"}.items():
         yield f"plan of {name} steps", update(json_of(action='"plan"', steps=steps))
     yield "plan without steps", update(json_of(action='"plan"'))
     yield "plan of wrong numbers", update(json_of(action='"plan"', steps='[{"step":2}]'))

@@ -32,7 +32,7 @@ def lists() -> Rows:
         for query in (
             *(f"prefix=&status={status}" for status in NO_STATUSES),
             "prefix=canary&prefix=canary",
-            "status=error&status=error",
+            "status=error&status=canary",
             "&".join(f"label=canary{number}:v" for number in range(17)),
         ):
             yield f"{path}?{query}", Refusal("GET", f"{path}?{query}", 422, "invalid-request")

@@ -17,6 +17,7 @@ from tests.harness.tokens import KEY, bearer, make_token
 
 DEADLINE_S = 20
 ABSENT = '"absent"'
+GONE = '"gone-0"'
 
 
 class Server(NamedTuple):
@@ -83,7 +84,7 @@ async def test_a_poll_waits_for_a_creation_and_for_a_deletion(server: Server) ->
     poll = await server.waiting("*")
     await server.service.store.delete_session("a")
     response = await poll
-    assert (response.json()["status"], response.headers["etag"]) == ("not_found", ABSENT)
+    assert (response.json()["status"], response.headers["etag"]) == ("not_found", GONE)
 
 
 @pytest.mark.protocol("P-22.2", "P-22.5")

@@ -19,7 +19,7 @@ from tests.client.bench import OK
 LEASE = Attempt(30_000, 600_000, "mine")
 LINK = Link("Logs", "/logs")
 STRICT = {"Prefer": "handling=strict"}
-ONE = {"name": "One", "timeout_ms": 120_000}
+ONE = {"name": "One"}
 
 MESSAGES: list[tuple[Report, dict[str, object]]] = [
     (Create(), {}),

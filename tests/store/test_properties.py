@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -40,6 +40,7 @@ T = TypeVar("T")
 IDS = ("s", "S", "*")
 PROFILES = ("p", "P")
 HISTORY = 8
+REMOVAL = ""
 TICK_S = 0.5
 
 session_ids = st.sampled_from(["s", "s", *IDS])
@@ -126,7 +127,18 @@ class StoreMachine(RuleBasedStateMachine):
         def learned_of(profile: str) -> Learned:
             return self.run(store.learned, profile)
 
-        return self.model.apply(session_id, command, self.clock, position, learned_of)
+        outcome = self.model.apply(session_id, command, self.clock, position, learned_of)
+        if outcome == "deleted":
+            self.note_use(session_id, REMOVAL, Use("", outcome, self.clock.now()))
+        return outcome
+
+    def note_use(self, session_id: str, name: str, use: Use) -> None:
+        """The newest keys are remembered, among which a removal counts."""
+        used = self.used[session_id]
+        used.pop(name, None)
+        used[name] = use
+        for oldest in list(used)[:-HISTORY]:
+            del used[oldest]
 
     def send_together(self, store: ProgressStore, session_id: str, commands: Sequence[Command]) -> None:
         """Apply commands at once: the store commits them in their order, several together."""
@@ -193,10 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert outcome == self.apply_to_model(self.store, session_id, command, position)
         if not outcome.endswith("Error"):
-            used.pop(name, None)
-            used[name] = Use(f"{kind} {step}", outcome, now)
-            for oldest in list(used)[:-HISTORY]:
-                del used[oldest]
+            self.note_use(session_id, name, Use(f"{kind} {step}", outcome, now))
 
     @rule(ticks=st.sampled_from([1, 2, 3, 6]))
     def pass_time(self, ticks: int) -> None:
@@ -288,6 +297,8 @@ class StoreMachine(RuleBasedStateMachine):
         limit = state_machine.age_limit(self.clock.now(), hours)
         expired = set(self.model.expired(limit)) - watched
         self.model.remove(expired)
+        for session_id in expired:
+            self.note_use(session_id, REMOVAL, Use("", "deleted", datetime.now(UTC)))  # Backends have no other clock.
         assert self.run(self.store.cleanup_old_sessions, hours) == len(expired)
 
     @precondition(lambda self: self.backend_kind != "memory")

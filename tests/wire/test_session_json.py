@@ -53,7 +53,7 @@ STEPS = [
 DEFINITIONS = (StepDefinition("原稿生成", 300_000, 60_000), StepDefinition("STEP2"), StepDefinition("STEP3", 1, 0))
 DEFINITIONS_JSON = (
     '[{"step":1,"name":"原稿生成","timeout_ms":300000,"estimated_ms":60000},'
-    '{"step":2,"name":"STEP2","timeout_ms":120000,"estimated_ms":30000},'
+    '{"step":2,"name":"STEP2","timeout_ms":null,"estimated_ms":30000},'
     '{"step":3,"name":"STEP3","timeout_ms":1,"estimated_ms":0}]'
 )
 
@@ -130,7 +130,7 @@ class TestSession:
                 '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","steps":['
                 f"{STEPS[1][1]},{STEPS[3][1]},"
                 '{"step":3,"name":"STEP3","status":"pending","elapsed_ms":0,"timeout_ms":1}'
-                '],"percentage":50,"estimated_remaining_ms":0}'
+                '],"percentage":50,"estimated_remaining_ms":0,"steps_done":0.5}'
             ).encode()
         )
 
@@ -150,7 +150,7 @@ class TestSession:
             session_json.encode_listed(SESSION)
             == (
                 '{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error","percentage":50,'
-                f'"estimated_remaining_ms":0,"created_at":"{STARTED}","updated_at":"{ENDED}"}}'
+                f'"estimated_remaining_ms":0,"steps_done":0.5,"created_at":"{STARTED}","updated_at":"{ENDED}"}}'
             ).encode()
         )
 
@@ -161,7 +161,7 @@ class TestSession:
             == (
                 f'{{"step":{STEPS[3][1]},'
                 '"session":{"session_id":"日 1","current_step":2,"total_steps":3,"status":"error",'
-                '"percentage":50,"estimated_remaining_ms":0}}'
+                '"percentage":50,"estimated_remaining_ms":0,"steps_done":0.5}}'
             ).encode()
         )
 
@@ -214,7 +214,7 @@ class TestTime:
     @pytest.mark.protocol("P-3.16")
     def test_is_shown_between_the_end_and_the_requests(self) -> None:
         """In polls and in transitions."""
-        expected = f'"title":"t","conclusion":"lost",{self.SHOWN},"accepts":["retry"]}}'
+        expected = f'"title":"t","conclusion":"lost",{self.SHOWN},"accepts":["retry"],"steps_done":0.5}}'
         assert session_json.encode_session(self.SESSION).decode().endswith(expected)
         assert session_json.encode_transition(self.SESSION, 1).decode().endswith(f"{expected}}}")
 

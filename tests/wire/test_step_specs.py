@@ -8,13 +8,14 @@ from progress_sse.wire.step_specs import StepSpec, define_steps
 
 
 def test_fills_in_missing_values() -> None:
-    """A time limit of 0 or null becomes the default; an estimate of 0 stays 0, and a missing one declares nothing."""
+    """A time limit of 0 or null becomes that of the workflow, or none; an estimate of 0 stays 0, and a missing one declares nothing."""
     specs = [
         StepSpec(),
         StepSpec(name="b", timeout_ms=0, estimated_ms=0),
         StepSpec(step=3, timeout_ms=2**53 - 1, estimated_ms=2**53 - 1),
     ]
-    assert define_steps(specs) == (
+    assert [each.timeout_ms for each in define_steps(specs)] == [None, None, 2**53 - 1]
+    assert define_steps(specs, timeout_ms=120_000) == (
         StepDefinition("STEP1", 120_000),
         StepDefinition("b", 120_000, 0),
         StepDefinition("STEP3", 2**53 - 1, 2**53 - 1),

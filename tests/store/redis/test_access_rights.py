@@ -44,8 +44,8 @@ async def test_the_documented_rights_suffice(
     server = run_redis("always", maxmemory_policy="noeviction")
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "u", *rights)
-        backend = await connect(server, user="u:PASSWORD", database=1, history=1, orphaned_keys=1)
-        other = await connect(server, user="u:PASSWORD", database=1, history=1)
+        backend = await connect(server, user="u:PASSWORD", database=1, history=2, orphaned_keys=1)
+        other = await connect(server, user="u:PASSWORD", database=1, history=2)
         told: list[StoredLines | None] = []
         leave_lines = await other.subscribe(lines_of("s"), told.append)
         follower = await Follower.of(other)
@@ -66,7 +66,7 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "m") == key("m")
         assert await backend.replay("s", Position("first", 2)) is not None
         assert len(await ids(backend)) == 1
-        for each in (wanted("s"), wanted(status="running"), wanted(a="1")):
+        for each in (wanted("s"), wanted("", "running"), wanted(a="1")):
             assert len(await backend.lists.list_summaries(each, 9, None)) == (0 if each.labels else 1)
         await backend.commit(labelled(moved(record, 1), {"a": "1"}))
         heard: list[object] = []

@@ -118,7 +118,7 @@ async def test_stray_entries_are_passed_over_and_cleaned_up(
     client.zadd(label, {set_member(T0, "gone", 0): 0, set_member(T0, "s", 1): 0, set_member(T0, "s", 9): 0})
     client.zadd(index.unfinished, {set_member(T0, "gone", 0): 0})
     assert await ids(backend, wanted(a="1")) == ["s"]
-    assert await ids(backend, wanted(status="running")) == ["s"]
+    assert await ids(backend, wanted("", "running")) == ["s"]
     await apply(backend, labelled(moved(record, 2), {}))
     assert await ids(backend, wanted(a="1")) == []
     await backend.expire("3", lambda _summary: False)
