@@ -67,14 +67,3 @@ async def test_a_superseded_attempt_changes_nothing(client: httpx.AsyncClient, s
         assert (answer["status"], answer["type"]) == (409, "/problems/attempt-superseded"), body
     after = await client.get("/api/progress/s")
     assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
-
-
-@pytest.mark.guarantee("G")
-async def test_a_key_of_a_superseded_attempt_still_gets_its_first_answer(client: httpx.AsyncClient) -> None:
-    """What was applied before stays applied, and is not applied again."""
-    complete, key = {"action": "complete", "step": 1, "attempt_id": "early"}, {"idempotency-key": "k"}
-    await alone(client, {"action": "start", "step": 1, "attempt_id": "early"})
-    assert (await client.post(UPDATE, json=complete, headers=key)).status_code == 200
-    await alone(client, {"action": "start", "step": 1, "attempt_id": "later"})
-    assert (await client.post(UPDATE, json=complete, headers=key)).status_code == 200
-    assert (await client.get("/api/progress/s")).json()["steps"][0]["status"] == "running"

@@ -75,7 +75,8 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
     requests += [("POST", "/api/progress/a/requests"), ("GET", "/api/requests?session_id=a")]
     requests += [("GET", "/api/steps?profile=a"), ("GET", "/api/progress/a/steps"), ("DELETE", "/api/steps/a/learned")]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
-    requests += [("POST", "/api/progress/a/link")]
+    requests += [("POST", "/api/progress/a/link"), ("GET", "/api/progress/a/log")]
+    requests += [("GET", "/api/progress/a/parts?step=1")]
     for method, path in requests:
         anonymous = await closed.request(method, path)
         response = await closed.request(method, path, headers=headers)

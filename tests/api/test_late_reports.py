@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Connect
-from tests.api.refusal import UPDATE, UPDATES
+from tests.api.refusal import UPDATES
 from tests.clock import START, ManualClock
 
 
@@ -33,18 +33,3 @@ async def test_a_duration_is_that_of_the_work(connect: Connect, jump_s: int) -> 
         step = await only_step(client)
     assert step["elapsed_ms"] == (2000 if jump_s >= 0 else 0)
     assert datetime.fromisoformat(step["completed_at"]) <= max(clock.now(), START)
-
-
-@pytest.mark.protocol("P-9.24")
-async def test_the_list_does_not_go_back(connect: Connect) -> None:
-    """The last update of a session stays the newest one."""
-    clock = ManualClock()
-    async with connect(clock=clock) as client:
-        await client.post(UPDATE, json={"action": "start", "step": 1})
-        clock.advance(10)
-        await client.post(UPDATE, json={"action": "progress", "step": 1, "current": 1})
-        [before] = (await client.get("/api/progress")).json()["sessions"]
-        clock.advance(10)
-        await client.post(UPDATE, json={"action": "complete", "step": 1, "ago_ms": 15_000})
-        [after] = (await client.get("/api/progress")).json()["sessions"]
-    assert (before["updated_at"], after["status"]) == (after["updated_at"], "running")

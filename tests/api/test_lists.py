@@ -16,72 +16,16 @@ from tests.api.problems import assert_problem
 from tests.api.test_authorize_callback import application_with
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, bearer, make_token
 
-LINK = {"label": "Report", "url": "/reports/1"}
-
-
-async def create(client: httpx.AsyncClient, session_id: str, **more: Any) -> None:
-    response = await client.put(f"/api/progress/{session_id}", json={"total_steps": 2, **more})
-    assert response.status_code == 201, response.text
-
-
-async def listed(client: httpx.AsyncClient, query: str) -> list[str]:
-    response = await client.get(f"/api/progress?{query}")
-    assert response.status_code == 200, response.text
-    return [each["session_id"] for each in response.json()["sessions"]]
-
-
-@pytest.mark.protocol("P-13.16", "P-25.1")
-async def test_all_conditions_hold_for_each_session_of_a_list(client: httpx.AsyncClient) -> None:
-    """Prefix, status, and any number of labels, whose values may have colons."""
-    await create(client, "alice-1", labels={"customer": "acme", "url": "http://a"})
-    await create(client, "alice-2", labels={"customer": "acme"})
-    await create(client, "bob-1", labels={"customer": "acme"})
-    await client.post("/api/progress/alice-2/update", json={"action": "start", "step": 1})
-    assert await listed(client, "label=customer:acme") == ["bob-1", "alice-2", "alice-1"]
-    assert await listed(client, "label=customer:acme&prefix=alice") == ["alice-2", "alice-1"]
-    assert await listed(client, "label=customer:acme&label=url:http://a") == ["alice-1"]
-    assert await listed(client, "prefix=alice&status=pending") == ["alice-1"]
-    assert await listed(client, "prefix=&label=customer:acme&limit=1") == ["bob-1"]
-    assert await listed(client, "label=customer:other") == []
-    assert await listed(client, "prefix=%2E") == []
-
-
-@pytest.mark.protocol("P-25.3")
-async def test_an_entry_has_what_the_session_says(client: httpx.AsyncClient) -> None:
-    """But neither its parts nor what readers asked."""
-    await create(client, "a", title="Nightly", labels={"k": "v"}, links=[LINK], accepts=["cancel"])
-    update = "/api/progress/a/update"
-    await client.post(update, json={"action": "start", "step": 1})
-    part = {"action": "part", "step": 1, "part": "p", "status": "running"}
-    assert (await client.post(update, json=part)).status_code == 200
-    assert (await client.post("/api/progress/a/requests", json={"kind": "cancel"})).status_code == 202
-    finish = {"action": "finish", "success": False, "error": "no disk", "conclusion": "cancelled"}
-    assert (await client.post(update, json=finish)).status_code == 200
-    (entry,) = (await client.get("/api/progress")).json()["sessions"]
-    assert {key: entry[key] for key in ("title", "labels", "links", "error", "conclusion", "status")} == {
-        "title": "Nightly",
-        "labels": {"k": "v"},
-        "links": [LINK],
-        "error": "no disk",
-        "conclusion": "cancelled",
-        "status": "error",
-    }
-    assert entry.keys().isdisjoint({"parts", "requests", "steps"})
-
 
 @pytest.mark.protocol("P-25.3")
 async def test_an_entry_of_a_timed_session_has_its_time(client: httpx.AsyncClient) -> None:
     """As a poll shows it."""
-    await create_timed(client)
-    (entry,) = (await client.get("/api/progress?prefix=t")).json()["sessions"]
-    assert entry["time"] == (await client.get("/api/progress/t")).json()["time"]
-    assert entry["time"]["basis"] == "declared"
-
-
-async def create_timed(client: httpx.AsyncClient) -> None:
     body = {"steps": [{"name": "Load", "estimated_ms": 5000}]}
     assert (await client.put("/api/progress/t", json=body)).status_code == 201
     await client.post("/api/progress/t/update", json={"action": "start", "step": 1})
+    (entry,) = (await client.get("/api/progress?prefix=t")).json()["sessions"]
+    assert entry["time"] == (await client.get("/api/progress/t")).json()["time"]
+    assert entry["time"]["basis"] == "declared"
 
 
 RIGHTS = [

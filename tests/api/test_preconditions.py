@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 PATH = "/api/progress/s"
-REPLACE = f"{PATH}?replace=true"
 START = {"action": "start", "step": 1}
 
 
@@ -18,7 +17,7 @@ async def test_each_change_applies_to_the_named_state_only(client: httpx.AsyncCl
     changes = [
         ("PUT", PATH, {}, 201),
         ("POST", f"{PATH}/update", START, 200),
-        ("PUT", REPLACE, {}, 200),
+        ("PUT", f"{PATH}?replace=true", {}, 200),
         ("DELETE", PATH, None, 204),
     ]
     for method, path, body, status in changes:
@@ -29,21 +28,6 @@ async def test_each_change_applies_to_the_named_state_only(client: httpx.AsyncCl
         listed = f'"x-1", {seen}'
         assert (await client.request(method, path, json=body, headers={"If-Match": listed})).status_code == status
     assert (await client.get(PATH)).json()["status"] == "not_found"
-
-
-@pytest.mark.protocol("P-14.2")
-async def test_a_session_is_created_or_changed_depending_on_whether_it_exists(client: httpx.AsyncClient) -> None:
-    """`If-None-Match: *` creates and never replaces; `If-Match: *` replaces and never creates."""
-    absent = await tag_of(client)
-    only_new, only_old = {"If-None-Match": "*"}, {"If-Match": "*"}
-    assert (await client.put(REPLACE, json={}, headers=only_old)).status_code == 412
-    assert (await client.put(REPLACE, json={}, headers=only_new)).status_code == 201
-    assert (await client.put(REPLACE, json={}, headers=only_new)).status_code == 412
-    assert (await client.put(REPLACE, json={}, headers={"If-Match": absent})).status_code == 412
-    assert (await client.put(REPLACE, json={}, headers=only_old)).status_code == 200
-    assert (await client.delete(PATH, headers=only_old)).status_code == 204
-    assert (await client.post(f"{PATH}/update", json=START, headers=only_old)).status_code == 412
-    assert await tag_of(client) == '"gone-0"' != absent
 
 
 async def test_a_read_is_refused_where_the_state_is_another(client: httpx.AsyncClient) -> None:

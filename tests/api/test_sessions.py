@@ -16,35 +16,25 @@ START = {"action": "start", "step": 1}
 COMPLETE = {"action": "complete", "step": 1, "message": "a"}
 
 
-async def test_a_session_is_created_in_four_ways(connect: Connect, tmp_path: Path) -> None:
-    """By a number, its own steps, a workflow, or the default; the response is the session as polling shows it."""
+async def test_a_session_is_created_by_a_workflow_of_the_file(connect: Connect, tmp_path: Path) -> None:
+    """With its times; the response is the session as polling shows it."""
     steps_file = tmp_path / "steps.json"
     workflow = {"steps": [{"name": "Build", "timeout_ms": 5, "estimated_ms": 0}, {}]}
     steps_file.write_text(json.dumps({"workflows": {"release": workflow}}))
     async with connect(steps_file=steps_file) as client:
-        cases = [
-            ({"total_steps": 3}, ["原稿生成", "メニュー登録", "STEP3"]),
-            ({"steps": [{"name": "A"}, {"timeout_ms": 0}, {"step": 3, "name": "C"}]}, ["A", "STEP2", "C"]),
-            ({"workflow": "release"}, ["Build", "STEP2"]),
-            ({}, ["原稿生成", "メニュー登録", "STEP3", "STEP4", "STEP5", "STEP6", "STEP7"]),
-        ]
-        for number, (body, names) in enumerate(cases):
-            response = await client.put(f"/api/progress/{number}", json=body)
-            polled = await client.get(f"/api/progress/{number}")
-            assert response.status_code == 201
-            assert response.content == polled.content
-            assert response.headers["etag"] == polled.headers["etag"]
-            assert [step["name"] for step in response.json()["steps"]] == names
-            assert response.json()["status"] == "pending"
-        steps = (await client.get("/api/progress/2")).json()["steps"]
-        assert [step["timeout_ms"] for step in steps] == [5, 120_000]
-        assert (await client.get("/api/progress/2")).json()["estimated_remaining_ms"] == 30_000
+        created = await client.put("/api/progress/s", json={"workflow": "release"})
+        polled = await client.get("/api/progress/s")
+        assert (created.status_code, created.content) == (201, polled.content)
+        assert created.headers["etag"] == polled.headers["etag"]
+        steps = created.json()["steps"]
+        assert [(step["name"], step["timeout_ms"]) for step in steps] == [("Build", 5), ("STEP2", 120_000)]
+        assert created.json()["estimated_remaining_ms"] == 30_000
         assert (await client.get("/api/steps?workflow=release")).json()["total_steps"] == 2
 
 
 @pytest.mark.protocol("P-13.3")
 async def test_the_server_makes_an_id_that_cannot_be_guessed(client: httpx.AsyncClient) -> None:
-    """It has at least 128 random bits, and `Location` is its URL."""
+    """It has at least 128 random bits, `Location` is its URL, and its run has a name."""
     made = [await client.post("/api/progress", json={"total_steps": 2}) for _ in range(3)]
     assert {response.status_code for response in made} == {201}
     ids = {response.json()["session_id"] for response in made}
@@ -52,6 +42,8 @@ async def test_the_server_makes_an_id_that_cannot_be_guessed(client: httpx.Async
     assert all(len(session_id) >= 22 for session_id in ids)
     polled = await client.get(made[0].headers["location"])
     assert polled.content == made[0].content
+    run = {"progress-run": made[0].headers["progress-run"]}
+    assert (await client.post(f"{made[0].headers['location']}/update", json=START, headers=run)).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example/x?y", "a b", ""])
@@ -63,51 +55,6 @@ async def test_the_location_is_a_path_of_this_server(host: str) -> None:
         made = await client.post(path, json={}, headers={"host": host})
         assert made.headers["location"] == f"{path}/{made.json()['session_id']}"
         assert (await client.get(made.headers["location"])).content == made.content
-
-
-async def test_a_replaced_session_starts_afresh(client: httpx.AsyncClient) -> None:
-    """200, and its earlier ETags never occur again."""
-    await client.post("/api/progress/s/update", json=START)
-    before = (await client.get("/api/progress/s")).headers["etag"]
-    response = await client.put("/api/progress/s?replace=true", json={"total_steps": 1})
-    assert response.status_code == 200
-    assert response.json()["status"] == "pending"
-    await client.post("/api/progress/s/update", json=START)
-    assert (await client.get("/api/progress/s")).headers["etag"] != before
-
-
-async def test_an_update_for_a_run_applies_to_no_other(client: httpx.AsyncClient) -> None:
-    """A creation returns its run; a replacement is another run, and a start for an absent run creates none."""
-    first = await client.put("/api/progress/s", json={"total_steps": 2})
-    run = {"progress-run": first.headers["progress-run"]}
-    assert (await client.post("/api/progress/s/update", json=START, headers=run)).status_code == 200
-    again = await client.put("/api/progress/s?replace=true", json={"total_steps": 3})
-    assert again.headers["progress-run"] != first.headers["progress-run"]
-    refused = await client.post("/api/progress/s/update", json=START, headers=run)
-    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/other-run")
-    assert (await client.get("/api/progress/s")).content == again.content
-    await client.delete("/api/progress/s")
-    refused = await client.post("/api/progress/s/update", json=START, headers=run)
-    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/session-not-found")
-    assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
-
-
-async def test_a_session_under_an_id_of_the_server_returns_its_run(client: httpx.AsyncClient) -> None:
-    """Like one under an id of the client."""
-    made = await client.post("/api/progress", json={"total_steps": 2})
-    run = {"progress-run": made.headers["progress-run"]}
-    target = f"{made.headers['location']}/update"
-    assert (await client.post(target, json=START, headers=run)).status_code == 200
-    assert (await client.post(target, json=START, headers={"progress-run": "another"})).status_code == 412
-
-
-async def test_a_deleted_session_is_gone(client: httpx.AsyncClient) -> None:
-    """204, then 404."""
-    await client.post("/api/progress/s/update", json=START)
-    response = await client.delete("/api/progress/s")
-    assert (response.status_code, response.content) == (204, b"")
-    assert (await client.delete("/api/progress/s")).status_code == 404
-    assert (await client.get("/api/progress/s")).json()["status"] == "not_found"
 
 
 @pytest.mark.protocol("P-3.2")
@@ -179,17 +126,6 @@ async def test_a_repeated_key_applies_nothing_twice(client: httpx.AsyncClient) -
     assert (await client.post("/api/progress/t/update", json=START, headers=key)).status_code == 200
 
 
-@pytest.mark.protocol("P-11.5")
-async def test_a_refused_request_leaves_its_key_free(client: httpx.AsyncClient) -> None:
-    """Only successes are remembered: a completion that came before its start may be sent again."""
-    key = {"idempotency-key": "k1"}
-    await client.put("/api/progress/s", json={})
-    assert (await client.post("/api/progress/s/update", json=COMPLETE, headers=key)).status_code == 409
-    await client.post("/api/progress/s/update", json=START)
-    assert (await client.post("/api/progress/s/update", json=COMPLETE, headers=key)).status_code == 200
-    assert (await client.get("/api/progress/s")).json()["steps"][0]["status"] == "success"
-
-
 @pytest.mark.protocol("P-11.2", "P-11.4")
 async def test_ten_simultaneous_requests_with_one_key_have_one_effect(client: httpx.AsyncClient) -> None:
     """Each gets the response, or a 409 with `Retry-After`."""
@@ -202,82 +138,6 @@ async def test_ten_simultaneous_requests_with_one_key_have_one_effect(client: ht
             assert answer.json()["type"] == "/problems/idempotency-key-in-use"
             assert answer.headers["retry-after"] == "1"
     assert (await client.get("/api/progress/s")).headers["etag"].endswith('-1"')
-
-
-async def test_a_retried_creation_gets_its_first_response(client: httpx.AsyncClient) -> None:
-    """Byte for byte, with its ETag, though the session was changed, replaced, deleted or created again since."""
-    one, two = {"idempotency-key": "one"}, {"idempotency-key": "two"}
-
-    async def create() -> httpx.Response:
-        return await client.put("/api/progress/s", json={"total_steps": 2}, headers=one)
-
-    async def replace() -> httpx.Response:
-        return await client.put("/api/progress/s?replace=true", json={"total_steps": 3}, headers=two)
-
-    async def assert_nothing_happens_again() -> None:
-        before = await client.get("/api/progress/s")
-        for again, first in ((await create(), created), (await replace(), replaced)):
-            assert (again.status_code, again.content) == (first.status_code, first.content)
-            for name in ("etag", "progress-run"):
-                assert again.headers[name] == first.headers[name]
-        now = await client.get("/api/progress/s")
-        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
-
-    created = await create()
-    await client.post("/api/progress/s/update", json=START)
-    replaced = await replace()
-    assert (created.status_code, replaced.status_code) == (201, 200)
-    await assert_nothing_happens_again()
-    await client.post("/api/progress/s/update", json=START)
-    await assert_nothing_happens_again()
-    await client.delete("/api/progress/s")
-    await assert_nothing_happens_again()
-    await client.put("/api/progress/s", json={"steps": [{"name": "another run"}]})
-    await client.post("/api/progress/s/update", json=START)
-    await assert_nothing_happens_again()
-
-
-async def test_a_retried_update_does_not_reach_a_later_run(client: httpx.AsyncClient) -> None:
-    """Its session was replaced, deleted or created again: it was applied once, and gets that response."""
-    start, complete = {"idempotency-key": "start"}, {"idempotency-key": "complete"}
-    update = "/api/progress/s/update"
-    first = await client.post(update, json=START, headers=start)
-    await client.post(update, json=COMPLETE, headers=complete)
-    for method, path, body in (
-        ("PUT", "/api/progress/s?replace=true", {}),
-        ("DELETE", "/api/progress/s", None),
-        ("POST", update, START),
-    ):
-        assert (await client.request(method, path, json=body)).is_success
-        before = await client.get("/api/progress/s")
-        for key, asked in ((start, START), (complete, COMPLETE)):
-            again = await client.post(update, json=asked, headers=key)
-            assert (again.status_code, again.content) == (200, first.content)
-        among_others = {"session_id": "s", "idempotency_key": "start", **START}, {"session_id": "t", **START}
-        batch = await client.post("/api/updates", json={"updates": among_others})
-        assert batch.json() == {"results": [{"status": 200}] * 2}
-        now = await client.get("/api/progress/s")
-        assert (now.content, now.headers["etag"]) == (before.content, before.headers["etag"])
-    await client.post(update, json=START)
-    await client.delete("/api/progress/s")
-    other = await client.post(update, json=COMPLETE, headers=start)
-    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
-
-
-async def test_a_key_of_a_creation_includes_whether_it_may_replace(client: httpx.AsyncClient) -> None:
-    """A PUT that may replace differs from one that may not, and both differ from an update."""
-    for query, other in (("", "?replace=true"), ("?replace=true", ""), ("?replace=false", "?replace=true")):
-        key, path = {"idempotency-key": f"k{query}"}, f"/api/progress/s-{len(query)}"
-        first = await client.put(path + query, json={}, headers=key)
-        assert first.status_code == 201
-        again = await client.put(path + other, json={}, headers=key)
-        assert (again.status_code, again.json()["type"]) == (422, "/problems/idempotency-key-reused")
-        update = await client.post(f"{path}/update", json=START, headers=key)
-        assert (update.status_code, update.json()["type"]) == (422, "/problems/idempotency-key-reused")
-        assert (await client.put(path + query, json={}, headers=key)).content == first.content
-    first = await client.put("/api/progress/t", json={}, headers={"idempotency-key": "k"})
-    again = await client.put("/api/progress/t?replace=false", json={}, headers={"idempotency-key": "k"})
-    assert (again.status_code, again.content) == (201, first.content)
 
 
 @pytest.mark.protocol("P-3.12")

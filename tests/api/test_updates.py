@@ -99,47 +99,6 @@ async def test_an_invalid_update_does_not_affect_the_others(
     assert (await statuses(client, "s"))[1] == 2
 
 
-async def test_repeated_updates_are_applied_once(client: httpx.AsyncClient) -> None:
-    """Among others or by themselves, and beside new ones."""
-    known = [update("s", action, step, idempotency_key=f"k{step}{action}") for action, step in STEPS]
-    assert await send(client, *known[:3]) == [{"status": 200}] * 3
-    assert await send(client, *known) == [{"status": 200}] * 4
-    alone = await client.post(
-        "/api/progress/s/update", json={"action": "start", "step": 1}, headers={"Idempotency-Key": "k1start"}
-    )
-    assert alone.status_code == 200
-    await client.post("/api/progress/s/update", json={"action": "start", "step": 3}, headers={"Idempotency-Key": "k3"})
-    assert await send(client, update("s", "start", 3, idempotency_key="k3")) == [{"status": 200}]
-    assert (await statuses(client, "s"))[1] == 5
-
-
-@pytest.mark.protocol("P-10.2")
-async def test_each_of_several_may_name_a_run(client: httpx.AsyncClient) -> None:
-    """A key identifies the same update with a run and without."""
-    created = await client.put("/api/progress/s", json={})
-    run = created.headers["progress-run"]
-    mine = update("s", run=run, idempotency_key="k")
-    assert await send(client, mine, update("s", "complete", run=None)) == [{"status": 200}] * 2
-    assert await send(client, {**mine, "run": None}) == [{"status": 200}]
-    assert (await statuses(client, "s"))[1] == 2
-
-
-@pytest.mark.protocol("P-11.3", "P-12.8")
-async def test_a_key_with_another_update_is_refused(client: httpx.AsyncClient) -> None:
-    """Used earlier, or in the same request, where the second of two equal keys is a repeat."""
-    await send(client, update("s", idempotency_key="k"))
-    other, same, twice, another = await send(
-        client,
-        update("s", "complete", idempotency_key="k"),
-        update("s", step=2, idempotency_key="j"),
-        update("s", step=2, idempotency_key="j"),
-        update("s", step=3, idempotency_key="j"),
-    )
-    assert same == twice == {"status": 200}
-    assert {each["type"] for each in (other, another)} == {"/problems/idempotency-key-reused"}
-    assert (await statuses(client, "s"))[1] == 2
-
-
 @pytest.mark.protocol("P-12.4")
 async def test_none_is_applied_after_one_that_the_store_failed_at(connect: Connect) -> None:
     """Otherwise a worker that repeats the first one would undo the second."""

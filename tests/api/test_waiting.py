@@ -117,19 +117,6 @@ async def test_a_head_never_waits(server: Server, path: str) -> None:
     assert "preference-applied" not in response.headers
 
 
-@pytest.mark.protocol("P-22.3")
-@pytest.mark.parametrize(
-    ("tag", "prefer", "status"),
-    [(None, "wait=30", 200), (ABSENT, "wait=x", 304), (ABSENT, "wait=0", 304), (ABSENT, "", 304)],
-    ids=["no tag", "nonsense", "zero", "empty"],
-)
-async def test_other_polls_are_answered_at_once(server: Server, tag: str | None, prefer: str, status: int) -> None:
-    """And nothing says that they had waited."""
-    response = await server.poll(tag, prefer)
-    assert response.status_code == status
-    assert "preference-applied" not in response.headers
-
-
 async def test_a_poll_that_can_tell_something_new_is_answered_at_once(server: Server) -> None:
     """Its tag is not that of the session, or its If-Match is not met."""
     await server.service.store.create_session("a", 2)

@@ -170,6 +170,7 @@ class TestKeys:
         step = (await state(store)).session.progress.steps[1]
         assert step.status == "success"
 
+    @pytest.mark.protocol("P-11.5")
     async def test_a_refused_request_does_not_use_its_key(self, store: ProgressStore) -> None:
         """It can be tried again with the same key."""
         await store.create_session("s")

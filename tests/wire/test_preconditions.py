@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from progress_sse.core.model import Position
-from progress_sse.wire.preconditions import Preconditions
+from progress_sse.wire.preconditions import GONE, Preconditions
 
 HERE = Position("3f2a9c", 12)
 TAG = b'"3f2a9c-12"'
@@ -63,6 +63,14 @@ def test_a_star_is_every_session_that_exists(value: bytes, names_here: bool, nam
     assert (is_known([value]), is_known([value], None)) == (names_here, names_nothing)
     is_strong = not value.startswith(b"W/")
     assert (is_expected([value]), is_expected([value], None)) == (names_here, names_nothing and is_strong)
+
+
+def test_one_that_is_gone_has_a_tag_of_its_own() -> None:
+    """It may be created by that of any session that does not exist."""
+    tag = b'"gone-0"'
+    assert [is_known([tag], each) for each in (HERE, None, GONE)] == [False, False, True]
+    assert all(is_expected([each], GONE) and is_expected([each], None) for each in (ABSENT, tag))
+    assert not is_known([b"*"], GONE)
 
 
 def test_without_conditions_everything_is_allowed() -> None:
