@@ -8,13 +8,12 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.core.model import Position
-from progress_sse.store.types import Record
 from progress_sse.story.drawing import drawn
 from progress_sse.story.time_left import UsualTimes, with_usual
 from progress_sse.streaming.stream_format import TEXT
-from progress_sse.wire import json_text, session_json
+from progress_sse.wire import json_text
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT
-from progress_sse.wire.preconditions import GONE, TagOf, entity_tag
+from progress_sse.wire.preconditions import TagOf, entity_tag
 
 JSON: Final = "application/json"
 
@@ -58,29 +57,10 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(status, _UNCACHED_JSON, json_text.encode_json(value))
 
 
-def session_reply(
-    session_id: str,
-    record: Record | None,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    *,
-    is_gone: bool = False,
-) -> Reply:
-    """Return a session as polling shows it; `None` stands for one that does not exist, or `is_gone`."""
-    body = record.body if record else session_json.encode_absent(session_id, is_gone=is_gone)
-    position = position_shown(record, is_gone=is_gone)
-    return Reply(status, {"content-type": JSON, **cache_headers(position), **(headers or {})}, body)
-
-
 def text_reply(body: bytes, now_s: float, headers: Mapping[str, str], usual: UsualTimes) -> Reply:
     """Return a session drawn in plain text, with its times in UTC, and what its steps usually take."""
     text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
     return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
-
-
-def position_shown(record: Record | None, *, is_gone: bool) -> Position | None:
-    """Return the position of a session for its tags."""
-    return record.position if record else (GONE if is_gone else None)
 
 
 def cache_headers(position: Position | None, tag_of: TagOf = entity_tag) -> dict[str, str]:

@@ -59,7 +59,6 @@ class BatchCommitter:
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
         """How many got to a state here."""
-        """How many got to a state here."""
         self.runs_learned = self.line_count = 0
         self._backend = backend
         self._monitor = monitor

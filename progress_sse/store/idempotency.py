@@ -7,7 +7,7 @@ from progress_sse.core.commands import Command, Create, IdempotencyKey
 from progress_sse.core.errors import KeyInUseError, KeyReusedError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import Backend
-from progress_sse.store.types import KEY_LIFETIME, Applied, Change, Record, RememberedKey, fingerprint
+from progress_sse.store.types import ANY_USE, KEY_LIFETIME, Applied, Change, Record, RememberedKey, fingerprint
 
 
 class KeysInFlight:
@@ -35,7 +35,7 @@ class KeysInFlight:
 
 def removal_of(session_id: str, now: datetime) -> RememberedKey:
     """Return what is remembered of the removal of a session: a key with the name of none."""
-    return RememberedKey(_removal_name(session_id), "", "deleted", "", state_machine.timestamp(now), None)
+    return RememberedKey(_removal_name(session_id), "", "deleted", "", state_machine.timestamp(now), ANY_USE)
 
 
 def removal(session_id: str, position: Position) -> Change:

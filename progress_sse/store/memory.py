@@ -13,6 +13,7 @@ from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
 from progress_sse.store.memory_index import MemoryIndex, summary_of
 from progress_sse.store.types import (
+    ANY_USE,
     Change,
     LogEntry,
     Record,
@@ -178,7 +179,7 @@ class MemoryBackend:
             raise ConflictError
         for key in change.keys:
             used = self._keyrings.get(change.session_id, key.name)
-            if key.former_use not in (None, used.used_at if used else ""):
+            if key.former_use not in (ANY_USE, used.used_at if used else ""):
                 raise ConflictError
         if change.line_keys and stored is not None and stored.ring is not None and not change.is_fresh:
             with_keys(stored.ring.keys, change.line_keys)

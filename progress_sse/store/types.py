@@ -60,6 +60,9 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 """How long an idempotency key is remembered [docs/protocol.md]."""
 
 
+ANY_USE: Final = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedKey:
     """An idempotency key that was used on a session id; it outlives the session, and so holds no text from a client.
@@ -68,7 +71,7 @@ class RememberedKey:
         name: Fingerprint of the session id and the key.
         digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
         epoch: That of the session after the request; empty if the session was removed.
-        former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none, `None`
+        former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none, `ANY_USE`
             if that does not matter.
     """
 
@@ -77,7 +80,7 @@ class RememberedKey:
     answer: Effect
     epoch: str
     used_at: str
-    former_use: str | None = ""
+    former_use: str = ""
 
 
 def checked_key(key: RememberedKey) -> RememberedKey:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from progress_sse.api.endpoints.steps import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
-from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, position_shown, session_reply, text_reply
+from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, text_reply
 from progress_sse.api.request_parts import accepts_text, number_of, preconditions_of, query_of, session_id_of
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import (
@@ -47,18 +47,19 @@ async def poll(service: ProgressService, request: Request) -> Reply:
         applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
     record = await service.store.load(session_id)
     is_gone = record is None and await was_removed(service.store.backend, session_id)
-    position = position_shown(record, is_gone=is_gone)
+    position = record.position if record else (GONE if is_gone else None)
+    headers = cache_headers(position, tag_of) | applied
     if not preconditions.is_expected(position):
         raise PreconditionFailedError
     if preconditions.is_known(position, tag_of):
         service.polls["304"] += 1
-        return Reply(304, cache_headers(position, tag_of) | applied)
+        return Reply(304, headers)
     service.polls["200" if record else "not_found"] += 1
-    if is_text:
-        body = record.body if record else encode_absent(session_id, is_gone=is_gone)
-        usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
-        return text_reply(body, now_s, cache_headers(position, tag_of) | applied, usual)
-    return session_reply(session_id, record, headers=applied, is_gone=is_gone)
+    body = record.body if record else encode_absent(session_id, is_gone=is_gone)
+    if not is_text:
+        return Reply(200, {"content-type": JSON, **headers}, body)
+    usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
+    return text_reply(body, now_s, headers, usual)
 
 
 async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, session_reply
+from progress_sse.api.replies import JSON, RUN, UNCACHED, Reply, cache_headers
 from progress_sse.api.request_body import read_body
 from progress_sse.api.request_parts import (
     condition_of,
@@ -23,7 +23,7 @@ from progress_sse.core.commands import Delete
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.workflows import profile_of
 from progress_sse.service import ProgressService
-from progress_sse.store.types import PageCursor, Record, SessionSummary
+from progress_sse.store.types import Applied, PageCursor, SessionSummary
 from progress_sse.wire import session_json
 
 SESSION_ID_BYTES: Final = 16
@@ -41,7 +41,7 @@ async def create(service: ProgressService, request: Request) -> Reply:
     command = body.command(service.store.workflows, profile, replace=wants_replacement, only_if=condition)
     applied = await service.store.apply(session_id, command, key)
     status = 200 if applied.effect == "replaced" else 201
-    return session_reply(session_id, applied.record, status, _run_of(applied.record))
+    return _created(applied, status)
 
 
 async def create_unnamed(service: ProgressService, request: Request) -> Reply:
@@ -52,7 +52,7 @@ async def create_unnamed(service: ProgressService, request: Request) -> Reply:
     command = body.command(service.store.workflows, await _profile_of(service, request, body), replace=False)
     applied = await service.store.apply(session_id, command)
     location = f"{request.scope['path']}/{session_id}"  # Without a host: any client can choose one.
-    return session_reply(session_id, applied.record, 201, {"location": quote(location), **_run_of(applied.record)})
+    return _created(applied, 201, location=quote(location))
 
 
 async def delete(service: ProgressService, request: Request) -> Reply:
@@ -85,9 +85,12 @@ async def _profile_of(service: ProgressService, request: Request, body: CreateBo
     return implied if implied is not None and await service.authorizer.has_right(request, "publish", implied) else None
 
 
-def _run_of(record: Record | None) -> dict[str, str]:
+def _created(applied: Applied, status: int, **headers: str) -> Reply:
+    """Return the session that was created, as polling shows it."""
+    record = applied.record
     assert record is not None
-    return {RUN: record.session.run}
+    shown = {"content-type": JSON, **cache_headers(record.position), **headers, RUN: record.session.run}
+    return Reply(status, shown, record.body)
 
 
 def _wants_replacement(request: Request) -> bool:

@@ -23,9 +23,6 @@ from progress_sse.store.types import (
 )
 from progress_sse.wire import details_json, session_json
 
-ANY_USE: Final = "*"
-"""In place of the last use of a key, where that does not matter."""
-
 Argument: TypeAlias = str | bytes | int
 
 KEY_LIFETIME_MS: Final = int(KEY_LIFETIME.total_seconds() * 1000)
@@ -97,7 +94,7 @@ def commit_arguments(
         encode_list_message(change),
         *_counted(_fields(change)),
         *_counted(part for entry in change.entries for part in (*entry, _checksum(change.session_id, entry))),
-        *_counted(part for key in change.keys for part in (key.name, _former_use(key), _encode_key(key))),
+        *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
         *_counted(signs),
     ]
 
@@ -105,10 +102,6 @@ def commit_arguments(
 def _counted(values: Iterable[Argument]) -> list[Argument]:
     listed = list(values)
     return [len(listed), *listed]
-
-
-def _former_use(key: RememberedKey) -> str:
-    return ANY_USE if key.former_use is None else key.former_use
 
 
 def _fields(change: Change) -> Iterable[Argument]:

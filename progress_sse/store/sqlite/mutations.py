@@ -11,7 +11,7 @@ from progress_sse.store.seals import checksum
 from progress_sse.store.sqlite import histories, log_lines
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
-from progress_sse.store.types import Change, Record, StorageLimits, fingerprint
+from progress_sse.store.types import ANY_USE, Change, Record, StorageLimits, fingerprint
 
 _TABLES_OF_LIVES: Final = ("definitions", "steps", "log", "lines", "line_rings", "labels")
 
@@ -91,7 +91,7 @@ def _check(connection: sqlite3.Connection, stored: _SessionRow | None, change: C
         raise ConflictError
     for key in change.keys:
         used = find_idempotency_key(connection, change.session_id, key.name)
-        if key.former_use not in (None, used.used_at if used else ""):
+        if key.former_use not in (ANY_USE, used.used_at if used else ""):
             raise ConflictError
     if stored is not None and not change.is_fresh:
         log_lines.check_keys(connection, stored.life, change)
