@@ -201,17 +201,6 @@ async def test_a_method_that_a_path_does_not_take_is_a_405(
     assert response.headers["allow"] == allowed
 
 
-@pytest.mark.protocol("P-2.8")
-@pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/nothing", "/api/progress/", "/api/progress/s/", "/api/progress/s/x"]
-)
-async def test_an_unknown_path_is_a_404(client: httpx.AsyncClient, path: str) -> None:
-    """A slash at the end makes another path; no redirect is made from the client's `Host`."""
-    response = await client.get(path, headers={"host": "evil.example"})
-    assert_problem(response, 404, "not-found")
-    assert "evil" not in response.text + str(response.headers)
-
-
 @pytest.mark.protocol("P-13.11")
 async def test_a_full_store_is_a_507(connect: Connect) -> None:
     """For every way to create a session; existing ones can still change."""

@@ -79,19 +79,6 @@ async def test_the_text_has_a_tag_of_its_own(client: httpx.AsyncClient) -> None:
             assert answer.headers["vary"] == "Authorization, Cookie, Accept"
 
 
-async def test_the_text_of_an_unknown_session_says_so(client: httpx.AsyncClient) -> None:
-    """With 200, as its JSON."""
-    response = await client.get("/api/progress/s", headers=TEXT)
-    assert (response.status_code, response.text) == (200, "s\nWaiting for the job to start\n")
-
-
-async def test_a_refusal_is_no_text(client: httpx.AsyncClient) -> None:
-    """A problem, as for all other requests."""
-    response = await client.get("/api/progress/s", headers={**TEXT, "if-match": '"other"'})
-    assert response.status_code == 412
-    assert response.headers["content-type"] == "application/problem+json"
-
-
 @pytest.mark.protocol("P-22.2")
 async def test_the_text_can_be_waited_for(client: httpx.AsyncClient) -> None:
     """With its own tag."""

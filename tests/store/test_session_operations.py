@@ -13,10 +13,7 @@ from progress_sse.core.errors import (
     RequestSettledError,
     SessionNotFoundError,
     StepHasPartsError,
-    StepNotRunningError,
     StepRunningError,
-    StepsFixedError,
-    StepStartedError,
     UnknownStepNameError,
 )
 from progress_sse.core.log_lines import NewLine
@@ -144,34 +141,6 @@ async def test_it_happened_before_it_was_said(store: ProgressStore, clock: Manua
     assert session.steps[1].elapsed_ms == 40_000
     assert session.steps[1].started_at is not None
     assert session.steps[1].started_at > START.isoformat()
-
-
-async def test_what_cannot_be_is_refused(store: ProgressStore) -> None:
-    """The errors are those that the operations name."""
-    for unknown in (
-        store.skip_step("s", 1),
-        store.beat("s", 1),
-        store.report_part("s", 1, "p", "running"),
-        store.finish_session("s"),
-        store.describe_session("s"),
-    ):
-        with pytest.raises(SessionNotFoundError):
-            await unknown
-    await store.create_session("s", 2)
-    with pytest.raises(StepsFixedError):
-        await store.plan_steps("s", [StepDefinition("More")])
-    with pytest.raises(UnknownStepNameError):
-        await store.start_step("s", PARSE)
-    with pytest.raises(InvalidRequestError):
-        await store.start_step("s", 1, lease_ms=30_000)
-    with pytest.raises(InvalidRequestError, match="an integer, or a StepName"):
-        await store.start_step("s", "1")  # type: ignore[arg-type]  # no number in a text is taken for a name
-    await store.start_step("s", 1)
-    with pytest.raises(StepStartedError):
-        await store.skip_step("s", 1)
-    await store.complete_step("s", 1)
-    with pytest.raises(StepNotRunningError):
-        await store.beat("s", 1)
 
 
 async def test_a_reader_asks_and_the_worker_answers(store: ProgressStore) -> None:

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.http1 import Connection
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import Server, Worker, events_path, session_path
+from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import assert_nothing_more, snapshot_of
 
 
@@ -29,21 +28,6 @@ async def test_a_key_makes_one_effect_of_many_requests(server: Server, worker: W
         assert (later.status_code, later.content) == (200, first.content)
         assert (await stream.next_event()).position.offset == 1
         await assert_nothing_more(stream, worker, sid)
-
-
-@pytest.mark.protocol("P-11.3")
-async def test_a_key_is_for_one_body(server: Server, worker: Worker, sid: str) -> None:
-    """DG-05: a key with another body gets 422 and changes nothing; other JSON for the same body counts as the same."""
-    assert (await worker.update(sid, key="k", action="start", step=1)).status_code == 200
-    before = await worker.poll_raw(sid)
-    conflict = await worker.update(sid, key="k", action="start", step=2)
-    assert (conflict.status_code, conflict.headers["Content-Type"]) == (422, "application/problem+json")
-    rewritten = b'{ "step":1,"unknown":7,\n"action":"start" }'
-    async with await Connection.open(server.port) as connection:
-        headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k")]
-        answer = await connection.request("POST", session_path(sid, "update"), headers, rewritten)
-        assert answer.status == 200
-    assert (await worker.poll_raw(sid)).content == before.content
 
 
 @pytest.mark.guarantee("C")

@@ -6,26 +6,10 @@ import json
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.oracle import fold, fold_all
+from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import snapshot_of
-
-
-async def test_a_reader_may_come_before_the_session(server: Server, worker: Worker, sid: str) -> None:
-    """DG-10: the reader gets `not_found`, then the session as its first start creates it, then the step."""
-    async with await RawStream.open(server.port, events_path(sid)) as stream:
-        absent = await stream.next_event()
-        poll = await worker.poll_raw(sid)
-        assert (absent.event, (absent.data or "").encode()) == ("snapshot", poll.content)
-        zeros = dict.fromkeys(("current_step", "total_steps", "percentage", "estimated_remaining_ms"), 0)
-        assert poll.json() == {"session_id": sid, "status": "not_found", "steps": [], **zeros}
-        await worker.start(sid, 3)
-        created, step = await stream.next_events(2)
-        assert (created.event, created.position.offset, created.json()["status"]) == ("snapshot", 0, "pending")
-        assert (step.event, step.position.offset, step.json()["step"]["step"]) == ("step", 1, 3)
-        assert created.position.epoch == step.position.epoch != absent.position.epoch
-        assert fold(created.json(), step.json()) == await worker.poll(sid)
 
 
 @pytest.mark.protocol("P-6.10")
