@@ -48,19 +48,10 @@ def test_a_request_without_optional_keys_has_the_recorded_digest(body: dict[str,
 @pytest.mark.parametrize(
     "more",
     [
-        {"attempt_id": "a"},
-        {"attempt_id": None},
-        {"append": False},
-        {"estimated_ms": 5},
-        {"lease_ms": 1000, "attempt_id": "a"},
-        {"links": []},
-        {"lines": ["a"]},
-        {"lines": [{"text": "a", "level": "error"}]},
-        {"parts_total": None},
-        {"parts_total": 3},
-        {"labels": {"a": "b"}},
-        {"labels": {"a": "c"}},
-        {"name": None},
+        *({"attempt_id": "a"}, {"attempt_id": None}, {"append": False}, {"estimated_ms": 5}),
+        *({"lease_ms": 1000, "attempt_id": "a"}, {"links": []}, {"lines": ["a"]}),
+        *({"lines": [{"text": "a", "level": "error"}]}, {"parts_total": None}, {"parts_total": 3}),
+        *({"labels": {"a": "b"}}, {"labels": {"a": "c"}}, {"name": None}),
     ],
 )
 def test_keys_of_the_second_part_are_part_of_a_request(more: dict[str, Any]) -> None:
