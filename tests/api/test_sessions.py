@@ -61,8 +61,8 @@ async def test_the_location_is_a_path_of_this_server(host: str) -> None:
 async def test_ids_are_opaque(client: httpx.AsyncClient) -> None:
     """No glob, no tag, no SQL, no normal form, no case."""
     ids = [
-        *("*", "[a-z]*", "{tag}", "a:b", "'; DROP TABLE", "日本語", "🚀", "a b", "%41", "A", "a", "e\u0301", "é", "..."),
-        "x" * 128,
+        *("*", "[a-z]*", "{tag}", "a:b", "'; DROP TABLE", "日本語", "🚀", "a b", "%41", "A", "a", "e\u0301", "é"),
+        *("...", "x" * 128),
     ]
     for number, session_id in enumerate(ids):
         path = f"/api/progress/{quote(session_id, safe='')}"

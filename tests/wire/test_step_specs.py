@@ -8,7 +8,7 @@ from progress_sse.wire.step_specs import StepSpec, define_steps
 
 
 def test_fills_in_missing_values() -> None:
-    """A time limit of 0 or null becomes that of the workflow, or none; an estimate of 0 stays 0, and a missing one declares nothing."""
+    """A limit of 0 or null becomes that of the workflow, or none; a missing estimate declares nothing, unlike 0."""
     specs = [
         StepSpec(),
         StepSpec(name="b", timeout_ms=0, estimated_ms=0),
