@@ -170,7 +170,7 @@ async def test_a_refused_creation_leaves_the_session_before_alone(
 ) -> None:
     """The earlier session gets no new report; each report is counted, and the log has one line."""
     server = serve()
-    yesterday = shell.progress("nightly", steps=["One", "Two"], url=server.url)
+    yesterday = shell.progress("nightly", steps=["One"], url=server.url)
     await shell.run(lambda progress: progress.step(1).start(), yesterday)
     before = await shown(server)
     today = shell.progress("nightly", workflow="unknown", url=server.url)
