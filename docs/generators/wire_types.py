@@ -43,7 +43,12 @@ ALIASES: Final = {
     "LogLevel": 'LogLine["level"]',
 }
 
-PRIMITIVES: Final = {str: "string", int: "number", bool: "boolean", NoneType: "null", AwareDatetime: "string"}
+PRIMITIVES: Final = {
+    **dict.fromkeys((str, AwareDatetime), "string"),
+    **dict.fromkeys((int, float), "number"),
+    bool: "boolean",
+    NoneType: "null",
+}
 
 
 def wire_types() -> str:

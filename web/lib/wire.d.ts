@@ -80,7 +80,7 @@ export interface PendingStep {
   name: string;
   status: "pending";
   elapsed_ms: 0;
-  timeout_ms: number;
+  timeout_ms: number | null;
   /** Milliseconds that it takes, as its definition says; present where the time of the session is worked out. */
   estimated_ms?: number;
 }
@@ -148,6 +148,10 @@ export interface SessionDetails {
   requests?: SessionRequest[];
   /** Its worker has written lines into its log. */
   log?: true;
+  /** How many steps are done, those that run as far as reported; present only where a step failed. */
+  steps_done?: number;
+  /** It does not exist, and existed within the last day. */
+  gone?: true;
 }
 
 /** A session without its steps. */
@@ -166,6 +170,8 @@ export interface SessionSummary extends SessionDetails {
 export interface ListedSession extends SessionSummary {
   created_at: string;
   updated_at: string;
+  /** Of a stalled step, else of a running one that has it. */
+  liveness?: Liveness;
 }
 
 /** A session as polling shows it; `not_found`, without steps, where it does not exist. */
@@ -207,7 +213,7 @@ export interface LearnedDuration {
 export interface StepDefinition {
   step: number;
   name: string;
-  timeout_ms: number;
+  timeout_ms: number | null;
   estimated_ms: number;
   /** Present where enough runs of the workflow, or of the session's profile, have taught it. */
   learned?: LearnedDuration;

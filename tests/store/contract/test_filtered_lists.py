@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pytest
 
@@ -18,9 +18,11 @@ from tests.store.observed import ids
 STATUSES: Final[Sequence[SessionStatus]] = ("pending", "running", "completed", "error")
 LISTS: Final[Sequence[Sequence[ListStatus]]] = (
     (),
-    *[(status,) for status in STATUSES],
-    *[("failed",), ("cancelled",), ("lost",), ("stalled",), ("failed", "lost", "stalled"), ("pending", "error")],
+    *[(status,) for status in get_args(ListStatus)],
+    ("failed", "lost", "stalled"),
+    ("pending", "error"),
 )
+ENDS: Final[Sequence[Literal["cancelled", "lost"] | None]] = (None, "cancelled", "lost")
 
 
 def labelled(
@@ -140,7 +142,7 @@ async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dic
             await backend.commit(removed(sessions.pop(name)))
             continue
         else:
-            status, conclusion = chance.choice(STATUSES), chance.choice((None, "cancelled", "lost"))
+            status, conclusion = chance.choice(STATUSES), chance.choice(ENDS)
             is_stalled = status in ("running", "error") and chance.random() < 0.5
             change = moved(record, chance.randint(1, 3), status=status)
             change = labelled(change, labels, conclusion if status == "error" else None, is_stalled=is_stalled)
