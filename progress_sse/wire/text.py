@@ -1,6 +1,6 @@
 """The rules for text that users send (names, messages, errors), and the description of a fault in a request."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
@@ -43,11 +43,34 @@ _OPEN_FIELDS: Final = frozenset({"labels"})
 _MAX_NAMED_CHARS: Final = 64
 
 
+_SENTENCES: Final[Mapping[str, str]] = {
+    "extra_forbidden": "is not known",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+    "path_not_directory": "must be a folder that exists",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
+    "value_error": "{error}",
+    **dict.fromkeys(("string_too_short", "too_short"), "must not be empty"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be an object"),
+    **dict.fromkeys(("float_parsing", "finite_number"), "must be a number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be an integer"),
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
+    **dict.fromkeys(("string_type", "string_unicode"), "must be text"),
+}
+"""Our sentence for each kind of fault that pydantic finds, with places for its context."""
+
+
 def first_fault(error: ValidationError) -> str:
     """Return the first fault as ``field: sentence``, without what was sent, save for the name of an unknown key."""
-    fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    fault = error.errors(include_input=False, include_url=False)[0]
+    bounds = {name: int(each) if isinstance(each, float) else each for name, each in fault.get("ctx", {}).items()}
     field = ".".join(_field_of(fault["loc"]))
-    return f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}."
+    return f"{field or 'body'}: {_SENTENCES.get(fault['type'], 'is not valid').format(**bounds)}."
 
 
 def _field_of(location: Sequence[int | str]) -> Iterator[str]:

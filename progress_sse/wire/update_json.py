@@ -143,7 +143,7 @@ def decode(
         decoded[form.step_at] = values["name"]
     for place, name in form.required:
         if decoded[place] is None:
-            raise InvalidRequestError(f"{name}: Field required.")
+            raise InvalidRequestError(f"{name}: is missing.")
     for place, name in form.compound:
         if decoded[place] is not None:
             decoded[place] = read[name](decoded[place])

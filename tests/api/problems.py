@@ -1,8 +1,13 @@
 """The form of all refusals."""
 
+import re
+
 import httpx
 
 from tests.api.refusal import CANARY
+
+PYDANTIC = re.compile(r"Input should|should (be|have|match)|Field required|Extra inputs|: is not valid\.")
+"""Words of the library that checks bodies, and ours for a kind of its faults that has no sentence."""
 
 
 def assert_problem(response: httpx.Response, status: int, name: str | None = None) -> None:
@@ -17,3 +22,4 @@ def assert_problem(response: httpx.Response, status: int, name: str | None = Non
     assert response.headers["cache-control"] == "no-store"
     assert name is None or problem["type"] == f"/problems/{name}"
     assert CANARY not in response.text
+    assert not PYDANTIC.search(problem["detail"]), problem["detail"]

@@ -46,6 +46,32 @@ async def test_each_row_is_refused_with_its_problem(
         assert [(each.content, each.headers) for each in after] == [(each.content, each.headers) for each in before]
 
 
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "action: is missing."),
+        ([], "body: must be an object."),
+        ({"action": "complete"}, "step: is missing."),
+        (START | {"step": "1"}, "step: must be an integer."),
+        (START | {"step": 0}, "step: must be at least 1."),
+        (START | {"parts_total": 201}, "parts_total: must be at most 200."),
+        (START | {"attempt_id": ""}, "attempt_id: must not be empty."),
+        (COMPLETE | {"success": 1}, "success: must be true or false."),
+        (COMPLETE | {"message": 1}, "message: must be text."),
+        (START | {"action": "part", "status": "x"}, "status: must be 'running', 'success' or 'error'."),
+        ({"action": "log", "lines": "a"}, "lines: must be a list."),
+        ({"action": "log", "lines": []}, "lines: must not be empty."),
+        ({"action": "log", "lines": [""] * 101}, "lines: must have at most 100 entries."),
+        ({"action": "describe", "title": "x" * 201}, "title: must have at most 200 characters."),
+    ],
+)
+async def test_a_refusal_says_what_to_change(client: httpx.AsyncClient, body: object, sentence: str) -> None:
+    """In a sentence that names the key."""
+    response = await client.post(UPDATE, json=body)
+    assert_problem(response, 422, "invalid-request")
+    assert response.json()["detail"] == sentence
+
+
 async def results(client: httpx.AsyncClient, *updates: bytes) -> list[dict[str, Any]]:
     body = b'{"updates":[%b]}' % b",".join(updates)
     response = await client.post(UPDATES, content=body, headers=JSON)

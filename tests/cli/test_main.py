@@ -73,7 +73,7 @@ def test_the_commands_are_shown_to_those_who_develop(
         (["--read", "token"], "read=token needs the key that tokens are signed with"),
         (["--host", "0.0.0.0"], "so workers need a token"),  # noqa: S104  # to be refused
         (["--publish-token", "\udcff"], "publish_token.0: has a NUL or surrogate character"),
-        (["--port", "x"], "port: Input should be a valid integer"),
+        (["--port", "x"], "port: must be an integer"),
         (["--steps-file", "/nowhere/steps.toml"], "The steps file /nowhere/steps.toml cannot be used"),
         (["--port", "0", "--store", "sqlite:////nowhere/progress.db"], "/nowhere"),
     ],

@@ -16,8 +16,8 @@ from progress_sse.core.updates import Advance, Complete, Envelope, Finish, Start
 from tests.client.bench import CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created
 from tests.client.test_batches import BatchBench
 
-UNKNOWN_ACTION = ReportAnswer(422, "invalid-request", "action: Input should be 'start' or 'complete'.")
-REFUSED = ReportAnswer(422, "invalid-request", "lines.0: String should have at most 100 characters.")
+UNKNOWN_ACTION = ReportAnswer(422, "invalid-request", "action: must be 'start' or 'complete'.")
+REFUSED = ReportAnswer(422, "invalid-request", "lines.0: must have at most 100 characters.")
 TOO_FAST = ReportAnswer(429, "rate-limited", "Too many requests.", retry_after_s=5)
 SUPERSEDED = ReportAnswer(409, "attempt-superseded", "A later attempt has the step.")
 
