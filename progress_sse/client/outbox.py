@@ -38,6 +38,7 @@ from progress_sse.client.exchange import Operation, ReportAnswer, ReportRequest,
 from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
+from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.core.updates import Acknowledge, Beat, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
 
 MAX_LOSSES: Final = 5
@@ -198,7 +199,7 @@ class Outbox:
             return self._away_since + MAX_OUTAGE_S
         waiting.has_cost_reports = True
         dropped, answer = waiting.drop_advances(), self.server.reason or self._own.reason
-        text = f"no success for {MAX_OUTAGE_S:g} s ({answer}): {dropped} reports of progress were dropped, "
+        text = f"no success for {in_words(MAX_OUTAGE_S)} ({answer}): {dropped} reports of progress were dropped, "
         waiting.lose(ServerAwayError(f"{text}{len(waiting.commands)} starts and completions wait on"), dropped)
         return math.inf
 
@@ -212,7 +213,7 @@ class Outbox:
         if since is not None:
             lost = self.waiting.lost.value - self._lost_before
             if has_notified or lost:
-                detail = f"after {now - since:.1f} s in which {lost} reports were lost"
+                detail = f"after {to_the_tenth(round(1000 * (now - since)))} in which {lost} reports were lost"
                 level = logging.WARNING if lost else logging.INFO
                 self.waiting.events.append(Event("back", "can report on %s again, %s", detail, level))
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from progress_sse.core import ask_rules
 from progress_sse.core.commands import Lose, ServerCommand, Stall
+from progress_sse.core.durations import in_words
 from progress_sse.core.model import Liveness, Session, StepProgress
 from progress_sse.core.session_rules import concluded, status_of
 from progress_sse.core.step_rules import end, timestamp
@@ -75,7 +76,7 @@ def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
 
 
 def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) -> Session:
-    text = f"The worker gave no sign of life for {command.silent_ms // 1000} seconds."
+    text = f"The worker gave no sign of life for {in_words(command.silent_ms / 1000)}."
     after = _with_step(session, end(step, "error", step.message, text, "lost", now), now)
     status, steps, details = after.progress.status, after.progress.steps, after.details
     if not details.is_finished:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
+from progress_sse.core.durations import to_the_tenth
 from progress_sse.story.headline import failure_of_whole, headline, links, title
 from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.plain_text import one_line
@@ -11,7 +12,7 @@ from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, failed_parts, state_of
 from progress_sse.story.steps import Step, is_stalled, started_at
 from progress_sse.story.time_left import LATE, time_left
-from progress_sse.story.times import moment, to_the_tenth
+from progress_sse.story.times import moment
 from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
 

@@ -5,10 +5,11 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from progress_sse.core.details import is_fit_url
+from progress_sse.core.durations import in_words
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, steps_in, took_s
-from progress_sse.story.times import in_words, seconds_of
+from progress_sse.story.times import seconds_of
 
 CONCLUSIONS: Final = ("cancelled", "lost")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
+from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, elapsed_s, is_stalled
-from progress_sse.story.times import in_words, to_the_tenth
 
 Part: TypeAlias = dict[str, Any]
 

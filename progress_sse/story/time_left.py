@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from progress_sse.core.durations import in_words
 from progress_sse.core.model import MAX_SAFE_INTEGER, is_text
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import Step, began_s, is_stalled, steps_in
-from progress_sse.story.times import in_words, seconds_of, span
+from progress_sse.story.times import seconds_of, span
 
 UsualTimes: TypeAlias = Mapping[str, int]
 """Milliseconds that steps usually take, by their names."""

@@ -3,10 +3,11 @@
 from datetime import tzinfo
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse.core.durations import in_words
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.steps import elapsed_s, is_stalled, started_at, steps_in
-from progress_sse.story.times import in_words, moment, seconds_of
+from progress_sse.story.times import moment, seconds_of
 
 SILENT_S: Final = 30
 """Past its limit, a step whose last report is younger than this is only slow."""

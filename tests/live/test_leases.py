@@ -111,7 +111,7 @@ async def test_a_killed_worker_is_stalled_then_lost_then_replaced(
             await until(stream, "lost")
             body = await worker.poll(sid)
             assert (body["status"], body["conclusion"], body["steps"][0]["status"]) == ("error", "lost", "error")
-            assert body["steps"][0]["error"] == "The worker gave no sign of life for 2 seconds."
+            assert body["steps"][0]["error"] == "The worker gave no sign of life for 2 s."
             await worker.start(sid, 1, attempt_id="second", lease_ms=60_000)
             before = await worker.poll(sid)
             assert "conclusion" not in before

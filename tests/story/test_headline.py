@@ -2,8 +2,8 @@
 
 import pytest
 
+from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.story.headline import links
-from progress_sse.story.times import in_words, to_the_tenth
 from tests.cli.sessions import RUNNING, SERVER, session
 
 

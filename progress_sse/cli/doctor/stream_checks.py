@@ -8,7 +8,10 @@ from progress_sse.cli.doctor.connection_checks import SHARE_STORE
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
 from progress_sse.cli.doctor.observations import Observations, Stream, media_type_of, values_of
 from progress_sse.cli.doctor.proxies import proxies_in, remedy
+from progress_sse.core.durations import in_words
 from progress_sse.story.session_state import parsed
+
+_MINUTE_S: Final = 60
 
 SLOW_S: Final = 3.0
 """Seconds after which a viewer calls the beginning slow."""
@@ -201,11 +204,12 @@ def check_heartbeats(seen: Observations) -> Finding:
     limit_s = min((proxy.silence_s for proxy in proxies_in(seen.headers) if proxy.silence_s), default=USUAL_SILENCE_S)
     if interval_s >= limit_s:
         return warning(
-            f"A heartbeat comes every {interval_s:g} s, and proxies cut streams that are silent for {limit_s:g} s.",
+            f"A heartbeat comes every {_span(interval_s)}, and proxies cut streams that are silent for "
+            f"{_span(limit_s)}.",
             f"a `heartbeat_s` of the server well below {limit_s:g}.",
         )
     if interval_s > LONGEST_WAIT_S:
-        return skipped(f"A heartbeat comes every {interval_s:g} s, longer than the doctor waits.")
+        return skipped(f"A heartbeat comes every {_span(interval_s)}, longer than the doctor waits.")
     return _spacing(seen, stream, interval_s)
 
 
@@ -214,13 +218,14 @@ def _spacing(seen: Observations, stream: Stream, interval_s: float) -> Finding:
     if len(times) == 1:
         if stream.of("end"):
             return skipped("The session was completed before a heartbeat was due.")
-        return fault(f"No heartbeat came within {interval_s:g} s.", remedy("buffering", seen.headers))
+        return fault(f"No heartbeat came within {_span(interval_s)}.", remedy("buffering", seen.headers))
     longest_s = max(later - earlier for earlier, later in pairwise(times))
     if longest_s > 1.5 * interval_s + HELD_S:
         return fault(
-            f"Heartbeats come {longest_s:.1f} s apart instead of {interval_s:g} s.", remedy("buffering", seen.headers)
+            f"Heartbeats come {_span(longest_s)} apart instead of {_span(interval_s)}.",
+            remedy("buffering", seen.headers),
         )
-    return ok(f"A heartbeat comes every {interval_s:g} s; the stream stays open between them.")
+    return ok(f"A heartbeat comes every {_span(interval_s)}; the stream stays open between them.")
 
 
 def _cut(seen: Observations, stream: Stream, interval_s: float) -> Finding:
@@ -229,8 +234,8 @@ def _cut(seen: Observations, stream: Stream, interval_s: float) -> Finding:
     silent_s = stream.ended_at - (stream.last_byte_at or stream.began)
     reason = f"; {stream.error}" if stream.error else ""
     return fault(
-        f"The stream was cut after {lasted_s:.1f} s, the last {silent_s:.1f} s without a byte; the server sends a "
-        f"heartbeat every {interval_s:g} s{reason}.",
+        f"The stream was cut after {_span(lasted_s)}, the last {_span(silent_s)} without a byte; the server sends a "
+        f"heartbeat every {_span(interval_s)}{reason}.",
         f"{remedy('silence', seen.headers)} Or a lower `heartbeat_s` of the server.",
     )
 
@@ -249,13 +254,17 @@ def check_clock(seen: Observations) -> Finding:
     ahead_s = server - ((stream.began + at) / 2 + seen.wall_offset_s)
     uncertain_s = (at - stream.began) / 2
     if abs(ahead_s) <= max(SKEW_S, uncertain_s):
-        return ok(f"The server's clock agrees with this one within {max(abs(ahead_s), uncertain_s, 0.1):.1f} s.")
+        return ok(f"The server's clock agrees with this one within {_span(max(abs(ahead_s), uncertain_s, 0.1))}.")
     which = "ahead of" if ahead_s > 0 else "behind"
     return warning(
-        f"The server's clock is {abs(ahead_s):.1f} s {which} this one: it may refuse valid tokens, or accept expired "
+        f"The server's clock is {_span(abs(ahead_s))} {which} this one: it may refuse valid tokens, or accept expired "
         "ones.",
         "synchronise both clocks, as by NTP.",
     )
+
+
+def _span(seconds: float) -> str:
+    return in_words(seconds) if seconds >= _MINUTE_S else f"{round(seconds, 1):g} s"
 
 
 def _awaited(seen: Observations) -> Stream | None:

@@ -84,7 +84,7 @@ class TestSilence:
         await leased.watch(1)
         step, record = await leased.step(), await leased.record()
         assert (step.status, step.conclusion, step.liveness) == ("error", "lost", None)
-        assert step.error == "The worker gave no sign of life for 30 seconds."
+        assert step.error == "The worker gave no sign of life for 30 s."
         assert (record.status, record.session.details.conclusion) == ("error", "lost")
         await leased.watch(100)
         assert (await leased.record()).position.offset == offset + 2
