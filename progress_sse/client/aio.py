@@ -57,20 +57,12 @@ class AsyncStep(BaseStep):
             Cancelled: A reader has asked to cancel the job, which accepts that.
         """
         self.report(0, length(items) if total is None else total)
-        if isinstance(items, AsyncIterable):
-            async for item in items:
-                self.check()
-                yield item
-                self._tracked += 1
-                if not self._latest.is_waiting:
-                    self.advance(0)
-        else:
-            for item in items:
-                self.check()
-                yield item
-                self._tracked += 1
-                if not self._latest.is_waiting:
-                    self.advance(0)
+        async for item in items if isinstance(items, AsyncIterable) else _one_by_one(items):
+            self.check()
+            yield item
+            self._tracked += 1
+            if not self._latest.is_waiting:
+                self.advance(0)
 
     async def run(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a coroutine function as this step, and return what it returns."""
@@ -97,6 +89,11 @@ class AsyncStep(BaseStep):
         # A block around it may have been cancelled by a request, which the step is to bear then.
         request = self.pending_cancel() if is_cancellation(error) else None
         super().__exit__(kind, error if request is None else request.cancellation(), trace)
+
+
+async def _one_by_one(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item
 
 
 class AsyncProgress(BaseReporter[AsyncStep]):

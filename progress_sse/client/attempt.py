@@ -9,7 +9,10 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from progress_sse.client.config import handed_down_attempt
+from progress_sse.core.bounds import MAX_LEASE_MS, MIN_LEASE_MS
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.part_tally import PartTally
+from progress_sse.core.updates import StepRef
 
 LEASE_S: Final = 30.0
 """Seconds without a sign of life after which a running step counts as stalled, unless the job says otherwise."""
@@ -17,8 +20,6 @@ LEASE_S: Final = 30.0
 LOST_AFTER_MS: Final = 600_000
 """Milliseconds without a sign of life after which it counts as lost, at least."""
 
-_SHORTEST_S: Final = 1
-_LONGEST_S: Final = 3600
 _SIGNS: Final = 3  # Of life in the time of a lease, so that two may be missed.
 
 
@@ -28,10 +29,11 @@ class AttemptId:
     So processes that fork before that have attempts of their own, and those that fork later share one.
     """
 
-    __slots__ = ("__weakref__", "is_superseded", "made")
+    __slots__ = ("__weakref__", "is_superseded", "made", "tallies")
 
     def __init__(self, value: str | None = None) -> None:
         self.is_superseded = False
+        self.tallies: dict[tuple[StepRef, int], PartTally] = {}  # Of steps, by the processes that have started them.
         self.made: dict[str, str] = {} if value is None else {"id": value}
 
     def begin(self) -> None:
@@ -79,8 +81,9 @@ def new_attempt(seconds: object) -> Attempt | None:
     """Return a new attempt whose lease has these seconds; `None` without. `ConfigurationError`: not from 1 to 3600."""
     if seconds is None:
         return None
-    if not isinstance(seconds, int | float) or not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ConfigurationError(f"lease_s must be a number of seconds from {_SHORTEST_S} to {_LONGEST_S}, or None.")
+    least_s, most_s = MIN_LEASE_MS // 1000, MAX_LEASE_MS // 1000
+    if not isinstance(seconds, int | float) or not least_s <= seconds <= most_s:
+        raise ConfigurationError(f"lease_s must be a number of seconds from {least_s} to {most_s}, or None.")
     lease_ms = int(seconds * 1000)
     return Attempt(lease_ms, max(LOST_AFTER_MS, lease_ms))
 

@@ -159,15 +159,12 @@ class CreatedRun:
 
 def _merged(creation: Create, before: Describe | None, change: Describe) -> Describe:
     """Return one report of what was said of a session since its creation."""
-    if change.labels is None:
-        removed: dict[str, str | None] = dict.fromkeys(creation.labels)
-        change = replace(change, labels=removed)
-    elif before is not None and not isinstance(before.labels, Unchanged):
-        labels = {} if isinstance(change.labels, Unchanged) else change.labels
-        merged = {**(before.labels or {}), **labels}
-        change = replace(change, labels={k: v for k, v in merged.items() if v is not None or k in creation.labels})
-    if before is not None and isinstance(change.title, Unchanged):
-        change = replace(change, title=before.title)
-    if before is not None and isinstance(change.links, Unchanged):
-        change = replace(change, links=before.links)
-    return change
+    labels, before = change.labels, before or Describe()
+    if labels is None:
+        labels = dict.fromkeys(creation.labels)
+    elif not isinstance(before.labels, Unchanged):
+        merged = {**(before.labels or {}), **({} if isinstance(labels, Unchanged) else labels)}
+        labels = {key: text for key, text in merged.items() if text is not None or key in creation.labels}
+    title = before.title if isinstance(change.title, Unchanged) else change.title
+    links = before.links if isinstance(change.links, Unchanged) else change.links
+    return replace(change, title=title, labels=labels, links=links)

@@ -9,18 +9,9 @@ from typing import TypeAlias
 
 from progress_sse.client.own_log import log
 from progress_sse.client.reports import Create, fit_text
+from progress_sse.core import details
 from progress_sse.core.bounds import UNCHANGED, Unchanged
-from progress_sse.core.details import (
-    MAX_LABEL_CHARS,
-    MAX_LABEL_VALUE_CHARS,
-    MAX_LABELS,
-    MAX_LINK_CHARS,
-    MAX_LINKS,
-    MAX_TITLE_CHARS,
-    MAX_URL_CHARS,
-    Link,
-    is_fit_url,
-)
+from progress_sse.core.details import MAX_LABELS, MAX_LINKS, MAX_URL_CHARS, Link, is_fit_url
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.model import StepDefinition, is_session_id
 from progress_sse.core.updates import Describe
@@ -89,7 +80,7 @@ def _definition(step: str | StepDefinition) -> StepDefinition:
 
 
 def _fit_title(title: str | None) -> str | None:
-    return None if title is None else fit_text(title, MAX_TITLE_CHARS) or None
+    return None if title is None else fit_text(title, details.MAX_TITLE_CHARS) or None
 
 
 def _fit_profile(profile: str | None) -> str | None:
@@ -102,7 +93,7 @@ def _fit_profile(profile: str | None) -> str | None:
 
 def _fit_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
     fit = {
-        fit_text(key, MAX_LABEL_CHARS): None if text is None else fit_text(text, MAX_LABEL_VALUE_CHARS)
+        fit_text(key, details.MAX_LABEL_CHARS): None if text is None else fit_text(text, details.MAX_LABEL_VALUE_CHARS)
         for key, text in labels.items()
     }
     kept = dict([(key, text) for key, text in fit.items() if key and ":" not in key][:MAX_LABELS])
@@ -112,7 +103,7 @@ def _fit_labels(labels: Mapping[str, str | None]) -> dict[str, str | None]:
 
 def _fit_links(links: Links) -> tuple[Link, ...]:
     pairs = list(links.items() if isinstance(links, Mapping) else links)
-    fit = (Link(fit_text(label, MAX_LINK_CHARS), fit_text(url, MAX_URL_CHARS + 1)) for label, url in pairs)
+    fit = (Link(fit_text(label, details.MAX_LINK_CHARS), fit_text(url, MAX_URL_CHARS + 1)) for label, url in pairs)
     kept = [link for link in fit if link.label and len(link.url) <= MAX_URL_CHARS and is_fit_url(link.url)][:MAX_LINKS]
     rule = f"a session has at most {MAX_LINKS}, by http, https or a path, without user or blanks and with a label"
     _warn("links", len(pairs) - len(kept), rule)

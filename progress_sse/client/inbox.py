@@ -23,22 +23,26 @@ from progress_sse.core.updates import StepRef
 
 
 class OwnSteps:
-    """The steps that a job has started itself, and the parts, by any of its threads."""
+    """The steps that a job has started itself, and the parts, by any of its threads.
+
+    Attributes:
+        ended: Those that it has ended.
+        failed: Those, or `None` for the session as a whole, that have ended in failure and were not started again.
+    """
 
     def __init__(self) -> None:
         self._leases: dict[StepRef, Attempt | None] = {}
         self._running: dict[Lane, None] = {}
-        self._ended: set[StepRef] = set()
-        self._left_out: set[StepRef] = set()
-        self._failed: dict[StepRef | None, None] = {}
+        self.ended: set[StepRef] = set()
+        self.failed: dict[StepRef | None, None] = {}
         self.has_ended_any = False  # Whether the job has ended or left a step or a part.
 
     def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
         self._leases[step] = lease
         self.enter(step)
-        self.skip(step)
-        self._failed.pop(None, None)
+        self.failed.pop(step, None)
+        self.failed.pop(None, None)
 
     def enter(self, lane: Lane) -> None:
         """Record that the job runs a step, or a part of one that may have been started elsewhere."""
@@ -52,43 +56,31 @@ class OwnSteps:
     def end(self, step: StepRef, *, has_failed: bool) -> None:
         """Record that the job ends a step."""
         if has_failed:
-            self._failed[step] = None
+            self.failed[step] = None
         else:
-            self.skip(step)
+            self.failed.pop(step, None)
         self.leave(step)
-        self._ended.add(step)
+        self.ended.add(step)
 
     def skip(self, step: StepRef) -> None:
         """Record that the job does without a step, which may have failed."""
-        self._failed.pop(step, None)
-
-    def leave_out(self, step: StepRef) -> None:
-        """Record that the job reports a step as skipped."""
-        self.skip(step)
-        self._left_out.add(step)
+        self.failed.pop(step, None)
+        self._leases.setdefault(step, None)
 
     def not_begun(self, names: Sequence[str]) -> list[str]:
         """Return those of the session's steps, by their names, that the job has neither started nor skipped."""
-        known = {*self._leases.copy(), *self._left_out}
+        known = self._leases.keys()
         return [name for number, name in enumerate(names, start=1) if known.isdisjoint((number, name))]
 
     def end_all(self, *, has_failed: bool) -> None:
         """Record that the job ends the session."""
-        self._failed = {None: None} | self._failed if has_failed else {}
+        self.failed = {None: None} | self.failed if has_failed else {}
         for step in self.running:
             self.end(step, has_failed=has_failed)
 
     def lease_of(self, step: StepRef) -> Attempt | None:
         """Return the attempt by which the job has started the step last; `None` if another one may have it."""
         return self._leases.get(step)
-
-    def has(self, step: StepRef) -> bool:
-        """Return whether the job runs the step."""
-        return step in self._running
-
-    def has_ended(self, step: StepRef) -> bool:
-        """Return whether the job has ended the step."""
-        return step in self._ended
 
     def session_lease(self, own: Attempt | None) -> Attempt | None:
         """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
@@ -104,11 +96,6 @@ class OwnSteps:
     def are_under_way(self) -> bool:
         """Whether the job runs a step or a part."""
         return bool(self._running)
-
-    @property
-    def have_failed(self) -> bool:
-        """Whether one of them, or the session as a whole, has ended in failure and was not started again."""
-        return bool(self._failed)
 
     @property
     def running(self) -> list[StepRef]:
@@ -144,7 +131,7 @@ class Request:
         self.has_proceeded = False
         self._acknowledge = acknowledge
         self._told: dict[int, object] = {}
-        self._announcements: dict[object, None] = {}
+        self.announcements: dict[object, None] = {}  # While there are some, a callback may still answer it.
 
     def honour(self, message: str = "") -> None:
         """Report that the job has done what was asked. A request to cancel then raises nothing."""
@@ -167,16 +154,11 @@ class Request:
     def announced_to(self, callbacks: Sequence[Callback]) -> Iterator[list[Callback]]:
         """Yield those of the job's callbacks that were not called with it yet, to be called in this block."""
         mine = object()
-        self._announcements[mine] = None
+        self.announcements[mine] = None
         try:
             yield [each for number, each in enumerate(list(callbacks)) if self._told.setdefault(number, mine) is mine]
         finally:
-            del self._announcements[mine]
-
-    @property
-    def is_being_announced(self) -> bool:
-        """Whether a callback may still answer it."""
-        return bool(self._announcements)
+            del self.announcements[mine]
 
     def cancellation(self) -> Cancelled:
         """Return the exception that ends the job."""
@@ -210,7 +192,7 @@ class Inbox:
         if not self.accepts or self.is_entered or self._own_steps.are_under_way:
             return bool(self.accepts)
         may_retry = "retry" in self.accepts and self.announce is not None and not self.is_closed
-        return may_retry and self._own_steps.have_failed
+        return may_retry and bool(self._own_steps.failed)
 
     def receive(self, asked: AskedRequest, acknowledge: Acknowledge) -> bool:
         """Take in a request; return whether it was not known and this job takes it."""
@@ -244,7 +226,7 @@ class Inbox:
 
     def proceed(self, request: Request) -> None:
         """Cancel the job, once, if that is what a request asks for and no callback answers it."""
-        if request.kind != "cancel" or request.is_settled or request.has_proceeded or request.is_being_announced:
+        if request.kind != "cancel" or request.is_settled or request.has_proceeded or request.announcements:
             return
         request.has_proceeded = True
         self.cancel = request

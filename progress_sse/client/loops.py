@@ -70,6 +70,7 @@ class _TrioLoop:
 
     def __init__(self, token: "trio.lowlevel.TrioToken") -> None:
         self._token = token
+        self._trio: Any = sys.modules["trio"]
 
     @property
     def is_running(self) -> bool:
@@ -80,27 +81,20 @@ class _TrioLoop:
         return _trio_token() is self._token
 
     def call(self, function: Callable[[], object]) -> bool:
-        import trio
-
-        with suppress(trio.RunFinishedError):
+        with suppress(self._trio.RunFinishedError):
             self._token.run_sync_soon(function)
             return True
         return False
 
     def start(self, work: Work, context: Context) -> None:
-        import trio
-
-        trio.lowlevel.spawn_system_task(work, context=context)
+        self._trio.lowlevel.spawn_system_task(work, context=context)
 
     def event(self) -> Event:
-        import trio
-
-        return trio.Event()
+        event: Event = self._trio.Event()
+        return event
 
     async def wait(self, event: Event, timeout_s: float) -> bool:
-        import trio
-
-        with trio.move_on_after(timeout_s):
+        with self._trio.move_on_after(timeout_s):
             await event.wait()
             return True
         return False

@@ -168,7 +168,7 @@ class Mailbox:
         for part in parts:
             queue, queues = part.queue, self._sessions.get(part.queue.session_key, {})
             queue.handle_events()  # Before its end of the turn, for which it has to be settled.
-            if is_there and queue in queues and not queue.outbox.waiting.has_commands:
+            if is_there and queue in queues and not queue.outbox.waiting.commands:
                 queues[queue] = queues.pop(queue)
             self._plan(queue, now)
         if is_there:

@@ -252,7 +252,7 @@ class Outbox:
         elif answer.is_superseded:
             self._supersede(beat, answer)
         elif self._is_loss(answer):
-            if not self.waiting.under_way and not self.waiting.has_commands:  # Otherwise a report finds that out.
+            if not self.waiting.under_way and not self.waiting.commands:  # Otherwise a report finds that out.
                 self._create_again(answer, now)
         else:
             self._running.forget(beat.step)

@@ -92,9 +92,8 @@ class ReportQueue(NullSink):
         self.session_id = session_id
         self.inbox = inbox or Inbox()
         self.target = target
-        self.destination = (
-            target if isinstance(target, Address) else id(target.transport if isinstance(target, OnLoop) else target)
-        )
+        transport = target.transport if isinstance(target, OnLoop) else target
+        self.destination = target if isinstance(target, Address) else id(transport)
         self.session_key = session_id, self.destination
         self.sender = sender
         self.mailbox: object = None  # Kept by the sender, as is `is_woken`; `None` until it has seen the first report.

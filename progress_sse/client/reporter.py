@@ -97,8 +97,8 @@ class BaseReporter(Session, ABC, Generic[S_co]):
             message: A text that is shown with its progress, and when it has ended.
             timeout_ms: Milliseconds after which pages call it overdue; `None` for its definition's.
             estimated_ms: Milliseconds that a new step is expected to take.
-            parts_total: How many parts it has, from 1 to 200, if workers report them by `part`. Then it ends with the
-                last of them, and not with its block.
+            parts_total: How many parts it has, if workers report them by `part`. Then it ends with the last of them,
+                and not with its block. More than 200 are counted, and not listed.
         """
         return self._step_class(self, number, message, timeout_ms, estimated_ms, parts_total)
 
@@ -162,7 +162,7 @@ class BaseReporter(Session, ABC, Generic[S_co]):
         step, text = step_ref(number), fit_text(message)
 
         def skipped() -> Skip:
-            self.own_steps.leave_out(step)
+            self.own_steps.skip(step)
             return Skip(step, text, envelope=Envelope(self.own_steps.lease_of(step)))
 
         self.put(skipped)

@@ -12,7 +12,7 @@ from progress_sse.core.bounds import MAX_AGO_MS
 from progress_sse.core.details import Link
 from progress_sse.core.log_lines import LogLevel, NewLine
 from progress_sse.core.model import StepDefinition, is_text
-from progress_sse.core.updates import Advance, AppendLines, Envelope, ReportPart, StepRef, StepUpdate, Update
+from progress_sse.core.updates import AppendLines, Envelope, ReportPart, StepRef, StepUpdate, Update
 
 MAX_TEXT_CHARS: Final = 8192
 """Characters of a message or an error that are sent: the default limit of a server."""
@@ -85,7 +85,7 @@ class Latest:
 
     __slots__ = ("lease", "part", "queue", "read", "step")
 
-    def __init__(self, step: StepRef, read: Callable[[], Advance | ReportPart], part: str | None = None) -> None:
+    def __init__(self, step: StepRef, read: Callable[[], Update], part: str | None = None) -> None:
         self.step = step
         self.part = part
         self.read = read
@@ -109,7 +109,8 @@ Queueable: TypeAlias = Report | Latest
 
 def named(report: Report) -> str:
     """Return which report it is, for a log."""
-    kind = type(report).__name__.lower()
+    kind = getattr(report, "action", type(report).__name__.lower())
+    kind = f"part {report.part!r}" if isinstance(report, ReportPart) else kind
     return f"{kind} of step {report.step!r}" if isinstance(report, StepUpdate) else f"{kind} of the session"
 
 

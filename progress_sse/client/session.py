@@ -61,7 +61,7 @@ class Session:
         self.inbox.settle_retries()
         self.own_steps.start(step, lease)
         may_append = isinstance(step, str) and (self._creation is None or self._creation.open_ended)
-        return may_append and self.own_steps.has_ended(step)
+        return may_append and step in self.own_steps.ended
 
     def say_accepts(self) -> None:
         """Say what this job may be asked for, if the session was created elsewhere and does not know it."""

@@ -1,6 +1,7 @@
 """A step of a job, or a part of one, alike in blocking and in async code. Nothing in here blocks."""
 
 import logging
+import os
 from contextvars import ContextVar
 from operator import index
 from types import TracebackType
@@ -11,12 +12,13 @@ from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, SuppressReportingErrors, conclusion_of
 from progress_sse.client.inbox import Request
 from progress_sse.client.own_log import log
-from progress_sse.client.reports import Latest, Log, error_text, fit_text, is_normal_exit, step_ref
+from progress_sse.client.reports import Latest, Log, Queueable, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
 from progress_sse.client.waiting_lines import log_lines
 from progress_sse.core.log_lines import LogLevel
+from progress_sse.core.part_tally import PartTally
 from progress_sse.core.parts import MAX_PART_CHARS, MAX_PART_TEXT_CHARS, PartStatus
-from progress_sse.core.updates import Advance, Complete, Conclusion, Envelope, ReportPart, Start, StepRef
+from progress_sse.core.updates import Advance, Complete, Conclusion, Envelope, ReportPart, Start, StepRef, Update
 
 running_step: Final[ContextVar["BaseStep | None"]] = ContextVar("progress_sse_step", default=None)
 """The step whose block this code runs in; a new thread begins without one."""
@@ -166,18 +168,20 @@ class BaseStep:
 
     def _started(
         self, step: StepRef, timeout_ms: int | None, estimated_ms: int | None, parts_total: int | None
-    ) -> Start | ReportPart:
+    ) -> Queueable:
         self._reached = _Reached(-self._tracked, None)
         self._outlived = self.reporter.inbox.outlived()
         self._latest.queue = {}  # An earlier attempt may have been given up.
         if self.name is not None:
             self.reporter.own_steps.enter((step, self.name))
-            return self._part("running", step, self._first_message)
+            return self._of_part("running", step, self._first_message)
         self._has_started = True
-        if not self._has_taken_over and self.reporter.own_steps.has(step):
+        if not self._has_taken_over and step in self.reporter.own_steps.running:
             self._lease = self.reporter.own_steps.lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.attempt.begin()
+            tally = self._lease.attempt.tallies[step, os.getpid()] = PartTally(parts_total)
+            parts_total = tally.listed_total
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=Envelope(self._lease))
 
@@ -193,7 +197,12 @@ class BaseStep:
         self._reached = _Reached(current - self._tracked, total)
         return self._queued(step, message)
 
+    def _tally_of(self, step: StepRef) -> PartTally | None:
+        return None if self._lease is None else self._lease.attempt.tallies.get((step, os.getpid()))
+
     def _queued(self, step: StepRef, message: str | None) -> Latest:
+        if self.name is None and (tally := self._tally_of(step)) is not None:
+            tally.give_way()
         if message is not None:
             self._message = message
         self._latest.step = step
@@ -202,31 +211,45 @@ class BaseStep:
 
     def _completed(
         self, step: StepRef, message: str | None, error: str | None = None, conclusion: Conclusion = None
-    ) -> Complete | ReportPart:
+    ) -> Queueable:
         if message is not None:
             self._message = message
         text, own_steps, has_failed = self._message or "", self.reporter.own_steps, error is not None
         if self.name is not None:
             own_steps.leave((step, self.name))
             if conclusion is None:
-                return self._part("error" if has_failed else "success", step, text, error or "")
+                return self._of_part("error" if has_failed else "success", step, text, error or "")
         own_steps.end(step, has_failed=has_failed)
         if conclusion is not None:
             self.reporter.inbox.settle()
         return Complete(step, not has_failed, text, error or "", conclusion, envelope=Envelope(self._lease_of(step)))
 
-    def _read(self) -> Advance | ReportPart:
+    def _read(self) -> Update:
         step, text = self._latest.step, self._message or ""
         if self.name is not None:
             return self._part("running", step, text)
         return Advance(step, *self._done(), text, envelope=Envelope(self._latest.lease))
 
-    def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> ReportPart:
+    def _of_part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> Queueable:
+        """Return the report of a part; of one of many their count, which is read when it is sent."""
+        tally = self._tally_of(step)
+        if tally is None or not tally.take(self.name or "", status):
+            return self._part(status, step, message, error)
+        if not tally.is_said:
+            tally.is_said = True
+            log(logging.WARNING, "step %r has more parts than are listed: from now on they are counted", step)
+        self._latest.part = None  # All share the place of the step's progress.
+        return self._queued(step, None)
+
+    def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> Update:
         assert self.name is not None
+        envelope, tally = Envelope(self._lease_of(step)), self._tally_of(step)
+        if tally is not None and tally.counts(self.name):
+            return tally.update(step, envelope)
         done, total = self._done()
         current = done if done > 0 or total is not None else None
         texts = (fit_text(each, MAX_PART_TEXT_CHARS) for each in (message, error))
-        return ReportPart(step, self.name, status, current, total, *texts, envelope=Envelope(self._lease_of(step)))
+        return ReportPart(step, self.name, status, current, total, *texts, envelope=envelope)
 
     def _done(self) -> tuple[int, int | None]:
         # A total that is exceeded was wrong: it is unknown from then on.

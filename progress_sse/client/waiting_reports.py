@@ -77,11 +77,6 @@ class WaitingReports:
         return bool((self.has_begun and self.creation) or self._commands or self._advances)
 
     @property
-    def has_commands(self) -> bool:
-        """Whether a creation, begun or not, or a command waits."""
-        return bool(self.creation or self._commands)
-
-    @property
     def commands(self) -> list[Operation]:
         """The creation, begun or not, and the commands that wait, in their order."""
         return [*filter(None, [self.creation]), *list(self._commands)]

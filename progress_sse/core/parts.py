@@ -57,6 +57,11 @@ class PartCounts(NamedTuple):
         return self.success + self.error
 
 
+def end_of(failed: int, total: int) -> tuple[EndStatus, str]:
+    """Return how a step ends with its last part, and its error."""
+    return ("error", f"{failed} of {total} parts failed.") if failed else ("success", "")
+
+
 class Parts(NamedTuple):
     """The parts of a step, in the order of their first report; `total` of them, `None` where no worker reported it."""
 

@@ -16,7 +16,7 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
 )
 from progress_sse.core.model import Liveness, Session, StepAdvance, StepConclusion, StepProgress, is_over
-from progress_sse.core.parts import MAX_PART_TEXT_CHARS, MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS, MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts, end_of
 from progress_sse.core.updates import Advance, Beat, Complete, ReportPart, Skip, Start
 
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -285,8 +285,7 @@ def _ended_by_parts(before: StepProgress, parts: Parts) -> StepProgress:
 
 
 def _end_of(parts: Parts) -> tuple[EndStatus, str]:
-    failed = parts.counts.error
-    return ("error", f"{failed} of {parts.total} parts failed.") if failed else ("success", "")
+    return end_of(parts.counts.error, parts.total or 0)
 
 
 def _running_again(session: Session, before: StepProgress, moment: datetime) -> StepProgress:

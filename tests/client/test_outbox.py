@@ -10,7 +10,7 @@ from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Create, Latest, Report
-from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, Skip, Start
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, ReportPart, Skip, Start
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
 
 
@@ -214,11 +214,11 @@ def test_a_refusal_names_the_report_and_the_reason() -> None:
 def test_a_refusal_of_a_report_on_the_session_says_so() -> None:
     """It has no step; a step by name is shown by it."""
     bench = Bench()
-    bench.put(Finish(), Start("Parse"))
-    for expected in ("finish of the session was refused: 422 no", "start of step 'Parse' was refused: 422 no"):
+    bench.put(Finish(), Start("Parse"), ReportPart(2, "a"), Advance(2, 1))
+    for expected in ("finish of the session", "start of step 'Parse'", "part 'a' of step 2", "progress of step 2"):
         bench.send(ReportAnswer(422, "invalid-request", "no"))
         [event] = bench.events()
-        assert str(event.detail) == expected
+        assert str(event.detail) == f"{expected} was refused: 422 no"
 
 
 FIXED = ReportAnswer(422, "unknown-step-name", "There is no step of that name.")

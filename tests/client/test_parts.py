@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from progress_sse import AsyncProgress, Cancelled, Progress, ProgressStore, Step
 from progress_sse.client.embedded import AsyncStoreTransport, StoreTransport
 from progress_sse.client.sync import current
 from progress_sse.client.testing import recording
-from progress_sse.core.updates import Acknowledge, Complete, Describe, ReportPart, Start
+from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, ReportPart, Start
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import StorageLimits
 from tests.client.bench import Bench, created
@@ -135,9 +136,53 @@ def test_a_session_that_was_lost_gets_its_parts_again() -> None:
     assert run.reports() == [Start(1, parts_total=2), ReportPart(1, "b"), ReportPart(1, "a", "success")]
 
 
-async def test_many_threads_fill_one_step(store: ProgressStore) -> None:
-    """Every part is counted once, and the step ends with the last one."""
+def fill(step: Any, count: int, failing: int | None = None) -> None:
+    for number in range(count):
+        with suppress(OopsError), step.part(f"shard-{number}"):
+            if number == failing:
+                raise OopsError
+
+
+def test_parts_beyond_those_that_a_server_lists_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """The job is warned once. A part of the list stays there."""
+    with recording() as recorder, Progress("a", steps=["Index"]) as progress, progress.step(1) as step:
+        early = step.part("early")
+        early.start()
+        fill(step, 202, failing=200)
+        early.complete()
+    started, *parts, completed = recorder.of("a")[1:]
+    assert (started, completed) == (Start(1), Complete(1))
+    assert {type(each) for each in parts[:399]} == {ReportPart}
+    counts = [(200 - 1, ""), (200, ""), (200, ""), (201, "1 failed"), (201, "1 failed"), (202, "1 failed")]
+    assert parts[399:-1] == [Advance(1, current, None, text) for current, text in counts]
+    assert parts[-1] == ReportPart(1, "early", "success")
+    assert [record.getMessage() for record in caplog.records] == [
+        "step 1 has more parts than are listed: from now on they are counted"
+    ]
+
+
+def test_a_step_of_so_many_parts_ends_with_the_last_one() -> None:
+    """In error if one has failed. Its server, which lists none of them, does not do that."""
+    with recording() as recorder, Progress("a", steps=["Index"]) as progress, progress.step(1, parts_total=201) as step:
+        fill(step, 201, failing=7)
+    started, *counts, completed = recorder.of("a")[1:]
+    assert (started, counts[0], counts[-1]) == (Start(1), Advance(1, 0, 201), Advance(1, 200, 201, "1 failed"))
+    assert completed == Complete(1, success=False, error="1 of 201 parts failed.")
+
+
+def test_a_job_that_says_itself_how_far_its_step_is_has_no_other_count() -> None:
+    """The server refuses the parts that are too many."""
+    with recording() as recorder, Progress("a", steps=["Index"]) as progress, progress.step(1) as step:
+        step.report(0, 500)
+        fill(step, 201)
+    assert recorder.of("a")[-2] == ReportPart(1, "shard-200", "success")
+
+
+@pytest.mark.parametrize("count", [20, 250])
+async def test_many_threads_fill_one_step(store: ProgressStore, count: int) -> None:
+    """Every part is counted once, and the step ends with the last one; so many that none is listed, too."""
     transport = StoreTransport(store, asyncio.get_running_loop())
+    lost = []
 
     def work(number: int) -> None:
         # Like another process: it has a reporter of its own.
@@ -146,23 +191,24 @@ async def test_many_threads_fill_one_step(store: ProgressStore) -> None:
             for _ in mine.track(range(10)):
                 pass
         progress.close()
+        lost.append(progress.lost)
 
     def job() -> None:
         with (
             Progress("a", steps=["Index"], transport=transport) as progress,
-            progress.step(1, parts_total=20),
+            progress.step(1, parts_total=count),
             ThreadPoolExecutor(8) as pool,
         ):
             progress.flush()
-            list(pool.map(work, range(20)))
+            list(pool.map(work, range(count)))
 
     await asyncio.to_thread(job)
     session = await store.get_session("a")
     assert session is not None
     assert session.status == "completed"
     parts = session.steps[1].parts
-    assert parts is not None
-    assert (parts.total, *parts.counts) == (20, 0, 20, 0)
+    assert (parts and (parts.total, *parts.counts)) == ((20, 0, 20, 0) if count == 20 else None)
+    assert sum(lost) == 0
 
 
 async def test_tasks_report_parts_of_one_step(store: ProgressStore) -> None:
