@@ -121,8 +121,8 @@ class Settings(BaseSettings):
     )
     history: int = Field(1000, ge=0, description="Transitions kept per session, for readers that come back.")
     history_bytes: int = Field(262_144, ge=0, description="Bytes of transitions kept per session.")
-    log_lines: int = Field(1000, ge=0, description="Lines kept of the log of a session.")
-    log_bytes: int = Field(262_144, ge=0, description="Bytes kept of the lines of a session, as JSON.")
+    log_lines: int = Field(5000, ge=0, description="Lines kept of the log of a session.")
+    log_bytes: int = Field(1_048_576, ge=0, description="Bytes kept of the lines of a session, as JSON.")
     max_total_steps: int = Field(1000, ge=1, description="Steps that a session may have.")
     max_sessions: int = Field(100_000, ge=1, description="Sessions that may exist; creating one more gets 507.")
     max_streams: int = Field(

@@ -28,6 +28,8 @@ CONTRACT_DEFAULTS: Mapping[str, Any] = {
     "allow_origins": (),
     "history": 1000,
     "history_bytes": 262144,
+    "log_lines": 5000,
+    "log_bytes": 1048576,
     "max_total_steps": 1000,
     "max_sessions": 100000,
     "max_streams": 10000,

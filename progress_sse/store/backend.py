@@ -108,7 +108,10 @@ class Lines(Protocol):
     """The power to keep the `Change.lines` of sessions."""
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session."""
+        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session.
+
+        Where `after` is negative, these are the newest, so many.
+        """
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
         """Return the digest of the request that brought lines under one of the newest `MAX_LINE_KEYS` keys."""

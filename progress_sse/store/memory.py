@@ -113,7 +113,8 @@ class _LineRing:
         return StoredLines(epoch, self.last + 1 - len(self._lines), self.last, lines)
 
     def after(self, n: int) -> Sequence[NumberedLine]:
-        return [line for line in self._lines if line.n > n]
+        least = n if n >= 0 else self.last + n
+        return [line for line in self._lines if line.n > least]
 
 
 class _Lines:

@@ -272,6 +272,6 @@ class StorageLimits:
     history: int = 1000
     history_bytes: int = 262_144
     max_sessions: int = 100_000
-    log_lines: int = 1000
-    log_bytes: int = 262_144
+    log_lines: int = 5000
+    log_bytes: int = 1_048_576
     orphaned_keys: int = 100_000

@@ -229,10 +229,10 @@ class LineFeed:
         session_id = self._channel.session_id
         if self._unsubscribe is None:
             self._unsubscribe = await self._backend.subscribe(lines_of(session_id), self._on_lines)
-        known = self._last
-        stored = await self._backend.lines.read_lines(session_id, known)
-        if known and stored is not None and stored.epoch != self._epoch:
-            stored = await self._backend.lines.read_lines(session_id, 0)
+        read, newest = self._backend.lines.read_lines, -MAX_TAIL_LINES
+        stored = await read(session_id, self._last if self._epoch else newest)
+        if self._epoch and stored is not None and stored.epoch != self._epoch:
+            stored = await read(session_id, newest)
         return stored
 
     def _on_read(self, stored: StoredLines | None) -> None:

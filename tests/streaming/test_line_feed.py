@@ -32,12 +32,14 @@ class LogBackend(MemoryBackend):
         self.gate.set()
         self.failures = 0
         self.reads = 0
+        self.most_lines = 0
         self._read_lines = self.lines.read_lines
         self.lines.read_lines = self.read_lines  # type: ignore[method-assign]
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
         self.reads += 1
         found = await self._read_lines(session_id, after)
+        self.most_lines = max(self.most_lines, len(found.lines) if found else 0)
         await self.gate.wait()
         if self.failures:
             self.failures -= 1
@@ -144,12 +146,13 @@ class TestFirst:
         assert not plain.has_waiting
 
     @pytest.mark.protocol("P-24.15")
-    async def test_the_newest_ones(self, store: ProgressStore, hub: Hub) -> None:
-        """So many, or as many as fit."""
+    async def test_the_newest_ones(self, backend: LogBackend, store: ProgressStore, hub: Hub) -> None:
+        """So many, or as many as fit; no more are read."""
         for _ in range(3):
             await write(store, *["x"] * 100)
         reader = await following(hub)
         assert sorted(reader.lines) == list(range(302 - MAX_TAIL_LINES, 302))
+        assert backend.most_lines == MAX_TAIL_LINES
         await write(store, *["y" * 1000] * 50)
         other = await following(hub)
         assert 20 < len(other.lines) <= MAX_TAIL_BYTES // 1000

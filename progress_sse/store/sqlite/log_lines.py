@@ -74,7 +74,8 @@ def load(connection: sqlite3.Connection, session_id: str, after: int, damage: Da
     life, epoch = stored
     checked_position(epoch, 0)
     ring = _find_ring(connection, life)
-    rows = connection.execute("SELECT n, data, checksum FROM lines WHERE life = ? AND n > ? ORDER BY n", (life, after))
+    least = after if after >= 0 else ring.last + after
+    rows = connection.execute("SELECT n, data, checksum FROM lines WHERE life = ? AND n > ? ORDER BY n", (life, least))
     lines = []
     for n, data, expected in rows:
         if isinstance(data, bytes) and checksum(data, session_id, n) == expected:

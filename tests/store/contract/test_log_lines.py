@@ -48,7 +48,7 @@ class TestAppend:
     """`Change.lines` and `read_lines`."""
 
     async def test_lines_are_numbered_from_one(self, backend: FullBackend) -> None:
-        """Whatever they contain, over several appends, from any number on."""
+        """Whatever they contain, over several appends, from any number on, or the newest."""
         await apply(backend, created())
         assert await stored(backend) == StoredLines("first", 1, 0, [])
         await append(backend, "a", HOSTILE_TEXT)
@@ -56,6 +56,8 @@ class TestAppend:
         assert await texts(backend) == {1: "a", 2: HOSTILE_TEXT, 3: "c"}
         assert await texts(backend, 2) == {3: "c"}
         assert await texts(backend, 9) == {}
+        assert await texts(backend, -2) == {2: HOSTILE_TEXT, 3: "c"}
+        assert await texts(backend, -9) == await texts(backend)
         assert (await stored(backend))[:3] == ("first", 1, 3)
 
     async def test_a_session_that_moved_refuses_them(self, backend: FullBackend) -> None:
