@@ -8,7 +8,7 @@ from typing import Final, Literal, Self, TypeAlias
 import click
 
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.changes import Reminded, changes, reminders
+from progress_sse.story.changes import Pace, Reminded, changes, reminders, step_lines
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_texts
 from progress_sse.story.session_state import SessionState
@@ -103,12 +103,13 @@ class JsonDisplay(_LineDisplay):
 
 
 class PlainDisplay(_LineDisplay):
-    """Prints a line for each change, and for a long silence."""
+    """Prints a line for each change, though few for fast progress, and for a long silence."""
 
     def __init__(self, server_url: str) -> None:
         """Print links as those of the server."""
         super().__init__()
         self._server_url = server_url
+        self._pace = Pace()
         self._reminded = Reminded()
 
     def show(self, state: SessionState) -> None:
@@ -116,7 +117,7 @@ class PlainDisplay(_LineDisplay):
         before = self.session
         super().show(state)
         assert self.session is not None
-        for line in changes(before, self.session, self.now_s, self._server_url):
+        for line in changes(before, self.session, self.now_s, self._server_url, self._pace):
             click.echo(line)
 
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
@@ -125,8 +126,8 @@ class PlainDisplay(_LineDisplay):
             click.echo(text)
 
     def tick(self) -> None:
-        """Print that the worker is silent, and again when it has been so for twice as long; and what is late."""
+        """Print what had to wait; that the worker is silent, and again once that is twice as long; and what is late."""
         if self.session is not None:
             lines, self._reminded = reminders(self._reminded, self.session, self.life_sign, self.now_s)
-            for line in lines:
+            for line in (*step_lines(self.session, self.now_s, self._pace), *lines):
                 click.echo(line)

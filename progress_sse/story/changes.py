@@ -1,5 +1,6 @@
 """The changes of a session as lines: those of its steps, its end, and reminders while nothing changes."""
 
+import math
 from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Final, NamedTuple
@@ -10,20 +11,77 @@ from progress_sse.story.observed_session import ObservedSession, shown_percentag
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, failed_parts, state_of
-from progress_sse.story.steps import Step, is_stalled, started_at
+from progress_sse.story.steps import Step, elapsed_s, is_stalled, started_at
 from progress_sse.story.time_left import LATE, time_left
 from progress_sse.story.times import moment
 from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
 
+_SHARES: Final = 20  # Each 5 %.
+_LONGEST_PAUSE_S: Final = 60
+
+
+class Pace:
+    """What lines have said of the steps, and when they may say how far one is: a step that is fast has few of them.
+
+    At most one a second. Where the total is known, with each 5 %; otherwise, or with another message, after a pause
+    that is 5 % of the time that the step has run, but a minute at most.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[int, tuple[Step, float]] = {}  # Each with when a line said how far it was.
+
+    def begin_afresh(self) -> None:
+        """Forget the steps of an earlier run."""
+        self._said.clear()
+
+    def known(self, step: Step) -> Step | None:
+        """Return a step as its last line had it."""
+        return self._said.get(step["step"], (None,))[0]
+
+    def takes(self, step: Step, now_s: float) -> bool:
+        """Return whether a line may be written now, and record it as written then."""
+        before, at_s = self._said.get(step["step"], (None, -math.inf))
+        is_count = before is not None and _runs_on(before, step)
+        if is_count and before is not None and not _is_due(before, step, abs(now_s - at_s), now_s):
+            return False
+        self._said[step["step"]] = step, now_s if is_count else -math.inf
+        return True
+
+
+def _runs_on(before: Step, step: Step) -> bool:
+    """Return whether a running step runs as it did, so that a line would say no more than how far it is."""
+    was, is_now = ((each["status"], started_at(each), is_stalled(each)) for each in (before, step))
+    return was == is_now and step["status"] == "running" and not _new_failures(before, step)
+
+
+def _is_due(before: Step, step: Step, waited_s: float, now_s: float) -> bool:
+    if _share(before) != _share(step):
+        return waited_s >= 1
+    is_same = _share(step) is not None and before["message"] == step["message"]
+    return not is_same and waited_s >= min(_LONGEST_PAUSE_S, max(1, elapsed_s(step, now_s) / _SHARES))
+
+
+def _share(step: Step) -> int | None:
+    progress = step.get("progress")
+    return _SHARES * progress["current"] // progress["total"] if progress and progress["total"] else None
+
+
 def changes(
-    before: ObservedSession | None, after: ObservedSession, now_s: float, server_url: str, zone: tzinfo | None = None
+    before: ObservedSession | None,
+    after: ObservedSession,
+    now_s: float,
+    server_url: str,
+    pace: Pace,
+    zone: tzinfo | None = None,
 ) -> Iterator[str]:
     """Yield a line for each change between two states, in plain text; `before` is `None` at the beginning.
 
     Times are those of a `zone`, or else of this machine.
     """
     state = after.state
+    if before is None or after.begins_afresh or before.state["status"] == "not_found":
+        pace.begin_afresh()
     if title(state) and not (before and title(before.state) == title(state)):
         yield title(state)
     if state["status"] == "not_found":
@@ -32,7 +90,7 @@ def changes(
     if after.begins_afresh:
         yield "The job begins afresh"
     yield from _growth(before, after)
-    yield from _step_lines(before, after, now_s, zone)
+    yield from step_lines(after, now_s, pace, zone)
     yield from _time_line(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
         yield from _end(state, server_url)
@@ -49,18 +107,19 @@ def _growth(before: ObservedSession | None, after: ObservedSession) -> Iterator[
         yield f"{len(after.state['steps'])} steps so far"
 
 
-def _step_lines(
-    before: ObservedSession | None, after: ObservedSession, now_s: float, zone: tzinfo | None
-) -> Iterator[str]:
+def step_lines(after: ObservedSession, now_s: float, pace: Pace, zone: tzinfo | None = None) -> Iterator[str]:
+    """Yield the lines that are due of steps; while nothing changes, those that had to wait."""
     state = after.state
-    known = {step["step"]: step for step in before.state["steps"]} if before and not after.begins_afresh else {}
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
-        description = _description(known.get(step["step"]), step, now_s, zone)
+        known = pace.known(step)
+        description, failures = _description(known, step, now_s, zone), _new_failures(known, step)
+        if not (description or failures) or not pace.takes(step, now_s):
+            continue
         place = f"{shown_percentage(after, now_s):3}%  {step['step']}{of_total} {step['name']}"
         if description:
             yield one_line(f"{place}: {description}")
-        yield from (f"{one_line(place)}, {line}" for line in _new_failures(known.get(step["step"]), step))
+        yield from (f"{one_line(place)}, {line}" for line in failures)
 
 
 def _time_line(
@@ -83,7 +142,7 @@ def _new_failures(before: Step | None, step: Step) -> list[str]:
 
 
 def _description(before: Step | None, step: Step, now_s: float, zone: tzinfo | None) -> str:
-    if step == before or step["status"] == "pending":
+    if step["status"] == "pending" or (before is not None and {**before, "usual_ms": 0} == {**step, "usual_ms": 0}):
         return ""
     if step["status"] == "running":
         return _running(before, step, _stalled(step, now_s, zone))

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from progress_sse._internal.clock import Clock
 from progress_sse.core.model import Position
-from progress_sse.story.changes import Reminded, changes, reminders
+from progress_sse.story.changes import Pace, Reminded, changes, reminders, step_lines
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_line
 from progress_sse.story.session_state import after
@@ -102,7 +102,7 @@ _INTERRUPTED: Final = b"(the server ends this here, and the job may go on)\n"
 class TextFormat:
     """The lines of one session, with times in UTC: the reader's zone is not known."""
 
-    __slots__ = ("_clock", "_reminded", "_session", "_verified_s")
+    __slots__ = ("_clock", "_pace", "_reminded", "_session", "_verified_s")
 
     media_type = TEXT
     is_shared = False
@@ -111,6 +111,7 @@ class TextFormat:
         self._clock = clock
         self._session: ObservedSession | None = None
         self._verified_s = 0.0
+        self._pace = Pace()
         self._reminded = Reminded()
 
     @property
@@ -138,15 +139,16 @@ class TextFormat:
         state = change if name == "snapshot" or before is None else after(before.state, change)
         self._session = observed(before, state, now_s, self._verified_s)
         self._verified_s = now_s
-        return changes(before, self._session, now_s, "", UTC)
+        return changes(before, self._session, now_s, "", self._pace, UTC)
 
     def heartbeat(self) -> FrameBatch | None:
-        """Return that the worker is silent, and again when it has been so for twice as long; and what is late."""
+        """Return what had to wait, that the worker is silent, once more if twice as long, and what is late."""
         session, now_s = self._session, self._now_s
         if session is None:
             return None
         sign = life_sign(session.state, session.reported_s, now_s, UTC)
         lines, self._reminded = reminders(self._reminded, session, sign, now_s)
+        lines = [*step_lines(session, now_s, self._pace, UTC), *lines]
         return FrameBatch((), _encoded(lines)) if lines else None
 
     def is_finished(self, subscriber: Subscriber) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
-from progress_sse.story.changes import changes
+from progress_sse.story.changes import Pace, changes
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.session_state import SessionState, checked
 
@@ -80,6 +81,14 @@ def after(*seen: tuple[float, SessionState]) -> ObservedSession:
 
 def lines(*states: SessionState) -> list[str]:
     """The lines of `changes` for the last of these states, each seen a second after the one before."""
-    seen = list(enumerate(states))
-    before = after(*seen[:-1]) if len(seen) > 1 else None
-    return list(changes(before, after(*seen), T0_S + len(seen), SERVER))
+    return lines_of_each(1, *states)[-1]
+
+
+def lines_of_each(seconds: float, *states: SessionState) -> list[list[str]]:
+    """The lines of `changes` for each of these states, seen so many seconds apart."""
+    seen = [(seconds * number, state) for number, state in enumerate(states)]
+    sessions, pace = [None, *(after(*seen[: number + 1]) for number in range(len(seen)))], Pace()
+    return [
+        list(changes(*pair, T0_S + seconds * (number + 1), SERVER, pace))
+        for number, pair in enumerate(pairwise(sessions))
+    ]
