@@ -181,7 +181,7 @@ class BaseStep:
         if self._lease is not None:
             self._lease.attempt.begin()
             tally = self._lease.attempt.tallies[step, os.getpid()] = PartTally(parts_total)
-            parts_total = tally.listed_total
+            parts_total = None if tally.is_used else parts_total
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=Envelope(self._lease))
 
@@ -202,7 +202,7 @@ class BaseStep:
 
     def _queued(self, step: StepRef, message: str | None) -> Latest:
         if self.name is None and (tally := self._tally_of(step)) is not None:
-            tally.give_way()
+            tally.is_used &= tally.total is not None
         if message is not None:
             self._message = message
         self._latest.step = step

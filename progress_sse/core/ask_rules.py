@@ -10,17 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from progress_sse.core import errors
 from progress_sse.core.asks import ReaderAsk, find_ask, open_ask, with_ask, with_changed, with_settled
 from progress_sse.core.commands import Ask, Command
 from progress_sse.core.details import Details
-from progress_sse.core.errors import (
-    RequestNotAcceptedError,
-    RequestNotFoundError,
-    RequestOutOfTimeError,
-    RequestSettledError,
-    SessionCancelledError,
-    StepOutOfRangeError,
-)
 from progress_sse.core.model import Session, SessionStatus, StepProgress, is_over
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import Acknowledge, Complete, Finish, Start
@@ -38,14 +31,14 @@ def asked(session: Session, command: Ask, now: datetime) -> Details:
     if find_ask(details.requests, command.ask_id) is not None:
         return details
     if command.kind not in details.accepts:
-        raise RequestNotAcceptedError
+        raise errors.RequestNotAcceptedError
     if open_ask(details.requests, command.kind) is not None:
         return details
     if command.step is not None and not 1 <= command.step <= progress.total_steps:
-        raise StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
+        raise errors.StepOutOfRangeError(f"step must lie between 1 and {progress.total_steps}.")
     has_ended = is_over(progress.status, progress.steps)
     if has_ended if command.kind == "cancel" else not (has_ended and progress.status == "error"):
-        raise RequestOutOfTimeError
+        raise errors.RequestOutOfTimeError
     asked = ReaderAsk(command.ask_id, command.kind, command.step, "asked", timestamp(now), command.reason or None)
     if command.kind == "cancel" and not progress.current_step:
         return details._replace(
@@ -62,13 +55,13 @@ def acknowledged(details: Details, command: Acknowledge) -> Details:
     """Return the details after a worker answered an ask, which must be remembered and not be settled otherwise."""
     former = find_ask(details.requests, command.request)
     if former is None:
-        raise RequestNotFoundError
+        raise errors.RequestNotFoundError
     message = command.message or former.message
     answered = former._replace(state=command.state, message=message)
     if answered == former:
         return details
     if not former.is_open:
-        raise RequestSettledError
+        raise errors.RequestSettledError
     allows_start = command.state == "honoured" and former.kind == "retry"
     return details._replace(
         requests=with_changed(details.requests, answered), is_cancelled=details.is_cancelled and not allows_start
@@ -92,4 +85,4 @@ def settled(details: Details, command: Command, status: SessionStatus, steps: Ma
 def check_not_cancelled(session: Session) -> None:
     """Refuse that a session goes on which the server itself cancelled, unless a reader asks to try again."""
     if session.details.is_cancelled and open_ask(session.details.requests, "retry") is None:
-        raise SessionCancelledError
+        raise errors.SessionCancelledError

@@ -7,14 +7,8 @@ afterwards; the same object if the command repeats what the step has already.
 from datetime import datetime, timedelta
 from typing import Final
 
+from progress_sse.core import errors
 from progress_sse.core.attempts import attempt_number
-from progress_sse.core.errors import (
-    StepHasPartsError,
-    StepNotRunningError,
-    StepStartedError,
-    TooManyPartsError,
-    UnknownStepNameError,
-)
 from progress_sse.core.model import Liveness, Session, StepAdvance, StepConclusion, StepProgress, is_over
 from progress_sse.core.parts import MAX_PART_TEXT_CHARS, MAX_PARTS, MAX_SESSION_PARTS, EndStatus, Part, Parts, end_of
 from progress_sse.core.updates import Advance, Beat, Complete, ReportPart, Skip, Start
@@ -43,7 +37,7 @@ def newest_named(session: Session, name: str) -> int:
     """Return the number of the newest running step of a name, else of the newest one, if there is one."""
     numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
     if not numbers:
-        raise UnknownStepNameError
+        raise errors.UnknownStepNameError
     steps = session.progress.steps
     running = [number for number in numbers if number in steps and steps[number].status == "running"]
     return (running or numbers)[-1]
@@ -133,7 +127,7 @@ def end_part(part: Part, status: EndStatus, moment: datetime) -> Part:
 def advance(_session: Session, before: StepProgress, command: Advance, _moment: datetime, _number: int) -> StepProgress:
     """Move the step on, unless its parts do."""
     if before.parts is not None and before.parts.total is not None:
-        raise StepHasPartsError
+        raise errors.StepHasPartsError
     advanced = StepAdvance(command.current, command.total)
     if (before.advance, before.message) == (advanced, command.message):
         return before
@@ -186,7 +180,7 @@ def skipped(session: Session, before: StepProgress | None, number: int, message:
 def skip_again(_session: Session, before: StepProgress, command: Skip, _moment: datetime, _number: int) -> StepProgress:
     """Take an identical skip as a repeat, and refuse to skip a step that has succeeded."""
     if before.conclusion != "skipped" or before.message != command.message:
-        raise StepStartedError
+        raise errors.StepStartedError
     return before
 
 
@@ -227,14 +221,14 @@ def report_part(
 ) -> StepProgress:
     """Take the report on, and let the step end or run again with it."""
     if before.status != "running" and before.parts is None:
-        raise StepNotRunningError
+        raise errors.StepNotRunningError
     parts = before.parts or Parts(None, {})
     former = parts.by_name.get(command.part)
     part = _reported_part(former, command, moment)
     if part is former:
         return before
     if before.status != "running" and is_over(session.progress.status, session.progress.steps):
-        raise StepNotRunningError
+        raise errors.StepNotRunningError
     if former is None:
         _check_room(session, parts)
     parts = parts._replace(by_name={**parts.by_name, part.part: part})
@@ -263,10 +257,10 @@ def _reported_part(former: Part | None, command: ReportPart, moment: datetime) -
 def _check_room(session: Session, parts: Parts) -> None:
     most = MAX_PARTS if parts.total is None else parts.total
     if len(parts.by_name) >= most:
-        raise TooManyPartsError(f"The step has at most {most} parts.")
+        raise errors.TooManyPartsError(f"The step has at most {most} parts.")
     others = [step.parts for step in session.progress.steps.values() if step.parts is not None]
     if sum(len(each.by_name) for each in others) >= MAX_SESSION_PARTS:
-        raise TooManyPartsError(f"The steps of a session have at most {MAX_SESSION_PARTS} parts together.")
+        raise errors.TooManyPartsError(f"The steps of a session have at most {MAX_SESSION_PARTS} parts together.")
 
 
 def _is_ended_by(before: StepProgress, parts: Parts) -> bool:

@@ -9,15 +9,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from progress_sse.api.hot_routes import HotRoutes
-from progress_sse.core.errors import (
-    BodyTooLargeError,
-    HeadTooLargeError,
-    MalformedRequestError,
-    OverloadedError,
-    ProblemError,
-    RequestTimeoutError,
-    UrlTooLongError,
-)
+from progress_sse.core import errors
 from progress_sse.server.connection_limits import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,
@@ -59,7 +51,7 @@ class HttpProtocol(HttpToolsProtocol):
         *args: Any,
         coalescer: WriteCoalescer,
         limits: ConnectionLimits,
-        refusal: Callable[[ProblemError], Response],
+        refusal: Callable[[errors.ProblemError], Response],
         hot_routes: HotRoutes | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,7 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Accept a connection. At the limit of connections, end an idle one for it, or refuse it."""
         super().connection_made(CoalescingTransport(transport, self._coalescer))  # type: ignore[arg-type]  # delegates to one
         if len(self.connections) > self._limits.max_connections and not self._limits.make_room():
-            self._refuse_all(OverloadedError())
+            self._refuse_all(errors.OverloadedError())
         self._update_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -121,11 +113,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._received_bytes += len(data)
         super().data_received(data)
         if self._is_in_head and self._received_bytes > MAX_HEAD_BYTES:
-            self._refuse(UrlTooLongError() if len(self.url) > MAX_URL_BYTES else HeadTooLargeError())
+            self._refuse(errors.UrlTooLongError() if len(self.url) > MAX_URL_BYTES else errors.HeadTooLargeError())
         elif self._received_bytes > self._limits.max_rest_bytes:
-            self._refuse(BodyTooLargeError())
+            self._refuse(errors.BodyTooLargeError())
 
-    def _refuse_all(self, error: ProblemError) -> None:
+    def _refuse_all(self, error: errors.ProblemError) -> None:
         self.app = self._refusal(error)
         self._hot_routes = None
 
@@ -150,10 +142,10 @@ class HttpProtocol(HttpToolsProtocol):
             raise BadHeadError  # The earlier requests are answered, and then the connection closes.
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if len(self.url) > MAX_URL_BYTES:
-            self._refuse_all(UrlTooLongError())
+            self._refuse_all(errors.UrlTooLongError())
             self.url = b"/"  # Above 64 KiB it could not be parsed.
         elif len(self.headers) > MAX_HEADERS or head_size(method, self.url, self.headers) > MAX_HEAD_BYTES:
-            self._refuse_all(HeadTooLargeError())
+            self._refuse_all(errors.HeadTooLargeError())
         index = HeaderIndex(self.headers)
         check_head(method, version, index)
         if not self._begin_direct_exchange(method, version, index):
@@ -278,7 +270,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_overdue(self) -> None:
         """Refuse a request that has begun; an idle connection closes once the client has its last response."""
         if self._received_bytes or not self._is_in_head:
-            self._refuse(RequestTimeoutError())
+            self._refuse(errors.RequestTimeoutError())
         else:
             self._close()
 
@@ -290,9 +282,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request with a problem like all other errors; `msg` is uvicorn's."""
-        self._refuse(MalformedRequestError())
+        self._refuse(errors.MalformedRequestError())
 
-    def _refuse(self, error: ProblemError) -> None:
+    def _refuse(self, error: errors.ProblemError) -> None:
         """Refuse the current request, if it is its turn to be answered, and close the connection.
 
         Complete requests before a malformed one are still answered, or their outcome would stay unknown to the client.

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from progress_sse.core import updates
 from progress_sse.core.asks import Acknowledgement, AskKind, ReaderAsk, taken_ask
 from progress_sse.core.bounds import STEP, UNCHANGED, Unchanged
 from progress_sse.core.commands import Ask, Command, Create, Delete, StepName, Target
@@ -13,23 +14,7 @@ from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.log_lines import NewLine
 from progress_sse.core.model import DEFAULT_TOTAL_STEPS, SessionProgress, StepDefinition
 from progress_sse.core.parts import PartStatus
-from progress_sse.core.updates import (
-    Acknowledge,
-    Advance,
-    AppendLines,
-    Beat,
-    Complete,
-    Describe,
-    Envelope,
-    Finish,
-    Plan,
-    ReportPart,
-    Skip,
-    Start,
-    StepRef,
-    Update,
-    with_envelope,
-)
+from progress_sse.core.updates import Envelope, StepRef, Update, with_envelope
 from progress_sse.core.workflows import Workflows, profile_of
 from progress_sse.store.types import Record
 
@@ -141,7 +126,7 @@ class SessionOperations(ABC):
         has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
         lease = Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None
         envelope = Envelope(lease, ago_ms=ago_ms, definitions=self.workflows.named())
-        update = Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
+        update = updates.Start(_ref(step), timeout_ms, append, estimated_ms, parts_total, envelope=envelope)
         return _progress(await self._perform(session_id, update))
 
     async def complete_step(
@@ -161,7 +146,8 @@ class SessionOperations(ABC):
 
         A `conclusion` names what ended a step without success; `links` replace those of the session.
         """
-        update = Complete(_ref(step), success, message, error, conclusion, None if links is None else tuple(links))
+        given = None if links is None else tuple(links)
+        update = updates.Complete(_ref(step), success, message, error, conclusion, given)
         return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def report_progress(
@@ -181,7 +167,7 @@ class SessionOperations(ABC):
             StepHasPartsError: The step's progress is that of its parts.
             InvalidRequestError: Not 0 ≤ current ≤ total.
         """
-        return await self._report(session_id, Advance(_ref(step), current, total, message), attempt_id, ago_ms)
+        return await self._report(session_id, updates.Advance(_ref(step), current, total, message), attempt_id, ago_ms)
 
     async def skip_step(
         self, session_id: str, step: Target, message: str = "", *, attempt_id: str | None = None, ago_ms: int = 0
@@ -191,11 +177,11 @@ class SessionOperations(ABC):
         Raises:
             StepStartedError: The step runs, or has succeeded.
         """
-        return await self._report(session_id, Skip(_ref(step), message), attempt_id, ago_ms)
+        return await self._report(session_id, updates.Skip(_ref(step), message), attempt_id, ago_ms)
 
     async def beat(self, session_id: str, step: Target, *, attempt_id: str | None = None, ago_ms: int = 0) -> None:
         """Give a sign of life for a running step, which renews its lease, and change nothing else."""
-        await self._report(session_id, Beat(_ref(step)), attempt_id, ago_ms)
+        await self._report(session_id, updates.Beat(_ref(step)), attempt_id, ago_ms)
 
     async def report_part(
         self,
@@ -219,7 +205,7 @@ class SessionOperations(ABC):
         Raises:
             TooManyPartsError: The step or the session would have too many parts.
         """
-        update = ReportPart(_ref(step), part, status, current, total, message, error)
+        update = updates.ReportPart(_ref(step), part, status, current, total, message, error)
         return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def finish_session(
@@ -241,7 +227,7 @@ class SessionOperations(ABC):
         Raises:
             StepRunningError: A step runs under another attempt, and an `attempt_id` was given.
         """
-        update = Finish(success, error, None if links is None else tuple(links), conclusion)
+        update = updates.Finish(success, error, None if links is None else tuple(links), conclusion)
         return await self._report(session_id, update, attempt_id, ago_ms)
 
     async def plan_steps(
@@ -253,7 +239,7 @@ class SessionOperations(ABC):
             StepsFixedError: The session is not open-ended.
             TooManyStepsError: The session would have too many steps.
         """
-        return await self._report(session_id, Plan(tuple(steps)), attempt_id, ago_ms)
+        return await self._report(session_id, updates.Plan(tuple(steps)), attempt_id, ago_ms)
 
     async def describe_session(
         self,
@@ -270,7 +256,7 @@ class SessionOperations(ABC):
 
         Labels are merged with those that it has; links and `accepts` are replaced.
         """
-        update = Describe(
+        update = updates.Describe(
             title,
             labels,
             links if links is None or isinstance(links, Unchanged) else tuple(links),
@@ -314,7 +300,7 @@ class SessionOperations(ABC):
             RequestNotFoundError: It does not remember a request of that id.
             RequestSettledError: The request was settled otherwise before.
         """
-        return await self._report(session_id, Acknowledge(request, state, message or ""), attempt_id, ago_ms)
+        return await self._report(session_id, updates.Acknowledge(request, state, message or ""), attempt_id, ago_ms)
 
     async def append_lines(
         self,
@@ -332,7 +318,7 @@ class SessionOperations(ABC):
         """
         written = tuple([NewLine(line) if isinstance(line, str) else line for line in lines])
         about = None if step is None else _ref(step)
-        await self._report(session_id, AppendLines(written, about), attempt_id, ago_ms)
+        await self._report(session_id, updates.AppendLines(written, about), attempt_id, ago_ms)
 
     async def delete_session(self, session_id: str) -> None:
         """Remove the session and its log."""

@@ -22,44 +22,39 @@ _LONGEST_PAUSE_S: Final = 60
 
 
 class Pace:
-    """What lines have said of the steps, and when they may say how far one is: a step that is fast has few of them.
+    """What lines have said of each step, and how often they say how far it is: at most once a second.
 
-    At most one a second. Where the total is known, with each 5 %; otherwise, or with another message, after a pause
-    that is 5 % of the time that the step has run, but a minute at most.
+    Where the total is known, a line is due with each 5 %. Otherwise, or with another message, it is due after a pause
+    of 5 % of the time that the step has run, but of a minute at most.
     """
 
     def __init__(self) -> None:
-        self._said: dict[int, tuple[Step, float]] = {}  # Each with when a line said how far it was.
+        self.said: dict[int, Step] = {}
+        self._counted_at_s: dict[int, float] = {}  # When a line said how far it was.
 
-    def begin_afresh(self) -> None:
-        """Forget the steps of an earlier run."""
-        self._said.clear()
-
-    def known(self, step: Step) -> Step | None:
-        """Return a step as its last line had it."""
-        return self._said.get(step["step"], (None,))[0]
-
-    def takes(self, step: Step, now_s: float) -> bool:
-        """Return whether a line may be written now, and record it as written then."""
-        before, at_s = self._said.get(step["step"], (None, -math.inf))
-        is_count = before is not None and _runs_on(before, step)
-        if is_count and before is not None and not _is_due(before, step, abs(now_s - at_s), now_s):
-            return False
-        self._said[step["step"]] = step, now_s if is_count else -math.inf
-        return True
+    def is_early(self, step: Step, now_s: float) -> bool:
+        """Return whether a line would say only how far a step is, and is not due; else it counts as written."""
+        before, number = self.said.get(step["step"]), step["step"]
+        if before is None or step["status"] != "running" or _run(before) != _run(step):
+            self._counted_at_s.pop(number, None)
+        else:
+            # A clock may be set back.
+            if not _is_due(before, step, abs(now_s - self._counted_at_s.get(number, -math.inf)), now_s):
+                return True
+            self._counted_at_s[number] = now_s
+        self.said[number] = step
+        return False
 
 
-def _runs_on(before: Step, step: Step) -> bool:
-    """Return whether a running step runs as it did, so that a line would say no more than how far it is."""
-    was, is_now = ((each["status"], started_at(each), is_stalled(each)) for each in (before, step))
-    return was == is_now and step["status"] == "running" and not _new_failures(before, step)
+def _run(step: Step) -> tuple[object, ...]:
+    return step["status"], started_at(step), is_stalled(step), failed_parts(step)
 
 
 def _is_due(before: Step, step: Step, waited_s: float, now_s: float) -> bool:
-    if _share(before) != _share(step):
+    share, pause_s = _share(step), min(_LONGEST_PAUSE_S, elapsed_s(step, now_s) / _SHARES)
+    if share != _share(before):
         return waited_s >= 1
-    is_same = _share(step) is not None and before["message"] == step["message"]
-    return not is_same and waited_s >= min(_LONGEST_PAUSE_S, max(1, elapsed_s(step, now_s) / _SHARES))
+    return waited_s >= max(1, pause_s) and (share is None or before["message"] != step["message"])
 
 
 def _share(step: Step) -> int | None:
@@ -81,7 +76,7 @@ def changes(
     """
     state = after.state
     if before is None or after.begins_afresh or before.state["status"] == "not_found":
-        pace.begin_afresh()
+        pace.said.clear()
     if title(state) and not (before and title(before.state) == title(state)):
         yield title(state)
     if state["status"] == "not_found":
@@ -112,9 +107,9 @@ def step_lines(after: ObservedSession, now_s: float, pace: Pace, zone: tzinfo | 
     state = after.state
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
-        known = pace.known(step)
+        known = pace.said.get(step["step"])
         description, failures = _description(known, step, now_s, zone), _new_failures(known, step)
-        if not (description or failures) or not pace.takes(step, now_s):
+        if not (description or failures) or pace.is_early(step, now_s):
             continue
         place = f"{shown_percentage(after, now_s):3}%  {step['step']}{of_total} {step['name']}"
         if description:

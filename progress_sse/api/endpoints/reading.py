@@ -89,19 +89,11 @@ async def parts(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}/parts?step=n`: the parts of a step, in the order of their first report."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
-    number = _step_of(request)
+    number = number_of(query_of(request), "step", 1, MAX_SAFE_INTEGER)
+    if number is None:
+        raise InvalidRequestError("step must be the number of a step, from 1.")
     step = (await _with_step(service, session_id, number)).steps.get(number)
     return Reply(200, {"content-type": JSON, **UNCACHED}, encode_parts(None if step is None else step.parts))
-
-
-_MAX_DIGITS: Final = 16
-
-
-def _step_of(request: Request) -> int:
-    text = query_of(request).get("step", "")
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text):
-        return int(text)
-    raise InvalidRequestError("step must be the number of a step, from 1.")
 
 
 _LOG_HEADERS: Final = {**UNCACHED, "vary": VARY_WITH_ACCEPT}

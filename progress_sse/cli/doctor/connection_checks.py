@@ -32,7 +32,7 @@ def check_address(seen: Observations) -> Finding:
     addresses = ", ".join(network.addresses)
     is_address = network.addresses == (seen.host,)
     if network.connect_s is None:
-        where = seen.host if is_address else f"{seen.host}, which is {addresses}"
+        where = seen.url if is_address else f"{seen.url}, whose host is {addresses}"
         return fault(
             f"Nothing accepts connections at {where}: {network.error}.",
             "the port in the URL, the firewall, or the address that the proxy or server listens on.",
@@ -104,7 +104,8 @@ def check_server(seen: Observations) -> Finding:
         way = f"through {through}" if through else "no proxy shows itself"
         return ok(f"A progress server answers within {_ms(poll.ended - poll.began)}; {way}.")
     if poll.status == 0:
-        return fault(f"No answer: {poll.error}.", "the address, or the proxy: does it reach the server?")
+        reason = poll.error.rpartition(f"{seen.url}: ")[2]
+        return fault(f"No answer from {seen.url}: {reason}.", "the address, or the proxy: does it reach the server?")
     if poll.status in _REFUSALS:
         return _refusal(seen, poll)
     if 300 <= poll.status < 400:

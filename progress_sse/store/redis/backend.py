@@ -28,6 +28,7 @@ from progress_sse.store.backend import commit_all
 from progress_sse.store.idempotency import removal
 from progress_sse.store.listeners import N, Topic, Unsubscribe
 from progress_sse.store.record_cache import RecordCache
+from progress_sse.store.redis import scripts
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
 from progress_sse.store.redis.codec import (
     KEY_LIFETIME_MS,
@@ -55,17 +56,6 @@ from progress_sse.store.redis.pipeline import (
     RedisCommandExecutor,
 )
 from progress_sse.store.redis.pubsub import ClusterPubSub, RedisPubSub
-from progress_sse.store.redis.scripts import (
-    APPLIED,
-    APPLIED_BEFORE,
-    COMMIT,
-    FORGET_KEYS,
-    IN_DOUBT,
-    KEEP_ORPHANED_KEYS,
-    PROBE,
-    READ,
-    SIGN_SEEN,
-)
 from progress_sse.store.redis.session_index import IndexPages, SessionIndex
 from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.redis.topology import Topology
@@ -168,7 +158,7 @@ class RedisBackend:
 
     async def _probe(self) -> None:
         keys = self._keyspace.write_probe
-        await self._executor.run(PROBE, keys.of_transitions, self._publish_command, keys.channel)
+        await self._executor.run(scripts.PROBE, keys.of_transitions, self._publish_command, keys.channel)
         await self._executor.execute("SET", self._keyspace.format, FORMAT, "NX")
         stored = await self._executor.execute("GET", self._keyspace.format)
         if stored != FORMAT:  # An upgrade from an earlier format would stand here.
@@ -193,7 +183,7 @@ class RedisBackend:
         keys, common = self._script_of(session_id, known)
         wanted: list[Argument] = [int(wants_record), *((after.offset, after.epoch) if after is not None else ("", ""))]
         with self._decode.noting(session_id):
-            reply = await self._executor.run(READ, keys.of_transitions, *common, *wanted)
+            reply = await self._executor.run(scripts.READ, keys.of_transitions, *common, *wanted)
         result = self._decode(decode_read, session_id, reply, known.record)
         if result.position is None or reply[-1] is None:
             return result
@@ -232,22 +222,22 @@ class RedisBackend:
             outcome, revision, created_at, keys_left, *lines_kept = await self._executor.submit(command)
         created_at = created_at.decode(errors="replace")
         former_entry = index_entry(created_at, change.session_id) if created_at else None
-        if outcome == SIGN_SEEN:
+        if outcome == scripts.SIGN_SEEN:
             raise SignSeenError
-        if outcome not in (APPLIED, APPLIED_BEFORE):
+        if outcome not in (scripts.APPLIED, scripts.APPLIED_BEFORE):
             if entry is not None and entry != former_entry:
                 await self._index.withdraw(change, entry)
-            raise OutcomeUnknownError if outcome == IN_DOUBT and command.was_in_doubt else ConflictError
+            raise OutcomeUnknownError if outcome == scripts.IN_DOUBT and command.was_in_doubt else ConflictError
         if not change.has_lines_alone:
-            if change.record is None or outcome == APPLIED_BEFORE:  # Others may have changed the session since.
+            if change.record is None or outcome == scripts.APPLIED_BEFORE:  # Others may have changed the session since.
                 self._cache.drop(change.session_id)
             else:
                 self._cache.put(change.session_id, change.record, int(revision))
             await self._index.leave(change, before, entry, former_entry)
         if change.is_visible:
             self._publish_in_cluster(change)
-            await self._followed.on_commit(keys.channel, change, int(revision) if outcome == APPLIED else None)
-        if change.lines and outcome == APPLIED:
+            await self._followed.on_commit(keys.channel, change, int(revision) if outcome == scripts.APPLIED else None)
+        if change.lines and outcome == scripts.APPLIED:
             self.lines.on_commit(change, keys, *lines_kept)
         await self.leases.after_commit(change)
         if change.record is None and keys_left:
@@ -267,7 +257,7 @@ class RedisBackend:
         has_lines = change.lines or change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
         return PendingCommand(
-            COMMIT, touched, (*common, *arguments, *self.lines.arguments(change, keys)), is_write=True
+            scripts.COMMIT, touched, (*common, *arguments, *self.lines.arguments(change, keys)), is_write=True
         )
 
     def _publish_in_cluster(self, change: Change) -> None:
@@ -281,7 +271,7 @@ class RedisBackend:
         """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them."""
         try:
             surplus = await self._executor.run(
-                KEEP_ORPHANED_KEYS,
+                scripts.KEEP_ORPHANED_KEYS,
                 [self._keyspace.orphans],
                 fingerprint(session_id),
                 keys_left,
@@ -290,7 +280,7 @@ class RedisBackend:
             )
             owners = [self._keyspace.of_fingerprint(tag.decode(errors="replace")) for tag in surplus]
             deletions = (
-                self._executor.run(FORGET_KEYS, [each.state, each.idempotency_keys, each.idempotency_ranks])
+                self._executor.run(scripts.FORGET_KEYS, [each.state, each.idempotency_keys, each.idempotency_ranks])
                 for each in owners
             )
             await asyncio.gather(*deletions)

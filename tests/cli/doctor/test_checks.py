@@ -108,7 +108,7 @@ CASES: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("cookie", {"cookie_poll": None}, "fault", "accept its own cookie (no answer)", "Cookie"),
     ("cookie", {"cookie": Exchange(204, OTHER_COOKIE)}, "fault", "is for /jobs/", "mount point"),
     # Nothing else is checked where the server does not answer a poll.
-    ("server", {"poll": Exchange(error="not within 10 s")}, "fault", "No answer: not within 10 s", "the proxy"),
+    ("server", {"poll": Exchange(error="not within 10 s")}, "fault", "No answer from https://progress.example.com: not", "the proxy"),
     ("server", {"poll": Exchange(401, PROBLEM)}, "fault", "the token, or does not get it", "Authorization"),
     ("server", {"poll": Exchange(401, PROBLEM), "has_token": False}, "fault", "wants a token", "give one by --token"),
     ("server", {"poll": Exchange(403, PROBLEM)}, "fault", "does not allow to read", "--session"),
@@ -165,7 +165,7 @@ def levels(**changes: Any) -> dict[str, str]:
     ("network", "text"),
     [
         (Network(error="Name or service not known"), "has no address: Name or service not known"),
-        (Network(addresses=("192.0.2.1",), error="Connection refused"), "which is 192.0.2.1: Connection refused"),
+        (Network(addresses=("192.0.2.1",), error="Connection refused"), "whose host is 192.0.2.1: Connection refused"),
     ],
 )
 def test_without_a_connection_only_the_address_is_a_fault(network: Network, text: str) -> None:

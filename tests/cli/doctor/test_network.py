@@ -59,7 +59,8 @@ def test_the_expiry_of_a_certificate_is_unknown_without_its_fields() -> None:
 
 def test_without_a_server_the_address_is_a_fault() -> None:
     """By the words of the system, and no request is made."""
-    result = CliRunner().invoke(main, ["doctor", f"http://{HOST}:{free_port()}"])
+    url = f"http://{HOST}:{free_port()}"
+    result = CliRunner().invoke(main, ["doctor", url])
     assert result.exit_code == 2
-    assert f"Nothing accepts connections at {HOST}: Connection refused" in result.output
+    assert f"Nothing accepts connections at {url}: Connection refused" in result.output
     assert result.output.endswith("Faults: 1. Warnings: 0.\n")
