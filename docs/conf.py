@@ -27,9 +27,18 @@ myst_enable_extensions = ["attrs_inline"]
 
 html_theme = "furo"
 html_title = "progress_sse"
+html_favicon = "../web/page/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_extra_path = ["../llms.txt"]
+
+FIRST = """<!doctype html>
+<html lang="en">
+<meta http-equiv="refresh" content="0; url=docs/index.html">
+<title>progress_sse</title>
+<link rel="icon" href="_static/favicon.svg">
+<a href="docs/index.html">progress_sse</a>
+"""
 
 
 def setup(app: Any) -> None:
@@ -42,7 +51,6 @@ def setup(app: Any) -> None:
 def copy_sources(app: Any, error: Exception | None) -> None:
     """Put the Markdown of each page beside it, where `llms.txt` names it, and lead from the root to the first page."""
     if error is None:
-        first = '<!doctype html><meta http-equiv="refresh" content="0; url=docs/index.html"><title>progress_sse</title>'
-        (Path(app.outdir) / "index.html").write_text(first, "utf-8")
+        (Path(app.outdir) / "index.html").write_text(FIRST, "utf-8")
         for name in app.env.found_docs:
             shutil.copy(ROOT / f"{name}.md", Path(app.outdir) / f"{name}.md")

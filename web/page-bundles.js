@@ -1,7 +1,7 @@
 /*
- * The files of assets/: the HTML of the pages, and their minified bundles. A bundle has a hash in its name, so that
- * browsers may keep it for ever. The script of a page is one file: with a third for what two pages share, each would
- * load 5 % more, as gzip compresses two small files less than one.
+ * The files of assets/: the HTML of the pages, their minified bundles, and an icon for pages that have none. A bundle
+ * has a hash in its name, so that browsers may keep it for ever. The script of a page is one file: with a third for what
+ * two pages share, each would load 5 % more, as gzip compresses two small files less than one.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { basename, relative } from "node:path";
@@ -167,5 +167,6 @@ export async function pageFiles() {
     filesOf("home", [trackerModules, textsOfOneLanguage(() => true)]),
     filesOf("demo", [fromServer]),
   ]);
-  return pages.flat();
+  const icon = await readFile("page/favicon.svg", "utf8");
+  return [...pages.flat(), /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon])];
 }

@@ -14,6 +14,8 @@ LIB: Final = _WEB / "lib"
 ASSETS: Final = _WEB / "assets"
 """The HTML of our pages, and their bundles. Each bundle's name has a hash of its content."""
 
+ICON: Final = ASSETS / "favicon.svg"
+
 REVALIDATED: Final = "no-cache"
 
 PAGE_HEADERS: Final = {

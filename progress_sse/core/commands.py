@@ -4,23 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
+from progress_sse.core import bounds
 from progress_sse.core.asks import AskKind
-from progress_sse.core.bounds import (
-    ACCEPTS,
-    AGO,
-    ASK_ID,
-    ASK_TEXT,
-    ATTEMPT_ID,
-    LABELS,
-    LEASE,
-    LINKS,
-    LOST_AFTER,
-    PROFILE,
-    STEP_NUMBER,
-    TITLE,
-    check_fields,
-    check_value,
-)
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import PLAIN, UPDATES, Condition, Envelope, Update, anywhere
@@ -44,14 +29,14 @@ class Create(NamedTuple):
     definitions: tuple[StepDefinition, ...]
     replace: bool = True
     only_if: Condition = anywhere
-    title: Annotated[str | None, TITLE] = None
-    labels: Annotated[Mapping[str, str], LABELS] = {}
-    links: Annotated[tuple[Link, ...], LINKS] = ()
+    title: Annotated[str | None, bounds.TITLE] = None
+    labels: Annotated[Mapping[str, str], bounds.LABELS] = {}
+    links: Annotated[tuple[Link, ...], bounds.LINKS] = ()
     open_ended: bool = False
-    accepts: Annotated[tuple[AskKind, ...], ACCEPTS] = ()
-    attempt_id: Annotated[str | None, ATTEMPT_ID] = None
+    accepts: Annotated[tuple[AskKind, ...], bounds.ACCEPTS] = ()
+    attempt_id: Annotated[str | None, bounds.ATTEMPT_ID] = None
     is_timed: bool = False
-    profile: Annotated[str | None, PROFILE] = None
+    profile: Annotated[str | None, bounds.PROFILE] = None
 
 
 class Delete(NamedTuple):
@@ -64,9 +49,9 @@ class Ask(NamedTuple):
     """Ask something of the worker, on behalf of a reader, unless one of the kind is open."""
 
     kind: AskKind
-    ask_id: Annotated[str, ASK_ID]
-    step: Annotated[int | None, STEP_NUMBER] = None
-    reason: Annotated[str | None, ASK_TEXT] = None
+    ask_id: Annotated[str, bounds.ASK_ID]
+    step: Annotated[int | None, bounds.STEP_NUMBER] = None
+    reason: Annotated[str | None, bounds.ASK_TEXT] = None
     run: str | None = None
     only_if: Condition = anywhere
 
@@ -104,7 +89,7 @@ def action_of(command: Command) -> str:
 
 def check_command(command: Command) -> None:
     """Refuse values out of their bounds, or that contradict each other, in a command of a caller in the process."""
-    check_fields(command)
+    bounds.check_fields(command)
     if isinstance(command, Update):
         if command.envelope is not PLAIN:
             _check_envelope(command.envelope)
@@ -112,11 +97,12 @@ def check_command(command: Command) -> None:
 
 
 def _check_envelope(envelope: Envelope) -> None:
-    check_value("ago_ms", AGO, envelope.ago_ms)
-    for name, bound in (("attempt_id", ATTEMPT_ID), ("lease_ms", LEASE), ("lost_after_ms", LOST_AFTER)):
+    bounds.check_value("ago_ms", bounds.AGO, envelope.ago_ms)
+    rules = {"attempt_id": bounds.ATTEMPT_ID, "lease_ms": bounds.LEASE, "lost_after_ms": bounds.LOST_AFTER}
+    for name, bound in rules.items():
         value = getattr(envelope.lease, name, None)
         if value is not None:
-            check_value(name, bound, value)
+            bounds.check_value(name, bound, value)
 
 
 @dataclass(frozen=True, slots=True)

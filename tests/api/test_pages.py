@@ -53,6 +53,12 @@ async def test_a_page_names_two_bundles_that_browsers_keep(client: httpx.AsyncCl
             assert (await client.get(f"/web/{source_map}")).json()["sourcesContent"]
 
 
+@pytest.mark.parametrize("page", sorted(ASSETS.glob("*.html")), ids=lambda page: page.name)
+def test_each_page_has_an_icon(page: Path) -> None:
+    """Of its own: a browser asks for no further file."""
+    assert re.search(r'<link rel="icon" [^>]*href="data:image/svg', page.read_text("utf-8"))
+
+
 async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient) -> None:
     """An upgrade reaches the pages of users at their next load."""
     for path in ("/s/any", "/web/tracker.js", "/web/define.js", "/web/progress.css"):

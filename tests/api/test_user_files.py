@@ -63,6 +63,15 @@ async def test_a_page_is_served_with_its_inline_script(client: httpx.AsyncClient
         assert (await client.get("/job.html")).text == "new"
 
 
+async def test_a_page_without_an_icon_gets_one(client: httpx.AsyncClient, folder: Path) -> None:
+    """So that no browser meets a refusal; one of the folder comes first."""
+    async with client:
+        icon = await client.get("/favicon.ico")
+        assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+        (folder / "favicon.ico").write_text("mine")
+        assert (await client.get("/favicon.ico")).text == "mine"
+
+
 async def test_the_server_has_its_paths_first(client: httpx.AsyncClient, folder: Path) -> None:
     """No file takes the place of the page, of the API, or of a browser file."""
     for path in ("livez", "openapi.json", "s/a", "web/tracker.js", "api/steps", "api/other"):

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from progress_sse.api.page_files import ASSETS, LIB, REVALIDATED, page_headers
+from progress_sse.api.page_files import ASSETS, ICON, LIB, REVALIDATED, page_headers
 from progress_sse.api.request_parts import query_of, session_id_of, uri_component
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
@@ -144,6 +144,8 @@ class UserFiles(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a file that may be served: neither its name nor that of a folder begins with a dot."""
         full_path, found = super().lookup_path(path)
+        if found is None and path == "favicon.ico":  # Browsers ask for it where a page names no icon.
+            return str(ICON), ICON.stat()
         if found is None or _is_hidden(path) or _is_hidden(os.path.relpath(full_path, self._folder)):
             return "", None
         return (full_path, found) if os.access(full_path, os.R_OK) else ("", None)
