@@ -38,8 +38,8 @@ class Pace:
         if before is None or step["status"] != "running" or _run(before) != _run(step):
             self._counted_at_s.pop(number, None)
         else:
-            # A clock may be set back.
-            if not _is_due(before, step, abs(now_s - self._counted_at_s.get(number, -math.inf)), now_s):
+            waited_s = abs(now_s - self._counted_at_s.get(number, -math.inf))  # A clock may be set back.
+            if not _new_failures(before, step) and not _is_due(before, step, waited_s, now_s):
                 return True
             self._counted_at_s[number] = now_s
         self.said[number] = step
@@ -47,7 +47,7 @@ class Pace:
 
 
 def _run(step: Step) -> tuple[object, ...]:
-    return step["status"], started_at(step), is_stalled(step), failed_parts(step)
+    return step["status"], started_at(step), is_stalled(step)
 
 
 def _is_due(before: Step, step: Step, waited_s: float, now_s: float) -> bool:

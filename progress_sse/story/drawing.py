@@ -11,22 +11,13 @@ from progress_sse.story.headline import conclusion, failures, headline, links, t
 from progress_sse.story.observed_session import observed, shown_percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import SPOKEN, all_failed_parts, details, spent, state_of, steps_done
+from progress_sse.story.step_words import all_failed_parts, details, spent, state_of, steps_done
 from progress_sse.story.steps import Step
 from progress_sse.story.time_left import percentage, time_left
 from progress_sse.story.worker_words import life_sign, request_sentence
 
-SIGNS: Final = {
-    "waiting": "·",
-    "running": ">",
-    "stalled": "!",
-    "done": "✓",
-    "skipped": "-",
-    "failed": "✗",
-    "cancelled": "x",
-    "lost": "?",
-}
 BAR_WIDTH: Final = 40
+STATE_WIDTH: Final = 9
 TIME_WIDTH: Final = 11
 MAX_FAILED_PARTS: Final = 20
 
@@ -59,9 +50,9 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
 
 
 def _step_line(step: Step, width: int, now_s: float) -> str:
-    word = state_of(step)
-    words = (word if word in SPOKEN else "", *details(step, now_s), one_line(step.get("message", "")))
-    head = f"{SIGNS[word]} {step['step']:{width}} {spent(step, now_s):>{TIME_WIDTH}}  {one_line(step['name'])}"
+    words = (*details(step, now_s), one_line(step.get("message", "")))
+    state = f"{state_of(step):{STATE_WIDTH}} {spent(step, now_s):>{TIME_WIDTH}}"
+    head = f"{step['step']:{width}}  {state}  {one_line(step['name'])}"
     return "  ".join((head, ", ".join(filter(None, words)))).rstrip()
 
 

@@ -44,9 +44,6 @@ def _line(part: Part) -> str:
 
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
-SPOKEN: Final = frozenset({"stalled", "skipped", "cancelled", "lost"})
-"""The states that also get a word, since their sign alone does not show them."""
-
 _CONCLUSIONS: Final = ("skipped", "cancelled", "lost")
 
 

@@ -36,7 +36,7 @@ async def test_a_terminal_gets_the_session_drawn(client: httpx.AsyncClient) -> N
     assert shown.headers["content-type"] == "text/plain; charset=utf-8"
     assert shown.headers["vary"] == "Authorization, Cookie, Accept"
     assert shown.text.startswith("Import\nStep 1 of 2: Fetch\n[")
-    assert "\n> 1         0 s  Fetch\n· 2              Load\n" in shown.text
+    assert "\n1  running           0 s  Fetch\n2  waiting                Load\n" in shown.text
     plain = await client.get("/api/progress/s")
     assert plain.headers["content-type"] == "application/json"
     assert plain.headers["vary"] == shown.headers["vary"]
@@ -54,8 +54,8 @@ async def test_a_terminal_gets_what_steps_usually_take(connect: Connect) -> None
         shown = await client.get("/api/progress/s", headers=TEXT)
     _, _, bar, first, second = shown.text.splitlines()
     assert re.match(r"\[-+\]   0%", bar)
-    assert re.fullmatch(r"> 1 +0 s  Import  usually 1 min \d+ s", first)
-    assert re.fullmatch(r"· 2 +Build  usually [45] min \d+ s", second)
+    assert re.fullmatch(r"1  running +0 s  Import  usually 1 min \d+ s", first)
+    assert re.fullmatch(r"2  waiting +Build  usually [45] min \d+ s", second)
 
 
 @pytest.mark.protocol("P-22.10")
@@ -137,6 +137,6 @@ async def test_the_text_says_when_the_session_ends() -> None:
         shown = await client.get("/api/progress/s", headers=TEXT)
         assert shown.text.split("\n")[2:-1] == [
             f"[{'-' * 40}]   0%  0 of 2 steps done, about 4 min left",
-            "> 1         0 s  Fetch  expected 3 min 20 s",
-            "· 2              Load  expected 40 s",
+            "1  running           0 s  Fetch  expected 3 min 20 s",
+            "2  waiting                Load  expected 40 s",
         ]

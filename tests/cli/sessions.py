@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from progress_sse.story.changes import Pace, changes
@@ -86,9 +85,9 @@ def lines(*states: SessionState) -> list[str]:
 
 def lines_of_each(seconds: float, *states: SessionState) -> list[list[str]]:
     """The lines of `changes` for each of these states, seen so many seconds apart."""
-    seen = [(seconds * number, state) for number, state in enumerate(states)]
-    sessions, pace = [None, *(after(*seen[: number + 1]) for number in range(len(seen)))], Pace()
-    return [
-        list(changes(*pair, T0_S + seconds * (number + 1), SERVER, pace))
-        for number, pair in enumerate(pairwise(sessions))
-    ]
+    known, now_s, pace, said = None, T0_S, Pace(), list[list[str]]()
+    for state in states:
+        before, known = known, observed(known, state, now_s, now_s - seconds)
+        now_s += seconds
+        said.append(list(changes(before, known, now_s, SERVER, pace)))
+    return said

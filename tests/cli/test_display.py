@@ -62,6 +62,18 @@ def test_a_stalled_step_is_a_change_and_no_silence(capsys: pytest.CaptureFixture
     assert shown(capsys) == ["This job was deleted"]
 
 
+def test_progress_that_had_to_wait_is_a_line_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last one, a second later."""
+    display = PlainDisplay(SERVER)
+    for current in range(4):
+        display.show(session("running", leased("live", progress={"current": current, "total": None})))
+    first = shown(capsys)
+    assert [line.rpartition(": ")[2] for line in first] == ["started", "1"]
+    display.set_clock(9**9)
+    display.tick()
+    assert shown(capsys)[0].endswith(": 3")
+
+
 def test_the_connection_is_reported_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """Once when the stream has failed, whatever becomes of the polls, and once when it is back."""
     display = PlainDisplay(SERVER)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from progress_sse.story.session_state import SessionState
-from tests.cli.sessions import ABSENT, PENDING, RUNNING, at, ended, leased, lines, session, step
+from tests.cli.sessions import ABSENT, PENDING, RUNNING, at, ended, leased, lines, lines_of_each, session, step
 
 
 def dump(status: str, **more: Any) -> dict[str, Any]:
@@ -49,6 +49,48 @@ TWO = session("pending", step("pending"), step("pending"))
 def test_each_change_is_a_line(states: list[SessionState], expected: list[str]) -> None:
     """The line is plain text, whatever names and messages contain."""
     assert lines(*states) == expected
+
+
+def counting(count: int, total: int | None, message: str = "") -> list[SessionState]:
+    """A step that reports so often how far it is, and then ends."""
+    counts = [{"progress": {"current": n, "total": total}, "message": message or f"row {n}"} for n in range(count)]
+    return [RUNNING, *(session("running", step("running", **each)) for each in counts), DONE]
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds", "most"),
+    [
+        (counting(2000, 2000, "rows"), 0.1, 20),
+        (counting(2000, 2000, "rows"), 0.001, 2),
+        (counting(600, None), 0.1, 45),
+        (counting(6000, None), 0.1, 95),
+        (counting(40, None), 10, 40),
+        (counting(600, 10**6), 0.1, 45),
+    ],
+    ids=["each 5 %", "each second", "a minute", "ten minutes", "slow", "another message"],
+)
+def test_fast_progress_has_few_lines(states: list[SessionState], seconds: float, most: int) -> None:
+    """At most one a second, with each 5 % of a known total, and ever fewer of a long step; its start and its end."""
+    first, *counts, last = lines_of_each(seconds, *states)
+    assert (first, last) == ([" 33%  1/1 Dump all: started"], ["100%  1/1 Dump all: done after 5 min 7 s", *END])
+    written = [line for each in counts for line in each]
+    assert most / 2 < len(written) <= most
+
+
+def test_parts_that_fail_have_lines_at_once() -> None:
+    """However many there are, and with them how far their step is."""
+    listed = [{"part": f"shard-{n}", "status": "error", "error": "full"} for n in range(3)]
+
+    def parts(failed: int, done: int) -> SessionState:
+        counts = {"total": None, "running": 1, "success": done, "error": failed, "listed": listed[:failed]}
+        return session("running", step("running", parts=counts))
+
+    said = lines_of_each(0.01, parts(0, 0), parts(0, 1), parts(0, 2), parts(1, 2), parts(1, 3), parts(2, 3))
+    assert [len(each) for each in said] == [1, 1, 0, 2, 0, 2]
+    assert said[3] == [
+        " 33%  1/1 Dump all: 2 of 4 done so far, 1 failed",
+        " 33%  1/1 Dump all, shard-0: failed, full",
+    ]
 
 
 def test_each_end_of_a_step_has_a_word() -> None:

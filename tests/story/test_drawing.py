@@ -23,7 +23,7 @@ def lines(state: SessionState) -> list[str]:
 
 
 def test_a_running_session_has_title_bar_and_steps() -> None:
-    """With signs and times."""
+    """With states in words, and times."""
     state = session(
         "running",
         ended("success", 12.345, name="Fetch"),
@@ -39,11 +39,11 @@ def test_a_running_session_has_title_bar_and_steps() -> None:
         "Import of the catalogue",
         "Step 3 of 5: Upload",
         f"[{'#' * 18}{'-' * 22}]  46%  2 of 5 steps done",
-        "✓ 1      12.3 s  Fetch",
-        "- 2              Convert  skipped",
-        "> 3        40 s  Upload  120 / 400, part b",
-        "> 4        40 s  Index  over its limit of 30 s",
-        "· 5              Check",
+        "1  done           12.3 s  Fetch",
+        "2  skipped                Convert",
+        "3  running          40 s  Upload  120 / 400, part b",
+        "4  running          40 s  Index  over its limit of 30 s",
+        "5  waiting                Check",
     ]
 
 
@@ -61,9 +61,9 @@ def test_a_failed_session_says_why_and_where_to_look() -> None:
     assert shown[1:6] == [
         "Failed at step 1",
         f"[{'-' * BAR_WIDTH}]   0%  0 of 3 steps done",
-        "✗ 1   1 min 1 s  Fetch",
-        "x 2       0.0 s  Send  cancelled",
-        "? 3       0.0 s  Wait  lost",
+        "1  failed      1 min 1 s  Fetch",
+        "2  cancelled       0.0 s  Send",
+        "3  lost            0.0 s  Wait",
     ]
     assert shown[6:9] == ["Step 1, Fetch, failed:", "  line 10", "  line 11"]
     assert shown[-3:] == ["Step 2, Send, was cancelled", "Step 3, Wait, was lost", "Log: https://h.example/log"]
@@ -72,7 +72,7 @@ def test_a_failed_session_says_why_and_where_to_look() -> None:
 def test_a_stalled_worker_is_named_with_a_time_in_the_zone() -> None:
     """The server does not know where its reader is."""
     shown = lines(session("running", step("running", liveness={"state": "stalled", "since": at(0)})))
-    assert shown[3:] == ["! 1        40 s  Fetch  stalled", "no sign of life since 10:00 UTC"]
+    assert shown[3:] == ["1  stalled          40 s  Fetch", "no sign of life since 10:00 UTC"]
 
 
 def test_a_session_that_does_not_exist_has_no_bar() -> None:
@@ -116,6 +116,6 @@ def test_a_session_whose_end_is_known_says_when_and_moves_by_time() -> None:
     steps = [step("running", estimated_ms=90_000), step("pending", "Load", estimated_ms=500)]
     assert lines(session("running", *steps, time=time))[2:] == [
         f"[{'#' * 13}{'-' * 27}]  33%  0 of 2 steps done, usually 1–3 min left",
-        "> 1        40 s  Fetch  expected 1 min 30 s",
-        "· 2              Load",
+        "1  running          40 s  Fetch  expected 1 min 30 s",
+        "2  waiting                Load",
     ]
