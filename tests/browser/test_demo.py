@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,19 +156,19 @@ GEOMETRY = """() => {
     const { left, right, top, bottom } = element.getBoundingClientRect();
     return [left + scrollX, right + scrollX, top + scrollY, bottom + scrollY].map(Math.round);
   };
-  const cards = [...document.querySelectorAll(".column")].map((column) => [...column.children].map(box));
+  const cards = [...document.querySelectorAll(".jobs > progress-steps")].map(box);
   const buttons = [...document.querySelectorAll(".faults .button")].map(box);
   return { jobs: box(document.querySelector(".jobs")), cards, buttons };
 }"""
-"""The boxes of the jobs, of the cards in each column, and of the buttons: left, right, top and bottom."""
+"""The boxes of the jobs, of the cards, and of the buttons: left, right, top and bottom."""
 
 
 def assert_without_holes(geometry: Any) -> None:
-    """No place between cards, or between a card and the edge, is larger than the gap between neighbours."""
+    """All cards are as high, and no place between them, or before an edge, is larger than the gap between neighbours."""
     left, right, top, bottom = geometry["jobs"]
-    columns = geometry["cards"]
-    if columns[0][0][0] == columns[1][0][0]:  # In a narrow page they stand one below the other.
-        columns = [[*columns[0], *columns[1]]]
+    heights = [end - begin for *_, begin, end in geometry["cards"]]
+    assert max(heights) - min(heights) <= 1, "but for rounding"
+    columns = [list(cards) for _, cards in groupby(sorted(geometry["cards"]), key=itemgetter(0))]
     starts, ends = [column[0][0] for column in columns], [column[0][1] for column in columns]
     assert (starts[0], ends[-1]) == (left, right)
     assert [start - end for end, start in zip(ends, starts[1:], strict=False)] == [GAP_PX] * (len(columns) - 1)
