@@ -29,7 +29,7 @@ from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_ap
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
 from progress_sse.store.types import Notification, StorageLimits
 
-MAX_GROUP: Final = 100
+MAX_GROUP: Final = 50
 """Changes in one commit: even if each deletes a session with a full history and log, 64 MB of write-ahead log do."""
 
 _MAX_PAGES: Final = 2**32 - 2
