@@ -8,10 +8,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Route, expect
+
+from tests.browser.axe import AXE, RUN, THEMES
 
 ROOT = Path(__file__).parents[1]
 BUILD_S = 900
@@ -77,6 +80,24 @@ async def test_a_search_finds_a_word(address: str, chromium: Browser) -> None:
         results = page.locator("#search-results li a")
         await expect(results.filter(has_text="Settings")).to_have_count(1, timeout=WAIT_MS)
     assert elsewhere == []
+
+
+PAGES = ("index.html", "docs/index.html", "docs/tutorial/first-job.html", "docs/protocol.html", "docs/guarantees.html")
+PAGES += ("docs/reference/python-client.html", "docs/adr/README.html", "genindex.html", "search.html?q=heartbeat")
+"""A page of each kind, with text, code, pictures, tables and results."""
+
+
+@pytest.mark.parametrize("scheme", THEMES)
+async def test_axe_finds_nothing(address: str, chromium: Browser, scheme: Literal["light", "dark"]) -> None:
+    """On a screen of a usual width, and of a telephone."""
+    async with await chromium.new_page(color_scheme=scheme, reduced_motion="reduce") as page:
+        for path in PAGES:
+            await page.goto(f"{address}/{path}")
+            await expect(page.locator("link[rel=icon]")).to_have_count(1)
+            for width in (1280, 390):
+                await page.set_viewport_size({"width": width, "height": 800})
+                await page.evaluate(AXE)
+                assert await page.evaluate(RUN) == [], (path, width)
 
 
 def test_the_index_for_language_models_leads_to_files_of_the_site(site: Path) -> None:
