@@ -82,7 +82,7 @@ async def test_a_search_finds_a_word(address: str, chromium: Browser) -> None:
     assert elsewhere == []
 
 
-PAGES = ("index.html", "docs/index.html", "docs/tutorial/first-job.html", "docs/protocol.html", "docs/guarantees.html")
+PAGES = ("docs/index.html", "docs/tutorial/first-job.html", "docs/protocol.html", "docs/guarantees.html")
 PAGES += ("docs/reference/python-client.html", "docs/adr/README.html", "genindex.html", "search.html?q=heartbeat")
 """A page of each kind, with text, code, pictures, tables and results."""
 
