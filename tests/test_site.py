@@ -82,8 +82,8 @@ async def test_a_search_finds_a_word(address: str, chromium: Browser) -> None:
     assert elsewhere == []
 
 
-PAGES = ("docs/index.html", "docs/tutorial/first-job.html", "docs/protocol.html", "docs/guarantees.html")
-PAGES += ("docs/reference/python-client.html", "docs/adr/README.html", "genindex.html", "search.html?q=heartbeat")
+DOCS = ("index", "tutorial/first-job", "protocol", "guarantees", "reference/python-client", "adr/README")
+PAGES = (*(f"docs/{name}.html" for name in DOCS), "genindex.html", "search.html?q=heartbeat")
 """A page of each kind, with text, code, pictures, tables and results."""
 
 

@@ -98,8 +98,8 @@ def check_command(command: Command) -> None:
 
 def _check_envelope(envelope: Envelope) -> None:
     bounds.check_value("ago_ms", bounds.AGO, envelope.ago_ms)
-    rules = {"attempt_id": bounds.ATTEMPT_ID, "lease_ms": bounds.LEASE, "lost_after_ms": bounds.LOST_AFTER}
-    for name, bound in rules.items():
+    times = (("lease_ms", bounds.LEASE), ("lost_after_ms", bounds.LOST_AFTER))
+    for name, bound in (("attempt_id", bounds.ATTEMPT_ID), *times):
         value = getattr(envelope.lease, name, None)
         if value is not None:
             bounds.check_value(name, bound, value)

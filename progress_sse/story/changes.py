@@ -16,7 +16,6 @@ from progress_sse.story.time_left import LATE, time_left
 from progress_sse.story.times import moment
 from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
-
 _SHARES: Final = 20  # Each 5 %.
 _LONGEST_PAUSE_S: Final = 60
 

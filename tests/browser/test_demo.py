@@ -164,7 +164,7 @@ GEOMETRY = """() => {
 
 
 def assert_without_holes(geometry: Any) -> None:
-    """All cards are as high, and no place between them, or before an edge, is larger than the gap between neighbours."""
+    """All cards are as high, and no place between them, or at an edge, is larger than the gap between neighbours."""
     left, right, top, bottom = geometry["jobs"]
     heights = [end - begin for *_, begin, end in geometry["cards"]]
     assert max(heights) - min(heights) <= 1, "but for rounding"

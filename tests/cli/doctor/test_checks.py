@@ -108,7 +108,7 @@ CASES: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("cookie", {"cookie_poll": None}, "fault", "accept its own cookie (no answer)", "Cookie"),
     ("cookie", {"cookie": Exchange(204, OTHER_COOKIE)}, "fault", "is for /jobs/", "mount point"),
     # Nothing else is checked where the server does not answer a poll.
-    ("server", {"poll": Exchange(error="not within 10 s")}, "fault", "No answer from https://progress.example.com: not", "the proxy"),
+    ("server", {"poll": Exchange(error="closed")}, "fault", "from https://progress.example.com: closed", "the proxy"),
     ("server", {"poll": Exchange(401, PROBLEM)}, "fault", "the token, or does not get it", "Authorization"),
     ("server", {"poll": Exchange(401, PROBLEM), "has_token": False}, "fault", "wants a token", "give one by --token"),
     ("server", {"poll": Exchange(403, PROBLEM)}, "fault", "does not allow to read", "--session"),
