@@ -56,7 +56,7 @@ def test_the_exit_status_tells_what_is_wrong(tmp_path: Path) -> None:
     """No answer, and no permission: each with a sentence, and without a traceback."""
     absent = finish(start("list", url="http://127.0.0.1:9"))
     assert absent[:2] == (1, b"")
-    assert re.fullmatch(rb"progress-sse: .+\n", absent[2])
+    assert re.fullmatch(rb"progress-sse: no answer from http://127\.0\.0\.1:9: .+\n", absent[2])
     with Server(tmp_path, **CLOSED) as closed:
         token = make_token(prefixes=["alice-"], actions=["list"])
         assert list_sessions(closed, "--prefix", "alice-", PROGRESS_SSE_TOKEN=token)[0] == 0

@@ -49,8 +49,8 @@ FULL = pytest.mark.full
         ("create refused --workflow unknown", TOKEN, "its creation was refused: 422 There is no such workflow."),
         ("finish absent", TOKEN, "finish of the session was refused: 404 There is no such session."),
         pytest.param("step absent 1 complete", TOKEN, "complete of step 1 was refused: 404 ", marks=FULL),
-        pytest.param("step refused 8 start", TOKEN, "start of step 8 was refused: 422 ", marks=FULL),
-        ("step refused 1 start", "wrong", "start of step 1 was refused: 403 "),
+        pytest.param("step refused 8 start --create", TOKEN, "start of step 8 was refused: 422 ", marks=FULL),
+        ("step refused 1 start --create", "wrong", "start of step 1 was refused: 403 "),
     ],
 )
 def test_a_refusal_says_why(server: Server, arguments: str, token: str, reason: str) -> None:
