@@ -4,6 +4,7 @@ The source folder is the root of the project, so that a link between two files i
 loads nothing from elsewhere.
 """
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,20 @@ myst_enable_extensions = ["attrs_inline"]
 html_theme = "furo"
 html_title = "progress_sse"
 html_favicon = "../web/page/favicon.svg"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_extra_path = ["../llms.txt"]
+
+REPAIRS = {
+    r'class="caption" role="heading"(?! )': r'class="caption" role="heading" aria-level="2"',
+    r'<th class="([^"]*)"><p></p></th>': r'<td class="\1"></td>',
+    r'<aside class="(sidebar|toc)-drawer\b': r'<aside aria-label="\1" class="\1-drawer',
+    r'<div class="table-wrapper\b': r'<div tabindex="0" class="table-wrapper',
+    r'(?<!</h1>)<div id="search-results">': r'<h1>Search</h1><div id="search-results">',
+}
+"""What the theme and its parser leave out for screen readers and keyboards, by a pattern that it does not match."""
 
 FIRST = """<!doctype html>
 <html lang="en">
@@ -42,10 +54,11 @@ FIRST = """<!doctype html>
 
 
 def setup(app: Any) -> None:
-    """Add the languages that Pygments lacks, and the pages' sources for `llms.txt`."""
+    """Add the languages that Pygments lacks, the pages' sources for `llms.txt`, and what the theme leaves out."""
     app.add_lexer("jsx", JavascriptLexer)
     app.add_lexer("mermaid", TextLexer)
     app.connect("build-finished", copy_sources)
+    app.connect("build-finished", repair)
 
 
 def copy_sources(app: Any, error: Exception | None) -> None:
@@ -54,3 +67,12 @@ def copy_sources(app: Any, error: Exception | None) -> None:
         (Path(app.outdir) / "index.html").write_text(FIRST, "utf-8")
         for name in app.env.found_docs:
             shutil.copy(ROOT / f"{name}.md", Path(app.outdir) / f"{name}.md")
+
+
+def repair(app: Any, error: Exception | None) -> None:
+    """Complete the HTML of each page."""
+    for page in () if error else Path(app.outdir).rglob("*.html"):
+        html = page.read_text("utf-8")
+        for pattern, complete in REPAIRS.items():
+            html = re.sub(pattern, complete, html)
+        page.write_text(html, "utf-8")
