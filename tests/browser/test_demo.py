@@ -133,9 +133,9 @@ async def test_load_knows_how_long_it_usually_takes(demo: Server, open_page: Ope
     """At first its steps are expected to take what they declare, and once runs were learned from, what these took."""
     shown = await open_page(f"{demo.url}/")
     load = session_of(shown.page, "load")
-    await expect(load.get_by_text("expected duration")).to_be_visible(timeout=DEADLINE_MS)
+    await expect(load.get_by_role("img", name=", expected ").first).to_be_visible(timeout=DEADLINE_MS)
     await expect(load).to_have_attribute("session", "load-6", timeout=DEADLINE_MS)
-    await expect(load.get_by_text("usual duration")).to_be_visible(timeout=DEADLINE_MS)
+    await expect(load.get_by_role("img", name=", usually ").first).to_be_visible(timeout=DEADLINE_MS)
     await expect(load.locator(".time-left")).to_contain_text("usually", timeout=DEADLINE_MS)
 
 

@@ -279,14 +279,17 @@ async def test_language_is_that_of_the_page_or_its_own(worker: Worker, embed: An
     await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
 
 
-async def test_the_timeline_is_shown_only_with_its_attribute(worker: Worker, embed: Any, sid: str) -> None:
-    """Without the attribute there is no table for it either."""
+async def test_bars_of_time_are_shown_only_with_their_attribute(worker: Worker, embed: Any, sid: str) -> None:
+    """Without the attribute the tabulator passes the steps by, too."""
     await worker.start(sid, 1)
     shown = await embed(steps_for(sid))
     await expect(shown.part("headline")).to_contain_text("Step 1")
-    await expect(shown.page.get_by_role("table")).to_have_count(0)
+    bars, stops = shown.page.get_by_role("img", name="since "), shown.page.locator(".steps > li[tabindex='0']")
+    await expect(bars).to_have_count(0)
+    await expect(stops).to_have_count(0)
     await element_of(shown).evaluate("element => { element.timeline = true; }")
-    await expect(shown.page.get_by_role("table", name="Timeline")).to_have_count(1)
+    await expect(bars).to_have_count(1)
+    await expect(stops).to_have_count(1)
 
 
 async def test_the_page_styles_the_element(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
@@ -321,7 +324,7 @@ async def test_texts_of_workers_are_text_in_the_element(
 ) -> None:
     """SE-11: under a policy that allows nothing inline."""
     await worker.create(sid, steps=[{"name": text} for text in MARKUP])
-    shown = await embed(steps_for(sid, "timeline"), scripts=scripts)
+    shown = await embed(steps_for(sid), scripts=scripts)
     for step, text in enumerate(MARKUP, 1):
         await worker.start(sid, step)
         await worker.complete(sid, step, success=step < len(MARKUP), message=text, error=text)
@@ -330,12 +333,11 @@ async def test_texts_of_workers_are_text_in_the_element(
         assert await shown.part("steps").locator(f".{name}").all_text_contents() == MARKUP
     assert await shown.part("error-text").all_text_contents() == MARKUP[-1:]
     assert await shown.page.locator(".failed-step bdi").all_text_contents() == ["5", MARKUP[-1]]
-    assert await shown.part("timeline-names").locator("li > bdi").all_text_contents() == MARKUP
     foreign = "element => element.shadowRoot.querySelectorAll('img, script, iframe, a, style').length"
     assert await element_of(shown).evaluate(foreign) == 0
-    holders = shown.page.locator(".name, .message, .alert bdi, .timeline-names bdi, td bdi")
+    holders = shown.page.locator(".name, .message, .alert bdi")
     isolation = await holders.evaluate_all("all => all.map(e => getComputedStyle(e).unicodeBidi)")
-    assert len(isolation) > 4 * len(MARKUP)
+    assert len(isolation) > 2 * len(MARKUP)
     assert set(isolation) == {"isolate"}
     assert shown.errors == []
 

@@ -41,12 +41,12 @@ class Transfers:
 
 @pytest.mark.parametrize("path", ["/", "/s/{sid}"])
 async def test_a_first_visit_is_small(server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str) -> None:
-    """At most 40 KB in three files, for a job that runs and is shown with its timeline."""
+    """At most 40 KB in three files, for a job that runs and is shown with its bars of time."""
     await worker.start(sid, 1)
     shown = await open_page("about:blank")
     transfers = await Transfers.of(shown.page)
     await shown.page.goto(server.url + path.format(sid=sid))
-    seen = shown.page.get_by_role("link", name=sid) if path == "/" else shown.page.locator(".timeline-chart")
+    seen = shown.page.get_by_role("link", name=sid) if path == "/" else shown.part("timeline")
     await expect(seen.first).to_be_visible()
     await eventually(lambda: not transfers.open, TIMEOUT_S)
     assert sum(transfers.sizes.values()) <= MAX_BYTES, transfers.sizes

@@ -36,6 +36,7 @@ async def test_sixty_steps_fit_on_a_phone(server: Server, open_page: OpenPage, s
     shown = (await StubbedSession.open(state, server, open_page, viewport=PHONE)).shown
     await expect(fold(shown, "22 steps done")).to_be_visible()
     await expect(fold(shown, "34 steps waiting")).to_be_visible()
+    await expect(shown.page.locator(".steps > li[tabindex='0']:visible")).to_have_count(1)
     assert await names_shown(shown) == [f"Part {number}" for number in range(23, 27)]
     await expect(shown.steps).to_have_count(60)
     for number in (0, 22, 59):
@@ -187,4 +188,3 @@ async def test_durations_are_for_people(server: Server, open_page: OpenPage, sid
     await expect(shown.step(2)).to_have_text("✅ Part 2 (12.3s)")
     await expect(shown.step(3)).to_contain_text("(5 min")
     await expect(shown.part("total")).to_contain_text("running for 5 min")
-    await expect(shown.page.get_by_role("table", name="Timeline")).to_contain_text("1 h 2 min")

@@ -1,6 +1,5 @@
 """The layout of the page, its drawing, and its texts for assistive technology."""
 
-import re
 from itertools import pairwise
 from typing import Any
 
@@ -9,9 +8,13 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import SOURCES, PageDriver
-from tests.browser.session_page import COMPLETED, page_of
+from tests.browser.session_page import page_of
+from tests.browser.session_states import session, step
+from tests.browser.stubbed_session import StubbedSession
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
+
+EDGES = "all => all.map((each) => each.getBoundingClientRect()).map(({ left, right }) => `${left} ${right}`)"
 
 
 @pytest.mark.full
@@ -128,26 +131,21 @@ async def test_title_and_icon_show_the_state(worker: Worker, shown: PageDriver, 
     assert shown.errors == []
 
 
-async def test_the_timeline_is_drawn_and_has_a_table(worker: Worker, shown: PageDriver, sid: str) -> None:
-    """Each started step has a bar; the running one grows, and a closed timeline is up to date when reopened."""
-    await worker.create(sid, steps=[{"name": "原稿生成"}, {"name": "メニュー登録"}])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
-    await worker.start(sid, 2)
-    bars = shown.page.locator(".timeline-chart rect")
-    await expect(bars).to_have_count(2)
-    rows = shown.page.get_by_role("table", name="Timeline").get_by_role("row")
-    await expect(rows).to_have_count(3)
-    await expect(rows.nth(1)).to_have_text(re.compile(r"原稿生成done.*\d s"))
-    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録running"))
-    width = await bars.nth(1).get_attribute("width")
-    await expect(bars.nth(1)).not_to_have_attribute("width", width or "")
-    summary = shown.page.locator("summary", has_text="Timeline")
-    await summary.click()
-    await worker.complete(sid, 2)
-    await expect(shown.headline).to_have_text(COMPLETED)
-    await summary.click()
-    await expect(rows.nth(2)).to_have_text(re.compile(r"メニュー登録done"))
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_begun_steps_have_bars_on_one_axis(server: Server, open_page: OpenPage, sid: str, width: int) -> None:
+    """However long their names and durations are; the running one grows without an update."""
+    names = ["Find", "a long name " * 9]
+    steps = [step(number, "success", 3_725_000 * number, name=name) for number, name in enumerate(names, 1)]
+    state = session(sid, "running", [*steps, step(3, "running", attempt=3), step(4)])
+    viewport = {"width": width, "height": 900}
+    shown = (await StubbedSession.open(state, server, open_page, viewport=viewport)).shown
+    bars = shown.page.locator(".timeline:visible")
+    await expect(bars).to_have_count(3)
+    for column in (bars, shown.page.locator(".elapsed:visible")):
+        assert len(set(await column.evaluate_all(EDGES))) == 1
+    before = await shown.part("timeline-ran").nth(2).evaluate("bar => bar.offsetWidth")
+    await shown.page.clock.fast_forward(3_600_000)
+    await shown.until(f"document.querySelectorAll('.timeline-ran')[2].offsetWidth > {2 * before}")
 
 
 async def test_the_document_changes_once_per_frame(

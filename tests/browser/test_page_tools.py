@@ -225,34 +225,46 @@ async def test_commands_for_developers_are_not_shown_to_others(
     await expect(panel).to_be_visible(visible=is_shown)
 
 
-async def test_the_timeline_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Of the step under the pointer, or with the focus: when it ran, what it took and should have, which attempt."""
+TIMES = """[...document.querySelectorAll(".timeline")].flatMap((bar) => {
+    const { content } = getComputedStyle(bar, "::after");
+    return content === "none" ? [] : [content.split('"')[1]];
+}).join()"""
+"""The times that are shown on demand."""
+
+
+async def test_a_bar_of_time_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
+    """Under the pointer and with the focus: when the step ran, what it should have taken, and which attempt it is."""
     state = every_state(sid)["running"]
     state["steps"][1]["estimated_ms"] = 60_000
     shown = (await StubbedSession.open(state, server, open_page)).shown
-    readout, rows = shown.part("timeline-readout"), shown.page.locator(".timeline-names > li")
-    details = re.compile(r"^Part 2: done, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d, took 2 min 25 s, expected 1 min, attempt 2$")
-    await rows.nth(1).hover()
-    await expect(readout).to_have_text(details)
-    await shown.part("headline").hover()
-    await expect(readout).to_be_empty()
-    await rows.first.focus()
-    await expect(readout).to_have_text(re.compile("^Part 1: done, "))
-    await shown.page.keyboard.press("ArrowDown")
-    await expect(rows.nth(1)).to_be_focused()
-    await expect(readout).to_have_text(details)
-    await shown.page.keyboard.press("End")
-    await expect(readout).to_have_text(re.compile(r"^Part 3: running, since \d\d:\d\d:\d\d, running for 5 min"))
+    details = re.compile(r"^\d\d:\d\d:\d\d–\d\d:\d\d:\d\d, expected 1 min, attempt 2$")
+    words = shown.step(2).get_by_role("img", name=details)
+    await expect(shown.step(2).locator(".timeline-former > span")).to_have_count(1)
+    assert await shown.evaluate(TIMES) == ""
+    for part in (words, shown.step(2).locator(".duration")):
+        await part.hover()
+        assert await shown.evaluate(TIMES) == await words.get_attribute("aria-label")
+    await shown.page.keyboard.press("Escape")
+    assert await shown.evaluate(TIMES) == ""
+    await shown.step(1).locator(".name").hover()
+    await shown.step(1).focus()
+    await shown.page.keyboard.press("Tab")
+    await expect(shown.step(2)).to_be_focused()
+    assert await shown.evaluate(TIMES) == await words.get_attribute("aria-label")
+    await shown.page.keyboard.press("Tab")
+    assert re.fullmatch(r"since \d\d:\d\d:\d\d", await shown.evaluate(TIMES))
+    await shown.page.keyboard.press("Escape")
+    assert await shown.evaluate(TIMES) == ""
 
 
-async def test_a_finger_gets_the_details_of_the_timeline(server: Server, open_page: OpenPage, sid: str) -> None:
+async def test_a_finger_gets_the_details_of_a_bar(server: Server, open_page: OpenPage, sid: str) -> None:
     """They stay while the finger is away."""
     state = every_state(sid)["running"]
     shown = (await StubbedSession.open(state, server, open_page, has_touch=True, viewport=PHONE)).shown
-    readout = shown.part("timeline-readout")
+    bar = shown.part("timeline").nth(1)
     async with asyncio.timeout(DEADLINE_S):
-        while not (await readout.inner_text()).startswith("Part 2: done, "):  # The page may move below the finger.
-            await shown.part("timeline-chart").tap(position={"x": 20, "y": 36})
+        while await shown.evaluate(TIMES) != await bar.get_attribute("aria-label"):  # It may move below the finger.
+            await bar.tap()
 
 
 async def test_several_jobs_are_compact(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

@@ -5,7 +5,7 @@
  * Attributes, each with a property of its name in camel case: `session`, or `sessions` (ids, separated by blanks);
  * `base-url` (default: where this file came from); `interval` and `transport` (as for ProgressTracker); `label` (shown
  * in place of the id of a `session`); `lang` (en, ja; default: the surrounding language, or else the browser's);
- * `timeline` (shows it); `compact` (closes the steps at first). `token`, as for ProgressTracker, is only a property:
+ * `timeline` (bars of time beside the durations); `compact` (closes the steps at first). `token`, as for ProgressTracker, is only a property:
  * every script and style could read an attribute.
  *
  * Events, which bubble out of shadow roots: `progress-update`, `progress-complete` and `progress-error` (`detail`:

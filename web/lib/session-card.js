@@ -4,7 +4,6 @@ import { SessionFacts } from "./session-facts.js";
 import { SessionHeadline } from "./session-headline.js";
 import { SessionLinks } from "./session-links.js";
 import { StepList } from "./step-list.js";
-import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./session-log.js").SessionLog} SessionLog */
@@ -14,10 +13,8 @@ import { Timeline } from "./timeline.js";
  * @typedef {object} CardOptions
  * @property {"h1" | "h2" | "p"} heading The tag of the headline.
  * @property {string} barName The bar's name, for screen readers.
- * @property {boolean} hasTimeline
  * @property {boolean} isCompact The steps are closed at first.
- * @property {boolean} hasSigns See `ItemOptions`.
- * @property {import("./step-item.js").ItemOptions["loadParts"]} loadParts
+ * @property {import("./step-item.js").ItemOptions} items
  * @property {import("./session-controls.js").SessionControls} controls
  */
 
@@ -32,19 +29,16 @@ export class SessionCard {
   #steps;
   /** @type {SessionLog | null} */
   #log = null;
-  /** @type {Timeline | null} */
-  #timeline;
 
   /** @param {Language} language @param {HTMLElement} root Of the session. @param {CardOptions} options */
   constructor(language, root, options) {
-    const { controls, loadParts, hasSigns } = options;
+    const { controls } = options;
     this.headline = new SessionHeadline(language, options.heading);
     this.#links = new SessionLinks(language);
     this.#facts = new SessionFacts(language, root);
     this.#bar = new OverallBar(options.barName);
     this.#controls = controls;
-    this.#list = new StepList(language, { loadParts, hasSigns });
-    this.#timeline = options.hasTimeline ? new Timeline(language) : null;
+    this.#list = new StepList(language, options.items);
     const [request, failure] = controls.elements;
     const state = make("div", "state", ...this.headline.elements, request);
     this.#steps = options.isCompact ? closed(language.text("steps"), this.#list.element) : this.#list.element;
@@ -57,7 +51,7 @@ export class SessionCard {
       failure,
       this.#steps,
     ];
-    this.element = make("section", "card", ...parts, ...(this.#timeline ? [this.#timeline.element] : []));
+    this.element = make("section", "card", ...parts);
   }
 
   /** @param {SessionLog} log */
@@ -89,7 +83,6 @@ export class SessionCard {
     this.#controls.show(data);
     this.#list.show(data.steps, now_ms, known.learned);
     this.#log?.show(data);
-    this.#timeline?.show(data.steps, now_ms, known.learned);
   }
 }
 

@@ -27,7 +27,7 @@ import { timeWords } from "./time-words.js";
  * @property {Language} language
  * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
- * @property {boolean} timeline
+ * @property {boolean} timeline Bars of time beside the durations of the steps.
  * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
  * @property {boolean} [hasSigns] Default: false; see `ItemOptions`.
  * @property {HTMLElement} [tools] What the page offers for this session, beside its connection.
@@ -90,10 +90,8 @@ export class SessionView {
     this.#card = new SessionCard(language, this.element, {
       heading: options.heading,
       barName: this.#barName(),
-      hasTimeline: options.timeline,
       isCompact,
-      hasSigns,
-      loadParts: (step) => this.#loadParts(step),
+      items: { hasTimeline: options.timeline, hasSigns, loadParts: (step) => this.#loadParts(step) },
       controls: this.#controls,
     });
     this.#stepTimes = new StepTimes((known) => this.#learn(known));

@@ -1,5 +1,6 @@
 import { make, makeButton, nodesOf, setText } from "./dom.js";
 import { icon } from "./icons.js";
+import { TimelineBar } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./step-folds.js").Fold} Fold */
@@ -9,14 +10,18 @@ export class StepFold {
   element = makeButton("fold", "");
   #language;
   #text = make("span", "fold-text");
+  /** Of steps that have run. @type {TimelineBar | null} */
+  #bar;
   #took = make("span", "fold-took");
 
-  /** @param {Language} language @param {Fold["kind"]} kind @param {() => void} onToggle */
-  constructor(language, kind, onToggle) {
+  /** @param {Language} language @param {Fold["kind"]} kind @param {{hasTimeline: boolean, onToggle: () => void}} options */
+  constructor(language, kind, { hasTimeline, onToggle }) {
     this.#language = language;
+    this.#bar = hasTimeline && kind === "done" ? new TimelineBar() : null;
     this.element.dataset.kind = kind;
     const mark = make("span", "fold-icon", icon(kind === "done" ? "success" : "pending"));
-    this.element.append(icon("chevron"), mark, this.#text, this.#took);
+    const bar = this.#bar ? [this.#bar.element] : [];
+    this.element.append(mark, this.#text, icon("chevron"), ...bar, this.#took);
     this.element.addEventListener("click", onToggle);
   }
 
@@ -27,5 +32,10 @@ export class StepFold {
     const text = this.#language.plural(kind === "done" ? "fold_done" : "fold_waiting", count);
     this.#text.replaceChildren(...nodesOf(this.#language, text, { count }));
     setText(this.#took, took_ms >= 1000 ? this.#language.duration(took_ms) : "");
+  }
+
+  /** @param {import("./timeline-spans.js").Span | null} span */
+  showSpan(span) {
+    this.#bar?.show(span);
   }
 }

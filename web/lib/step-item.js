@@ -3,16 +3,29 @@ import { icon, iconOf } from "./icons.js";
 import { Later } from "./later.js";
 import { LongText } from "./long-text.js";
 import { StepFold } from "./step-fold.js";
-import { attemptText, countOf, limitText, spentText, stateText } from "./step-words.js";
-import { isStalled } from "./steps.js";
+import {
+  attemptText,
+  countOf,
+  formerAttempts,
+  limitText,
+  silenceText,
+  spentText,
+  stateText,
+  timesText,
+} from "./step-words.js";
+import { isStalled, startedAt } from "./steps.js";
+import { TimelineBar } from "./timeline.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Part} Part */
 /** @typedef {import("./parts-view.js").PartsView} PartsView */
 /** @typedef {import("./wire.js").Step} Step */
 /** @typedef {import("./step-folds.js").Fold} Fold */
+/** @typedef {import("./timeline-spans.js").Span} Span */
+/** @typedef {import("./usual-times.js").Learned} Learned */
 /**
  * @typedef {object} ItemOptions
+ * @property {boolean} hasTimeline Whether a bar beside each duration shows when the step ran.
  * @property {(step: number) => Promise<Part[]>} loadParts All parts of a step.
  * @property {boolean} hasSigns Whether the text has a sign of the status and parentheses around the duration, which
  *   scripts read in the page's list. Nothing of that is drawn.
@@ -36,6 +49,8 @@ export class StepItem {
   #attempt = make("span", "attempt");
   #outcome = make("span", "outcome");
   #limit = make("span", "limit");
+  /** @type {TimelineBar | null} */
+  #bar;
   #message;
   #gauge = make("span", "gauge", make("span", "gauge-fill"));
   #count = make("span", "count");
@@ -53,28 +68,34 @@ export class StepItem {
   #step = null;
   /** The same as JSON. */
   #shown = "";
+  /** With what its times were described. @type {Learned | null} */
+  #learned = null;
 
   /** @param {Language} language @param {ItemOptions} options */
   constructor(language, options) {
     this.#language = language;
     this.#options = options;
     this.#message = new LongText(language.texts, "message");
-    this.element.tabIndex = -1; // Scripts bring the focus here.
     this.#icon.setAttribute("role", "img");
     this.#gauge.ariaHidden = "true";
-    const line = make("p", "line", this.#name, " ", this.#elapsed, this.#outcome, this.#attempt, this.#limit);
+    this.#bar = options.hasTimeline ? new TimelineBar() : null;
+    const words = [this.#outcome, this.#attempt, this.#limit];
+    const bar = this.#bar ? [this.#bar.element] : [];
+    const line = make("p", "line", this.#name, " ", this.#elapsed, ...words, ...bar);
     this.#about = make("div", "about", line, this.#message.text, this.#inside);
     this.element.append(this.#icon, " ", this.#about);
   }
 
-  /** @param {Step} step @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
-  show(step, now_ms, learned) {
+  /** @param {Step} step @param {number} now_ms @param {Learned} learned @param {Span | null} span Null: not begun. */
+  show(step, now_ms, learned, span) {
     const json = JSON.stringify(step);
     const isChanged = json !== this.#shown;
     this.#shown = json;
     this.#step = step;
     if (isChanged) this.#showState(step);
     if (isChanged || step.status === "running") this.#showTimes(step, now_ms, learned);
+    this.#bar?.show(span);
+    if (isChanged || learned !== this.#learned) this.#describeTimes(step, learned);
   }
 
   /** @param {HTMLElement} element */
@@ -90,7 +111,6 @@ export class StepItem {
     this.element.toggleAttribute("data-stalled", isStalled(step));
     this.element.style.setProperty("--number", String(step.step));
     this.element.part.value = `step step-${step.status}${conclusion && ` step-${conclusion}`}`;
-    setText(this.#outcome, conclusion && ` ${stateText(step, this.#language)}`);
     if (step.status === "running") this.element.setAttribute("aria-current", "step");
     else this.element.removeAttribute("aria-current");
     this.#showIcon(iconOf(step.status, { conclusion, isStalled: isStalled(step) }), step);
@@ -137,8 +157,11 @@ export class StepItem {
     filled.style.width = total === null ? "" : `${total && (100 * current) / total}%`;
   }
 
-  /** @param {Step} step @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
+  /** @param {Step} step @param {number} now_ms @param {Learned} learned */
   #showTimes(step, now_ms, learned) {
+    const hasConclusion = step.status !== "pending" && step.conclusion;
+    const outcome = hasConclusion ? stateText(step, this.#language) : silenceText(step, now_ms, this.#language);
+    setText(this.#outcome, spaced(outcome));
     const limit = limitText(step, learned, now_ms, this.#language);
     const text = spentText(step, now_ms, this.#language, this.#options.hasSigns);
     const isMarked = this.#options.hasSigns && text !== "";
@@ -149,24 +172,44 @@ export class StepItem {
     this.element.toggleAttribute("data-over-limit", limit !== "");
   }
 
+  /** @param {Step} step @param {Learned} learned */
+  #describeTimes(step, learned) {
+    this.#learned = learned;
+    this.#bar?.describe(timesText(step, learned, this.#language), formerAttempts(step));
+    this.#setStop();
+  }
+
+  /** The tabulator stops where there are times to show. Scripts bring the focus anywhere. */
+  #setStop() {
+    const isShown = this.#bar && !this.element.hasAttribute("data-folded");
+    this.element.tabIndex = isShown && this.#step && startedAt(this.#step) ? 0 : -1;
+  }
+
   // The fold that begins here
 
   /** @param {Fold} fold @param {boolean} isOpen @param {() => void} onToggle */
   fold(fold, isOpen, onToggle) {
     if (this.#fold?.element.dataset.kind !== fold.kind) {
       this.#fold?.element.remove();
-      this.#fold = new StepFold(this.#language, fold.kind, onToggle);
+      this.#fold = new StepFold(this.#language, fold.kind, { hasTimeline: this.#options.hasTimeline, onToggle });
       this.element.prepend(this.#fold.element);
     }
     this.#fold.element.hidden = false;
     this.#fold.show(fold, isOpen);
     this.element.toggleAttribute("data-folded", !isOpen);
+    this.#setStop();
+  }
+
+  /** @param {Span | null} span Of the steps that are folded. */
+  showFoldSpan(span) {
+    this.#fold?.showSpan(span);
   }
 
   /** Shows the step, and no fold. */
   unfold() {
     this.element.removeAttribute("data-folded");
     if (this.#fold) this.#fold.element.hidden = true;
+    this.#setStop();
   }
 
   focusFold() {

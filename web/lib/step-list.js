@@ -2,6 +2,7 @@ import { focusedIn, make } from "./dom.js";
 import { foldsOf, SHORT } from "./step-folds.js";
 import { StepItem } from "./step-item.js";
 import { StepsHead } from "./steps-head.js";
+import { spansOf, unionOf } from "./timeline-spans.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./step-folds.js").Fold} Fold */
@@ -37,16 +38,24 @@ export class StepList {
     this.#head = new StepsHead(language, this.#list, () => this.#toggleAll());
     // Safari drops the role of a list without markers.
     this.#list.setAttribute("role", "list");
+    this.#hideTimesOnEscape();
     this.element = make("div", "steps-section", this.#head.element, this.#list);
   }
 
   /** @param {Step[]} steps @param {number} now_ms @param {import("./usual-times.js").Learned} learned */
   show(steps, now_ms, learned) {
     for (const item of this.#items.splice(steps.length)) item.element.remove();
+    const spans = this.#options.hasTimeline ? spansOf(steps, now_ms, learned) : [];
     for (const [index, step] of steps.entries()) {
       const item = this.#items[index] ?? this.#append();
-      item.show(step, now_ms, learned);
+      item.show(step, now_ms, learned, spans[index] ?? null);
     }
+    this.#showState(steps);
+    for (const { first, last } of this.#folds) this.#items[first]?.showFoldSpan(unionOf(spans.slice(first, last + 1)));
+  }
+
+  /** What follows from the statuses. @param {Step[]} steps */
+  #showState(steps) {
     const statuses = steps.map(({ status, elapsed_ms }) => `${status} ${elapsed_ms}`).join();
     if (statuses === this.#statuses) return;
     this.#statuses = statuses;
@@ -66,6 +75,16 @@ export class StepList {
     this.#items.push(item);
     this.#list.append(item.element);
     return item;
+  }
+
+  /** What hover and focus bring can be dismissed [WCAG 2.2, 1.4.13], also while the focus is elsewhere. */
+  #hideTimesOnEscape() {
+    const list = this.#list;
+    const onKey = (/** @type {KeyboardEvent} */ { key }) => void (key === "Escape" && list.setAttribute("data-calm", ""));
+    list.addEventListener("keydown", onKey);
+    list.addEventListener("pointerenter", () => addEventListener("keydown", onKey));
+    list.addEventListener("pointerleave", () => removeEventListener("keydown", onKey));
+    for (const type of ["pointerover", "focusin"]) list.addEventListener(type, () => list.removeAttribute("data-calm"));
   }
 
   // The folds

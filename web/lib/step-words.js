@@ -5,6 +5,7 @@ import { usual_ms } from "./usual-times.js";
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").Step} Step */
 
+const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
 /** The word for its state: its status, or what is finer. @param {Step} step @param {Language} language */
@@ -30,10 +31,47 @@ export function spentText(step, now_ms, language, isForScripts = false) {
   return isForScripts ? `${count}s` : language.text("unit_s", { count });
 }
 
+/** How many attempts came before this one. @param {Step} step */
+export function formerAttempts(step) {
+  return step.status === "pending" ? 0 : (step.attempt ?? 1) - 1;
+}
+
 /** @param {Step} step @param {Language} language */
 export function attemptText(step, language) {
-  const { attempt = 1 } = step.status === "pending" ? {} : step;
-  return attempt > 1 ? language.text("attempt", { attempt }) : "";
+  const former = formerAttempts(step);
+  return former > 0 ? language.text("attempt", { attempt: former + 1 }) : "";
+}
+
+/**
+ * When it ran, how long it usually takes, and which attempt it is: "14:03:05–14:04:10, usually 50 s, attempt 2".
+ * @param {Step} step
+ * @param {import("./usual-times.js").Learned} learned
+ * @param {Language} language
+ */
+export function timesText(step, learned, language) {
+  const duration_ms = usual_ms(step, learned);
+  const key = learned.has(step.name) ? "timeline_usual" : "timeline_expected";
+  const said = [
+    ranText(step, language),
+    duration_ms >= SECOND_MS ? language.text(key, { duration: { duration_ms } }) : "",
+    attemptText(step, language),
+  ];
+  return language.joined(said.filter(Boolean));
+}
+
+/** @param {Step} step @param {Language} language */
+function ranText(step, language) {
+  if (step.status === "pending") return "";
+  const from = language.time(Date.parse(step.started_at));
+  if (!step.completed_at) return language.text("timeline_since", { from });
+  const to = language.time(Date.parse(step.completed_at));
+  return from === to ? from : language.text("range", { from, to });
+}
+
+/** Since when its worker gives no sign of life; "" if it does. @param {Step} step @param {number} now_ms @param {Language} language */
+export function silenceText(step, now_ms, language) {
+  if (step.status !== "running" || !isStalled(step)) return "";
+  return language.text("stalled", { time: language.moment(Date.parse(step.liveness?.since ?? ""), now_ms) });
 }
 
 /**

@@ -50,7 +50,7 @@ function viewOf(id) {
   return new SessionView(id, {
     language,
     heading: ids.length === 1 ? "h1" : "h2",
-    timeline: ids.length === 1,
+    timeline: true,
     tracker: {
       get byLink() {
         return visit.isByLink;

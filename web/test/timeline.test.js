@@ -1,25 +1,28 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { spansOf } from "../lib/timeline-spans.js";
+import { Language } from "../lib/language.js";
+import { silenceText, timesText } from "../lib/step-words.js";
+import { spansOf, unionOf } from "../lib/timeline-spans.js";
 
-const T0 = Date.parse("2026-01-01T00:00:00+00:00");
-/**
- * @param {number} step
- * @param {number} from_ms
- * @param {number} elapsed_ms
- * @returns {import("../lib/wire.js").StartedStep}
- */
-const step = (step, from_ms, elapsed_ms) => ({
-  step,
+/** @typedef {import("../lib/wire.js").StartedStep} StartedStep */
+
+const [en, ja] = [new Language("en"), new Language("ja")];
+const START_MS = new Date(2026, 0, 1, 14, 3, 5).getTime();
+const at = (/** @type {number} */ ms) => new Date(START_MS + ms).toISOString();
+
+/** A step of the name "n"; running where it took no time. @param {number} from_ms @param {number} took_ms @param {Partial<StartedStep>} [more] */
+const step = (from_ms, took_ms, more) => ({
+  step: 1,
   name: "n",
-  status: elapsed_ms ? "success" : "running",
-  started_at: new Date(T0 + from_ms).toISOString(),
-  completed_at: null,
-  elapsed_ms,
+  status: /** @type {"success" | "running"} */ (took_ms ? "success" : "running"),
+  started_at: at(from_ms),
+  completed_at: took_ms ? at(from_ms + took_ms) : null,
+  elapsed_ms: took_ms,
   timeout_ms: null,
   message: "",
   error: "",
+  ...more,
 });
 const pending = {
   step: 9,
@@ -29,43 +32,66 @@ const pending = {
   timeout_ms: 1,
 };
 
-/** @param {ReturnType<typeof spansOf>} result */
-const shape = ({ spans }) => spans.map(({ step, start, length }) => [step.step, start, length]);
-
 test("steps share one axis from the first start to the last end, and the running one grows", () => {
-  const steps = [step(1, 0, 20_000), step(2, 20_000, 0), pending];
-  assert.deepEqual(shape(spansOf(steps, T0 + 40_000)), [
-    [1, 0, 0.5],
-    [2, 0.5, 0.5],
+  const steps = [step(0, 20_000), step(20_000, 0), pending];
+  assert.deepEqual(spansOf(steps, START_MS + 40_000), [
+    { start: 0, length: 0.5, expected: 0 },
+    { start: 0.5, length: 0.5, expected: 0 },
+    null,
   ]);
-  assert.deepEqual(spansOf(steps, T0 + 80_000).axis_ms, 80_000);
-  assert.deepEqual(shape(spansOf(steps, T0 + 80_000)), [
-    [1, 0, 0.25],
-    [2, 0.25, 0.75],
+  assert.deepEqual(spansOf(steps, START_MS + 80_000), [
+    { start: 0, length: 0.25, expected: 0 },
+    { start: 0.25, length: 0.75, expected: 0 },
+    null,
   ]);
 });
 
-test("behind a bar is what its step usually takes, or is declared to take", () => {
-  const [first, second, third] = [step(1, 0, 20_000), step(2, 20_000, 0), step(3, 20_000, 0)];
-  const steps = [{ ...first, name: "a", estimated_ms: 1 }, { ...second, name: "b", estimated_ms: 60_000 }, third];
-  const { spans, axis_ms } = spansOf(steps, T0 + 30_000, new Map([["a", 10_000]]));
-  assert.equal(axis_ms, 80_000, "it has room for what is left");
-  assert.deepEqual(
-    spans.map(({ expectedLength, expected_ms, isUsual }) => [expectedLength, expected_ms, isUsual]),
-    [
-      [0.125, 10_000, true],
-      [0.75, 60_000, false],
-      [NaN, NaN, false],
-    ],
-  );
+test("around a bar is what its step usually takes, or is declared to take", () => {
+  const steps = [
+    step(0, 20_000, { name: "a", estimated_ms: 1 }),
+    step(20_000, 0, { name: "b", estimated_ms: 60_000 }),
+    step(20_000, 0),
+  ];
+  // The axis has room for what is left of the second.
+  assert.deepEqual(spansOf(steps, START_MS + 30_000, new Map([["a", 10_000]])), [
+    { start: 0, length: 0.25, expected: 0.125 },
+    { start: 0.25, length: 0.125, expected: 0.75 },
+    { start: 0.25, length: 0.125, expected: 0 },
+  ]);
 });
 
-test("an instant is visible, and inside the axis", () => {
-  const [, [, start = NaN, length = NaN] = []] = shape(spansOf([step(1, 0, 20_000), step(2, 20_000, 1)], T0));
-  assert.ok(length > 0.001);
-  assert.ok(start + length <= 1);
+test("a brief job does not look long, and one that has not begun has no bars", () => {
+  assert.deepEqual(spansOf([step(0, 1000)], START_MS), [{ start: 0, length: 0.25, expected: 0 }]);
+  assert.deepEqual(spansOf([pending], START_MS), [null]);
 });
 
-test("without a started step there are no spans", () => {
-  assert.deepEqual(spansOf([pending], T0).spans, []);
+test("a fold reaches from the first start to the last end", () => {
+  const spans = spansOf([step(0, 30_000), step(10_000, 10_000), step(30_000, 10_000)], START_MS);
+  assert.deepEqual(unionOf(spans.slice(1)), { start: 0.25, length: 0.75, expected: 0 });
+  assert.deepEqual(unionOf(spans.slice(0, 2)), { start: 0, length: 0.75, expected: 0 });
+  assert.equal(unionOf([null]), null);
+});
+
+for (const [words, given, usual_ms] of /** @type {[string, StartedStep, number?][]} */ ([
+  ["14:03:05–14:04:10", step(0, 65_000)],
+  ["14:03:05–14:04:10, usually 50 s, attempt 2", step(0, 65_000, { attempt: 2, estimated_ms: 9000 }), 50_000],
+  ["14:03:05–14:04:10, expected 9 s", step(0, 65_000, { attempt: 1, estimated_ms: 9000 })],
+  ["14:03:05", step(0, 400, { estimated_ms: 400 })],
+  ["since 14:03:05", step(0, 0)],
+])) {
+  test(`a step ran ${words}`, () => {
+    const learned = new Map(usual_ms ? [["n", usual_ms]] : []);
+    assert.equal(timesText(given, learned, en), words);
+  });
+}
+
+test("in Japanese too", () => {
+  assert.equal(timesText(step(0, 65_000), new Map([["n", 50_000]]), ja), "14:03:05～14:04:10、通常 50 秒");
+});
+
+test("a step without a sign of life says since when", () => {
+  const silence = (/** @type {Partial<StartedStep>} */ more) => silenceText(step(0, 0, more), START_MS + 90_000, en);
+  assert.equal(silence({ liveness: { state: "stalled", since: at(10_000) } }), "no sign of life since 14:03");
+  assert.equal(silence({ liveness: { state: "live", since: at(0) } }), "");
+  assert.equal(silence({}), "");
 });
