@@ -80,7 +80,8 @@ export class StepList {
   /** What hover and focus bring can be dismissed [WCAG 2.2, 1.4.13], also while the focus is elsewhere. */
   #hideTimesOnEscape() {
     const list = this.#list;
-    const onKey = (/** @type {KeyboardEvent} */ { key }) => void (key === "Escape" && list.setAttribute("data-calm", ""));
+    const onKey = (/** @type {KeyboardEvent} */ { key }) =>
+      void (key === "Escape" && list.setAttribute("data-calm", ""));
     list.addEventListener("keydown", onKey);
     list.addEventListener("pointerenter", () => addEventListener("keydown", onKey));
     list.addEventListener("pointerleave", () => removeEventListener("keydown", onKey));
