@@ -11,7 +11,7 @@ from rich.text import Text
 
 from progress_sse.cli.display import POLL_S, Display
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.headline import conclusion, failures, headline, links, title
+from progress_sse.story.headline import conclusion, failures, headline, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.plain_text import log_texts, one_line
 from progress_sse.story.session_state import SessionState, is_over
@@ -23,10 +23,9 @@ from progress_sse.story.step_words import (
     over_limit,
     spent,
     state_of,
-    steps_done,
 )
-from progress_sse.story.steps import Step
-from progress_sse.story.time_left import time_left
+from progress_sse.story.steps import Step, is_idle
+from progress_sse.story.time_left import has_percentage
 from progress_sse.story.worker_words import LifeSign, request_sentence
 
 ICONS: Final = {
@@ -136,17 +135,20 @@ class Terminal(Display):
         yield from self._head(session)
         if session is None:
             return
-        state = session.state
-        yield Text(headline(state, is_deleted=session.is_deleted), f"bold {_colour(state)}")
+        state, now_s, is_deleted = session.state, self.now_s, session.is_deleted
+        first = headline(state, now_s, is_deleted=is_deleted)
+        more = status_line(state, now_s, is_deleted=is_deleted).removeprefix(first)
+        yield Text.assemble((first, f"bold {_colour(state)}"), (more, "dim"))
         if state["status"] == "not_found":
-            if session.is_deleted:
+            if is_deleted:
                 yield Text("if it is started again, it is shown here", "dim")
             return
-        yield _overall(session, self.now_s, is_in_doubt=sign is not None and sign.kind != "quiet")
+        is_in_doubt = is_idle(state, now_s) or (sign is not None and sign.kind != "quiet")
+        yield from _overall(session, now_s, is_in_doubt=is_in_doubt)
         failed = [Text(f"   {line}", "red") for line in all_failed_parts(state, MAX_FAILED_PARTS)]
         asked = [Text(request_sentence(state), "bold")] if request_sentence(state) else []
         room = options.size.height - OTHER_LINES - len(failed) - len(asked)
-        yield step_rows(state, self.now_s, max(3, room))
+        yield step_rows(state, now_s, max(3, room))
         yield from failed
         yield from _note(session, sign)
         yield from asked
@@ -165,15 +167,17 @@ def _colour(state: SessionState) -> str:
     return COLOURS.get("cancelled" if is_cancelled else state["status"], "blue")
 
 
-def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> RenderableType:
-    """Return the overall bar; it does not look alive where the worker may be dead."""
-    colour = "yellow" if is_in_doubt else _colour(session.state)
-    percentage, left = shown_percentage(session, now_s), time_left(session.state, now_s)
-    facts = Text(", ".join(filter(None, (steps_done(session.state), left))), "dim")
-    grid = Table.grid(padding=(0, 1))
-    bar = ProgressBar(100, percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)
-    grid.add_row(bar, Text(f"{percentage}%", colour), facts)
-    return grid
+def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> Iterator[RenderableType]:
+    """Yield the overall bar, if there is one; it does not look alive where the worker may be dead, or runs no step."""
+    colour, grid = "yellow" if is_in_doubt else _colour(session.state), Table.grid(padding=(0, 1))
+    if has_percentage(session.state):
+        percentage = shown_percentage(session, now_s)
+        bar = ProgressBar(100, percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)
+        grid.add_row(bar, Text(f"{percentage}%", colour))
+        yield grid
+    elif session.state["status"] == "running" and not is_in_doubt:
+        grid.add_row(ProgressBar(None, width=BAR_WIDTH, pulse_style=colour))
+        yield grid
 
 
 def _note(session: ObservedSession, sign: LifeSign | None) -> Iterator[Text]:

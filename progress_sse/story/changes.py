@@ -6,13 +6,13 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from progress_sse.core.durations import to_the_tenth
-from progress_sse.story.headline import failure_of_whole, headline, links, title
+from progress_sse.story.headline import failure_of_whole, headline, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import counted, failed_parts, state_of
-from progress_sse.story.steps import Step, elapsed_s, is_stalled, started_at
-from progress_sse.story.time_left import LATE, time_left
+from progress_sse.story.steps import Step, elapsed_s, is_idle, is_stalled, started_at
+from progress_sse.story.time_left import LATE, has_percentage, time_left
 from progress_sse.story.times import moment
 from progress_sse.story.worker_words import LifeSign, has_changed, request_sentence
 
@@ -79,7 +79,7 @@ def changes(
     if title(state) and not (before and title(before.state) == title(state)):
         yield title(state)
     if state["status"] == "not_found":
-        yield headline(state, is_deleted=after.is_deleted)
+        yield headline(state, now_s, is_deleted=after.is_deleted)
         return
     if after.begins_afresh:
         yield "The job begins afresh"
@@ -87,7 +87,7 @@ def changes(
     yield from step_lines(after, now_s, pace, zone)
     yield from _time_line(before, after, now_s, zone)
     if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
-        yield from _end(state, server_url)
+        yield from _end(state, server_url, now_s)
     if has_changed(before.state if before else None, state) and request_sentence(state):
         yield request_sentence(state)
 
@@ -110,7 +110,7 @@ def step_lines(after: ObservedSession, now_s: float, pace: Pace, zone: tzinfo | 
         description, failures = _description(known, step, now_s, zone), _new_failures(known, step)
         if not (description or failures) or pace.is_early(step, now_s):
             continue
-        place = f"{shown_percentage(after, now_s):3}%  {step['step']}{of_total} {step['name']}"
+        place = f"{_percent(after, now_s)}{step['step']}{of_total} {step['name']}"
         if description:
             yield one_line(f"{place}: {description}")
         yield from (f"{one_line(place)}, {line}" for line in failures)
@@ -123,7 +123,12 @@ def _time_line(
     left = time_left(after.state, now_s, zone)
     is_known = before and not after.begins_afresh and time_left(before.state, now_s, zone)
     if left and not (is_known and before and _starts(before.state) == _starts(after.state)):
-        yield f"{shown_percentage(after, now_s):3}%  {left}"
+        yield f"{_percent(after, now_s)}{left}"
+
+
+def _percent(session: ObservedSession, now_s: float) -> str:
+    """Return what a line begins with; empty where it is not known how far the session is."""
+    return f"{shown_percentage(session, now_s):3}%  " if has_percentage(session.state) else ""
 
 
 def _starts(state: SessionState) -> list[str | None]:
@@ -164,8 +169,8 @@ def _joined(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _end(state: SessionState, server_url: str) -> Iterator[str]:
-    yield headline(state)
+def _end(state: SessionState, server_url: str, now_s: float) -> Iterator[str]:
+    yield status_line(state, now_s)
     failure = failure_of_whole(state)
     if failure and failure.error:
         yield one_line(f"{failure.title}: {failure.error}")
@@ -177,10 +182,11 @@ REMINDER: Final = 2
 
 
 class Reminded(NamedTuple):
-    """The last reminders: for how many seconds the worker was silent, and whether the job took too long."""
+    """The last reminders: how many seconds the worker was silent, and whether the job took too long, or ran no step."""
 
     silent_s: float = 0.0
     is_late: bool = False
+    is_idle: bool = False
 
 
 def reminders(
@@ -196,5 +202,8 @@ def reminders(
     left = time_left(session.state, now_s)
     is_late = left in LATE
     if is_late and not reminded.is_late:
-        lines.append(f"{shown_percentage(session, now_s):3}%  {left}")
-    return lines, Reminded(silent_s, is_late)
+        lines.append(f"{_percent(session, now_s)}{left}")
+    idle = is_idle(session.state, now_s)
+    if idle and not reminded.is_idle:
+        lines.append(f"{_percent(session, now_s)}{headline(session.state, now_s)}")
+    return lines, Reminded(silent_s, is_late, idle)

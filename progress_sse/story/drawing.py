@@ -7,13 +7,13 @@ from datetime import tzinfo
 from html import escape
 from typing import Final
 
-from progress_sse.story.headline import conclusion, failures, headline, links, title
+from progress_sse.story.headline import conclusion, failures, links, status_line, title
 from progress_sse.story.observed_session import observed, shown_percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import all_failed_parts, details, spent, state_of, steps_done
-from progress_sse.story.steps import Step
-from progress_sse.story.time_left import percentage, time_left
+from progress_sse.story.step_words import all_failed_parts, counted_steps, details, spent, state_of
+from progress_sse.story.steps import Step, is_stalled
+from progress_sse.story.time_left import has_percentage, percentage
 from progress_sse.story.worker_words import life_sign, request_sentence
 
 BAR_WIDTH: Final = 40
@@ -29,13 +29,13 @@ def drawn(state: SessionState, now_s: float, server_url: str, zone: tzinfo | Non
 
 def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | None) -> Iterator[str]:
     yield title(state) or one_line(state["session_id"])
-    yield headline(state)
+    yield status_line(state, now_s, zone)
     if state["status"] == "not_found":
         return
     session = observed(None, state, now_s)
-    facts = ", ".join(filter(None, (steps_done(state), time_left(state, now_s, zone))))
-    percentage = shown_percentage(session, now_s)
-    yield f"[{('#' * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, '-')}] {percentage:3}%  {facts}"
+    if has_percentage(state):
+        percentage = shown_percentage(session, now_s)
+        yield f"[{('#' * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, '-')}] {percentage:3}%"
     width = len(str(len(state["steps"])))
     yield from (_step_line(step, width, now_s) for step in state["steps"])
     yield from (f"  {line}" for line in all_failed_parts(state, MAX_FAILED_PARTS))
@@ -76,6 +76,7 @@ _GREY: Final = ("#525866", "#525866")
 _RUNNING: Final = ("#312e81", "#4338ca")
 _DONE: Final = ("#166534", "#166534")
 _FAILED: Final = ("#b91c1c", "#b91c1c")
+_STALLED: Final = ("#78350f", "#92400e")
 """Colours of the right half: of the ground, and of the part that is done. White text stands out from each."""
 
 _NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -95,7 +96,10 @@ def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
     if status == "error":
         return conclusion(state) or "failed", _FAILED, 100
     if status == "running":
-        return f"{done}%", _RUNNING, done
+        words, part = (f"{done}%", done) if has_percentage(state) else (counted_steps(state), 0)
+        if any(map(is_stalled, state["steps"])):
+            return f"{words}, stalled", _STALLED, part
+        return words, _RUNNING, part
     return ("pending" if status == "pending" else "not found"), _GREY, 0
 
 

@@ -1,14 +1,17 @@
 """The sentences about a session as a whole: its title, its state, what has failed in it, and its links."""
 
 import unicodedata
+from datetime import tzinfo
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from progress_sse.core.details import is_fit_url
-from progress_sse.core.durations import in_words
+from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.story.plain_text import one_line, plain
 from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, steps_in, took_s
+from progress_sse.story.step_words import SEPARATOR, counted_steps, steps_done
+from progress_sse.story.steps import Step, began_s, is_between_steps, is_idle, steps_in, took_ms
+from progress_sse.story.time_left import time_left
 from progress_sse.story.times import seconds_of
 
 CONCLUSIONS: Final = ("cancelled", "lost")
@@ -23,48 +26,56 @@ def title(state: SessionState) -> str:
     return one_line(state.get("title", ""))
 
 
-def headline(state: SessionState, *, is_deleted: bool = False) -> str:
+def status_line(state: SessionState, now_s: float, zone: tzinfo | None = None, *, is_deleted: bool = False) -> str:
+    """Return the headline with the time that has passed, the time left, in a `zone` or else here, and the steps."""
+    between = " " if state["status"] == "error" else SEPARATOR  # "Failed after 2 min".
+    first = between.join(filter(None, (headline(state, now_s, is_deleted=is_deleted), elapsed(state, now_s))))
+    return SEPARATOR.join(filter(None, (first, time_left(state, now_s, zone), steps_done(state))))
+
+
+def headline(state: SessionState, now_s: float, *, is_deleted: bool = False) -> str:
     """Return the first sentence about a session."""
     if state["status"] == "not_found":
         return "This job was deleted" if is_deleted or "gone" in state else "Waiting for the job to start"
     if state["status"] == "completed":
-        took = took_s(state)
-        return f"Completed in {in_words(took)}" if took >= 1 else "Completed"
+        took = took_ms(state)
+        return f"Completed in {to_the_tenth(took)}" if took >= 1000 else "Completed"
     if state["status"] == "error":
         return _failure(state)
-    return _running(state) if state["status"] == "running" else "About to start"
+    return _running(state, now_s) if state["status"] == "running" else "About to start"
 
 
-def _running(state: SessionState) -> str:
-    number = state["current_step"]
-    name = next((one_line(step["name"]) for step in state["steps"] if step["step"] == number), "")
-    of_total = "" if state.get("open_ended") else f" of {state['total_steps']}"
-    return f"Step {number}{of_total}: {name}"
+def elapsed(state: SessionState, now_s: float) -> str:
+    """Return for how long a session has been running, or after what time it failed; empty if the headline says it."""
+    running_s, took = now_s - began_s(state), took_ms(state)
+    if state["status"] == "running" and running_s >= 1:
+        return f"running for {in_words(running_s)}"
+    return f"after {to_the_tenth(took)}" if state["status"] == "error" and took >= 1000 else ""
+
+
+def _running(state: SessionState, now_s: float) -> str:
+    """Name the step that was started last, of those that run."""
+    running = steps_in(state, "running")
+    if running:
+        step = next((each for each in running if each["step"] == state["current_step"]), running[-1])
+        of_total = "" if state.get("open_ended") else f" of {state['total_steps']}"
+        return f"Step {step['step']}{of_total}: {one_line(step['name'])}"
+    if not is_between_steps(state):
+        return "Running, no step yet"
+    return counted_steps(state) + (", nothing runs now" if is_idle(state, now_s) else "")
 
 
 def _failure(state: SessionState) -> str:
     how, failed = conclusion(state), steps_in(state, "error")
-    if state.get("conclusion") in CONCLUSIONS or not failed:
+    alike = [step for step in failed if conclusion(step) == how]
+    if not alike:
         return _ENDINGS[how]
-    named = _last_ended(failed) if how else next(filter(_failed_plainly, failed), failed[0])
-    return f"{_ENDINGS[how]} at step {named['step']}"
+    return f"{_ENDINGS[how]} at step {(_last_ended(alike) if how else alike[0])['step']}"
 
 
-def conclusion(state: SessionState) -> str:
-    """Return what ended a session in `error`, `cancelled` or `lost`; empty if it was a plain failure.
-
-    Without a conclusion of its own, a session has that of the step that ended last, unless a step failed plainly.
-    """
-    own, failed = state.get("conclusion", ""), steps_in(state, "error")
-    if state["status"] != "error":
-        return ""
-    if own in CONCLUSIONS:
-        return str(own)
-    return "" if not failed or any(map(_failed_plainly, failed)) else str(_last_ended(failed)["conclusion"])
-
-
-def _failed_plainly(step: Step) -> bool:
-    return step.get("conclusion") not in CONCLUSIONS
+def conclusion(ended: SessionState | Step) -> str:
+    """Return what ended a session or a step in `error`, `cancelled` or `lost`; empty if it was a plain failure."""
+    return str(ended["conclusion"]) if ended.get("conclusion") in CONCLUSIONS else ""
 
 
 def _last_ended(steps: list[Step]) -> Step:

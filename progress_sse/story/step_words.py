@@ -5,8 +5,8 @@ from typing import Any, Final, TypeAlias
 
 from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState
-from progress_sse.story.steps import Step, elapsed_s, is_stalled
+from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.steps import Step, elapsed_s, is_between_steps, is_stalled, steps_in
 
 Part: TypeAlias = dict[str, Any]
 
@@ -110,10 +110,25 @@ def counted(step: Step) -> str:
     return ", ".join(filter(None, (own, parts_done(step))))
 
 
+SEPARATOR: Final = " · "
+"""Between the facts about a session."""
+
+
 def steps_done(state: SessionState) -> str:
-    """Return how many of the session's steps have succeeded or were skipped, so far if others may be added."""
-    done, total = sum(step["status"] == "success" for step in state["steps"]), state["total_steps"]
-    if total == 0:
-        return "No steps"
-    so_far = " so far" if state.get("open_ended") and state["status"] not in ("completed", "error") else ""
-    return f"{done} of {total} {'step' if total == 1 else 'steps'} done{so_far}"
+    """Return how many of the session's steps are done, and what was special; empty where the headline says it."""
+    if state["total_steps"] == 0 or is_between_steps(state):
+        return ""
+    again = sum(step.get("attempt", 1) > 1 for step in state["steps"])
+    skipped = sum(step.get("conclusion") == "skipped" for step in state["steps"])
+    special = (f"{again} retried" if again else "", f"{skipped} skipped" if skipped else "")
+    return SEPARATOR.join(filter(None, (counted_steps(state), *(special if is_over(state) else ()))))
+
+
+def counted_steps(state: SessionState) -> str:
+    """Return how many steps have succeeded or were skipped; of a session that may get more, how many it has so far."""
+    done, total = len(steps_in(state, "success")), state["total_steps"]
+    steps = f"{total} {'step' if total == 1 else 'steps'}"
+    if state.get("open_ended") and not is_over(state):
+        return f"{steps} so far"
+    is_clear = state["status"] == "pending" or (state["status"] == "completed" and done == total)
+    return steps if is_clear else f"{done} of {steps} done"

@@ -36,15 +36,29 @@ def began_s(state: SessionState) -> float:
     return min(_times(state, "started_at"), default=created)
 
 
-def took_s(state: SessionState) -> float:
-    """Return the time from the first start to the last end."""
-    starts, ends = _times(state, "started_at"), _times(state, "completed_at")
-    return max(0.0, max(ends) - min(starts)) if starts and ends else 0.0
+def took_ms(state: SessionState) -> int:
+    """Return the time from the first start to the last end, both cut to milliseconds, as a browser reads them."""
+    starts, ends = (
+        [round(1e6 * each) // 1000 for each in _times(state, key)] for key in ("started_at", "completed_at")
+    )
+    return max(0, max(ends) - min(starts)) if starts and ends else 0
 
 
 def last_transition_s(state: SessionState) -> float:
     """Return when a step was last started or ended; 0 if none was."""
     return max((*_times(state, "started_at"), *_times(state, "completed_at")), default=0.0)
+
+
+def is_between_steps(state: SessionState) -> bool:
+    """Whether no step of a running session runs, and some have ended; a step that was skipped never began."""
+    ended = any(step["status"] != "pending" and step.get("conclusion") != "skipped" for step in state["steps"])
+    return ended and state["status"] == "running" and not steps_in(state, "running")
+
+
+def is_idle(state: SessionState, now_s: float) -> bool:
+    """Whether no step of a running session has run for a minute, so that it no longer looks alive."""
+    is_long = now_s - last_transition_s(state) >= 60
+    return is_long and state["status"] == "running" and not steps_in(state, "running")
 
 
 def _times(state: SessionState, key: str) -> list[float]:

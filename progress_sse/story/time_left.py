@@ -142,6 +142,11 @@ MOST_BEFORE_THE_END: Final = 99
 """More may follow the last step."""
 
 
+def has_percentage(state: SessionState) -> bool:
+    """Whether a session is drawn with a number. One that may get more steps is not, unless its time is known."""
+    return state["status"] == "completed" or "time" in state or not state.get("open_ended")
+
+
 def percentage(state: SessionState) -> int:
     """Return the percentage of a session, or of an entry of a list, when it is received."""
     if state["status"] == "completed":

@@ -45,6 +45,13 @@ async def test_a_badge_shows_status_and_percentage(client: httpx.AsyncClient) ->
         assert (await texts_of(client))[1] == shown
 
 
+async def test_a_badge_of_a_job_that_may_get_more_steps_counts_them(client: httpx.AsyncClient) -> None:
+    """A percentage of steps that are not known would mean nothing."""
+    await client.put("/api/progress/a", json={"open_ended": True})
+    await client.post("/api/progress/a/update", json={"action": "start", "name": "x"})
+    assert await texts_of(client) == ["a", "1 step so far"]
+
+
 async def test_a_badge_of_a_timed_session_goes_by_time(client: httpx.AsyncClient) -> None:
     """As the bar of the page does."""
     steps = [{"name": "x", "estimated_ms": 1000}, {"name": "y", "estimated_ms": 3000}]

@@ -35,7 +35,7 @@ async def test_a_terminal_gets_the_session_drawn(client: httpx.AsyncClient) -> N
     shown = await client.get("/api/progress/s", headers=TEXT)
     assert shown.headers["content-type"] == "text/plain; charset=utf-8"
     assert shown.headers["vary"] == "Authorization, Cookie, Accept"
-    assert shown.text.startswith("Import\nStep 1 of 2: Fetch\n[")
+    assert shown.text.startswith("Import\nStep 1 of 2: Fetch · 0 of 2 steps done\n[")
     assert "\n1  running           0 s  Fetch\n2  waiting                Load\n" in shown.text
     plain = await client.get("/api/progress/s")
     assert plain.headers["content-type"] == "application/json"
@@ -104,7 +104,7 @@ async def test_the_lines_of_a_job_that_is_over_end(client: httpx.AsyncClient) ->
         assert shown.headers["vary"] == "Authorization, Cookie, Accept"
         first, *rest = shown.text.split("\n")
         assert first.startswith("  0%  1/2 Fetch: failed after 0.0 s, no room")
-        assert rest == ["Failed at step 1", "Log: /log", ""]
+        assert rest == ["Failed at step 1 · 0 of 2 steps done", "Log: /log", ""]
 
 
 async def test_lines_for_which_there_is_no_place_are_refused(connect: Connect) -> None:
@@ -135,8 +135,9 @@ async def test_the_text_says_when_the_session_ends() -> None:
         await service.store.create_session("s", steps=steps)
         await service.store.start_step("s", 1)
         shown = await client.get("/api/progress/s", headers=TEXT)
-        assert shown.text.split("\n")[2:-1] == [
-            f"[{'-' * 40}]   0%  0 of 2 steps done, about 4 min left",
+        assert shown.text.split("\n")[1:-1] == [
+            "Step 1 of 2: Fetch · about 4 min left · 0 of 2 steps done",
+            f"[{'-' * 40}]   0%",
             "1  running           0 s  Fetch  expected 3 min 20 s",
             "2  waiting                Load  expected 40 s",
         ]

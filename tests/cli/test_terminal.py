@@ -57,7 +57,7 @@ def test_a_terminal_shows_the_wait_for_the_server_and_the_job() -> None:
 def test_a_terminal_shows_the_title_at_its_top() -> None:
     """Without what would act on the terminal."""
     titled = session("running", step("running"), title="Holiday\x1b[2J\nphotos")
-    assert drawn(titled).startswith("Holiday photos\nnightly  live\nStep 1 of 1: Dump all\n")
+    assert drawn(titled).startswith("Holiday photos\nnightly  live\nStep 1 of 1: Dump all · running for 1 min 10 s · 0 of 1 step done\n")
     assert drawn({**titled, "title": "\x1b[2J"}).startswith("nightly  live\n")
 
 
@@ -72,14 +72,24 @@ def test_a_terminal_shows_the_progress_of_a_step() -> None:
 @pytest.mark.protocol("P-3.13")
 def test_a_terminal_does_not_look_done_before_it_is() -> None:
     """Nor does it after a failure: failed steps are not done."""
-    assert "╸ 99% 0 of 1 step done\n" in drawn(session("running", step("running"), percentage=100))
+    assert "╸ 99%\n" in drawn(session("running", step("running"), percentage=100))
     failed = drawn(session("error", step("error", error="disk\nfull\x1b[2J"), percentage=100))
-    assert "Failed at step 1\n" in failed
-    assert " 0% 0 of 1 step done\n" in failed
+    assert "Failed at step 1 · 0 of 1 step done\n" in failed
+    assert " 0%\n" in failed
     assert failed.endswith("\nStep 1, Dump all, failed:\n  disk\n  full\n")
     completed = drawn(session("completed", ended("success", 240), percentage=100))
-    assert completed.startswith("nightly  \nCompleted in 4 min\n")
-    assert "━ 100% 1 of 1 step done\n" in completed
+    assert completed.startswith("nightly  \nCompleted in 4 min · 1 step\n")
+    assert "━ 100%\n" in completed
+
+
+def test_a_job_that_may_get_more_steps_has_a_bar_without_a_number() -> None:
+    """It moves, and goes once the job has failed, or runs no step."""
+    seen = [
+        drawn(session(status, each, open_ended=True)).splitlines()[2]
+        for status, each in (("running", step("running")), ("error", step("error")), ("running", ended("success", 9)))
+    ]
+    assert [line.startswith("━━") for line in seen] == [True, False, False]
+    assert "%" not in "".join(seen)
 
 
 def test_each_state_of_a_step_has_a_mark_of_its_own() -> None:
@@ -145,7 +155,7 @@ def test_a_terminal_shows_the_sessions_own_error_and_its_links_at_the_end() -> N
     links = [{"label": "Log\x1b]8;;evil\x07", "url": url}, {"label": "Evil", "url": "javascript:x"}]
     state = session("error", ended("success", 1), error="no\n\x1b[2Jspace", conclusion="cancelled", links=links)
     shown = drawn(state)
-    assert shown.startswith("nightly  \nCancelled\n")
+    assert shown.startswith("nightly  \nCancelled after 1.0 s · 1 of 1 step done\n")
     assert "\nThe job was cancelled:\n  no\n  space\n\nLog: \n" in shown
     assert shown.replace("\n", "").endswith(url)
     without_error = drawn(session("error", ended("success", 1), conclusion="lost"))
@@ -177,10 +187,11 @@ def test_a_terminal_says_when_a_job_ends_and_moves_its_bar_by_time() -> None:
     end = (datetime.now(UTC) + timedelta(seconds=280)).isoformat()
     time = {"percentage": 20, "finish_at": {"p50": end, "p90": end}, "basis": "declared", "runs": 0}
     running = session("running", step("running", estimated_ms=90_000), time=time)
-    assert " 36% 0 of 1 step done, about 5 min left\n" in drawn(running)
+    assert "running for 1 min 10 s · about 5 min left · 0 of 1 step done\n" in drawn(running)
+    assert " 36%\n" in drawn(running)
     assert "1 min 10 s expected 1 min 30 s" in drawn(running)
     assert "1 min 10 s usually 1 min 15 s" in drawn(running, usual={running["steps"][0]["name"]: 75_000})
-    assert " 99% 0 of 1 step done, taking longer than expected\n" in drawn(running, later_s=310)
+    assert " · taking longer than expected · 0 of 1 step done\n" in drawn(running, later_s=310)
 
 
 def test_a_narrow_terminal_shows_the_state_of_each_step() -> None:

@@ -91,6 +91,6 @@ async def test_lines_come_as_the_job_goes(serve: Serve) -> None:
             await worker.start("s", 1)
             await connection.reader.readuntil(b": started\n")
             await worker.complete("s", 1, success=False, error="no room\x1b[2J")
-            await connection.reader.readuntil(b"no room\nFailed at step 1\n")
+            await connection.reader.readuntil(b"no room\nFailed at step 1")
             assert await connection.reader.readuntil(b"0\r\n\r\n")
     assert "Traceback" not in server.log()

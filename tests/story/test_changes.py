@@ -18,7 +18,8 @@ FAILED = session("error", dump("error", error="disk\nfull", message="rows"))
 AGAIN = session("running", step("running", started_at=at(60)))
 DONE = session("completed", ended("success", 307))
 STALLED = session("running", leased("stalled", -60 * 60 * 24))
-END = ["Completed in 5 min 7 s"]
+END = ["Completed in 5 min 7 s · 1 step"]
+FAILED_END = "Failed at step 1 after 12.3 s · 0 of 1 step done"
 TWO = session("pending", step("pending"), step("pending"))
 
 
@@ -32,7 +33,7 @@ TWO = session("pending", step("pending"), step("pending"))
         ([RUNNING, RUNNING], []),
         ([RUNNING, AT_3], [" 33%  1/1 Dump all: 3,000 / 8,000, rows"]),
         ([AT_3, AT_4], [" 33%  1/1 Dump all: 4"]),
-        ([RUNNING, FAILED], ["  0%  1/1 Dump all: failed after 12.3 s, rows, disk full", "Failed at step 1"]),
+        ([RUNNING, FAILED], ["  0%  1/1 Dump all: failed after 12.3 s, rows, disk full", FAILED_END]),
         ([FAILED, AGAIN], [" 33%  1/1 Dump all: started again"]),
         ([RUNNING, DONE], ["100%  1/1 Dump all: done after 5 min 7 s", *END]),
         ([DONE], ["100%  1/1 Dump all: done after 5 min 7 s", *END]),
@@ -40,7 +41,11 @@ TWO = session("pending", step("pending"), step("pending"))
         ([DONE, TWO], ["The job begins afresh"]),
         (
             [FAILED, {**DONE, "total_steps": 2}],
-            ["The job begins afresh", "100%  1/2 Dump all: done after 5 min 7 s", *END],
+            [
+                "The job begins afresh",
+                "100%  1/2 Dump all: done after 5 min 7 s",
+                "Completed in 5 min 7 s · 1 of 2 steps done",
+            ],
         ),
         ([DONE, ABSENT], ["This job was deleted"]),
         ([DONE, ABSENT, {**ABSENT, "percentage": 0}], ["This job was deleted"]),
@@ -133,21 +138,22 @@ def test_the_end_of_a_session_has_its_own_error_and_links() -> None:
     """An error that a step has shown is not repeated."""
     links = [{"label": "Log\x1b[2J", "url": "/log"}]
     failed = session("error", dump("success"), error="no\nspace\x1b[2J", conclusion="cancelled", links=links)
-    assert lines(RUNNING, failed)[1:] == ["Cancelled", "The job was cancelled: no space", "Log: https://h.example/log"]
-    shown = session("error", dump("error", error="no space"), error="no space", conclusion="lost")
-    assert lines(RUNNING, shown)[1:] == ["Lost"]
-    assert lines(RUNNING, session("error", dump("success")))[1:] == ["Failed"]
+    more = "after 12.3 s · 1 of 1 step done"
+    ends = [f"Cancelled {more}", "The job was cancelled: no space", "Log: https://h.example/log"]
+    assert lines(RUNNING, failed)[1:] == ends
+    shown = session("error", dump("error", error="no space"), error="no space")
+    assert lines(RUNNING, shown)[1:] == [FAILED_END]
+    assert lines(RUNNING, session("error", dump("success")))[1:] == [f"Failed {more}"]
 
 
 def test_an_open_ended_session_has_no_last_step() -> None:
-    """Steps that it plans are counted; the one that is started has a line anyway."""
+    """Steps that it plans are counted; the one that is started has a line anyway. A line has no percentage."""
     one = session("running", dump("success"), open_ended=True)
-    assert lines(one) == [" 33%  1 Dump all: done after 12.3 s"]
+    assert lines(one) == ["1 Dump all: done after 12.3 s"]
     two = session("running", dump("success"), step("running"), open_ended=True)
-    assert lines(one, two) == [" 33%  2 Dump all: started"]
+    assert lines(one, two) == ["2 Dump all: started"]
     planned = session("running", dump("success"), step("pending"), step("pending"), open_ended=True)
     assert lines(one, planned) == ["3 steps so far"]
-    assert lines(planned) == [" 33%  1 Dump all: done after 12.3 s"]
 
 
 def test_the_end_is_a_line_once_it_is_known_and_with_each_start() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from progress_sse.story.drawing import BAR_WIDTH, drawn
+from progress_sse.story.drawing import BAR_WIDTH, badge, drawn
 from progress_sse.story.session_state import SessionState
 from tests.cli import sessions
-from tests.cli.sessions import SERVER, T0_S, at, ended, session
+from tests.cli.sessions import SERVER, T0_S, at, ended, leased, session
 
 
 def step(status: str, name: str = "Fetch", **more: Any) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def test_a_running_session_has_title_bar_and_steps() -> None:
     )
     assert lines(state) == [
         "Import of the catalogue",
-        "Step 3 of 5: Upload",
-        f"[{'#' * 18}{'-' * 22}]  46%  2 of 5 steps done",
+        "Step 3 of 5: Upload · running for 40 s · 2 of 5 steps done",
+        f"[{'#' * 18}{'-' * 22}]  46%",
         "1  done           12.3 s  Fetch",
         "2  skipped                Convert",
         "3  running          40 s  Upload  120 / 400, part b",
@@ -59,8 +59,8 @@ def test_a_failed_session_says_why_and_where_to_look() -> None:
     )
     shown = lines(state)
     assert shown[1:6] == [
-        "Failed at step 1",
-        f"[{'-' * BAR_WIDTH}]   0%  0 of 3 steps done",
+        "Failed at step 1 after 1 min 1 s · 0 of 3 steps done",
+        f"[{'-' * BAR_WIDTH}]   0%",
         "1  failed      1 min 1 s  Fetch",
         "2  cancelled       0.0 s  Send",
         "3  lost            0.0 s  Wait",
@@ -75,9 +75,12 @@ def test_a_stalled_worker_is_named_with_a_time_in_the_zone() -> None:
     assert shown[3:] == ["1  stalled          40 s  Fetch", "no sign of life since 10:00 UTC"]
 
 
-def test_a_session_that_does_not_exist_has_no_bar() -> None:
-    """Its id, and that it is awaited."""
+def test_a_session_whose_end_cannot_be_known_has_no_bar() -> None:
+    """Of one that does not exist there are its id, and that it is awaited; one that may get more steps counts them."""
     assert lines(session("not_found")) == ["nightly", "Waiting for the job to start"]
+    open_ended = session("running", step("running"), open_ended=True)
+    assert lines(open_ended)[1:] == ["Step 1: Fetch · running for 40 s · 1 step so far", "1  running          40 s  Fetch"]
+    assert "1 step so far, stalled" in badge(session("running", leased("stalled"), open_ended=True))
 
 
 @pytest.mark.protocol("P-22.12")
@@ -114,8 +117,9 @@ def test_a_session_whose_end_is_known_says_when_and_moves_by_time() -> None:
     finish_at = {"p50": at(120), "p90": at(190)}
     time = {"percentage": 0, "finish_at": finish_at, "basis": "history", "runs": 6}
     steps = [step("running", estimated_ms=90_000), step("pending", "Load", estimated_ms=500)]
-    assert lines(session("running", *steps, time=time))[2:] == [
-        f"[{'#' * 13}{'-' * 27}]  33%  0 of 2 steps done, usually 1–3 min left",
+    assert lines(session("running", *steps, time=time))[1:] == [
+        "Step 1 of 2: Fetch · running for 40 s · usually 1–3 min left · 0 of 2 steps done",
+        f"[{'#' * 13}{'-' * 27}]  33%",
         "1  running          40 s  Fetch  expected 1 min 30 s",
         "2  waiting                Load",
     ]

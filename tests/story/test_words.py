@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from progress_sse.cli.list_sessions import listed_words
-from progress_sse.story.headline import failures, headline
+from progress_sse.story.headline import elapsed, failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
-from progress_sse.story.time_left import time_left, usual_times, with_usual
+from progress_sse.story.time_left import has_percentage, time_left, usual_times, with_usual
 from progress_sse.story.times import seconds_of
 from progress_sse.story.worker_words import life_sign, request_sentence
 
@@ -43,7 +43,8 @@ def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
     """All that is said of it, without what is empty."""
     state, sign = session.state, life_sign(session.state, session.reported_s, now_s)
     words = {
-        "headline": headline(state, is_deleted=session.is_deleted),
+        "headline": headline(state, now_s, is_deleted=session.is_deleted),
+        "elapsed": elapsed(state, now_s),
         "done": steps_done(state) if state["status"] != "not_found" else "",
         "time_left": time_left(state, now_s),
         "note": sign.text if sign else retry_sentence(session),
@@ -65,7 +66,7 @@ def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
 def test_a_session_is_drawn_and_described_as_by_the_page(vector: dict[str, Any]) -> None:
     """With one still clock."""
     session, now_s = seen(vector), seconds_of(vector["now"])
-    assert shown_percentage(session, now_s) == vector["percentage"]
+    assert (shown_percentage(session, now_s) if has_percentage(session.state) else None) == vector["percentage"]
     assert shown(session, now_s) == vector["en"]
 
 

@@ -49,7 +49,7 @@ async def test_each_change_has_a_line_until_the_session_is_over(directly: bool) 
     names = [line.partition(": ")[2].partition(" after")[0] for line in said(client)[2:5]]
     assert said(client)[1] == "Import"
     assert names == ["started", "1 / 2, half", "failed"]
-    assert said(client)[5:] == ["Failed at step 1"]
+    assert said(client)[5:] == ["Failed at step 1 · 0 of 2 steps done"]
     assert len(service.streams) == service.hub.channel_count == 0
 
 

@@ -11,6 +11,11 @@ const MOST_BEFORE_THE_END = 99;
 
 /** A session, or an entry of a list. @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "steps_done" | "time">} Drawn */
 
+/** Whether it is drawn with a number: one that may get more steps is not, unless its time is known. @param {Pick<Progress, "status" | "open_ended" | "time">} data */
+export function hasPercentage({ status, open_ended, time }) {
+  return status === "completed" || Boolean(time) || !open_ended;
+}
+
 /** By time where that is known, else by its steps. @param {Drawn} data */
 export function percentageOf(data) {
   if (data.status === "completed") return 100;

@@ -1,12 +1,12 @@
 /* The sentences about a session as a whole: pure functions that name a text and its values. No DOM. */
+import { hasPercentage } from "./bar-percentage.js";
 import { cancellationOf } from "./requests.js";
-import { doneSteps, failedSteps, took_ms } from "./steps.js";
+import { doneSteps, failedSteps, isBetweenSteps, isIdle, runningSteps, startedAt_ms, took_ms } from "./steps.js";
 
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 /** @typedef {import("./wire.js").SessionRequest} SessionRequest */
 /** @typedef {import("./texts.js").TextKey} TextKey */
-/** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./language.js").Values} Values */
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
 /** @typedef {{key: TextKey, values: Values}} Sentence */
@@ -16,57 +16,54 @@ const SECOND_MS = 1000;
 
 /**
  * @param {Progress} data
- * @param {boolean} [isDeleted]
- * @param {(request: SessionRequest | null) => boolean} [isOwn] Whether this reader has made a request.
+ * @param {object} [more]
+ * @param {boolean} [more.isDeleted]
+ * @param {(request: SessionRequest | null) => boolean} [more.isOwn] Whether this reader has made a request.
+ * @param {number} [more.now_ms] Default: that of the data.
  * @returns {Sentence}
  */
-export function headlineOf(data, isDeleted = false, isOwn = () => false) {
-  const { current_step: step, total_steps: total } = data;
+export function headlineOf(data, { isDeleted = false, isOwn = () => false, now_ms = 0 } = {}) {
   if (isDeleted) return { key: "deleted", values: {} };
-  if (data.status === "error") return isOwn(cancellationOf(data)) ? ownCancellation(data) : failureHeadline(data);
-  if (data.status === "completed") {
-    const duration_ms = took_ms(data);
-    return duration_ms >= SECOND_MS
-      ? { key: "completed_in", values: { duration: { duration_ms } } }
-      : { key: "completed", values: {} };
-  }
-  const key = data.status === "running" && data.open_ended ? "running_open" : data.status;
-  return { key, values: { step, total, name: data.steps[step - 1]?.name ?? "" } };
+  if (data.status === "running") return runningHeadline(data, now_ms);
+  if (data.status === "error") return failureHeadline(data, isOwn(cancellationOf(data)));
+  const took = took_ms(data);
+  if (data.status !== "completed" || took < SECOND_MS) return { key: data.status, values: {} };
+  return { key: "completed_in", values: { duration: { took_ms: took } } };
 }
 
-/** @param {Progress} data @returns {Sentence} */
-function ownCancellation(data) {
-  const done = doneSteps(data);
-  if (!done) return { key: "cancelled_by_you", values: {} };
-  return { key: "cancelled_by_you_after", values: { done, total: data.total_steps } };
+/** Names the step that was started last, of those that run. @param {Progress} data @param {number} now_ms @returns {Sentence} */
+function runningHeadline(data, now_ms) {
+  const running = runningSteps(data);
+  const named = running.find(({ step }) => step === data.current_step) ?? running.at(-1);
+  if (!named && !isBetweenSteps(data)) return { key: "running_none", values: {} };
+  if (!named) return countOf(data, isIdle(data, now_ms) ? "idle" : "counted");
+  const { step, name } = named;
+  return { key: data.open_ended ? "running_open" : "running", values: { step, total: data.total_steps, name } };
 }
 
-/** @param {Progress} data @returns {Sentence} */
-function failureHeadline(data) {
-  const [conclusion, failed] = [conclusionOf(data), failedSteps(data)];
-  const key = conclusion ?? "error";
-  const named = conclusion ? lastEnded(failed) : (failed.find(failedPlainly) ?? failed[0]);
-  if (!failedPlainly(data) || !named) return { key: `${key}_whole`, values: {} };
-  return { key, values: { step: named.step } };
+/** @param {Progress} data @param {boolean} isOwn @returns {Sentence} */
+function failureHeadline(data, isOwn) {
+  const key = conclusionOf(data) ?? "error";
+  const named = endingStep(data);
+  if (isOwn) return { key: "cancelled_by_you", values: {} };
+  return named ? { key, values: { step: named.step } } : { key: `${key}_whole`, values: {} };
 }
 
-/**
- * What ended a session in `error`, where it was not a plain failure. A session that does not say it ended as the step
- * that ended last, unless one of its steps failed plainly.
- * @param {Progress} data
- * @returns {"cancelled" | "lost" | undefined}
- */
+/** The step at which a session in `error` ended; none if it ended otherwise. @param {Progress} data */
+export function endingStep(data) {
+  const conclusion = conclusionOf(data);
+  const alike = failedSteps(data).filter((step) => endOf(step) === conclusion);
+  return conclusion ? lastEnded(alike) : alike[0];
+}
+
+/** What ended a session in `error`, where it was not a plain failure. @param {Progress} data */
 export function conclusionOf(data) {
-  const failed = failedSteps(data);
-  if (data.status !== "error") return undefined;
-  if (!failedPlainly(data)) return data.conclusion;
-  const conclusion = failed.some(failedPlainly) ? undefined : lastEnded(failed)?.conclusion;
-  return conclusion === "skipped" ? undefined : conclusion;
+  return data.status === "error" ? endOf(data) : undefined;
 }
 
-/** Also what a later server may say. @param {{conclusion?: string}} failed A session or a step. */
-function failedPlainly({ conclusion }) {
-  return conclusion !== "cancelled" && conclusion !== "lost";
+/** A later server may send other conclusions. @param {{conclusion?: string}} ended A session or a step. */
+function endOf({ conclusion }) {
+  return conclusion === "cancelled" || conclusion === "lost" ? conclusion : undefined;
 }
 
 /** @param {StartedStep[]} steps */
@@ -77,12 +74,54 @@ function lastEnded(steps) {
   }, undefined);
 }
 
-/** How many steps are done, so far if others may be added. @param {Progress} data @param {Language} language @returns {Sentence} */
-export function countedOf(data, language) {
-  const { open_ended, status, total_steps: total } = data;
-  if (total === 0) return { key: "counted_none", values: {} };
-  const isOpen = open_ended && status !== "completed" && status !== "error";
-  return { key: language.plural(isOpen ? "counted_open" : "counted", total), values: { done: doneSteps(data), total } };
+/**
+ * For how long a session has been running, or after what time it failed.
+ * @param {Progress} data
+ * @param {number} now_ms
+ * @returns {Sentence | null}
+ */
+export function elapsedOf(data, now_ms) {
+  const [duration_ms, took] = [now_ms - startedAt_ms(data), took_ms(data)];
+  if (data.status === "running" && duration_ms >= SECOND_MS) {
+    return { key: "running_for", values: { duration: { duration_ms } } };
+  }
+  return data.status === "error" && took >= SECOND_MS ? { key: "after", values: { duration: { took_ms: took } } } : null;
+}
+
+/**
+ * How many steps are done, and, at the end, what was special; empty where the headline says it.
+ * @param {Progress} data
+ * @returns {Sentence[]}
+ */
+export function countedOf(data) {
+  if (!data.total_steps || isBetweenSteps(data)) return [];
+  const begun = hasEnded(data) ? data.steps.flatMap((step) => (step.status === "pending" ? [] : [step])) : [];
+  const special = /** @type {const} */ ({
+    steps_retried: begun.filter(({ attempt = 1 }) => attempt > 1).length,
+    steps_skipped: begun.filter(({ conclusion }) => conclusion === "skipped").length,
+  });
+  const found = /** @type {[TextKey, number][]} */ (Object.entries(special)).filter(([, count]) => count);
+  return [countOf(data), ...found.map(([key, count]) => ({ key, values: { count } }))];
+}
+
+/**
+ * How many steps are done; of a session that may get more, how many it has so far.
+ * @param {Progress} data
+ * @param {"counted" | "idle"} [word]
+ * @returns {Sentence}
+ */
+function countOf(data, word = "counted") {
+  const { status, open_ended, total_steps: total } = data;
+  const done = doneSteps(data);
+  const isClear = status === "pending" || (status === "completed" && done === total);
+  const kind = open_ended && !hasEnded(data) ? "_open" : isClear ? "_all" : "";
+  const key = /** @type {TextKey} */ (`${word}${kind}_${total === 1 ? "one" : "other"}`);
+  return { key, values: { done, total } };
+}
+
+/** @param {Progress} data */
+function hasEnded({ status }) {
+  return status === "completed" || status === "error";
 }
 
 /**
@@ -110,8 +149,8 @@ export function milestoneOf(before, state) {
   if (retried && retried !== before.retried) return retryOf(state);
   const isChanged = data.status !== before.data.status;
   const isNextStep = data.status === "running" && (isChanged || data.current_step !== before.data.current_step);
-  if (isNextStep || (isChanged && (data.status === "completed" || isDeleted))) return headlineOf(data, isDeleted);
+  if (isNextStep || (isChanged && (data.status === "completed" || isDeleted))) return headlineOf(data, { isDeleted });
   const quarter = quarterOf(percentage);
-  const isFurther = data.status === "running" && quarter > quarterOf(before.percentage);
+  const isFurther = data.status === "running" && hasPercentage(data) && quarter > quarterOf(before.percentage);
   return isFurther ? { key: "milestone", values: { percentage: quarter * MILESTONE_PERCENT } } : null;
 }

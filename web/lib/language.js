@@ -5,7 +5,7 @@ import { partsOf, TEXTS } from "./texts.js";
 /** @typedef {import("./texts.js").TextKey} TextKey */
 /**
  * Numbers and durations are written as the language writes them.
- * @typedef {string | number | {duration_ms: number}} Value
+ * @typedef {string | number | {duration_ms: number} | {took_ms: number}} Value `took_ms` is measured and over.
  * @typedef {Record<string, Value>} Values
  */
 
@@ -49,7 +49,8 @@ export class Language {
   /** @param {Value} value */
   #written(value) {
     if (typeof value === "number") return this.number(value);
-    return typeof value === "string" ? value : this.duration(value.duration_ms);
+    if (typeof value === "string") return value;
+    return "took_ms" in value ? this.took(value.took_ms) : this.duration(value.duration_ms);
   }
 
   /** @param {TextKey} key @param {Values} [values] */
@@ -61,7 +62,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"counted" | "counted_open" | "jobs" | "listed" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
+   * @param {"jobs" | "listed" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
    * @param {number} count
    * @returns {TextKey}
    */
@@ -79,6 +80,11 @@ export class Language {
     return unitsOf(ms)
       .map(([unit, count]) => this.text(unit, { count }))
       .join(" ");
+  }
+
+  /** What something took that has ended: as a duration, but below a minute with tenths of a second, cut. @param {number} ms */
+  took(ms) {
+    return ms < MINUTE_MS ? this.text("unit_s", { count: (Math.floor(ms / 100) / 10).toFixed(1) }) : this.duration(ms);
   }
 
   /** How far something is, in units of its own. @param {{current: number, total: number | null}} progress */

@@ -3,7 +3,7 @@
  * present data only; a SessionState also keeps the necessary facts about earlier updates. No DOM.
  */
 import { percentageAt, percentageOf } from "./bar-percentage.js";
-import { startedAt } from "./steps.js";
+import { lastTransition_ms, startedAt } from "./steps.js";
 import { estimatedLeft_ms } from "./time-left.js";
 import { NOTHING_KNOWN } from "./usual-times.js";
 
@@ -156,10 +156,4 @@ function retriedStep(before, data) {
 /** @param {Progress} before @param {Progress} data */
 function hasFailedSince(before, data) {
   return data.steps.some((step, index) => step.status === "error" && before.steps[index]?.status !== "error");
-}
-
-/** @param {Progress} data */
-function lastTransition_ms(data) {
-  const times = data.steps.flatMap((step) => (step.status === "pending" ? [] : [step.started_at, step.completed_at]));
-  return Math.max(0, ...times.map((time) => Date.parse(time ?? "") || 0));
 }

@@ -4,6 +4,8 @@
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
 /** @typedef {import("./wire.js").Step} Step */
 
+const MINUTE_MS = 60_000;
+
 /** @param {Step | undefined} step */
 export function startedAt(step) {
   return step && step.status !== "pending" ? step.started_at : null;
@@ -26,6 +28,24 @@ export function took_ms(data) {
 export function startedAt_ms({ steps }) {
   const starts = steps.map((step) => Date.parse(startedAt(step) ?? "")).filter(Number.isFinite);
   return starts.length ? Math.min(...starts) : NaN;
+}
+
+/** When a step was last started or ended. @param {Pick<Progress, "steps">} data @returns {number} 0: none was. */
+export function lastTransition_ms({ steps }) {
+  const times = steps.flatMap((step) => (step.status === "pending" ? [] : [step.started_at, step.completed_at]));
+  return Math.max(0, ...times.map((time) => Date.parse(time ?? "") || 0));
+}
+
+/** Whether no step of a running session runs, and some have ended; a step that was skipped never began. @param {Progress} data */
+export function isBetweenSteps(data) {
+  const hasEnded = data.steps.some((step) => step.status !== "pending" && step.conclusion !== "skipped");
+  return hasEnded && data.status === "running" && !runningSteps(data).length;
+}
+
+/** Whether no step of a running session has run for a minute, so that it no longer looks alive. @param {Progress} data @param {number} now_ms */
+export function isIdle(data, now_ms) {
+  const isLong = now_ms - lastTransition_ms(data) >= MINUTE_MS;
+  return isLong && data.status === "running" && !runningSteps(data).length;
 }
 
 /** @param {Pick<Progress, "steps">} data */

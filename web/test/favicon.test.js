@@ -8,5 +8,6 @@ test("the icon fills with the job, and ends with a mark", () => {
   assert.ok(!faviconOf("running", 50).includes("path"));
   assert.match(faviconOf("completed", 100), /path/);
   assert.notEqual(faviconOf("error", 100), faviconOf("completed", 100));
+  assert.notEqual(faviconOf("running", null), faviconOf("running", 0));
   assert.ok(!/[<>#]/.test(faviconOf("error", 30)));
 });

@@ -14,6 +14,7 @@ for (const [
   ["pending", {}, "pending"],
   ["running", {}, "running"],
   ["running", { isStalled: true }, "stalled"],
+  ["running", { isIdle: true }, "pending"],
   ["completed", {}, "success"],
   ["success", { conclusion: "skipped" }, "skipped"],
   ["error", {}, "error"],

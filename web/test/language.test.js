@@ -25,7 +25,7 @@ test("values stay apart from the fixed text", () => {
 });
 
 test("a count selects the plural form of its text", () => {
-  assert.equal(en.text(en.plural("counted", 1), { done: 0, total: 1 }), "0 of 1 step done");
+  assert.equal(en.text(en.plural("fold_done", 1), { count: 1 }), "1 step done");
   assert.equal(en.plural("jobs", 2), "jobs_other");
   assert.equal(ja.plural("jobs", 1), "jobs_other");
 });
@@ -44,6 +44,13 @@ for (const [ms, english, japanese] of /** @type {[number, string, string][]} */ 
     assert.equal(ja.duration(ms), japanese);
   });
 }
+
+test("what has ended is said to the tenth of a second, below a minute", () => {
+  assert.deepEqual(
+    [0, 59_999, MINUTE, 133_999].map((ms) => en.took(ms)),
+    ["0.0 s", "59.9 s", "1 min", "2 min 13 s"],
+  );
+});
 
 for (const [ms, text] of /** @type {[number, string][]} */ ([
   [4 * SECOND, "a few seconds"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { combined, titleOf, titleOfMany } from "../lib/page-title.js";
-import { absent, after, session } from "./fakes/sessions.js";
+import { absent, after, done, openSession, session } from "./fakes/sessions.js";
 
 test("the title begins with the percentage or a mark", () => {
   const name = "原稿\u202e生\u2069成";
@@ -14,6 +14,14 @@ test("the title begins with the percentage or a mark", () => {
   assert.equal(titleOf(after([0, { ...running, title: "\u202ePhotos" }]), "job"), "43% 原稿生成 – Photos");
   assert.equal(titleOf(after([0, session([{}], { status: "completed" })]), "job"), "✓ – job");
   assert.equal(titleOf(after([0, session([{}], { status: "error" })]), "job"), "✗ – job");
+});
+
+test("the title names no step that is done, and has no percentage where none is known", () => {
+  assert.equal(titleOf(after([0, session([done(1)])]), "job"), "33% – job");
+  assert.equal(titleOf(after([0, openSession([done(1), {}])]), "job"), "STEP2 – job");
+  assert.equal(titleOf(after([0, openSession([done(1)])]), "job"), "job");
+  const states = [after([0, openSession([{}])]), after([0, session([done(1)])])];
+  assert.equal(titleOfMany(states, 2, "2 jobs"), "2 jobs");
 });
 
 test("the title of several jobs shows a failure, or their common percentage", () => {

@@ -6,12 +6,12 @@ import { headlineOf } from "../lib/headline.js";
 import { Language } from "../lib/language.js";
 import { SessionNews } from "../lib/session-news.js";
 import { movedOn } from "../lib/session-state.js";
-import { after, done, session, T0, timedSession } from "./fakes/sessions.js";
+import { after, done, MINUTE, openSession, session, T0, timedSession } from "./fakes/sessions.js";
 
-const time = { words: "about 1 min left", isLate: false };
-const late = { words: "taking longer than usual", isLate: true };
+const time = { words: "about 1 min left", isLate: false, isIdle: false };
+const late = { ...time, words: "taking longer than usual", isLate: true };
 
-const news = () => new SessionNews(new Language("en"), ({ data }) => headlineOf(data));
+const news = () => new SessionNews(new Language("en"), ({ data }) => headlineOf(data, { now_ms: T0 + MINUTE }));
 
 test("the time is said with each quarter, also where the bar moves by itself", () => {
   const heard = news();
@@ -30,6 +30,20 @@ test("that the job takes longer than usual is said once", () => {
     [time, late, late, time, late].map((each) => heard.next(state, each)),
     ["", late.words, "", "", late.words],
   );
+});
+
+test("that nothing runs is said once, and an open-ended job has no quarters", () => {
+  const heard = news();
+  const idle = { words: "", isLate: false, isIdle: true };
+  const state = after([0, session([done(0)])]);
+  assert.deepEqual(
+    [idle, { ...idle, isIdle: false }, idle, idle].map((each) => heard.next(state, each)),
+    ["", "", "1 of 3 steps done, nothing runs now", ""],
+  );
+  const open = news();
+  open.next(after([0, openSession([{}, {}])]), { ...idle, isIdle: false });
+  const grown = after([0, openSession([done(0), {}], { percentage: 50 })]);
+  assert.equal(open.next(grown, { ...idle, isIdle: false }), "");
 });
 
 test("a step, and what is asked of the worker, are said in one go", () => {
