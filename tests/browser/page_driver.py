@@ -80,7 +80,8 @@ class PageDriver:
 
     @property
     def headline(self) -> Locator:
-        return self.page.get_by_role("heading", level=1)
+        """What state a session is in."""
+        return self.part("headline")
 
     @property
     def connection(self) -> Locator:

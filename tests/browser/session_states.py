@@ -24,6 +24,7 @@ def step(number: int, status: str = "pending", took_ms: int = 1500, **more: Any)
 
 def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     done = sum(each["status"] in ("success", "error") for each in steps)
+    conclusions = [each.get("conclusion") for each in steps if each["status"] == "error"]
     current = max((each["step"] for each in steps if each["status"] != "pending"), default=0)
     return {
         "session_id": session_id,
@@ -33,6 +34,7 @@ def session(session_id: str, status: str, steps: list[dict[str, Any]], **more: A
         "steps": steps,
         "percentage": 100 * done // len(steps) if steps else 0,
         "estimated_remaining_ms": 0,
+        **({"conclusion": conclusions[-1]} if status == "error" and all(conclusions) else {}),
         **steps_done(steps),
     } | more
 

@@ -293,9 +293,10 @@ async def test_bars_of_time_are_shown_only_with_their_attribute(worker: Worker, 
 
 
 async def test_the_page_styles_the_element(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """It does so by parts, custom properties and the inherited color-scheme."""
+    """It does so by parts, custom properties and the inherited color-scheme; its own text does not change the element's."""
     style = (
-        "<style>progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"
+        "<style>body { text-align: center; font-family: serif; }"
+        "progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"
         "progress-steps::part(headline) { letter-spacing: 3px; }"
         "progress-steps::part(step-running) { outline: 5px solid red; }</style>"
     )
@@ -310,6 +311,8 @@ async def test_the_page_styles_the_element(server: Server, worker: Worker, open_
         return value
 
     assert await computed("headline", "letterSpacing") == "3px"
+    assert (await computed("headline", "fontFamily")).startswith("system-ui")
+    assert await computed("headline", "textAlign") == "start"
     assert await computed("gauge-fill", "backgroundColor") == "rgb(1, 2, 3)"
     assert await computed("card", "backgroundColor") == "rgb(22, 27, 36)"
     outline = await shown.part("steps").locator("li").first.evaluate("e => getComputedStyle(e).outlineWidth")

@@ -1,11 +1,12 @@
 """The log of a session on the page and in the element."""
 
+import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, ViewportSize, expect
 
-from tests.browser.axe import check_themes
+from tests.browser.axe import axe_violations, check_themes
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of
@@ -17,6 +18,11 @@ COLOURED = "\x1b[1;32mok\x1b[0m \x1b]0;title\x07\x1b[2Jdone"
 SHRINK = """async (box) => {
   box.style.maxHeight = "6rem";
   for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+}"""
+
+IS_IN_VIEW = """(row) => {
+  const [{ top, bottom }, box] = [row, row?.parentElement].map((each) => each?.getBoundingClientRect() ?? {});
+  return box.top <= top && bottom <= box.bottom;
 }"""
 
 LOADED = ".card > .log:not([hidden])"
@@ -151,6 +157,61 @@ async def test_it_follows_the_end_until_the_reader_goes_up(
     assert await box.evaluate(at_end)
     await box.evaluate(SHRINK)
     assert await box.evaluate(at_end)
+
+
+async def test_the_log_of_a_step_that_fails_opens_at_its_first_error(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """Of its last attempt. What the visitor has closed stays so, and among several sessions none opens."""
+    await running(worker, sid)
+    shown, other = await open_page(page_of(server, sid)), await open_page(page_of(server, sid))
+    several = await open_page(f"{server.url}/?session_id={sid}&session_id={sid}-b")
+    many = [f"line {number}" for number in range(49)]
+
+    async def fail(text: str) -> None:
+        await worker.start(sid, 2)
+        await write(worker, sid, *many, {"text": text, "level": "error"}, *many, {"text": "x", "level": "error"}, step=2)
+        await worker.complete(sid, 2, success=False, error=text)
+
+    for text in ("first", "second"):
+        await fail(text)
+        for page in (shown, other):
+            row = log_of(page, 2).locator("[aria-current=true]")
+            await expect(row).to_have_text(re.compile(f"{text}$"))
+            await page.until(f"({IS_IN_VIEW})(document.querySelector('[aria-current=true]'))")
+    await log_of(shown, 2).locator("summary").click()
+    await fail("third")
+    await expect(log_of(other, 2).locator("[aria-current=true]")).to_have_text(re.compile("third$"))
+    await expect(shown.step(2)).to_contain_text("attempt 4")
+    for page in (shown, several):
+        await page.next_frames()
+        await expect(page.page.locator(".log[open]")).to_have_count(0)
+    assert shown.errors == []
+
+
+async def test_the_log_gets_the_window(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+    """Escape and a button give it back, with the focus, and the rows stay where they were."""
+    await running(worker, sid)
+    await write(worker, sid, *(f"line {number}" for number in range(100)), step=2)
+    size: ViewportSize = {"width": 390, "height": 800}
+    shown = await open_page(page_of(server, sid), viewport=size, permissions=["clipboard-read", "clipboard-write"])
+    panel, window = log_of(shown, 2), shown.page.get_by_role("dialog", name="Log of step 2, Parse")
+    expand = panel.get_by_role("button", name="Expand")
+    await open_log(panel)
+    await expect(rows(panel)).to_have_count(100)
+    await panel.locator(".log-rows").evaluate("box => box.scrollTo(0, 300)")
+    for key in ("Escape", "Enter"):
+        await expand.press("Enter")
+        await expect(window.locator(".log-rows")).to_be_focused()
+        assert await window.bounding_box() == {"x": 0, "y": 0, **size}
+        assert await axe_violations(shown) == []
+        if key == "Enter":
+            await window.get_by_role("button", name="Close").focus()
+        await shown.page.keyboard.press(key)
+        await expect(window).to_be_hidden()
+        await expect(expand).to_be_focused()
+        assert await panel.locator(".log-rows").evaluate("box => box.scrollTop") == 300
+    assert shown.errors == []
 
 
 async def test_lines_are_searched_copied_and_downloaded(

@@ -283,7 +283,7 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
     """Each has its bar, its steps and its name, and moves independently."""
     names = [f"{sid}-{letter}" for letter in "ab"]
     shown = await open_page(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
-    await expect(shown.headline).to_have_text("2 jobs")
+    await expect(shown.page.get_by_role("heading", level=1)).to_have_text("2 jobs")
     await expect(shown.part("session-id")).to_have_text(names)
     await worker.create(names[0], total_steps=2)
     await worker.create(names[1], total_steps=4)

@@ -35,25 +35,27 @@ async def middle_of(part: Locator) -> float:
 
 
 async def test_the_head_says_which_job_it_is(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Its title, id, labels, start and duration; labels of workers are text.
+    """Its title, id, labels and start; labels of workers are text. One line below has all about its state.
 
     A notification of its end is offered while there is one to come.
     """
     state = every_state(sid)["running"] | {"labels": {MARKUP[0]: MARKUP[1], "branch": "main"}}
     stubbed = await StubbedSession.open(state, server, open_page, timezone_id="UTC")
     shown = stubbed.shown
-    await expect(shown.part("title")).to_have_text("Nightly import")
+    await expect(shown.page.get_by_role("heading", level=1)).to_have_text("Nightly import")
     await expect(shown.page.locator("#session-id")).to_have_text(sid)
     await expect(shown.part("label")).to_have_text([f"{MARKUP[0]}: {MARKUP[1]}", "branch: main"])
     await expect(shown.part("started")).to_have_text(f"started {state['steps'][0]['started_at'][11:16]}")
     await expect(shown.part("total")).to_have_text(re.compile(r"^running for 5 min( \d+ s)?$"))
     await expect(shown.page.locator("#notify")).to_be_visible()
     await stubbed.change(**every_state(sid)["failed"])
-    await expect(shown.part("total")).to_have_text("took 2 min 25 s")
+    await expect(shown.part("status")).to_have_text("Failed at step 3after 2 min 25 s 2 of 4 steps done · 1 retried")
     await expect(shown.page.locator("#notify")).to_be_hidden()
     await stubbed.change(**every_state(sid)["completed"])
-    await expect(shown.part("total")).to_have_count(0)
-    await expect(shown.headline).to_have_text("Completed in 2 min 25 s")
+    await expect(shown.part("status")).to_have_text("Completed in 2 min 25 s 2 steps · 1 retried")
+    await stubbed.change(title="")
+    await expect(shown.page.get_by_role("heading", level=1)).to_have_text(sid)
+    await expect(shown.page.locator("#session-id")).to_have_count(1)
     assert shown.errors == []
 
 
@@ -101,7 +103,7 @@ async def test_icons_show_the_state_at_a_glance(server: Server, open_page: OpenP
         "failed": "error",
         "cancelled": "cancelled",
         "lost": "lost",
-        "skipped": "running",
+        "skipped": "pending",
         "completed": "success",
     }.items():
         stubbed.state.clear()
@@ -109,6 +111,7 @@ async def test_icons_show_the_state_at_a_glance(server: Server, open_page: OpenP
         await expect(drawing).to_have_class(f"drawing drawing-{icon}")
         seen.add(await drawing.screenshot(animations="disabled"))
         if name == "skipped":
+            await expect(stubbed.shown.headline).to_have_text("3 of 4 steps done, nothing runs now")
             await expect(stubbed.shown.step(3).locator("svg")).to_have_class("drawing drawing-skipped")
             await expect(stubbed.shown.step(3).locator(".icon")).to_have_accessible_name("done")
     assert len(seen) == 7

@@ -17,6 +17,11 @@ STATES = list(every_state("x"))
 
 FULL = pytest.mark.full
 
+SMALL = """() => [...document.querySelectorAll("a, button, summary, label, input:not(.visually-hidden)")]
+    .filter((each) => each.offsetParent && (each.offsetWidth < 24 || each.offsetHeight < 24))
+    .map((each) => [each.outerHTML, each.offsetWidth, each.offsetHeight])"""
+"""Targets of a pointer that are smaller than 24 pixels [WCAG 2.5.8]."""
+
 
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("ja-JP", marks=FULL)])
 @pytest.mark.parametrize("state", [each if each == "completed" else pytest.param(each, marks=FULL) for each in STATES])
@@ -29,6 +34,7 @@ async def test_the_page_is_accessible_in_every_state(
     await expect(stubbed.shown.page.locator("article")).to_have_attribute("data-status", polled["status"])
     await expect(stubbed.shown.connection).to_be_visible()
     await check_themes(stubbed.shown, state)
+    assert await stubbed.shown.evaluate(SMALL) == []
 
 
 @FULL

@@ -30,12 +30,12 @@ async def test_a_page_streams_a_session_to_its_end(
     tab = await open_tab(f"http://localhost:{proxy.port}/s/{sid}")
     await tab.until_text("#connection", "live")
     await worker.start(sid, 1)
-    await tab.until_text("h1", "Step 1 of 7: 原稿生成")
+    await tab.until_text(".headline", "Step 1 of 7: 原稿生成")
     loaded = polls(proxy.asked())
     await worker.complete(sid, 1)
     await tab.until_text("#progress-bar", "14%")
     await work(worker, sid, *range(2, 8))
-    await tab.until("/^Completed/.test(document.querySelector('h1').textContent)")
+    await tab.until("/^Completed/.test(document.querySelector('.headline').textContent)")
     await tab.until_text("#connection", "finished")
     assert await tab.evaluate(SIGNS) == "✅" * 7
     assert polls(proxy.asked()) == loaded
@@ -74,7 +74,7 @@ async def test_a_reader_cancels_a_session(server: Server, worker: Worker, open_t
     await worker.update(sid, action="acknowledge", request=request["id"], state="seen")
     await tab.until_text(".request-text", "The worker is stopping")
     await worker.complete(sid, 2, success=False, conclusion="cancelled")
-    await tab.until_text("h1", "Cancelled by you after 1 of 3")
+    await tab.until_text(".headline", "Cancelled by you")
 
 
 async def test_a_page_that_was_left_is_right_again_after_the_way_back(

@@ -52,12 +52,12 @@ async def test_a_pasted_token_admits_the_visitor(
     token, url = make_token(sessions=[sid]), f"http://127.0.0.1:{proxy.port}/s/{sid}"
     await worker.start(sid, 1)
     tab = await open_tab(url)
-    await tab.until_text("h1", DENIED)
+    await tab.until_text(".headline", DENIED)
     await paste(tab, make_token(sessions=["another"]))
     await tab.until_text("#entrance-note", REFUSED)
     await paste(tab, token)
     await tab.until_text("#connection", "live")
-    await tab.until("document.querySelector('h1').textContent.startsWith('Step 1 of 7')")
+    await tab.until("document.querySelector('.headline').textContent.startsWith('Step 1 of 7')")
     assert token not in await tab.evaluate(KEPT)
     await tab.go(url)
     await tab.until_text("#connection", "live")
@@ -93,7 +93,7 @@ async def test_a_link_opens_its_session_alone(proxy: ChaosProxy, worker: Worker,
     await beside.until_text("#progress-bar", "14%")
 
     await beside.go(f"{base}/s/{sid}-other")
-    await beside.until_text("h1", DENIED)
+    await beside.until_text(".headline", DENIED)
     await beside.until("document.querySelector('#entrance').checkVisibility()")
     token = token_of(link).encode()
     requests = [part for each in proxy.links for part in re.split(rb"(?<=\r\n\r\n)", bytes(each.requests))]

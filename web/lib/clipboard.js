@@ -18,7 +18,8 @@ export async function copyText(text) {
 function copiedBySelection(text) {
   const area = Object.assign(document.createElement("textarea"), { value: text, className: "visually-hidden" });
   const focused = focusedElement();
-  document.body.append(area);
+  // Beside an open dialog nothing can be selected.
+  (focused?.closest("dialog") ?? document.body).append(area);
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();

@@ -68,13 +68,13 @@ export function icon(name) {
 /**
  * The icon of a session or a step, by its status and by what is finer than that.
  * @param {"not_found" | "connecting" | "pending" | "running" | "completed" | "success" | "error"} status
- * @param {{conclusion?: string | undefined, isStalled?: boolean, isDeleted?: boolean}} [more]
+ * @param {{conclusion?: string | undefined, isStalled?: boolean, isIdle?: boolean, isDeleted?: boolean}} [more]
  * @returns {IconName}
  */
-export function iconOf(status, { conclusion, isStalled = false, isDeleted = false } = {}) {
+export function iconOf(status, { conclusion, isStalled = false, isIdle = false, isDeleted = false } = {}) {
   if (isDeleted) return "deleted";
   if (status === "not_found" || status === "connecting") return "absent";
-  if (status === "running" && isStalled) return "stalled";
+  if (status === "running" && (isStalled || isIdle)) return isStalled ? "stalled" : "pending";
   if (conclusion === "skipped" || conclusion === "cancelled" || conclusion === "lost") return conclusion;
   return status === "completed" ? "success" : status;
 }

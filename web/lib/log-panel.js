@@ -1,4 +1,4 @@
-import { copyButton, make, makeButton, setText } from "./dom.js";
+import { copyButton, isolated, make, makeButton, setText } from "./dom.js";
 import { fileOf, matchesIn } from "./log-lines.js";
 import { rowsOf } from "./log-rows.js";
 
@@ -8,7 +8,7 @@ import { rowsOf } from "./log-rows.js";
  * @typedef {object} PanelOptions
  * @property {string} file The name of the file that a download gets.
  * @property {(text: string) => void} announce
- * @property {() => void} onToggle It was opened or closed.
+ * @property {(panel: LogPanel) => void} onToggle It was opened or closed.
  */
 
 /** So near to the end the panel follows what comes. */
@@ -27,7 +27,12 @@ export class LogPanel {
   #search = make("input", "log-search");
   #found = make("span", "log-found");
   #end;
+  #expand;
   #rows = make("div", "log-rows");
+  /** All but the summary. It moves into the window, and back. */
+  #body;
+  #title = make("p", "log-title");
+  #window = make("dialog", "log-window", this.#title);
   #label = "";
   #empty = make("p", "log-empty");
   /** @type {readonly Entry[]} */
@@ -38,6 +43,9 @@ export class LogPanel {
   #matches = 0;
   #isFollowing = true;
   #scrolledTo = 0;
+  #errorsFrom_ms = NaN;
+  /** Where the panel stands since it showed an error. */
+  #errorTop = NaN;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #searching;
 
@@ -51,14 +59,19 @@ export class LogPanel {
     this.#language = language;
     this.#options = options;
     this.#end = makeButton("log-end", language.text("log_follow"));
+    this.#expand = makeButton("log-expand", language.text("log_expand"));
     this.#rows.tabIndex = 0; // It scrolls.
     this.#rows.setAttribute("role", "group");
     const summary = make("summary", "log-summary", title, this.#count);
-    this.element = make("details", "log", summary, this.#tools(), this.#empty, this.#rows, this.#end);
+    this.#body = make("div", "log-body", this.#tools(), this.#empty, this.#rows, this.#end);
+    this.element = make("details", "log", summary, this.#body, this.#window);
     this.label = label;
     this.element.addEventListener("toggle", () => this.#onToggle());
     this.#rows.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#end.addEventListener("click", () => this.#follow());
+    this.#expand.addEventListener("click", () => this.#toggleWindow());
+    this.#window.addEventListener("cancel", () => this.#moveTo(this.element));
+    this.#window.addEventListener("close", () => this.#onShrunk());
     new ResizeObserver(() => this.#onResize()).observe(this.#rows);
   }
 
@@ -70,6 +83,19 @@ export class LogPanel {
     this.element.open = value;
   }
 
+  /** @param {boolean} value */
+  set isShown(value) {
+    this.element.hidden = !value;
+    if (!value) this.#window.close();
+  }
+
+  /** When the attempt began whose errors are marked; NaN: it has not failed. @param {number} value */
+  set errorsFrom_ms(value) {
+    if (Object.is(value, this.#errorsFrom_ms)) return;
+    this.#errorsFrom_ms = value;
+    if (this.isOpen) this.#markError();
+  }
+
   get label() {
     return this.#label;
   }
@@ -78,7 +104,8 @@ export class LogPanel {
   set label(label) {
     if (label === this.#label) return;
     this.#label = label;
-    this.#rows.ariaLabel = label;
+    for (const part of [this.#rows, this.#window]) part.ariaLabel = label;
+    this.#title.replaceChildren(isolated(label));
     this.#search.ariaLabel = `${this.#language.texts.log_search}: ${label}`;
   }
 
@@ -89,6 +116,12 @@ export class LogPanel {
     setText(this.#empty, note);
     this.#empty.hidden = entries.length > 0 || !note;
     if (this.isOpen) this.#draw();
+  }
+
+  /** Shows the first error, unless the visitor reads something else. */
+  reveal() {
+    if (!this.isOpen) this.isOpen = true;
+    else if (this.#isFollowing || this.#rows.scrollTop === this.#errorTop) this.#toError();
   }
 
   #tools() {
@@ -103,17 +136,17 @@ export class LogPanel {
     const copy = copyButton(texts, () => this.#text(), this.#options.announce);
     const download = makeButton("log-download", texts.log_download);
     download.addEventListener("click", () => this.#download());
-    return make("div", "log-tools", this.#search, this.#found, copy, download);
+    return make("div", "log-tools", this.#expand, this.#search, this.#found, copy, download);
   }
 
   #onToggle() {
     if (this.isOpen) {
       this.#draw();
-      this.#follow();
+      if (!this.#toError()) this.#follow();
     } else {
       this.#clear();
     }
-    this.#options.onToggle();
+    this.#options.onToggle(this);
   }
 
   // The rows
@@ -133,6 +166,7 @@ export class LogPanel {
     this.#append(this.#entries.slice(known));
     this.#drawn = this.#entries;
     this.#rows.hidden = this.#entries.length === 0;
+    this.#markError();
     this.#showFound();
     if (this.#isFollowing) this.#scrollToEnd();
   }
@@ -152,6 +186,57 @@ export class LogPanel {
     const shown = this.#words ? entries.filter(({ plain }) => matchesIn(plain, this.#words).length) : entries;
     this.#matches += shown.length;
     this.#rows.append(...shown.flatMap((entry) => rowsOf(entry, this.#language, this.#words)));
+  }
+
+  // The first error of an attempt that has failed
+
+  #markError() {
+    const from_ms = this.#errorsFrom_ms;
+    const { n = 0 } = this.#entries.find(({ level, at_ms }) => level === "error" && at_ms >= from_ms) ?? {};
+    for (const row of this.#rows.querySelectorAll(`.log-line:is([aria-current], [data-n="${n}"])`)) {
+      row.ariaCurrent = row.getAttribute("data-n") === String(n) ? "true" : null;
+    }
+  }
+
+  /** Returns whether there is one. */
+  #toError() {
+    const row = this.#rows.querySelector("[aria-current]");
+    if (!row) return false;
+    this.#isFollowing = false;
+    const above = this.#rows.clientHeight / 3;
+    this.#rows.scrollTop += row.getBoundingClientRect().top - this.#rows.getBoundingClientRect().top - above;
+    this.#errorTop = this.#rows.scrollTop;
+    this.#onScroll();
+    return true;
+  }
+
+  // The window
+
+  #toggleWindow() {
+    if (this.#window.open) {
+      this.#moveTo(this.element);
+      this.#window.close();
+      return;
+    }
+    setText(this.#expand, this.#language.text("close"));
+    this.#moveTo(this.#window);
+    this.#rows.focus();
+  }
+
+  /** By Escape, by the button, or since the step has no log any more. */
+  #onShrunk() {
+    if (this.#window.contains(this.#body)) this.#moveTo(this.element);
+    setText(this.#expand, this.#language.text("log_expand"));
+    this.#expand.focus();
+  }
+
+  /** The rows stay where they were scrolled to. @param {HTMLElement} place */
+  #moveTo(place) {
+    const { scrollTop } = this.#rows;
+    place.append(this.#body);
+    if (place === this.#window) this.#window.showModal();
+    if (this.#isFollowing) this.#scrollToEnd();
+    else this.#rows.scrollTop = scrollTop;
   }
 
   // Following

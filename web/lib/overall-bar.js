@@ -1,4 +1,4 @@
-import { isMoving, percentageAt } from "./bar-percentage.js";
+import { hasPercentage, isMoving, percentageAt } from "./bar-percentage.js";
 import { segmentEnds } from "./bar-segments.js";
 import { fill, make, setText } from "./dom.js";
 import { quarterOf } from "./headline.js";
@@ -8,7 +8,10 @@ import { quarterOf } from "./headline.js";
 /** A shorter bar has no room for its number. */
 const NARROW_PERCENT = 16;
 
-/** The bar of the whole session. Where its time is known, it moves by itself, and has a segment for each step. */
+/**
+ * The bar of the whole session. Where its time is known, it moves by itself, and has a segment for each step. Where it is
+ * not known how far the session is, it is full of stripes, and has no number.
+ */
 export class OverallBar {
   element = make("div", "bar");
   #percent = make("span", "percent");
@@ -36,7 +39,8 @@ export class OverallBar {
   show(state, now_ms) {
     const percentage = percentageAt(state, now_ms);
     this.element.toggleAttribute("data-timed", isMoving(state.data));
-    this.#fillTo(percentage);
+    this.element.toggleAttribute("data-endless", !hasPercentage(state.data));
+    this.#fillTo(hasPercentage(state.data) ? percentage : null);
     this.#speak(state);
     const ends = segmentEnds(state, percentage, now_ms);
     fill(
@@ -49,11 +53,11 @@ export class OverallBar {
     );
   }
 
-  /** @param {number} percentage */
+  /** @param {number | null} percentage */
   #fillTo(percentage) {
-    this.#fill.style.width = `${Math.round(percentage * 100) / 100}%`;
-    setText(this.#percent, `${Math.floor(percentage)}%`);
-    this.#percentage = percentage;
+    this.#fill.style.width = `${Math.round((percentage ?? 100) * 100) / 100}%`;
+    setText(this.#percent, percentage === null ? "" : `${Math.floor(percentage)}%`);
+    this.#percentage = percentage ?? 100;
     this.#placeNumber();
   }
 
@@ -69,6 +73,6 @@ export class OverallBar {
     if (json !== this.#json || quarterOf(percentage) > quarterOf(this.#spoken)) this.#spoken = percentage;
     this.#json = json;
     // A progressbar without a value is indeterminate.
-    this.element.ariaValueNow = data.status === "not_found" ? null : String(this.#spoken);
+    this.element.ariaValueNow = data.status !== "not_found" && hasPercentage(data) ? String(this.#spoken) : null;
   }
 }

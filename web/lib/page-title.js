@@ -1,21 +1,22 @@
 /* The title of a page: pure functions of the states of its sessions. */
+import { hasPercentage } from "./bar-percentage.js";
 import { headlineOf } from "./headline.js";
 
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 
-const MARKS = { completed: "✓", error: "✗", not_found: "…", pending: "0%", running: "" };
+const MARKS = { completed: "✓", error: "✗", not_found: "…", pending: "", running: "" };
 const DELETED = "✗";
 
 /**
- * The title of a page with one job. The percentage comes first, since tabs are narrow.
+ * The title of a page with one job. The percentage comes first, since tabs are narrow; then the step that runs.
  * @param {SessionState} state
  * @param {string} name Of the page, for a job that has no title.
  */
 export function titleOf({ data, percentage, isDeleted }, name) {
-  const mark = isDeleted ? DELETED : MARKS[data.status] || `${percentage}%`;
-  const step = data.status === "running" ? String(headlineOf(data).values.name) : "";
-  return withoutDirections(`${[mark, step].filter(Boolean).join(" ")} – ${data.title ?? name}`);
+  const mark = isDeleted ? DELETED : MARKS[data.status] || (hasPercentage(data) ? `${percentage}%` : "");
+  const step = [mark, headlineOf(data).values.name ?? ""].filter(Boolean).join(" ");
+  return withoutDirections([step, data.title ?? name].filter(Boolean).join(" – "));
 }
 
 /**
@@ -26,19 +27,21 @@ export function titleOf({ data, percentage, isDeleted }, name) {
  */
 export function titleOfMany(states, count, title) {
   const { status, percentage } = combined(states, count);
-  return `${status === "running" ? `${percentage}%` : MARKS[status]} – ${title}`;
+  const mark = MARKS[status] || (percentage === null ? "" : `${percentage}%`);
+  return [mark, title].filter(Boolean).join(" – ");
 }
 
 /**
  * @param {SessionState[]} states
  * @param {number} count Of jobs. A job without data counts as not begun.
- * @returns {{status: Progress["status"], percentage: number}}
+ * @returns {{status: Progress["status"], percentage: number | null}} No percentage: that of one is not known.
  */
 export function combined(states, count) {
   /** @type {Progress["status"][]} */
   const statuses = states.map(({ data }) => data.status);
   if (states.length < count) statuses.push("not_found");
-  const percentage = Math.floor(states.reduce((sum, state) => sum + state.percentage, 0) / count);
+  const known = Math.floor(states.reduce((sum, state) => sum + state.percentage, 0) / count);
+  const percentage = states.every(({ data }) => hasPercentage(data)) ? known : null;
   if (statuses.includes("error")) return { status: "error", percentage };
   const [first = "not_found"] = statuses;
   return { status: statuses.every((status) => status === first) ? first : "running", percentage };

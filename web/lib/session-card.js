@@ -11,7 +11,6 @@ import { StepList } from "./step-list.js";
 
 /**
  * @typedef {object} CardOptions
- * @property {"h1" | "h2" | "p"} heading The tag of the headline.
  * @property {string} barName The bar's name, for screen readers.
  * @property {boolean} isCompact The steps are closed at first.
  * @property {import("./step-item.js").ItemOptions} items
@@ -33,24 +32,17 @@ export class SessionCard {
   /** @param {Language} language @param {HTMLElement} root Of the session. @param {CardOptions} options */
   constructor(language, root, options) {
     const { controls } = options;
-    this.headline = new SessionHeadline(language, options.heading);
+    this.headline = new SessionHeadline(language);
     this.#links = new SessionLinks(language);
     this.#facts = new SessionFacts(language, root);
     this.#bar = new OverallBar(options.barName);
     this.#controls = controls;
     this.#list = new StepList(language, options.items);
     const [request, failure] = controls.elements;
-    const state = make("div", "state", ...this.headline.elements, request);
+    const status = make("div", "status", this.headline.text, this.#facts.element);
+    const state = make("div", "state", this.headline.icon, status, request);
     this.#steps = options.isCompact ? closed(language.text("steps"), this.#list.element) : this.#list.element;
-    const parts = [
-      state,
-      this.#facts.element,
-      this.#links.element,
-      this.#bar.element,
-      this.#facts.note,
-      failure,
-      this.#steps,
-    ];
+    const parts = [state, this.#links.element, this.#bar.element, this.#facts.note, failure, this.#steps];
     this.element = make("section", "card", ...parts);
   }
 
@@ -75,7 +67,7 @@ export class SessionCard {
    */
   show(state, now_ms, { sentence, timeLeft, isConnected }) {
     const { data, known, verified_ms } = state;
-    this.headline.show(sentence, state);
+    this.headline.show(sentence, state, now_ms);
     this.#links.show(data);
     this.#facts.show(state, now_ms, timeLeft, isConnected);
     // Without a connection the bar stays where it is.

@@ -1,25 +1,30 @@
 import { fill, make, nodesOf, setText } from "./dom.js";
-import { countedOf, retryOf } from "./headline.js";
+import { countedOf, elapsedOf, retryOf } from "./headline.js";
 import { icon } from "./icons.js";
 import { lifeSignOf, signSentence } from "./life-signs.js";
+import { isIdle } from "./steps.js";
 
+/** @typedef {import("./headline.js").Sentence} Sentence */
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 
-/** How far a session is, how much time it has left, and a note about its worker or a retry. */
+const SEPARATOR = " · ";
+
+/** What stands beside the headline: the time that has passed, the time left, and the steps. Then a note about the worker or a retry. */
 export class SessionFacts {
   #language;
   #root;
-  #counted = make("span", "counted");
+  #total = make("span", "total");
   #timeLeft = make("span", "time-left");
-  element = make("p", "facts", this.#counted, " ", this.#timeLeft);
+  #counted = make("span", "counted");
+  element = make("p", "facts", this.#total, " ", this.#timeLeft, " ", this.#counted);
   #noteIcon = make("span", "note-icon");
   #noteText = make("span", "note-text");
   note = make("p", "note", this.#noteIcon, this.#noteText);
 
   /**
    * @param {Language} language
-   * @param {HTMLElement} root Of the session. `data-silent` keeps it from looking alive.
+   * @param {HTMLElement} root Of the session. `data-silent` and `data-idle` keep it from looking alive.
    */
   constructor(language, root) {
     this.#language = language;
@@ -34,22 +39,26 @@ export class SessionFacts {
    * @param {boolean} isConnected Without a connection nothing is known of the worker.
    */
   show(state, now_ms, time, isConnected) {
-    this.#showCounted(state);
+    const { data, isDeleted } = state;
+    const elapsed = elapsedOf(data, now_ms);
+    const absent = /** @type {Sentence} */ ({ key: isDeleted ? "restart" : "soon", values: {} });
+    const counted = data.status === "not_found" ? [absent] : countedOf(data);
+    setText(this.#total, elapsed ? this.#textOf(elapsed) : "");
     setText(this.#timeLeft, time);
+    setText(this.#counted, counted.map((sentence) => this.#textOf(sentence)).join(SEPARATOR));
     const sign = isConnected ? lifeSignOf(state, now_ms) : null;
     this.#root.toggleAttribute("data-silent", sign?.kind === "silent" || sign?.kind === "stalled");
     this.#root.toggleAttribute("data-quiet", sign?.kind === "quiet");
-    const note = sign ? signSentence(sign, state.data, now_ms, this.#language) : retryOf(state);
+    this.#root.toggleAttribute("data-idle", isIdle(data, now_ms));
+    const note = sign ? signSentence(sign, data, now_ms, this.#language) : retryOf(state);
     this.note.hidden = note === null;
     if (!note) return;
     fill(this.#noteIcon, [icon(sign ? (sign.kind === "quiet" ? "alive" : "stalled") : "again")]);
     fill(this.#noteText, nodesOf(this.#language, note.key, note.values));
   }
 
-  /** @param {SessionState} state */
-  #showCounted({ data, isDeleted }) {
-    const absent = /** @type {const} */ ({ key: isDeleted ? "restart" : "soon", values: {} });
-    const { key, values } = data.status === "not_found" ? absent : countedOf(data, this.#language);
-    fill(this.#counted, nodesOf(this.#language, key, values));
+  /** @param {Sentence} sentence Without any text of a worker. */
+  #textOf({ key, values }) {
+    return this.#language.text(key, values);
   }
 }

@@ -2,6 +2,7 @@
  * The log of a session: a panel under each step, and one for lines that are of none. The server sends lines only while
  * a panel is open, so before that it is not known which steps have any.
  */
+import { endingStep } from "./headline.js";
 import { LogLines } from "./log-lines.js";
 import { LogPanel } from "./log-panel.js";
 
@@ -24,12 +25,20 @@ export class SessionLog {
   /** @type {ProgressTracker | null} */
   #tracker = null;
   #signal = new AbortController().signal;
-  /** Set while a panel is open. @type {AbortController | null} */
+  /** Set while lines are sent. @type {AbortController | null} */
   #following = null;
   /** All lines that are kept have come. */
   #isKnown = false;
   /** The steps whose panels are to be drawn. @type {Set<number | null>} */
   #changed = new Set();
+  /** The step and the start of the attempt that failed last; "" while none has. */
+  #failure = "";
+  /** The step whose log is to be opened once it has lines; 0: none. */
+  #wanted = 0;
+  /** The panel that was opened by itself. @type {LogPanel | null} */
+  #opened = null;
+  /** The visitor has closed it. */
+  #isUnwanted = false;
 
   /**
    * @param {Language} language
@@ -37,6 +46,7 @@ export class SessionLog {
    * @param {string} options.sessionId
    * @param {(text: string) => void} options.announce
    * @param {(step: number, element: HTMLElement) => void} options.attach Puts a panel under its step.
+   * @param {boolean} options.opensFailed Whether the log of the step at which the session fails opens by itself.
    * @param {() => void} options.onChange Lines have come, and are not drawn yet.
    */
   constructor(language, options) {
@@ -69,18 +79,41 @@ export class SessionLog {
       const panel = this.#panels.get(step.step);
       if (!panel) continue;
       panel.label = this.#labelOf(step); // Another run may have another step of this number.
+      panel.errorsFrom_ms = step.status === "error" ? Date.parse(step.started_at ?? "") : NaN;
       this.#place(panel, step.step, isShown);
     }
-    for (const [number, panel] of this.#panels) if (number > data.steps.length) panel.element.hidden = true;
+    for (const [number, panel] of this.#panels) if (number > data.steps.length) panel.isShown = false;
     for (const step of this.#changed) this.#panelOf(step)?.show(this.#lines.of(step), this.#note(step));
     this.#changed.clear();
+    this.#revealFailure(data);
   }
 
   /** @param {LogPanel} panel @param {number} step @param {boolean} isShown */
-  #place({ element }, step, isShown) {
-    element.hidden = !isShown;
+  #place(panel, step, isShown) {
+    const { element } = panel;
+    panel.isShown = isShown;
     // A run with fewer steps has taken it out of the page, together with the step of that time.
     if (isShown && element.getRootNode() !== this.element.getRootNode()) this.#options.attach(step, element);
+  }
+
+  /**
+   * Opens the log of the step at which the session has failed, once for each attempt, as soon as it has lines. A
+   * cancellation needs no explanation, and what the visitor has closed stays so.
+   * @param {Progress} data
+   */
+  #revealFailure(data) {
+    const { step = 0, started_at = "", conclusion } = (data.log && endingStep(data)) || {};
+    const failure = step && conclusion !== "cancelled" ? `${step} ${started_at}` : "";
+    if (failure !== this.#failure) {
+      this.#failure = failure;
+      this.#wanted = failure && this.#options.opensFailed && !this.#isUnwanted ? step : 0;
+      this.#followOrNot();
+    }
+    const panel = this.#panels.get(this.#wanted);
+    if (!panel || !this.#lines.of(this.#wanted).length) return;
+    this.#opened = panel;
+    this.#wanted = 0;
+    panel.reveal();
   }
 
   /** Opens the log, or closes all of it. The first key press opens what is of most interest. */
@@ -128,7 +161,13 @@ export class SessionLog {
     const name = sessionId.replace(/[^\w.-]+/g, "_");
     const file = step === null ? `${name}.log.txt` : `${name}-${step}.log.txt`;
     const title = step === null ? label : this.#language.text("log");
-    return new LogPanel(this.#language, label, title, { file, announce, onToggle: () => this.#followOrNot() });
+    return new LogPanel(this.#language, label, title, { file, announce, onToggle: (panel) => this.#onToggle(panel) });
+  }
+
+  /** @param {LogPanel} panel */
+  #onToggle(panel) {
+    this.#isUnwanted ||= panel === this.#opened && !panel.isOpen;
+    this.#followOrNot();
   }
 
   /** What a panel says that has no lines. @param {number | null} step */
@@ -142,9 +181,9 @@ export class SessionLog {
     return step === null ? this.#own : this.#panels.get(step);
   }
 
-  /** Lines are sent only while a panel is open. */
+  /** Lines are sent only while a panel is open, or is to be. */
   #followOrNot() {
-    const isOpen = [this.#own, ...this.#panels.values()].some((panel) => panel.isOpen);
+    const isOpen = [this.#own, ...this.#panels.values()].some((panel) => panel.isOpen) || this.#wanted > 0;
     if (!isOpen) this.#unfollow();
     if (!isOpen || this.#following || !this.#tracker || this.#signal.aborted) return;
     const following = new AbortController();

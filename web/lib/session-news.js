@@ -12,6 +12,7 @@ export class SessionNews {
   /** @type {SessionState | null} */
   #before = null;
   #isLate = false;
+  #isIdle = false;
 
   /** @param {Language} language @param {(state: SessionState) => Sentence} headlineOf */
   constructor(language, headlineOf) {
@@ -22,14 +23,16 @@ export class SessionNews {
   /**
    * What is new since the last call; "" if nothing is, and at the first call.
    * @param {SessionState} state
-   * @param {{words: string, isLate: boolean}} time The time left in words, and whether the job takes longer than that.
+   * @param {{words: string, isLate: boolean, isIdle: boolean}} time The time left in words, whether the job takes
+   *   longer than that, and whether it has run no step for a while.
    */
-  next(state, { words, isLate }) {
-    const [before, isNewlyLate] = [this.#before, isLate && !this.#isLate];
+  next(state, { words, isLate, isIdle }) {
+    const [before, isNewlyLate, isNewlyIdle] = [this.#before, isLate && !this.#isLate, isIdle && !this.#isIdle];
     this.#before = state;
     this.#isLate = isLate;
+    this.#isIdle = isIdle;
     if (!before) return "";
-    const milestone = milestoneOf(before, state);
+    const milestone = isNewlyIdle ? this.#headlineOf(state) : milestoneOf(before, state);
     const time = isNewlyLate || milestone?.key === "milestone" ? words : "";
     const reached = this.#language.joined([this.#textOf(milestone), time].filter(Boolean));
     return [reached, this.#textOf(this.#requestNews(before, state))].filter(Boolean).join(". ");

@@ -13,6 +13,7 @@ import { SessionHead } from "./session-head.js";
 import { SessionNews } from "./session-news.js";
 import { knowing, movedOn, nextState } from "./session-state.js";
 import { StepTimes } from "./step-times.js";
+import { isIdle } from "./steps.js";
 import { timeLeft } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 
@@ -25,7 +26,8 @@ import { timeWords } from "./time-words.js";
 /**
  * @typedef {object} ViewOptions
  * @property {Language} language
- * @property {"h1" | "h2" | "p"} heading The tag of the headline; `h1`: the page is about this session alone.
+ * @property {"h1" | "h2" | "p"} heading The tag of the title; `h1`: the page is about this session alone, and opens the
+ *   log of a step that fails.
  * @property {string} [label] Shown in place of the session's id, and the name of its bar.
  * @property {boolean} timeline Bars of time beside the durations of the steps.
  * @property {boolean} [isCompact] The steps are closed at first, as one session among many.
@@ -75,11 +77,11 @@ export class SessionView {
 
   /** @param {string} sessionId @param {ViewOptions} options */
   constructor(sessionId, options) {
-    const { language, label, tools, home, hasSigns = false, isCompact = false } = options;
+    const { language, heading, label, tools, home, hasSigns = false, isCompact = false } = options;
     this.#sessionId = sessionId;
     this.#options = options;
     this.#language = language;
-    this.#head = new SessionHead(language, this.element, { sessionId, label, tools, home });
+    this.#head = new SessionHead(language, this.element, { heading, sessionId, label, tools, home });
     this.#controls = new SessionControls(language, {
       announce: options.announce,
       jobName: () => label ?? this.data?.title ?? sessionId,
@@ -88,14 +90,13 @@ export class SessionView {
       onFocusLost: () => this.#card.headline.focus(),
     });
     this.#card = new SessionCard(language, this.element, {
-      heading: options.heading,
       barName: this.#barName(),
       isCompact,
       items: { hasTimeline: options.timeline, hasSigns, loadParts: (step) => this.#loadParts(step) },
       controls: this.#controls,
     });
     this.#stepTimes = new StepTimes((known) => this.#learn(known));
-    this.#news = new SessionNews(language, (state) => this.#headlineOf(state));
+    this.#news = new SessionNews(language, (state) => this.#headlineOf(state, this.#tracker?.now()));
     this.element.lang = language.tag;
     this.element.dir = "ltr";
     this.element.dataset.status = "connecting";
@@ -194,6 +195,7 @@ export class SessionView {
       sessionId: this.#sessionId,
       announce: this.#options.announce,
       attach: (step, panel) => this.#card.attach(step, panel),
+      opensFailed: this.#isAlone,
       onChange: () => this.#drawSoon(),
     });
   }
@@ -269,17 +271,17 @@ export class SessionView {
     this.#head.show(state, now_ms);
     const left = timeLeft(state, now_ms);
     const words = timeWords(left, now_ms, this.#language);
-    const sentence = this.#headlineOf(state);
+    const sentence = this.#headlineOf(state, now_ms);
     this.#card.show(state, now_ms, { sentence, timeLeft: words, isConnected: isSettled });
-    const news = this.#news.next(state, { words, isLate: typeof left === "string" });
+    const news = this.#news.next(state, { words, isLate: typeof left === "string", isIdle: isIdle(data, now_ms) });
     if (news) this.#announce(news);
     this.#drawn = state;
     this.#options.ondraw?.(data);
   }
 
-  /** @param {SessionState} state */
-  #headlineOf({ data, isDeleted }) {
-    return headlineOf(data, isDeleted, (request) => this.#controls.isOwn(request));
+  /** @param {SessionState} state @param {number} [now_ms] */
+  #headlineOf({ data, isDeleted }, now_ms = 0) {
+    return headlineOf(data, { isDeleted, isOwn: (request) => this.#controls.isOwn(request), now_ms });
   }
 
   /** @param {boolean} isSettled @param {boolean} isUpdate Missed updates may follow the first heartbeat. */

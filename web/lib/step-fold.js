@@ -31,7 +31,7 @@ export class StepFold {
     this.element.ariaExpanded = String(isOpen);
     const text = this.#language.plural(kind === "done" ? "fold_done" : "fold_waiting", count);
     this.#text.replaceChildren(...nodesOf(this.#language, text, { count }));
-    setText(this.#took, took_ms >= 1000 ? this.#language.duration(took_ms) : "");
+    setText(this.#took, took_ms >= 1000 ? this.#language.took(took_ms) : "");
   }
 
   /** @param {import("./timeline-spans.js").Span | null} span */

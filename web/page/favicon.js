@@ -22,11 +22,12 @@ const ROUND = 2 * Math.PI * RADIUS;
 
 /**
  * @param {Progress["status"]} status
- * @param {number} percentage
+ * @param {number | null} percentage If it is not known, a quarter of the ring shows that something runs.
  * @returns {string} A `data:` address.
  */
 export function faviconOf(status, percentage) {
-  const filled = status === "completed" || status === "error" ? ROUND : (ROUND * percentage) / 100;
+  const drawn = percentage ?? (status === "running" ? 25 : 0);
+  const filled = status === "completed" || status === "error" ? ROUND : (ROUND * drawn) / 100;
   const ring =
     filled &&
     `<circle cx='16' cy='16' r='${RADIUS}' stroke='${RING[status]}' stroke-dasharray='${filled.toFixed(1)} 100'` +
