@@ -268,16 +268,3 @@ async def test_a_finger_gets_the_details_of_a_bar(server: Server, open_page: Ope
     async with asyncio.timeout(DEADLINE_S):
         while await shown.evaluate(TIMES) != await bar.get_attribute("aria-label"):  # It may move below the finger.
             await bar.tap()
-
-
-async def test_several_jobs_are_compact(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """Their steps are closed at first, and shown on demand."""
-    names = [f"{sid}-a", f"{sid}-b"]
-    for name in names:
-        await worker.start(name, 1)
-    shown = await open_page(f"{server.url}/?session_id={names[0]}&session_id={names[1]}")
-    await expect(shown.part("headline")).to_have_text(["Step 1 of 7: 原稿生成"] * 2)
-    await expect(shown.part("name").first).to_be_hidden()
-    await shown.page.locator("summary", has_text="Steps").first.click()
-    await expect(shown.part("name").first).to_be_visible()
-    await expect(shown.page.get_by_role("button", name="Copy link")).to_have_count(1)

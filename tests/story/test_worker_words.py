@@ -51,10 +51,11 @@ def test_each_new_state_of_a_request_is_a_line() -> None:
     """At the end it follows the headline."""
     waiting, seen = (session("running", step("running"), requests=[asked(state)]) for state in ("asked", "seen"))
     late = session("completed", ended("success", 3), requests=[asked("too_late")])
-    cancelled = session("error", ended("error", 3, conclusion="cancelled"), requests=[asked("honoured")])
+    step_ended = ended("error", 3, conclusion="cancelled")
+    cancelled = session("error", step_ended, conclusion="cancelled", requests=[asked("honoured")])
     assert lines(RUNNING, waiting) == ["Cancellation requested"]
     assert lines(waiting, waiting) == []
     assert lines(waiting, seen) == ["The worker is stopping"]
-    assert lines(seen, late)[1:] == ["Completed in 3 s", "Too late to cancel, it had finished"]
-    assert lines(seen, cancelled)[1:] == ["Cancelled at step 1"]
+    assert lines(seen, late)[1:] == ["Completed in 3.0 s · 1 step", "Too late to cancel, it had finished"]
+    assert lines(seen, cancelled)[1:] == ["Cancelled at step 1 after 3.0 s · 0 of 1 step done"]
     assert lines(waiting)[1:] == ["Cancellation requested"]

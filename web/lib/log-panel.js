@@ -44,6 +44,8 @@ export class LogPanel {
   #isFollowing = true;
   #scrolledTo = 0;
   #errorsFrom_ms = NaN;
+  /** The row of the first error. @type {Element | null} */
+  #marked = null;
   /** Where the panel stands since it showed an error. */
   #errorTop = NaN;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -153,6 +155,7 @@ export class LogPanel {
 
   #clear() {
     this.#rows.replaceChildren();
+    this.#marked = null;
     this.#drawn = [];
     this.#matches = 0;
   }
@@ -192,15 +195,17 @@ export class LogPanel {
 
   #markError() {
     const from_ms = this.#errorsFrom_ms;
-    const { n = 0 } = this.#entries.find(({ level, at_ms }) => level === "error" && at_ms >= from_ms) ?? {};
-    for (const row of this.#rows.querySelectorAll(`.log-line:is([aria-current], [data-n="${n}"])`)) {
-      row.ariaCurrent = row.getAttribute("data-n") === String(n) ? "true" : null;
-    }
+    const isError = (/** @type {Entry} */ { level, at_ms }) => level === "error" && at_ms >= from_ms;
+    const first = Number.isNaN(from_ms) ? undefined : this.#entries.find(isError);
+    const row = first ? this.#rows.querySelector(`.log-line[data-n="${first.n}"]`) : null;
+    if (this.#marked && this.#marked !== row) this.#marked.ariaCurrent = null;
+    if (row) row.ariaCurrent = "true";
+    this.#marked = row;
   }
 
   /** Returns whether there is one. */
   #toError() {
-    const row = this.#rows.querySelector("[aria-current]");
+    const row = this.#marked;
     if (!row) return false;
     this.#isFollowing = false;
     const above = this.#rows.clientHeight / 3;
