@@ -49,7 +49,7 @@ function failureHeadline(data, isOwn) {
   return named ? { key, values: { step: named.step } } : { key: `${key}_whole`, values: {} };
 }
 
-/** The step at which a session in `error` ended; none if it ended otherwise. @param {Progress} data */
+/** The step at which a session in `error` ended; of one that runs, the first that has failed meanwhile. @param {Progress} data */
 export function endingStep(data) {
   const conclusion = conclusionOf(data);
   const alike = failedSteps(data).filter((step) => endOf(step) === conclusion);

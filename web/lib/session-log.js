@@ -72,7 +72,7 @@ export class SessionLog {
   /** Draws what has changed. @param {Progress} data */
   show(data) {
     this.#data = data;
-    this.element.hidden = !data.log;
+    this.#own.isShown = Boolean(data.log);
     for (const step of data.steps) {
       const isShown = this.#isShown(step);
       if (isShown && !this.#panels.has(step.step)) this.#addPanel(step);
@@ -102,11 +102,11 @@ export class SessionLog {
    * @param {Progress} data
    */
   #revealFailure(data) {
-    const { step = 0, started_at = "", conclusion } = (data.log && endingStep(data)) || {};
-    const failure = step && conclusion !== "cancelled" ? `${step} ${started_at}` : "";
+    const step = data.log ? endingStep(data) : undefined;
+    const failure = step && step.conclusion !== "cancelled" ? `${step.step} ${step.started_at}` : "";
     if (failure !== this.#failure) {
       this.#failure = failure;
-      this.#wanted = failure && this.#options.opensFailed && !this.#isUnwanted ? step : 0;
+      this.#wanted = step && failure && this.#options.opensFailed && !this.#isUnwanted ? step.step : 0;
       this.#followOrNot();
     }
     const panel = this.#panels.get(this.#wanted);
