@@ -122,7 +122,7 @@ def test_watching_tells_that_a_worker_stalls_and_is_lost(server: Server) -> None
     assert (status, err) == (1, b"")
     assert re.fullmatch(
         r"  0%  1/2 Dump: started\n  0%  1/2 Dump: no sign of life since \d\d:\d\d\n"
-        r"  0%  1/2 Dump: lost after (\d+\.\d s), .+\nLost at step 1 after \1 · 0 of 2 steps done\n",
+        r"  0%  1/2 Dump: lost after \d+\.\d s, .+\nLost at step 1 after \d+\.\d s · 0 of 2 steps done\n",
         out.decode(),
     )
 
