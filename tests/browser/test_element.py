@@ -293,7 +293,7 @@ async def test_bars_of_time_are_shown_only_with_their_attribute(worker: Worker, 
 
 
 async def test_the_page_styles_the_element(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """It does so by parts, custom properties and the inherited color-scheme; its own text does not change the element's."""
+    """By parts, custom properties and the inherited color-scheme. Font and alignment are its own."""
     style = (
         "<style>body { text-align: center; font-family: serif; }"
         "progress-steps { color-scheme: dark; --accent: rgb(1, 2, 3); }"

@@ -170,7 +170,9 @@ async def test_the_log_of_a_step_that_fails_opens_at_its_first_error(
 
     async def fail(text: str) -> None:
         await worker.start(sid, 2)
-        await write(worker, sid, *many, {"text": text, "level": "error"}, *many, {"text": "x", "level": "error"}, step=2)
+        await write(
+            worker, sid, *many, {"text": text, "level": "error"}, *many, {"text": "x", "level": "error"}, step=2
+        )
         await worker.complete(sid, 2, success=False, error=text)
 
     for text in ("first", "second"):

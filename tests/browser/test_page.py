@@ -58,7 +58,6 @@ async def test_the_bar_is_empty_without_a_state(server: Server, open_page: OpenP
     await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
 
 
-
 async def test_shown_times_follow_the_servers_clock(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -72,7 +71,6 @@ async def test_shown_times_follow_the_servers_clock(
     await expect(shown.part("time-left")).to_have_text("about 4 min left")
     await expect(shown.part("note")).to_be_hidden()
     assert await shown.part("elapsed").first.evaluate("e => getComputedStyle(e).fontVariantNumeric") == "tabular-nums"
-
 
 
 async def test_session_id_is_text_too(server: Server, worker: Worker, open_page: OpenPage) -> None:
@@ -166,17 +164,12 @@ async def test_progress_within_a_step_is_shown_where_its_worker_reported_it(
     await expect(shown.step(1).locator(".inside")).to_be_hidden()
 
 
-
-
 async def test_step_over_its_limit_says_so(worker: Worker, shown: PageDriver, sid: str) -> None:
     """It does so by the server's clock, without a report of the worker."""
     await worker.start(sid, 1, timeout_ms=1000)
     await expect(shown.step(1)).to_contain_text("over its limit of 1 s")
     await worker.complete(sid, 1)
     await expect(shown.step(1)).not_to_contain_text("over its limit")
-
-
-
 
 
 async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:

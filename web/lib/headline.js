@@ -85,7 +85,9 @@ export function elapsedOf(data, now_ms) {
   if (data.status === "running" && duration_ms >= SECOND_MS) {
     return { key: "running_for", values: { duration: { duration_ms } } };
   }
-  return data.status === "error" && took >= SECOND_MS ? { key: "after", values: { duration: { took_ms: took } } } : null;
+  return data.status === "error" && took >= SECOND_MS
+    ? { key: "after", values: { duration: { took_ms: took } } }
+    : null;
 }
 
 /**
