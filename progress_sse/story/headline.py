@@ -46,9 +46,9 @@ def headline(state: SessionState, now_s: float, *, is_deleted: bool = False) -> 
 
 
 def elapsed(state: SessionState, now_s: float) -> str:
-    """Return for how long a session has been running, or after what time it failed; empty if the headline says it."""
+    """Return for how long a session has been running, or after what time it failed; empty where that says nothing."""
     running_s, took = now_s - began_s(state), took_ms(state)
-    if state["status"] == "running" and running_s >= 1:
+    if state["status"] == "running" and running_s >= 1 and not is_idle(state, now_s):
         return f"running for {in_words(running_s)}"
     return f"after {to_the_tenth(took)}" if state["status"] == "error" and took >= 1000 else ""
 

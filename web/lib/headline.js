@@ -36,7 +36,7 @@ function runningHeadline(data, now_ms) {
   const running = runningSteps(data);
   const named = running.find(({ step }) => step === data.current_step) ?? running.at(-1);
   if (!named && !isBetweenSteps(data)) return { key: "running_none", values: {} };
-  if (!named) return countOf(data, isIdle(data, now_ms) ? "idle" : "counted");
+  if (!named) return isIdle(data, now_ms) ? { key: "idle", values: { steps: countOf(data) } } : countOf(data);
   const { step, name } = named;
   return { key: data.open_ended ? "running_open" : "running", values: { step, total: data.total_steps, name } };
 }
@@ -82,7 +82,7 @@ function lastEnded(steps) {
  */
 export function elapsedOf(data, now_ms) {
   const [duration_ms, took] = [now_ms - startedAt_ms(data), took_ms(data)];
-  if (data.status === "running" && duration_ms >= SECOND_MS) {
+  if (data.status === "running" && duration_ms >= SECOND_MS && !isIdle(data, now_ms)) {
     return { key: "running_for", values: { duration: { duration_ms } } };
   }
   return data.status === "error" && took >= SECOND_MS
@@ -98,27 +98,20 @@ export function elapsedOf(data, now_ms) {
 export function countedOf(data) {
   if (!data.total_steps || isBetweenSteps(data)) return [];
   const begun = hasEnded(data) ? data.steps.flatMap((step) => (step.status === "pending" ? [] : [step])) : [];
-  const special = /** @type {const} */ ({
-    steps_retried: begun.filter(({ attempt = 1 }) => attempt > 1).length,
-    steps_skipped: begun.filter(({ conclusion }) => conclusion === "skipped").length,
-  });
-  const found = /** @type {[TextKey, number][]} */ (Object.entries(special)).filter(([, count]) => count);
-  return [countOf(data), ...found.map(([key, count]) => ({ key, values: { count } }))];
+  const special = /** @type {[TextKey, number][]} */ ([
+    ["steps_retried", begun.filter(({ attempt = 1 }) => attempt > 1).length],
+    ["steps_skipped", begun.filter(({ conclusion }) => conclusion === "skipped").length],
+  ]);
+  return [countOf(data), ...special.flatMap(([key, count]) => (count ? [{ key, values: { count } }] : []))];
 }
 
-/**
- * How many steps are done; of a session that may get more, how many it has so far.
- * @param {Progress} data
- * @param {"counted" | "idle"} [word]
- * @returns {Sentence}
- */
-function countOf(data, word = "counted") {
+/** How many steps are done; of a session that may get more, how many it has so far. @param {Progress} data @returns {Sentence} */
+function countOf(data) {
   const { status, open_ended, total_steps: total } = data;
   const done = doneSteps(data);
   const isClear = status === "pending" || (status === "completed" && done === total);
   const kind = open_ended && !hasEnded(data) ? "_open" : isClear ? "_all" : "";
-  const key = /** @type {TextKey} */ (`${word}${kind}_${total === 1 ? "one" : "other"}`);
-  return { key, values: { done, total } };
+  return { key: `counted${kind}_${total === 1 ? "one" : "other"}`, values: { done, total } };
 }
 
 /** @param {Progress} data */

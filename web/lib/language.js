@@ -5,7 +5,8 @@ import { partsOf, TEXTS } from "./texts.js";
 /** @typedef {import("./texts.js").TextKey} TextKey */
 /**
  * Numbers and durations are written as the language writes them.
- * @typedef {string | number | {duration_ms: number} | {took_ms: number}} Value `took_ms` is measured and over.
+ * `took_ms` is measured and over. A sentence may be a value of another one.
+ * @typedef {string | number | {duration_ms: number} | {took_ms: number} | {key: TextKey, values: Values}} Value
  * @typedef {Record<string, Value>} Values
  */
 
@@ -50,6 +51,7 @@ export class Language {
   #written(value) {
     if (typeof value === "number") return this.number(value);
     if (typeof value === "string") return value;
+    if ("key" in value) return this.text(value.key, value.values);
     return "took_ms" in value ? this.took(value.took_ms) : this.duration(value.duration_ms);
   }
 

@@ -5,8 +5,8 @@ import { headlineOf } from "./headline.js";
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 
-const MARKS = { completed: "✓", error: "✗", not_found: "…", pending: "", running: "" };
-const DELETED = "✗";
+/** @type {Partial<Record<Progress["status"], string>>} */
+const MARKS = { completed: "✓", error: "✗", not_found: "…" };
 
 /**
  * The title of a page with one job. The percentage comes first, since tabs are narrow; then the step that runs.
@@ -14,9 +14,9 @@ const DELETED = "✗";
  * @param {string} name Of the page, for a job that has no title.
  */
 export function titleOf({ data, percentage, isDeleted }, name) {
-  const mark = isDeleted ? DELETED : MARKS[data.status] || (hasPercentage(data) ? `${percentage}%` : "");
-  const step = [mark, headlineOf(data).values.name ?? ""].filter(Boolean).join(" ");
-  return withoutDirections([step, data.title ?? name].filter(Boolean).join(" – "));
+  const mark = isDeleted ? MARKS.error : markOf(data.status, hasPercentage(data) ? percentage : null);
+  const step = [mark, headlineOf(data).values.name].filter(Boolean).join(" ");
+  return withoutDirections(joined(step, data.title ?? name));
 }
 
 /**
@@ -27,8 +27,7 @@ export function titleOf({ data, percentage, isDeleted }, name) {
  */
 export function titleOfMany(states, count, title) {
   const { status, percentage } = combined(states, count);
-  const mark = MARKS[status] || (percentage === null ? "" : `${percentage}%`);
-  return [mark, title].filter(Boolean).join(" – ");
+  return joined(markOf(status, percentage), title);
 }
 
 /**
@@ -45,6 +44,16 @@ export function combined(states, count) {
   if (statuses.includes("error")) return { status: "error", percentage };
   const [first = "not_found"] = statuses;
   return { status: statuses.every((status) => status === first) ? first : "running", percentage };
+}
+
+/** @param {Progress["status"]} status @param {number | null} percentage */
+function markOf(status, percentage) {
+  return MARKS[status] ?? (percentage === null ? "" : `${percentage}%`);
+}
+
+/** @param {string} state @param {string} name */
+function joined(state, name) {
+  return state ? `${state} – ${name}` : name;
 }
 
 /** A title has no <bdi>, so characters that change the direction are removed. @param {string} text */

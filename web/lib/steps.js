@@ -36,16 +36,19 @@ export function lastTransition_ms({ steps }) {
   return Math.max(0, ...times.map((time) => Date.parse(time ?? "") || 0));
 }
 
-/** Whether no step of a running session runs, and some have ended; a step that was skipped never began. @param {Progress} data */
-export function isBetweenSteps(data) {
-  const hasEnded = data.steps.some((step) => step.status !== "pending" && step.conclusion !== "skipped");
-  return hasEnded && data.status === "running" && !runningSteps(data).length;
+/** Whether no step of a running session runs. @param {Progress} data */
+function isResting(data) {
+  return data.status === "running" && !runningSteps(data).length;
 }
 
-/** Whether no step of a running session has run for a minute, so that it no longer looks alive. @param {Progress} data @param {number} now_ms */
+/** The same, where some steps have ended; one that was skipped never began. @param {Progress} data */
+export function isBetweenSteps(data) {
+  return isResting(data) && data.steps.some((step) => step.status !== "pending" && step.conclusion !== "skipped");
+}
+
+/** The same for a minute, so that the session no longer looks alive. @param {Progress} data @param {number} now_ms */
 export function isIdle(data, now_ms) {
-  const isLong = now_ms - lastTransition_ms(data) >= MINUTE_MS;
-  return isLong && data.status === "running" && !runningSteps(data).length;
+  return isResting(data) && now_ms - lastTransition_ms(data) >= MINUTE_MS;
 }
 
 /** @param {Pick<Progress, "steps">} data */
