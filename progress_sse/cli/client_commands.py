@@ -4,11 +4,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.core.session_filter import ListStatus
 from progress_sse.observability.logs import TextFormatter
 
 if TYPE_CHECKING:
@@ -267,6 +268,9 @@ def finish(session_id: str, error: str | None, links: Sequence[tuple[str, str]],
     sys.exit(not finish_session(session_id, error, links, _server_to_report_to(**server)))
 
 
+_STATUS: Final = click.Choice(get_args(ListStatus))
+
+
 @click.command(cls=ClientCommand, short_help="List sessions.")
 @click.option("--prefix", default="", metavar="TEXT", help="Begins the ids of the sessions. [default: all sessions]")
 @click.option(
@@ -277,10 +281,10 @@ def finish(session_id: str, error: str | None, links: Sequence[tuple[str, str]],
     metavar="KEY:VALUE",
     help="A label that they have; several: all.",
 )
-@click.option("--status", type=click.Choice(["pending", "running", "completed", "error"]), help="The status they have.")
+@click.option("--status", "statuses", type=_STATUS, multiple=True, help="A state that they are in; several: any.")
 @click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
 @server_options
-def list(prefix: str, labels: Sequence[str], status: str | None, *, is_json: bool, **server: str | None) -> None:  # noqa: A001  # the command
+def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json: bool, **server: str | None) -> None:  # noqa: A001  # the command
     """List the sessions of a server, newest first.
 
     With a token that may list some prefixes only, --prefix must lie within one of them.
@@ -290,7 +294,7 @@ def list(prefix: str, labels: Sequence[str], status: str | None, *, is_json: boo
     """
     from progress_sse.cli.list_sessions import list_sessions
 
-    query = (("prefix", prefix), *(("label", label) for label in labels), *((("status", status),) if status else ()))
+    query = (("prefix", prefix), *(("label", each) for each in labels), *(("status", each) for each in statuses))
     sys.exit(list_sessions(query, _server_of(**server), is_json=is_json))
 
 

@@ -16,12 +16,13 @@ from progress_sse.client.config import Address
 from progress_sse.core.model import is_text
 from progress_sse.story.headline import conclusion, title
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState, is_listed
+from progress_sse.story.session_state import SessionState, is_listed, is_over
+from progress_sse.story.steps import is_stalled
 from progress_sse.story.time_left import moved, percentage, time_left
 from progress_sse.story.times import moment, seconds_of
 
 Query: TypeAlias = tuple[tuple[str, str], ...]
-"""The parameters of a list: `prefix`, any number of `label`, `status`."""
+"""The parameters of a list: `prefix`, any number of `label` and of `status`."""
 
 LISTED: Final = 0
 UNANSWERED: Final = 1
@@ -98,10 +99,11 @@ def _page(answer: Any) -> tuple[list[SessionState], str | None]:
 
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
+_IDLE_S: Final = 60
 
 
 class ListedWords(NamedTuple):
-    """The words of a row."""
+    """The words of a row; its `percentage` is empty where more steps may follow and no time is known."""
 
     session: str
     state: str
@@ -114,14 +116,33 @@ class ListedWords(NamedTuple):
 
 def listed_words(session: SessionState, now_s: float) -> ListedWords:
     """Return the row of a session at a time of the server, in seconds since 1970."""
-    session = {**session, "steps": []}  # An entry has none.
-    number, total = session["current_step"], session["total_steps"]
+    # An entry has no steps; one that is stalled stands for its step.
+    session = {**session, "steps": [session] if is_stalled(session) else []}
+    is_idle = "idle_since" in session and now_s - seconds_of(session["idle_since"]) >= _IDLE_S
+    time = "nothing runs now" if is_idle else time_left(session, now_s)
+    if is_stalled(session):
+        time = f"no sign of life since {moment(session['liveness']['since'], now_s)}"
     return ListedWords(
         one_line(session["session_id"]),
-        conclusion(session) or _WORDS[session["status"]],
-        f"{moved(percentage(session), session, seconds_of(session['updated_at']), now_s)}%",
-        f"{number} of {total}" if number and total > 1 and session["status"] != "completed" else "",
+        conclusion(session) or ("stalled" if is_stalled(session) else _WORDS[session["status"]]),
+        _percentage(session, now_s),
+        _step(session, is_idle=is_idle),
         moment(session["created_at"], now_s),
-        time_left(session, now_s),
+        time,
         title(session),
     )
+
+
+def _percentage(session: SessionState, now_s: float) -> str:
+    if session.get("open_ended") and "time" not in session and session["status"] != "completed":
+        return ""
+    return f"{moved(percentage(session), session, seconds_of(session['updated_at']), now_s)}%"
+
+
+def _step(session: SessionState, *, is_idle: bool) -> str:
+    number, total = session["current_step"], session["total_steps"]
+    if session.get("open_ended") and not is_over(session):
+        return f"{total} so far" if total else ""
+    if is_idle:  # The percentage is the floor of the share of ended steps, which of few steps is exact.
+        return f"{-(-session['percentage'] * total // 100)} of {total} done" if total <= 100 else ""
+    return f"{number} of {total}" if number and total > 1 and session["status"] != "completed" else ""

@@ -87,6 +87,7 @@ _STEP: Final = {
     "timeout_ms": or_null(is_count),
 }
 _STEP_DETAILS: Final = {"estimated_ms": is_count}
+_is_liveness: Final = is_object({"state": is_text, "since": is_time})
 _PARTS: Final = {
     "total": or_null(is_count),
     "running": is_count,
@@ -101,7 +102,7 @@ _is_started: Final = is_object(
         **_STEP_DETAILS,
         "attempt": is_count,
         "progress": is_object({"current": is_count, "total": or_null(is_count)}),
-        "liveness": is_object({"state": is_text, "since": is_time}),
+        "liveness": _is_liveness,
         "conclusion": is_text,
         "parts": is_object(_PARTS),
     },
@@ -132,7 +133,8 @@ _is_session: Final = is_object(
     {**_HEAD, "status": ("not_found", *_STATUSES).__contains__, "steps": is_list(_is_step)}, _DETAILS
 )
 is_listed: Final = is_object(
-    {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time}, _DETAILS
+    {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time},
+    {**_DETAILS, "liveness": _is_liveness, "idle_since": is_time},
 )
 """Whether a value is a session as lists have it, which has neither steps nor requests."""
 

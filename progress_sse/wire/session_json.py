@@ -114,6 +114,7 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
         "created_at": session.progress.created_at,
         "updated_at": session.progress.updated_at,
         **_liveness(session),
+        **_idleness(session.progress),
     }
     return (summary or encode_json(_summary(session)))[:-1] + b"," + encode_json(further)[1:]
 
@@ -123,6 +124,12 @@ def _liveness(session: Session) -> dict[str, object]:
     known = [step.liveness for step in session.progress.steps.values() if step.liveness is not None]
     stalled = [liveness for liveness in known if liveness.state == "stalled"]
     return {"liveness": (stalled or known)[0]._asdict()} if known else {}
+
+
+def _idleness(progress: SessionProgress) -> dict[str, object]:
+    """Return since when a running session is between two steps: the end of the last one."""
+    ends = [step.completed_at or "" for step in progress.steps.values()]
+    return {"idle_since": max(ends)} if progress.status == "running" and ends and all(ends) else {}
 
 
 def decode_step(data: bytes) -> StepProgress:

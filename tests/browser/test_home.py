@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.home_page import home_of, names_of, row_of, rows_of, state_button
-from tests.browser.page_driver import MARKUP, POLLING_ONLY
+from tests.browser.page_driver import MARKUP
 from tests.browser.session_page import page_of, run
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
@@ -39,7 +39,7 @@ async def test_an_empty_list_offers_the_line_that_starts_a_job(serve: Serve, ope
 
 
 async def test_the_list_is_live(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """Newest first; each state has its word; a session that is deleted goes."""
+    """Newest first, below what needs attention; each state has its word; a session that is deleted goes."""
     await worker.create(f"{sid}-1", steps=STEPS, title="First", labels={"team": "web"})
     shown = await open_page(home_of(server, sid))
     await expect(names_of(shown)).to_have_text(["First"])
@@ -54,7 +54,8 @@ async def test_the_list_is_live(server: Server, worker: Worker, open_page: OpenP
     await expect(row_of(shown, "First")).to_contain_text(re.compile(r"Done.*100%"))
     report = shown.page.get_by_role("link", name="Report")
     assert await report.get_attribute("rel") == "noopener noreferrer nofollow"
-    await expect(shown.page.locator("#states")).to_have_text(re.compile("All2Running0Waiting0Failed1Done1$"))
+    counts = "Needs attention 1 All 2 Running 0 Waiting 0 Failed 1 Cancelled 0 Done 1"
+    await expect(shown.page.locator("#states")).to_have_text(re.compile(f"{counts}$"))
     await worker.delete(f"{sid}-1")
     await expect(names_of(shown)).to_have_text([f"{sid}-2"])
     assert shown.errors == []
@@ -87,20 +88,9 @@ async def test_filters_are_in_the_address(server: Server, worker: Worker, open_p
     await expect(shown.page.get_by_text("No job matches.")).to_be_visible()
     await shown.page.get_by_role("button", name="Show all").click()
     assert shown.page.url == f"{server.url}/"
+    await shown.page.goto(home_of(server, sid, status="lost"))
+    await expect(shown.page.get_by_role("button", name="Remove the filter Lost")).to_be_visible()
     assert shown.errors == []
-
-
-@pytest.mark.full
-async def test_the_list_is_polled_where_no_stream_passes(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """The badge says so."""
-    await worker.create(f"{sid}-1", steps=STEPS)
-    shown = await open_page(home_of(server, sid), scripts=(POLLING_ONLY,))
-    await expect(names_of(shown)).to_have_text([f"{sid}-1"])
-    await expect(shown.part("connection")).to_have_text("updating every 3 s")
-    await worker.create(f"{sid}-2", steps=STEPS)
-    await expect(names_of(shown)).to_have_text([f"{sid}-2", f"{sid}-1"])
 
 
 @pytest.mark.full

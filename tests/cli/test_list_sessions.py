@@ -16,7 +16,7 @@ from progress_sse.client.http import client_options
 from tests.cli.sessions import T0_S, at
 
 HOUR_S = 3600
-QUERY = (("prefix", "n"), ("label", "team:a b"), ("status", "running"))
+QUERY = (("prefix", "n"), ("label", "team:a b"), ("status", "lost"), ("status", "stalled"))
 SERVER = Address("http://h", None)
 JSON = {"Content-Type": "application/json"}
 
@@ -40,16 +40,17 @@ def listed(session_id: str = "nightly", status: str = "running", created_s: floa
     ("session", "words"),
     [
         (listed(), "running 33% | 2 of 3 | "),
-        (listed(status="pending", current_step=0, percentage=0), "waiting 0% |  | "),
         (listed(status="completed", percentage=100), "done 100% |  | "),
-        (listed(status="error", percentage=100), "failed 99% | 2 of 3 | "),
-        (listed(status="error", conclusion="cancelled"), "cancelled 33% | 2 of 3 | "),
         (listed(status="error", conclusion="\x1b[2J"), "failed 33% | 2 of 3 | "),
         (listed(total_steps=1), "running 33% |  | "),
+        (listed(open_ended=True), "running  | 3 so far | "),
+        (listed(open_ended=True, status="error"), "failed  | 2 of 3 | "),
+        (listed(idle_since=at(60)), "running 33% | 1 of 3 done | nothing runs now"),
+        (listed(idle_since=at(60), total_steps=101), "running 33% |  | nothing runs now"),
     ],
 )
 def test_a_session_is_described_in_words(session: dict[str, Any], words: str) -> None:
-    """Two minutes after its creation."""
+    """Two minutes after its creation; tests/corpus/words.json has the rest."""
     row = listed_words(session, T0_S + 120)
     assert f"{row.state} {row.percentage} | {row.step} | {row.time}" == words
 
@@ -111,7 +112,7 @@ def test_programs_get_all_pages_as_lines_of_json(
         {"sessions": [{}], "next": None},
         {"sessions": [{**listed(), "created_at": "yesterday"}], "next": None},
         {"sessions": [{**listed(), "status": "\x1b[31m"}], "next": None},
-        {"sessions": [{**listed(), "labels": {"a": 1}}], "next": None},
+        {"sessions": [{**listed(), "liveness": {"state": "stalled"}}], "next": None},
     ],
 )
 async def test_pages_of_another_server_are_refused(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:

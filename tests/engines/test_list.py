@@ -50,7 +50,7 @@ async def test_filters_of_the_home_page_are_in_its_address(
     await tab.until_texts(".list-link", ["Job 2", "Job 1", "Job 0"])
     await tab.click(".list-row .chip[data-value=web]")
     await tab.until_texts(".list-link", ["Job 1", "Job 0"])
-    await tab.click("#states button:nth-of-type(2)")
+    await tab.click("#states button:nth-of-type(3)")
     await tab.until_texts(".list-link", ["Job 0"])
     filtered = home_of(server, sid, label="team:web", status="running")
     assert await tab.evaluate("location.href") == filtered

@@ -15,7 +15,8 @@ export function Page({ sessionId }: { sessionId?: string }) {
     interval: 500,
     token,
   });
-  const list: FollowedListState = useProgressList({ prefix: "alice-", labels: { team: "web" }, status: "running", token });
+  const [labels, status] = [{ team: "web" }, ["failed", "lost"] as const];
+  const list: FollowedListState = useProgressList({ prefix: "alice-", labels, status, token });
   const cancel = async () => console.log((await request("cancel", { reason: "wrong file" })).state);
   return (
     <section className={state}>
@@ -25,7 +26,7 @@ export function Page({ sessionId }: { sessionId?: string }) {
       </progress-steps>
       <progress-steps sessions="a b" transport="poll" interval={500} token={token} lang="ja" />
       <progress-steps session="a" onprogress-update={({ detail }) => show(detail.data)} />
-      <progress-list prefix="alice-" label="team:web" status="running" base-url="/jobs" token={token} className="wide" />
+      <progress-list prefix="alice-" label="team:web" status="failed lost" base-url="/jobs" token={token} className="wide" />
       <progress-list onprogress-list={({ detail }) => console.log(detail.sessions[0]?.labels, detail.more)} />
       <button onClick={list.showMore}>{list.data?.sessions.length}</button>
       {/* @ts-expect-error: no such status */}

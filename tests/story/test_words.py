@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from progress_sse.cli.list_sessions import listed_words
+from progress_sse.core.details import Claim, Details
+from progress_sse.core.model import Liveness, SessionProgress, StepProgress
+from progress_sse.core.session_filter import STATES, state_of
 from progress_sse.story.headline import elapsed, failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
@@ -72,7 +75,13 @@ def test_a_session_is_drawn_and_described_as_by_the_page(vector: dict[str, Any])
 
 @pytest.mark.parametrize("vector", [each for each in VECTORS if "entry" in each], ids=lambda each: each["name"])
 def test_an_entry_is_drawn_and_described_as_by_the_list_of_the_page(vector: dict[str, Any]) -> None:
-    """An entry has no steps."""
-    words = listed_words(vector["entry"], seconds_of(vector["now"]))
-    assert words.percentage == f"{vector['percentage']}%"
-    assert words.time == vector["en"]["time"]
+    """An entry has no steps. The server lists its session by the same statuses."""
+    entry = vector["entry"]
+    words = listed_words(entry, seconds_of(vector["now"]))
+    assert words.percentage == ("" if vector["percentage"] is None else f"{vector['percentage']}%")
+    assert {"state": words.state, "time": words.time} == vector["en"]
+    signs = Liveness(**entry["liveness"]) if "liveness" in entry else None
+    steps = {1: StepProgress(1, "Find", "running", None, None, 0, None, liveness=signs)}
+    details = Details(conclusion=entry.get("conclusion"), claims={1: Claim("a", 1000, None)})
+    session = SessionProgress("nightly", 1, 3, entry["status"], steps, "", "", details)
+    assert STATES[state_of(session)][1] == set(vector["lists"])

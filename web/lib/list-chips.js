@@ -1,9 +1,12 @@
 import { isolated, make } from "./dom.js";
+import { groupOf } from "./list-filter.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./list-filter.js").Filter} Filter */
 
-/** The prefix and the labels that a visitor has chosen, each a button that removes it from the filter. */
+const ENDS = /** @type {const} */ (["failed", "cancelled", "lost"]);
+
+/** What a visitor has chosen and no other control shows, each a button that removes it from the filter. */
 export class ListChips {
   element = make("ul", "list-filters");
   #language;
@@ -20,14 +23,21 @@ export class ListChips {
 
   /** @param {Filter} filter */
   show(filter) {
-    const { prefix, labels } = filter;
+    const { prefix, labels, statuses } = filter;
     const chips = Object.entries(labels).map(([key, value]) => {
       const { [key]: _, ...others } = labels;
       return this.#chip(this.#language.text("list_pair", { key, value }), { ...filter, labels: others });
     });
     if (prefix) chips.unshift(this.#chip(this.#language.text("list_prefix", { prefix }), { ...filter, prefix: "" }));
+    if (!groupOf(statuses)) chips.unshift(this.#chip(this.#stateWords(statuses), { ...filter, statuses: [] }));
     this.element.replaceChildren(...chips);
     this.element.hidden = !chips.length;
+  }
+
+  /** @param {Filter["statuses"]} statuses */
+  #stateWords(statuses) {
+    const looks = statuses.flatMap((status) => (status === "error" ? ENDS : [status]));
+    return this.#language.joined([...new Set(looks)].map((look) => this.#language.text(`list_${look}`)));
   }
 
   /** @param {string} text @param {Filter} without */

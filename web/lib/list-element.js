@@ -3,8 +3,8 @@
  * define-list.js does.
  *
  * Attributes, each with a property of its name in camel case: `prefix` of the ids; `label` (`key:value`; several on lines
- * of their own); `status`; `base-url`, `interval` and `transport` as for <progress-steps>; `lang`. `token`, as for a
- * tracker, is only a property.
+ * of their own); `status`, any of several, which blanks separate; `base-url`, `interval` and `transport` as for
+ * <progress-steps>; `lang`. `token`, as for a tracker, is only a property.
  *
  * Events, which bubble out of shadow roots: `progress-list` (`detail`: `sessions`, `more`) after each change, and
  * `progress-liststatechange` (`detail`: `state`). The element shows its children while there are no sessions.
@@ -12,7 +12,7 @@
 import { make } from "./dom.js";
 import { ProgressTracker } from "./index.js";
 import { Language } from "./language.js";
-import { labelsIn, STATUSES } from "./list-filter.js";
+import { labelsIn, statusesIn } from "./list-filter.js";
 import { LIST_CSS } from "./list-styles.js";
 import { LiveList } from "./live-list.js";
 import { adoptStyles } from "./style-sheet.js";
@@ -95,13 +95,17 @@ export class ProgressList extends Base {
     this.setAttribute("label", value);
   }
 
-  /** @returns {import("./list-filter.js").Filter["status"]} */
   get status() {
-    return STATUSES.find((status) => status === this.getAttribute("status")) ?? "";
+    return /** @type {import("./progress-list.js").ProgressList["status"]} */ (this.#statuses.join(" "));
   }
 
   set status(value) {
     this.setAttribute("status", value);
+  }
+
+  /** Those that there are, in an order of their own. */
+  get #statuses() {
+    return statusesIn((this.getAttribute("status") ?? "").split(/[\s,]+/));
   }
 
   get baseUrl() {
@@ -160,7 +164,7 @@ export class ProgressList extends Base {
     const token = typeof this.#token === "function" ? relayOf(this.#token).call : this.#token;
     this.#list = new LiveList({
       language: new Language(languageFor(surrounding ? [surrounding] : navigator.languages)),
-      fixed: { prefix: this.prefix, labels: labelsIn(this.label.split("\n")), status: this.status },
+      fixed: { prefix: this.prefix, labels: labelsIn(this.label.split("\n")), statuses: this.#statuses },
       hrefOf: ({ session_id }) => `${baseUrl}/s/${encodeURIComponent(session_id)}`,
       root: this.#content,
       region: this.#region,

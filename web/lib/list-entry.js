@@ -6,10 +6,39 @@ import { NOTHING_KNOWN } from "./usual-times.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").ListedSession} ListedSession */
+/** @typedef {import("./wire.js").ListStatus} ListStatus */
+/** @typedef {Exclude<ListStatus, "error">} Look */
 
-/** How it looks: its status, or what ended it. @param {ListedSession} session */
-export function lookOf({ status, conclusion }) {
-  return (status === "error" && conclusion) || status;
+/** Between two steps for longer than this, a session is said to run nothing. */
+const IDLE_MS = 60_000;
+/** Of more steps, a percentage does not show how many are done. */
+const MAX_COUNTED = 100;
+
+/** All that a list may be asked for. @type {readonly ListStatus[]} */
+export const STATUSES = ["pending", "running", "stalled", "completed", "error", "failed", "cancelled", "lost"];
+
+/** How it looks: its status, or what is finer. @param {ListedSession} session @returns {Look} */
+export function lookOf(session) {
+  const { status, conclusion } = session;
+  if (status !== "error") return status === "running" && isStalled(session) ? "stalled" : status;
+  return conclusion === "cancelled" || conclusion === "lost" ? conclusion : "failed";
+}
+
+/** What a list may be asked for that has it, as the server decides. @param {ListedSession} session @returns {ListStatus[]} */
+export function statusesOf(session) {
+  const { status } = session;
+  const own = status === "error" ? [status, lookOf(session)] : [status];
+  return isStalled(session) ? [...own, "stalled"] : own;
+}
+
+/** Whether the worker of a running step gives no sign of life. @param {ListedSession} session */
+function isStalled({ liveness }) {
+  return liveness?.state === "stalled";
+}
+
+/** Whether it has been between two steps for long. @param {ListedSession} session @param {number} now_ms */
+export function isIdle({ idle_since }, now_ms) {
+  return idle_since !== undefined && now_ms - Date.parse(idle_since) >= IDLE_MS;
 }
 
 /** @param {ListedSession} session */
@@ -27,26 +56,46 @@ export function isTicking({ status }) {
   return status === "running";
 }
 
-/** Whole percent. It moves as that of a session's page. @param {ListedSession} session @param {number} now_ms */
+/**
+ * Whole percent. It moves as that of a session's page.
+ * @param {ListedSession} session
+ * @param {number} now_ms
+ * @returns {number | null} null: more steps may follow, and no time is known.
+ */
 export function percentageAt(session, now_ms) {
+  if (session.open_ended && !session.time && session.status !== "completed") return null;
+  const known = percentageOf(session);
+  if (lookOf(session) === "stalled") return known;
   const data = { ...session, steps: [] };
-  return Math.floor(moved(percentageOf(data), data, NOTHING_KNOWN.learned, Date.parse(session.updated_at), now_ms));
+  return Math.floor(moved(known, data, NOTHING_KNOWN.learned, Date.parse(session.updated_at), now_ms));
 }
 
-/** The step that it is at: "" where that says nothing. @param {ListedSession} session @param {Language} language */
-export function stepWords({ status, current_step, total_steps }, language) {
-  if (status === "completed" || !current_step || total_steps < 2) return "";
-  return language.text("list_step", { step: current_step, total: total_steps });
+/** How far it is, in steps: "" where that says nothing. @param {ListedSession} session @param {number} now_ms @param {Language} language */
+export function stepWords(session, now_ms, language) {
+  const { status, current_step: step, total_steps: total, percentage, open_ended } = session;
+  const isOpen = open_ended && status !== "completed" && status !== "error";
+  if (isOpen) return total ? language.text(language.plural("list_so_far", total), { count: total }) : "";
+  if (isIdle(session, now_ms)) {
+    // The percentage is the floor of the share of ended steps, which of few steps is exact.
+    const done = Math.ceil((percentage * total) / 100);
+    return total <= MAX_COUNTED ? language.text("list_steps_done", { done, total }) : "";
+  }
+  return step && total > 1 && status !== "completed" ? language.text("list_step", { step, total }) : "";
 }
 
 /**
- * What is left of it. How long it took is not known: an entry does not say when its first step was started.
+ * Since when it has stood still, or what is left of it. How long it took is not known: an entry does not say when its
+ * first step was started.
  * @param {ListedSession} session
  * @param {number} now_ms
  * @param {Language} language
  */
-export function timeLeftWords(session, now_ms, language) {
+export function timeText(session, now_ms, language) {
   if (session.status !== "running") return "";
+  if (session.liveness && isStalled(session)) {
+    return language.text("stalled", { time: language.moment(Date.parse(session.liveness.since), now_ms) });
+  }
+  if (isIdle(session, now_ms)) return language.text("list_idle");
   const left = leftByTime({ ...session, steps: [] }, NOTHING_KNOWN.learned, created_ms(session), now_ms);
   return timeWords(left, now_ms, language);
 }

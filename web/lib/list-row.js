@@ -1,15 +1,14 @@
 import { isolated, make, setText } from "./dom.js";
-import { icon, iconOf } from "./icons.js";
+import { icon } from "./icons.js";
 import { fitLinks } from "./links.js";
-import { created_ms, lookOf, nameOf, percentageAt, stepWords, timeLeftWords } from "./list-entry.js";
+import { created_ms, isIdle, lookOf, nameOf, percentageAt, stepWords, timeText } from "./list-entry.js";
 
 /** @typedef {import("./language.js").Language} Language */
-/** @typedef {import("./texts.js").TextKey} TextKey */
 /** @typedef {import("./wire.js").ListedSession} ListedSession */
 
-/** A row has room for so many. */
-const LABELS_SHOWN = 5;
-const LINKS_SHOWN = 3;
+/** A row has room for so many; the others come on request. */
+const LABELS_SHOWN = 2;
+const LINKS_SHOWN = 2;
 
 /**
  * @typedef {object} RowOptions
@@ -37,7 +36,10 @@ export class ListRow {
   #time = make("span", "list-time");
   /** @type {ListedSession | null} */
   #session = null;
-  #percentage = NaN;
+  /** @type {number | null | undefined} */
+  #percentage;
+  /** @type {boolean | undefined} */
+  #isIdle;
 
   /** @param {RowOptions} options */
   constructor({ language, hrefOf }) {
@@ -49,7 +51,8 @@ export class ListRow {
     this.#bar.role = "progressbar";
     this.#bar.ariaValueMin = "0";
     this.#bar.ariaValueMax = "100";
-    this.#name.append(make("p", "list-title", this.#link, " ", this.#id), this.#error, this.#chips);
+    this.element.addEventListener("pointerenter", () => this.#explain());
+    this.#name.append(make("p", "list-title", this.#link, " ", this.#id), this.#chips, this.#error);
     const facts = make("p", "list-facts", this.#percent, " ", this.#step);
     this.element.append(
       this.#state,
@@ -68,12 +71,11 @@ export class ListRow {
   show(session, now_ms) {
     const before = this.#session;
     this.#session = session;
-    if (!before || lookOf(before) !== lookOf(session)) this.#showState(session);
     this.#showName(session, before);
-    if (this.#error.textContent !== (session.error ?? "")) this.#error.textContent = session.error ?? "";
+    setText(this.#error, session.error ?? "");
     this.#error.hidden = !session.error;
-    setText(this.#step, stepWords(session, this.#language));
     this.#started.dateTime = session.created_at;
+    this.#showState(session, now_ms);
     this.tick(now_ms);
   }
 
@@ -81,22 +83,37 @@ export class ListRow {
   tick(now_ms) {
     const session = this.#session;
     if (!session) return;
+    if (isIdle(session, now_ms) !== this.#isIdle) this.#showState(session, now_ms);
     setText(this.#started, this.#language.moment(created_ms(session), now_ms));
-    setText(this.#time, timeLeftWords(session, now_ms, this.#language));
+    setText(this.#time, timeText(session, now_ms, this.#language));
     const percentage = percentageAt(session, now_ms);
     if (percentage === this.#percentage) return;
     this.#percentage = percentage;
-    this.#fill.style.width = `${percentage}%`;
-    this.#bar.ariaValueNow = String(percentage);
-    setText(this.#percent, `${percentage}%`);
+    this.#bar.toggleAttribute("data-unmeasured", percentage === null);
+    this.#fill.style.width = percentage === null ? "" : `${percentage}%`;
+    this.#bar.ariaValueNow = percentage === null ? null : String(percentage);
+    setText(this.#percent, percentage === null ? "" : `${percentage}%`);
   }
 
-  /** @param {ListedSession} session */
-  #showState(session) {
+  /** @param {ListedSession} session @param {number} now_ms */
+  #showState(session, now_ms) {
+    this.#isIdle = isIdle(session, now_ms);
+    setText(this.#step, stepWords(session, now_ms, this.#language));
     const look = lookOf(session);
-    this.element.dataset.look = look;
-    setText(this.#word, this.#language.text(/** @type {TextKey} */ (`list_${look}`)));
-    this.#state.replaceChildren(icon(iconOf(session.status, session)), this.#word);
+    const drawn = this.#isIdle ? "idle" : look;
+    if (this.element.dataset.look === drawn) return;
+    this.element.dataset.look = drawn;
+    setText(this.#word, this.#language.text(`list_${look}`));
+    const name = drawn === "completed" ? "success" : drawn === "failed" ? "error" : drawn;
+    this.#state.replaceChildren(icon(name), this.#word);
+  }
+
+  /** Texts that are cut off are in a tooltip. A row with the focus shows them itself. */
+  #explain() {
+    const texts = [this.#link, this.#id, this.#error];
+    const isCut = texts.some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth);
+    if (!isCut) this.#link.removeAttribute("title");
+    else this.#link.title = texts.flatMap(({ textContent }) => textContent || []).join("\n");
   }
 
   /** @param {ListedSession} session @param {ListedSession | null} before */
@@ -115,12 +132,17 @@ export class ListRow {
 
   /** @param {ListedSession} session */
   #chipsOf({ labels = {} }) {
-    const pairs = Object.entries(labels);
-    const chips = pairs.slice(0, LABELS_SHOWN).map(([key, value]) => this.#chip(key, value));
-    if (pairs.length <= LABELS_SHOWN) return chips;
-    const others = pairs.slice(LABELS_SHOWN);
-    const more = make("span", "list-more-labels", this.#language.text("list_more_labels", { count: others.length }));
-    more.title = this.#language.joined(others.map(([key, value]) => this.#language.text("list_pair", { key, value })));
+    const chips = Object.entries(labels).map(([key, value]) => this.#chip(key, value));
+    const others = chips.slice(LABELS_SHOWN);
+    if (others.length < 2) return chips;
+    for (const chip of others) chip.classList.add("chip-more");
+    const more = make("button", "chip list-more-labels", `+${others.length}`);
+    more.type = "button";
+    more.title = this.#language.joined(others.map(({ textContent }) => textContent ?? ""));
+    more.addEventListener("click", () => {
+      this.element.toggleAttribute("data-open", true);
+      others[0]?.focus();
+    });
     return [...chips, more];
   }
 

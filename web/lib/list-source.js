@@ -13,6 +13,8 @@ import { NO_FILTER } from "./list-filter.js";
 export class ListSource {
   /** Another list was asked for, and has not come yet. */
   isWaiting = false;
+  /** The statuses that the server chooses by; none: all. @type {Filter["statuses"]} */
+  asked = [];
   #fixed;
   #options;
   #onList;
@@ -57,17 +59,16 @@ export class ListSource {
   /** Follows what this filter needs, unless that is followed already. @param {Filter} filter */
   follow(filter) {
     this.#filter = filter;
-    const { prefix, labels, status } = filter;
-    this.#isStatusAsked = status !== "" && (this.#isStatusAsked || this.#hasMore);
-    const asked = {
-      prefix: prefix || this.#fixed.prefix,
-      labels: { ...this.#fixed.labels, ...labels },
-      status: this.#fixed.status || (this.#isStatusAsked && status) || undefined,
-    };
+    const { prefix, labels, statuses } = filter;
+    this.#isStatusAsked = statuses.length > 0 && (this.#isStatusAsked || this.#hasMore);
+    const { prefix: root, labels: fixed, statuses: own } = this.#fixed;
+    const status = own.length || !this.#isStatusAsked ? own : statuses;
+    const asked = { prefix: prefix || root, labels: { ...fixed, ...labels }, status };
     const query = JSON.stringify(asked);
     if (query === this.#query) return;
     this.stop();
     this.#query = query;
+    this.asked = status;
     const tracker = new ProgressListTracker({ ...this.#options, ...asked, onUpdate: (list) => this.#receive(list) });
     this.#tracker = tracker;
     this.isWaiting = true;

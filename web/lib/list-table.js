@@ -28,7 +28,7 @@ const CLASSES = ["list-state", "list-name", "list-progress", "list-when", "list-
  */
 export class ListTable {
   element = make("table", "list-table");
-  #body = make("tbody");
+  body = make("tbody");
   #options;
   #now_ms;
   /** @type {Map<string, ListRow>} */
@@ -51,8 +51,8 @@ export class ListTable {
     this.#now_ms = now_ms;
     const { language } = options;
     this.element.role = "table";
-    this.#body.role = "rowgroup";
-    this.element.append(tableHead(language), this.#body);
+    this.body.role = "rowgroup";
+    this.element.append(tableHead(language), this.body);
     this.element.addEventListener("keydown", (event) => this.#move(event));
   }
 
@@ -91,17 +91,17 @@ export class ListTable {
 
   /** Moves the focus to the next session, or the previous one; to the first, if it is nowhere in the list. @param {1 | -1} by */
   moveFocus(by) {
-    const row = focusedIn(this.#body)?.closest("tr");
+    const row = focusedIn(this.body)?.closest("tr");
     const place = row && (by > 0 ? row.nextElementSibling : row.previousElementSibling);
-    linkIn(row ? place : this.#body.firstElementChild)?.focus();
+    linkIn(row ? place : this.body.firstElementChild)?.focus();
   }
 
   #draw() {
     const end_ms = performance.now() + BUDGET_MS;
-    const focused = /** @type {HTMLElement | null} */ (focusedIn(this.#body));
+    const focused = /** @type {HTMLElement | null} */ (focusedIn(this.body));
     const isDone = this.#drawRows(end_ms) && this.#drawTimes(end_ms);
     // A row that has moved has lost it.
-    if (focused?.isConnected && !focusedIn(this.#body)) focused.focus({ preventScroll: true });
+    if (focused?.isConnected && !focusedIn(this.body)) focused.focus({ preventScroll: true });
     if (!isDone) this.#drawSoon();
   }
 
@@ -117,11 +117,11 @@ export class ListTable {
       if (performance.now() > end_ms) return false;
     }
     /** @type {ChildNode | null} */
-    let place = this.#body.firstChild;
+    let place = this.body.firstChild;
     for (const session of this.#sessions) {
       const row = this.#rowOf(session);
       if (row.element === place) place = place.nextSibling;
-      else this.#body.insertBefore(row.element, place);
+      else this.body.insertBefore(row.element, place);
       if (performance.now() > end_ms) return false;
     }
     return true;
@@ -157,13 +157,13 @@ export class ListTable {
 
   /** The arrow keys lead from one session to the next. @param {KeyboardEvent} event */
   #move(event) {
-    const row = focusedIn(this.#body)?.closest("tr");
+    const row = focusedIn(this.body)?.closest("tr");
     if (!row || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const targets = {
       ArrowDown: row.nextElementSibling,
       ArrowUp: row.previousElementSibling,
-      Home: this.#body.firstElementChild,
-      End: this.#body.lastElementChild,
+      Home: this.body.firstElementChild,
+      End: this.body.lastElementChild,
     };
     const link = linkIn(targets[/** @type {keyof typeof targets} */ (event.key)]);
     if (!link) return;

@@ -6,13 +6,15 @@ import { Announcer } from "./announcer.js";
 import { ConnectionBadge } from "./connection-badge.js";
 import { make, makeButton, setText } from "./dom.js";
 import { ListChips } from "./list-chips.js";
-import { countsOf, matches, NO_FILTER } from "./list-filter.js";
+import { attentionFirst, isAmong, matchesBesideStatus, NO_FILTER } from "./list-filter.js";
+import { ListHold } from "./list-hold.js";
 import { ListNews } from "./list-news.js";
 import { ListSource } from "./list-source.js";
 import { ListTable } from "./list-table.js";
 
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./list-filter.js").Filter} Filter */
+/** @typedef {import("./wire.js").ListedSession} ListedSession */
 /** @typedef {import("./wire.js").SessionList} SessionList */
 /** @typedef {import("./wire.js").TrackerState} TrackerState */
 
@@ -22,6 +24,12 @@ const PACE_MS = 100;
 const MAX_LISTED = 1000;
 /** As the tracker polls by itself. */
 const INTERVAL_MS = 3000;
+
+/**
+ * @typedef {object} Counted
+ * @property {readonly ListedSession[]} matching What matches the visitor's filter, whatever its status.
+ * @property {Filter["statuses"]} asked The only statuses that are in the list; none: all.
+ */
 
 /**
  * @typedef {object} ListOptions
@@ -34,7 +42,7 @@ const INTERVAL_MS = 3000;
  * @property {Node} [empty] Shown while there are no sessions at all.
  * @property {import("./wire.js").ListTrackerOptions} [tracker]
  * @property {(filter: Filter) => void} [onfilter] The visitor has chosen another filter.
- * @property {(list: SessionList, counts: ReturnType<typeof countsOf>) => void} [onlist]
+ * @property {(list: SessionList, counted: Counted) => void} [onlist]
  * @property {(state: TrackerState) => void} [onstatechange]
  */
 
@@ -55,9 +63,15 @@ export class LiveList {
   #foot = make("p", "list-foot");
   /** @type {SessionList | null} */
   #list = null;
+  /** In the order of the rows. @type {readonly ListedSession[]} */
+  #shown = [];
+  /** The rows stay where they are while a visitor points at one. */
+  #hold;
   /** Set while a change was shown a moment ago. @type {ReturnType<typeof setTimeout> | undefined} */
   #pause;
   #isChanged = false;
+  /** Another list was asked for: its rows take the place of those that were there. */
+  #isAnother = false;
   /** Aborted when it stops. */
   #running = new AbortController();
 
@@ -77,7 +91,7 @@ export class LiveList {
     this.#announcer = new Announcer(this.#heard(region));
     this.badge = new ConnectionBadge(language, root);
     this.#table = new ListTable({ language, hrefOf }, () => this.#source.now());
-    this.#table.element.ariaLabel = language.text("list_title");
+    this.#hold = new ListHold(this.#table.body, () => this.#show());
     this.#chips = new ListChips(language, (filter) => this.choose(filter));
     this.#more = makeButton("more", language.text("list_more"));
     this.#more.addEventListener("click", () => this.#source.showMore());
@@ -97,6 +111,7 @@ export class LiveList {
   set filter(filter) {
     this.#filter = filter;
     this.#chips.show(filter);
+    this.#hold.release();
     if (this.#source.isFollowing) this.#source.follow(filter);
     this.#show();
   }
@@ -116,6 +131,7 @@ export class LiveList {
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#table.stop();
+    this.#hold.release();
     this.badge.stop();
     this.#announcer.stop();
   }
@@ -148,10 +164,13 @@ export class LiveList {
   #forget() {
     this.#news.forget();
     this.#isChanged = false;
+    this.#isAnother = true;
   }
 
   /** @param {SessionList} list */
   #receive(list) {
+    if (this.#isAnother) this.#hold.release();
+    this.#isAnother = false;
     this.#list = list;
     this.#isChanged = true;
     if (this.#pause === undefined) this.#showChange();
@@ -170,18 +189,33 @@ export class LiveList {
   #show() {
     const list = this.#list;
     if (!list) return;
-    const shown = list.sessions.filter((session) => matches(session, this.#filter));
-    this.#table.show(shown);
-    this.#table.element.hidden = !shown.length;
-    this.#empty.hidden = shown.length > 0;
+    const matching = list.sessions.filter((session) => matchesBesideStatus(session, this.#filter));
+    this.#showRows(list, matching);
+    const isEmpty = !this.#shown.length;
     if (this.#source.isWaiting) {
       // How many there are, and whether there are any, the other list will show.
-      if (!shown.length) this.#empty.replaceChildren(this.#language.text("connecting"));
+      if (isEmpty) this.#empty.replaceChildren(this.#language.text("connecting"));
       return;
     }
-    if (!shown.length) this.#showEmpty(list.sessions.length > 0 || this.#isFiltered);
+    if (isEmpty) this.#showEmpty(list.sessions.length > 0 || this.#isFiltered);
     this.#showFoot(list);
-    this.#options.onlist?.(list, countsOf(list.sessions, this.#filter));
+    this.#options.onlist?.(list, { matching, asked: this.#source.asked });
+  }
+
+  /** @param {SessionList} list @param {readonly ListedSession[]} matching */
+  #showRows({ sessions }, matching) {
+    const { statuses } = this.#filter;
+    if (this.#hold.isOn) {
+      const newest = new Map(sessions.map((session) => [session.session_id, session]));
+      this.#shown = this.#shown.map((session) => newest.get(session.session_id) ?? session);
+    } else {
+      const chosen = matching.filter((session) => isAmong(session, statuses));
+      this.#shown = statuses.length ? chosen : attentionFirst(chosen);
+    }
+    this.#table.element.ariaLabel = this.#language.text(statuses.length ? "list_title" : "list_order");
+    this.#table.show(this.#shown);
+    this.#table.element.hidden = !this.#shown.length;
+    this.#empty.hidden = this.#shown.length > 0;
   }
 
   get #isFiltered() {

@@ -1,14 +1,21 @@
 // `import "progress-sse/progress-list"` adds <progress-list> to a page. Declarations only.
 
-import type { ListTrackerOptions, SessionList, SessionStatus, TrackerState } from "./wire.js";
+import type { ListStatus, ListTrackerOptions, SessionList, TrackerState } from "./wire.js";
 import "./list-markup.js";
+
+/** Several are separated by blanks. */
+export type ListStatuses =
+  | ListStatus
+  | `${ListStatus} ${ListStatus}`
+  | `${ListStatus} ${ListStatus} ${ListStatus}`;
 
 /** Lists sessions, live. list-element.js documents the attributes and events. */
 export interface ProgressList extends HTMLElement {
   prefix: string;
   /** `key:value`; several on lines of their own. */
   label: string;
-  status: Exclude<SessionStatus, "not_found"> | "";
+  /** Any of several. */
+  status: ListStatuses | "";
   baseUrl: string;
   interval: number;
   transport: "auto" | "sse" | "poll";

@@ -19,12 +19,14 @@ export function useProgress(sessionId, { interval, transport, baseUrl, withCrede
 export function useProgressList(options = {}) {
   const { prefix, labels = {}, status, interval, transport, baseUrl, withCredentials, token } = options;
   const first = useFirstToken(token);
-  // A component often has new labels, which are equal, each time that it renders.
+  // A component often has new objects, which are equal, each time that it renders.
   const pairs = JSON.stringify(Object.entries(labels).sort());
+  const statuses = JSON.stringify(status);
   const list = useMemo(() => {
     const labels = Object.fromEntries(JSON.parse(pairs));
+    const status = statuses && JSON.parse(statuses);
     return new FollowedList({ prefix, labels, status, interval, transport, baseUrl, withCredentials, token: first });
-  }, [prefix, pairs, status, interval, transport, baseUrl, withCredentials, first]);
+  }, [prefix, pairs, statuses, interval, transport, baseUrl, withCredentials, first]);
   return useSyncExternalStore(list.subscribe, list.getState, list.getState);
 }
 

@@ -182,12 +182,16 @@ export interface ProgressTrackerConstructor {
   fold(data: Progress, event: StepEvent | SessionEvent): Progress;
 }
 
+/** What a list may be asked for: each `error` is `failed`, `cancelled` or `lost`; of the `running` some are `stalled`. */
+export type ListStatus = Exclude<SessionStatus, "not_found"> | "failed" | "cancelled" | "lost" | "stalled";
+
 /** Which sessions a list has; all that is given must hold. */
 export interface ListFilter {
   /** Begins the ids. A token with prefixes lists only what lies within one of them. Default "": all. */
   prefix?: string | undefined;
   labels?: Record<string, string> | undefined;
-  status?: Exclude<SessionStatus, "not_found"> | undefined;
+  /** Of several any must hold. */
+  status?: ListStatus | readonly ListStatus[] | undefined;
 }
 
 export interface ListTrackerOptions

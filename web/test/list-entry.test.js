@@ -1,8 +1,8 @@
-/* What a list says of a session. */
+/* What a list says of a session; tests/corpus/words.json has the rest. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Language } from "../lib/language.js";
-import { lookOf, percentageAt, stepWords, timeLeftWords } from "../lib/list-entry.js";
+import { lookOf, percentageAt, stepWords, timeText } from "../lib/list-entry.js";
 import { listed } from "./fakes/listed.js";
 
 const language = new Language("en");
@@ -23,7 +23,6 @@ const time = (p50_ms, p90_ms) => ({
 test("the bar is full only at the end", () => {
   assert.equal(percentageAt(listed(0, { status: "error", percentage: 100 }), BEGIN_MS), 99);
   assert.equal(percentageAt(listed(0, { status: "completed", percentage: 100 }), BEGIN_MS), 100);
-  assert.equal(percentageAt(listed(0, { percentage: 43 }), BEGIN_MS + MINUTE_MS), 43);
 });
 
 test("where its time is known, the bar moves evenly, and stands still once it has failed", () => {
@@ -33,17 +32,34 @@ test("where its time is known, the bar moves evenly, and stands still once it ha
   assert.equal(percentageAt({ ...running, status: "error" }, BEGIN_MS + MINUTE_MS), 40);
 });
 
-test("a session that was cancelled or lost looks so", () => {
-  assert.equal(lookOf(listed(0, { status: "error" })), "error");
-  assert.equal(lookOf(listed(0, { status: "error", conclusion: "lost" })), "lost");
-  assert.equal(lookOf(listed(0, { status: "running" })), "running");
+test("an end that a later server may name is a failure", () => {
+  assert.equal(lookOf(listed(0, { status: "error", conclusion: /** @type {any} */ ("bored") })), "failed");
 });
 
-test("the step is said where there is more than one", () => {
-  assert.equal(stepWords(listed(0, { current_step: 2, total_steps: 3 }), language), "step 2 of 3");
-  assert.equal(stepWords(listed(0, { current_step: 0 }), language), "");
-  assert.equal(stepWords(listed(0, { current_step: 1, total_steps: 1 }), language), "");
-  assert.equal(stepWords(listed(0, { current_step: 3, status: "completed" }), language), "");
+const idle_since = at(0);
+
+for (const [changes, words] of /** @type {[Partial<import("../lib/wire.js").ListedSession>, string][]} */ ([
+  [{ current_step: 2 }, "step 2 of 3"],
+  [{ current_step: 0 }, ""],
+  [{ total_steps: 1 }, ""],
+  [{ current_step: 3, status: "completed" }, ""],
+  [{ current_step: 2, status: "error" }, "step 2 of 3"],
+  [{ open_ended: true }, "3 steps so far"],
+  [{ open_ended: true, total_steps: 1 }, "1 step so far"],
+  [{ open_ended: true, total_steps: 0 }, ""],
+  [{ open_ended: true, current_step: 2, status: "error" }, "step 2 of 3"],
+  [{ idle_since, percentage: 66 }, "2 of 3 steps done"],
+  [{ idle_since, percentage: 1, total_steps: 60 }, "1 of 60 steps done"],
+  [{ idle_since, percentage: 99, total_steps: 100 }, "99 of 100 steps done"],
+  [{ idle_since, percentage: 1, total_steps: 101 }, ""],
+])) {
+  test(`its steps: ${JSON.stringify(changes)} is ${words || "no words"}`, () => {
+    assert.equal(stepWords(listed(0, changes), BEGIN_MS + MINUTE_MS, language), words);
+  });
+}
+
+test("before a minute has passed it is at the step that was started last", () => {
+  assert.equal(stepWords(listed(0, { idle_since }), BEGIN_MS + MINUTE_MS - 1, language), "step 1 of 3");
 });
 
 for (const [changes, minutes, words] of /** @type {[object, number, RegExp][]} */ ([
@@ -58,6 +74,6 @@ for (const [changes, minutes, words] of /** @type {[object, number, RegExp][]} *
   [{ time: { ...time(0, 0), finish_at: null } }, 5, /^$/],
 ])) {
   test(`${JSON.stringify(changes)} after ${minutes} min: ${words}`, () => {
-    assert.match(timeLeftWords(listed(0, changes), BEGIN_MS + minutes * MINUTE_MS, language), words);
+    assert.match(timeText(listed(0, changes), BEGIN_MS + minutes * MINUTE_MS, language), words);
   });
 }

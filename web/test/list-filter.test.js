@@ -1,7 +1,17 @@
-/* Which sessions of a list are shown, and the filter in an address. */
+/* Which sessions of a list are shown and in what order, and the filter in an address. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { countsOf, filterOf, labelsIn, matches, NO_FILTER, searchOf } from "../lib/list-filter.js";
+import {
+  attentionFirst,
+  filterOf,
+  GROUPS,
+  groupOf,
+  isAmong,
+  labelsIn,
+  matchesBesideStatus,
+  NO_FILTER,
+  searchOf,
+} from "../lib/list-filter.js";
 import { listed } from "./fakes/listed.js";
 
 const session = listed(1, { title: "Nightly Import", labels: { team: "web", url: "a:b" }, status: "error" });
@@ -13,28 +23,52 @@ for (const [filter, isShown] of /** @type {[Partial<typeof NO_FILTER>, boolean][
   [{ labels: { team: "web", url: "a:b" } }, true],
   [{ labels: { team: "web", other: "x" } }, false],
   [{ labels: { toString: "x" } }, false],
-  [{ status: "error" }, true],
-  [{ status: "running" }, false],
   [{ text: "import" }, true],
   [{ text: "TEAM:WEB" }, true],
   [{ text: "s1" }, true],
-  [{ text: "import", status: "running" }, false],
+  [{ text: "import", prefix: "t" }, false],
 ])) {
   test(`${JSON.stringify(filter)} ${isShown ? "shows" : "hides"} it`, () => {
-    assert.equal(matches(session, { ...NO_FILTER, ...filter }), isShown);
+    assert.equal(matchesBesideStatus(session, { ...NO_FILTER, ...filter }), isShown);
   });
 }
+
+test("any of several statuses is enough, and none excludes none", () => {
+  const stalled = listed(2, { liveness: { state: "stalled", since: listed(2).created_at } });
+  const names = /** @type {(keyof typeof GROUPS)[]} */ (Object.keys(GROUPS));
+  const groups = [session, { ...session, conclusion: /** @type {const} */ ("cancelled") }, stalled, listed(3)].map(
+    (each) => names.filter((name) => isAmong(each, GROUPS[name])).join(),
+  );
+  assert.deepEqual(groups, [
+    "list_attention,list_all,list_failed",
+    "list_all,list_cancelled",
+    "list_attention,list_all,list_running",
+    "list_all,list_running",
+  ]);
+  assert.ok(isAmong(session, ["pending", "error"]));
+});
+
+test("what needs attention comes first, and each part keeps its order", () => {
+  const lost = listed(3, { status: "error", conclusion: "lost" });
+  const sessions = [listed(0), session, listed(2, { status: "error", conclusion: "cancelled" }), lost, listed(4)];
+  assert.deepEqual(
+    attentionFirst(sessions).map(({ session_id }) => session_id),
+    ["s1", "s3", "s0", "s2", "s4"],
+  );
+});
 
 test("an address keeps a filter", () => {
   const filter = {
     prefix: "a b/",
     labels: { team: "x:y&z", ü: "" },
-    status: /** @type {const} */ ("error"),
+    statuses: /** @type {const} */ (["stalled", "failed"]),
     text: "50 %",
   };
   assert.deepEqual(filterOf(searchOf(filter)), filter);
   assert.equal(searchOf(NO_FILTER), "");
   assert.deepEqual(filterOf(""), NO_FILTER);
+  assert.equal(groupOf(filterOf("?status=lost&status=failed&status=stalled").statuses), "list_attention");
+  assert.equal(groupOf(filterOf("?status=error").statuses), undefined);
 });
 
 test("what makes no sense in an address is left out", () => {
@@ -46,16 +80,5 @@ test("a label has its key before the first colon", () => {
     team: "web",
     url: "http://h",
     empty: "",
-  });
-});
-
-test("sessions are counted by their states, whichever is chosen", () => {
-  const sessions = [session, listed(2), listed(3, { status: "completed" }), { ...listed(4), session_id: "other" }];
-  assert.deepEqual(countsOf(sessions, { ...NO_FILTER, prefix: "s", status: "error" }), {
-    all: 3,
-    running: 1,
-    pending: 0,
-    error: 1,
-    completed: 1,
   });
 });

@@ -51,7 +51,7 @@ test("the page chooses by status while the list has all sessions, and always by 
   const { follow, send, open, states } = source();
   await follow({});
   await send([1, 2]);
-  await follow({ status: "error", text: "import" });
+  await follow({ statuses: ["failed"], text: "import" });
   assert.deepEqual(open(), ["prefix="]);
   assert.deepEqual(states, ["connecting", "live"]);
 });
@@ -60,21 +60,23 @@ test("the server chooses by status where it has more sessions, at once", async (
   const { shown, follow, send, open, lists } = source();
   await follow({});
   await send([1, 2], true);
-  await follow({ status: "error" });
-  assert.deepEqual(open(), ["prefix=&status=error"]);
+  await follow({ statuses: ["stalled", "failed"] });
+  assert.deepEqual(open(), ["prefix=&status=failed&status=stalled"]);
   assert.ok(shown.isWaiting);
+  assert.deepEqual(shown.asked, ["stalled", "failed"]);
   await send([7]);
   assert.ok(!shown.isWaiting);
   assert.equal(lists.at(-1), "s7");
-  await follow({ status: "completed" });
+  await follow({ statuses: ["completed"] });
   assert.deepEqual(open(), ["prefix=&status=completed"]);
   await follow({});
   assert.deepEqual(open(), ["prefix="]);
+  assert.deepEqual(shown.asked, []);
 });
 
 test("a list that turns out to be longer is asked for by its status then", async () => {
   const { shown, follow, send, open, lists } = source();
-  await follow({ status: "running" });
+  await follow({ statuses: ["running"] });
   assert.deepEqual(open(), ["prefix="]);
   await send([1], true);
   assert.deepEqual(open(), ["prefix=&status=running"]);
@@ -86,9 +88,9 @@ test("prefix and labels are the server's, together with what is fixed", async ()
   const { shown, follow, send, open, lists, states } = source({
     prefix: "a",
     labels: { team: "x" },
-    status: "running",
+    statuses: ["running"],
   });
-  await follow({ status: "error" });
+  await follow({ statuses: ["error"] });
   assert.deepEqual(open(), ["prefix=a&label=team%3Ax&status=running"]);
   await send([1], true);
   await follow({ prefix: "ab", labels: { env: "y" } });

@@ -79,11 +79,11 @@ test("a list is followed by its filter, and its events change it", async () => {
   const shown = await ListPage.live([1, 3], false, {
     prefix: "a b/",
     labels: { team: "x:y", env: "ü" },
-    status: "error",
+    status: ["lost", "failed"],
   });
   assert.equal(
     shown.stream.url,
-    "/api/events?prefix=a+b%2F&label=env%3A%C3%BC&label=team%3Ax%3Ay&status=error&heartbeat=event",
+    "/api/events?prefix=a+b%2F&label=env%3A%C3%BC&label=team%3Ax%3Ay&status=failed&status=lost&heartbeat=event",
   );
   assert.deepEqual([shown.ids, shown.tracker.data?.more], [["s1", "s3"], false]);
   shown.stream.send("session", { session: listed(2) });

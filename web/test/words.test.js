@@ -8,7 +8,7 @@ import { failuresOf } from "../lib/failures.js";
 import { countedOf, elapsedOf, headlineOf, retryOf } from "../lib/headline.js";
 import { Language } from "../lib/language.js";
 import { lifeSignOf, signSentence } from "../lib/life-signs.js";
-import { percentageAt, timeLeftWords } from "../lib/list-entry.js";
+import { lookOf, percentageAt, statusesOf, timeText } from "../lib/list-entry.js";
 import { partsText } from "../lib/parts.js";
 import { requestSentence } from "../lib/requests.js";
 import { knowing, movedOn, nextState } from "../lib/session-state.js";
@@ -76,8 +76,10 @@ for (const vector of VECTORS) {
   if ("entry" in vector) {
     test(`a list says: ${vector.name}`, () => {
       assert.equal(percentageAt(vector.entry, now_ms), vector.percentage);
+      assert.deepEqual(statusesOf(vector.entry).sort(), vector.lists.sort());
       for (const language of LANGUAGES) {
-        assert.equal(timeLeftWords(vector.entry, now_ms, language), vector[language.tag].time);
+        const state = language.text(`list_${lookOf(vector.entry)}`).toLowerCase();
+        assert.deepEqual({ state, time: timeText(vector.entry, now_ms, language) }, vector[language.tag]);
       }
     });
     continue;

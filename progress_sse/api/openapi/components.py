@@ -7,7 +7,8 @@ from progress_sse.api.openapi.operations import LINKS
 from progress_sse.api.request_parts import MAX_KEY_CHARS
 from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MAX_LABELS
 from progress_sse.core.log_lines import MAX_READ_LINES
-from progress_sse.core.model import MAX_SAFE_INTEGER, SessionStatus
+from progress_sse.core.model import MAX_SAFE_INTEGER
+from progress_sse.core.session_filter import ListStatus
 from progress_sse.core.workflows import DEFAULT
 from progress_sse.wire.preferences import MAX_WAIT_S
 
@@ -120,7 +121,10 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "replace", "Whether to replace a session of that id.", True, {"type": "boolean", "default": False}
         ),
         "Status": _in_query(
-            "status", "Only sessions of that status.", "running", {"enum": list(get_args(SessionStatus))}
+            "status",
+            "Only sessions of that status; given several times, any must hold.",
+            ["failed", "lost"],
+            {"type": "array", "items": {"enum": list(get_args(ListStatus))}},
         ),
         "Limit": _in_query(
             "limit",

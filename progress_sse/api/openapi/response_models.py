@@ -202,6 +202,8 @@ class ListedSession(SessionSummary):
     updated_at: AwareDatetime
     liveness: Liveness | SkipJsonSchema[None] = None
     """Of a stalled step, else of a running one that has it."""
+    idle_since: AwareDatetime | SkipJsonSchema[None] = None
+    """When its last step ended; present only while it is running and none of its steps is."""
 
 
 class Session(Details):
