@@ -18,7 +18,7 @@ from progress_sse.story.headline import conclusion, title
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_listed, is_over
 from progress_sse.story.steps import is_stalled
-from progress_sse.story.time_left import moved, percentage, time_left
+from progress_sse.story.time_left import has_percentage, moved, percentage, time_left
 from progress_sse.story.times import moment, seconds_of
 
 Query: TypeAlias = tuple[tuple[str, str], ...]
@@ -122,21 +122,16 @@ def listed_words(session: SessionState, now_s: float) -> ListedWords:
     time = "nothing runs now" if is_idle else time_left(session, now_s)
     if is_stalled(session):
         time = f"no sign of life since {moment(session['liveness']['since'], now_s)}"
+    percent = moved(percentage(session), session, seconds_of(session["updated_at"]), now_s)
     return ListedWords(
         one_line(session["session_id"]),
         conclusion(session) or ("stalled" if is_stalled(session) else _WORDS[session["status"]]),
-        _percentage(session, now_s),
+        f"{percent}%" if has_percentage(session) else "",
         _step(session, is_idle=is_idle),
         moment(session["created_at"], now_s),
         time,
         title(session),
     )
-
-
-def _percentage(session: SessionState, now_s: float) -> str:
-    if session.get("open_ended") and "time" not in session and session["status"] != "completed":
-        return ""
-    return f"{moved(percentage(session), session, seconds_of(session['updated_at']), now_s)}%"
 
 
 def _step(session: SessionState, *, is_idle: bool) -> str:

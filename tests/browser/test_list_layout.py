@@ -101,8 +101,8 @@ async def test_each_state_has_its_sign_and_its_words(server: Server, open_page: 
         ("job-5", "Cancelled", "cancelled", "33%"),
         ("job-6", "Lost", "lost", "33%"),
         ("job-7", "Stalled", "stalled", "no sign of life since"),
-        ("job-8", "Running", "idle", "1 of 3 steps done"),
-        ("job-8", "Running", "idle", "nothing runs now"),
+        ("job-8", "Running", "pending", "1 of 3 steps done"),
+        ("job-8", "Running", "pending", "nothing runs now"),
         ("job-9", "Running", "running", "3 steps so far"),
     ):
         await expect(row_of(shown, name).locator(".list-word")).to_have_text(word)

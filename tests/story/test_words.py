@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from progress_sse.cli.list_sessions import listed_words
+from progress_sse.core import session_filter
 from progress_sse.core.details import Claim, Details
 from progress_sse.core.model import Liveness, SessionProgress, StepProgress
-from progress_sse.core.session_filter import STATES, state_of
 from progress_sse.story.headline import elapsed, failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
@@ -84,4 +84,4 @@ def test_an_entry_is_drawn_and_described_as_by_the_list_of_the_page(vector: dict
     steps = {1: StepProgress(1, "Find", "running", None, None, 0, None, liveness=signs)}
     details = Details(conclusion=entry.get("conclusion"), claims={1: Claim("a", 1000, None)})
     session = SessionProgress("nightly", 1, 3, entry["status"], steps, "", "", details)
-    assert STATES[state_of(session)][1] == set(vector["lists"])
+    assert session_filter.STATES[session_filter.state_of(session)][1] == set(vector["lists"])

@@ -36,7 +36,7 @@ export function isMoving(data) {
  * The percentage that was known at `reported_ms`, as it is by now. It moves evenly, so that it would be full when half of
  * all runs have ended. It waits for a step that takes longer, so that those that follow keep their share.
  * @param {number} known
- * @param {Drawn} data
+ * @param {Drawn & Pick<Progress, "steps">} data
  * @param {Learned} learned
  * @param {number} reported_ms
  * @param {number} now_ms

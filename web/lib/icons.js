@@ -29,7 +29,6 @@ const DRAWINGS = {
   skipped: { lines: `${RING}M5.25 5.75L7.5 8l-2.25 2.25M8.5 5.75L10.75 8 8.5 10.25` },
   cancelled: { solid: DISC, lines: "M5.25 8h5.5", isInverse: true },
   lost: { lines: `${RING}M6.5 6.4a1.6 1.6 0 1 1 2.3 1.4c-.5.3-.8.6-.8 1.2M8 11v.01` },
-  idle: { lines: `${RING}M6.5 5.75v4.5M9.5 5.75v4.5` },
   stalled: { lines: `${TRIANGLE}M8 6.5v3M8 11.4v.01` },
   denied: { lines: "M3.5 7.25h9v6.25h-9zM5.5 7.25V5a2.5 2.5 0 0 1 5 0v2.25" },
   deleted: { lines: "M3 4.5h10M6.5 4.5V2.75h3V4.5M4.25 4.5l.6 8.75h6.3l.6-8.75M6.75 7.25v3.5M9.25 7.25v3.5" },

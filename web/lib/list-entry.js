@@ -1,5 +1,5 @@
 /* What a list says of a session: pure functions of its entry and of the server's time, `now_ms`. No DOM. */
-import { moved, percentageOf } from "./bar-percentage.js";
+import { hasPercentage, moved, percentageOf } from "./bar-percentage.js";
 import { leftByTime } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 import { NOTHING_KNOWN } from "./usual-times.js";
@@ -63,7 +63,7 @@ export function isTicking({ status }) {
  * @returns {number | null} null: more steps may follow, and no time is known.
  */
 export function percentageAt(session, now_ms) {
-  if (session.open_ended && !session.time && session.status !== "completed") return null;
+  if (!hasPercentage(session)) return null;
   const known = percentageOf(session);
   if (lookOf(session) === "stalled") return known;
   const data = { ...session, steps: [] };

@@ -10,6 +10,17 @@ import { created_ms, isIdle, lookOf, nameOf, percentageAt, stepWords, timeText }
 const LABELS_SHOWN = 2;
 const LINKS_SHOWN = 2;
 
+const ICONS = /** @type {const} */ ({
+  pending: "pending",
+  running: "running",
+  idle: "pending",
+  stalled: "stalled",
+  completed: "success",
+  failed: "error",
+  cancelled: "cancelled",
+  lost: "lost",
+});
+
 /**
  * @typedef {object} RowOptions
  * @property {Language} language
@@ -104,8 +115,7 @@ export class ListRow {
     if (this.element.dataset.look === drawn) return;
     this.element.dataset.look = drawn;
     setText(this.#word, this.#language.text(`list_${look}`));
-    const name = drawn === "completed" ? "success" : drawn === "failed" ? "error" : drawn;
-    this.#state.replaceChildren(icon(name), this.#word);
+    this.#state.replaceChildren(icon(ICONS[drawn]), this.#word);
   }
 
   /** Texts that are cut off are in a tooltip. A row with the focus shows them itself. */

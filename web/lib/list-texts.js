@@ -94,7 +94,7 @@ export const LIST_TEXTS = {
     list_steps_done: "{total} ステップ中 {done} 完了",
     list_so_far_one: "これまでに {count} ステップ",
     list_so_far_other: "これまでに {count} ステップ",
-    list_idle: "実行中のステップはありません",
+    list_idle: "実行中のステップなし",
     list_more: "さらに表示",
     list_only_newest: "最新の {count} 件だけを表示しています。",
     list_no_match: "該当するジョブはありません。",

@@ -4,10 +4,7 @@ import type { ListStatus, ListTrackerOptions, SessionList, TrackerState } from "
 import "./list-markup.js";
 
 /** Several are separated by blanks. */
-export type ListStatuses =
-  | ListStatus
-  | `${ListStatus} ${ListStatus}`
-  | `${ListStatus} ${ListStatus} ${ListStatus}`;
+export type ListStatuses = ListStatus | `${ListStatus} ${ListStatus}` | `${ListStatus} ${ListStatus} ${ListStatus}`;
 
 /** Lists sessions, live. list-element.js documents the attributes and events. */
 export interface ProgressList extends HTMLElement {

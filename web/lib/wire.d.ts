@@ -172,6 +172,8 @@ export interface ListedSession extends SessionSummary {
   updated_at: string;
   /** Of a stalled step, else of a running one that has it. */
   liveness?: Liveness;
+  /** When its last step ended; present only while it is running and none of its steps is. */
+  idle_since?: string;
 }
 
 /** A session as polling shows it; `not_found`, without steps, where it does not exist. */
