@@ -114,7 +114,7 @@ async def test_each_state_has_its_sign_and_its_words(server: Server, open_page: 
     assert set(await shown.evaluate(heights)) == {44}
     await shown.page.set_viewport_size({"width": 390, "height": 800})
     assert max(await shown.evaluate(heights)) <= 72
-    await shown.page.get_by_role("button", name="+3").click()
+    await shown.page.get_by_role("button", name="+4").click()
     await expect(shown.page.locator("[data-open] .chip:visible")).to_have_count(5)
 
 

@@ -6,7 +6,7 @@ import { created_ms, isIdle, lookOf, nameOf, percentageAt, stepWords, timeText }
 /** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./wire.js").ListedSession} ListedSession */
 
-/** A row has room for so many; the others come on request. */
+/** A row has room for so many, on a phone for one label; the others come on request. */
 const LABELS_SHOWN = 2;
 const LINKS_SHOWN = 2;
 
@@ -38,7 +38,7 @@ export class ListRow {
   #link = make("a", "list-link");
   #id = make("span", "list-id");
   #error = make("p", "list-error");
-  #chips = make("p", "list-chips");
+  #chips = make("span", "list-chips");
   #fill = make("div", "list-fill");
   #bar = make("div", "list-bar", this.#fill);
   #percent = make("span", "list-percent");
@@ -63,7 +63,7 @@ export class ListRow {
     this.#bar.ariaValueMin = "0";
     this.#bar.ariaValueMax = "100";
     this.element.addEventListener("pointerenter", () => this.#explain());
-    this.#name.append(make("p", "list-title", this.#link, " ", this.#id), this.#chips, this.#error);
+    this.#name.append(make("p", "list-title", this.#link, " ", this.#id, " ", this.#chips), this.#error);
     const facts = make("p", "list-facts", this.#percent, " ", this.#step);
     this.element.append(
       this.#state,
@@ -143,15 +143,16 @@ export class ListRow {
   /** @param {ListedSession} session */
   #chipsOf({ labels = {} }) {
     const chips = Object.entries(labels).map(([key, value]) => this.#chip(key, value));
-    const others = chips.slice(LABELS_SHOWN);
-    if (others.length < 2) return chips;
-    for (const chip of others) chip.classList.add("chip-more");
-    const more = make("button", "chip list-more-labels", `+${others.length}`);
+    const [first, ...others] = chips;
+    if (!first || !others.length) return chips;
+    const beyond = others.length - LABELS_SHOWN + 1;
+    const counts = [make("span", "narrow", `+${others.length}`), make("span", "wide", beyond > 0 ? `+${beyond}` : "")];
+    const more = make("button", "chip list-more-labels", ...counts);
     more.type = "button";
     more.title = this.#language.joined(others.map(({ textContent }) => textContent ?? ""));
     more.addEventListener("click", () => {
       this.element.toggleAttribute("data-open", true);
-      others[0]?.focus();
+      first.focus();
     });
     return [...chips, more];
   }
