@@ -71,6 +71,7 @@ def print_greeting(settings: Settings, listener: socket.socket) -> None:
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
+    session, json = f"{url}/api/progress/demo", f"-H 'Content-Type: application/json'{token} -d"
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
     with suppress(OSError):
         print(  # noqa: T201  # `click.echo` of click 8.1.0 fails if there is no stdout
@@ -81,8 +82,8 @@ def print_greeting(settings: Settings, listener: socket.socket) -> None:
             f"  read     {_READERS[settings.read]}\n"
             f"{files}"
             f"\n{_invitation(settings, url)}\n"
-            f"  curl -X POST {url}/api/progress/demo/update -H 'Content-Type: application/json'{token}"
-            """ -d '{"action":"start","step":1}'""",
+            f"""  curl -X PUT {session} {json} '{{"steps":["Download","Convert","Upload"]}}'\n"""
+            f"""  curl -X POST {session}/update {json} '{{"action":"start","step":1}}'""",
             flush=True,
         )
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from progress_sse.cli.display import POLL_S, Display
 from progress_sse.core.log_lines import LogLine
-from progress_sse.story.headline import conclusion, failures, headline, links, status_line, title
+from progress_sse.story.headline import absence, conclusion, failures, headline, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.plain_text import log_texts, one_line
 from progress_sse.story.session_state import SessionState, is_over
@@ -140,8 +140,7 @@ class Terminal(Display):
         more = status_line(state, now_s, is_deleted=is_deleted).removeprefix(first)
         yield Text.assemble((first, f"bold {_colour(state)}"), (more, "dim"))
         if state["status"] == "not_found":
-            if is_deleted:
-                yield Text("if it is started again, it is shown here", "dim")
+            yield Text(absence(is_deleted=is_deleted), "dim")
             return
         is_in_doubt = is_idle(state, now_s) or (sign is not None and sign.kind != "quiet")
         yield from _overall(session, now_s, is_in_doubt=is_in_doubt)

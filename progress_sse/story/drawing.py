@@ -7,7 +7,7 @@ from datetime import tzinfo
 from html import escape
 from typing import Final
 
-from progress_sse.story.headline import conclusion, failures, links, status_line, title
+from progress_sse.story.headline import absence, conclusion, failures, links, status_line, title
 from progress_sse.story.observed_session import observed, shown_percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
@@ -29,10 +29,11 @@ def drawn(state: SessionState, now_s: float, server_url: str, zone: tzinfo | Non
 
 def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | None) -> Iterator[str]:
     yield title(state) or one_line(state["session_id"])
-    yield status_line(state, now_s, zone)
-    if state["status"] == "not_found":
-        return
     session = observed(None, state, now_s)
+    yield status_line(state, now_s, zone, is_deleted=session.is_deleted)
+    if state["status"] == "not_found":
+        yield absence(is_deleted=session.is_deleted)
+        return
     if has_percentage(state):
         percentage = shown_percentage(session, now_s)
         yield f"[{('#' * (BAR_WIDTH * percentage // 100)).ljust(BAR_WIDTH, '-')}] {percentage:3}%"
@@ -100,7 +101,8 @@ def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
         if any(map(is_stalled, state["steps"])):
             return f"{words}, stalled", _STALLED, part
         return words, _RUNNING, part
-    return ("pending" if status == "pending" else "not found"), _GREY, 0
+    absent = "deleted" if state.get("gone") else "not found"
+    return ("pending" if status == "pending" else absent), _GREY, 0
 
 
 def _shortened(text: str) -> str:

@@ -36,7 +36,7 @@ def status_line(state: SessionState, now_s: float, zone: tzinfo | None = None, *
 def headline(state: SessionState, now_s: float, *, is_deleted: bool = False) -> str:
     """Return the first sentence about a session."""
     if state["status"] == "not_found":
-        return "This job was deleted" if is_deleted or "gone" in state else "Waiting for the job to start"
+        return "This job was deleted" if is_deleted else "Waiting for the job to start"
     if state["status"] == "completed":
         took = took_ms(state)
         return f"Completed in {to_the_tenth(took)}" if took >= 1000 else "Completed"
@@ -51,6 +51,11 @@ def elapsed(state: SessionState, now_s: float) -> str:
     if state["status"] == "running" and running_s >= 1 and not is_idle(state, now_s):
         return f"running for {in_words(running_s)}"
     return f"after {to_the_tenth(took)}" if state["status"] == "error" and took >= 1000 else ""
+
+
+def absence(*, is_deleted: bool) -> str:
+    """Return the second sentence about a session that does not exist."""
+    return "If it is started again, it is shown here." if is_deleted else "No job has reported here yet; is the id right?"
 
 
 def _running(state: SessionState, now_s: float) -> str:

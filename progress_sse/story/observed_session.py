@@ -44,7 +44,7 @@ def observed(
         reported if may_fall else max(reported, former),
         (retried if is_restarted else before.retried) if is_retrying else 0,
         reported < former if is_restarted else was_set_back,
-        is_deleted=before.is_deleted and state["status"] == "not_found",
+        is_deleted=before.is_deleted or bool(state.get("gone")),
         begins_afresh=False,
         reported_s=_reported_s(before, state, now_s, verified_s or 0),
     )
@@ -69,7 +69,7 @@ def _first(before: ObservedSession | None, state: SessionState, now_s: float) ->
         percentage(state),
         retried=0,
         is_set_back=False,
-        is_deleted=is_absent and not was_absent,
+        is_deleted=is_absent and (not was_absent or bool(state.get("gone"))),
         begins_afresh=not is_absent and not was_absent,
         reported_s=now_s if is_reporting else last_transition_s(state) or now_s,
     )

@@ -26,8 +26,9 @@ async def texts_of(client: httpx.AsyncClient, path: str = BADGE) -> list[str | N
 
 @pytest.mark.protocol("P-17.8")
 async def test_a_badge_shows_status_and_percentage(client: httpx.AsyncClient) -> None:
-    """From before the session exists to its end."""
+    """From before the session exists to its removal."""
     assert await texts_of(client) == ["a", "not found"]
+    unknown = (await client.get(BADGE)).headers["etag"]
     await client.put("/api/progress/a", json={"total_steps": 3})
     assert await texts_of(client) == ["a", "pending"]
     for update, shown in (
@@ -43,6 +44,10 @@ async def test_a_badge_shows_status_and_percentage(client: httpx.AsyncClient) ->
     ):
         assert (await client.post("/api/progress/a/update", json=update)).status_code == 200
         assert (await texts_of(client))[1] == shown
+    tag = (await client.get(BADGE)).headers["etag"]
+    await client.delete("/api/progress/a")
+    assert await texts_of(client) == ["a", "deleted"]
+    assert (await client.get(BADGE)).headers["etag"] not in (tag, unknown)
 
 
 async def test_a_badge_of_a_job_that_may_get_more_steps_counts_them(client: httpx.AsyncClient) -> None:

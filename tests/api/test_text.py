@@ -79,6 +79,16 @@ async def test_the_text_has_a_tag_of_its_own(client: httpx.AsyncClient) -> None:
             assert answer.headers["vary"] == "Authorization, Cookie, Accept"
 
 
+async def test_the_text_of_an_unknown_session_says_so(client: httpx.AsyncClient) -> None:
+    """With 200, as its JSON; and that of a deleted one says that it was deleted."""
+    response = await client.get("/api/progress/s", headers=TEXT)
+    question = "No job has reported here yet; is the id right?"
+    assert (response.status_code, response.text) == (200, f"s\nWaiting for the job to start\n{question}\n")
+    await create(client)
+    await client.delete("/api/progress/s")
+    assert "\nThis job was deleted\n" in (await client.get("/api/progress/s", headers=TEXT)).text
+
+
 @pytest.mark.protocol("P-22.2")
 async def test_the_text_can_be_waited_for(client: httpx.AsyncClient) -> None:
     """With its own tag."""

@@ -49,9 +49,11 @@ def drawn(
 def test_a_terminal_shows_the_wait_for_the_server_and_the_job() -> None:
     """Also for the next run, after a deletion."""
     assert drawn() == "nightly  connecting\n"
-    assert drawn(ABSENT) == "nightly  live\nWaiting for the job to start\n"
-    deleted = drawn(session("running", step("running")), ABSENT)
-    assert deleted == "nightly  live\nThis job was deleted\nif it is started again, it is shown here\n"
+    question = "No job has reported here yet; is the id right?"
+    assert drawn(ABSENT) == f"nightly  live\nWaiting for the job to start\n{question}\n"
+    for states in ((session("running", step("running")), ABSENT), ({**ABSENT, "gone": True},)):
+        deleted = drawn(*states)
+        assert deleted == "nightly  live\nThis job was deleted\nIf it is started again, it is shown here.\n"
 
 
 def test_a_terminal_shows_the_title_at_its_top() -> None:

@@ -19,7 +19,10 @@ TOKEN = "hush-hush"
 
 
 SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
-"""A token that allows what the printed command does."""
+"""A token that allows what the printed commands do."""
+
+METHODS = ("PUT", "POST")
+"""Those of the printed commands, in their order."""
 
 
 @pytest.mark.parametrize(
@@ -47,10 +50,10 @@ SIGNED = make_token(sessions=["demo"], actions=["read", "publish"])
     ],
     ids=["open", "publish_token", "read=token", "token_key"],
 )
-async def test_the_printed_command_works(
+async def test_the_printed_commands_work(
     serve: Serve, settings: dict[str, str], token: str, publishers: str, readers: str
 ) -> None:
-    """The greeting names address, store and permissions; tokens come from the environment and are never printed."""
+    """They name the steps of the job. The greeting names address, store and permissions, and never prints a token."""
     server = serve(store="sqlite", **settings)
     await eventually(lambda: "curl" in server.log(), 10)
     greeting = server.log()
@@ -59,9 +62,16 @@ async def test_the_printed_command_works(
     assert f"  publish  {publishers}\n  read     {readers}\n" in greeting
     assert TOKEN not in greeting
     assert KEY not in greeting
-    assert await output_of("curl", greeting, PROGRESS_SSE_TOKEN=token) == '{"success":true,"session_id":"demo"}'
+    created, started = [await output_of(f"curl -X {each}", greeting, PROGRESS_SSE_TOKEN=token) for each in METHODS]
+    assert '"status":"pending"' in created
+    assert started == '{"success":true,"session_id":"demo"}'
     async with Worker.at(server, token) as worker:
-        assert (await worker.poll("demo"))["status"] == "running"
+        shown = await worker.poll("demo")
+    assert [(step["name"], step["status"]) for step in shown["steps"]] == [
+        ("Download", "running"),
+        ("Convert", "pending"),
+        ("Upload", "pending"),
+    ]
 
 
 async def test_the_link_of_the_printed_command_shows_a_session(serve: Serve) -> None:

@@ -48,6 +48,7 @@ TWO = session("pending", step("pending"), step("pending"))
             ],
         ),
         ([DONE, ABSENT], ["This job was deleted"]),
+        ([{**ABSENT, "gone": True}], ["This job was deleted"]),
         ([DONE, ABSENT, {**ABSENT, "percentage": 0}], ["This job was deleted"]),
     ],
 )

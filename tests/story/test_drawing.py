@@ -76,8 +76,11 @@ def test_a_stalled_worker_is_named_with_a_time_in_the_zone() -> None:
 
 
 def test_a_session_whose_end_cannot_be_known_has_no_bar() -> None:
-    """Of one that does not exist there are its id, and that it is awaited; one that may get more steps counts them."""
-    assert lines(session("not_found")) == ["nightly", "Waiting for the job to start"]
+    """One that does not exist is awaited, or was deleted; one that may get more steps counts them."""
+    unknown = ["nightly", "Waiting for the job to start", "No job has reported here yet; is the id right?"]
+    assert lines(session("not_found")) == unknown
+    gone = lines(session("not_found", gone=True))
+    assert gone == ["nightly", "This job was deleted", "If it is started again, it is shown here."]
     open_ended = session("running", step("running"), open_ended=True)
     assert lines(open_ended)[1:] == ["Step 1: Fetch · running for 40 s · 1 step so far", "1  running          40 s  Fetch"]
     assert "1 step so far, stalled" in badge(session("running", leased("stalled"), open_ended=True))

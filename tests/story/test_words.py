@@ -11,7 +11,7 @@ from progress_sse.cli.list_sessions import listed_words
 from progress_sse.core import session_filter
 from progress_sse.core.details import Claim, Details
 from progress_sse.core.model import Liveness, SessionProgress, StepProgress
-from progress_sse.story.headline import elapsed, failures, headline
+from progress_sse.story.headline import absence, elapsed, failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
 from progress_sse.story.time_left import has_percentage, time_left, usual_times, with_usual
@@ -47,6 +47,7 @@ def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
     state, sign = session.state, life_sign(session.state, session.reported_s, now_s)
     words = {
         "headline": headline(state, now_s, is_deleted=session.is_deleted),
+        "absence": absence(is_deleted=False) if state["status"] == "not_found" and not session.is_deleted else "",
         "elapsed": elapsed(state, now_s),
         "done": steps_done(state) if state["status"] != "not_found" else "",
         "time_left": time_left(state, now_s),

@@ -46,6 +46,7 @@ function shown(state, now_ms, language) {
   const sign = lifeSignOf(state, now_ms);
   const words = {
     headline: text(headlineOf(data, { isDeleted, now_ms })),
+    absence: data.status === "not_found" && !isDeleted ? language.text("unknown") : "",
     elapsed: text(elapsedOf(data, now_ms)),
     done: countedOf(data).map(text).join(" · "),
     time_left: timeWords(timeLeft(state, now_ms), now_ms, language),

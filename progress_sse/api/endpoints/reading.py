@@ -151,10 +151,11 @@ async def show_badge(service: ProgressService, request: Request) -> Reply:
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
     record = await service.store.load(session_id)
-    position = record.position if record else None
+    is_gone = record is None and await was_removed(service.store.backend, session_id)
+    position = position_shown(record, is_gone=is_gone)
     scope = "public" if service.authorizer.is_open_to("read") else "private"
     headers = {"etag": badge_tag(position), "cache-control": f"{scope}, max-age={BADGE_MAX_AGE_S}", **BADGE_HEADERS}
     if preconditions_of(request).is_known(position, badge_tag):
         return Reply(304, headers)
-    picture = badge(json.loads(record.body if record else encode_absent(session_id)))
+    picture = badge(json.loads(record.body if record else encode_absent(session_id, is_gone=is_gone)))
     return Reply(200, {"content-type": "image/svg+xml; charset=utf-8", **headers}, picture.encode())

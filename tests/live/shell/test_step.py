@@ -35,7 +35,8 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
 
 def test_a_session_that_is_missing_is_created_on_demand_alone(server: Server) -> None:
     """Its id may be mistyped; one that was created needs no word of that."""
-    sentence = "progress-sse: there is no session 'typo 原'; with --create this step begins one\n"
+    ways = "begin it by progress-sse create --steps NAME,NAME, or by this step with --create"
+    sentence = f"progress-sse: there is no session 'typo 原'; {ways}\n"
     assert step(server, "typo 原", "1", "start") == (1, sentence)
     assert poll(server, "typo 原")["status"] == "not_found"
     for more in (["--create"], [], ["--create"]):
