@@ -352,9 +352,10 @@ async def test_page_of_the_documents_moves(serve: Serve, chromium: Browser) -> N
         await go_to_block(page, server, TRACKER)
         state = page.locator("#state")
         await expect(state).to_contain_text("not_found, 0%")
+        await worker.create("nightly", steps=["Download", "Import"])
         await worker.start("nightly", 1)
-        await expect(state).to_have_text("running, 0% 原稿生成")
-        assert "`running, 0% 原稿生成`" in TEXTS[PAGES]
+        await expect(state).to_have_text("running, 0% Download")
+        assert "`running, 0% Download`" in TEXTS[PAGES]
         await worker.create("nightly", replace=True, total_steps=1)
         await worker.start("nightly", 1)
         async with page.expect_console_message(lambda message: message.text == "nightly is done"):

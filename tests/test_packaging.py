@@ -122,7 +122,8 @@ def test_demo_runs_from_the_wheel(python: Path, tmp_path: Path) -> None:
     command = [str(python.with_name("progress-sse")), "demo", "--no-open", "--port", "{port}"]
     with Server(tmp_path / "empty", command=command) as demo:
         files = {re.sub("-[A-Z0-9]{8}", "", name) for name in files_asked_for(demo.url)}
-        assert {"web/demo.css", "web/demo.js", "web/element.js", "web/list-element.js", "web/tracker.js"} <= files
+        names = ("demo.css", "demo.js", "define.js", "define-list.js", "elements.js", "index.js")
+        assert {f"web/{name}" for name in names} <= files
         assert demo.terminate() == 0
 
 
@@ -262,6 +263,8 @@ def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Serv
     manifest = json.loads(files.pop("package.json"))
     assert files.pop("LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert files.pop("README.md")
+    for bundled in ("define", "define-list", "index"):  # A bundler takes the modules.
+        assert files.pop(f"lib/{bundled}.js")
     with httpx.Client(base_url=server.url) as client:
         assert files == {name: client.get(f"/web/{Path(name).name}").content for name in files}
     assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

@@ -122,7 +122,7 @@ def _template() -> Template:
 
 def _values(request: Request, error: ProblemError) -> dict[str, str]:
     """Return what is inserted into the template. None of it comes from the request, but for the escaped prefix."""
-    language = preferred_language(header_values(request, b"accept-language"), tuple(TEXTS))
+    language = preferred_language(header_values(request, b"accept-language"), TEXTS)
     title, text = error_text(language, error.status)
     return {
         "language": language,

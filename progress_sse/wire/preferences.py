@@ -1,7 +1,7 @@
 """What a client likes best: `Accept`, `Accept-Language` [RFC 9110 §12.5.1, §12.5.4] and `Prefer` [RFC 7240]."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -45,7 +45,7 @@ def prefers_html(values: Sequence[bytes]) -> bool:
     return _of(_HTML, weights) > _of(_JSON, weights)
 
 
-def preferred_language(values: Sequence[bytes], languages: Sequence[str]) -> str:
+def preferred_language(values: Sequence[bytes], languages: Iterable[str]) -> str:
     """Return the language that a client prefers; the first one if it takes none, or as much as another."""
     weights: dict[bytes, float] = {}
     for name, weight in filter(None, (_weight(each, _LANGUAGE) for each in list_elements(values))):

@@ -59,9 +59,22 @@ def test_each_page_has_an_icon(page: Path) -> None:
     assert re.search(r'<link rel="icon" [^>]*href="data:image/svg', page.read_text("utf-8"))
 
 
+@pytest.mark.parametrize(("languages", "own"), [("fr, ja;q=0.5, en;q=0.1", "ja"), ("en-GB", "en"), ("fr", "en")])
+async def test_the_page_of_a_job_has_the_texts_of_its_visitor(
+    client: httpx.AsyncClient, languages: str, own: str
+) -> None:
+    """And those of no other language."""
+    response = await client.get("/s/any", headers={"accept-language": languages})
+    assert response.headers["vary"] == "Accept-Encoding, Accept-Language"
+    [script] = re.findall(r'<script src="(web/[^"]+)"', response.text)
+    texts = (await client.get(f"/{script}")).text
+    waiting = {"en": "Waiting for the job to start", "ja": "ジョブの開始を待っています"}
+    assert [language for language, text in waiting.items() if text in texts] == [own]
+
+
 async def test_files_of_the_same_name_are_revalidated(client: httpx.AsyncClient) -> None:
     """An upgrade reaches the pages of users at their next load."""
-    for path in ("/s/any", "/web/tracker.js", "/web/define.js", "/web/progress.css"):
+    for path in ("/s/any", *(f"/web/{name}" for name in ("tracker.js", "define.js", "element.js", "progress.css"))):
         response = await client.get(path)
         assert (response.status_code, response.headers["cache-control"]) == (200, "no-cache"), path
     response = await client.get("/")

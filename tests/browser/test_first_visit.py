@@ -1,4 +1,4 @@
-"""What a browser transfers at its first visit of a page, headers included, and that it loads the state once."""
+"""What a browser transfers for a page or an element at first, headers included, and that it loads the state once."""
 
 from typing import Any, Self
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import CDPSession, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import TIMEOUT_S
+from tests.browser.page_driver import TIMEOUT_S, PageDriver
 from tests.harness.serving import Server, Worker, eventually
 
 MAX_BYTES = 40 * 1024
@@ -39,17 +39,88 @@ class Transfers:
             self.sizes[url] = event["encodedDataLength"]
 
 
-@pytest.mark.parametrize("path", ["/", "/s/{sid}"])
-async def test_a_first_visit_is_small(server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str) -> None:
+async def visit(shown: PageDriver, url: str, *seen: str, html: str = "") -> Transfers:
+    """Go to a page, until these elements of it are seen and nothing more is loaded."""
+    transfers = await Transfers.of(shown.page)
+    await shown.go(url, html)
+    for each in seen:
+        await expect(shown.page.locator(each).first).to_be_visible()
+    await eventually(lambda: not transfers.open, TIMEOUT_S)
+    assert shown.errors == []
+    return transfers
+
+
+@pytest.mark.parametrize(
+    ("path", "locale", "seen"),
+    [("/", "en-GB", ".list-link"), ("/s/{sid}", "en-GB", ".timeline"), ("/s/{sid}", "ja-JP", ".timeline")],
+    ids=["home", "en", "ja"],
+)
+async def test_a_first_visit_is_small(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str, locale: str, seen: str
+) -> None:
     """At most 40 KB in three files, for a job that runs and is shown with its bars of time."""
     await worker.start(sid, 1)
-    shown = await open_page("about:blank")
-    transfers = await Transfers.of(shown.page)
-    await shown.page.goto(server.url + path.format(sid=sid))
-    seen = shown.page.get_by_role("link", name=sid) if path == "/" else shown.part("timeline")
-    await expect(seen.first).to_be_visible()
-    await eventually(lambda: not transfers.open, TIMEOUT_S)
+    shown = await open_page("about:blank", locale=locale)
+    transfers = await visit(shown, server.url + path.format(sid=sid), seen)
     assert sum(transfers.sizes.values()) <= MAX_BYTES, transfers.sizes
     assert len(transfers.sizes) <= MAX_FILES
     assert len([url for url in shown.requests if url.endswith(f"/api/progress/{sid}")]) == (path != "/")
+    assert await shown.evaluate("document.documentElement.lang") == locale[:2]
+
+
+async def test_a_page_whose_language_the_server_does_not_know_loads_its_texts(
+    server: Server, open_page: OpenPage, sid: str
+) -> None:
+    """A browser may keep back which languages its visitor reads."""
+    shown = await open_page("about:blank", locale="ja-JP", extra_http_headers={"accept-language": "en"})
+    transfers = await visit(shown, server.url + f"/s/{sid}", "#headline")
+    await expect(shown.headline).to_have_text("ジョブの開始を待っています")
+    assert [url for url in transfers.sizes if "/texts-ja-" in url]
+
+
+ELEMENTS = {
+    "element": '<script type="module" src="/web/define.js"></script><progress-steps session="{sid}"></progress-steps>',
+    "list": '<script type="module" src="/web/define-list.js"></script><progress-list prefix="{sid}"></progress-list>',
+}
+SEEN = {"element": ".steps > li", "list": ".list-link"}
+MAX_MORE_BYTES = 12 * 1024
+"""What the second element on a page costs."""
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("names", [["element"], ["list"], ["element", "list"]], ids="-".join)
+async def test_an_element_costs_three_files(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str, names: list[str], language: str
+) -> None:
+    """Of 40 KB; the texts of the surrounding language are a file that English pages do not load."""
+    await worker.start(sid, 1)
+    shown = await open_page("about:blank")
+    html = f'<!doctype html><html lang="{language}">' + "".join(ELEMENTS[name].format(sid=sid) for name in names)
+    transfers = await visit(shown, f"{server.url}/embedding", *(SEEN[name] for name in names), html=html)
+    sizes = {url: size for url, size in transfers.sizes.items() if "/web/" in url}
+    others = len(names) - 1
+    assert sum(sizes.values()) <= MAX_BYTES + MAX_MORE_BYTES * others, sizes
+    assert len(sizes) <= MAX_FILES + others
+    assert len([url for url in sizes if "/texts-ja-" in url]) == (language == "ja")
+
+
+async def test_elements_and_modules_share_one_tracker(
+    server: Server, worker: Worker, open_page: OpenPage, sid: str
+) -> None:
+    """And so one stream; it finds the server by the address of its file."""
+    await worker.start(sid, 1)
+    html = "".join(ELEMENTS.values()).format(sid=sid)
+    shown = await open_page(f"{server.url}/embedding", html=html)
+    for seen in SEEN.values():
+        await expect(shown.page.locator(seen).first).to_be_visible()
+    url = await shown.evaluate(
+        """async (id) => {
+            const { ProgressTracker } = await import("/web/index.js");
+            await new Promise((onUpdate) => new ProgressTracker(id, { onUpdate }).start());
+            return ProgressTracker === window.ProgressTracker && ProgressTracker.baseUrl;
+        }""",
+        sid,
+    )
+    assert url == server.url
+    assert len([url for url in shown.requests if f"/api/progress/{sid}/events?" in url]) == 1
     assert shown.errors == []

@@ -78,10 +78,10 @@ async def test_session_id_is_text_too(server: Server, worker: Worker, open_page:
     session_id = """<b>it's "100%" ?#&+ $HOME `id` 原稿"""
     shown = await open_page(page_of(server, session_id))
     assert await shown.page.locator("#session-id").inner_text() == session_id
-    run(await shown.offered("start"))
-    run(await shown.offered("complete"))
-    await expect(shown.bar).to_have_text("14%")
-    assert (await worker.poll(session_id))["percentage"] == 14
+    for offer in ("steps", "start", "complete"):
+        run(await shown.offered(offer))
+    await expect(shown.bar).to_have_text("33%")
+    assert (await worker.poll(session_id))["percentage"] == 33
 
 
 async def test_a_bare_percent_sign_in_the_address_stands_for_itself(

@@ -13,12 +13,16 @@ export function factOf(name, page = document) {
 export async function listablePrefixes() {
   const told = JSON.parse(factOf("list"));
   if (told.length || factOf("tokens") !== "taken") return told;
-  const page = await loadAgain();
+  const page = await loadHome();
   return page ? JSON.parse(factOf("list", page) || "[]") : [];
 }
 
-/** By XMLHttpRequest, since a policy on Trusted Types lets no script parse a page. @returns {Promise<Document | null>} */
-function loadAgain() {
+/**
+ * The home page, with the facts for this visitor. By XMLHttpRequest, since a policy on Trusted Types lets no script
+ * parse a page.
+ * @returns {Promise<Document | null>}
+ */
+export function loadHome() {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     request.open("GET", document.baseURI);

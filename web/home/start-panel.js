@@ -1,5 +1,6 @@
 import { copyButton, make } from "../lib/dom.js";
-import { curlParts, quoted, updateUrl } from "../page/curl.js";
+import { requestFor } from "../page/commands.js";
+import { curlParts, quoted, sessionUrl } from "../page/curl.js";
 import { freshSessionId } from "../page/session-url.js";
 import { pageOf } from "./session-page.js";
 
@@ -15,8 +16,10 @@ const FIRST_JOB = "my-job";
 export function fillStartPanel(panel, { texts, prefix, needsToken }) {
   const id = prefix + FIRST_JOB;
   const url = document.baseURI.replace(/\/$/, "");
-  const run = `progress-sse run --url ${quoted(url)} --session ${quoted(id)} -- sleep 20`;
-  const curl = curlParts(updateUrl(document.baseURI, id), { action: "start", step: 1 }, needsToken).join(" ");
+  const [name = ""] = texts.sample_steps.split(", ");
+  const run = `progress-sse run --url ${quoted(url)} --session ${quoted(id)} --name ${quoted(name)} -- sleep 20`;
+  const creation = requestFor({ action: "create", step: 0 }, sessionUrl(document.baseURI, id), texts);
+  const curl = curlParts(creation, needsToken).join(" ");
   const status = make("span", "visually-hidden");
   status.setAttribute("role", "status");
   const byHand = make("a", "", texts.start_by_hand);

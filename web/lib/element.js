@@ -17,13 +17,13 @@
 import { Announcer } from "./announcer.js";
 import { make } from "./dom.js";
 import { ProgressTracker } from "./index.js";
-import { Language } from "./language.js";
 import { combined } from "./page-title.js";
 import { SessionView } from "./session-view.js";
 import { adoptStyles } from "./style-sheet.js";
-import { languageFor } from "./texts.js";
+import { surroundingLanguage } from "./surrounding-language.js";
 import { relayOf } from "./token-relay.js";
 
+/** @typedef {import("./language.js").Language} Language */
 /** @typedef {import("./session-view.js").ViewOptions} ViewOptions */
 
 const PROPERTIES = [
@@ -222,8 +222,8 @@ export class ProgressSteps extends Base {
 
   #start() {
     if (this.#views.size) return;
-    const surrounding = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
-    const language = new Language(languageFor(surrounding ? [surrounding] : navigator.languages));
+    const language = surroundingLanguage(this, () => this.#restartSoon());
+    if (!language) return;
     for (const id of this.#sessionIds) this.#views.set(id, this.#viewOf(id, language));
     this.#content.replaceChildren(...[...this.#views.values()].map(({ element }) => element));
     this.#showState();

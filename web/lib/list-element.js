@@ -11,12 +11,11 @@
  */
 import { make } from "./dom.js";
 import { ProgressTracker } from "./index.js";
-import { Language } from "./language.js";
 import { labelsIn, statusesIn } from "./list-filter.js";
 import { LIST_CSS } from "./list-styles.js";
 import { LiveList } from "./live-list.js";
 import { adoptStyles } from "./style-sheet.js";
-import { languageFor } from "./texts.js";
+import { surroundingLanguage } from "./surrounding-language.js";
 import { relayOf } from "./token-relay.js";
 
 /** @typedef {import("./wire.js").ListTrackerOptions} ListTrackerOptions */
@@ -159,11 +158,12 @@ export class ProgressList extends Base {
 
   #start() {
     if (this.#list) return;
-    const surrounding = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang;
+    const language = surroundingLanguage(this, () => this.#restartSoon());
+    if (!language) return;
     const { baseUrl, interval, transport } = this;
     const token = typeof this.#token === "function" ? relayOf(this.#token).call : this.#token;
     this.#list = new LiveList({
-      language: new Language(languageFor(surrounding ? [surrounding] : navigator.languages)),
+      language,
       fixed: { prefix: this.prefix, labels: labelsIn(this.label.split("\n")), statuses: this.#statuses },
       hrefOf: ({ session_id }) => `${baseUrl}/s/${encodeURIComponent(session_id)}`,
       root: this.#content,

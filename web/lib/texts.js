@@ -38,6 +38,8 @@ export const TEXTS = {
     cancelled_by_you: "Cancelled by you",
     lost: "Lost at step {step}",
     lost_whole: "Lost",
+    unknown: "No job has reported here yet; is the id right?",
+    newest: "Newest jobs",
     soon: "This page moves by itself as soon as a worker reports.",
     restart: "If it is started again, this page follows it.",
     counted_one: "{done} of {total} step done",
@@ -147,6 +149,8 @@ export const TEXTS = {
     connection_stopped: "stopped",
     commands: "Move this bar from your terminal",
     token: "Workers need a token here: set PROGRESS_SSE_TOKEN first.",
+    create: "Create the job",
+    sample_steps: "Download, Convert, Upload",
     start: "Start step {step}",
     complete: "Complete step {step}",
     copy: "Copy",
@@ -218,6 +222,8 @@ export const TEXTS = {
     cancelled_by_you: "あなたが中止しました",
     lost: "ステップ {step} で途絶えました",
     lost_whole: "途絶えました",
+    unknown: "この ID のジョブからはまだ報告がありません。ID に間違いはありませんか？",
+    newest: "最新のジョブ",
     soon: "ワーカーから報告があると、このページは自動で動きます。",
     restart: "もう一度開始されると、このページは自動で追いかけます。",
     counted_one: "{total} ステップ中 {done} 完了",
@@ -327,6 +333,8 @@ export const TEXTS = {
     connection_stopped: "停止",
     commands: "ターミナルからこのバーを動かす",
     token: "送信にはトークンが必要です。先に PROGRESS_SSE_TOKEN を設定してください。",
+    create: "ジョブを作成",
+    sample_steps: "ダウンロード, 変換, アップロード",
     start: "ステップ {step} を開始",
     complete: "ステップ {step} を完了",
     copy: "コピー",
@@ -375,6 +383,13 @@ export function languageFor(preferred) {
   const known = preferred.map((tag) => tag.split("-")[0]).find((language) => language === "ja" || language === "en");
   return known === "ja" ? "ja" : "en";
 }
+
+/**
+ * Makes the texts of a language available. All are here; the bundles of the server have those of one language, and load
+ * others: build.js replaces this function there.
+ * @param {keyof typeof TEXTS} _tag
+ */
+export async function loadTexts(_tag) {}
 
 /**
  * A text split at its placeholders: `["Step ", {name: "step"}, …]`, so that each value can become a node of its own.

@@ -1,13 +1,14 @@
 import { make } from "../lib/dom.js";
 import { CommandTab } from "./command-tab.js";
-import { LANGUAGES, nextUpdate } from "./commands.js";
-import { updateUrl } from "./curl.js";
+import { LANGUAGES, nextMove, requestFor } from "./commands.js";
+import { sessionUrl } from "./curl.js";
 
 /** @typedef {import("../lib/wire.js").Progress} Progress */
-/** @typedef {Record<"commands" | "token" | "start" | "complete" | "copy" | "copied" | "copy_failed", string>} Texts */
+/** @typedef {"commands" | "token" | "create" | "sample_steps" | "start" | "complete" | "copy" | "copied" | "copy_failed"} Key */
+/** @typedef {Record<Key, string>} Texts */
 
 /**
- * Fills a `<details>`, below its summary, with a tab for each language in which the next update can be sent.
+ * Fills a `<details>`, below its summary, with a tab for each language in which the next request can be sent.
  * The commands contain no token: they read it from the environment.
  */
 export class CommandPanel {
@@ -26,7 +27,7 @@ export class CommandPanel {
   constructor(panel, sessionId, texts) {
     const publish = document.querySelector('meta[name="progress-publish"]');
     this.#texts = texts;
-    this.#url = updateUrl(document.baseURI, sessionId);
+    this.#url = sessionUrl(document.baseURI, sessionId);
     this.#needsToken = publish?.getAttribute("content") === "token";
     const status = make("p", "visually-hidden");
     status.setAttribute("role", "status");
@@ -38,11 +39,12 @@ export class CommandPanel {
 
   /** @param {Progress} data */
   show(data) {
-    const update = nextUpdate(data);
-    const title = this.#texts[update.action].replace("{step}", String(update.step));
+    const move = nextMove(data);
+    const title = this.#texts[move.action].replace("{step}", String(move.step));
     if (title === this.#offered) return;
     this.#offered = title;
-    for (const tab of this.#tabs) tab.show(title, this.#url, update, this.#needsToken);
+    const request = requestFor(move, this.#url, this.#texts);
+    for (const tab of this.#tabs) tab.show(title, request, this.#needsToken);
   }
 }
 

@@ -2,9 +2,9 @@ import { copyButton, make, makeButton } from "../lib/dom.js";
 
 /** @typedef {import("./command-panel.js").Texts} Texts */
 /** @typedef {import("./commands.js").CommandLanguage} CommandLanguage */
-/** @typedef {import("./commands.js").Update} Update */
+/** @typedef {import("./curl.js").WorkerRequest} WorkerRequest */
 
-/** One way to send an update: its tab, and its panel with the command and a button that copies it. */
+/** One way to send a request: its tab, and its panel with the command and a button that copies it. */
 export class CommandTab {
   #language;
   #texts;
@@ -52,13 +52,12 @@ export class CommandTab {
 
   /**
    * @param {string} title
-   * @param {string} url
-   * @param {Update} update
+   * @param {WorkerRequest} request
    * @param {boolean} needsToken
    */
-  show(title, url, update, needsToken) {
+  show(title, request, needsToken) {
     const { parts, joint } = this.#language;
-    const spans = parts(url, update, needsToken).map((part) => make("span", "", part));
+    const spans = parts(request, needsToken).map((part) => make("span", "", part));
     this.#code.replaceChildren(...spans.flatMap((span) => [span, joint]).slice(0, -1));
     this.#title.textContent = title;
     this.#copyButton.setAttribute("aria-label", `${this.#texts.copy}: ${title}`);

@@ -1,31 +1,27 @@
-/* The update that a session's worker would send next, in several languages. */
+/* The request that a session's worker would send next, in several languages. */
 import { curlParts } from "./curl.js";
 
 /**
  * @typedef {import("../lib/wire.js").Progress} Progress
- * @typedef {{action: "start" | "complete", step: number}} Update
- * @typedef {{parts: (url: string, update: Update, needsToken: boolean) => string[], joint: string}} CommandLanguage
+ * @typedef {import("./curl.js").WorkerRequest} WorkerRequest
+ * @typedef {{action: "create" | "start" | "complete", step: number}} Move
+ * @typedef {{parts: (request: WorkerRequest, needsToken: boolean) => string[], joint: string}} CommandLanguage
  */
-
-/** The update as a literal of both Python and JavaScript. @param {Update} update */
-function literal({ action, step }) {
-  return `{"action": "${action}", "step": ${step}}`;
-}
 
 /**
- * A program for any Python, which runs as a file and line by line.
+ * A program for any Python, which runs as a file and line by line. The body is a literal there, as in JavaScript.
  * @type {CommandLanguage["parts"]}
  */
-function pythonLines(url, update, needsToken) {
+function pythonLines({ method, url, body }, needsToken) {
   return [
     "import json",
     ...(needsToken ? ["import os"] : []),
     "from urllib.request import Request, urlopen",
     "",
-    `update = ${literal(update)}`,
+    `body = ${JSON.stringify(body)}`,
     'headers = {"Content-Type": "application/json"}',
     ...(needsToken ? ['headers["Authorization"] = "Bearer " + os.environ["PROGRESS_SSE_TOKEN"]'] : []),
-    `request = Request("${url}", json.dumps(update).encode(), headers)`,
+    `request = Request("${url}", json.dumps(body).encode(), headers, method="${method}")`,
     "print(urlopen(request).read().decode())",
   ];
 }
@@ -34,16 +30,16 @@ function pythonLines(url, update, needsToken) {
  * A program for Node 20. It awaits nothing, so it runs as a module, as a script and at the prompt.
  * @type {CommandLanguage["parts"]}
  */
-function javascriptLines(url, update, needsToken) {
+function javascriptLines({ method, url, body }, needsToken) {
   return [
     `fetch("${url}", {`,
-    '  method: "POST",',
+    `  method: "${method}",`,
     "  headers: {",
     '    "Content-Type": "application/json",',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is part of the program.
     ...(needsToken ? ["    Authorization: `Bearer ${process.env.PROGRESS_SSE_TOKEN}`,"] : []),
     "  },",
-    `  body: JSON.stringify(${literal(update)}),`,
+    `  body: JSON.stringify(${JSON.stringify(body)}),`,
     "})",
     "  .then((response) => response.text())",
     "  .then(console.log);",
@@ -51,7 +47,7 @@ function javascriptLines(url, update, needsToken) {
 }
 
 /**
- * Ways to send an update. The joint stands between the parts, and a narrow page wraps there first.
+ * Ways to send a request. The joint stands between the parts, and a narrow page wraps there first.
  * @type {Readonly<Record<"curl" | "Python" | "JavaScript", CommandLanguage>>}
  */
 export const LANGUAGES = {
@@ -61,11 +57,23 @@ export const LANGUAGES = {
 };
 
 /**
- * The next update of a worker: it completes the running step, or starts the first step that is not done.
- * @param {Progress} data
- * @returns {Update}
+ * What a worker would do next: create the session, complete the running step, or start the first step that is not done.
+ * @param {Pick<Progress, "status" | "steps">} data
+ * @returns {Move}
  */
-export function nextUpdate({ steps }) {
-  const next = steps.find(({ status }) => status !== "success");
+export function nextMove({ status, steps }) {
+  if (status === "not_found") return { action: "create", step: 0 };
+  const next = steps.find((step) => step.status !== "success");
   return { action: next?.status === "running" ? "complete" : "start", step: next?.step ?? 1 };
+}
+
+/**
+ * @param {Move} move
+ * @param {string} url Of the session.
+ * @param {{sample_steps: string}} texts The names of the steps of a new session.
+ * @returns {WorkerRequest}
+ */
+export function requestFor({ action, step }, url, { sample_steps }) {
+  if (action === "create") return { method: "PUT", url, body: { steps: sample_steps.split(", ") } };
+  return { method: "POST", url: `${url}/update`, body: { action, step } };
 }

@@ -10,6 +10,7 @@ import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
 import { Language } from "../lib/language.js";
+import { Later } from "../lib/later.js";
 import { isOver } from "../lib/requests.js";
 import { SessionView } from "../lib/session-view.js";
 import { languageFor } from "../lib/texts.js";
@@ -60,8 +61,9 @@ function viewOf(id) {
     hasSigns: true,
     ...(ids.length === 1 && { tools, home: home.element, isPreloaded: true }),
     announce: (text) => announcer.say(text, id),
-    onchange({ data }) {
+    onchange({ data, isDeleted }) {
       refresh();
+      showUnknown(data.status === "not_found" && !isDeleted);
       if (data.status === status) return;
       if (data.status !== "not_found") recent.add(id);
       if (status && (data.status === "completed" || data.status === "error")) notifier.notifyEnd(data);
@@ -78,6 +80,13 @@ function refresh() {
   const states = views.flatMap((view) => view.sessionState ?? []);
   head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
   notifier.setOver(states.length === views.length && states.every(({ data }) => isOver(data)));
+}
+
+/** @param {boolean} isUnknown No job has reported under the id. */
+function showUnknown(isUnknown) {
+  if (ids.length !== 1) return;
+  element("unknown").hidden = !isUnknown;
+  if (isUnknown) void unknown.need();
 }
 
 function jobs() {
@@ -118,6 +127,10 @@ const notifier = new Notifier(language, announcer);
 const head = new DocumentHead();
 const home = new HomeLink(language.texts);
 home.show(visit.isByLink || firstToken !== "");
+const unknown = new Later(
+  async () => (await import("./unknown-job.js")).fillUnknown(element("unknown"), language, !home.element.hidden),
+  () => {},
+);
 const copyLink = new CopyLink(language.texts, (text) => announcer.say(text));
 const help = new HelpDialog(language);
 const shortcuts = new Shortcuts([

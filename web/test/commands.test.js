@@ -3,10 +3,18 @@ import { execFile } from "node:child_process";
 import http from "node:http";
 import test from "node:test";
 import { promisify } from "node:util";
-import { LANGUAGES, nextUpdate } from "../page/commands.js";
-import { updateUrl } from "../page/curl.js";
+import { LANGUAGES, nextMove, requestFor } from "../page/commands.js";
+import { sessionUrl } from "../page/curl.js";
 
 const run = promisify(execFile);
+
+const PATH = "/jobs/api/progress/it%27s%20%221%22%20%E5%8E%9F";
+const TEXTS = { sample_steps: "Get, 原稿's \"copy\"" };
+/** @type {[import("../page/commands.js").Move, string, string, object][]} */
+const MOVES = [
+  [{ action: "create", step: 0 }, "PUT", PATH, { steps: ["Get", '原稿\'s "copy"'] }],
+  [{ action: "complete", step: 3 }, "POST", `${PATH}/update`, { action: "complete", step: 3 }],
+];
 
 /** The ways to run a copied command. @type {Record<keyof typeof LANGUAGES, [string, string][]>} */
 const RUNNERS = {
@@ -39,43 +47,42 @@ async function received(visit) {
 
 for (const [name, language] of Object.entries(LANGUAGES)) {
   for (const [program, options] of RUNNERS[/** @type {keyof typeof LANGUAGES} */ (name)]) {
-    for (const needsToken of [false, true]) {
-      test(`${name} by ${program} ${options} sends the update${needsToken ? ", with the token" : ""}`, async () => {
+    for (const [move, method, url, body] of MOVES) {
+      const needsToken = method === "POST";
+      const does = `${method}s${needsToken ? ", with the token" : ""}`;
+      test(`${name} by ${program} ${options} ${does}`, async () => {
         const { printed, requests } = await received(async (base) => {
-          const parts = language.parts(updateUrl(base, 'it\'s "1" 原'), { action: "complete", step: 3 }, needsToken);
+          const request = requestFor(move, sessionUrl(base, 'it\'s "1" 原'), TEXTS);
+          const text = language.parts(request, needsToken).join(language.joint);
           const env = { ...process.env, PROGRESS_SSE_TOKEN: "hush" };
-          const { stdout } = await run(program, [...options.split(" "), parts.join(language.joint)], { env });
+          const { stdout } = await run(program, [...options.split(" "), text], { env });
           return stdout.trim();
         });
         assert.equal(printed, '{"success":true}');
-        assert.deepEqual(requests, [
-          {
-            method: "POST",
-            url: "/jobs/api/progress/it%27s%20%221%22%20%E5%8E%9F/update",
-            type: "application/json",
-            authorization: needsToken ? "Bearer hush" : undefined,
-            body: { action: "complete", step: 3 },
-          },
-        ]);
+        const authorization = needsToken ? "Bearer hush" : undefined;
+        assert.deepEqual(requests, [{ method, url, type: "application/json", authorization, body }]);
       });
     }
   }
 }
 
 for (const [statuses, action, step] of /** @type {[string, string, number][]} */ ([
-  ["", "start", 1],
+  ["", "create", 0],
   ["pending pending", "start", 1],
   ["running pending", "complete", 1],
   ["success pending", "start", 2],
   ["success error", "start", 2],
   ["success running", "complete", 2],
 ])) {
-  test(`after ${statuses || "nothing"} the next update is to ${action} step ${step}`, () => {
+  test(`after ${statuses || "nothing"} the next move is to ${action} step ${step}`, () => {
     const steps = statuses
       .split(" ")
       .filter(Boolean)
       .map((status, index) => ({ status, step: index + 1 }));
-    const data = /** @type {import("../lib/wire.js").Progress} */ (/** @type {unknown} */ ({ steps }));
-    assert.deepEqual(nextUpdate(data), { action, step });
+    const data = { status: statuses ? "running" : "not_found", steps };
+    assert.deepEqual(nextMove(/** @type {import("../lib/wire.js").Progress} */ (/** @type {unknown} */ (data))), {
+      action,
+      step,
+    });
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test from "node:test";
 
-import { curlParts, quoted, updateUrl } from "../page/curl.js";
+import { curlParts, quoted, sessionUrl } from "../page/curl.js";
 
 for (const [id, path] of /** @type {const} */ ([
   ["k7mq-3xwz", "k7mq-3xwz"],
@@ -11,20 +11,20 @@ for (const [id, path] of /** @type {const} */ ([
   ["原稿", "%E5%8E%9F%E7%A8%BF"],
 ])) {
   test(`the URL of session ${id} needs no quoting in a shell`, () => {
-    assert.equal(updateUrl("http://h:1/jobs/", id), `http://h:1/jobs/api/progress/${path}/update`);
+    assert.equal(sessionUrl("http://h:1/jobs/", id), `http://h:1/jobs/api/progress/${path}`);
   });
 }
 
 test("the command is the documented one", () => {
-  const url = updateUrl("http://h:1/", "job");
+  const url = `${sessionUrl("http://h:1/", "job")}/update`;
   assert.equal(
-    curlParts(url, { action: "start", step: 1 }, false).join(" "),
+    curlParts({ method: "POST", url, body: { action: "start", step: 1 } }, false).join(" "),
     `curl -X POST http://h:1/api/progress/job/update -H 'Content-Type: application/json' -d '{"action":"start","step":1}'`,
   );
 });
 
 test("the command reads the token from the environment if workers need one", () => {
-  const line = curlParts("http://h/", {}, true).join(" ");
+  const line = curlParts({ method: "POST", url: "http://h/", body: {} }, true).join(" ");
   assert.match(line, /^curl -X POST http:\/\/h\/ -H "Authorization: Bearer \$PROGRESS_SSE_TOKEN" -H /);
 });
 

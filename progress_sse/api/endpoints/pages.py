@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import os
+import re
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -20,11 +21,18 @@ from progress_sse.api.page_files import ASSETS, ICON, LIB, REVALIDATED, page_hea
 from progress_sse.api.request_parts import query_of, session_id_of, uri_component
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
+from progress_sse.wire.headers import header_values
+from progress_sse.wire.preferences import preferred_language
 
 PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map")
 
 PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+PAGE_FILES: Final = {"en": "page.html", "ja": "page.ja.html"}
+"""The page of a session with the texts of each language. Its script loads others where the browser prefers them."""
+
+_HASHED: Final = re.compile(r"-[A-Z0-9]{8}\.")
 
 FILE_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Accept-Ranges": "none", "Vary": "Accept-Encoding"}
 
@@ -55,7 +63,10 @@ async def home_page(service: ProgressService, request: Request) -> Response:
 
 async def _page(service: ProgressService, request: Request) -> Response:
     read = "token" if _needs_token_to_read(service) else "open"
-    return await _html("page.html", request, service, read=read)
+    language = preferred_language(header_values(request, b"accept-language"), PAGE_FILES)
+    response = await _html(PAGE_FILES[language], request, service, read=read)
+    response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+    return response
 
 
 async def _html(name: str, request: Request, service: ProgressService, **facts: str) -> Response:
@@ -87,8 +98,8 @@ class BrowserFiles(StaticFiles):
     """Serves the public files of `lib` and `assets`, compressed if the browser accepts that."""
 
     def get_directories(self, *_args: object) -> list[str | os.PathLike[str]]:
-        """Return both folders."""
-        return [LIB, ASSETS]
+        """Return both folders; a bundle comes before a module of its name."""
+        return [ASSETS, LIB]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole file: `Range` may be ignored [RFC 9110 §14.2]."""
@@ -107,12 +118,12 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file; browsers keep a bundle for a year, and revalidate others at each use (304 as a rule)."""
+        """Return a file; browsers keep one with a hash for a year, and revalidate others at each use (mostly 304)."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(FILE_HEADERS)
         if str(full_path).endswith(".map"):
             response.headers["Content-Type"] = "text/plain; charset=utf-8"
-        response.headers["Cache-Control"] = IMMUTABLE if Path(full_path).parent == ASSETS else REVALIDATED
+        response.headers["Cache-Control"] = IMMUTABLE if _HASHED.search(Path(full_path).name) else REVALIDATED
         if not isinstance(response, FileResponse):
             return response
         content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
