@@ -1,6 +1,6 @@
 /*
- * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, the style sheets as modules, and the
- * pages in assets/ with their bundles. With --check it writes nothing, and fails if a file differs from the output of its
+ * Writes the committed files that browsers load: lib/tracker.js, lib/progress.css, the style sheets as modules, and in
+ * assets/ the pages and the elements. With --check it writes nothing, and fails if a file differs from the output of its
  * modules.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";

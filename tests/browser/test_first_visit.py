@@ -52,13 +52,13 @@ async def visit(shown: PageDriver, url: str, *seen: str, html: str = "") -> Tran
 
 @pytest.mark.parametrize(
     ("path", "locale", "seen"),
-    [("/", "en-GB", ".list-link"), ("/s/{sid}", "en-GB", ".timeline"), ("/s/{sid}", "ja-JP", ".timeline")],
+    [("/", "en-GB", ".list-link"), ("/s/{sid}", "en-GB", "#step-list > li"), ("/s/{sid}", "ja-JP", "#step-list > li")],
     ids=["home", "en", "ja"],
 )
 async def test_a_first_visit_is_small(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, path: str, locale: str, seen: str
 ) -> None:
-    """At most 40 KB in three files, for a job that runs and is shown with its bars of time."""
+    """At most 40 KB in three files, for a job that runs."""
     await worker.start(sid, 1)
     shown = await open_page("about:blank", locale=locale)
     transfers = await visit(shown, server.url + path.format(sid=sid), seen)
@@ -102,25 +102,3 @@ async def test_an_element_costs_three_files(
     assert sum(sizes.values()) <= MAX_BYTES + MAX_MORE_BYTES * others, sizes
     assert len(sizes) <= MAX_FILES + others
     assert len([url for url in sizes if "/texts-ja-" in url]) == (language == "ja")
-
-
-async def test_elements_and_modules_share_one_tracker(
-    server: Server, worker: Worker, open_page: OpenPage, sid: str
-) -> None:
-    """And so one stream; it finds the server by the address of its file."""
-    await worker.start(sid, 1)
-    html = "".join(ELEMENTS.values()).format(sid=sid)
-    shown = await open_page(f"{server.url}/embedding", html=html)
-    for seen in SEEN.values():
-        await expect(shown.page.locator(seen).first).to_be_visible()
-    url = await shown.evaluate(
-        """async (id) => {
-            const { ProgressTracker } = await import("/web/index.js");
-            await new Promise((onUpdate) => new ProgressTracker(id, { onUpdate }).start());
-            return ProgressTracker === window.ProgressTracker && ProgressTracker.baseUrl;
-        }""",
-        sid,
-    )
-    assert url == server.url
-    assert len([url for url in shown.requests if f"/api/progress/{sid}/events?" in url]) == 1
-    assert shown.errors == []

@@ -55,13 +55,6 @@ async def test_the_shown_commands_move_a_session_of_the_visitors_own(server: Ser
     assert shown.errors == []
 
 
-@pytest.mark.full
-async def test_two_visitors_get_two_sessions(server: Server, open_page: OpenPage) -> None:
-    """Each opened page makes up an id."""
-    first, second = await open_by_hand(server.url, open_page), await open_by_hand(server.url, open_page)
-    assert first.page.url != second.page.url
-
-
 async def test_commands_take_the_token_from_the_environment(serve: Serve, open_page: OpenPage) -> None:
     """The page says that workers need a token, and does not contain it."""
     server = serve(publish_token="s3cret")

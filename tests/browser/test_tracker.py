@@ -34,9 +34,12 @@ OLD_PAGE = """<!doctype html><title>old page</title>
 
 MODULE_PAGE = """<!doctype html><title>module page</title>
 <p id="state"></p>
+<progress-steps session="SESSION"></progress-steps><progress-list></progress-list>
+<script type="module" src="/web/define-list.js"></script>
+<script type="module" src="/web/define.js"></script>
 <script type="module">
   import { ProgressTracker, checkTimeout } from "/web/index.js";
-  const tracker = new ProgressTracker(SESSION, {
+  const tracker = new ProgressTracker("SESSION", {
     onUpdate: (data) => (document.getElementById("state").textContent = data.status),
   });
   await tracker.start();
@@ -152,12 +155,14 @@ async def test_update_comes_at_least_each_interval(
 
 
 async def test_modules_import_it(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """It uses the server that the module came from."""
+    """It uses the server that the module came from, and the elements of the page use it and its stream."""
     await worker.start(sid, 1)
-    shown = await open_page(f"{server.url}/module-page", html=MODULE_PAGE.replace("SESSION", json.dumps(sid)))
-    await expect(shown.page.locator("#state")).to_have_text("running")
+    shown = await open_page(f"{server.url}/module-page", html=MODULE_PAGE.replace("SESSION", sid))
+    for selector in ("#state", ".list-link >> nth=0", ".steps > li >> nth=0"):
+        await expect(shown.page.locator(selector)).not_to_be_empty()
     await shown.page.wait_for_function("window.loaded")
     assert await shown.evaluate("loaded") == [True, "function", server.url]
+    assert len([url for url in shown.requests if f"/api/progress/{sid}/events?" in url]) == 1
     assert shown.errors == []
 
 
