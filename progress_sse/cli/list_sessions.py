@@ -98,7 +98,7 @@ def _page(answer: Any) -> tuple[list[SessionState], str | None]:
     return sessions, cursor
 
 
-_WORDS: Final = {"pending": "waiting", "running": "running", "completed": "done", "error": "failed"}
+_WORDS: Final = {"pending": "waiting", "running": "running", "completed": "completed", "error": "failed"}
 _IDLE_S: Final = 60
 
 

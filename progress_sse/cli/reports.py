@@ -40,7 +40,9 @@ def report_step(
     A start that would create the session is not sent without `create`: its id may be mistyped.
     """
     if server is not None and action == "start" and not create and _is_missing(session_of(session_id), server):
-        hint = "there is no session %r; begin it by progress-sse create --steps NAME,NAME, or by this step with --create"
+        hint = (
+            "there is no session %r; begin it by progress-sse create --steps NAME,NAME, or by this step with --create"
+        )
         log(logging.WARNING, hint, session_id)
         return False
 

@@ -82,7 +82,10 @@ def test_a_session_whose_end_cannot_be_known_has_no_bar() -> None:
     gone = lines(session("not_found", gone=True))
     assert gone == ["nightly", "This job was deleted", "If it is started again, it is shown here."]
     open_ended = session("running", step("running"), open_ended=True)
-    assert lines(open_ended)[1:] == ["Step 1: Fetch · running for 40 s · 1 step so far", "1  running          40 s  Fetch"]
+    assert lines(open_ended)[1:] == [
+        "Step 1: Fetch · running for 40 s · 1 step so far",
+        "1  running          40 s  Fetch",
+    ]
     assert "1 step so far, stalled" in badge(session("running", leased("stalled"), open_ended=True))
 
 

@@ -18,7 +18,7 @@ from progress_sse.core.errors import (
     StepOutOfRangeError,
 )
 from progress_sse.core.log_lines import MAX_READ_LINES
-from progress_sse.core.model import MAX_SAFE_INTEGER, SessionProgress
+from progress_sse.core.model import MAX_SAFE_INTEGER, Position, SessionProgress
 from progress_sse.service import ProgressService
 from progress_sse.store.idempotency import was_removed
 from progress_sse.store.log_lines import StoredLines
@@ -45,9 +45,7 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     preconditions, applied = preconditions_of(request), NOT_APPLIED
     if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
         applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
-    record = await service.store.load(session_id)
-    is_gone = record is None and await was_removed(service.store.backend, session_id)
-    position = record.position if record else (GONE if is_gone else None)
+    record, position, body = await _shown(service, session_id)
     headers = cache_headers(position, tag_of) | applied
     if not preconditions.is_expected(position):
         raise PreconditionFailedError
@@ -55,11 +53,19 @@ async def poll(service: ProgressService, request: Request) -> Reply:
         service.polls["304"] += 1
         return Reply(304, headers)
     service.polls["200" if record else "not_found"] += 1
-    body = record.body if record else encode_absent(session_id, is_gone=is_gone)
     if not is_text:
         return Reply(200, {"content-type": JSON, **headers}, body)
     usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
     return text_reply(body, now_s, headers, usual)
+
+
+async def _shown(service: ProgressService, session_id: str) -> tuple[Record | None, Position | None, bytes]:
+    """Return a session, where it is, and its JSON, which shows also whether it was there before."""
+    record = await service.store.load(session_id)
+    if record is not None:
+        return record, record.position, record.body
+    is_gone = await was_removed(service.store.backend, session_id)
+    return None, GONE if is_gone else None, encode_absent(session_id, is_gone=is_gone)
 
 
 async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:
@@ -112,7 +118,7 @@ async def log(service: ProgressService, request: Request) -> Reply:
         raise SessionNotFoundError
     if step is not None:
         await _with_step(service, session_id, step)
-    shown = _shown(stored, step, limit)
+    shown = _lines_shown(stored, step, limit)
     if not accepts_text(request):
         return Reply(200, {"content-type": JSON, **_LOG_HEADERS}, encode_lines(shown))
     text = "".join(f"{log_line(decode_line(line.data))}\n" for line in shown.lines)
@@ -129,7 +135,7 @@ async def _with_step(service: ProgressService, session_id: str, step: int) -> Se
     return progress
 
 
-def _shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:
+def _lines_shown(stored: StoredLines, step: int | None, limit: int) -> LinesShown:
     of_step = (line for line in stored.lines if step is None or json.loads(b"{" + line.data)["step"] == step)
     lines = list(islice(of_step, limit))
     following = lines[-1].n if len(lines) == limit else stored.last
@@ -150,12 +156,10 @@ async def show_badge(service: ProgressService, request: Request) -> Reply:
     """`GET /s/{session_id}/badge.svg`: the session's status and percentage, or 304 if the client has them already."""
     session_id = session_id_of(request)
     await service.authorizer.check(request, "read", session_id)
-    record = await service.store.load(session_id)
-    is_gone = record is None and await was_removed(service.store.backend, session_id)
-    position = position_shown(record, is_gone=is_gone)
+    _, position, body = await _shown(service, session_id)
     scope = "public" if service.authorizer.is_open_to("read") else "private"
     headers = {"etag": badge_tag(position), "cache-control": f"{scope}, max-age={BADGE_MAX_AGE_S}", **BADGE_HEADERS}
     if preconditions_of(request).is_known(position, badge_tag):
         return Reply(304, headers)
-    picture = badge(json.loads(record.body if record else encode_absent(session_id, is_gone=is_gone)))
+    picture = badge(json.loads(body))
     return Reply(200, {"content-type": "image/svg+xml; charset=utf-8", **headers}, picture.encode())
