@@ -120,20 +120,6 @@ async def test_the_list_comes_back_with_the_server(serve: Serve, open_page: Open
         await expect(shown.part("connection")).to_have_text("live")
 
 
-@pytest.mark.full
-async def test_tabs_share_the_stream_of_a_list(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """The second tab opens none, and takes over when the first one is closed."""
-    await worker.create(f"{sid}-1", steps=STEPS)
-    first = await open_page(home_of(server, sid))
-    await expect(names_of(first)).to_have_text([f"{sid}-1"])
-    second = await open_page(home_of(server, sid), beside=first)
-    await expect(names_of(second)).to_have_text([f"{sid}-1"])
-    assert not [url for url in second.requests if "/api/events" in url]
-    await first.page.close()
-    await worker.create(f"{sid}-2", steps=STEPS)
-    await expect(names_of(second)).to_have_text([f"{sid}-2", f"{sid}-1"], timeout=20_000)
-
-
 async def test_texts_of_workers_are_only_text(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """SE-11: titles, labels, errors and the names of links."""
     for number, markup in enumerate(MARKUP):
