@@ -118,7 +118,7 @@ async def test_each_state_has_its_sign_and_its_words(server: Server, open_page: 
     await expect(shown.page.locator("[data-open] .chip:visible")).to_have_count(5)
 
 
-async def test_a_search_says_what_it_searched(server: Server, open_page: OpenPage) -> None:
+async def test_a_search_names_what_it_searched(server: Server, open_page: OpenPage) -> None:
     """Enter opens the job of that id where no row matches, and else only one that is listed."""
     shown = await open_list(server, open_page, STATES, more=True)
     search = shown.page.locator("#search")

@@ -9,7 +9,7 @@ import { NOTHING_KNOWN } from "./usual-times.js";
 /** @typedef {import("./wire.js").ListStatus} ListStatus */
 /** @typedef {Exclude<ListStatus, "error">} Look */
 
-/** Between two steps for longer than this, a session is said to run nothing. */
+/** A session that has been between two steps for as long runs nothing. */
 const IDLE_MS = 60_000;
 /** Of more steps, a percentage does not show how many are done. */
 const MAX_COUNTED = 100;
