@@ -85,7 +85,10 @@ function textsOfOneLanguage(isUsed, { own = "en", begins = "" } = {}) {
 
 /** The texts of a page, which is shown once they are there. @param {(key: string) => boolean} isUsed @param {Tag} [own] */
 function textsOfPage(isUsed, own) {
-  return textsOfOneLanguage(isUsed, { ...(own && { own }), begins: "await loadTexts(languageFor(navigator.languages));" });
+  return textsOfOneLanguage(isUsed, {
+    ...(own && { own }),
+    begins: "await loadTexts(languageFor(navigator.languages));",
+  });
 }
 
 /** A module that exports what these do, under a name of its own. @param {string[]} modules */

@@ -17,7 +17,7 @@ from progress_sse.core.model import is_text
 from progress_sse.story.headline import conclusion, title
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_listed, is_over
-from progress_sse.story.steps import is_stalled
+from progress_sse.story.steps import IDLE_S, is_stalled
 from progress_sse.story.time_left import has_percentage, moved, percentage, time_left
 from progress_sse.story.times import moment, seconds_of
 
@@ -99,7 +99,6 @@ def _page(answer: Any) -> tuple[list[SessionState], str | None]:
 
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "completed": "completed", "error": "failed"}
-_IDLE_S: Final = 60
 
 
 class ListedWords(NamedTuple):
@@ -118,7 +117,7 @@ def listed_words(session: SessionState, now_s: float) -> ListedWords:
     """Return the row of a session at a time of the server, in seconds since 1970."""
     # An entry has no steps; one that is stalled stands for its step.
     session = {**session, "steps": [session] if is_stalled(session) else []}
-    is_idle = "idle_since" in session and now_s - seconds_of(session["idle_since"]) >= _IDLE_S
+    is_idle = "idle_since" in session and now_s - seconds_of(session["idle_since"]) >= IDLE_S
     time = "nothing runs now" if is_idle else time_left(session, now_s)
     if is_stalled(session):
         time = f"no sign of life since {moment(session['liveness']['since'], now_s)}"

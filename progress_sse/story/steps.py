@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from progress_sse.story.session_state import SessionState
 from progress_sse.story.times import seconds_of
@@ -49,16 +49,19 @@ def last_transition_s(state: SessionState) -> float:
     return max((*_times(state, "started_at"), *_times(state, "completed_at")), default=0.0)
 
 
+IDLE_S: Final = 60
+"""Seconds between two steps from which on nothing is said to run."""
+
+
 def is_between_steps(state: SessionState) -> bool:
-    """Whether no step of a running session runs, and some have ended; a step that was skipped never began."""
-    ended = any(step["status"] != "pending" and step.get("conclusion") != "skipped" for step in state["steps"])
-    return ended and state["status"] == "running" and not steps_in(state, "running")
+    """Whether no step of a running session runs, and some have ended; one that was skipped never began."""
+    has_ended = any(step["status"] != "pending" and step.get("conclusion") != "skipped" for step in state["steps"])
+    return has_ended and state["status"] == "running" and not steps_in(state, "running")
 
 
 def is_idle(state: SessionState, now_s: float) -> bool:
-    """Whether no step of a running session has run for a minute, so that it no longer looks alive."""
-    is_long = now_s - last_transition_s(state) >= 60
-    return is_long and state["status"] == "running" and not steps_in(state, "running")
+    """Whether it has been so for long, and the session no longer looks alive."""
+    return is_between_steps(state) and now_s - last_transition_s(state) >= IDLE_S
 
 
 def _times(state: SessionState, key: str) -> list[float]:

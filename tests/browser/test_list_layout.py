@@ -152,7 +152,7 @@ async def test_the_live_region_says_what_began_and_ended(server: Server, open_pa
     await expect(started).to_have_text(re.compile(r"^\d\d:\d\d$"))
     await send(shown, "session", session={**STATES[0], "status": "completed", "percentage": 100})
     await shown.page.clock.run_for(1000)
-    await expect(region).to_have_text("Import is done")
+    await expect(region).to_have_text("Import has completed")
     for number in (1, 2, 3):
         await send(shown, "session", session=entry(0, session_id=f"new-{number}", created_at=f"2026-01-0{number + 1}"))
     await send(shown, "session", session={**STATES[1], "status": "error"})
@@ -178,15 +178,15 @@ async def test_more_than_the_list_is_chosen_by_the_server(server: Server, open_p
     await shown.until("streams.length === 2")
     assert "status=failed&status=lost&status=stalled" in await shown.evaluate("streams[1].url")
     await send(shown, "list", sessions=NEED_ATTENTION, more=True)
-    counts = ["Needs attention 3+", "All", "Running", "Waiting", "Failed 1+", "Cancelled", "Done"]
+    counts = ["Needs attention 3+", "All", "Running", "Waiting", "Failed 1+", "Cancelled", "Completed"]
     await expect(shown.page.locator("#states button")).to_have_text(counts)
-    await state_button(shown, "Done").click()
+    await state_button(shown, "Completed").click()
     await expect(shown.part("list-empty")).to_have_text("Connecting")
     await expect(attention).to_have_text("Needs attention 3+")
     await shown.until("streams.length === 3")
     await send(shown, "list", sessions=[], more=False)
     await expect(shown.part("list-empty")).to_contain_text("No job matches.")
-    await expect(state_button(shown, "Done")).to_have_text("Done 0")
+    await expect(state_button(shown, "Completed")).to_have_text("Completed 0")
     assert await shown.evaluate(places) == before
     await attention.click()
     await shown.until("streams.length === 4")

@@ -40,7 +40,7 @@ def listed(session_id: str = "nightly", status: str = "running", created_s: floa
     ("session", "words"),
     [
         (listed(), "running 33% | 2 of 3 | "),
-        (listed(status="completed", percentage=100), "done 100% |  | "),
+        (listed(status="completed", percentage=100), "completed 100% |  | "),
         (listed(status="error", conclusion="\x1b[2J"), "failed 33% | 2 of 3 | "),
         (listed(total_steps=1), "running 33% |  | "),
         (listed(open_ended=True), "running  | 3 so far | "),

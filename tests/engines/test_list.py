@@ -33,7 +33,7 @@ async def test_the_home_page_lists_jobs_live(proxy: ChaosProxy, worker: Worker, 
     await tab.until_texts(".list-link", ["First"])
     await tab.until_texts(".list-percent", ["50%"])
     await worker.update(f"{sid}-1", action="finish")
-    await tab.until_texts(".list-word", ["Done"])
+    await tab.until_texts(".list-word", ["Completed"])
     await worker.delete(f"{sid}-1")
     await tab.until_texts(".list-link", [])
     await tab.until_text(".list-empty p", "No job matches.")

@@ -64,7 +64,7 @@ export class Language {
 
   /**
    * The form of a text that goes with a count.
-   * @param {"jobs" | "listed" | "list_so_far" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
+   * @param {"jobs" | "listed" | "fold_done" | "fold_waiting" | "log_found" | "log_missed"} key
    * @param {number} count
    * @returns {TextKey}
    */

@@ -1,5 +1,6 @@
 /* What a list says of a session: pure functions of its entry and of the server's time, `now_ms`. No DOM. */
 import { hasPercentage, moved, percentageOf } from "./bar-percentage.js";
+import { IDLE_MS } from "./steps.js";
 import { leftByTime } from "./time-left.js";
 import { timeWords } from "./time-words.js";
 import { NOTHING_KNOWN } from "./usual-times.js";
@@ -9,8 +10,6 @@ import { NOTHING_KNOWN } from "./usual-times.js";
 /** @typedef {import("./wire.js").ListStatus} ListStatus */
 /** @typedef {Exclude<ListStatus, "error">} Look */
 
-/** A session that has been between two steps for as long runs nothing. */
-const IDLE_MS = 60_000;
 /** Of more steps, a percentage does not show how many are done. */
 const MAX_COUNTED = 100;
 
@@ -74,11 +73,11 @@ export function percentageAt(session, now_ms) {
 export function stepWords(session, now_ms, language) {
   const { status, current_step: step, total_steps: total, percentage, open_ended } = session;
   const isOpen = open_ended && status !== "completed" && status !== "error";
-  if (isOpen) return total ? language.text(language.plural("list_so_far", total), { count: total }) : "";
+  if (isOpen) return total ? language.text(total === 1 ? "counted_open_one" : "counted_open_other", { total }) : "";
   if (isIdle(session, now_ms)) {
     // The percentage is the floor of the share of ended steps, which of few steps is exact.
     const done = Math.ceil((percentage * total) / 100);
-    return total <= MAX_COUNTED ? language.text("list_steps_done", { done, total }) : "";
+    return total <= MAX_COUNTED ? language.text(total === 1 ? "counted_one" : "counted_other", { done, total }) : "";
   }
   return step && total > 1 && status !== "completed" ? language.text("list_step", { step, total }) : "";
 }

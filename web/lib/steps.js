@@ -4,7 +4,8 @@
 /** @typedef {import("./wire.js").StartedStep} StartedStep */
 /** @typedef {import("./wire.js").Step} Step */
 
-const MINUTE_MS = 60_000;
+/** Between two steps for so long, nothing is said to run. */
+export const IDLE_MS = 60_000;
 
 /** @param {Step | undefined} step */
 export function startedAt(step) {
@@ -36,19 +37,16 @@ export function lastTransition_ms({ steps }) {
   return Math.max(0, ...times.map((time) => Date.parse(time ?? "") || 0));
 }
 
-/** Whether no step of a running session runs. @param {Progress} data */
-function isResting(data) {
-  return data.status === "running" && !runningSteps(data).length;
-}
-
-/** The same, where some steps have ended; one that was skipped never began. @param {Progress} data */
+/** Whether no step of a running session runs, and some have ended; one that was skipped never began. @param {Progress} data */
 export function isBetweenSteps(data) {
-  return isResting(data) && data.steps.some((step) => step.status !== "pending" && step.conclusion !== "skipped");
+  const { status, steps } = data;
+  const hasEnded = steps.some((step) => step.status !== "pending" && step.conclusion !== "skipped");
+  return status === "running" && hasEnded && !runningSteps(data).length;
 }
 
-/** The same for a minute, so that the session no longer looks alive. @param {Progress} data @param {number} now_ms */
+/** Whether it has been so for long, and the session no longer looks alive. @param {Progress} data @param {number} now_ms */
 export function isIdle(data, now_ms) {
-  return isResting(data) && now_ms - lastTransition_ms(data) >= MINUTE_MS;
+  return isBetweenSteps(data) && now_ms - lastTransition_ms(data) >= IDLE_MS;
 }
 
 /** @param {Pick<Progress, "steps">} data */

@@ -9,7 +9,7 @@ import { sessionUrl } from "../page/curl.js";
 const run = promisify(execFile);
 
 const PATH = "/jobs/api/progress/it%27s%20%221%22%20%E5%8E%9F";
-const TEXTS = { sample_steps: "Get, 原稿's \"copy\"" };
+const TEXTS = { sample_steps: 'Get, 原稿\'s "copy"' };
 /** @type {[import("../page/commands.js").Move, string, string, object][]} */
 const MOVES = [
   [{ action: "create", step: 0 }, "PUT", PATH, { steps: ["Get", '原稿\'s "copy"'] }],

@@ -21,7 +21,7 @@ test("what began and ended since it was heard is summed up, failures first", () 
   const made = news();
   made.add([listed(0), listed(1, { title: "Import", status: "completed" }), listed(2)]);
   made.add([listed(0, { status: "error" }), listed(1, { status: "completed" }), listed(2)]);
-  assert.equal(made.text, "s0 has failed, Import is done, 2 started");
+  assert.equal(made.text, "s0 has failed, Import has completed, 2 started");
   made.clear();
   assert.equal(made.text, "");
 });
