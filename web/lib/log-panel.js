@@ -48,6 +48,8 @@ export class LogPanel {
   #marked = null;
   /** Where the panel stands since it showed an error. */
   #errorTop = NaN;
+  /** The first error is to be shown once it comes: it may come after its step has failed. */
+  #isSeeking = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #searching;
 
@@ -120,10 +122,11 @@ export class LogPanel {
     if (this.isOpen) this.#draw();
   }
 
-  /** Shows the first error, unless the visitor reads something else. */
+  /** Opens the panel at the first error, unless the visitor reads something else there. */
   reveal() {
-    if (!this.isOpen) this.isOpen = true;
-    else if (this.#isFollowing || this.#rows.scrollTop === this.#errorTop) this.#toError();
+    this.#isSeeking = true;
+    if (this.isOpen) this.#draw();
+    else this.isOpen = true;
   }
 
   #tools() {
@@ -143,8 +146,9 @@ export class LogPanel {
 
   #onToggle() {
     if (this.isOpen) {
+      this.#isSeeking = true;
+      this.#follow();
       this.#draw();
-      if (!this.#toError()) this.#follow();
     } else {
       this.#clear();
     }
@@ -201,18 +205,18 @@ export class LogPanel {
     if (this.#marked && this.#marked !== row) this.#marked.ariaCurrent = null;
     if (row) row.ariaCurrent = "true";
     this.#marked = row;
+    if (row && this.#isSeeking) this.#scrollToError(row);
   }
 
-  /** Returns whether there is one. */
-  #toError() {
-    const row = this.#marked;
-    if (!row) return false;
+  /** @param {Element} row */
+  #scrollToError(row) {
+    this.#isSeeking = false;
+    if (!this.#isFollowing && this.#rows.scrollTop !== this.#errorTop) return;
     this.#isFollowing = false;
     const above = this.#rows.clientHeight / 3;
     this.#rows.scrollTop += row.getBoundingClientRect().top - this.#rows.getBoundingClientRect().top - above;
     this.#errorTop = this.#rows.scrollTop;
     this.#onScroll();
-    return true;
   }
 
   // The window
