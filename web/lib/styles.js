@@ -21,6 +21,14 @@ export const CSS = `/* Written by build.js from the files in styles/. */
   --off-fill: #5b6474;
   --bad-ground: light-dark(#fdf2f2, #29181c);
   --radius: 0.875rem;
+  --font:
+    system-ui,
+    "Segoe UI",
+    Roboto,
+    "Hiragino Sans",
+    "Noto Sans JP",
+    "Noto Sans CJK JP",
+    sans-serif;
   --mono:
     ui-monospace,
     "SF Mono",
@@ -33,6 +41,11 @@ export const CSS = `/* Written by build.js from the files in styles/. */
 }
 :host {
   display: block;
+  text-align: start;
+}
+body,
+:host {
+  font-family: var(--font);
 }
 :host([hidden]) {
   display: none;
@@ -107,6 +120,7 @@ pre {
   overflow-clip-margin: 0.25em;
 }
 summary {
+  min-height: 1.5rem;
   font-weight: 650;
   cursor: pointer;
 }
@@ -119,6 +133,7 @@ summary {
   }
 }
 .button {
+  min-height: 1.5rem;
   padding: 0.25rem 0.75rem;
   border: 1px solid var(--line);
   border-radius: 0.5rem;
@@ -186,8 +201,6 @@ summary {
 }
 .state-icon > .drawing {
   display: block;
-  width: 1.625rem;
-  height: 1.625rem;
 }
 
 /* styles/head.css */
@@ -207,12 +220,9 @@ summary {
 .head-side {
   grid-area: 1 / 2;
 }
-.job-line,
+.job,
 .labels {
   grid-column: 1 / -1;
-}
-.head:not([data-titled]) .job-line {
-  grid-area: 1 / 1;
 }
 @container (max-width: 34rem) {
   .head {
@@ -222,49 +232,40 @@ summary {
     grid-area: 1 / 1 / 2 / -1;
     justify-content: space-between;
   }
-  .head:not([data-titled]) .job-line {
-    grid-area: 2 / 1 / 3 / -1;
+  .title {
+    grid-column: 1 / -1;
   }
 }
-.title {
-  font-size: 1.25rem;
+.title,
+.jobs {
+  min-width: 0;
+  font-size: 1.125rem;
   font-weight: 700;
-  letter-spacing: -0.01em;
+  letter-spacing: -0.012em;
   line-height: 1.3;
   overflow-wrap: anywhere;
 }
-.job-line {
+h1:is(.title, .jobs) {
+  font-size: clamp(1.25rem, 5vw, 1.5rem);
+}
+.job {
   display: flex;
   flex-wrap: wrap;
-  align-items: baseline;
   gap: 0 0.75rem;
   color: var(--quiet);
   font-size: 0.875rem;
-}
-.job {
-  min-width: 0;
   overflow-wrap: anywhere;
 }
-.session-id {
-  color: var(--text);
-  font-weight: 600;
+.job > * {
+  min-width: 0;
 }
-.head:not([data-titled]) .session-id {
-  font-size: 1.0625rem;
-  font-weight: 700;
-}
-[data-titled] .session-id {
-  color: inherit;
-  font-weight: 500;
-}
-.times {
-  display: flex;
-  flex-wrap: wrap;
-  gap: 0 0.75rem;
-}
-.times > span:not(:first-child)::before {
+.job > :not(:first-child)::before {
   margin-inline-end: 0.75rem;
   content: "·" / "";
+}
+.head:not([data-labelled]) .session-id {
+  font-family: var(--mono);
+  font-size: 0.9375em;
 }
 .labels {
   display: flex;
@@ -360,11 +361,20 @@ summary {
 }
 .state-icon {
   flex: none;
-  padding-top: calc((1.3em - 1.625rem) / 2);
-  font-size: clamp(1.25rem, 5vw, 1.5rem);
+  padding-top: calc((1.4em - 1.375rem) / 2);
+  font-size: 1.125rem;
 }
-.headline {
+.state-icon > .drawing {
+  width: 1.375rem;
+  height: 1.375rem;
+}
+.status {
+  display: flex;
   flex: 1 1 9rem;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 0.625rem;
+  min-width: 0;
 }
 @media screen {
   .headline {
@@ -374,27 +384,12 @@ summary {
     -webkit-line-clamp: 3;
   }
 }
-.headline,
-.jobs {
+.headline {
   min-width: 0;
-  font-size: clamp(1.25rem, 5vw, 1.5rem);
+  font-size: 1.125rem;
   font-weight: 650;
-  letter-spacing: -0.012em;
-  line-height: 1.3;
+  line-height: 1.4;
   overflow-wrap: anywhere;
-}
-h2.headline,
-p.headline {
-  font-size: 1.125rem;
-  letter-spacing: 0;
-}
-.state:has(> :is(h2, p)) > .state-icon {
-  padding-top: calc((1.3em - 1.375rem) / 2);
-  font-size: 1.125rem;
-}
-.state:has(> :is(h2, p)) > .state-icon > .drawing {
-  width: 1.375rem;
-  height: 1.375rem;
 }
 [data-status=completed] .headline {
   color: var(--good);
@@ -406,14 +401,15 @@ p.headline {
   color: var(--quiet);
 }
 .facts {
-  display: flex;
-  flex-wrap: wrap;
-  justify-content: space-between;
-  gap: 0 1rem;
-  min-height: 1.5em;
-  margin-top: 0.25rem;
+  min-width: 0;
   color: var(--quiet);
   font-size: 0.9375rem;
+}
+.facts > :not(:empty) {
+  display: inline-block;
+}
+.facts > :not(:empty):has(~ :not(:empty))::after {
+  content: " ·" / "";
 }
 .note {
   display: flex;
@@ -441,7 +437,9 @@ p.headline {
   overflow-wrap: anywhere;
 }
 .link {
+  display: inline-block;
   color: var(--accent);
+  line-height: 1.5rem;
 }
 .link > .drawing {
   width: 0.75rem;
@@ -454,7 +452,6 @@ p.headline {
   margin-top: 0.75rem;
 }
 :is([data-status=completed], [data-status=error]) .link {
-  display: inline-block;
   padding: 0.375rem 0.875rem;
   border: 1px solid var(--accent);
   border-radius: 0.5rem;
@@ -540,11 +537,29 @@ p.headline {
   animation: sheen 2.4s ease-in-out infinite;
   content: "";
 }
+.bar[data-endless] .fill {
+  background: none;
+}
+.bar[data-endless] .fill::after {
+  display: none;
+}
+[data-status=running] .bar[data-endless] .fill {
+  --stripe: color-mix(in srgb, var(--accent) 30%, var(--track));
+  --stride: 1.5rem;
+  background:
+    linear-gradient(
+      -45deg,
+      var(--stripe) 25%,
+      transparent 25% 50%,
+      var(--stripe) 50% 75%,
+      transparent 75%) 0 0 / 1.5rem 1.5rem;
+  animation: pass 1.8s linear infinite;
+}
 [data-status=completed] .fill {
   background: var(--good-fill);
   --behind-percent: var(--good-fill);
 }
-[data-status=error] .fill {
+[data-status=error] .bar .fill {
   background:
     repeating-linear-gradient(
       -45deg,
@@ -552,7 +567,7 @@ p.headline {
       #a91524 0.75rem 1.5rem);
   --behind-percent: var(--bad-fill);
 }
-[data-status=error][data-conclusion=cancelled] .fill {
+[data-status=error][data-conclusion=cancelled] .bar .fill {
   background:
     repeating-linear-gradient(
       -45deg,
@@ -1025,7 +1040,6 @@ p.headline {
   --ansi-magenta: light-dark(#9226a8, #e29bf0);
   --ansi-cyan: light-dark(#0f6675, #5ad4e6);
   --ansi-white: var(--text);
-  position: relative;
   margin-top: 0.375rem;
   font-size: 0.8125rem;
 }
@@ -1036,8 +1050,51 @@ p.headline {
   display: none;
 }
 .log-summary {
+  width: max-content;
+  max-width: 100%;
   color: var(--quiet);
   font-weight: 600;
+  line-height: 1.5rem;
+}
+.log-body {
+  position: relative;
+  padding-top: 0.375rem;
+}
+.log-expand {
+  position: absolute;
+  inset-inline-end: 0;
+  bottom: 100%;
+  padding-block: 0;
+}
+.log-window {
+  width: 100%;
+  max-width: none;
+  height: 100%;
+  max-height: none;
+  padding: 0.75rem clamp(0.75rem, 3vw, 1.5rem);
+  border: 0;
+  background: var(--card);
+  color: var(--text);
+}
+.log-window[open] {
+  display: flex;
+  flex-direction: column;
+}
+.log-title {
+  padding-inline-end: 5rem;
+  font-size: 1rem;
+  font-weight: 650;
+  overflow-wrap: anywhere;
+}
+.log-window > .log-body {
+  display: flex;
+  flex: 1;
+  flex-direction: column;
+  min-height: 0;
+  > .log-rows {
+    flex: 1;
+    max-height: none;
+  }
 }
 .log-count {
   font-weight: 400;
@@ -1047,7 +1104,6 @@ p.headline {
   flex-wrap: wrap;
   gap: 0.375rem 0.5rem;
   align-items: center;
-  margin-top: 0.375rem;
 }
 .log-search {
   flex: 1 1 5rem;
@@ -1114,6 +1170,11 @@ p.headline {
 .log-line[data-level=error] {
   background: color-mix(in srgb, var(--bad) 9%, transparent);
   box-shadow: inset 3px 0 var(--bad);
+}
+.log-line[aria-current] {
+  outline: 1px solid var(--bad);
+  outline-offset: -1px;
+  box-shadow: inset 6px 0 var(--bad);
 }
 .log-time {
   color: var(--quiet);
@@ -1185,7 +1246,7 @@ p.headline {
 @media print {
   .log-tools,
   .log-end,
-  .log:has(> .log-rows[hidden]) {
+  .log:has(.log-rows[hidden]) {
     display: none !important;
   }
   .log-rows {
@@ -1329,11 +1390,8 @@ p.headline {
 [data-compact] .head-side {
   min-height: 0;
 }
-[data-compact] :is(.title, .session-id) {
+[data-compact] .title {
   font-size: 1rem;
-}
-[data-compact][data-compact] .session-id {
-  font-size: inherit;
 }
 [data-compact] > .card {
   padding: 0;
@@ -1352,7 +1410,6 @@ p.headline {
   height: 1.25rem;
 }
 [data-compact] .facts {
-  margin-top: 0;
   font-size: 0.875rem;
 }
 [data-compact] .bar {
@@ -1386,8 +1443,10 @@ p.headline {
   margin-top: 0.5rem;
 }
 .steps-details > summary {
+  width: max-content;
   color: var(--quiet);
   font-size: 0.8125rem;
+  line-height: 1.5rem;
 }
 .steps-details:has(.steps:empty) {
   display: none;
@@ -1424,7 +1483,7 @@ p.headline {
 }
 @keyframes pass {
   to {
-    background-position: 0.75rem 0;
+    background-position: var(--stride, 0.75rem) 0;
   }
 }
 @media (prefers-reduced-motion: reduce) {
@@ -1435,7 +1494,7 @@ p.headline {
     animation: none !important;
   }
 }
-:is([data-connection=reconnecting], [data-connection=offline], [data-connection=denied], [data-silent]) .card {
+:is([data-connection=reconnecting], [data-connection=offline], [data-connection=denied], [data-silent], [data-idle]) .card {
   *,
   .fill::after {
     animation: none !important;
@@ -1459,7 +1518,17 @@ p.headline {
     filter: none !important;
     --behind-percent: Highlight !important;
   }
-  [data-status=error] .fill {
+  .bar[data-endless] .fill {
+    background: none !important;
+  }
+  [data-status=running] .bar[data-endless] .fill {
+    background:
+      repeating-linear-gradient(
+        45deg,
+        Highlight 0 0.375rem,
+        Canvas 0.375rem 1.5rem) !important;
+  }
+  [data-status=error] .bar .fill {
     background:
       repeating-linear-gradient(
         -45deg,
@@ -1513,6 +1582,9 @@ p.headline {
   }
   .icon-inverse {
     stroke: Canvas;
+  }
+  .log-line[aria-current] {
+    outline-width: 2px;
   }
 }
 
