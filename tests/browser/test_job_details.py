@@ -51,9 +51,8 @@ async def test_signs_of_life_have_words_of_their_own(
 
     step["liveness"] = {"state": "stalled", "since": step["started_at"]}
     await shown.page.clock.fast_forward(3000)
-    silence = f"no sign of life since {step['started_at'][11:16]}"
-    await expect(note).to_have_text(silence)
-    await expect(shown.step(1)).to_have_text(re.compile(rf"^🔄 Parse \(5 min \d+ s\) {silence}$"))
+    await expect(note).to_have_text(f"no sign of life since {step['started_at'][11:16]}")
+    await expect(shown.step(1)).to_contain_text(f" s) {await note.text_content()}")
     await expect(shown.step(1).get_by_role("img", name="stalled")).to_be_visible()
     await shown.until(f"{ANIMATED} === 0")
 

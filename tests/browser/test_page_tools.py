@@ -1,6 +1,6 @@
 """The page's head, and what it offers beside the session: its link, its theme, its keys, its commands."""
 
-import asyncio
+import json
 import re
 
 import pytest
@@ -11,7 +11,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import MARKUP, PageDriver
 from tests.browser.session_page import page_of
 from tests.browser.session_states import every_state, long_list
-from tests.browser.stubbed_session import DEADLINE_S, StubbedSession
+from tests.browser.stubbed_session import StubbedSession
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 
@@ -229,43 +229,29 @@ async def test_commands_for_developers_are_not_shown_to_others(
     await expect(panel).to_be_visible(visible=is_shown)
 
 
-TIMES = """[...document.querySelectorAll(".timeline")].flatMap((bar) => {
-    const { content } = getComputedStyle(bar, "::after");
-    return content === "none" ? [] : [content.split('"')[1]];
-}).join()"""
+TIMES = """[...document.querySelectorAll(".timeline")]
+    .map((bar) => getComputedStyle(bar, "::after").content.split('"')[1] ?? "").join("")"""
 """The times that are shown on demand."""
 
 
 async def test_a_bar_of_time_has_details(server: Server, open_page: OpenPage, sid: str) -> None:
-    """Under the pointer and with the focus: when the step ran, what it should have taken, and which attempt it is."""
+    """With pointer, finger and focus: when the step ran, what it should have taken, and which attempt it is."""
     state = every_state(sid)["running"]
     state["steps"][1]["estimated_ms"] = 60_000
-    shown = (await StubbedSession.open(state, server, open_page)).shown
+    shown = (await StubbedSession.open(state, server, open_page, has_touch=True)).shown
     details = re.compile(r"^\d\d:\d\d:\d\d–\d\d:\d\d:\d\d, expected 1 min, attempt 2$")
-    words = shown.step(2).get_by_role("img", name=details)
-    await expect(shown.step(2).locator(".timeline-former > span")).to_have_count(1)
+    bar = shown.step(2).get_by_role("img", name=details)
+    await expect(bar.locator(".timeline-former > span")).to_have_count(1)
     assert await shown.evaluate(TIMES) == ""
-    for part in (words, shown.step(2).locator(".duration")):
-        await part.hover()
-        assert await shown.evaluate(TIMES) == await words.get_attribute("aria-label")
-    await shown.page.keyboard.press("Escape")
-    assert await shown.evaluate(TIMES) == ""
-    await shown.step(1).locator(".name").hover()
-    await shown.step(1).focus()
+    for show in (bar.hover, shown.step(2).locator(".duration").hover, shown.step(2).locator(".name").tap):
+        await show()
+        await shown.until(f"{TIMES} === {json.dumps(await bar.get_attribute('aria-label'))}")
+        await shown.page.keyboard.press("Escape")
+        assert await shown.evaluate(TIMES) == ""
+        await shown.headline.hover()
+    await shown.step(2).focus()
     await shown.page.keyboard.press("Tab")
-    await expect(shown.step(2)).to_be_focused()
-    assert await shown.evaluate(TIMES) == await words.get_attribute("aria-label")
-    await shown.page.keyboard.press("Tab")
+    await expect(shown.step(3)).to_be_focused()
     assert re.fullmatch(r"since \d\d:\d\d:\d\d", await shown.evaluate(TIMES))
     await shown.page.keyboard.press("Escape")
     assert await shown.evaluate(TIMES) == ""
-
-
-async def test_a_finger_gets_the_details_of_a_bar(server: Server, open_page: OpenPage, sid: str) -> None:
-    """They stay while the finger is away."""
-    state = every_state(sid)["running"]
-    shown = (await StubbedSession.open(state, server, open_page, has_touch=True, viewport=PHONE)).shown
-    bar = shown.part("timeline").nth(1)
-    async with asyncio.timeout(DEADLINE_S):
-        while await shown.evaluate(TIMES) != await bar.get_attribute("aria-label"):  # It may move below the finger.
-            await bar.tap()
