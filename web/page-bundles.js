@@ -8,12 +8,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, relative, resolve } from "node:path";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
-import { LIST_TEXTS } from "./lib/list-texts.js";
-import { languageFor, partsOf, TEXTS } from "./lib/texts.js";
+import { addition, checkTexts, keysIn, textsOfOneLanguage } from "./bundle-texts.js";
 
 /** @typedef {import("esbuild").Plugin} Plugin */
+/** @typedef {import("./bundle-texts.js").Tag} Tag */
 /** @typedef {[name: string, content: string]} File */
-/** @typedef {keyof typeof TEXTS} Tag */
 
 /** Every browser that has private fields has all of it, so esbuild leaves the modules' syntax as it is. */
 export const TARGET = "es2022";
@@ -21,110 +20,121 @@ export const ASSETS = "assets";
 
 /** What pages of users load from the server: the elements, and what one page shares with them. */
 const ELEMENTS = ["lib/define.js", "lib/define-list.js"];
-const INDEX = "lib/index.js";
 
-/** What the element, and the page of a session, load once it is needed. */
+/** What the element and the pages load once it is needed. */
 const LATER_OF_ELEMENT = ["lib/asking.js", "lib/parts-view.js", "lib/session-log.js"];
-const LATER_OF_PAGE = [...LATER_OF_ELEMENT, "page/command-panel.js", "page/unknown-job.js"];
+const LATER_OF_HOME = ["page/help-keys.js"];
+const LATER_OF_PAGE = [
+  ...LATER_OF_ELEMENT,
+  ...LATER_OF_HOME,
+  "page/command-panel.js",
+  "page/step-keys.js",
+  "page/unknown-job.js",
+];
 
 /** The modules of the tracker in place of lib/tracker.js. */
 const TRACKER = `
-  import { checkTimeout } from "../src/check-timeout.js";
-  import { ProgressListTracker } from "../src/progress-list-tracker.js";
-  import { ProgressTracker } from "../src/progress-tracker.js";
-  export { checkTimeout, ProgressListTracker, ProgressTracker };`;
+  export { checkTimeout } from "../src/check-timeout.js";
+  export { ProgressListTracker } from "../src/progress-list-tracker.js";
+  export { ProgressTracker } from "../src/progress-tracker.js";`;
 
-/** The same in a file of the server, whose address it knows; as lib/index.js does, it puts them on the page. */
-const SERVED_TRACKER = `${TRACKER}
-  Object.assign(globalThis, { checkTimeout, ProgressListTracker, ProgressTracker });
+/** The same as the elements share it: it puts itself on the page, and knows the server by the address of its file. */
+const SERVED_TRACKER = `
+  import { checkTimeout } from "../src/check-timeout.js";
+  import { ProgressTracker } from "../src/progress-tracker.js";
+  export { checkTimeout, ProgressTracker };
+  Object.assign(globalThis, { checkTimeout, ProgressTracker });
   ProgressTracker.baseUrl ||= import.meta.url.match(/^(https?:.*)\\/web\\/[^/]+$/)?.[1] ?? "";`;
+
+/** What pages of users import. */
+const SERVED_INDEX = `
+  import { ProgressListTracker } from "./src/progress-list-tracker.js";
+  export { checkTimeout, ProgressTracker } from "./lib/index.js";
+  export { ProgressListTracker };
+  Object.assign(globalThis, { ProgressListTracker });`;
 
 /** Puts these modules into a bundle, which then contains those that it uses. @param {string} contents @returns {Plugin} */
 function trackerModules(contents) {
   return {
     name: "tracker-modules",
-    setup({ onLoad }) {
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /\/index\.js$/ }, ({ importer }) =>
+        importer.endsWith("/lib/list-source.js") ? { path: resolve("src/progress-list-tracker.js") } : null,
+      );
       onLoad({ filter: /\/lib\/index\.js$/ }, () => ({ contents, resolveDir: "lib" }));
     },
   };
 }
 
-/**
- * Puts the texts of one language into a bundle, and those of another into a file of their own. Without them, as without
- * a network, it has its own texts alone.
- * @param {(key: string) => boolean} isUsed
- * @param {{own?: Tag, begins?: string}} [options] `begins` runs once the texts are there.
- * @returns {Plugin}
- */
-function textsOfOneLanguage(isUsed, { own = "en", begins = "" } = {}) {
-  /** @param {Readonly<Record<string, string>> | undefined} texts */
-  const used = (texts) =>
-    JSON.stringify(Object.fromEntries(Object.entries(texts ?? {}).filter(([key]) => isUsed(key))));
-  const { [own]: texts, ...others } = TEXTS;
-  const contents = `
-    ${languageFor}
-    ${partsOf}
-    export { languageFor, partsOf };
-    export const TEXTS = { ${own}: ${used(texts)} };
-    const loads = { ${Object.keys(others).map((other) => `${other}: () => import("texts-${other}")`)} };
-    export async function loadTexts(tag) {
-      TEXTS[tag] ??= (await loads[tag]().catch(() => null))?.default ?? TEXTS.${own};
-    }
-    ${begins}`;
-  return {
-    name: "texts",
-    setup({ onLoad, onResolve }) {
-      onLoad({ filter: /\/lib\/texts\.js$/ }, () => ({ contents }));
-      onResolve({ filter: /^texts-\w+$/ }, ({ path }) => ({ path, namespace: "texts" }));
-      onLoad({ filter: /.*/, namespace: "texts" }, ({ path }) => ({
-        contents: `export default ${used(Object.entries(others).find(([tag]) => path === `texts-${tag}`)?.[1])};`,
-      }));
-    },
-  };
-}
-
-/** The texts of a page, which is shown once they are there. @param {(key: string) => boolean} isUsed @param {Tag} [own] */
-function textsOfPage(isUsed, own) {
-  return textsOfOneLanguage(isUsed, {
-    ...(own && { own }),
-    begins: "await loadTexts(languageFor(navigator.languages));",
-  });
-}
-
-/** A module that exports what these do, under a name of its own. @param {string[]} modules */
-function together(modules) {
-  return { contents: modules.map((name) => `export * from "./${name}";`).join("\n"), resolveDir: "." };
+/** A module that exports what these do. @param {string[]} modules @param {string} [begins] It runs at first. */
+function together(modules, begins = "") {
+  return { contents: [begins, ...modules.map((name) => `export * from "./${name}";`)].join("\n"), resolveDir: "." };
 }
 
 /**
  * Loads what a bundle loads later as one file. That of a page imports the page, so that they share no third.
  * @param {string[]} modules
+ * @param {string} [begins]
  * @returns {Plugin}
  */
-function later(modules) {
+function later(modules, begins) {
   return {
     name: "later",
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^\.\// }, ({ kind }) =>
         kind === "dynamic-import" ? { path: "later", namespace: "later" } : null,
       );
-      onLoad({ filter: /.*/, namespace: "later" }, () => together(modules));
+      onLoad({ filter: /.*/, namespace: "later" }, () => together(modules, begins));
     },
   };
 }
 
-/** Leaves modules out, which the browser loads from these files. @param {Map<string, string>} files @returns {Plugin} */
-function fromServer(files) {
+/** Leaves modules out, which the browser loads from the server. @param {string[]} modules @returns {Plugin} */
+function fromServer(modules) {
   return {
     name: "from-server",
     setup({ onResolve }) {
-      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
-        const file = files.get(relative(".", resolve(resolveDir, path)));
-        return file ? { path: `./${file}`, external: true } : null;
-      });
+      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) =>
+        modules.includes(relative(".", resolve(resolveDir, path)))
+          ? { path: `./${basename(path)}`, external: true }
+          : null,
+      );
     },
   };
 }
+
+/** Entries that are no files, each with its code. @param {Map<string, string>} entries @returns {Plugin} */
+function virtualEntries(entries) {
+  return {
+    name: "virtual-entries",
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /.*/ }, ({ path, kind }) =>
+        kind === "entry-point" && entries.has(path) ? { path, namespace: "entry" } : null,
+      );
+      onLoad({ filter: /.*/, namespace: "entry" }, ({ path }) => ({
+        contents: entries.get(path) ?? "",
+        resolveDir: ".",
+      }));
+    },
+  };
+}
+
+/**
+ * Puts a copy of the tracker of lists into index.js, which else would be a third file of the list: it is no part of what
+ * the element costs. @type {Plugin}
+ */
+const ownListTracker = {
+  name: "own-list-tracker",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\/(progress-list-tracker|list-\w+)\.js$/ }, ({ path, resolveDir, importer, namespace }) =>
+      importer === "index.js" || namespace === "copy" ? { path: resolve(resolveDir, path), namespace: "copy" } : null,
+    );
+    onLoad({ filter: /.*/, namespace: "copy" }, async ({ path }) => ({
+      contents: await readFile(path, "utf8"),
+      resolveDir: "src",
+    }));
+  },
+};
 
 /** Makes the style sheets small that are modules. @type {Plugin} */
 const smallStyles = {
@@ -153,6 +163,7 @@ const smallStyles = {
  */
 async function bundles(entryPoints, { plugins = [], entryNames = "[name]-[hash]", hasMaps = true } = {}) {
   const { outputFiles, metafile } = await build({
+    logOverride: { "ignored-bare-import": "silent" }, // It counts all the same for what becomes a chunk.
     entryPoints,
     entryNames,
     chunkNames: "[name]-[hash]",
@@ -171,7 +182,7 @@ async function bundles(entryPoints, { plugins = [], entryNames = "[name]-[hash]"
   const texts = new Map(outputFiles.map(({ path, text }) => [relative(".", path), text]));
   const [[entry = "", { imports, inputs }] = ["", { imports: [], inputs: {} }]] = Object.entries(
     metafile.outputs,
-  ).filter(([, output]) => output.entryPoint?.endsWith(entryPoints[0] ?? ""));
+  ).filter(([, output]) => output.entryPoint === entryPoints[0]);
   // Where other files import the page, it is a chunk, and the entry does nothing but import that.
   const [chunk] = Object.keys(inputs).length ? [] : imports;
   if (chunk) for (const name of [entry, `${entry}.map`]) texts.delete(name);
@@ -192,6 +203,41 @@ async function minified(name, text, content) {
   const sourceMap = content ? { content, includeSources: true, url: `${basename(name)}.map` } : false;
   const { code = "", map } = await minify(text, { module: true, ecma: 2020, sourceMap });
   return [[name, code], ...(map ? [/** @type {File} */ ([`${name}.map`, String(map)])] : [])];
+}
+
+/**
+ * What the files of a bundle would be without texts, each with the keys of those that it names.
+ * @param {string[]} entryPoints
+ * @param {Plugin[]} plugins
+ */
+async function drafts(entryPoints, plugins) {
+  const { outputFiles, metafile } = await build({
+    entryPoints,
+    outdir: ASSETS,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    minify: true,
+    target: TARGET,
+    plugins: [...plugins, textsOfOneLanguage(new Set())],
+    metafile: true,
+    write: false,
+  });
+  const files = outputFiles.map(({ path, text }) => {
+    const { entryPoint = "", inputs = {} } = metafile.outputs[relative(".", path)] ?? {};
+    return { entryPoint, modules: Object.keys(inputs), keys: keysIn(text) };
+  });
+  return files;
+}
+
+/** The keys of several. @param {{keys: Set<string>}[]} files */
+function allKeys(files) {
+  return new Set(files.flatMap(({ keys }) => [...keys]));
+}
+
+/** Those that the second one has not. @param {Set<string>} keys @param {Set<string>} others */
+function without(keys, others) {
+  return new Set([...keys].filter((key) => !others.has(key)));
 }
 
 /**
@@ -217,76 +263,79 @@ async function filesOf(page, plugins, language) {
 }
 
 /**
- * The elements, each under the name of its module, and what they share.
+ * A page with the texts that it names, and variants with those of other languages.
+ * @param {string} page
+ * @param {string[]} modules What it loads later.
+ * @param {Tag[]} [languages]
  * @returns {Promise<File[]>}
  */
-async function elementFiles() {
-  const plugins = [
-    trackerModules(SERVED_TRACKER),
-    textsOfOneLanguage(() => true),
-    smallStyles,
-    later(LATER_OF_ELEMENT),
-  ];
-  const { modules, imported } = await sharedModules(ELEMENTS, plugins);
-  const common = await bundles(["elements.js"], { plugins: [virtualEntry("elements.js", imported), ...plugins] });
-  const file = basename(common.main);
-  const shared = fromServer(new Map(modules.map((name) => [name, file])));
-  const elements = await bundles(ELEMENTS, { plugins: [...plugins, shared], entryNames: "[name]" });
-  const index = `export{ProgressListTracker,ProgressTracker,checkTimeout}from"./${file}";\n`;
-  return [...common.files, ...elements.files, [`${ASSETS}/${basename(INDEX)}`, index]];
-}
-
-/** The entry that exports what these modules do. @param {string} name @param {string[]} modules @returns {Plugin} */
-function virtualEntry(name, modules) {
-  return {
-    name: "entry",
-    setup({ onLoad, onResolve }) {
-      onResolve({ filter: /.*/ }, ({ path, kind }) =>
-        kind === "entry-point" && path === name ? { path, namespace: "entry" } : null,
-      );
-      onLoad({ filter: /.*/, namespace: "entry" }, () => together(modules));
-    },
-  };
+async function pageWithTexts(page, modules, languages = []) {
+  const entry = `${page}/${page}.js`;
+  const laterModules = [entry, ...modules];
+  const files = await drafts([entry], [trackerModules(TRACKER), later(laterModules)]);
+  const isLater = (/** @type {{entryPoint: string}} */ { entryPoint }) => entryPoint.startsWith("later:");
+  const html = { keys: keysIn(await readFile(`${page}/index.html`, "utf8")) };
+  const all = allKeys([html, ...files]);
+  const keys = allKeys([html, ...files.filter((file) => !isLater(file))]);
+  const begins = "await loadTexts(languageFor(navigator.languages));"; // The page is shown once they are there.
+  const variants = [undefined, ...languages].map((own) =>
+    filesOf(
+      page,
+      [
+        trackerModules(TRACKER),
+        textsOfOneLanguage(keys, { ...(own && { own }), all, begins }),
+        later(laterModules, addition(without(all, keys), own)),
+      ],
+      own,
+    ),
+  );
+  return (await Promise.all(variants)).flat();
 }
 
 /**
- * The modules that more than one of these entries use, or that one uses at first and later. In one file of their own, a
- * page with both elements loads them once.
- * @param {string[]} entryPoints
- * @param {Plugin[]} plugins
- * @returns {Promise<{modules: string[], imported: string[]}>} All of them, and those that others import.
+ * The elements, each under the name of its module, and what they share: the modules that more than one of them uses, or
+ * that one uses at first and later. A page with both elements loads them once.
+ * @returns {Promise<File[]>}
  */
-async function sharedModules(entryPoints, plugins) {
-  const { metafile } = await build({
-    entryPoints,
-    plugins,
-    outdir: ASSETS,
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    target: TARGET,
-    metafile: true,
-    write: false,
+async function elementFiles() {
+  const plugins = [trackerModules(SERVED_TRACKER), smallStyles];
+  const files = await drafts(ELEMENTS, [...plugins, later(LATER_OF_ELEMENT)]);
+  const chunks = files.filter(({ entryPoint }) => !entryPoint);
+  const keysOf = (/** @type {string} */ name) => files.find(({ entryPoint }) => entryPoint === name)?.keys ?? new Set();
+  const [ofElement = new Set(), ofList = new Set()] = ELEMENTS.map(keysOf);
+  const common = new Set([...allKeys(chunks), ...[...ofElement].filter((key) => ofList.has(key))]);
+  const all = allKeys(files);
+  const first = new Set([...common, ...ofElement, ...ofList]);
+
+  // What each file imports is one chunk.
+  const imports = chunks.flatMap(({ modules }) => modules.map((name) => `import "./${name}";`)).join("\n");
+  const entries = ELEMENTS.map(async (name) => {
+    const code = (await readFile(name, "utf8")).replaceAll('from "./', 'from "./lib/');
+    return /** @type {const} */ ([basename(name), imports + addition(without(keysOf(name), common)) + code]);
   });
-  const { inputs, outputs } = metafile;
-  const chunks = Object.values(outputs).filter(({ entryPoint }) => !entryPoint);
-  const modules = [...new Set(chunks.flatMap((chunk) => Object.keys(chunk.inputs)))];
-  const others = Object.entries(inputs).filter(([name]) => !modules.includes(name));
-  const imported = new Set(others.flatMap(([, { imports }]) => imports.map(({ path }) => path)));
-  return { modules, imported: modules.filter((name) => imported.has(name)) };
+  const served = new Map([...(await Promise.all(entries)), ["index.js", imports + SERVED_INDEX]]);
+  const { files: written } = await bundles([...served.keys()], {
+    plugins: [
+      virtualEntries(served),
+      ownListTracker,
+      later(LATER_OF_ELEMENT, imports + addition(without(all, first))),
+      ...plugins,
+      textsOfOneLanguage(common, { all }),
+    ],
+    entryNames: "[name]",
+  });
+  return written;
 }
 
 export async function pageFiles() {
-  const isOfSessions = (/** @type {string} */ key) => !(key in LIST_TEXTS.en);
-  const ofPage = [trackerModules(TRACKER), later(["page/page.js", ...LATER_OF_PAGE])];
-  const served = [...ELEMENTS, INDEX].map((name) => /** @type {const} */ ([name, basename(name)]));
   const pages = await Promise.all([
-    filesOf("page", [...ofPage, textsOfPage(isOfSessions)]),
-    filesOf("page", [...ofPage, textsOfPage(isOfSessions, "ja")], "ja"),
-    filesOf("home", [trackerModules(TRACKER), textsOfPage(() => true)]),
-    filesOf("demo", [fromServer(new Map(served))]),
+    pageWithTexts("page", LATER_OF_PAGE, ["ja"]),
+    pageWithTexts("home", LATER_OF_HOME),
+    filesOf("demo", [fromServer([...ELEMENTS, "lib/index.js"])]),
     elementFiles(),
   ]);
   const icon = await readFile("page/favicon.svg", "utf8");
-  return [...pages.flat(), /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon])];
+  const files = pages.flat();
+  checkTexts(files.map(([, content]) => content).join("\n"));
+  return [...files, /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon])];
 }

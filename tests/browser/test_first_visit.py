@@ -71,11 +71,13 @@ async def test_a_first_visit_is_small(
 async def test_a_page_whose_language_the_server_does_not_know_loads_its_texts(
     server: Server, open_page: OpenPage, sid: str
 ) -> None:
-    """A browser may keep back which languages its visitor reads."""
-    shown = await open_page("about:blank", locale="ja-JP", extra_http_headers={"accept-language": "en"})
-    transfers = await visit(shown, server.url + f"/s/{sid}", "#headline")
+    """A proxy may keep back which languages its visitor reads."""
+    shown = await open_page("about:blank", locale="ja-JP")
+    url = server.url + f"/s/{sid}"
+    await shown.page.route(url, lambda route: route.continue_(headers={"accept-language": "en"}))
+    await shown.page.goto(url)
     await expect(shown.headline).to_have_text("ジョブの開始を待っています")
-    assert [url for url in transfers.sizes if "/texts-ja-" in url]
+    assert [url for url in shown.requests if "/texts-ja-" in url]
 
 
 ELEMENTS = {
@@ -95,7 +97,7 @@ async def test_an_element_costs_three_files(
     """Of 40 KB; the texts of the surrounding language are a file that English pages do not load."""
     await worker.start(sid, 1)
     shown = await open_page("about:blank")
-    html = f'<!doctype html><html lang="{language}">' + "".join(ELEMENTS[name].format(sid=sid) for name in names)
+    html = f'<!doctype html><html lang="{language}"><link rel="icon" href="data:,">' + "".join(ELEMENTS[name].format(sid=sid) for name in names)
     transfers = await visit(shown, f"{server.url}/embedding", *(SEEN[name] for name in names), html=html)
     sizes = {url: size for url, size in transfers.sizes.items() if "/web/" in url}
     others = len(names) - 1

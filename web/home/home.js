@@ -71,7 +71,7 @@ function show(prefixes) {
     showOtherWays();
   }
   const shortcuts = new Shortcuts(keys);
-  help.list(shortcuts);
+  help.shortcuts = shortcuts;
   addEventListener("keydown", (event) => shortcuts.press(event));
 }
 

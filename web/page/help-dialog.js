@@ -1,14 +1,21 @@
 import { make, makeButton } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
+import { Later } from "../lib/later.js";
 
 /** @typedef {import("../lib/language.js").Language} Language */
 /** @typedef {import("./shortcuts.js").Shortcuts} Shortcuts */
 
-/** Lists the keys of the page, turns them off, and has a button that opens it. */
+/** Lists the keys of the page, and has a button that opens it. Its content is loaded then. */
 export class HelpDialog {
   element = make("dialog", "dialog");
   button = makeButton("help", "");
+  /** @type {Shortcuts | null} */
+  shortcuts = null;
   #language;
+  #content = new Later(
+    () => this.#load(),
+    () => this.open(),
+  );
 
   /** @param {Language} language */
   constructor(language) {
@@ -19,30 +26,13 @@ export class HelpDialog {
   }
 
   open() {
-    if (!this.element.open) this.element.showModal();
+    if (!this.#content.part) void this.#content.need();
+    else if (!this.element.open) this.element.showModal();
   }
 
-  /** @param {Shortcuts} shortcuts */
-  list(shortcuts) {
-    const title = make("h2", "", this.#language.text("keys"));
-    title.id = "keys-title";
-    this.element.setAttribute("aria-labelledby", title.id);
-    const rows = shortcuts.shortcuts.flatMap(({ key, text }) => [
-      make("dt", "", make("kbd", "", key)),
-      make("dd", "", this.#language.text(text)),
-    ]);
-    const close = makeButton("close", this.#language.text("close"));
-    close.addEventListener("click", () => this.element.close());
-    this.element.append(title, make("dl", "keys", ...rows), this.#switch(shortcuts), make("p", "actions", close));
-  }
-
-  /** @param {Shortcuts} shortcuts */
-  #switch(shortcuts) {
-    const box = make("input");
-    Object.assign(box, { type: "checkbox", checked: shortcuts.isOn });
-    box.addEventListener("change", () => {
-      shortcuts.isOn = box.checked;
-    });
-    return make("label", "keys-switch", box, " ", this.#language.text("keys_on"));
+  async #load() {
+    const { fillHelp } = await import("./help-keys.js");
+    if (this.shortcuts) fillHelp(this.element, this.#language, this.shortcuts);
+    return this.element;
   }
 }

@@ -24,7 +24,6 @@ import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
 import { sessionsIn } from "./session-url.js";
 import { Shortcuts } from "./shortcuts.js";
-import { moveToFailed, moveToStep } from "./step-keys.js";
 import { themeSwitch } from "./theme-switch.js";
 import { TokenForm } from "./token-form.js";
 
@@ -102,6 +101,11 @@ function onDenied() {
   if (views.every(({ sessionState }) => !sessionState)) notifier.setOver(true);
 }
 
+/** @param {(keys: typeof import("./step-keys.js")) => void} move Without a network no key does anything. */
+function withSteps(move) {
+  void import("./step-keys.js").then(move, () => {});
+}
+
 function toggleLogs() {
   for (const view of views) view.toggleLog();
 }
@@ -134,14 +138,14 @@ const unknown = new Later(
 const copyLink = new CopyLink(language.texts, (text) => announcer.say(text));
 const help = new HelpDialog(language);
 const shortcuts = new Shortcuts([
-  { key: "j", text: "keys_next", run: () => moveToStep(1), repeats: true },
-  { key: "k", text: "keys_previous", run: () => moveToStep(-1), repeats: true },
-  { key: "f", text: "keys_failed", run: moveToFailed },
+  { key: "j", text: "keys_next", run: () => withSteps(({ moveToStep }) => moveToStep(1)), repeats: true },
+  { key: "k", text: "keys_previous", run: () => withSteps(({ moveToStep }) => moveToStep(-1)), repeats: true },
+  { key: "f", text: "keys_failed", run: () => withSteps(({ moveToFailed }) => moveToFailed()) },
   { key: "l", text: "keys_log", run: () => toggleLogs() },
   { key: "c", text: "keys_link", run: () => void copyLink.copy() },
   { key: "?", text: "keys_help", run: () => help.open() },
 ]);
-help.list(shortcuts);
+help.shortcuts = shortcuts;
 addEventListener("keydown", (event) => shortcuts.press(event));
 const tools = make("div", "tools", copyLink.element, themeSwitch(language.texts), help.button);
 const views = ids.map(viewOf);

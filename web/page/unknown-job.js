@@ -17,7 +17,7 @@ const SHOWN = 5;
  */
 export async function fillUnknown(section, language, leadsHome) {
   const jobs = leadsHome ? await newestJobs().catch(() => []) : [];
-  section.append(make("p", "", language.text("unknown")));
+  section.append(make("p", "", language.text("is_id_right")));
   if (!jobs.length) return;
   const list = make("ul", "newest", ...jobs.map((job) => item(job, language)));
   // Safari drops the role of a list without markers.

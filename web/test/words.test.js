@@ -46,7 +46,7 @@ function shown(state, now_ms, language) {
   const sign = lifeSignOf(state, now_ms);
   const words = {
     headline: text(headlineOf(data, { isDeleted, now_ms })),
-    absence: data.status === "not_found" && !isDeleted ? language.text("unknown") : "",
+    absence: data.status === "not_found" && !isDeleted ? language.text("is_id_right") : "",
     elapsed: text(elapsedOf(data, now_ms)),
     done: countedOf(data).map(text).join(" · "),
     time_left: timeWords(timeLeft(state, now_ms), now_ms, language),
