@@ -1,5 +1,6 @@
 """Snapshots, polls and folded transitions agree on the state of a session."""
 
+import math
 import random
 from collections.abc import Iterator
 from fractions import Fraction
@@ -61,8 +62,9 @@ def script(rng: random.Random, total: int) -> Iterator[Body]:
 
 
 def assert_shape(poll: Body, estimates: list[int]) -> None:
-    """Check the documented order of the keys, and compute the two formulas of the protocol anew."""
-    assert tuple(poll) == (*POLL_KEYS, "time")
+    """Check the documented order of the keys, and compute the formulas of the protocol anew."""
+    failed = [entry["status"] for entry in poll["steps"]].count("error")
+    assert tuple(poll) == (*POLL_KEYS, "time", *["steps_done"] * bool(failed))
     total = poll["total_steps"]
     assert (total, [entry["step"] for entry in poll["steps"]]) == (len(estimates), list(range(1, total + 1)))
     parts = Fraction(0)
@@ -76,10 +78,9 @@ def assert_shape(poll: Body, estimates: list[int]) -> None:
             parts += Fraction(current, units) if units else 0
         parts += entry["status"] in ("success", "error")
     assert poll["percentage"] == 100 * parts // total
+    assert round(100 * poll.get("steps_done", 0)) == (math.floor(100 * (parts - failed)) if failed else 0)
     assert poll["estimated_remaining_ms"] == sum(estimates[poll["current_step"] :])
-    statuses = {entry["status"] for entry in poll["steps"]}
-    if poll["status"] == "error":
-        assert "error" in statuses
+    assert failed or poll["status"] != "error"
 
 
 async def assert_not_modified(worker: Worker, sid: str, etag: str) -> None:
