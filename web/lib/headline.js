@@ -110,8 +110,8 @@ function countOf(data) {
   const { status, open_ended, total_steps: total } = data;
   const done = doneSteps(data);
   const isClear = status === "pending" || (status === "completed" && done === total);
-  const kind = open_ended && !hasEnded(data) ? "_open" : isClear ? "_all" : "";
-  return { key: `counted${kind}_${total === 1 ? "one" : "other"}`, values: { done, total } };
+  const key = open_ended && !hasEnded(data) ? "counted_open" : isClear ? "counted_all" : "counted";
+  return { key: total === 1 ? `${key}_one` : `${key}_other`, values: { done, total } };
 }
 
 /** @param {Progress} data */

@@ -2,12 +2,13 @@
 export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress-list>. A row is a grid, so that rows out of sight cost no layout. */
 
 .list {
-  --row: 3.5rem;
+  --row: 2.75rem;
   container: list / inline-size;
   color: var(--text);
-  font-size: 0.9375rem;
-  line-height: 1.4;
+  font-size: 0.875rem;
+  line-height: 1.25rem;
   font-variant-numeric: tabular-nums;
+  text-align: start;
   overflow-wrap: anywhere;
 }
 
@@ -31,15 +32,16 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 .list-row,
 .list-head {
   display: grid;
-  grid-template-columns: 6.75rem minmax(10rem, 1fr) minmax(8rem, 14rem) 6.5rem 9.5rem;
+  grid-template-columns: 6.25rem minmax(0, 3fr) minmax(10rem, 1fr) 6.5rem 11rem;
   gap: 0 1rem;
   align-items: center;
-  padding: 0.5rem 1rem;
+  padding: 0 1rem;
 }
 
 .list-head {
   border-bottom: 1px solid var(--line);
   background: var(--code);
+  line-height: 2.25rem;
 }
 
 .list-table :is(th, td) {
@@ -54,6 +56,7 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 }
 
 .list-row {
+  --tone: var(--quiet);
   position: relative;
   min-height: var(--row);
   content-visibility: auto;
@@ -68,39 +71,46 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   background: color-mix(in srgb, var(--accent) 5%, var(--card));
 }
 
+.list-row[data-look="running"] {
+  --tone: var(--accent);
+}
+
+.list-row[data-look="completed"] {
+  --tone: var(--good);
+}
+
+.list-row[data-look="stalled"] {
+  --tone: var(--warn);
+}
+
+.list-row:is([data-look="failed"], [data-look="lost"]) {
+  --tone: var(--bad);
+}
+
+/* What needs attention has an edge of its colour. */
+
+.list-row:is([data-look="failed"], [data-look="lost"], [data-look="stalled"]) {
+  box-shadow: inset 3px 0 var(--tone);
+}
+
 /* The state: its sign and its word. */
 
 .list-state {
-  --tone: var(--quiet);
   display: flex;
   align-items: center;
   gap: 0.5rem;
   color: var(--tone);
   font-size: 0.8125rem;
   font-weight: 600;
+  white-space: nowrap;
 }
-
-/* Many would turn at once. */
 
 .list-state > .drawing {
   width: 1.125rem;
   height: 1.125rem;
-  animation: none;
 }
 
-[data-look="running"] > .list-state {
-  --tone: var(--accent);
-}
-
-[data-look="completed"] > .list-state {
-  --tone: var(--good);
-}
-
-:is([data-look="error"], [data-look="lost"]) > .list-state {
-  --tone: var(--bad);
-}
-
-/* The name, which links the whole row to its page. */
+/* The name, which links the whole row to its page; its labels and links; and below what went wrong. */
 
 .list-name {
   min-width: 0;
@@ -109,20 +119,24 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 
 .list-title {
   display: flex;
-  flex-wrap: wrap;
-  align-items: baseline;
+  align-items: center;
   gap: 0 0.625rem;
+  min-height: 1.5rem;
+}
+
+.list-link,
+.list-id,
+.list-error {
+  overflow: hidden;
   min-width: 0;
+  text-overflow: ellipsis;
+  white-space: nowrap;
 }
 
 .list-link {
-  overflow: hidden;
-  max-width: 100%;
   color: var(--text);
   font-weight: 600;
   text-decoration: none;
-  text-overflow: ellipsis;
-  white-space: nowrap;
 }
 
 .list-link::after {
@@ -136,7 +150,7 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   text-decoration: underline;
 }
 
-.list-link:focus-visible {
+.list-row .list-link:focus-visible {
   outline: none;
 }
 
@@ -148,32 +162,27 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 
 .list-id,
 .list-error {
-  overflow: hidden;
-  min-width: 0;
-  max-width: 100%;
-  font: 0.75rem / 1.5 var(--mono);
-  text-overflow: ellipsis;
-  white-space: nowrap;
+  font: 0.75rem / 1rem var(--mono);
 }
 
 .list-id {
+  flex-shrink: 9;
+  min-width: 4rem;
   color: var(--quiet);
 }
 
 .list-error {
-  color: var(--bad);
-}
-
-.list-row[data-look="cancelled"] .list-error {
-  color: var(--quiet);
+  margin-top: -0.0625rem;
+  color: var(--tone);
 }
 
 .list-chips {
   display: flex;
-  flex-wrap: wrap;
+  flex: none;
   align-items: center;
   gap: 0.25rem 0.375rem;
-  margin-top: 0.1875rem;
+  max-width: 50%;
+  margin-inline-start: auto;
   font-size: 0.75rem;
 }
 
@@ -181,14 +190,17 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 .list-result {
   position: relative;
   z-index: 1;
+  overflow: hidden;
+  max-width: 16rem;
+  text-overflow: ellipsis;
+  white-space: nowrap;
 }
 
 .chip {
   display: inline-flex;
   align-items: center;
   gap: 0.375rem;
-  overflow: hidden;
-  max-width: 16rem;
+  min-width: 2.5rem;
   min-height: 1.5rem;
   padding: 0 0.5rem;
   border: 1px solid var(--line);
@@ -196,8 +208,6 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   background: var(--code);
   color: var(--quiet);
   font: inherit;
-  text-overflow: ellipsis;
-  white-space: nowrap;
   cursor: pointer;
 }
 
@@ -212,20 +222,58 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   color: var(--accent);
 }
 
+.list-more-labels {
+  flex: none;
+  justify-content: center;
+}
+
 .list-result {
   color: var(--accent);
   line-height: 1.5rem;
 }
 
-.list-more-labels {
-  color: var(--quiet);
+/* A row that was opened, or has the focus of a keyboard, shows all that it has. */
+
+.list-row:not([data-open]) .chip:nth-of-type(n + 3):not(.list-more-labels),
+.list-row[data-open] .list-more-labels,
+.list-more-labels:has(.wide:empty),
+.list-id:empty,
+.narrow {
+  display: none;
+}
+
+.list-row:is([data-open], :has(.list-link:focus-visible)) {
+  .list-name {
+    padding-block: 0.5rem;
+  }
+
+  .list-title,
+  .list-chips {
+    flex-wrap: wrap;
+  }
+
+  .list-chips {
+    max-width: 100%;
+    margin-inline-start: 0;
+  }
+
+  .list-link,
+  .list-id {
+    min-width: auto;
+    white-space: normal;
+  }
+
+  .list-error {
+    max-height: 8rem;
+    white-space: pre-line;
+  }
 }
 
 /* How far it is. */
 
 .list-bar {
   --fill-tone: var(--fill);
-  height: 0.5rem;
+  height: 0.375rem;
   overflow: hidden;
   border-radius: 1rem;
   background: var(--track);
@@ -242,27 +290,63 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   --fill-tone: var(--good-fill);
 }
 
-:is([data-look="error"], [data-look="lost"]) .list-bar {
+[data-look="stalled"] .list-bar {
+  --fill-tone: var(--warn);
+}
+
+:is([data-look="failed"], [data-look="lost"]) .list-bar {
   --fill-tone: var(--bad-fill);
 }
 
-:is([data-look="cancelled"], [data-look="pending"]) .list-bar {
+:is([data-look="cancelled"], [data-look="pending"], [data-look="idle"]) .list-bar {
   --fill-tone: var(--off-fill);
+}
+
+/* Without a number the whole bar is faint; while it runs, a part passes by. */
+
+[data-unmeasured] > .list-fill {
+  width: 100%;
+  opacity: 0.25;
+}
+
+[data-look="pending"] [data-unmeasured] > .list-fill {
+  visibility: hidden;
+}
+
+@media (prefers-reduced-motion: no-preference) {
+  [data-look="running"] [data-unmeasured] > .list-fill {
+    width: 30%;
+    opacity: 0.8;
+    animation: list-pass 1.8s ease-in-out infinite alternate;
+  }
+}
+
+@keyframes list-pass {
+  to {
+    transform: translateX(233%);
+  }
 }
 
 .list-facts {
   display: flex;
-  justify-content: space-between;
   gap: 0.5rem;
+  justify-content: space-between;
   margin-top: 0.125rem;
   color: var(--quiet);
   font-size: 0.75rem;
+  line-height: 1rem;
+  white-space: nowrap;
 }
 
 .list-when,
 .list-duration {
   color: var(--quiet);
   font-size: 0.8125rem;
+  line-height: 1.0625rem;
+}
+
+[data-look="stalled"] > .list-duration {
+  color: var(--tone);
 }
 
 /* What the visitor has chosen, and what is beyond the list. */
@@ -306,13 +390,46 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
 
 /* Without a connection nothing is known to move. */
 
-:is([data-connection="reconnecting"], [data-connection="offline"], [data-connection="denied"]) .list-bar {
-  filter: saturate(0.35);
+:is([data-connection="reconnecting"], [data-connection="offline"], [data-connection="denied"]) {
+  .list-bar {
+    filter: saturate(0.35);
+  }
+
+  .list-state > .drawing {
+    animation: none;
+  }
+
+  [data-unmeasured] > .list-fill {
+    width: 100%;
+    opacity: 0.25;
+    animation: none;
+  }
 }
 
-/* On a phone, and in a narrow column, a row has three lines. */
+/* Where there is less room, a row has its title, one label and one link. */
 
-@container list (max-width: 46rem) {
+@container list (max-width: 72rem) {
+  .list-row:not([data-open]) {
+    .chip:nth-of-type(2):not(.list-more-labels),
+    .list-result ~ .list-result,
+    .list-id,
+    .wide {
+      display: none;
+    }
+
+    .list-more-labels {
+      display: inline-flex;
+    }
+  }
+
+  .narrow {
+    display: inline;
+  }
+}
+
+/* On a phone, and in a narrow column, a row has two lines; what went wrong stands where the bar would be. */
+
+@container list (max-width: 54rem) {
   .list-head {
     position: absolute;
     width: 1px;
@@ -323,33 +440,69 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
   }
 
   .list-row {
-    --row: 7rem;
-    grid-template-columns: auto auto minmax(0, 1fr);
-    grid-template-areas: "name name name" "state started time" "progress progress progress";
-    gap: 0.375rem 0.75rem;
-    min-height: 0;
-    padding-block: 0.625rem;
+    --row: 4.25rem;
+    grid-template-columns: auto minmax(0, 1fr) auto;
+    grid-template-rows: auto auto;
+    gap: 0.25rem 0.75rem;
+    align-content: center;
+    padding: 0.5rem 0.75rem;
   }
 
   .list-name {
-    grid-area: name;
+    grid-area: 1 / 1 / 3 / -1;
+    display: grid;
+    grid-template: subgrid / subgrid;
+  }
+
+  .list-title {
+    grid-area: 1 / 1 / 2 / -1;
+  }
+
+  .list-error {
+    grid-area: 2 / 2;
+    align-self: center;
+    margin: 0;
   }
 
   .list-state {
-    grid-area: state;
+    grid-area: 2 / 1;
   }
 
   .list-progress {
-    grid-area: progress;
+    display: flex;
+    grid-area: 2 / 2;
+    gap: 0.5rem;
+    align-items: center;
   }
 
-  .list-when {
-    grid-area: started;
+  .list-bar {
+    flex: 1;
   }
 
+  .list-facts {
+    margin: 0;
+  }
+
+  .list-row:has(.list-error:not([hidden])) > .list-progress,
+  .list-row:has(.list-time:not(:empty)) > .list-when,
+  .list-step {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
+
+  .list-when,
   .list-duration {
-    grid-area: time;
-    text-align: end;
+    grid-area: 2 / 3;
+    justify-self: end;
+  }
+}
+
+@container list (max-width: 30rem) {
+  .list-row[data-look="stalled"] > .list-progress {
+    display: none;
   }
 }
 
@@ -363,7 +516,7 @@ export const LIST_CSS = `/* Lists of sessions, in the home page and in <progress
     forced-color-adjust: none;
   }
 
-  :is([data-look="error"], [data-look="lost"]) .list-fill {
+  :is([data-look="failed"], [data-look="lost"]) .list-fill {
     background: repeating-linear-gradient(-45deg, Highlight 0 0.375rem, Canvas 0.375rem 0.75rem);
   }
 }

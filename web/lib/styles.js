@@ -153,7 +153,7 @@ summary {
   color: var(--quiet);
   cursor: default;
 }
-:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list, .timeline-names li, .steps > li):focus-visible {
+:is(summary, .button, input, a, .error-text, .headline, .request-text, .parts-list, .steps > li):focus-visible {
   border-radius: 0.375rem;
   outline: 2px solid var(--accent);
   outline-offset: 2px;
@@ -700,6 +700,9 @@ h1:is(.title, .jobs) {
   display: none;
 }
 .steps {
+  --took: 5.5rem;
+  --axis: clamp(6rem, 26cqi, 13rem);
+  --gap: 0.75rem;
   margin: 0;
   padding: 0;
   list-style: none;
@@ -716,7 +719,7 @@ h1:is(.title, .jobs) {
   position: absolute;
   top: 1.75rem;
   bottom: -0.25rem;
-  left: calc(0.625rem - 1px);
+  inset-inline-start: calc(0.625rem - 1px);
   width: 2px;
   border-radius: 1px;
   background: var(--line);
@@ -751,23 +754,31 @@ h1:is(.title, .jobs) {
   min-width: 0;
 }
 .line {
+  position: relative;
   display: flex;
   flex-wrap: wrap;
   align-items: baseline;
   gap: 0 0.75rem;
+  min-height: 1.5rem;
+  padding-inline-end: calc(var(--took) + var(--gap));
 }
 .name {
-  flex: 1 1 0;
-  min-width: min(100%, 5.5rem);
+  display: grid;
+  grid-template-columns: auto minmax(0, 1fr);
+  align-items: baseline;
+  gap: 0.5rem;
+  min-width: 0;
   overflow-wrap: anywhere;
 }
-[data-long] > li .name::before {
+.name::before {
   counter-reset: number var(--number);
-  margin-inline-end: 0.5rem;
   color: var(--quiet);
   font-size: 0.875rem;
   font-weight: 400;
   content: counter(number) / "";
+}
+[data-long] > li .name::before {
+  min-width: 2ch;
 }
 [data-status=pending] > .about .name,
 [data-conclusion=skipped] > .about .name {
@@ -789,9 +800,23 @@ h1:is(.title, .jobs) {
   display: none;
 }
 .elapsed {
-  order: 1;
-  margin-inline-start: auto;
+  position: absolute;
+  inset-block-start: 0;
+  inset-inline-end: 0;
+  inline-size: var(--took);
+  line-height: 1.5rem;
+  text-align: end;
   white-space: nowrap;
+}
+@container (width < 18rem) {
+  .steps {
+    --took: 0px;
+    --gap: 0px;
+  }
+  .elapsed {
+    position: static;
+    inline-size: auto;
+  }
 }
 .outcome {
   font-weight: 600;
@@ -800,7 +825,8 @@ h1:is(.title, .jobs) {
   color: var(--bad);
 }
 .limit,
-[data-over-limit] .elapsed {
+[data-over-limit] .elapsed,
+[data-stalled] > .about .outcome {
   color: var(--warn);
   font-weight: 600;
 }
@@ -864,7 +890,7 @@ h1:is(.title, .jobs) {
       transparent 75%) 0 0 / 0.75rem 0.75rem;
   animation: pass 1.2s linear infinite;
 }
-[data-over-limit] .gauge {
+:is([data-over-limit], [data-stalled]) > .about .gauge {
   --tone: var(--warn);
 }
 .count {
@@ -896,12 +922,12 @@ h1:is(.title, .jobs) {
 }
 .fold {
   display: flex;
-  flex: 1 0 100%;
+  flex: 1 0 calc(100% + 1rem);
   align-items: center;
-  gap: 0.5rem;
+  gap: 0.625rem;
   min-height: 2rem;
-  margin-bottom: 0.25rem;
-  padding: 0.25rem 0.625rem 0.25rem 0.125rem;
+  margin: 0 -0.5rem 0.25rem;
+  padding: 0.25rem calc(0.5rem - 1px);
   border-color: transparent;
   background: color-mix(in srgb, var(--track) 55%, var(--card));
   color: var(--quiet);
@@ -909,20 +935,22 @@ h1:is(.title, .jobs) {
 }
 .fold-icon > .drawing {
   display: block;
+  width: 1.25rem;
+  height: 1.25rem;
 }
 .fold > .drawing-chevron {
-  order: 1;
   width: 0.875rem;
   height: 0.875rem;
 }
 .fold[aria-expanded=true] > .drawing-chevron {
   transform: rotate(90deg);
 }
-.fold-text {
-  flex: 1;
-}
 .fold-took {
+  flex: none;
+  inline-size: var(--took);
+  margin-inline-start: auto;
   font-weight: 400;
+  text-align: end;
 }
 [data-folded] > :not(.fold) {
   display: none !important;
@@ -1260,116 +1288,107 @@ h1:is(.title, .jobs) {
 
 /* styles/timeline.css */
 .timeline {
-  margin-top: 1.25rem;
-  padding-top: 0.875rem;
-  border-top: 1px solid var(--line);
-}
-.timeline > summary {
-  color: var(--quiet);
-  font-size: 0.875rem;
-}
-.timeline-body {
-  display: grid;
-  grid-template-columns: fit-content(32%) minmax(0, 1fr);
-  gap: 0.875rem;
-  margin-top: 0.625rem;
-}
-.timeline-names {
-  min-width: 0;
-  margin: 0;
-  padding: 0;
-  color: var(--quiet);
-  font-size: 0.8125rem;
-  line-height: 24px;
-  list-style: none;
-}
-.timeline-names li {
-  position: relative;
-  height: 24px;
-  overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
-}
-.timeline-chart {
-  display: block;
-  overflow: visible;
-}
-.timeline-chart line {
-  stroke: var(--line);
-}
-.timeline-chart text {
-  fill: var(--quiet);
-  font-size: 0.75rem;
-}
-.timeline-chart rect {
   --tone: color-mix(in srgb, var(--good) 80%, var(--card));
-  fill: var(--tone);
-  stroke: var(--tone);
-  stroke-width: 2;
+  position: relative;
+  flex: none;
+  inline-size: calc(100% + var(--gap) + var(--took));
+  block-size: 1.25rem;
+  border-radius: 0.25rem;
+  background: linear-gradient(var(--track), var(--track)) center / 100% 0.125rem no-repeat;
 }
-.timeline-chart :is(.error, .lost, .cancelled) {
+.timeline > span {
+  position: absolute;
+  inset-block: 0;
+  block-size: 0.5rem;
+  margin-block: auto;
+}
+.timeline > .timeline-ran {
+  inset-inline-start: min(100% * var(--start), 100% - 0.375rem);
+  inline-size: max(100% * var(--length), 0.375rem);
+  border: 2px solid var(--tone);
+  border-radius: 0.25rem;
+  background: var(--tone);
+}
+.timeline > .timeline-expected {
+  inset-inline-start: calc(100% * var(--start));
+  inline-size: calc(100% * var(--expected));
+  block-size: 0.875rem;
+  border: 1px solid color-mix(in srgb, var(--quiet) 55%, var(--card));
+  border-radius: 0.25rem;
+}
+.timeline > .timeline-former {
+  inset-inline-end: calc(100% - min(100% * var(--start), 100% - 0.375rem) + 2px);
+  display: flex;
+  gap: 2px;
+  block-size: 0.75rem;
+}
+.timeline-former > span {
+  border-inline-start: 2px solid color-mix(in srgb, var(--quiet) 80%, var(--card));
+}
+[data-moving] .timeline > span {
+  transition:
+    inset-inline-start 300ms ease-out,
+    inset-inline-end 300ms ease-out,
+    inline-size 300ms ease-out;
+}
+.steps > [data-status=running] .timeline {
+  --tone: var(--accent);
+}
+.steps > [data-status=running] .timeline-ran {
+  background: color-mix(in srgb, var(--tone) 35%, var(--card));
+}
+.steps > :is([data-over-limit], [data-stalled]) .timeline {
+  --tone: var(--warn);
+}
+.steps > [data-status=error] .timeline {
   --tone: var(--bad);
-  fill: none;
 }
-.timeline-chart :is(.skipped, .cancelled) {
+.steps > :is([data-conclusion=skipped], [data-conclusion=cancelled]) > .about .timeline {
   --tone: var(--quiet);
 }
-.timeline-chart .pointed {
-  filter: drop-shadow(0 0 3px var(--accent));
-}
-.timeline-chart :is(.usual, .expected) {
-  --tone: var(--line);
-}
-.timeline-chart .usual {
-  stroke: none;
-}
-.timeline-chart .expected {
-  fill: none;
-  stroke-dasharray: 3 2;
-}
-.timeline-foot {
-  display: grid;
-  align-items: center;
-  min-height: 1.25rem;
-  margin-block: 0.25rem -0.5rem;
-}
-.timeline-foot > * {
-  grid-area: 1 / 1;
-}
-.timeline-readout {
-  z-index: 1;
+.steps > :is([data-status=error], [data-stalled]) .timeline-ran {
   background: var(--card);
-  font-size: 0.8125rem;
-  overflow-wrap: anywhere;
 }
-.timeline-legends {
-  display: flex;
-  flex-wrap: wrap;
-  gap: 0 1rem;
-  justify-content: flex-end;
+.steps > [data-stalled] .timeline-ran {
+  border-style: dashed;
 }
-.timeline-legend {
-  display: flex;
-  align-items: center;
-  gap: 0.5rem;
-  color: var(--quiet);
-  font-size: 0.75rem;
-}
-.timeline-legend::before {
-  width: 1.75rem;
-  height: 0.75rem;
+.steps:not([data-calm]) > li > .about > .line > :is(.timeline:hover, .elapsed:hover ~ .timeline, li:focus .timeline)::after {
+  position: absolute;
+  inset-block-end: calc(100% + 0.125rem);
+  inset-inline-end: 0;
+  z-index: 3;
+  inline-size: max-content;
+  max-inline-size: min(24rem, 100cqi - 5rem);
+  padding: 0.25rem 0.5rem;
   border-radius: 0.375rem;
-  background: var(--line);
-  content: "";
+  background: var(--text);
+  color: var(--card);
+  font-size: 0.8125rem;
+  line-height: 1.4;
+  content: attr(aria-label) / "";
 }
-.timeline-chart .running {
-  --tone: var(--accent);
-  fill-opacity: 0.5;
-  animation: pulse 1.6s ease-in-out infinite;
+.fold > .timeline {
+  display: none;
 }
-.timeline-legend.expected::before {
-  border: 1px dashed var(--line);
-  background: none;
+@container (width >= 30rem) {
+  .line:has(> .timeline) {
+    padding-inline-end: calc(var(--axis) + var(--took) + 2.5 * var(--gap));
+  }
+  .line > .timeline {
+    position: absolute;
+    inset-block-start: 0;
+    inset-inline-end: calc(var(--took) + var(--gap));
+    inline-size: var(--axis);
+    block-size: 1.5rem;
+  }
+  .fold > .timeline {
+    display: block;
+    inline-size: var(--axis);
+    margin-inline: auto 0.125rem;
+  }
+  .timeline + .fold-took {
+    margin-inline-start: 0;
+  }
 }
 
 /* styles/compact.css */
@@ -1463,11 +1482,6 @@ h1:is(.title, .jobs) {
     transform: rotate(1turn);
   }
 }
-@keyframes pulse {
-  50% {
-    opacity: 0.5;
-  }
-}
 @keyframes sheen {
   to {
     background-position: 180% 0;
@@ -1558,27 +1572,18 @@ h1:is(.title, .jobs) {
     forced-color-adjust: none;
   }
   .connection,
-  .timeline-chart rect {
+  .timeline {
     --tone: CanvasText !important;
   }
-  .timeline-chart :is(.usual, .expected) {
-    fill: none;
-    stroke: GrayText;
-  }
-  .timeline-legend::before {
-    border: 1px solid GrayText;
-  }
-  .timeline-legend.expected::before {
-    border-style: dashed;
+  .timeline {
+    --card: Canvas;
+    --quiet: CanvasText;
+    --text: CanvasText;
+    --track: transparent;
+    forced-color-adjust: none;
   }
   .steps > li::before {
     background: CanvasText !important;
-  }
-  .timeline-chart text {
-    fill: CanvasText;
-  }
-  .timeline-chart line {
-    stroke: GrayText;
   }
   .icon-inverse {
     stroke: Canvas;

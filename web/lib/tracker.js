@@ -1170,7 +1170,7 @@
   function queryOf({ prefix = "", labels = {}, status }) {
     const query = new URLSearchParams({ prefix });
     for (const [key, value] of Object.entries(labels).sort()) query.append("label", `${key}:${value}`);
-    if (status) query.set("status", status);
+    for (const each of [status || []].flat().sort()) query.append("status", each);
     return query.toString();
   }
   function listOf({ sessions, next }) {
