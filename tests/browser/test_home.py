@@ -34,7 +34,7 @@ async def test_an_empty_list_offers_the_line_that_starts_a_job(serve: Serve, ope
         await worker.complete("my-job", 1)
     await expect(row.get_by_role("progressbar", name="Progress of my-job")).to_have_attribute("aria-valuenow", "33")
     await row.get_by_role("link").click()
-    await expect(shown.headline).to_contain_text("Step 1")
+    await expect(shown.headline).to_contain_text("1 of 7 steps done")
     assert shown.page.url == page_of(server, "my-job")
     await shown.page.go_back()
     await expect(names_of(shown)).to_have_text(["my-job"])
