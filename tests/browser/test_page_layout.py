@@ -14,9 +14,7 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
-UNCOVERED = (
-    "e => (({ right, top }) => document.elementFromPoint(right - 2, top + 12))(e.getBoundingClientRect()) === e"
-)
+UNCOVERED = "e => (({ right, top }) => document.elementFromPoint(right - 2, top + 12))(e.getBoundingClientRect()) === e"
 EDGES = "all => all.map((each) => each.getBoundingClientRect()).map(({ left, right }) => `${left} ${right}`)"
 
 
