@@ -43,5 +43,5 @@ function item({ session_id, title, status, conclusion, liveness, created_at }, l
   const word = language.texts[/** @type {keyof Language["texts"]} */ (`step_${state}`)];
   const created = language.moment(Date.parse(created_at), Date.now());
   const facts = make("span", "quiet", language.joined([word, created]));
-  return make("li", "", make("span", "icon", icon(state)), link, facts);
+  return make("li", "", make("span", "icon", icon(state)), make("span", "", link, " ", facts));
 }
