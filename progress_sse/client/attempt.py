@@ -1,9 +1,9 @@
 """A worker's attempt at its steps, and how long it may be silent about one that runs.
 
-All reporters of a process share one attempt at a session, so that none replaces another. `progress-sse run` hands its
-attempt down to its command in the environment.
+The reporters of a process share one attempt at a session. `progress-sse run` hands its own down by the environment.
 """
 
+import os
 import uuid
 from typing import Final
 from weakref import WeakValueDictionary
@@ -95,6 +95,10 @@ _attempts: Final[WeakValueDictionary[str, AttemptId]] = WeakValueDictionary()
 def share(session_id: str, lease: Attempt) -> None:
     """Let later reporters on the session have this attempt, too."""
     _attempts[session_id] = lease.attempt
+
+
+def tally_of(lease: Attempt | None, step: StepRef) -> PartTally | None:
+    return None if lease is None else lease.attempt.tallies.get((step, os.getpid()))
 
 
 def joined(session_id: str, lease: Attempt) -> Attempt:

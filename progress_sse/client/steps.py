@@ -7,7 +7,7 @@ from operator import index
 from types import TracebackType
 from typing import Final, Self
 
-from progress_sse.client.attempt import Attempt, share
+from progress_sse.client.attempt import Attempt, share, tally_of
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, SuppressReportingErrors, conclusion_of
 from progress_sse.client.inbox import Request
@@ -197,11 +197,8 @@ class BaseStep:
         self._reached = _Reached(current - self._tracked, total)
         return self._queued(step, message)
 
-    def _tally_of(self, step: StepRef) -> PartTally | None:
-        return None if self._lease is None else self._lease.attempt.tallies.get((step, os.getpid()))
-
     def _queued(self, step: StepRef, message: str | None) -> Latest:
-        if self.name is None and (tally := self._tally_of(step)) is not None:
+        if self.name is None and (tally := tally_of(self._lease, step)) is not None:
             tally.is_used &= tally.total is not None
         if message is not None:
             self._message = message
@@ -228,11 +225,11 @@ class BaseStep:
         step, text = self._latest.step, self._message or ""
         if self.name is not None:
             return self._part("running", step, text)
-        return Advance(step, *self._done(), text, envelope=Envelope(self._latest.lease))
+        return Advance(step, *self._reached.done(self._tracked), text, envelope=Envelope(self._latest.lease))
 
     def _of_part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> Queueable:
         """Return the report of a part; of one of many their count, which is read when it is sent."""
-        tally = self._tally_of(step)
+        tally = tally_of(self._lease, step)
         if tally is None or not tally.take(self.name or "", status):
             return self._part(status, step, message, error)
         if not tally.is_said:
@@ -243,21 +240,13 @@ class BaseStep:
 
     def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> Update:
         assert self.name is not None
-        envelope, tally = Envelope(self._lease_of(step)), self._tally_of(step)
+        envelope, tally = Envelope(self._lease_of(step)), tally_of(self._lease, step)
         if tally is not None and tally.counts(self.name):
             return tally.update(step, envelope)
-        done, total = self._done()
+        done, total = self._reached.done(self._tracked)
         current = done if done > 0 or total is not None else None
         texts = (fit_text(each, MAX_PART_TEXT_CHARS) for each in (message, error))
         return ReportPart(step, self.name, status, current, total, *texts, envelope=envelope)
-
-    def _done(self) -> tuple[int, int | None]:
-        # A total that is exceeded was wrong: it is unknown from then on.
-        reached = self._reached
-        done = reached.count.value + self._tracked
-        if reached.total is not None and done > reached.total:
-            reached.total = None
-        return done, reached.total
 
     def _text(self, message: str | None) -> str | None:
         """Return the message to show from now on; `None` if it is shown already."""
@@ -274,6 +263,13 @@ class _Reached:
     def __init__(self, current: int, total: int | None) -> None:
         self.count = Count(current)
         self.total = total
+
+    def done(self, tracked: int) -> tuple[int, int | None]:
+        """Return the units that are done, with those that were `tracked`, and their total."""
+        done = self.count.value + tracked
+        if self.total is not None and done > self.total:
+            self.total = None  # It was wrong, and is unknown from then on.
+        return done, self.total
 
 
 def length(items: object) -> int | None:
