@@ -85,6 +85,7 @@ async def test_agent_grows_and_its_log_is_open(demo: Server, open_page: OpenPage
     agent = session_of(shown.page, "agent")
     steps = agent.locator(".steps > li")
     await expect(agent.locator(".log-line")).not_to_have_count(0, timeout=DEADLINE_MS)
+    assert await agent.locator(".card > .log .log-rows").evaluate("rows => rows.offsetHeight <= 112"), "empty room"
     before = await steps.count()
     await expect(steps.nth(before)).to_be_visible(timeout=DEADLINE_MS)
     await expect(agent.locator(".log-line .ansi-green").first).to_be_visible(timeout=DEADLINE_MS)
@@ -386,6 +387,9 @@ async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
     assert_without_holes(await shown.evaluate(GEOMETRY))
 
 
+BORDER = "button => getComputedStyle(button).borderTopColor"
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("locale", ["ja-JP", "en-GB"])
 async def test_axe_finds_nothing(demo: Server, open_page: OpenPage, locale: str) -> None:
@@ -395,6 +399,8 @@ async def test_axe_finds_nothing(demo: Server, open_page: OpenPage, locale: str)
         shown = await open_page(f"{demo.url}/", locale=locale, color_scheme=scheme)
         await expect_connections(shown.page, "live")
         button = shown.page.locator("#buffer")
+        borders = [await each.evaluate(BORDER) for each in (button, shown.page.locator("#drive .button").first)]
+        assert len(set(borders)) == 1, "it looks like an alarm"
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "true")
         assert await axe_violations(shown) == [], scheme
