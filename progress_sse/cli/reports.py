@@ -40,10 +40,8 @@ def report_step(
     A start that would create the session is not sent without `create`: its id may be mistyped.
     """
     if server is not None and action == "start" and not create and _is_missing(session_of(session_id), server):
-        hint = (
-            "there is no session %r; begin it by progress-sse create --steps NAME,NAME, or by this step with --create"
-        )
-        log(logging.WARNING, hint, session_id)
+        ways = "progress-sse create --steps NAME,NAME, or this step with --create, begins it"
+        log(logging.WARNING, "there is no session %r; %s", session_id, ways)
         return False
 
     def report(progress: Progress) -> None:

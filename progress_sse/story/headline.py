@@ -55,8 +55,8 @@ def elapsed(state: SessionState, now_s: float) -> str:
 
 def absence(*, is_deleted: bool) -> str:
     """Return the second sentence about a session that does not exist."""
-    unknown, deleted = "No job has reported here yet; is the id right?", "If it is started again, it is shown here."
-    return deleted if is_deleted else unknown
+    again = "If it is started again, it is shown here."
+    return again if is_deleted else "No job has reported here yet; is the id right?"
 
 
 def _running(state: SessionState, now_s: float) -> str:

@@ -97,7 +97,8 @@ async def test_an_element_costs_three_files(
     """Of 40 KB; the texts of the surrounding language are a file that English pages do not load."""
     await worker.start(sid, 1)
     shown = await open_page("about:blank")
-    html = f'<!doctype html><html lang="{language}"><link rel="icon" href="data:,">' + "".join(ELEMENTS[name].format(sid=sid) for name in names)
+    content = "".join(ELEMENTS[name].format(sid=sid) for name in names)
+    html = f'<!doctype html><html lang="{language}"><link rel="icon" href="data:,">{content}'
     transfers = await visit(shown, f"{server.url}/embedding", *(SEEN[name] for name in names), html=html)
     sizes = {url: size for url, size in transfers.sizes.items() if "/web/" in url}
     others = len(names) - 1

@@ -35,7 +35,7 @@ def test_a_step_is_reported_piece_by_piece(server: Server) -> None:
 
 def test_a_session_that_is_missing_is_created_on_demand_alone(server: Server) -> None:
     """Its id may be mistyped; one that was created needs no word of that."""
-    ways = "begin it by progress-sse create --steps NAME,NAME, or by this step with --create"
+    ways = "progress-sse create --steps NAME,NAME, or this step with --create, begins it"
     sentence = f"progress-sse: there is no session 'typo 原'; {ways}\n"
     assert step(server, "typo 原", "1", "start") == (1, sentence)
     assert poll(server, "typo 原")["status"] == "not_found"
