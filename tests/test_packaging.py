@@ -280,6 +280,15 @@ def bundle(project: Path, source: str) -> Path:
 
 
 @pytest.mark.full
+def test_bundler_takes_the_tracker(project: Path) -> None:
+    """The bundle runs, also without a document."""
+    source = 'import { ProgressTracker, checkTimeout } from "progress-sse";\n'
+    source += 'console.log(new ProgressTracker("a").state, checkTimeout({ status: "pending" }));'
+    ran = subprocess.run(["node", bundle(project, source)], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "stopped false\n"
+
+
+@pytest.mark.full
 def test_bundler_takes_the_elements(project: Path) -> None:
     """They register themselves, with all their modules in the bundle; the package's others are for frameworks."""
     made = bundle(project, 'import "progress-sse/progress-steps";import "progress-sse/progress-list";').read_text()

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.page_driver import SOURCES, PageDriver
+from tests.browser.page_driver import MARKUP, POLLING_ONLY, SOURCES, PageDriver
 from tests.harness.serving import Server, Worker
 
 PAGE = """<!doctype html>

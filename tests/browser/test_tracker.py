@@ -134,6 +134,16 @@ async def test_an_old_page_still_works(
     assert shown.errors == []
 
 
+async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+    """It comes with the session's data, and nothing follows."""
+    shown = await open_page(f"{server.url}/old-page", html=old_page(sid))
+    await worker.start(sid, 1)
+    await worker.complete(sid, 1, success=False)
+    await expect(shown.page.locator("#state")).to_contain_text("error 14%")
+    assert await shown.evaluate("ends") == ["error error"]
+    assert await shown.evaluate("[tracker.polling, tracker.state]") == [False, "finished"]
+
+
 async def test_update_comes_at_least_each_interval(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
