@@ -98,6 +98,7 @@ def share(session_id: str, lease: Attempt) -> None:
 
 
 def tally_of(lease: Attempt | None, step: StepRef) -> PartTally | None:
+    """Return the tally of the parts of a step that this process has started; `None` without."""
     return None if lease is None else lease.attempt.tallies.get((step, os.getpid()))
 
 

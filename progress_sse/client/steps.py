@@ -258,8 +258,6 @@ class BaseStep:
 class _Reached:
     """The progress of a step. It is replaced as a whole, so that count and total are always read together."""
 
-    __slots__ = ("count", "total")
-
     def __init__(self, current: int, total: int | None) -> None:
         self.count = Count(current)
         self.total = total
