@@ -74,9 +74,8 @@ def _running(state: SessionState, now_s: float) -> str:
 def _failure(state: SessionState) -> str:
     how, failed = conclusion(state), steps_in(state, "error")
     alike = [step for step in failed if conclusion(step) == how]
-    if not alike:
-        return _ENDINGS[how]
-    return f"{_ENDINGS[how]} at step {(_last_ended(alike) if how else alike[0])['step']}"
+    at_step = f" at step {(_last_ended(alike) if how else alike[0])['step']}" if alike else ""
+    return _ENDINGS[how] + at_step
 
 
 def conclusion(ended: SessionState | Step) -> str:

@@ -38,9 +38,7 @@ def began_s(state: SessionState) -> float:
 
 def took_ms(state: SessionState) -> int:
     """Return the time from the first start to the last end, both cut to milliseconds, as a browser reads them."""
-    starts, ends = (
-        [round(1e6 * each) // 1000 for each in _times(state, key)] for key in ("started_at", "completed_at")
-    )
+    starts, ends = ([round(1e6 * s) // 1000 for s in _times(state, key)] for key in ("started_at", "completed_at"))
     return max(0, max(ends) - min(starts)) if starts and ends else 0
 
 

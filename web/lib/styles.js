@@ -45,7 +45,7 @@ export const CSS = `/* Written by build.js from the files in styles/. */
 }
 body,
 :host {
-  font-family: var(--font);
+  font: 1rem / 1.5 var(--font);
 }
 :host([hidden]) {
   display: none;
@@ -63,7 +63,6 @@ body,
 .session {
   color: var(--text);
   font-size: 1rem;
-  line-height: 1.5;
   font-variant-numeric: tabular-nums;
   word-break: auto-phrase;
 }
@@ -237,7 +236,7 @@ summary {
   }
 }
 .title,
-.jobs {
+h1.jobs {
   min-width: 0;
   font-size: 1.125rem;
   font-weight: 700;
