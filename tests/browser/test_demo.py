@@ -331,7 +331,7 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page
     session_id = await session_of(shown.page, "yours").get_attribute("session")
     assert session_id is not None
     runners = {"curl": ["sh", "-c"], "Python": [sys.executable, "-c"], "JavaScript": ["node", "-e"]}
-    titles = ["Start step 1", "Complete step 1", "Start step 2"]
+    titles = ["Create the job", "Start step 1", "Complete step 1"]
     for (name, runner), title in zip(runners.items(), titles, strict=True):
         await drive.get_by_role("tab", name=name).click()
         panel = drive.get_by_role("tabpanel")
@@ -340,8 +340,8 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page
         assert code is not None
         assert session_id in code
         await asyncio.to_thread(subprocess.run, [*runner, code], check=True, timeout=60, capture_output=True)
-    await expect(drive.get_by_role("tabpanel").get_by_role("heading")).to_have_text("Complete step 2")
-    assert await percentage(shown.page, "yours") == 14
+    await expect(drive.get_by_role("tabpanel").get_by_role("heading")).to_have_text("Start step 2")
+    assert await percentage(shown.page, "yours") == 33
     await shown.page.reload()
     await expect(session_of(shown.page, "yours")).to_have_attribute("session", session_id)
 
@@ -369,7 +369,7 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, open_page: OpenP
         await expect(drive.get_by_role("tab", selected=True)).to_be_focused()
         await expect(drive.get_by_role("tabpanel")).to_have_accessible_name(name)
     await shown.page.keyboard.press("Tab")
-    copy = drive.get_by_role("button", name="Copy: Start step 1")
+    copy = drive.get_by_role("button", name="Copy: Create the job")
     await expect(copy).to_be_focused()
     await shown.page.keyboard.press("Enter")
     await expect(drive.get_by_role("status")).to_have_text("Copied")
