@@ -38,17 +38,17 @@ async def statuses(client: httpx.AsyncClient, session_id: str) -> tuple[list[str
 
 
 class CountingBackend(MemoryBackend):
-    """Memory that counts commits, and fails at those that a test names."""
+    """Memory that counts commits, and fails at the next one of each session that a test names."""
 
     def __init__(self) -> None:
         super().__init__(StorageLimits(1000, 262_144, 100))
         self.commits = 0
-        self.failures: list[Exception] = []
+        self.failures: dict[str, Exception] = {}
 
     async def commit(self, change: Change) -> None:
         self.commits += 1
-        if self.failures:
-            raise self.failures.pop()
+        if change.session_id in self.failures:
+            raise self.failures.pop(change.session_id)
         await super().commit(change)
 
 
@@ -105,7 +105,7 @@ async def test_none_is_applied_after_one_that_the_store_failed_at(connect: Conne
     backend = CountingBackend()
     async with connect(backend=backend) as client:
         await send(client, update("s"), update("t"))
-        backend.failures = [StoreUnavailableError()]
+        backend.failures = {"s": StoreUnavailableError()}
         results = await send(client, update("s", "complete"), update("s", step=2), update("t", "complete"))
         assert [each["status"] for each in results] == [503, 503, 200]
         assert results[0]["type"] == "/problems/store-unavailable"
@@ -119,7 +119,7 @@ async def test_an_unforeseen_exception_is_reported_for_its_updates(connect: Conn
     """Without its text."""
     backend = CountingBackend()
     async with connect(backend=backend) as client:
-        backend.failures = [RuntimeError("secret")]
+        backend.failures = {"s": RuntimeError("secret")}
         failed, applied = await send(client, update("s"), update("t"))
         assert (failed["status"], failed["type"]) == (500, "/problems/internal-error")
         assert "secret" not in str(failed)
