@@ -254,6 +254,7 @@ async function filesOf(page, plugins, language) {
   const pages = names.map(async (name) => {
     const html = (await readFile(`${page}/${name}`, "utf8"))
       .replace(/<!--.*?-->\n/gs, "")
+      .replace('lang="en"', `lang="${language ?? "en"}"`)
       .replace(`web/${page}.js`, `web/${basename(script.main)}`)
       .replace(`web/${page}.css`, `web/${basename(style.main)}`);
     const named = name.replace("index", language ? `${page}.${language}` : page);

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, ICON, LIB, REVALIDATED, page_headers
@@ -119,14 +120,14 @@ class BrowserFiles(StaticFiles):
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         """Return a file; browsers keep one with a hash for a year, and revalidate others at each use (mostly 304)."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(FILE_HEADERS)
+        content, compressed, tag = _contents(str(full_path), stat_result.st_mtime_ns)
+        response = FileResponse(full_path, status_code, stat_result=stat_result)
+        response.headers.update(FILE_HEADERS | {"ETag": tag})
         if str(full_path).endswith(".map"):
             response.headers["Content-Type"] = "text/plain; charset=utf-8"
         response.headers["Cache-Control"] = IMMUTABLE if _HASHED.search(Path(full_path).name) else REVALIDATED
-        if not isinstance(response, FileResponse):
-            return response
-        content, compressed = _contents(str(full_path), stat_result.st_mtime_ns)
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         if _accepts_gzip(Headers(scope=scope)):
             return Response(compressed, headers=headers | GZIP)
@@ -134,10 +135,13 @@ class BrowserFiles(StaticFiles):
 
 
 @lru_cache(maxsize=64)
-def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes]:
-    """Return a file's content, plain and compressed. Each file is read and compressed once."""
+def _contents(path: str, _changed_ns: int) -> tuple[bytes, bytes, str]:
+    """Return a file's content, plain and compressed, and its ETag. Each file is read and compressed once.
+
+    The tag is of the content: with another name of what it imports, an upgraded file may have the same size and time.
+    """
     content = Path(path).read_bytes()
-    return content, gzip.compress(content, mtime=0)
+    return content, gzip.compress(content, mtime=0), f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 USER_POLICY: Final = "object-src 'none'; base-uri 'self'"
