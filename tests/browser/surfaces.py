@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple, Self
 
 import httpx
-from playwright.async_api import Locator
+from playwright.async_api import Page
 
 from tests.browser.conftest import OpenPage
 from tests.browser.home_page import home_of
@@ -21,21 +21,21 @@ EMBEDDING = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>e
 
 WORDS = {
     "en": {
-        "stalled": ("stalled", "no sign of life"),
-        "completed": ("completed",),
-        "failed": ("failed",),
-        "cancelled": ("cancelled",),
-        "lost": ("lost",),
+        "stalled": "stalled|no sign of life since",
+        "completed": "completed",
+        "failed": "failed",
+        "cancelled": "cancelled",
+        "lost": "lost",
     },
     "ja": {
-        "stalled": ("応答",),
-        "completed": ("完了",),
-        "failed": ("失敗",),
-        "cancelled": ("中止",),
-        "lost": ("途絶",),
+        "stalled": "応答",
+        "completed": "完了しました|^完了$",
+        "failed": "失敗",
+        "cancelled": "中止",
+        "lost": "途絶",
     },
 }
-"""What the words for a state have in common, as a sentence and in a list."""
+"""The words for a state, in a sentence and in a list. Steps are done as well, in Japanese by the same word."""
 
 _DURATION = re.compile(r"(\d+) ?(?:min|分) ?(\d+) ?(?:s|秒)")
 _SINCE = re.compile(r"since (\d\d:\d\d)|(\d\d:\d\d) 以降")
@@ -52,10 +52,25 @@ class Reading(NamedTuple):
 
 def reading_of(text: str, language: str = "en") -> Reading:
     """Read what a surface shows; a later percentage counts more than an earlier one."""
-    states = [state for state, forms in WORDS[language].items() if any(form in text.casefold() for form in forms)]
-    duration, since = _DURATION.search(text), _SINCE.search(text)
-    time = ":".join(duration.groups()) if duration else "".join(filter(None, since.groups())) if since else ""
+    states = [state for state, words in WORDS[language].items() if re.search(words, text, re.IGNORECASE | re.MULTILINE)]
+    found = _SINCE.search(text) or _DURATION.search(text)
+    time = ":".join(filter(None, found.groups())) if found else ""
     return Reading(" ".join(states), (_PERCENTAGE.findall(text) or [""])[-1], time)
+
+
+def text_reading(drawn: str) -> Reading:
+    """Read the lines about the session, without those of its steps."""
+    lines = drawn.split("\n")
+    return reading_of("\n".join([*lines[:3], *(line for line in lines[3:] if line.startswith("no sign"))]))
+
+
+async def shown_session(page: Page, language: str = "en") -> Reading:
+    parts = page.locator("article").locator(".status, .bar, .note:visible")
+    return reading_of("\n".join(await parts.all_inner_texts()), language)
+
+
+async def shown_row(page: Page, language: str = "en") -> Reading:
+    return reading_of("\n".join(await page.locator(".list-row > *").all_inner_texts()), language)
 
 
 class Surfaces:
@@ -82,28 +97,20 @@ class Surfaces:
     async def on_pages(self) -> dict[str, Reading]:
         page, embedding, home = (each.page for each in self._pages)
         return {
-            "page": await self._read(page.locator("article").locator(".state, .bar, .note:visible")),
-            "element": await self._read(embedding.locator("progress-steps").locator(".state, .bar, .note:visible")),
-            "home": await self._read(home.locator(".list-row > *")),
-            "list element": await self._read(embedding.locator("progress-list").locator(".list-row > *")),
+            "page": await shown_session(page, self._language),
+            "element": await shown_session(embedding, self._language),
+            "home": await shown_row(home, self._language),
+            "list element": await shown_row(embedding, self._language),
         }
-
-    async def _read(self, parts: Locator) -> Reading:
-        return reading_of("\n".join(await parts.all_inner_texts()), self._language)
 
     async def elsewhere(self) -> dict[str, Reading]:
         """Read what is in English for each reader."""
         return {
-            "text": reading_of(await self._text()),
+            "text": text_reading(await self._get(session_path(self._sid), accept="text/plain")),
             "badge": reading_of(await self._get(f"/s/{self._sid}/badge.svg")),
             "list": reading_of(await self._output("list", "--prefix", self._sid)),
             "watch": reading_of(await self._output("watch", self._sid, "--output", "plain")),
         }
-
-    async def _text(self) -> str:
-        """Return the lines about the session, without those of its steps."""
-        lines = (await self._get(session_path(self._sid), accept="text/plain")).split("\n")
-        return "\n".join([*lines[:3], *(line for line in lines[3:] if line.startswith("no sign"))])
 
     async def _get(self, path: str, **headers: str) -> str:
         async with httpx.AsyncClient(base_url=self._server.url) as client:

@@ -1,20 +1,27 @@
 """However a job ends, each surface shows the same state, percentage and time, in each language."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Route
 
+from progress_sse.cli.list_sessions import listed_words
+from progress_sse.story.drawing import badge, drawn
+from progress_sse.story.session_state import checked
 from tests.browser.conftest import OpenPage
-from tests.browser.surfaces import Reading, Surfaces
+from tests.browser.session_states import every_state
+from tests.browser.stubbed_session import StubbedSession
+from tests.browser.surfaces import EMBEDDING, Reading, Surfaces, reading_of, shown_row, shown_session, text_reading
 from tests.conftest import Serve
 from tests.harness.faketime import WallClock
-from tests.harness.serving import Worker, session_path
+from tests.harness.serving import Server, Worker, session_path
 
 DEADLINE_S = 30
 
@@ -24,6 +31,8 @@ TOOK = timedelta(minutes=2, seconds=13)
 REVOKED = {"success": False, "error": "revoked", "conclusion": "cancelled"}
 
 LEASED = {"attempt_id": "a", "lease_ms": 1000}
+
+LONG_AGO = "2026-01-01T00:00:00+00:00"
 
 
 class Job:
@@ -53,13 +62,13 @@ class Job:
         response = await self._worker.client.post(session_path(self._sid, "requests"), json={"kind": "cancel"})
         assert response.status_code == 202, response.text
 
-    async def ended(self) -> tuple[str, str]:
-        """Wait until no step lives any more; return what the job took, and when its worker last gave a sign of life."""
+    async def ended(self, *, is_stalled: bool) -> tuple[str, str]:
+        """Wait for that; return what the job took, or else when its worker last gave a sign of life."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 steps = (await self._worker.poll(self._sid))["steps"]
                 signs = [step.get("liveness", {"state": "live"}) for step in steps if step["status"] == "running"]
-                if all(sign["state"] == "stalled" for sign in signs):
+                if [sign["state"] for sign in signs] == ["stalled"] * is_stalled:
                     break
                 await asyncio.sleep(0.05)
         begun = [step for step in steps if step["status"] != "pending"]
@@ -161,7 +170,7 @@ async def test_every_surface_shows_the_same_end(
         for end, state, percentage in ENDS:
             job = Job(worker, sid, clock)
             await end(job)
-            took, since = await job.ended()
+            took, since = await job.ended(is_stalled=state == "stalled")
             of_session, of_row = (Reading(state, percentage, time) for time in (took or since, since))
             shown = {"page": of_session, "element": of_session, "home": of_row, "list element": of_row}
             with suppress(TimeoutError):
@@ -172,6 +181,49 @@ async def test_every_surface_shows_the_same_end(
                         await asyncio.sleep(0.05)
             assert await surfaces.on_pages() == shown, end
             lines = of_session if took or since else of_session._replace(percentage="")  # No step has a line.
-            expected = {"text": of_session, "badge": Reading(state, "", ""), "list": of_row, "watch": lines}
+            badge = Reading(state, percentage if since else "", "")  # In place of it there is how the job ended.
+            expected = {"text": of_session, "badge": badge, "list": of_row, "watch": lines}
             assert await surfaces.elsewhere() == expected, end
     assert surfaces.errors == []
+
+
+def entry_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The session as lists have it; one of its steps may be stalled, or none may run."""
+    begun = [step for step in state["steps"] if step["status"] != "pending"]
+    starts, ends = [step["started_at"] for step in begun], [step["completed_at"] for step in begun]
+    signs = [step["liveness"] for step in begun if "liveness" in step]
+    entry = {key: value for key, value in state.items() if key not in ("steps", "requests")}
+    entry |= {"created_at": min(starts, default=LONG_AGO), "updated_at": datetime.now(UTC).isoformat()}
+    if state["status"] == "running" and ends and all(ends):
+        entry["idle_since"] = max(ends)
+    return entry | ({"liveness": signs[0]} if signs else {})
+
+
+async def test_every_state_reads_the_same(server: Server, open_page: OpenPage, sid: str) -> None:
+    """Where no time is known, by which the percentage would move meanwhile."""
+    states = {name: state for name, state in every_state(sid).items() if name != "not_found" and "time" not in state}
+    html = EMBEDDING.format(lang="en", sid=sid)
+    stubbed = await StubbedSession.open(dict(states["pending"]), server, open_page, html, timezone_id="UTC")
+    page = stubbed.shown.page
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(json={"sessions": [entry_of(stubbed.state)], "next": None})
+
+    await page.route(re.compile(r"/api/progress\?"), answer)
+    for name, state in sorted(states.items(), key=lambda each: each[0] == "completed"):
+        stubbed.state.clear()
+        await stubbed.change(**state)
+        now_s = await stubbed.shown.evaluate("Date.now()") / 1000
+        expected = text_reading(drawn(checked(state, sid), now_s, server.url))[:2]
+        words = " ".join(listed_words(entry_of(state), now_s))
+        assert (name, *reading_of(words)[:2]) == (name, *expected)
+        if state["status"] == "error" or expected[0]:
+            assert (name, reading_of(badge(state)).state) == (name, expected[0])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE_S):
+                while True:
+                    shown = (await shown_session(page))[:2], (await shown_row(page))[:2]
+                    if shown == (expected, expected):
+                        break
+                    await asyncio.sleep(0.05)
+        assert (name, *shown) == (name, expected, expected)
