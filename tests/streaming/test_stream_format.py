@@ -79,6 +79,23 @@ async def test_a_stream_that_the_server_ends_says_so(directly: bool) -> None:
 
 
 @BOTH
+async def test_fast_progress_waits_for_a_heartbeat(directly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what it says then is the latest."""
+    service = Service()
+    await service.store.create_session("a", 1)
+    await service.store.start_step("a", 1)
+    client = await lines_of(service, "a", directly=directly)
+    for current in (1, 2, 3):
+        await service.store.report_progress("a", 1, current)
+    [stream] = service.streams._open  # noqa: SLF001  # what a heartbeat calls
+    monkeypatch.setattr("progress_sse.story.changes._is_due", lambda *_: True)
+    stream.send_heartbeat()
+    await client.wait_until(lambda: b": 3\n" in client.body)
+    assert [line.rpartition(": ")[2] for line in said(client)] == ["started", "1", "3"]
+    client.leave()
+
+
+@BOTH
 async def test_a_silent_worker_is_named_with_the_heartbeats(directly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """And again when it has been silent for twice as long; a job that need not report has no heartbeat."""
     service = Service(heartbeat_s=15)
