@@ -167,8 +167,8 @@ GEOMETRY = """() => {
 def assert_without_holes(geometry: Any) -> None:
     """Cards side by side are as high, and no place between cards, or at an edge, is larger than a gap."""
     left, right, top, bottom = geometry["jobs"]
-    tops, ends = ({card[place] for card in geometry["cards"]} for place in (2, 3))
-    assert len(tops) == len(ends)
+    begins_and_ends = [{card[place] for card in geometry["cards"]} for place in (2, 3)]
+    assert len(set(map(len, begins_and_ends))) == 1
     columns = [list(cards) for _, cards in groupby(sorted(geometry["cards"]), key=itemgetter(0))]
     starts, ends = [column[0][0] for column in columns], [column[0][1] for column in columns]
     assert (starts[0], ends[-1]) == (left, right)
