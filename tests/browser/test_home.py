@@ -54,7 +54,7 @@ async def test_the_list_is_live(server: Server, worker: Worker, open_page: OpenP
     await worker.complete(f"{sid}-2", 2, success=False, error="no more rows")
     await expect(row_of(shown, f"{sid}-2")).to_contain_text("Failed")
     await worker.update(f"{sid}-1", action="finish", links=[{"label": "Report", "url": "/report"}])
-    await expect(row_of(shown, "First")).to_contain_text(re.compile(r"Done.*100%"))
+    await expect(row_of(shown, "First")).to_contain_text(re.compile(r"Completed.*100%"))
     report = shown.page.get_by_role("link", name="Report")
     assert await report.get_attribute("rel") == "noopener noreferrer nofollow"
     counts = ["Needs attention 1", "All 2", "Running 0", "Waiting 0", "Failed 1", "Cancelled 0", "Done 1"]
