@@ -34,7 +34,7 @@ async def test_an_empty_list_offers_the_line_that_starts_a_job(serve: Serve, ope
         await worker.complete("my-job", 1)
     await expect(row.get_by_role("progressbar", name="Progress of my-job")).to_have_attribute("aria-valuenow", "33")
     await row.get_by_role("link").click()
-    await expect(shown.headline).to_contain_text("1 of 7 steps done")
+    await expect(shown.headline).to_contain_text("1 of 3 steps done")
     assert shown.page.url == page_of(server, "my-job")
     await shown.page.go_back()
     await expect(names_of(shown)).to_have_text(["my-job"])
@@ -57,7 +57,7 @@ async def test_the_list_is_live(server: Server, worker: Worker, open_page: OpenP
     await expect(row_of(shown, "First")).to_contain_text(re.compile(r"Completed.*100%"))
     report = shown.page.get_by_role("link", name="Report")
     assert await report.get_attribute("rel") == "noopener noreferrer nofollow"
-    counts = ["Needs attention 1", "All 2", "Running 0", "Waiting 0", "Failed 1", "Cancelled 0", "Done 1"]
+    counts = ["Needs attention 1", "All 2", "Running 0", "Waiting 0", "Failed 1", "Cancelled 0", "Completed 1"]
     await expect(shown.page.locator("#states button")).to_have_text(counts)
     await worker.delete(f"{sid}-1")
     await expect(names_of(shown)).to_have_text([f"{sid}-2"])
