@@ -40,7 +40,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone soak bench docs picture check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone soak bench docs picture pictures check format build clean
 .PHONY: node system clients engines deploy frameworks test-web collected $(CHECKS)
 
 help:  ## List the targets
@@ -90,6 +90,9 @@ docs: $(VENV)/.docs  ## Build the site of the documents into docs/_build/html/
 
 picture: $(VENV)/.dev system  ## Take the README's picture of the page again
 	@$(BIN)/python -m docs.picture
+
+pictures: $(VENV)/.dev system  ## Take pictures of every state into build/pictures/, to look at them
+	@$(BIN)/python -m tests.browser.pictures
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
 	@printf '%s\n' $(CHECKS) | $(TWO_AT_ONCE)

@@ -127,7 +127,9 @@ const ownListTracker = {
   name: "own-list-tracker",
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /\/(progress-list-tracker|list-\w+)\.js$/ }, ({ path, resolveDir, importer, namespace }) =>
-      importer === "index.js" || namespace === "copy" ? { path: resolve(resolveDir, path), namespace: "copy" } : null,
+      importer === "index.js" || namespace === "copy"
+        ? { path: relative(".", resolve(resolveDir, path)), namespace: "copy" }
+        : null,
     );
     onLoad({ filter: /.*/, namespace: "copy" }, async ({ path }) => ({
       contents: await readFile(path, "utf8"),
