@@ -78,7 +78,7 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     web = ROOT / "web"
     folders = (web / "assets", web / "lib")
     browser_files = {path.relative_to(web).as_posix() for folder in folders for path in folder.iterdir()}
-    assert all(name.endswith((".html", *PUBLIC_SUFFIXES)) for name in browser_files)
+    assert all(name.endswith((".html", ".svg", *PUBLIC_SUFFIXES)) for name in browser_files)
     names = set(zipfile.ZipFile(wheel).namelist())
     in_package = {name for name in names if name.startswith("progress_sse/")}
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
