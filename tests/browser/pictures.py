@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,17 +98,17 @@ async def take_home(browser: Browser, server: Server, look: str, options: dict[s
             await take(page, f"home {count} {look}", is_whole=False)
 
 
+async def embed(style: str, route: Route) -> None:
+    html = EMBEDDING.format(style=style, sid="nightly")
+    await route.fulfill(content_type="text/html; charset=utf-8", body=html)
+
+
 async def take_elements(browser: Browser, server: Server) -> None:
     """Take the element in pages of other styles."""
     for name, style in STYLES.items():
         for state in ("running", "failed", "completed"):
             async with opened(browser, LOOKS["light"], every_state("nightly")[state]) as page:
-
-                async def embed(route: Route, style: str = style) -> None:
-                    html = EMBEDDING.format(style=style, sid="nightly")
-                    await route.fulfill(content_type="text/html; charset=utf-8", body=html)
-
-                await page.route("**/embedding", embed)
+                await page.route("**/embedding", partial(embed, style))
                 await page.goto(f"{server.url}/embedding")
                 await expect(page.locator("article")).to_be_visible()
                 await take(page, f"element {state} {name}")
