@@ -91,7 +91,7 @@ def _of_cancel(request: Request, state: SessionState) -> str:
     running, is_over = steps_in(state, "running"), _is_over(state)
     if request["state"] == "asked":
         if running and all(map(is_stalled, running)):
-            return "Cancellation requested, but nobody is listening"
+            return "Cancellation requested, but no worker is listening"
         return _with_text("Cancellation requested", request.get("reason", ""))
     if request["state"] == "seen" or _is_stopping(request, state):
         return "The worker is stopping"

@@ -108,7 +108,7 @@ async def test_a_request_may_come_to_nothing(server: Server, worker: Worker, ope
     step = session.state["steps"][1]
     step["liveness"] = {"state": "stalled", "since": step["started_at"]}
     await session.change()
-    await expect(said(shown)).to_have_text("Cancellation requested, but nobody is listening")
+    await expect(said(shown)).to_have_text("Cancellation requested, but no worker is listening")
 
     del step["liveness"]
     step |= {"status": "success", "completed_at": step["started_at"]}

@@ -81,7 +81,7 @@ export const TEXTS = {
     cancel_not: "Keep it running",
     cancel_asked: "Cancellation requested",
     cancel_asked_why: "Cancellation requested: {reason}",
-    cancel_unheard: "Cancellation requested, but nobody is listening",
+    cancel_unheard: "Cancellation requested, but no worker is listening",
     cancel_seen: "The worker is stopping",
     cancel_declined: "The worker declined to stop",
     cancel_declined_why: "The worker declined to stop: {message}",
