@@ -6,7 +6,7 @@ host only has to mount `ProgressHub.app`; everything else is optional.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -101,7 +101,11 @@ class ProgressHub:
                 yield Event(name, str(position), data)
 
     async def subscribe_to_list(
-        self, *, prefix: str = "", labels: Mapping[str, str] | None = None, status: ListStatus | None = None
+        self,
+        *,
+        prefix: str = "",
+        labels: Mapping[str, str] | None = None,
+        status: ListStatus | Sequence[ListStatus] = (),
     ) -> AsyncGenerator[Event, None]:
         """Follow a list of sessions as a browser does: a `list` first, then each `session` and `removed`, without ids.
 
@@ -110,13 +114,14 @@ class ProgressHub:
         Args:
             prefix: Only sessions whose id begins with it.
             labels: Only sessions that have all of these.
-            status: Only sessions of that status, or that `failed`, were `cancelled`, or are `lost` or `stalled`.
+            status: Only sessions of that status, or that `failed`, were `cancelled`, or are `lost` or `stalled`; of
+                several, any has to hold.
 
         Raises:
             InvalidSessionIdError: No session id begins with the prefix.
             StoreUnavailableError: The store cannot be used, or does not answer, when the iteration starts.
         """
-        states = parse_statuses(() if status is None else (status,))
+        states = parse_statuses((status,) if isinstance(status, str) else status)
         wanted = SessionFilter(check_prefix(prefix), frozenset((labels or {}).items()), states)
         await self._service.start_if_needed()
         lists = self._service.streams.hub.lists
