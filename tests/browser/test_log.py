@@ -261,7 +261,7 @@ async def test_lines_that_are_not_kept_are_counted(
 ) -> None:
     """They stand before the first one that is kept, and are no lines that are found."""
     await running(worker, sid)
-    for batch in range(12):
+    for batch in range(52):
         await write(worker, sid, *(f"line {100 * batch + number}" for number in range(100)), step=2)
     shown = await open_page(page_of(server, sid))
     panel = log_of(shown, 2)
