@@ -92,7 +92,7 @@ export class TabCoordinator {
     this.#wanted = wanted;
     if (this.#channel) this.#announce();
     else this.#join();
-    if (!this.#timers.isSet("silence")) this.#timers.set("silence", QUIET_MS, () => this.#reportSilence());
+    if (!this.#timers.isSet("silence")) this.#expectStream();
     this.#stream?.follow(this.#wantedByAll());
   }
 
@@ -157,10 +157,12 @@ export class TabCoordinator {
     this.#timers.set("ask", PING_MS * (1 + Math.random()), () => this.#ask());
   }
 
-  /** Tells trackers that no stream works for their session yet, so that they poll. */
-  #reportSilence() {
-    const sessions = this.#wanted.sessions.filter((id) => !this.#state.live.has(id));
-    this.#listener.onEvent({ type: "failure", sessions, failure: HOPELESS });
+  /** Trackers poll if no stream works for their session in time. */
+  #expectStream() {
+    this.#timers.set("silence", QUIET_MS, () => {
+      const sessions = this.#wanted.sessions.filter((id) => !this.#state.live.has(id));
+      this.#listener.onEvent({ type: "failure", sessions, failure: HOPELESS });
+    });
   }
 
   /** @returns {Wanted} */
@@ -224,6 +226,7 @@ export class TabCoordinator {
       this.#post({ kind: "event", event });
       this.#listener.onEvent(event);
     });
+    this.#expectStream();
     this.#postHold(this.#state);
     this.#stream.follow(wanted);
   }

@@ -197,6 +197,17 @@ test("a page that is shown asks at once whether the holder is there", async () =
   assert.equal(browser.open.length, 1);
 });
 
+test("a tab that takes the stream over when its first five seconds end does not poll", async () => {
+  const { browser, tabs } = await liveTabs({ isSecure: true }, 1);
+  const late = browser.tab();
+  await late.track("job");
+  await browser.clock.advance(4850);
+  await tabs[0]?.tab.kill();
+  await browser.clock.advance(1000);
+  assert.match(browser.stream.url, /last_event_id=e-1$/);
+  assert.equal(browser.requests.length, 0);
+});
+
 test("a new holder learns which sessions the other tabs follow", async () => {
   const browser = new Browser({ isSecure: false });
   const tabWithRandom = (/** @type {number} */ value) =>
