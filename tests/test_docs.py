@@ -425,8 +425,9 @@ def test_tokens_of_an_application_are_accepted(
 
 
 @pytest.fixture
-def application() -> Any:
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The application of the page on access, made outside the event loop: its imports would block that."""
+    monkeypatch.chdir(tmp_path)  # Its database is in the working directory, where `make run` may have one open.
     names: dict[str, Any] = {}
     exec(APPLICATION.text, names)  # noqa: S102  # our own
     return names["app"]
