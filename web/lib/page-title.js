@@ -5,16 +5,19 @@ import { headlineOf } from "./headline.js";
 /** @typedef {import("./wire.js").Progress} Progress */
 /** @typedef {import("./session-state.js").SessionState} SessionState */
 
-/** @type {Partial<Record<Progress["status"], string>>} */
-const MARKS = { completed: "✓", error: "✗", not_found: "…" };
+/** @typedef {Progress["status"] | "cancelled"} PageStatus */
+
+/** @type {Partial<Record<PageStatus, string>>} */
+const MARKS = { completed: "✓", error: "✗", cancelled: "⊘", not_found: "…" };
 
 /**
  * The title of a page with one job. The percentage comes first, since tabs are narrow; then the step that runs.
  * @param {SessionState} state
  * @param {string} name Of the page, for a job that has no title.
  */
-export function titleOf({ data, percentage, isDeleted }, name) {
-  const mark = isDeleted ? MARKS.error : markOf(data.status, hasPercentage(data) ? percentage : null);
+export function titleOf(state, name) {
+  const { data } = state;
+  const mark = markOf(statusOf(state), hasPercentage(data) ? state.percentage : null);
   const step = [mark, headlineOf(data).values.name].filter(Boolean).join(" ");
   return withoutDirections(joined(step, data.title ?? name));
 }
@@ -33,20 +36,26 @@ export function titleOfMany(states, count, title) {
 /**
  * @param {SessionState[]} states
  * @param {number} count Of jobs. A job without data counts as not begun.
- * @returns {{status: Progress["status"], percentage: number | null}} No percentage: that of one is not known.
+ * @returns {{status: PageStatus, percentage: number | null}} No percentage: that of one is not known.
  */
 export function combined(states, count) {
-  /** @type {Progress["status"][]} */
-  const statuses = states.map(({ data }) => data.status);
+  const statuses = states.map(statusOf);
   if (states.length < count) statuses.push("not_found");
   const known = Math.floor(states.reduce((sum, state) => sum + state.percentage, 0) / count);
   const percentage = states.every(({ data }) => hasPercentage(data)) ? known : null;
   if (statuses.includes("error")) return { status: "error", percentage };
   const [first = "not_found"] = statuses;
-  return { status: statuses.every((status) => status === first) ? first : "running", percentage };
+  const isEnd = (/** @type {PageStatus} */ status) => status === "completed" || status === "cancelled";
+  const mixed = statuses.every(isEnd) ? "cancelled" : "running";
+  return { status: statuses.every((status) => status === first) ? first : mixed, percentage };
 }
 
-/** @param {Progress["status"]} status @param {number | null} percentage */
+/** @param {SessionState} state @returns {PageStatus} */
+function statusOf({ data, isDeleted }) {
+  return isDeleted || data.conclusion === "cancelled" ? "cancelled" : data.status;
+}
+
+/** @param {PageStatus} status @param {number | null} percentage */
 function markOf(status, percentage) {
   return MARKS[status] ?? (percentage === null ? "" : `${percentage}%`);
 }

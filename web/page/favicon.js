@@ -1,19 +1,20 @@
 /* The page's icon: a ring that fills, with a mark at the end. */
 
-/** @typedef {import("../lib/wire.js").Progress} Progress */
+/** @typedef {import("../lib/page-title.js").PageStatus} PageStatus */
 
 const TRACK = "%23a5a8f0";
 const RING = "%234f46e5";
-/** The colour and the mark of each end. @type {Partial<Record<Progress["status"], [string, string]>>} */
+/** The colour and the mark of each end. @type {Partial<Record<PageStatus, [string, string]>>} */
 const ENDS = {
   completed: ["%2316a34a", "M10 16.5l4.2 4.2 8-9"],
   error: ["%23dc2626", "M11 11l10 10M21 11l-10 10"],
+  cancelled: ["%236b7280", "M10 16h12"],
 };
 const RADIUS = 12;
 const ROUND = 2 * Math.PI * RADIUS;
 
 /**
- * @param {Progress["status"]} status
+ * @param {PageStatus} status
  * @param {number | null} percentage If it is not known, a quarter of the ring shows that something runs.
  * @returns {string} A `data:` address.
  */

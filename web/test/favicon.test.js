@@ -7,7 +7,8 @@ test("the icon fills with the job, and ends with a mark", () => {
   assert.match(faviconOf("running", 50), /dasharray='37\.7 100'/);
   assert.ok(!faviconOf("running", 50).includes("path"));
   assert.match(faviconOf("completed", 100), /path/);
-  assert.notEqual(faviconOf("error", 100), faviconOf("completed", 100));
+  const ends = /** @type {const} */ (["completed", "error", "cancelled"]);
+  assert.equal(new Set(ends.map((end) => faviconOf(end, 100))).size, 3);
   assert.notEqual(faviconOf("running", null), faviconOf("running", 0));
   assert.ok(!/[<>#]/.test(faviconOf("error", 30)));
 });

@@ -10,10 +10,12 @@ test("the title begins with the percentage or a mark", () => {
   assert.equal(titleOf(after([0, running]), "job"), "43% 原稿生成 – job");
   assert.equal(titleOf(after([0, session([])]), "job"), "0% – job");
   assert.equal(titleOf(after([0, absent]), "job"), "… – job");
-  assert.equal(titleOf(after([0, running], [1, absent]), "job"), "✗ – job");
+  assert.equal(titleOf(after([0, running], [1, absent]), "job"), "⊘ – job", "it was deleted");
   assert.equal(titleOf(after([0, { ...running, title: "\u202ePhotos" }]), "job"), "43% 原稿生成 – Photos");
   assert.equal(titleOf(after([0, session([{}], { status: "completed" })]), "job"), "✓ – job");
   assert.equal(titleOf(after([0, session([{}], { status: "error" })]), "job"), "✗ – job");
+  const cancelled = session([{}], { status: "error", conclusion: "cancelled" });
+  assert.equal(titleOf(after([0, cancelled]), "job"), "⊘ – job");
 });
 
 test("the title names no step that is done, and has no percentage where none is known", () => {
@@ -31,5 +33,9 @@ test("the title of several jobs shows a failure, or their common percentage", ()
   assert.equal(titleOfMany([running, completed], 2, "2 jobs"), "70% – 2 jobs");
   assert.equal(titleOfMany([running, failed], 2, "2 jobs"), "✗ – 2 jobs");
   assert.deepEqual(combined([completed, completed], 2), { status: "completed", percentage: 100 });
+  const cancelled = after([0, session([{}], { status: "error", conclusion: "cancelled", percentage: 100 })]);
+  assert.equal(combined([cancelled, failed], 2).status, "error");
+  assert.equal(combined([cancelled, completed], 2).status, "cancelled");
+  assert.equal(combined([cancelled, running], 2).status, "running");
   assert.deepEqual(combined([completed], 2), { status: "running", percentage: 50 }, "the other job has no data");
 });
