@@ -103,8 +103,11 @@ class Within:
 class _OrText:
     """Describes that a text may stand for the object; Pydantic 2.11 fails on a model as `json_schema_input_type`."""
 
+    def __init__(self, **bounds: int) -> None:
+        self._bounds = bounds
+
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(TypeAdapter(Text).core_schema), handler(schema)]}
+        return {"anyOf": [handler(TypeAdapter(Text).core_schema) | self._bounds, handler(schema)]}
 
 
 def _taking_text(key: str) -> Callable[[object], object]:
@@ -124,7 +127,7 @@ StepNumber = Annotated[int, Field(strict=True, ge=1)]
 TotalSteps = Annotated[
     int, Field(strict=True, ge=1, json_schema_extra={"maximum": "max_total_steps"}), AfterValidator(_check_total)
 ]
-StepOrName = Annotated[StepSpec, BeforeValidator(_taking_text("name")), _OrText()]
+StepOrName = Annotated[StepSpec, BeforeValidator(_taking_text("name")), _OrText(minLength=1)]
 """A step definition, or its name alone."""
 
 Steps = Annotated[

@@ -40,7 +40,8 @@ def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: 
 def _is_fit(each: object) -> bool:
     if not isinstance(each, StepDefinition) or not TEXT.fits(each.name):
         return False
-    return all(map(COUNT.fits, (each.timeout_ms or 0, each.expected_ms, each.assumed_ms)))
+    timeout_ms = 0 if each.timeout_ms is None else each.timeout_ms
+    return all(map(COUNT.fits, (timeout_ms, each.expected_ms, each.assumed_ms)))
 
 
 def create(session_id: str, command: Create, now: datetime) -> Session:
