@@ -182,8 +182,9 @@ class WaitingReports:
         if self._is_under_way:
             return []
         self._is_under_way = True
+        before = next(self.lines.numbers)  # Lines from now on wait: the job may report what they follow meanwhile.
         most = 1 if alone else room.updates
-        taken = self._take_commands(most, room, now) or self._take_others(most, room, now)
+        taken = self._take_commands(most, room, now) or self._take_others(most, room, now, before)
         if self._superseded:
             before = count_reports(taken)
             taken = [each for each in taken if not self._is_superseded(each.report)]
@@ -214,14 +215,14 @@ class WaitingReports:
                 self._paced.pop(operation.lane, None)
         return taken
 
-    def _take_others(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
+    def _take_others(self, most: int, room: RequestRoom, now: float, before: int) -> list[Operation]:
         # Commands wait where the request has no room for them. Lines are rarer than advances.
         lines_at = self.lines.next_at()
         is_turn_of_lines = most == 1 and lines_at <= now
         advance = [] if is_turn_of_lines or self._commands or room.is_full else self._take_advance(room, now)
         if len(advance) == most or lines_at > now:
             return advance
-        return advance + self.lines.take(most - len(advance), room, now)
+        return advance + self.lines.take(most - len(advance), room, now, before)
 
     def _take_advance(self, room: RequestRoom, now: float) -> list[Operation]:
         for lane in list(self._advances):

@@ -453,6 +453,26 @@ def test_the_sender_is_woken_once_for_many_lines() -> None:
     assert bench.outbox.waiting.put_log(lines("y"), 0)
 
 
+def test_lines_do_not_overtake_a_start_that_is_made_while_lines_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server does not know the step yet, and would refuse its lines."""
+    bench = BatchBench()
+    write(bench, "begin")
+    waiting = bench.outbox.waiting
+    due_at = waiting.lines.next_at
+
+    def work_meanwhile() -> float:
+        monkeypatch.undo()
+        bench.put(Start("Count"))
+        write(bench, "0", step="Count")
+        return due_at()
+
+    monkeypatch.setattr(waiting.lines, "next_at", work_meanwhile)
+    requests = bench.together()
+    assert [request.report for request in requests] == [lines("begin")]
+    bench.answer(requests, OK)
+    assert together(bench) + together(bench) == [Start("Count"), lines("0", step="Count")]
+
+
 def test_threads_may_write_at_once() -> None:
     """No line is lost, and those of one thread keep their order."""
     bench = BatchBench()
