@@ -202,6 +202,7 @@ async def test_more_than_the_list_is_chosen_by_the_server(server: Server, open_p
 
 
 @pytest.mark.full
+@pytest.mark.alone
 async def test_a_thousand_rows_do_not_stutter(server: Server, open_page: OpenPage) -> None:
     """While a hundred sessions a second change, no task takes the page more than 50 ms of the processor."""
     sessions = [entry(number) for number in range(1000)]

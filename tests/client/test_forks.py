@@ -140,10 +140,10 @@ FORK_WHILE_IMPORTING = """
         pass
     child = os.fork()
     if child == 0:
-        signal.alarm(20)                   # A failed test leaves no child behind.
+        signal.alarm(80)                   # A failed test leaves no child behind.
         progress = Progress.attach()
         progress.step(2).start()
-        os._exit(not progress.flush(10))
+        os._exit(not progress.flush(60))
     assert os.waitpid(child, 0)[1] == 0
 """
 
@@ -153,7 +153,7 @@ FORK_WHILE_IMPORTING = """
 def test_a_child_forked_during_an_import_reports(serve: Serve, kind: str) -> None:
     """The importing thread is not in the child, which would wait for it."""
     server = serve()
-    run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=30)
+    run(FORK_WHILE_IMPORTING.format(kind=kind), server.url, timeout_s=90)
     assert shown(server)[0][1] == "running"
 
 

@@ -76,6 +76,7 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
     async with Worker.at(server) as worker, await chromium.new_page() as page:
         await page.goto(f"{server.url}/s/nightly")
         stream = await RawStream.open(server.port, "/jobs" + events_path("nightly"))
+        await stream.wait_until(lambda s: len(s.events) == 1)
         await worker.create("nightly", steps=[{"name": "Load"}, {"name": "Save"}])
         await worker.start("nightly", 1)
         await worker.complete("nightly", 1)
