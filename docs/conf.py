@@ -35,6 +35,9 @@ html_show_sourcelink = False
 html_copy_source = False
 html_extra_path = ["../llms.txt"]
 
+CONTRIBUTORS = ("docs/adr/", "docs/explanation/architecture", "CONTRIBUTING", "CHANGELOG", "tests/README")
+"""The beginnings of the names of pages that are no help to users; the first page links to them."""
+
 REPAIRS = {
     r'class="caption" role="heading"(?! )': r'class="caption" role="heading" aria-level="2"',
     r'<th class="([^"]*)"><p></p></th>': r'<td class="\1"></td>',
@@ -57,8 +60,15 @@ def setup(app: Any) -> None:
     """Add the languages that Pygments lacks, the pages' sources for `llms.txt`, and what the theme leaves out."""
     app.add_lexer("jsx", JavascriptLexer)
     app.add_lexer("mermaid", TextLexer)
+    app.connect("doctree-read", keep_apart)
     app.connect("build-finished", copy_sources)
     app.connect("build-finished", repair)
+
+
+def keep_apart(app: Any, _page: Any) -> None:
+    """Leave a page for contributors out of the search and of the navigation."""
+    if app.env.docname.startswith(CONTRIBUTORS):
+        app.env.metadata[app.env.docname].update({"no-search": True, "orphan": True})
 
 
 def copy_sources(app: Any, error: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """The README and the pages below `docs` are right: their commands and programs run here unchanged, but for the port."""
 
+import ast
 import asyncio
 import itertools
 import os
@@ -18,7 +19,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from progress_sse import create_app
+from progress_sse import ProgressHub, create_app
 from progress_sse.client.sync import SyncOptions
 from progress_sse.settings import Settings, load_settings
 from tests.conftest import Serve
@@ -41,6 +42,8 @@ PAGES = "docs/how-to/show-progress.md"
 LISTS = "docs/how-to/list-jobs.md"
 PYTHON = "docs/how-to/report-from-python.md"
 SECURE = "docs/how-to/secure.md"
+OPERATE = "docs/how-to/operate.md"
+FAIL = "docs/how-to/fail-a-step.md"
 
 TEXTS = read_pages()
 BLOCKS = [block for page, text in TEXTS.items() for block in blocks_of(page, text)]
@@ -99,10 +102,15 @@ TOKENS = the_block(SECURE, "python", "jwt.encode")
 APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
+BACKUP = the_block(OPERATE, "sh", "VACUUM INTO")
+RESTORE = the_block(OPERATE, "sh", "mv backup.db")
+FAILURES = [the_block(FAIL, "python", mark) for mark in ('"raised"', '"reported"', '"awaited"')]
+HUB_FAILURE = the_block(FAIL, "python", "hub.store")
+FOUR = the_block("docs/how-to/leave.md", "python")
 RUN = [
     *(MINE, PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
     *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, APPLICATION, STEPS_FILE, NGINX, SERVED),
-    *(QUICK_START, CLOSED, *itertools.chain.from_iterable(CURL)),
+    *(QUICK_START, CLOSED, BACKUP, RESTORE, *FAILURES, HUB_FAILURE, FOUR, *itertools.chain.from_iterable(CURL)),
 ]
 """Blocks that the tests of this file run."""
 
@@ -526,6 +534,58 @@ def test_arguments_of_workers_are_all_there() -> None:
     assert {variable.lower() for variable in arguments.values()} == WORKERS_VARIABLES
     known = {"session_id", *typing.get_type_hints(SyncOptions)}
     assert known - {"accepts", "flush_timeout_s", "lease_s", "on_error", "transport"} == set(arguments)
+
+
+@pytest.mark.parametrize("block", FAILURES)
+def test_python_jobs_fail_their_step(server: Server, tmp_path: Path, block: Block) -> None:
+    """By an exception, which goes on, or by a report."""
+    raises = "raise OSError" in block.text
+    with pytest.raises(subprocess.CalledProcessError) if raises else nullcontext():
+        run_program(block.text, tmp_path, server.url)
+    [session_id] = re.findall(r'Progress\("(\w+)"', block.text)
+    session = httpx.get(f"{server.url}/api/progress/{session_id}").json()
+    assert (session["status"], session["steps"][0]["status"]) == ("error", "error")
+    assert session["steps"][0]["error"] == ("OSError: disk full" if raises else "disk full")
+
+
+async def test_the_hub_fails_a_step() -> None:
+    """The lines of the page end the step of an embedded server."""
+    hub = ProgressHub(Settings(store="memory://"))
+    async with hub.lifespan():
+        await eval(compile(HUB_FAILURE.text, FAIL, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), {"hub": hub})  # noqa: S307
+        session = await hub.store.get_session("embedded")
+        assert session is not None
+        assert (session.status, session.steps[1].error) == ("error", "disk full")
+
+
+def test_a_backup_is_put_back(serve: Serve, environment: dict[str, str]) -> None:
+    """The commands of the page keep the sessions that were there, and lose those that came after."""
+    server = serve(store="sqlite")
+    sessions = [f"{server.url}/api/progress/{name}" for name in ("kept", "lost")]
+    for url, commands in zip(sessions, (BACKUP, RESTORE), strict=True):
+        httpx.put(url, json={}).raise_for_status()
+        if commands is RESTORE:
+            server.terminate()
+        subprocess.run(["sh", "-euc", commands.text], env=environment, cwd=server.folder, check=True, timeout=START_S)
+    server.start()
+    assert [httpx.get(url).json()["status"] for url in sessions] == ["pending", "not_found"]
+
+
+async def test_the_four_endpoints_by_hand_show_a_job(chromium: Browser, tmp_path: Path) -> None:
+    """Their page follows its stream to the end, and closes it; each session has a page, one named `livez` too."""
+    (tmp_path / "four.py").write_text(FOUR.text, "utf-8")
+    start = [str(BIN / "uvicorn"), "four:app", "--port", "{port}"]
+    with Server(tmp_path, command=start, prefix="/s") as server:
+        url = f"{server.url.removesuffix('/s')}/api/progress/nightly"
+        async with await chromium.new_page() as page, httpx.AsyncClient() as client:
+            await page.goto(f"{server.url}/nightly")
+            assert (await client.get(url)).json()["status"] == "not_found"
+            for step, percentage in ((1, 50), (2, 100)):
+                for action in ("start", "complete"):
+                    (await client.post(f"{url}/update", json={"action": action, "step": step})).raise_for_status()
+                await expect(page.locator("#bar")).to_have_js_property("value", percentage)
+            await page.wait_for_function("source.readyState === EventSource.CLOSED")
+            assert (await client.get(url)).json()["status"] == "completed"
 
 
 def test_steps_file_of_the_documents_works(serve: Serve, tmp_path: Path) -> None:

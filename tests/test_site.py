@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 BUILD_S = 900
 WAIT_MS = 60_000
 
+FOR_CONTRIBUTORS = re.compile(r"/adr/|adr/README|/architecture|CONTRIBUTING|CHANGELOG|tests/README")
+
 pytestmark = [pytest.mark.full, pytest.mark.timeout(BUILD_S + 60)]
 
 
@@ -60,7 +62,7 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 
 
 async def test_a_search_finds_a_word(address: str, chromium: Browser) -> None:
-    """Without any other host, and so do the first pages of a visit."""
+    """In no page for contributors, and without any other host, and so do the first pages of a visit."""
     elsewhere: list[str] = []
 
     async def watch(route: Route) -> None:
@@ -79,7 +81,19 @@ async def test_a_search_finds_a_word(address: str, chromium: Browser) -> None:
         await page.goto(f"{address}/search.html?q=heartbeat")
         results = page.locator("#search-results li a")
         await expect(results.filter(has_text="Settings")).to_have_count(1, timeout=WAIT_MS)
+        await expect(page.locator(".search-summary")).to_contain_text("found")  # Results come one by one.
+        found = await results.evaluate_all("links => links.map((link) => link.href)")
     assert elsewhere == []
+    assert [link for link in found if FOR_CONTRIBUTORS.search(link)] == []
+
+
+def test_pages_for_contributors_stand_apart(site: Path) -> None:
+    """The first page links to them, and the navigation does not."""
+    html = (site / "docs" / "index.html").read_text("utf-8")
+    navigation, _, page = html.partition("<article")
+    assert "how-to/deploy.html" in navigation
+    assert not FOR_CONTRIBUTORS.search(navigation)
+    assert len(FOR_CONTRIBUTORS.findall(page)) == 5
 
 
 DOCS = ("index", "tutorial/first-job", "protocol", "guarantees", "reference/python-client", "adr/README")

@@ -1,4 +1,4 @@
-"""The application of `docs/how-to/fastapi.md`."""
+"""The application of `docs/how-to/embed.md`."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 @pytest.fixture(scope="module")
 def how_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HowTo]:
     """The running application."""
-    page = HowTo("fastapi.md", tmp_path_factory.mktemp("fastapi"), 8000)
+    page = HowTo("embed.md", tmp_path_factory.mktemp("fastapi"), 8000)
     page.write_files()
     with page.running("uvicorn", port=8000):
         yield page
@@ -80,7 +80,7 @@ async def test_the_page_works_below_a_path_and_under_a_strict_policy(
 ) -> None:
     """A proxy passes a path on, and its policy allows nothing of other origins and nothing inline."""
     monkeypatch.setenv("UVICORN_ROOT_PATH", "/app")
-    how_to = HowTo("fastapi.md", tmp_path, 8000)
+    how_to = HowTo("embed.md", tmp_path, 8000)
     how_to.write_files()
     with how_to.running("uvicorn", port=8000), below_a_path("/app", how_to.url(8000), STRICT_POLICY) as url:
         page = await chromium.new_page(extra_http_headers=ALICE)

@@ -10,7 +10,7 @@ from tests.frameworks.how_to import HowTo
 from tests.harness.serving import ROOT
 
 FOLDER = ROOT / "docs" / "how-to"
-PAGES = ["django.md", "fastapi.md", "flask.md", "starlette.md"]
+PAGES = ["django.md", "embed.md", "flask.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 each_page = pytest.mark.parametrize("page", PAGES)

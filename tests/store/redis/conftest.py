@@ -85,6 +85,6 @@ def lost_replies(monkeypatch: pytest.MonkeyPatch) -> LostReplies:
 @pytest.fixture
 def rights(tmp_path: Path) -> list[str]:
     """The documented rights of our Redis user, for this test's prefix."""
-    page = Path(__file__).parents[3] / "docs" / "how-to" / "several-servers.md"
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "performance.md"
     command = page.read_text(encoding="utf-8").partition("ACL SETUSER progress ")[2].partition("```")[0]
     return command.replace("progress_sse:", f"{tmp_path}:").split()
