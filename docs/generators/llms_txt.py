@@ -11,6 +11,7 @@ KINDS: Final = {
     "Reference": "reference",
     "Protocol and guarantees": "",
     "Explanation": "explanation",
+    "Examples": "examples",
     "Files for operators": "deploy",
     "Decisions": "adr",
 }
@@ -24,12 +25,12 @@ def llms_txt(docs: Path, pages: Mapping[str, str]) -> str:
     title, summary = (docs.parent / "README.md").read_text("utf-8").split("\n\n")[:2]
     parts = [title, f"> {' '.join(summary.split())}"]
     for kind, folder in KINDS.items():
-        lines = (
+        lines = [
             f"- [{text.splitlines()[0].removeprefix('# ')}](docs/{name}): {_first_sentence(text)}"
             for name, text in sorted(texts.items())
             if name.rpartition("/")[0].partition("/")[0] == folder
-        )
-        parts += [f"## {kind}", "\n".join(lines)]
+        ]
+        parts += [f"## {kind}", "\n".join(lines)] if lines else []
     return "\n\n".join(parts) + "\n"
 
 
