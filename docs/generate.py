@@ -1,4 +1,4 @@
-"""Write what follows from the code: pages, `llms.txt`, and `web/lib/wire.d.ts`: `python -m docs.generate`.
+"""Write what follows from the code: pages, the API, `llms.txt`, and `web/lib/wire.d.ts`: `python -m docs.generate`.
 
 With `--check` it writes nothing, and fails if a file differs.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from docs.generators.command_line import command_line_page
-from docs.generators.http_api import http_api_page
+from docs.generators.http_api import http_api_page, openapi_3_1
 from docs.generators.llms_txt import llms_txt
 from docs.generators.metrics import metrics_page
 from docs.generators.problems import problems_page
@@ -30,7 +30,8 @@ def generated(docs: Path = DOCS) -> dict[str, str]:
         "reference/python-client.md": python_client_page(),
         "reference/settings.md": settings_page(),
     }
-    return {**pages, "../llms.txt": llms_txt(docs, pages), "../web/lib/wire.d.ts": wire_types()}
+    described = {"reference/openapi-3.1.json": openapi_3_1()}
+    return {**pages, **described, "../llms.txt": llms_txt(docs, pages), "../web/lib/wire.d.ts": wire_types()}
 
 
 def main(arguments: Sequence[str], docs: Path = DOCS) -> None:

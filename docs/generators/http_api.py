@@ -1,8 +1,15 @@
-"""The page of the HTTP API."""
+"""The page of the HTTP API, and its description as OpenAPI 3.1."""
+
+import json
+from typing import get_args
 
 from docs.generators.markdown import code, page, table
+from progress_sse.api.openapi.document import document
 from progress_sse.api.openapi.operations import OPERATIONS
+from progress_sse.api.openapi.projection import projected
 from progress_sse.api.routes import ROUTES
+from progress_sse.auth.grants import Action
+from progress_sse.settings import BodyLimits
 
 
 def http_api_page() -> str:
@@ -20,6 +27,14 @@ def http_api_page() -> str:
     return page(
         "HTTP API",
         "A running server describes this API as OpenAPI 3.2 at `/openapi.json`, with its own limits and the tokens\n"
-        "that it requires. [The protocol](../protocol.md) specifies requests, answers and streams.",
+        "that it requires. `/openapi.json?version=3.1` is for generators of clients:\n"
+        "[openapi-3.1.json](openapi-3.1.json), where tokens are required.\n"
+        "[The protocol](../protocol.md) specifies requests, answers and streams.",
         table("request | purpose | right | answers besides [problems](problems.md)", rows),
     )
+
+
+def openapi_3_1() -> str:
+    """Return the description as OpenAPI 3.1 of a server that requires tokens; it has no limits."""
+    described = projected(document(ROUTES, BodyLimits(0, 0, 0), 0, frozenset(get_args(Action))))
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"

@@ -4,7 +4,7 @@ import json
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from progress_sse.api.openapi import response_models as responses
@@ -17,10 +17,10 @@ INTERFACES: Final[dict[type[BaseModel], str]] = {
     responses.Liveness: "Liveness",
     responses.StartedStep: "StartedStep",
     responses.PendingStep: "PendingStep",
-    responses.Request: "SessionRequest",
+    responses.SessionRequest: "SessionRequest",
     responses.Link: "Link",
     responses.FinishAt: "FinishAt",
-    responses.Time: "SessionTime",
+    responses.SessionTime: "SessionTime",
     responses.Details: "SessionDetails",
     responses.SessionSummary: "SessionSummary",
     responses.ListedSession: "ListedSession",
@@ -85,6 +85,8 @@ def _type(annotation: Any) -> str:
         return PRIMITIVES[annotation]
     if annotation in INTERFACES:
         return INTERFACES[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        return _type(annotation.model_fields["root"].annotation)
     kind, arguments = get_origin(annotation), get_args(annotation)
     if kind is Annotated:
         return _type(arguments[0])

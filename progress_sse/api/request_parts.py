@@ -70,6 +70,18 @@ def profile_in_query(query: QueryParams) -> str | None:
     return None if profile is None else check_session_id(profile)
 
 
+VERSIONS: Final = ("3.2", "3.1")
+"""The versions of OpenAPI that the API is described in; the first one where none is asked for."""
+
+
+def version_in_query(query: QueryParams) -> str:
+    """Return the version of OpenAPI that the query asks for."""
+    version = _single_value_of(query, "version")
+    if version is None or version in VERSIONS:
+        return version or VERSIONS[0]
+    raise InvalidRequestError(f"version must be {' or '.join(VERSIONS)}.")
+
+
 def number_of(query: QueryParams, name: str, least: int, most: int) -> int | None:
     """Return a number in the query, if it lies within the bounds; `None` if there is none."""
     text = query.get(name)

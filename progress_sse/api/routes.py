@@ -13,8 +13,8 @@ FILES: Final = "/web"
 """Where the browser files are mounted."""
 
 
-async def _describe(service: ProgressService, _request: Request) -> ASGIApp:
-    return await server.openapi(service, ROUTES)
+async def _describe(service: ProgressService, request: Request) -> ASGIApp:
+    return await server.openapi(service, request, ROUTES)
 
 
 ROUTES: Final = (

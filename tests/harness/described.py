@@ -9,11 +9,15 @@ import httpx
 import jsonschema_rs
 
 from progress_sse.api.openapi.document import document
+from progress_sse.api.openapi.projection import projected
 from progress_sse.api.routes import ROUTES
 from progress_sse.settings import BodyLimits
 
 DOCUMENT = document(ROUTES, BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list", "control"}))
 """The description of a server that requires tokens; its responses are the same as any other server's."""
+
+PROJECTED = projected(DOCUMENT)
+"""The same as OpenAPI 3.1."""
 
 
 def check_answer(method: str, path: str, response: httpx.Response) -> None:
@@ -34,8 +38,8 @@ def check_answer(method: str, path: str, response: httpx.Response) -> None:
         kinds = [kind for kind in answer.get("content", {}) if fnmatchcase(media_type, kind)]
         assert kinds, shown
         if media_type.endswith("json"):
-            validator = _validator(template, method, str(response.status_code), kinds[0])
-            assert validator.is_valid(response.json()), shown
+            for validator in _validators(template, method, str(response.status_code), kinds[0]):
+                assert validator.is_valid(response.json()), shown
 
 
 def _template(path: str) -> str | None:
@@ -52,6 +56,11 @@ def _required_headers(answer: Any) -> set[str]:
 
 
 @cache
-def _validator(path: str, method: str, status: str, kind: str) -> jsonschema_rs.Draft202012Validator:
-    content = DOCUMENT["paths"][path][method]["responses"][status]["content"][kind]
-    return jsonschema_rs.Draft202012Validator({**content["schema"], "components": DOCUMENT["components"]})
+def _validators(path: str, method: str, status: str, kind: str) -> list[jsonschema_rs.Draft202012Validator]:
+    """Those of the description and of its projection."""
+    return [
+        jsonschema_rs.Draft202012Validator(
+            {**described["paths"][path][method]["responses"][status]["content"][kind]["schema"], **described}
+        )
+        for described in (DOCUMENT, PROJECTED)
+    ]

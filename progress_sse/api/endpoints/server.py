@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.api.replies import JSON, UNCACHED, Reply, json_reply
+from progress_sse.api.request_parts import query_of, version_in_query
 from progress_sse.api.router import Route
 from progress_sse.auth.grants import Action
 from progress_sse.core.errors import ConfigurationError, PathNotFoundError, StoreFullError, StoreUnavailableError
@@ -48,17 +49,18 @@ async def metrics(service: ProgressService, request: Request) -> Reply:
     return Reply(200, {"content-type": media_type, **UNCACHED}, body)
 
 
-async def openapi(service: ProgressService, routes: tuple[Route, ...]) -> Reply:
-    """`GET /openapi.json`: OpenAPI 3.2, with the limits of this server and the tokens that it requires."""
-    body = await asyncio.to_thread(_described, service, routes)
+async def openapi(service: ProgressService, request: Request, routes: tuple[Route, ...]) -> Reply:
+    """`GET /openapi.json`: with the tokens that this server requires, and, but for OpenAPI 3.1, with its limits."""
+    version = version_in_query(query_of(request))
+    body = await asyncio.to_thread(_described, service, routes, version)
     return Reply(200, {"content-type": JSON, "cache-control": "no-cache"}, body)
 
 
-def _described(service: ProgressService, routes: tuple[Route, ...]) -> bytes:
+def _described(service: ProgressService, routes: tuple[Route, ...], version: str) -> bytes:
     from progress_sse.api.openapi.document import encoded_document  # slow to import, and rarely requested
 
     authorizer = service.authorizer
     guarded = frozenset(
         action for action in get_args(Action) if authorizer.takes_tokens and not authorizer.is_open_to(action)
     )
-    return encoded_document(routes, service.body_limits, service.settings.max_sessions_per_stream, guarded)
+    return encoded_document(version, routes, service.body_limits, service.settings.max_sessions_per_stream, guarded)

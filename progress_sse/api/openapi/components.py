@@ -4,7 +4,7 @@ from typing import Any, Final, TypeAlias, get_args
 
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from progress_sse.api.openapi.operations import LINKS
-from progress_sse.api.request_parts import MAX_KEY_CHARS
+from progress_sse.api.request_parts import MAX_KEY_CHARS, VERSIONS
 from progress_sse.core.details import MAX_LABEL_CHARS, MAX_LABEL_VALUE_CHARS, MAX_LABELS
 from progress_sse.core.log_lines import MAX_READ_LINES
 from progress_sse.core.model import MAX_SAFE_INTEGER
@@ -153,6 +153,12 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "The workflow whose steps are listed; they have what was learned, if the request may read that.",
             DEFAULT,
             _TEXT | {"default": DEFAULT},
+        ),
+        "Version": _in_query(
+            "version",
+            "The version of OpenAPI. With `3.1` the description has the types alone, as generators of clients need it.",
+            "3.1",
+            {"enum": list(VERSIONS), "default": VERSIONS[0]},
         ),
         "ProfileInQuery": _in_query(
             "profile", "The profile whose steps are listed, in place of a workflow.", "nightly", session_id

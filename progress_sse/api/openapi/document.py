@@ -1,4 +1,4 @@
-"""The description of the HTTP API, as OpenAPI 3.2: for people, for generators of clients, and for machines that test.
+"""The description of the HTTP API, as OpenAPI 3.2: for people, and for machines that test; see `projection` for others.
 
 It is made from the routes, the models, the problems, the limits of the settings, and ``operations``. None of this is
 imported before the description is requested.
@@ -22,6 +22,7 @@ from progress_sse.api import error_responses
 from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.components import HEADERS, Json, make_links, make_parameters, ref
 from progress_sse.api.openapi.operations import OPERATIONS, STREAM, UNCACHED, Operation, ResponseSpec
+from progress_sse.api.openapi.projection import projected
 from progress_sse.api.router import Route
 from progress_sse.api.update_models import AddressedUpdate
 from progress_sse.auth.cookies import COOKIE, SECURE_LINK_COOKIE
@@ -233,10 +234,11 @@ CREDENTIALS: Final[Json] = {
 
 @lru_cache(maxsize=8)
 def encoded_document(
-    routes: tuple[Route, ...], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]
+    version: str, routes: tuple[Route, ...], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]
 ) -> bytes:
-    """Return the description as JSON; the arguments are those of `document`."""
-    return json_text.encode_json(document(routes, limits, max_sessions_per_stream, guarded))
+    """Return the description as JSON, in this version of OpenAPI; the other arguments are those of `document`."""
+    described = document(routes, limits, max_sessions_per_stream, guarded)
+    return json_text.encode_json(projected(described) if version == "3.1" else described)
 
 
 def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:

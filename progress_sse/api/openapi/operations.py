@@ -147,8 +147,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Ask something of the worker of a session",
         "requests",
         {
-            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", models.Request),
-            200: ResponseSpec("A request of the kind that was not settled yet.", models.Request),
+            202: ResponseSpec("The request: it was taken now, or earlier under the same key.", models.SessionRequest),
+            200: ResponseSpec("A request of the kind that was not settled yet.", models.SessionRequest),
         },
         (
             errors.SessionNotFoundError,
@@ -294,7 +294,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "listStepsOfSession": Operation(
         "List the steps of a session",
         "sessions",
-        {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", models.Steps)},
+        {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", models.StepDefinitions)},
         action="read",
         credentials=TOKEN_OR_LINK,
         parameters=("Link",),
@@ -361,6 +361,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Describe the API",
         "operation",
         {200: ResponseSpec("An OpenAPI document.", models.Description, headers=("Cache-Control",))},
+        (errors.InvalidRequestError,),
+        parameters=("Version",),
     ),
     "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (errors.RateExceededError,)),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),

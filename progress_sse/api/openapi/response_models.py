@@ -81,7 +81,7 @@ class FinishAt(ResponseModel):
     """In nine of ten cases before this; the same as `p50` where only declarations are known."""
 
 
-class Time(ResponseModel):
+class SessionTime(ResponseModel):
     """How far a session is by time, and when it will end."""
 
     percentage: Annotated[int, Field(ge=0, le=100)]
@@ -134,7 +134,13 @@ class PendingStep(ResponseModel):
     """Milliseconds that it takes, as its definition says; present where the time of the session is worked out."""
 
 
-class Request(ResponseModel):
+class Step(RootModel[Any]):
+    """A step of a session."""
+
+    root: Annotated[StartedStep | PendingStep, Field(discriminator="status")]
+
+
+class SessionRequest(ResponseModel):
     """What a reader asked of the worker of a session; each reader of the session sees it."""
 
     id: Annotated[str, Field(min_length=1)]
@@ -168,11 +174,11 @@ class Details(ResponseModel):
     """Why it failed, where it was finished as a whole."""
     conclusion: Literal["cancelled", "lost"] | SkipJsonSchema[None] = None
     """What ended it, beyond its status."""
-    time: Time | SkipJsonSchema[None] = None
+    time: SessionTime | SkipJsonSchema[None] = None
     """How far it is by time, and when it will end: present only while that is known of each step that is left."""
     accepts: list[Literal["cancel", "retry"]] | SkipJsonSchema[None] = None
     """What readers may ask of its worker."""
-    requests: list[Request] | SkipJsonSchema[None] = None
+    requests: list[SessionRequest] | SkipJsonSchema[None] = None
     """What they asked, the newest first; the newest ten are kept."""
     log: Literal[True] | SkipJsonSchema[None] = None
     """Its worker has written lines into its log."""
@@ -298,7 +304,7 @@ class Session(Details):
     current_step: Natural
     total_steps: Natural
     status: Literal["pending", "running", "completed", "error", "not_found"]
-    steps: list[Annotated[StartedStep | PendingStep, Field(discriminator="status")]]
+    steps: list[Step]
     """One for each number from 1 to `total_steps`, in order."""
     percentage: Annotated[int, Field(ge=0, le=100)]
     estimated_remaining_ms: Natural
@@ -419,7 +425,7 @@ class Applied(Asked):
     session_id: SessionId
 
 
-class OpenRequest(Request):
+class OpenRequest(SessionRequest):
     """A request that is not settled yet."""
 
     state: Literal["asked", "seen"]
@@ -459,10 +465,14 @@ class Accepted(Asked):
     status: Literal[200]
 
 
+class UpdateResult(RootModel[Accepted | Problem]):
+    """The result of one of several updates."""
+
+
 class UpdateResults(ResponseModel):
     """The result of each of several updates, in their order."""
 
-    results: list[Accepted | Problem]
+    results: list[UpdateResult]
 
 
 class Ticket(ResponseModel):
