@@ -298,28 +298,37 @@ def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json
     sys.exit(list_sessions(query, _server_of(**server), is_json=is_json))
 
 
-@click.command(cls=ClientCommand, short_help="Examine the way from here to a server.")
+@click.command(cls=ClientCommand, short_help="Examine the way from here to a server, or to any event stream.")
 @click.argument("url", required=False)
 @click.option("--token", help="A token of the server; safer in the environment. [env: PROGRESS_SSE_TOKEN]")
 @click.option("--session", "session_id", metavar="ID", help="A session to read. [default: one of its own]")
 @click.option("--origin", help="The origin of pages that are served from elsewhere, such as https://app.example.")
-def doctor(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> None:
-    """Examine the way from here to the server at URL [env: PROGRESS_SSE_URL], as browsers use it.
+@click.option(
+    *("--listen", "listen_s"),
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    default=35,
+    help="How long to listen to a stream of another server. [default: 35]",
+)
+def doctor(url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float) -> None:
+    """Examine the way from here to the server or event stream at URL [env: PROGRESS_SSE_URL], as browsers use it.
 
-    It creates a session of its own, reports on it, follows it, comes back after a cut, and removes it. That needs a
-    token that may publish, where the server has tokens. A session that is given by --session is only read.
+    On a progress server it creates a session of its own, reports on it, follows it, comes back after a cut, and removes
+    it. That needs a token that may publish, where the server has tokens. A session that is given by --session, or by
+    the URL of its page, is only read. To any other event stream it listens, for --listen seconds or until two comments
+    have come, and comes back once.
 
     Each check has a line: ok, warning, fault or skipped, what that means, and what to change, with the setting of the
     proxy in front. The whole takes a little longer than two heartbeats of the server (half a minute by default), and
-    110 seconds at most.
+    110 seconds at most, unless --listen asks for more.
 
     The exit status is 0 if all is well, 1 if there are warnings, and 2 if there is a fault, or this command is used
     wrongly.
     """
-    from progress_sse.cli.doctor.examination import examined
+    from progress_sse.cli.doctor import examined
     from progress_sse.cli.doctor.findings import exit_status, line, summary
 
-    findings = examined(url, token, session_id, origin)
+    findings = examined(url, token, session_id, origin, listen_s)
     for name, finding in findings.items():
         click.echo(line(name, finding))
     results = [*findings.values()]

@@ -52,7 +52,7 @@ def test_a_client_command_imports_nothing_of_the_server(command: str) -> None:
 CLIENT_MODULES = [
     *("progress_sse.client", "progress_sse.client.aio", "progress_sse.client.http", "progress_sse.client.testing"),
     *("progress_sse.cli.run_command", "progress_sse.cli.reports", "progress_sse.cli.watch"),
-    *("progress_sse.cli.list_sessions", "progress_sse.cli.doctor.checks", "progress_sse.cli.doctor.examination"),
+    *("progress_sse.cli.list_sessions", "progress_sse.cli.doctor", "progress_sse.cli.doctor.examination"),
 ]
 
 

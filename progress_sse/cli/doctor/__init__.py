@@ -1,5 +1,122 @@
-"""`progress-sse doctor`: what the way from a browser to the server does to streams and polls, in words.
+"""`progress-sse doctor`: what the way from a browser to a server does to streams and polls, in words.
 
-`examination` and `network` make the requests and fill `observations`. Each check is a pure function from these to a
-finding; `checks` has the table. `proxies` knows which setting of which proxy is behind a fault.
+`examination` makes the requests and fills `observations`. Each check is a pure function from these to a finding:
+`checks` has those of any event stream, `own_checks` those of a progress server. `findings` knows which setting of which
+proxy mends a fault.
 """
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.cli.doctor import checks, own_checks
+from progress_sse.cli.doctor.checks import LONGEST_WAIT_S
+from progress_sse.cli.doctor.examination import LIMIT_S, REQUEST_S, Examination, look_at
+from progress_sse.cli.doctor.findings import Finding, resolved
+from progress_sse.cli.doctor.observations import Observations, origin_of
+from progress_sse.cli.responses import client_of
+from progress_sse.client.config import Address, address_of, session_of
+from progress_sse.core.errors import ConfigurationError
+
+_OWN_PATH: Final = re.compile(r"/(?:(?:s|api/progress)/([^/]+)(?:/events)?|api(?:/progress)?)$")
+"""The paths of a session's page, of the API, and of a session there."""
+
+
+Check: TypeAlias = Callable[[Observations], Finding]
+
+CONNECTION: Final[tuple[Check, ...]] = (
+    *(checks.check_address, checks.check_tls, checks.check_http_version, checks.check_server),
+)
+"""The checks of any URL; the others need a stream, or a progress server."""
+
+STREAM: Final[tuple[Check, ...]] = (
+    *(checks.check_content_type, checks.check_first_byte, checks.check_buffering, checks.check_compression),
+    *(checks.check_chunking, checks.check_incremental, checks.check_heartbeats, checks.check_resume),
+    *(checks.check_caching, checks.check_cors),
+)
+
+PROGRESS_SERVER: Final[tuple[Check, ...]] = (
+    *(own_checks.check_heartbeats, own_checks.check_resume),  # In place of those of any stream.
+    *(own_checks.check_session, own_checks.check_snapshot, own_checks.check_query, own_checks.check_end),
+    *(own_checks.check_polling, own_checks.check_clock, own_checks.check_tickets, own_checks.check_cookie),
+)
+
+
+def findings_of(seen: Observations) -> dict[str, Finding]:
+    """Return the finding of each check by its name, in the order of the report."""
+    is_own = seen.polled is not None
+    made = CONNECTION + (STREAM if seen.is_foreign or is_own else ()) + (PROGRESS_SERVER if is_own else ())
+    return {name: resolved(check(seen), seen.headers) for name, check in {_name(each): each for each in made}.items()}
+
+
+def _name(check: Check) -> str:
+    words = check.__name__.removeprefix("check_").replace("_", " ")
+    return re.sub("tls|http|cors", lambda word: word[0].upper(), words)
+
+
+class Target(NamedTuple):
+    """What to examine: the stream at `url`, or the progress server at `server`, and there the session `given`."""
+
+    url: str
+    server: Address
+    given: str | None
+    is_own: bool
+
+
+def examined(
+    url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float
+) -> dict[str, Finding]:
+    """Examine the way to a server, and return the finding of each check."""
+    target = _target_of(url, token, session_id)
+    server, own_id = target.server, f"doctor-{secrets.token_hex(4)}"
+    seen = Observations(server.url, target.given or own_id, _checked_origin(origin), bool(server.token))
+    seen.network = look_at(seen.url)
+    if seen.has_connection:
+        asyncio.run(_examine(target, token, seen, listen_s))
+    return findings_of(seen)
+
+
+def _target_of(url: str | None, token: str | None, session_id: str | None) -> Target:
+    server = address_of(url.partition("?")[0] if url else None, token)
+    if server is None:
+        raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
+    path = _OWN_PATH.search(server.url)
+    named = session_id or (unquote(path[1]) if path and path[1] else None)
+    given = session_of(named) if named else None
+    base = server.url[: path.start()] if path else server.url
+    return Target(url or server.url, Address(base, server.token), given, is_own=path is not None)
+
+
+def _checked_origin(origin: str | None) -> str | None:
+    if not origin:
+        return None
+    parts = urlsplit(origin)
+    bare = f"{parts.scheme}://{parts.netloc}".lower()
+    if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
+        raise ConfigurationError("An origin must be like https://app.example, without a path.")
+    return origin_of(bare)
+
+
+async def _examine(target: Target, token: str | None, seen: Observations, listen_s: float) -> None:
+    """Make all requests, and fill `seen`. The token of the environment is for progress servers alone."""
+    addresses = (target.server, Address(target.server.url, None), Address(target.server.url, token))
+    clients = client, anonymous, listener = [client_of(each) for each in addresses]
+    for each in clients:
+        each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, the one that this client can always decode.
+        each.timeout = httpx.Timeout(REQUEST_S)
+    seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
+    async with client, anonymous, listener:
+        examination = Examination(client, anonymous, seen)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LIMIT_S + max(0, listen_s - LONGEST_WAIT_S)):
+                    if not await examination.listen(listener, target.url, listen_s, is_own=target.is_own):
+                        await examination.follow(is_own=target.given is None)
+        finally:
+            await examination.clean_up()

@@ -1,45 +1,53 @@
 """The requests of an examination, in order: each fills a part of the observations.
 
-The doctor reports on a session of its own while a stream of it is open, waits for heartbeats, and completes it: the end
-brings out what a proxy has held back. It then comes back, as a client after a cut does. A given session is only read.
+A stream of another server is listened to, and opened again as a client does after a cut. On a progress server the
+doctor reports on a session of its own while a stream of it is open, waits for heartbeats, and completes it: the end
+brings out what a proxy has held back. It then comes back, too. A given session is only read.
 """
 
 import asyncio
+import queue
 import re
-import secrets
+import socket
+import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.doctor.access_checks import POLL_HEADERS
-from progress_sse.cli.doctor.checks import findings_of
-from progress_sse.cli.doctor.findings import Finding
-from progress_sse.cli.doctor.network import look_at
-from progress_sse.cli.doctor.observations import Observations, Stream, origin_of, values_of
-from progress_sse.cli.doctor.requests import REQUEST_S, StreamReader, exchange
-from progress_sse.cli.doctor.stream_checks import HELD_S, LONGEST_WAIT_S
-from progress_sse.cli.responses import client_of
-from progress_sse.client.config import Address, address_of, session_of
-from progress_sse.core.errors import ConfigurationError
+from progress_sse.cli.doctor.checks import HELD_S, LONGEST_WAIT_S, POLL_HEADERS, refusal_of
+from progress_sse.cli.doctor.observations import (
+    Arrival,
+    Exchange,
+    Headers,
+    Network,
+    Observations,
+    Piece,
+    Stream,
+    media_type_of,
+    values_of,
+)
+from progress_sse.cli.responses import words_of
+from progress_sse.client.http import Content
 from progress_sse.story.session_state import parsed
+from progress_sse.wire.sse import StreamDecoder
 
-LIMIT_S: Final = 90.0
-"""Seconds that all requests may take together; what is not done by then is left out."""
+LIMIT_S: Final = 90.0  # Of all requests together; what is not done by then is left out.
+REMOVAL_S: Final = 5.0  # More, for the removal of the doctor's session.
+NETWORK_S: Final = 10.0  # Of the way to the address, as a whole.
+STEP_S: Final = 4.0  # Of one step of a connection.
+REQUEST_S: Final = 10.0  # Of a request and its answer, and of a connection for a stream.
+FIRST_EVENT_S: Final = 5.0  # Within which the first event of a stream comes, unless it is held back.
+SNAPSHOT_S: Final = 1.0  # After the first heartbeat, within which a snapshot would come, if there were one.
+END_S: Final = 5.0  # Within which a completed stream ends.
+DAY_S: Final = 86_400
 
-REMOVAL_S: Final = 5.0
-"""Seconds more for the removal of the doctor's session."""
-
-FIRST_EVENT_S: Final = 5.0
-"""Seconds within which the first event of a stream comes, unless it is held back."""
-
-SNAPSHOT_S: Final = 1.0
-"""Seconds after the first heartbeat within which a snapshot would come, if there were one."""
-
-END_S: Final = 5.0
-"""Seconds within which a completed stream ends."""
+MAX_STREAM_BYTES: Final = 64 * 2**20
+"""Bytes that the doctor reads of one stream; any server at the URL might send without end."""
 
 STEPS: Final = {"steps": [{"name": "Report"}, {"name": "Complete"}]}
 
@@ -53,56 +61,170 @@ REPORTS: Final[tuple[dict[str, Any], ...]] = (
 
 COMPLETION: Final[dict[str, Any]] = {"action": "complete", "step": 2}
 
-BROWSER: Final = {"Accept-Encoding": "gzip"}
-"""Of the encodings that browsers accept, the one that this client can always decode."""
-
-_EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
-"""An event id [docs/protocol.md]. It is sent back in a header, so nothing else is accepted."""
+_COMMENT: Final = re.compile(rb"[\r\n]:")
+_EVENT_ID: Final = re.compile(r"[!-~]{1,1000}")
+"""An id that can be sent back in a header."""
 
 
-def examined(url: str | None, token: str | None, session_id: str | None, origin: str | None) -> dict[str, Finding]:
-    """Examine the way to a server, and return the finding of each check."""
-    address = address_of(url, token)
-    if address is None:
-        raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
-    given = session_of(session_id) if session_id else None
-    session_id = given or f"doctor-{secrets.token_hex(4)}"
-    seen = Observations(address.url, session_id, _checked_origin(origin), bool(address.token))
-    seen.network = look_at(address.url)
-    if seen.has_connection:
-        asyncio.run(examine(address, seen, given))
-    return findings_of(seen)
+def look_at(url: str) -> Network:
+    """Return what the way to the URL's address looks like, within `NETWORK_S`."""
+    parts = urlsplit(url)
+    proxy = environment_proxy(parts)
+    if proxy:
+        return Network(environment_proxy=proxy)
+    seen: queue.SimpleQueue[Network] = queue.SimpleQueue()
+    # The look-up of a name cannot be interrupted, and an ordinary thread would delay the end of the process.
+    threading.Thread(target=lambda: seen.put(_look_at(parts)), daemon=True).start()
+    try:
+        return seen.get(timeout=NETWORK_S)
+    except queue.Empty:
+        return Network(error="the look-up of the name, or the connection, takes too long")
 
 
-def _checked_origin(origin: str | None) -> str | None:
-    if not origin:
+def environment_proxy(parts: SplitResult) -> str:
+    """Return the host of the HTTP proxy that the environment names for a URL; empty if it names none."""
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return ""
+    return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or "a proxy"  # Without its password.
+
+
+def _look_at(parts: SplitResult) -> Network:
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return Network(error=_words(error))
+    seen = Network(addresses=tuple(dict.fromkeys(str(each[4][0]) for each in found)))
+    began = time.monotonic()
+    try:
+        connection = socket.create_connection((host, port), STEP_S)
+    except OSError as error:
+        return seen._replace(error=_words(error))
+    seen = seen._replace(connect_s=time.monotonic() - began)
+    with connection:
+        return _with_tls(seen, connection, host) if parts.scheme == "https" else seen
+
+
+def _with_tls(seen: Network, connection: socket.socket, host: str) -> Network:
+    """Return it with the outcome of a handshake that offers the protocols of browsers, with the client's trust."""
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    try:
+        with context.wrap_socket(connection, server_hostname=host) as secured:
+            return seen._replace(
+                tls_version=secured.version() or "",
+                alpn=secured.selected_alpn_protocol() or "",
+                certificate_days=days_left(secured.getpeercert() or {}),
+            )
+    except ssl.SSLCertVerificationError as error:
+        return seen._replace(error=error.verify_message)
+    except (OSError, ValueError) as error:
+        return seen._replace(error=_words(error))
+
+
+def days_left(certificate: Mapping[str, object]) -> float | None:
+    """Return the days until a certificate expires; unknown where the system itself verified it, as on macOS."""
+    if "notAfter" not in certificate:
         return None
-    parts = urlsplit(origin)
-    bare = f"{parts.scheme}://{parts.netloc}".lower()
-    if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
-        raise ConfigurationError("An origin must be like https://app.example, without a path.")
-    return origin_of(bare)
+    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
 
 
-async def examine(address: Address, seen: Observations, given: str | None) -> None:
-    """Make all requests, within `LIMIT_S` and `REMOVAL_S`, and fill `seen`; on a `given` session or one of its own."""
-    client, anonymous = client_of(address), client_of(Address(address.url, None))
-    for each in (client, anonymous):
-        each.headers.update(BROWSER)
-        each.timeout = httpx.Timeout(REQUEST_S)
-    seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
-    async with client, anonymous:
-        examination = Examination(client, anonymous, seen)
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or words_of(error)
+
+
+async def exchange(
+    client: httpx.AsyncClient, method: str, path: str, headers: Mapping[str, str] | None = None, json: Any = None
+) -> Exchange:
+    """Send a request, and return the answer; errors become part of it."""
+    now = asyncio.get_running_loop().time
+    status, content, error, began = 0, Content(), "", now()
+    answered: Headers = ()
+    try:
+        async with asyncio.timeout(REQUEST_S), client.stream(method, path, headers=headers, json=json) as response:
+            status, answered = response.status_code, _headers_of(response)
+            if media_type_of(answered) != "text/event-stream":  # Which would not end.
+                async for chunk in response.aiter_bytes():
+                    content.add(chunk)
+    except TimeoutError:
+        error = f"not within {REQUEST_S:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
+        error = words_of(failure)
+    return Exchange(status, answered, bytes(content), error, began, now())
+
+
+class StreamReader:
+    """Reads one stream for as long as its block lasts; `seen` is what has come so far."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str], params: Mapping[str, str] | None = None
+    ) -> None:
+        timeout = httpx.Timeout(None, connect=REQUEST_S)
+        self._client = client
+        self._request = client.build_request("GET", url, params=params, headers=headers, timeout=timeout)
+        self._decoder = StreamDecoder()
+        self._now = asyncio.get_running_loop().time
+        self._changed = asyncio.Event()
+        self.seen = Stream(began=self._now())
+
+    async def __aenter__(self) -> "StreamReader":
+        self.seen.began = self._now()
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.seen.closed_at = self._now()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def wait_until(self, condition: Callable[[Stream], bool], within_s: float) -> None:
+        """Wait until it holds or the stream has ended, for so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, within_s)):
+                while not condition(self.seen) and self.seen.ended_at is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    async def _run(self) -> None:
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LIMIT_S):
-                    await examination.run(is_own=given is None)
-        finally:
-            await examination.clean_up()
+            response = await self._client.send(self._request, stream=True)
+            try:
+                await self._read(response)
+            finally:
+                await response.aclose()
+        except (httpx.HTTPError, ValueError, OSError) as error:
+            self.seen.error = words_of(error)
+        self.seen.ended_at = self._now()
+        self._changed.set()
+
+    async def _read(self, response: httpx.Response) -> None:
+        seen = self.seen
+        seen.status, seen.headers, seen.head_at = response.status_code, _headers_of(response), self._now()
+        self._changed.set()
+        if not seen.is_event_stream:
+            return
+        unread_bytes, last = MAX_STREAM_BYTES, b"\n"
+        async for chunk in response.aiter_bytes():
+            if not chunk:  # Of compressed bytes that complete no others.
+                continue
+            comments, last = len(_COMMENT.findall(last + chunk)), chunk[-1:]
+            seen.pieces.append(Piece(self._now(), len(chunk), comments, last not in b"\r\n"))
+            seen.arrivals += [Arrival(seen.pieces[-1].at, event) for event in self._decoder.feed(chunk)]
+            seen.retry_ms = self._decoder.retry_ms
+            self._changed.set()
+            unread_bytes -= len(chunk)
+            if unread_bytes < 0:
+                raise ValueError("the stream has too many bytes")
+
+
+def _headers_of(response: httpx.Response) -> Headers:
+    return tuple((name.lower(), value) for name, value in response.headers.multi_items())
 
 
 class Examination:
-    """The requests on one session; see the module."""
+    """The requests; see the module."""
 
     def __init__(self, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, seen: Observations) -> None:
         """Take clients with the token and without, whose `base_url` is the server."""
@@ -112,10 +234,35 @@ class Examination:
         self._path = f"/api/progress/{quote(seen.session_id, safe='')}"
         self._origin = {"Origin": seen.origin} if seen.origin else {}
 
-    async def run(self, *, is_own: bool) -> None:
-        """Make the requests, up to the first that leaves nothing for the others."""
+    # A stream of any server.
+
+    async def listen(self, client: httpx.AsyncClient, url: str, listen_s: float, *, is_own: bool) -> bool:
+        """Listen to the URL, and return whether it is a stream of another server than this project's."""
+        seen, accepted = self._seen, {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self._origin}
+        async with StreamReader(client, url, accepted) as reader:
+            stream = reader.seen
+            await reader.wait_until(lambda stream: bool(stream.status), REQUEST_S)
+            is_page = bool(stream.status) and not stream.is_event_stream
+            asker = self._client if is_page or is_own else client
+            seen.poll = await exchange(asker, "GET", self._path, self._origin)
+            is_silent = not stream.status and not stream.error and bool(seen.poll.status)
+            if seen.polled is not None or not (stream.is_event_stream or is_silent or refusal_of(stream.headers)):
+                return False
+            seen.is_foreign, seen.url, seen.stream = True, url, stream
+            await reader.wait_until(lambda _: False, min(listen_s, FIRST_EVENT_S))
+            await reader.wait_until(lambda stream: stream.comments > 1, listen_s - FIRST_EVENT_S)
+        first = next((each.event.event_id for each in stream.arrivals if each.event.event_id), "")
+        if _EVENT_ID.fullmatch(first):
+            async with StreamReader(client, url, accepted | {"Last-Event-ID": first}) as reader:
+                seen.resumed = reader.seen
+                await reader.wait_until(lambda stream: bool(stream.arrivals), FIRST_EVENT_S)
+        return True
+
+    # A progress server.
+
+    async def follow(self, *, is_own: bool) -> None:
+        """Make the requests on one session, up to the first that leaves nothing for the others."""
         seen = self._seen
-        seen.poll = await exchange(self._client, "GET", self._path, self._origin)
         if seen.polled is None:
             return
         if is_own:
@@ -131,8 +278,6 @@ class Examination:
         with suppress(TimeoutError):
             async with asyncio.timeout(REMOVAL_S):
                 self._seen.deletion = await exchange(self._client, "DELETE", self._path)
-
-    # The stream, and what can be asked while it is silent.
 
     async def _follow(self) -> None:
         async with self._reader(self._client) as reader:
@@ -151,7 +296,7 @@ class Examination:
         self, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None, **params: str
     ) -> StreamReader:
         accepted = {"Accept": "text/event-stream", **self._origin, **(headers or {})}
-        return StreamReader(client, f"{self._path}/events", {"heartbeat": "event", **params}, accepted)
+        return StreamReader(client, f"{self._path}/events", accepted, {"heartbeat": "event", **params})
 
     async def _report(self, reader: StreamReader, *bodies: Mapping[str, Any]) -> None:
         """Report, as long as reports are accepted. Wait for each update, unless an earlier one is held back."""
@@ -171,9 +316,8 @@ class Examination:
         interval_s = reader.seen.interval_s
         if interval_s is None or interval_s > LONGEST_WAIT_S or len(reader.seen.of("step")) < len(self._seen.reports):
             return
-        await reader.wait_until(
-            lambda stream: len(stream.of("heartbeat")) >= 3, min(2.5 * interval_s + 1, LONGEST_WAIT_S)
-        )
+        within_s = min(2.5 * interval_s + 1, LONGEST_WAIT_S)
+        await reader.wait_until(lambda stream: len(stream.of("heartbeat")) >= 3, within_s)
 
     async def _poll_again(self) -> None:
         seen = self._seen
@@ -182,22 +326,19 @@ class Examination:
         if tag and tag.isascii():
             seen.repoll = await exchange(self._client, "GET", self._path, {"If-None-Match": tag})
 
-    # After a cut, and after the end.
-
     async def _come_back(self) -> None:
         seen = self._seen
         if seen.stream is None:
             return
         if seen.is_moving:
             seen.last_poll = await exchange(self._client, "GET", self._path)
-        position = _position_to_resume(seen.stream)
-        if position is not None:
+        position, end = _ids_to_resume_from(seen.stream)
+        if position:
             seen.resumed = await self._resume(headers={"Last-Event-ID": position})
             if seen.resumed.of("snapshot"):
                 seen.resumed_by_query = await self._resume(last_event_id=position)
-        ends = seen.stream.of("end")
-        if seen.is_moving and ends and _EVENT_ID.fullmatch(ends[-1].event.event_id):
-            seen.returned = await self._resume(headers={"Last-Event-ID": ends[-1].event.event_id})
+        if seen.is_moving and end:
+            seen.returned = await self._resume(headers={"Last-Event-ID": end})
 
     async def _resume(self, headers: Mapping[str, str] | None = None, **params: str) -> Stream:
         """Return the beginning of a stream that goes on from a position, up to its end if the session is completed."""
@@ -242,7 +383,9 @@ _PREFLIGHT: Final = {
 }
 
 
-def _position_to_resume(stream: Stream) -> str | None:
-    """Return the id of the first update, or of the last event where there is no update; `None` if there is no id."""
-    ids = [each.event.event_id for each in stream.of("step")[:1] or stream.arrivals[-1:]]
-    return ids[0] if ids and _EVENT_ID.fullmatch(ids[0]) else None
+def _ids_to_resume_from(stream: Stream) -> tuple[str, str]:
+    """Return the ids of the first update, or of the last event where there is none, and of the end; empty without."""
+    first, ends = stream.of("step")[:1] or stream.arrivals[-1:], stream.of("end")[-1:]
+    ids = ["".join(each.event.event_id for each in found) for found in (first, ends)]
+    position, end = (each if _EVENT_ID.fullmatch(each) else "" for each in ids)
+    return position, end

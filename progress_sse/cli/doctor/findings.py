@@ -1,8 +1,13 @@
-"""The result of a check, in words, and the exit status of all. Pure."""
+"""The result of a check in words, the exit status of all, and the setting of a proxy that mends a fault. Pure."""
 
+import re
+import tomllib
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from functools import partial
+from importlib.resources import files
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from progress_sse.cli.doctor.observations import Headers, values_of
 from progress_sse.story.plain_text import one_line
 
 Level: TypeAlias = Literal["ok", "warning", "fault", "skipped"]
@@ -12,31 +17,22 @@ EXIT_STATUS: Final[dict[Level, int]] = {"ok": 0, "skipped": 0, "warning": 1, "fa
 
 
 class Finding(NamedTuple):
-    """The result of one check: what was seen and means, and the change that helps, if there is one to make."""
+    """The result of one check: what was seen and means, and the change that helps, if there is one to make.
+
+    In a change `<buffering>` stands for the setting of the proxy, and `<request header Origin>` for that of a header.
+    """
 
     level: Level
     text: str
     remedy: str = ""
 
 
-def ok(text: str) -> Finding:
-    """Return a finding without a fault."""
-    return Finding("ok", text)
-
-
-def skipped(reason: str) -> Finding:
-    """Return the finding of a check that was not made."""
-    return Finding("skipped", reason)
-
-
-def warning(text: str, remedy: str) -> Finding:
-    """Return a finding of something that works, but not as well as it could."""
-    return Finding("warning", text, remedy)
-
-
-def fault(text: str, remedy: str) -> Finding:
-    """Return a finding of something that does not work."""
-    return Finding("fault", text, remedy)
+ok = partial(Finding, "ok")
+skipped = partial(Finding, "skipped")
+"""The check was not made."""
+warning = partial(Finding, "warning")
+"""It works, but not as well as it could."""
+fault = partial(Finding, "fault")
 
 
 def line(name: str, finding: Finding) -> str:
@@ -54,3 +50,34 @@ def summary(findings: Sequence[Finding]) -> str:
 def exit_status(findings: Sequence[Finding]) -> int:
     """Return the exit status of the worst finding."""
     return max((EXIT_STATUS[each.level] for each in findings), default=0)
+
+
+PROXIES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
+    files(__package__).joinpath("proxies.toml").read_text("utf-8")
+)
+"""Of each proxy by its name: its signs, and the settings that mend a fault."""
+
+_OFTEN_SILENT: Final = ("nginx", "Caddy", "Traefik", "HAProxy", "Apache")
+"""Those that an answer need not show."""
+
+_MARK: Final = re.compile(f"<({'|'.join(PROXIES['nginx'])})(?: ([A-Za-z-]+))?>")
+
+
+def proxies_in(headers: Headers) -> list[str]:
+    """Return the proxies that show themselves in the headers of an answer."""
+    return [name for name, proxy in PROXIES.items() if any(_shows(headers, *sign) for sign in proxy["signs"])]
+
+
+def _shows(headers: Headers, name: str, pattern: str) -> bool:
+    return any(re.search(pattern, value, re.IGNORECASE) for value in values_of(headers, name))
+
+
+def resolved(finding: Finding, headers: Headers) -> Finding:
+    """Return a finding with the settings of the proxies that the answer shows, or of all that may be hidden."""
+    names = proxies_in(headers) or _OFTEN_SILENT
+
+    def settings(mark: re.Match[str]) -> str:
+        found = (f"{name}: {PROXIES[name][mark[1]].replace('{header}', mark[2] or '')}" for name in names)
+        return "; ".join(found) + "."
+
+    return finding._replace(remedy=_MARK.sub(settings, finding.remedy))

@@ -32,33 +32,42 @@ def origin_of(url: str) -> str:
 
 
 class Network(NamedTuple):
-    """The way to the server's address; empty where requests go through a proxy of the environment.
-
-    Attributes:
-        connect_s: The time to connect to one of the addresses; `None` if none accepts.
-        tls_version: As `TLSv1.3`; empty without TLS.
-        alpn: The protocol that the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
-        error: Why the way ended early; empty if it did not.
-    """
+    """The way to the server's address; empty where requests go through a proxy of the environment."""
 
     environment_proxy: str = ""
     addresses: tuple[str, ...] = ()
-    connect_s: float | None = None
+    connect_s: float | None = None  # To one of the addresses; `None` if none accepts.
     tls_version: str = ""
-    alpn: str = ""
+    alpn: str = ""  # What the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
     certificate_days: float | None = None
-    error: str = ""
+    error: str = ""  # Why the way ended early.
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and its answer: `status` is 0 if none came, and `error` is empty if it is whole."""
+@dataclass(slots=True)
+class Answer:
+    """An answer, of which a stream has its own content: `status` is 0 if none came; with an `error` it ended early."""
 
     status: int = 0
     headers: Headers = ()
     body: bytes = b""
     error: str = ""
     began: float = 0
+
+    @property
+    def outcome(self) -> str:
+        """The status, or why there is none, in words."""
+        return str(self.status or self.error or "no answer")
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether it is a stream at all."""
+        return self.status == 200 and media_type_of(self.headers) == "text/event-stream"
+
+
+@dataclass(slots=True)
+class Exchange(Answer):
+    """A request and its whole answer."""
+
     ended: float = 0
 
     @property
@@ -83,28 +92,44 @@ class Arrival(NamedTuple):
     event: StreamEvent
 
 
-@dataclass(slots=True)
-class Stream:
-    """A stream, or the answer instead of one; without `ended_at` the doctor closed it, with `error` it ended early."""
+class Piece(NamedTuple):
+    """Bytes that came together: `comments` begin in it, and `is_torn` if it ends within a line."""
 
-    began: float = 0
-    status: int = 0
-    headers: Headers = ()
+    at: float
+    size: int
+    comments: int = 0
+    is_torn: bool = False
+
+
+@dataclass(slots=True)
+class Stream(Answer):
+    """A stream, or the answer in its place; the doctor closed it at `closed_at`, or the other side at `ended_at`."""
+
     head_at: float | None = None
-    last_byte_at: float | None = None
     arrivals: list[Arrival] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     retry_ms: int | None = None
     ended_at: float | None = None
-    error: str = ""
+    closed_at: float = 0
 
     @property
-    def is_event_stream(self) -> bool:
-        """Whether it is a stream at all."""
-        return self.status == 200 and media_type_of(self.headers) == "text/event-stream"
+    def over_at(self) -> float:
+        """When either side ended it."""
+        return self.closed_at if self.ended_at is None else self.ended_at
+
+    @property
+    def comments(self) -> int:
+        """The number of comments."""
+        return sum(each.comments for each in self.pieces)
 
     def of(self, name: str) -> list[Arrival]:
         """Return the events of that name."""
         return [each for each in self.arrivals if each.event.event == name]
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each event that has one, or that follows one that has."""
+        return [each.event.event_id for each in self.arrivals if each.event.event_id]
 
     @property
     def interval_s(self) -> float | None:
@@ -120,37 +145,27 @@ class Stream:
 
 @dataclass(slots=True)
 class Observations:
-    """All that was seen, as far as the examination came.
-
-    Attributes:
-        is_moving: Whether the session is the doctor's own, and no report on it was refused.
-        wall_offset_s: What to add to a monotonic time for the seconds since 1970.
-        creation: Of the doctor's own session; `None` if a session was given.
-        reports: When each report was accepted. Each makes a `step` event; the last one completes the session.
-        repoll: A poll with the `ETag` of the one before.
-        last_poll: After the last report.
-        resumed: A stream with `Last-Event-ID`; `resumed_by_query` has the same id in its query.
-        returned: A stream with the id of the `end`.
-    """
+    """All that was seen, as far as the examination came."""
 
     url: str
     session_id: str
     origin: str | None = None
     has_token: bool = False
-    is_moving: bool = False
-    wall_offset_s: float = 0
+    is_foreign: bool = False  # The URL is a stream of a server that is not of this project.
+    is_moving: bool = False  # The session is the doctor's own, and no report on it was refused.
+    wall_offset_s: float = 0  # What to add to a monotonic time for the seconds since 1970.
     network: Network = field(default_factory=Network)
     poll: Exchange = field(default_factory=Exchange)
-    creation: Exchange | None = None
+    creation: Exchange | None = None  # Of the doctor's own session; `None` if a session was given.
     stream: Stream | None = None
-    reports: list[float] = field(default_factory=list)
+    reports: list[float] = field(default_factory=list)  # When each was accepted; each makes a `step` event.
     refused_report: Exchange | None = None
     tagged_poll: Exchange | None = None
-    repoll: Exchange | None = None
-    last_poll: Exchange | None = None
-    resumed: Stream | None = None
-    resumed_by_query: Stream | None = None
-    returned: Stream | None = None
+    repoll: Exchange | None = None  # With the `ETag` of the one before.
+    last_poll: Exchange | None = None  # After the last report, which completes the session.
+    resumed: Stream | None = None  # With `Last-Event-ID`.
+    resumed_by_query: Stream | None = None  # With the same id in the query.
+    returned: Stream | None = None  # With the id of the `end`.
     preflight: Exchange | None = None
     anonymous_poll: Exchange | None = None
     ticket: Exchange | None = None
@@ -163,6 +178,11 @@ class Observations:
     def host(self) -> str:
         """The host name of the URL."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the URL asks for TLS."""
+        return urlsplit(self.url).scheme == "https"
 
     @property
     def has_connection(self) -> bool:
@@ -181,9 +201,14 @@ class Observations:
         return self.has_created and refused is not None and refused.status == 404 and refused.is_problem
 
     @property
-    def has_tls(self) -> bool:
-        """Whether the URL asks for TLS."""
-        return urlsplit(self.url).scheme == "https"
+    def opened(self) -> Stream | None:
+        """The stream, if it is one."""
+        return self.stream if self.stream is not None and self.stream.is_event_stream else None
+
+    @property
+    def awaited(self) -> Stream | None:
+        """Likewise, or if not even its head has come; `None` if an error or another answer came in its place."""
+        return self.stream if self.stream is not None and not (self.stream.status or self.stream.error) else self.opened
 
     @property
     def headers(self) -> Headers:

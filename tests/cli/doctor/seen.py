@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from progress_sse.cli.doctor.checks import findings_of
+from progress_sse.cli.doctor import findings_of
 from progress_sse.cli.doctor.findings import Finding
-from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Network, Observations, Stream
+from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Network, Observations, Piece, Stream
 from progress_sse.wire.sse import StreamEvent
 
 ORIGIN = "https://app.example"
@@ -50,13 +50,14 @@ ARRIVALS = [*BEGINNING, *BEATS, *LAST]
 
 
 def stream(*arrivals: Arrival, headers: Headers = EVENTS, **changes: Any) -> Stream:
-    return replace(Stream(0, 200, headers, 0.1, 26, list(arrivals), 2000), **changes)
+    pieces = [Piece(each.at, 100) for each in arrivals]
+    return replace(Stream(200, headers, head_at=0.1, arrivals=[*arrivals], pieces=pieces, retry_ms=2000), **changes)
 
 
 READING: dict[str, Any] = {"creation": None, "deletion": None, "is_moving": False, "reports": []}
 """What is not seen of a session that was given."""
 
-REFUSED_STREAM = Stream(0, 401, PROBLEM, ended_at=1)
+REFUSED_STREAM = Stream(401, PROBLEM, ended_at=1)
 
 
 def healthy(**changes: Any) -> Observations:

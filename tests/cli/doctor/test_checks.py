@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from progress_sse.cli.doctor.checks import findings_of
+from progress_sse.cli.doctor import findings_of
 from progress_sse.cli.doctor.findings import Level
 from progress_sse.cli.doctor.observations import Exchange, Headers, Network, Stream
 from tests.cli.doctor.seen import (
@@ -40,7 +40,7 @@ DETAIL = b'{"detail": "The store is full."}'
 GOOD = healthy().network
 AGAIN = stream(*BEGINNING, *LAST, ended_at=27)
 RESUMED = stream(*STEPS[1:], *LAST, ended_at=27)
-FULL = Stream(0, 200, EVENTS, retry_ms=30_000, ended_at=1)
+FULL = Stream(200, EVENTS, retry_ms=30_000, ended_at=1)
 OTHER_COOKIE = headers_with(COOKIE, set_cookie="progress_sse=t; Path=/jobs/; Secure")
 NO_ETAG, PLAIN = headers_with(JSON, etag=None), headers_with(JSON, content_type="text/plain")
 GZIPPED = {"tagged_poll": Exchange(200, headers_with(JSON, etag='"e-4-gzip"')), "repoll": Exchange(200, JSON)}

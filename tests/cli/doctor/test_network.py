@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 
-from progress_sse.cli.doctor.network import days_left, environment_proxy, look_at
+from progress_sse.cli.doctor.examination import days_left, environment_proxy, look_at
 from progress_sse.cli.doctor.observations import Network
 from progress_sse.cli.main import main
 from tests.harness.http1 import HOST, free_port

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from progress_sse.cli.doctor import requests
-from progress_sse.cli.doctor.requests import StreamReader, exchange
+from progress_sse.cli.doctor import examination
+from progress_sse.cli.doctor.examination import StreamReader, exchange
 
 DEADLINE_S = 30
 EVENTS = {"Content-Type": "text/event-stream"}
@@ -37,7 +37,7 @@ def client_with(body: Pieces, status: int = 200, headers: dict[str, str] | None 
 
 
 def reader_of(client: httpx.AsyncClient) -> StreamReader:
-    return StreamReader(client, "/events", {"heartbeat": "event"}, {})
+    return StreamReader(client, "/events", {}, {"heartbeat": "event"})
 
 
 async def test_an_answer_has_its_headers_and_its_body() -> None:
@@ -57,7 +57,7 @@ async def test_an_answer_that_breaks_off_has_its_beginning_and_the_reason() -> N
 
 async def test_an_answer_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request has its time limit."""
-    monkeypatch.setattr(requests, "REQUEST_S", 0.01)
+    monkeypatch.setattr(examination, "REQUEST_S", 0.01)
     async with client_with(Pieces(b"a", stays_open=True)) as client:
         found = await exchange(client, "GET", "/")
     assert (found.status, found.body, found.error) == (200, b"a", "not within 0.01 s")
@@ -95,7 +95,7 @@ async def test_a_stream_that_breaks_off_has_the_reason() -> None:
 
 async def test_a_stream_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any server at the URL might send one."""
-    monkeypatch.setattr(requests, "MAX_STREAM_BYTES", 100)
+    monkeypatch.setattr(examination, "MAX_STREAM_BYTES", 100)
     body = Pieces(*[b":" * 60] * 3, stays_open=True)
     async with client_with(body, headers=EVENTS) as client, reader_of(client) as reader:
         await reader.wait_until(lambda _: False, DEADLINE_S)

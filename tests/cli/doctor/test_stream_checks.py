@@ -6,7 +6,7 @@ import pytest
 
 from progress_sse.auth.tokens import CLOCK_SKEW_S
 from progress_sse.cli.doctor.observations import Arrival, Exchange, Stream
-from progress_sse.cli.doctor.stream_checks import SKEW_S
+from progress_sse.cli.doctor.own_checks import SKEW_S
 from tests.cli.doctor.seen import (
     ARRIVALS,
     BEATS,
@@ -48,7 +48,7 @@ def text_of(name: str, seen_stream: Stream | None, **changes: object) -> str:
     [
         (stream(headers=headers_with(EVENTS, content_type="text/plain")), "content type of the stream is text/plain"),
         (stream(headers=headers_with(EVENTS, content_type=None)), "content type of the stream is none"),
-        (Stream(0, 404, PROBLEM, ended_at=1), "answered with 404, although polls work"),
+        (Stream(404, PROBLEM, ended_at=1), "answered with 404, although polls work"),
         (Stream(ended_at=1, error="refused"), "cannot be opened: refused"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_query_that_does_not_arrive_is_a_fault() -> None:
 
 def test_a_stream_that_is_cut_in_silence_is_a_fault() -> None:
     """The time limit of the proxy is named."""
-    cut = stream(*BEGINNING, last_byte_at=1.4, ended_at=6.4, error="incomplete chunked read")
+    cut = stream(*BEGINNING, ended_at=6.4, error="incomplete chunked read")
     assert levels(cut, reports=healthy().reports[:4]) == {"heartbeats": "fault"}
     text = text_of("heartbeats", cut, reports=healthy().reports[:4])
     assert "cut after 6.4 s, the last 5 s without a byte" in text
