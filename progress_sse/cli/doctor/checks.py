@@ -203,6 +203,8 @@ def _foreign_buffering(stream: Stream) -> Finding:
     asks = values_of(stream.headers, "incremental") or values_of(stream.headers, "x-accel-buffering")
     asking = "" if asks else " Or `X-Accel-Buffering: no` (nginx) and `Incremental: ?1` of the server."
     held = _torn(stream)
+    if stream.head_at is None:
+        return fault(held, f"<buffering>{asking} Or a server that sends the head before its first event.")
     if held:
         return fault(f"{held} Something between buffers the stream.", f"<buffering>{asking}")
     if not stream.pieces:
@@ -319,7 +321,8 @@ def check_heartbeats(seen: Observations) -> Finding:
         return NO_STREAM
     if stream.ended_at is not None and stream.error:
         return cut(stream, "", "a comment every 15 s from the server.")
-    signs = stream.comments + sum(bool(_SIGN_OF_LIFE.search(each.event.event)) for each in stream.arrivals)
+    signs = sum(each.comments for each in stream.pieces[1:])  # Many servers greet by a comment.
+    signs += sum(bool(_SIGN_OF_LIFE.search(each.event.event)) for each in stream.arrivals)
     times = [stream.head_at or stream.began, *(each.at for each in stream.pieces), stream.over_at]
     longest_s = max(later - earlier for earlier, later in pairwise(times))
     came = f"Within {span(stream.over_at - stream.began)} came {signs} comments"
@@ -351,7 +354,7 @@ def check_resume(seen: Observations) -> Finding:
         return skipped("No event came to resume from.")
     if not ids:
         return warning("No event has an id, so a client that comes back misses events.", "an `id` in each event.")
-    if again is None or (again.is_event_stream and not again.arrivals):
+    if again is None or (not again.arrivals and again.status in (0, 200) and not again.error):
         return skipped("No event came after the return, or the time was over.")
     if again.status == 204:
         return ok("A client that comes back gets 204, and stops.")
