@@ -73,7 +73,7 @@ def test_the_server_alone_is_ok_in_every_check(server: Server) -> None:
     found = doctor(server.url, "--origin", ORIGIN)
     assert (found.status, found.summary) == (0, "Faults: 0. Warnings: 0.")
     assert not found.of("skipped")
-    assert len(found.of("ok")) == 20
+    assert len(found.of("ok")) == 22
     assert "5 updates came, the slowest" in found.lines["buffering"][1]
     assert sessions(server) == []
 
@@ -287,7 +287,7 @@ def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Pa
         block = configuration(healthy, server.port, tmp_path, path)
         with NginxServer(tmp_path / version, block) as nginx:
             found = doctor(nginx.url + path, "--origin", ORIGIN)
-        assert (found.status, len(found.of("ok"))) == (0, 20), found
+        assert (found.status, len(found.of("ok"))) == (0, 22), found
         assert "through nginx" in found.lines["server"][1]
 
 

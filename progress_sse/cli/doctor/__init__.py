@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from progress_sse._internal.http_library import httpx
@@ -60,37 +60,42 @@ def _name(check: Check) -> str:
     return re.sub("tls|http|cors", lambda word: word[0].upper(), words)
 
 
-class Target(NamedTuple):
-    """What to examine: the stream at `url`, or the progress server at `server`, and there the session `given`."""
-
-    url: str
-    server: Address
-    given: str | None
-    is_own: bool
-
-
 def examined(
     url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float
 ) -> dict[str, Finding]:
     """Examine the way to a server, and return the finding of each check."""
-    target = _target_of(url, token, session_id)
-    server, own_id = target.server, f"doctor-{secrets.token_hex(4)}"
-    seen = Observations(server.url, target.given or own_id, _checked_origin(origin), bool(server.token))
-    seen.network = look_at(seen.url)
-    if seen.has_connection:
-        asyncio.run(_examine(target, token, seen, listen_s))
-    return findings_of(seen)
-
-
-def _target_of(url: str | None, token: str | None, session_id: str | None) -> Target:
     server = address_of(url.partition("?")[0] if url else None, token)
     if server is None:
         raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
-    path = _OWN_PATH.search(server.url)
-    named = session_id or (unquote(path[1]) if path and path[1] else None)
-    given = session_of(named) if named else None
-    base = server.url[: path.start()] if path else server.url
-    return Target(url or server.url, Address(base, server.token), given, is_own=path is not None)
+    stream_url, path = url or server.url, _OWN_PATH.search(server.url)
+    if path is not None:
+        session_id = session_id or (unquote(path[1]) if path[1] else None)
+        server = Address(server.url[: path.start()], server.token)
+    given, own_id = session_of(session_id) if session_id else None, f"doctor-{secrets.token_hex(4)}"
+    seen = Observations(server.url, given or own_id, _checked_origin(origin), bool(server.token))
+    seen.network = look_at(server.url)
+
+    async def examine() -> None:
+        # The token of the environment is for progress servers alone.
+        addresses = (server, Address(server.url, None), Address(server.url, token))
+        clients = client, anonymous, listener = [client_of(each) for each in addresses]
+        for each in clients:
+            each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, what this client can always decode.
+            each.timeout = httpx.Timeout(REQUEST_S)
+        seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
+        async with client, anonymous, listener:
+            examination = Examination(client, anonymous, seen)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LIMIT_S + max(0, listen_s - LONGEST_WAIT_S)):
+                        if not await examination.listen(listener, stream_url, listen_s, is_own=path is not None):
+                            await examination.follow(is_own=given is None)
+            finally:
+                await examination.clean_up()
+
+    if seen.has_connection:
+        asyncio.run(examine())
+    return findings_of(seen)
 
 
 def _checked_origin(origin: str | None) -> str | None:
@@ -101,22 +106,3 @@ def _checked_origin(origin: str | None) -> str | None:
     if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
         raise ConfigurationError("An origin must be like https://app.example, without a path.")
     return origin_of(bare)
-
-
-async def _examine(target: Target, token: str | None, seen: Observations, listen_s: float) -> None:
-    """Make all requests, and fill `seen`. The token of the environment is for progress servers alone."""
-    addresses = (target.server, Address(target.server.url, None), Address(target.server.url, token))
-    clients = client, anonymous, listener = [client_of(each) for each in addresses]
-    for each in clients:
-        each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, the one that this client can always decode.
-        each.timeout = httpx.Timeout(REQUEST_S)
-    seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
-    async with client, anonymous, listener:
-        examination = Examination(client, anonymous, seen)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LIMIT_S + max(0, listen_s - LONGEST_WAIT_S)):
-                    if not await examination.listen(listener, target.url, listen_s, is_own=target.is_own):
-                        await examination.follow(is_own=target.given is None)
-        finally:
-            await examination.clean_up()

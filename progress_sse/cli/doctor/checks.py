@@ -174,7 +174,7 @@ def check_first_byte(seen: Observations) -> Finding:
 
 def slowness_remedy(seen: Observations) -> str:
     """Return what to change where the beginning comes late."""
-    if is_held_back(seen):
+    if held_back(seen):
         return "see buffering."
     if seen.is_foreign:
         return "a server that sends the head before its first event (Node: `flushHeaders()`; Go: `Flush()`)."
@@ -188,9 +188,8 @@ def check_buffering(seen: Observations) -> Finding:
         return NO_STREAM if stream is None else SEVERAL_STORES
     if seen.is_foreign:
         return _foreign_buffering(stream)
-    if is_held_back(seen):
-        text = f"{_held_back(seen, stream)} Something between buffers the stream, so pages poll instead."
-        return fault(text, "<buffering>")
+    if held_back(seen):
+        return fault(f"{held_back(seen)} Something between buffers the stream, so pages poll instead.", "<buffering>")
     delays = _delays_s(seen, stream)
     if not delays and (seen.reports or not stream.arrivals):
         return skipped("The stream ended before an update came.")
@@ -230,18 +229,22 @@ def _torn(stream: Stream) -> str:
     return ""
 
 
-def is_held_back(seen: Observations) -> bool:
-    """Return whether events came late, or not before the end of the stream."""
+def held_back(seen: Observations) -> str:
+    """Return in words that events came late, or not before the end of the stream; empty if they did not."""
     stream = seen.awaited
-    if stream is None:
-        return False
-    if seen.is_foreign:
-        return bool(_torn(stream))
+    if stream is None or seen.is_foreign:
+        return "" if stream is None else _torn(stream)
     if not stream.arrivals:
-        return stream.ended_at is None
-    round_trip_s = seen.poll.ended - seen.poll.began
-    is_late = stream.arrivals[0].at - stream.began > HELD_S + round_trip_s
-    return is_late or (not seen.is_lost and any(delay > HELD_S for delay in _delays_s(seen, stream)))
+        return "Nothing of the stream came." if stream.ended_at is None else ""
+    first_s, round_trip_s = stream.arrivals[0].at - stream.began, seen.poll.ended - seen.poll.began
+    late = [] if seen.is_lost else [delay for delay in _delays_s(seen, stream) if delay > HELD_S]
+    if not late:
+        return f"The first event came only after {first_s:.1f} s." if first_s > HELD_S + round_trip_s else ""
+    if max(late) == float("inf"):
+        return f"{len(late)} of {len(seen.reports)} updates never came."
+    if len({each.at for each in stream.arrivals}) == 1:
+        return "The whole stream came at once, with its end."
+    return f"Updates came late, up to {max(late):.1f} s after their report."
 
 
 def _delays_s(seen: Observations, stream: Stream) -> list[float]:
@@ -252,26 +255,13 @@ def _delays_s(seen: Observations, stream: Stream) -> list[float]:
     return came + [float("inf") for reported_at in seen.reports[len(came) :] if reported_at < until]
 
 
-def _held_back(seen: Observations, stream: Stream) -> str:
-    if not stream.arrivals:
-        return "Nothing of the stream came."
-    late = [delay for delay in _delays_s(seen, stream) if delay > HELD_S]
-    if not late:
-        return f"The first event came only after {stream.arrivals[0].at - stream.began:.1f} s."
-    if max(late) == float("inf"):
-        return f"{len(late)} of {len(seen.reports)} updates never came."
-    if len({each.at for each in stream.arrivals}) == 1:
-        return "The whole stream came at once, with its end."
-    return f"Updates came late, up to {max(late):.1f} s after their report."
-
-
 def check_compression(seen: Observations) -> Finding:
     """Whether the stream is compressed: that delays events, and costs memory for each stream."""
     encodings = ", ".join(values_of(seen.opened.headers, "content-encoding")) if seen.opened is not None else ""
     if encodings in ("", "identity"):
         return ok("The stream is not compressed.") if seen.opened is not None else NO_STREAM
     text = f"A proxy or the server compresses the stream ({encodings})"
-    if is_held_back(seen):
+    if held_back(seen):
         return fault(f"{text}, and holds events back for it.", "<compression>")
     return warning(f"{text}: it may hold events back for it.", "<compression>")
 
@@ -400,20 +390,16 @@ def check_cors(seen: Observations) -> Finding:
         return skipped("Give the origin of a page that is served from elsewhere by --origin.")
     if origin == origin_of(seen.url):
         return ok("Pages of the server's own origin need no permission.")
-    answers = {} if seen.is_foreign else {"polls": seen.poll.headers}
-    for name, headers in (answers | ({"streams": stream.headers} if stream is not None else {})).items():
-        problem = _cors_refusal(seen, origin, name, headers)
-        if problem is not None:
-            return problem
-    if seen.is_foreign:
-        return ok(f"Pages of {origin} may read the stream.") if stream is not None else NO_STREAM
+    refused = None if seen.is_foreign else _cors_refusal(seen, origin, "polls", seen.poll.headers)
+    if refused is None and stream is not None:
+        refused = _cors_refusal(seen, origin, "streams", stream.headers)
+    if refused is not None or seen.is_foreign:
+        return refused or (ok(f"Pages of {origin} may read the stream.") if stream is not None else NO_STREAM)
     if not _allows_polls(seen.preflight, origin):
-        cannot = f"so pages of {origin} cannot send {' or '.join(POLL_HEADERS)}"
-        return fault(
-            f"A browser's preflight request (OPTIONS) is not answered as it must be, {cannot}.",
-            "the proxy must pass OPTIONS on, and not answer it. By method: <methods> By header: <response header "
-            "Access-Control-Allow-Headers>",
-        )
+        text = "A browser's preflight request (OPTIONS) is not answered as it must be"
+        settings = "By method: <methods> By header: <response header Access-Control-Allow-Headers>"
+        change = f"the proxy must pass OPTIONS on, and not answer it. {settings}"
+        return fault(f"{text}, so pages of {origin} cannot send {' or '.join(POLL_HEADERS)}.", change)
     has_cookies = values_of(seen.poll.headers, "access-control-allow-credentials") == ["true"]
     return ok(f"Pages of {origin} may read polls and streams{', with cookies too' if has_cookies else ''}.")
 

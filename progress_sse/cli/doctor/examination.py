@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlsplit
@@ -29,11 +29,11 @@ from progress_sse.cli.doctor.observations import (
     Piece,
     Stream,
     media_type_of,
+    value_in,
     values_of,
 )
 from progress_sse.cli.responses import words_of
 from progress_sse.client.http import Content
-from progress_sse.story.session_state import parsed
 from progress_sse.wire.sse import StreamDecoder
 
 LIMIT_S: Final = 90.0  # Of all requests together; what is not done by then is left out.
@@ -91,37 +91,25 @@ def environment_proxy(parts: SplitResult) -> str:
 
 
 def _look_at(parts: SplitResult) -> Network:
+    """Return it, with the outcome of a handshake that offers the protocols of browsers, with the client's trust."""
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    seen = Network()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        return Network(error=_words(error))
-    seen = Network(addresses=tuple(dict.fromkeys(str(each[4][0]) for each in found)))
-    began = time.monotonic()
-    try:
-        connection = socket.create_connection((host, port), STEP_S)
-    except OSError as error:
-        return seen._replace(error=_words(error))
-    seen = seen._replace(connect_s=time.monotonic() - began)
-    with connection:
-        return _with_tls(seen, connection, host) if parts.scheme == "https" else seen
-
-
-def _with_tls(seen: Network, connection: socket.socket, host: str) -> Network:
-    """Return it with the outcome of a handshake that offers the protocols of browsers, with the client's trust."""
-    context = httpx.create_ssl_context()
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    try:
-        with context.wrap_socket(connection, server_hostname=host) as secured:
-            return seen._replace(
-                tls_version=secured.version() or "",
-                alpn=secured.selected_alpn_protocol() or "",
-                certificate_days=days_left(secured.getpeercert() or {}),
-            )
+        seen, began = Network(addresses=tuple(dict.fromkeys(str(each[4][0]) for each in found))), time.monotonic()
+        with socket.create_connection((host, port), STEP_S) as connection:
+            seen = seen._replace(connect_s=time.monotonic() - began)
+            if parts.scheme == "http":
+                return seen
+            context = httpx.create_ssl_context()
+            context.set_alpn_protocols(["h2", "http/1.1"])
+            with context.wrap_socket(connection, server_hostname=host) as tls:
+                days, alpn = days_left(tls.getpeercert() or {}), tls.selected_alpn_protocol() or ""
+                return seen._replace(tls_version=tls.version() or "", alpn=alpn, certificate_days=days)
     except ssl.SSLCertVerificationError as error:
         return seen._replace(error=error.verify_message)
     except (OSError, ValueError) as error:
-        return seen._replace(error=_words(error))
+        return seen._replace(error=getattr(error, "strerror", None) or words_of(error))
 
 
 def days_left(certificate: Mapping[str, object]) -> float | None:
@@ -129,10 +117,6 @@ def days_left(certificate: Mapping[str, object]) -> float | None:
     if "notAfter" not in certificate:
         return None
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or words_of(error)
 
 
 async def exchange(
@@ -251,8 +235,8 @@ class Examination:
             seen.is_foreign, seen.url, seen.stream = True, url, stream
             await reader.wait_until(lambda _: False, min(listen_s, FIRST_EVENT_S))
             await reader.wait_until(lambda stream: stream.comments > 1, listen_s - FIRST_EVENT_S)
-        first = next((each.event.event_id for each in stream.arrivals if each.event.event_id), "")
-        if _EVENT_ID.fullmatch(first):
+        first = _fit([each for each in stream.arrivals if each.event.event_id])
+        if first:
             async with StreamReader(client, url, accepted | {"Last-Event-ID": first}) as reader:
                 seen.resumed = reader.seen
                 await reader.wait_until(lambda stream: bool(stream.arrivals), FIRST_EVENT_S)
@@ -285,8 +269,7 @@ class Examination:
             await reader.wait_until(lambda stream: bool(stream.of("snapshot")), FIRST_EVENT_S)
             if self._seen.is_moving:
                 await self._report(reader, *REPORTS)
-            await self._poll_again()
-            await self._ask_for_access()
+            await self._ask_more()
             await self._await_heartbeats(reader)
             if self._seen.is_moving:
                 await self._report(reader, COMPLETION)
@@ -313,18 +296,10 @@ class Examination:
 
     async def _await_heartbeats(self, reader: StreamReader) -> None:
         """Wait for two heartbeats after the first; not where events are held back, or heartbeats are rare."""
-        interval_s = reader.seen.interval_s
-        if interval_s is None or interval_s > LONGEST_WAIT_S or len(reader.seen.of("step")) < len(self._seen.reports):
-            return
-        within_s = min(2.5 * interval_s + 1, LONGEST_WAIT_S)
-        await reader.wait_until(lambda stream: len(stream.of("heartbeat")) >= 3, within_s)
-
-    async def _poll_again(self) -> None:
-        seen = self._seen
-        seen.tagged_poll = await exchange(self._client, "GET", self._path)
-        tag = "".join(values_of(seen.tagged_poll.headers, "etag")[:1])
-        if tag and tag.isascii():
-            seen.repoll = await exchange(self._client, "GET", self._path, {"If-None-Match": tag})
+        interval_s, is_prompt = reader.seen.interval_s, len(reader.seen.of("step")) >= len(self._seen.reports)
+        if 0 < interval_s <= LONGEST_WAIT_S and is_prompt:
+            within_s = min(2.5 * interval_s + 1, LONGEST_WAIT_S)
+            await reader.wait_until(lambda stream: len(stream.of("heartbeat")) >= 3, within_s)
 
     async def _come_back(self) -> None:
         seen = self._seen
@@ -332,7 +307,7 @@ class Examination:
             return
         if seen.is_moving:
             seen.last_poll = await exchange(self._client, "GET", self._path)
-        position, end = _ids_to_resume_from(seen.stream)
+        position, end = _fit(seen.stream.of("step") or seen.stream.arrivals[-1:]), _fit(seen.stream.of("end")[-1:])
         if position:
             seen.resumed = await self._resume(headers={"Last-Event-ID": position})
             if seen.resumed.of("snapshot"):
@@ -347,45 +322,33 @@ class Examination:
             await reader.wait_until(lambda stream: bool(stream.of("snapshot")), SNAPSHOT_S)
             return reader.seen
 
-    # Access from browsers.
-
-    async def _ask_for_access(self) -> None:
+    async def _ask_more(self) -> None:
+        """Poll again, and ask for access from browsers."""
         seen = self._seen
+        seen.tagged_poll = await exchange(self._client, "GET", self._path)
+        tag = "".join(values_of(seen.tagged_poll.headers, "etag")[:1])
+        if tag and tag.isascii():
+            seen.repoll = await exchange(self._client, "GET", self._path, {"If-None-Match": tag})
         if seen.origin:
-            seen.preflight = await exchange(self._client, "OPTIONS", self._path, _PREFLIGHT | self._origin)
+            asked = {"Access-Control-Request-Headers": ",".join(POLL_HEADERS).lower(), **self._origin}
+            preflight = {"Access-Control-Request-Method": "GET", **asked}
+            seen.preflight = await exchange(self._client, "OPTIONS", self._path, preflight)
         seen.anonymous_poll = await exchange(self._anonymous, "GET", self._path)
-        if seen.has_token and seen.anonymous_poll.status == 401:
-            await self._use_ticket()
-            await self._use_cookie()
-
-    async def _use_ticket(self) -> None:
-        seen = self._seen
-        seen.ticket = await exchange(self._client, "POST", "/api/tickets")
-        try:
-            ticket = str(parsed(seen.ticket.body)["ticket"])
-        except (ValueError, LookupError, TypeError):
+        if not seen.has_token or seen.anonymous_poll.status != 401:
             return
-        async with self._reader(self._anonymous, ticket=ticket) as reader:
-            seen.ticket_stream = reader.seen
-            await reader.wait_until(lambda stream: bool(stream.status), FIRST_EVENT_S)
-
-    async def _use_cookie(self) -> None:
-        seen = self._seen
+        seen.ticket = await exchange(self._client, "POST", "/api/tickets")
+        ticket = value_in(seen.ticket.body.decode(errors="replace"), "ticket")
+        if ticket:
+            async with self._reader(self._anonymous, ticket=ticket) as reader:
+                seen.ticket_stream = reader.seen
+                await reader.wait_until(lambda stream: bool(stream.status), FIRST_EVENT_S)
         seen.cookie = await exchange(self._client, "POST", "/api/cookie")
         cookie = "".join(values_of(seen.cookie.headers, "set-cookie")[:1]).partition(";")[0]
         if cookie and cookie.isascii():
             seen.cookie_poll = await exchange(self._anonymous, "GET", self._path, {"Cookie": cookie})
 
 
-_PREFLIGHT: Final = {
-    "Access-Control-Request-Method": "GET",
-    "Access-Control-Request-Headers": ",".join(POLL_HEADERS).lower(),
-}
-
-
-def _ids_to_resume_from(stream: Stream) -> tuple[str, str]:
-    """Return the ids of the first update, or of the last event where there is none, and of the end; empty without."""
-    first, ends = stream.of("step")[:1] or stream.arrivals[-1:], stream.of("end")[-1:]
-    ids = ["".join(each.event.event_id for each in found) for found in (first, ends)]
-    position, end = (each if _EVENT_ID.fullmatch(each) else "" for each in ids)
-    return position, end
+def _fit(arrivals: Sequence[Arrival]) -> str:
+    """Return the id of the first event, if there is one that can be sent back in a header; else nothing."""
+    event_id = "".join(each.event.event_id for each in arrivals[:1])
+    return event_id if _EVENT_ID.fullmatch(event_id) else ""

@@ -31,6 +31,14 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower().removesuffix(default_port)
 
 
+def value_in(data: str, key: str) -> str:
+    """Return a value in the JSON of an event; empty if there is none."""
+    try:
+        return str(parsed(data)[key])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
 class Network(NamedTuple):
     """The way to the server's address; empty where requests go through a proxy of the environment."""
 
@@ -132,15 +140,10 @@ class Stream(Answer):
         return [each.event.event_id for each in self.arrivals if each.event.event_id]
 
     @property
-    def interval_s(self) -> float | None:
-        """The interval between heartbeats, as the first of them has it; `None` if it has none."""
-        for _, event in self.of("heartbeat"):
-            try:
-                interval_s = float(parsed(event.data)["interval_ms"]) / 1000
-            except (ValueError, TypeError, LookupError):
-                continue
-            return interval_s if interval_s > 0 else None
-        return None
+    def interval_s(self) -> float:
+        """The interval between heartbeats, as the first of them has it; 0 if it is unknown."""
+        text = "".join(value_in(each.event.data, "interval_ms") for each in self.of("heartbeat")[:1])
+        return int(text) / 1000 if text.isdecimal() else 0
 
 
 @dataclass(slots=True)

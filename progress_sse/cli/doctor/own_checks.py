@@ -7,10 +7,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from progress_sse.cli.doctor import checks
-from progress_sse.cli.doctor.checks import HELD_S, LONGEST_WAIT_S, NO_STREAM, SLOW_S, is_held_back, span
+from progress_sse.cli.doctor.checks import HELD_S, LONGEST_WAIT_S, NO_STREAM, SLOW_S, held_back, span
 from progress_sse.cli.doctor.findings import Finding, fault, ok, skipped, warning
-from progress_sse.cli.doctor.observations import Answer, Exchange, Observations, Stream, media_type_of, values_of
-from progress_sse.story.session_state import parsed
+from progress_sse.cli.doctor.observations import (
+    Answer,
+    Exchange,
+    Observations,
+    Stream,
+    media_type_of,
+    value_in,
+    values_of,
+)
 
 SKEW_S: Final = 5.0
 """Seconds by which the clocks of a server and of the machine that makes its tokens may differ."""
@@ -76,7 +83,7 @@ def check_snapshot(seen: Observations) -> Finding:
         return fault("The server has no room for the stream, and asks to come back later.", _ADD_ROOM)
     if not snapshots:
         return fault("No snapshot came.", checks.slowness_remedy(seen))
-    if seen.is_moving and _value_in(snapshots[0].event.data, "status") == "not_found":
+    if seen.is_moving and value_in(snapshots[0].event.data, "status") == "not_found":
         text = "The stream does not know the session that was just created: several servers that share no store answer."
         return fault(text, _SHARE_STORE)
     after_s = snapshots[0].at - stream.began
@@ -86,13 +93,6 @@ def check_snapshot(seen: Observations) -> Finding:
 
 def _has_no_room(stream: Stream) -> bool:
     return stream.ended_at is not None and (stream.retry_ms or 0) >= REFUSED_RETRY_MS
-
-
-def _value_in(data: str, key: str) -> str:
-    try:
-        return str(parsed(data)[key])
-    except (ValueError, LookupError, TypeError):
-        return ""
 
 
 def check_query(seen: Observations) -> Finding:
@@ -108,13 +108,13 @@ def check_query(seen: Observations) -> Finding:
 def check_heartbeats(seen: Observations) -> Finding:
     """Whether a silent stream stays open, by heartbeats that come in time."""
     stream = seen.opened
-    if stream is None or stream.interval_s is None:
+    if stream is None or not stream.interval_s:
         return skipped("No heartbeat came as an event.")
     interval_s, limit_s = stream.interval_s, checks.silence_limit_s(seen)
     every, times = f"a heartbeat every {span(interval_s)}", [each.at for each in stream.of("heartbeat")]
     if stream.ended_at is not None and not stream.of("end"):
         return checks.cut(stream, f"; the server sends {every}", "a lower `heartbeat_s` of the server.")
-    if is_held_back(seen):
+    if held_back(seen):
         return skipped("Events are held back.")
     if interval_s >= limit_s:
         text = f"The server sends {every}, and proxies cut streams that are silent for {span(limit_s)}."
@@ -201,11 +201,11 @@ def check_polling(seen: Observations) -> Finding:
 def check_clock(seen: Observations) -> Finding:
     """Whether both clocks agree. Pages correct running times by the server's clock; tokens expire by it."""
     stream = seen.stream
-    if stream is None or not stream.of("heartbeat") or is_held_back(seen):
+    if stream is None or not stream.of("heartbeat") or held_back(seen):
         return skipped("No heartbeat came in time as an event.")
     at, event = stream.of("heartbeat")[0]
     try:
-        server = datetime.fromisoformat(_value_in(event.data, "now")).timestamp()
+        server = datetime.fromisoformat(value_in(event.data, "now")).timestamp()
     except (ValueError, OverflowError):
         return skipped("The heartbeat lacks the server's time.")
     ahead_s, uncertain_s = server - ((stream.began + at) / 2 + seen.wall_offset_s), (at - stream.began) / 2
@@ -225,7 +225,7 @@ def check_tickets(seen: Observations) -> Finding:
         return fault(f"The server issues no ticket ({_outcome(seen.ticket)}).", "<methods>")
     if seen.ticket_stream is not None and seen.ticket_stream.status == 200:
         return ok("A ticket opens a stream.")
-    if is_held_back(seen):
+    if held_back(seen):
         return skipped("Streams are held back.")
     got = "no ticket in the answer" if seen.ticket_stream is None else seen.ticket_stream.outcome
     change = "one store in Redis for all servers; or the query is removed: <query>"

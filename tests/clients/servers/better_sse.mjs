@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { createSession } from "better-sse";
 
 createServer(async (request, response) => {
-  if (request.url !== "/events") return response.writeHead(404).end();
+  if (!request.url.startsWith("/events")) return response.writeHead(404).end();
   const session = await createSession(request, response, { keepAlive: 1000 });
   let n = 0;
   const timer = setInterval(() => session.push(`event ${n}`, "message", String(n++)), 200);

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 
 createServer((request, response) => {
-  if (request.url !== "/events") return response.writeHead(404).end();
+  if (!request.url.startsWith("/events")) return response.writeHead(404).end();
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   let n = 0;
   const timer = setInterval(() => response.write(`id: ${n}\ndata: event ${n++}\n\n`), 200);
