@@ -24,60 +24,50 @@ pytestmark = [pytest.mark.full, pytest.mark.processes]
 
 FOLDER = Path(__file__).parent / "servers"
 LISTEN_S = 3
-DIALECT = Dialect(Request("GET", "/events"), Request("POST", "/"))
 
-SILENT = {"heartbeats": "warning"}
-"""No comment keeps the stream open."""
-
-FORGETFUL = {"resume": "warning"}
-"""A client that comes back misses events, or gets all again."""
-
-STORABLE = {"caching": "warning"}
-"""Nothing keeps caches from storing the stream."""
-
+SILENT = {"heartbeats": "warning"}  # No comment keeps the stream open.
+FORGETFUL = {"resume": "warning"}  # A client that comes back misses events, or gets all again.
+STORABLE = {"caching": "warning"}  # Nothing keeps caches from storing the stream.
 ONE_AT_A_TIME = {"server": "fault"}
-
 PLAIN = SILENT | FORGETFUL
 
-IN_PYTHON: dict[str, dict[str, str]] = {
-    "http_server": PLAIN | STORABLE | ONE_AT_A_TIME,
-    "http_server_with_threads": PLAIN | STORABLE,
+FOUND: dict[str, Mapping[str, str]] = {
+    "http.server": PLAIN | STORABLE | ONE_AT_A_TIME,
+    "http.server with threads": PLAIN | STORABLE,
+    "unfinished events": {"content type": "fault"} | SILENT | STORABLE,
+    "a refusing proxy": {"incremental": "fault"},
     "wsgiref": PLAIN | ONE_AT_A_TIME,
-    "gunicorn_sync": PLAIN | ONE_AT_A_TIME,
-    "gunicorn_threads": PLAIN,
-    "gunicorn_gevent": PLAIN,
+    "gunicorn": PLAIN | ONE_AT_A_TIME,
+    "gunicorn with threads": PLAIN,
+    "gunicorn with gevent": PLAIN,
     "starlette": PLAIN,
-    "sse_starlette": FORGETFUL,
-    "sse_starlette_without_pings": PLAIN,
-    "fastapi": PLAIN,
-    "flask": PLAIN | STORABLE,
-    "gunicorn_flask": PLAIN | STORABLE,
-    "gunicorn_django": PLAIN | STORABLE,
-    "uvicorn_django": PLAIN | STORABLE,
+    "a silent stream": PLAIN,
+    "sse-starlette": FORGETFUL,
+    "sse-starlette without pings": PLAIN,
+    "fastapi.sse": PLAIN,
+    "Flask": PLAIN | STORABLE,
+    "Flask on gunicorn": PLAIN | STORABLE,
+    "Django on gunicorn": PLAIN | STORABLE,
+    "Django on uvicorn": PLAIN | STORABLE,
+    "litestar": PLAIN,
     "aiohttp": PLAIN,
-    "aiohttp_sse": FORGETFUL,
+    "aiohttp-sse": FORGETFUL,
     "tornado": PLAIN | STORABLE,
     "quart": PLAIN,
-    "litestar": FORGETFUL,
     "sanic": PLAIN,
-    "events_without_end": {"content type": "fault"} | SILENT | STORABLE,
-    "refusing_proxy": {"incremental": "fault"},
-}
-"""The functions of `servers/streams.py`, and what the doctor finds besides `ok` and `skipped`."""
-
-OTHERS: dict[str, dict[str, str]] = {
     "http.mjs": PLAIN,
     "express.mjs": {},
     "better_sse.mjs": FORGETFUL,
     "streams.go http": PLAIN,
     "streams.go r3labs": PLAIN,
 }
+"""What the doctor finds besides `ok` and `skipped` at each entry of `servers/streams.py`, and at the other files."""
 
 
 class Program(Peer):
-    """A command that serves on the port of its last argument."""
+    """A command that serves on the port in its last argument."""
 
-    dialect = DIALECT
+    dialect = Dialect(Request("GET", "/events"), Request("POST", "/"))
 
     def __init__(self, *command: str | Path) -> None:
         """Take all but the port."""
@@ -88,25 +78,14 @@ class Program(Peer):
         return [*self._command, str(port)]
 
 
-def python(name: str) -> Peer:
-    return PythonPeer(name, DIALECT, ("tests.clients.servers.streams", name, "{port}"))
+def in_python(name: str) -> Peer:
+    return PythonPeer(name, Program.dialect, ("tests.clients.servers.streams", name, "{port}"))
 
 
-def found_at(url: str) -> dict[str, Finding]:
+def findings_at(url: str) -> dict[str, Finding]:
     """The findings that are neither ok nor skipped."""
     findings = examined(url, None, None, None, LISTEN_S)
     return {name: finding for name, finding in findings.items() if finding.level not in ("ok", "skipped")}
-
-
-def levels_at(url: str) -> dict[str, str]:
-    return {name: finding.level for name, finding in found_at(url).items()}
-
-
-@pytest.mark.parametrize(("name", "expected"), IN_PYTHON.items())
-def test_a_server_in_python(name: str, expected: Mapping[str, str], tmp_path: Path) -> None:
-    """What is no fault by the standards is a warning at most."""
-    with running(python(name), tmp_path, 0) as (port, _):
-        assert levels_at(f"http://{HOST}:{port}/events") == expected
 
 
 @pytest.fixture(scope="module")
@@ -118,15 +97,17 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
-@pytest.mark.parametrize(("name", "expected"), OTHERS.items())
-def test_a_server_in_another_language(
-    request: pytest.FixtureRequest, name: str, expected: Mapping[str, str], tmp_path: Path
-) -> None:
-    """Likewise."""
-    file, _, option = name.partition(" ")
-    program = ("node", FOLDER / file) if not option else (request.getfixturevalue("go_program"), option)
-    with running(Program(*program), tmp_path, 0) as (port, _):
-        assert levels_at(f"http://{HOST}:{port}/events?stream=a") == expected
+@pytest.mark.parametrize(("name", "expected"), FOUND.items())
+def test_a_server(request: pytest.FixtureRequest, name: str, expected: Mapping[str, str], tmp_path: Path) -> None:
+    """What is no fault by the standards is a warning at most."""
+    peer = in_python(name)
+    if name.endswith(".mjs"):
+        peer = Program("node", FOLDER / name)
+    elif name.startswith("streams.go"):
+        peer = Program(request.getfixturevalue("go_program"), name.split()[1])
+    with running(peer, tmp_path, 0) as (port, _):
+        findings = findings_at(f"http://{HOST}:{port}/events{'?stream=a' if 'r3labs' in name else ''}")
+    assert {name: finding.level for name, finding in findings.items()} == expected
 
 
 @contextmanager
@@ -136,12 +117,8 @@ def published(peer: Peer, port: int) -> Iterator[str]:
 
     def send(each: Request, seq: int) -> None:
         body = each.body.replace("{text}", "x").replace("{seq}", str(seq))
-        httpx.request(
-            each.method,
-            base + each.target.replace("{session}", "s"),
-            content=body,
-            headers={"Content-Type": "application/json"},
-        )
+        url = base + each.target.replace("{session}", "s")
+        httpx.request(each.method, url, content=body, headers={"Content-Type": "application/json"})
 
     def publish() -> None:
         for seq in itertools.count():
@@ -160,44 +137,39 @@ def published(peer: Peer, port: int) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize(
-    ("peer", "expected"),
-    [(Nchan(), SILENT | STORABLE), (BARE_ASGI, PLAIN), (NAIVE, PLAIN), (SIXTY_LINES[0], PLAIN)],
-    ids=lambda each: getattr(each, "name", ""),
-)
-def test_a_server_to_publish_to(peer: Peer, expected: Mapping[str, str], tmp_path: Path) -> None:
-    """The peers of the benchmark."""
+PUBLISHED = [(Nchan(), SILENT | STORABLE), (BARE_ASGI, PLAIN), (NAIVE, PLAIN), (SIXTY_LINES[0], PLAIN)]
+
+
+@pytest.mark.parametrize(("peer", "expected"), PUBLISHED, ids=lambda each: getattr(each, "name", ""))
+def test_a_server_of_the_benchmark(peer: Peer, expected: Mapping[str, str], tmp_path: Path) -> None:
+    """Nchan resumes."""
     with running(peer, tmp_path, 0) as (port, _), published(peer, port) as url:
-        assert levels_at(url) == expected
+        assert {name: finding.level for name, finding in findings_at(url).items()} == expected
 
 
-BY_HAND = "http_server_with_threads"
-SMALL = "proxy_buffer_size 1k; proxy_busy_buffers_size 1k;"
+BY_HAND = "http.server with threads"
+NGINX = "server {{ listen 80; location / {{ proxy_pass http://{host}:{port}; {directives} }} }}"
+SMALL = "proxy_buffer_size 1k; proxy_buffers 2 1k; proxy_busy_buffers_size 1k;"
 GZIP = "proxy_buffering off; gzip on; gzip_min_length 0; gzip_types text/event-stream;"
-NGINX = """
-server {{
-    listen 80;
-    location / {{ proxy_pass http://{host}:{port}; {directives} }}
-}}"""
 
 
 @pytest.mark.parametrize(
     ("name", "directives", "check", "level", "text", "setting"),
     [
         (BY_HAND, BUFFERING, "buffering", "fault", "not even its head", "`proxy_buffering off`"),
-        (BY_HAND, f"proxy_buffers 2 1k; {SMALL}", "buffering", "fault", "within a line", "X-Accel-Buffering: no"),
+        (BY_HAND, SMALL, "buffering", "fault", "within a line", "X-Accel-Buffering: no"),
         ("starlette", GZIP, "compression", "warning", "(gzip)", "`gzip_types`"),
-        ("one_event", "proxy_read_timeout 1s;", "heartbeats", "fault", "cut after 1", "`proxy_read_timeout`"),
+        ("a silent stream", "proxy_read_timeout 1s;", "heartbeats", "fault", "cut after 1", "`proxy_read_timeout`"),
     ],
 )
 def test_a_fault_of_nginx(
     name: str, directives: str, check: str, level: str, text: str, setting: str, tmp_path: Path
 ) -> None:
     """It is named, with its setting."""
-    with running(python(name), tmp_path, 0) as (port, _):
+    with running(in_python(name), tmp_path, 0) as (port, _):
         nginx = NginxServer(tmp_path / "nginx", NGINX.format(host=HOST, port=port, directives=directives))
         with nginx:
-            finding = found_at(f"{nginx.url}/events")[check]
+            finding = findings_at(f"{nginx.url}/events")[check]
     assert finding.level == level
     assert text in finding.text
     assert setting in finding.remedy

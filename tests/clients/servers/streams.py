@@ -1,6 +1,6 @@
 """Event streams by the libraries of others, each about as its documentation has it, at `/events`.
 
-`python -m tests.clients.servers.streams NAME PORT` runs the function of that name.
+`python -m tests.clients.servers.streams NAME PORT` runs the entry of `SERVERS`, or the function, of that name.
 """
 
 import asyncio
@@ -29,24 +29,42 @@ async def async_events() -> AsyncIterator[bytes]:
         await asyncio.sleep(PAUSE_S)
 
 
+async def one_event() -> AsyncIterator[bytes]:
+    yield EVENT % (0, 0)
+    await asyncio.Event().wait()
+
+
+class ByHand(BaseHTTPRequestHandler):
+    """A handler without a framework, and without a Cache-Control."""
+
+    end, status = b"\n\n", 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/events" else 404)
+        self.send_header("Content-Type", "text/event-stream")
+        if self.status != 200:
+            self.send_header("Proxy-Status", "inspector; error=incremental_refused")
+        self.end_headers()
+        for event in events() if (self.path, self.status) == ("/events", 200) else ():
+            self.wfile.write(event.replace(b"\n\n", self.end))
+
+
+class Unfinished(ByHand):
+    """Its events lack the empty line."""
+
+    end = b"\n"
+
+
+class Refusing(ByHand):
+    """An inspecting proxy [RFC 10036, permanent rejection]."""
+
+    status = 501
+
+
 def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
-    found = environ["PATH_INFO"] == "/events"
-    start_response("200 OK" if found else "404 Not Found", [*HEAD.items()] if found else [])
-    return events() if found else iter(())
-
-
-def asgi(body: Callable[[], AsyncIterator[bytes]] = async_events) -> Any:
-    from starlette.applications import Starlette
-    from starlette.responses import StreamingResponse
-    from starlette.routing import Route
-
-    return Starlette(routes=[Route("/events", lambda _: StreamingResponse(body(), headers=HEAD))])
-
-
-def uvicorn(app: Any, port: int) -> None:
-    from uvicorn import run
-
-    run(app, host=HOST, port=port, log_level="error")
+    is_found = environ["PATH_INFO"] == "/events"
+    start_response("200 OK" if is_found else "404 Not Found", [*HEAD.items()] if is_found else [])
+    return events() if is_found else iter(())
 
 
 def gunicorn(port: int, app: str, *options: str) -> None:
@@ -56,88 +74,26 @@ def gunicorn(port: int, app: str, *options: str) -> None:
     run()
 
 
-class ByHand(BaseHTTPRequestHandler):
-    """A handler without a framework, and without a Cache-Control."""
+def uvicorn(port: int, app: Any) -> None:
+    from uvicorn import run
 
-    end = b"\n\n"
-
-    def do_GET(self) -> None:
-        is_found = self.path == "/events"
-        self.send_response(200 if is_found else 404)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
-        for event in events() if is_found else ():
-            self.wfile.write(event.replace(b"\n\n", self.end))
+    run(app, host=HOST, port=port, log_level="error")
 
 
-def http_server(port: int) -> None:
-    HTTPServer((HOST, port), ByHand).serve_forever()
-
-
-def http_server_with_threads(port: int) -> None:
-    ThreadingHTTPServer((HOST, port), ByHand).serve_forever()
-
-
-def events_without_end(port: int) -> None:
-    ByHand.end = b"\n"
-    http_server_with_threads(port)
-
-
-def refusing_proxy(port: int) -> None:
-    """An inspecting proxy [RFC 10036, permanent rejection]."""
-
-    class Refusing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(501)
-            self.send_header("Proxy-Status", "inspector; error=incremental_refused")
-            self.end_headers()
-
-    ThreadingHTTPServer((HOST, port), Refusing).serve_forever()
-
-
-def wsgiref(port: int) -> None:
-    make_server(HOST, port, wsgi).serve_forever()
-
-
-def gunicorn_sync(port: int) -> None:
-    gunicorn(port, "wsgi")
-
-
-def gunicorn_threads(port: int) -> None:
-    gunicorn(port, "wsgi", "--threads", "4")
-
-
-def gunicorn_gevent(port: int) -> None:
-    gunicorn(port, "wsgi", "-k", "gevent")
-
-
-def starlette(port: int) -> None:
-    uvicorn(asgi(), port)
-
-
-def one_event(port: int) -> None:
-    """A stream that falls silent."""
-
-    async def silence() -> AsyncIterator[bytes]:
-        yield b"id: 1\ndata: x\n\n"
-        await asyncio.Event().wait()
-
-    uvicorn(asgi(silence), port)
-
-
-def sse_starlette(port: int, ping_s: int = 1) -> None:
+def starlette(body: Callable[[], AsyncIterator[bytes]] = async_events, ping_s: int | None = None) -> Any:
+    """By a plain response, or with a `ping_s` by sse-starlette."""
     from sse_starlette import EventSourceResponse
     from starlette.applications import Starlette
+    from starlette.responses import Response, StreamingResponse
     from starlette.routing import Route
 
-    uvicorn(Starlette(routes=[Route("/events", lambda _: EventSourceResponse(async_events(), ping=ping_s))]), port)
+    def read(_: object) -> Response:
+        return StreamingResponse(body(), headers=HEAD) if ping_s is None else EventSourceResponse(body(), ping=ping_s)
+
+    return Starlette(routes=[Route("/events", read)])
 
 
-def sse_starlette_without_pings(port: int) -> None:
-    sse_starlette(port, 0)
-
-
-def fastapi(port: int) -> None:
+def fastapi() -> Any:
     from fastapi import FastAPI
     from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -149,10 +105,10 @@ def fastapi(port: int) -> None:
             yield ServerSentEvent(data=n, id=str(n))
             await asyncio.sleep(PAUSE_S)
 
-    uvicorn(app, port)
+    return app
 
 
-def flask_app() -> Any:
+def flask() -> Any:
     from flask import Flask
 
     app = Flask(__name__)
@@ -160,15 +116,7 @@ def flask_app() -> Any:
     return app
 
 
-def flask(port: int) -> None:
-    flask_app().run(HOST, port)
-
-
-def gunicorn_flask(port: int) -> None:
-    gunicorn(port, "flask_app()", "--threads", "4")
-
-
-def django_app(*, is_async: bool = False) -> Any:
+def django(*, is_async: bool = False) -> Any:
     from django.conf import settings
     from django.core.asgi import get_asgi_application
     from django.core.wsgi import get_wsgi_application
@@ -181,16 +129,22 @@ def django_app(*, is_async: bool = False) -> Any:
     return get_asgi_application() if is_async else get_wsgi_application()
 
 
-def gunicorn_django(port: int) -> None:
-    gunicorn(port, "django_app()", "--threads", "4")
+def litestar() -> Any:
+    from litestar import Litestar, get
+    from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+    async def messages() -> AsyncIterator[ServerSentEventMessage]:
+        for n in itertools.count():
+            yield ServerSentEventMessage(f"event {n}", id=n)
+            await asyncio.sleep(PAUSE_S)
+
+    return Litestar([get("/events", sync_to_thread=False)(lambda: ServerSentEvent(messages()))])
 
 
-def uvicorn_django(port: int) -> None:
-    uvicorn(django_app(is_async=True), port)
-
-
-def aiohttp(port: int) -> None:
+def aiohttp(port: int, *, has_pings: bool = False) -> None:
+    """By a plain response, or with pings by aiohttp-sse."""
     from aiohttp import web
+    from aiohttp_sse import sse_response
 
     async def read(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=HEAD)
@@ -199,16 +153,7 @@ def aiohttp(port: int) -> None:
             await response.write(event)
         return response
 
-    app = web.Application()
-    app.router.add_get("/events", read)
-    web.run_app(app, host=HOST, port=port, print=None)
-
-
-def aiohttp_sse(port: int) -> None:
-    from aiohttp import web
-    from aiohttp_sse import sse_response
-
-    async def read(request: web.Request) -> web.StreamResponse:
+    async def read_with_pings(request: web.Request) -> web.StreamResponse:
         async with sse_response(request) as response:
             response.ping_interval = 1
             for n in itertools.count():
@@ -217,7 +162,7 @@ def aiohttp_sse(port: int) -> None:
         return response
 
     app = web.Application()
-    app.router.add_get("/events", read)
+    app.router.add_get("/events", read_with_pings if has_pings else read)
     web.run_app(app, host=HOST, port=port, print=None)
 
 
@@ -239,33 +184,12 @@ def tornado(port: int) -> None:
 
 
 def quart(port: int) -> None:
-    from quart import Quart, make_response
+    from quart import Quart, Response
 
     app = Quart(__name__)
-
-    @app.get("/events")
-    async def read() -> Any:
-        response = await make_response(async_events(), HEAD)
-        response.timeout = None
-        return response
-
+    app.config["RESPONSE_TIMEOUT"] = None
+    app.get("/events")(lambda: Response(async_events(), headers=HEAD))
     app.run(HOST, port)
-
-
-def litestar(port: int) -> None:
-    from litestar import Litestar, get
-    from litestar.response import ServerSentEvent, ServerSentEventMessage
-
-    async def messages() -> AsyncIterator[ServerSentEventMessage]:
-        for n in itertools.count():
-            yield ServerSentEventMessage(f"event {n}", id=n)
-            await asyncio.sleep(PAUSE_S)
-
-    @get("/events")
-    async def read() -> ServerSentEvent:
-        return ServerSentEvent(messages())
-
-    uvicorn(Litestar([read]), port)
 
 
 def sanic(port: int) -> None:
@@ -282,10 +206,31 @@ def sanic(port: int) -> None:
     app.run(HOST, port, single_process=True, access_log=False)
 
 
-def main() -> None:
-    """Serve the stream of that name."""
-    globals()[sys.argv[1]](int(sys.argv[2]))
-
+SERVERS: dict[str, Callable[[int], Any]] = {
+    "http.server": lambda port: HTTPServer((HOST, port), ByHand).serve_forever(),
+    "http.server with threads": lambda port: ThreadingHTTPServer((HOST, port), ByHand).serve_forever(),
+    "unfinished events": lambda port: ThreadingHTTPServer((HOST, port), Unfinished).serve_forever(),
+    "a refusing proxy": lambda port: ThreadingHTTPServer((HOST, port), Refusing).serve_forever(),
+    "wsgiref": lambda port: make_server(HOST, port, wsgi).serve_forever(),
+    "gunicorn": lambda port: gunicorn(port, "wsgi"),
+    "gunicorn with threads": lambda port: gunicorn(port, "wsgi", "--threads", "4"),
+    "gunicorn with gevent": lambda port: gunicorn(port, "wsgi", "-k", "gevent"),
+    "starlette": lambda port: uvicorn(port, starlette()),
+    "a silent stream": lambda port: uvicorn(port, starlette(one_event)),
+    "sse-starlette": lambda port: uvicorn(port, starlette(ping_s=1)),
+    "sse-starlette without pings": lambda port: uvicorn(port, starlette(ping_s=0)),
+    "fastapi.sse": lambda port: uvicorn(port, fastapi()),
+    "Flask": lambda port: flask().run(HOST, port),
+    "Flask on gunicorn": lambda port: gunicorn(port, "flask()", "--threads", "4"),
+    "Django on gunicorn": lambda port: gunicorn(port, "django()", "--threads", "4"),
+    "Django on uvicorn": lambda port: uvicorn(port, django(is_async=True)),
+    "litestar": lambda port: uvicorn(port, litestar()),
+    "aiohttp": aiohttp,
+    "aiohttp-sse": lambda port: aiohttp(port, has_pings=True),
+    "tornado": tornado,
+    "quart": quart,
+    "sanic": sanic,
+}
 
 if __name__ == "__main__":
-    main()
+    SERVERS[sys.argv[1]](int(sys.argv[2]))
