@@ -98,9 +98,10 @@ def test_a_session_that_is_given_is_only_read(server: Server) -> None:
     asyncio.run(create())
     token = make_token(sessions=["given"])
     try:
-        found = doctor(server.url, "--session", "given", token=token)
-        assert found.status == 0
-        assert set(found.of("skipped")) == {"CORS", "end"}
+        for url, *options in ((server.url, "--session", "given"), (f"{server.url}/s/given",)):
+            found = doctor(url, *options, token=token)
+            assert found.status == 0
+            assert set(found.of("skipped")) == {"CORS", "end"}
         refused = doctor(server.url, token=token)
         assert (refused.status, list(refused.of("fault"))) == (2, ["server"])
         assert "--session" in refused.lines["server"][1]
