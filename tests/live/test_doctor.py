@@ -137,109 +137,53 @@ def test_a_server_that_never_answers_is_given_up() -> None:
     assert time.monotonic() - began < DOCTOR_S
 
 
-class Fault(NamedTuple):
-    """A fault in the configuration of nginx, and where the doctor finds it."""
-
-    directives: str = ""
-    check: str = ""
-    text: str = ""
-    setting: str = ""
-    consequences: tuple[str, ...] = ()
-    level: str = "fault"
-    uri: str = ""
-
-
 DELAYED = ("first byte", "snapshot")
+GZIP = "gzip on; gzip_types text/event-stream; gzip_min_length 0;"
+CACHE = "proxy_cache polls; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid 200 1m;"
+PAGE = 'if ($uri ~ /events$) { add_header Content-Type text/html; return 200 "<html>"; }'
+HIDDEN_TYPE = "proxy_hide_header Content-Type; add_header Content-Type text/plain;"
+ALLOWED = "Access-Control-Allow-Origin"
 
-FAULTS = {
-    "no-last-event-id": Fault(
-        'proxy_set_header Last-Event-ID "";',
-        "resume",
-        "The header Last-Event-ID does not arrive",
-        "`proxy_set_header Last-Event-ID`",
-    ),
-    "buffering": Fault(BUFFERING, "buffering", "The whole stream came at once", "`proxy_buffering off`", DELAYED),
-    "piecemeal": Fault(PIECEMEAL, "buffering", "buffers the stream", "`proxy_buffering off`", DELAYED),
-    "gzip": Fault(
-        "gzip on; gzip_types text/event-stream; gzip_min_length 0;",
-        "compression",
-        "compresses the stream (gzip)",
-        "`gzip_types`",
-        level="warning",
-    ),
-    "gzip-and-buffering": Fault(
-        f"gzip on; gzip_types text/event-stream; gzip_min_length 0; {PIECEMEAL}",
-        "compression",
-        "holds events back",
-        "`gzip_types`",
-        (*DELAYED, "buffering"),
-    ),
-    "cache": Fault(
-        "proxy_cache polls; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid 200 1m;",
-        "caching",
-        "still brings the state `not_found`",
-        "`proxy_cache off`",
-    ),
-    "no-origin": Fault('proxy_set_header Origin "";', "CORS", "may not read polls", "`proxy_set_header Origin`"),
-    "no-allowed-origin": Fault(
-        "proxy_hide_header Access-Control-Allow-Origin;",
-        "CORS",
-        "may not read polls",
-        "`proxy_hide_header Access-Control-Allow-Origin`",
-    ),
-    "second-allowed-origin": Fault(
-        "add_header Access-Control-Allow-Origin * always;",
-        "CORS",
-        "has 2 values",
-        "`add_header Access-Control-Allow-Origin`",
-    ),
-    "no-etag": Fault("proxy_hide_header ETag;", "polling", "has no ETag", "`proxy_hide_header ETag`", level="warning"),
-    "no-if-none-match": Fault(
-        'proxy_set_header If-None-Match "";',
-        "polling",
-        "although it is unchanged",
-        "`proxy_set_header If-None-Match`",
-        level="warning",
-    ),
-    "content-type": Fault(
-        "proxy_hide_header Content-Type; add_header Content-Type text/plain;",
-        "content type",
-        "text/plain",
-        "`proxy_hide_header Content-Type`",
-        ("polling",),
-    ),
-    "no-query": Fault("", "query", "does not arrive", "`$is_args$args`", ("tickets",), uri="$uri"),
-    "no-authorization": Fault(
-        'proxy_set_header Authorization "";', "server", "does not get it", "`proxy_set_header Authorization`"
-    ),
-    "no-set-cookie": Fault(
-        "proxy_hide_header Set-Cookie;", "cookie", "lacks Set-Cookie", "`proxy_hide_header Set-Cookie`"
-    ),
-    "read-only": Fault(
-        "limit_except GET { deny all; }",
-        "session",
-        "cannot be created: 403",
-        "`limit_except`",
-        ("CORS", "tickets", "cookie"),
-    ),
-    "fallback-page": Fault(
-        'if ($uri ~ /events$) { add_header Content-Type text/html; return 200 "<html>"; }',
-        "content type",
-        "content type of the stream is",
-        "Content-Type",
-    ),
-}
+FAULTS: dict[str, tuple[str, str, str, str, str, tuple[str, ...]]] = {
+    "no-last-event-id": ('proxy_set_header Last-Event-ID "";', "fault", "resume", "Last-Event-ID does not arrive",
+                         "`proxy_set_header Last-Event-ID`", ()),
+    "buffering": (BUFFERING, "fault", "buffering", "The whole stream came at once", "`proxy_buffering off`", DELAYED),
+    "piecemeal": (PIECEMEAL, "fault", "buffering", "buffers the stream", "`proxy_buffering off`", DELAYED),
+    "gzip": (GZIP, "warning", "compression", "compresses the stream (gzip)", "`gzip_types`", ()),
+    "gzip-and-buffering": (GZIP + PIECEMEAL, "fault", "compression", "holds events back", "`gzip_types`",
+                           (*DELAYED, "buffering")),
+    "cache": (CACHE, "fault", "caching", "still brings the state `not_found`", "`proxy_cache off`", ()),
+    "no-origin": ('proxy_set_header Origin "";', "fault", "CORS", "not read polls", "`proxy_set_header Origin`", ()),
+    "no-allowed-origin": (f"proxy_hide_header {ALLOWED};", "fault", "CORS", "may not read polls",
+                          f"`proxy_hide_header {ALLOWED}`", ()),
+    "second-allowed-origin": (f"add_header {ALLOWED} * always;", "fault", "CORS", "has 2 values",
+                              f"`add_header {ALLOWED}`", ()),
+    "no-etag": ("proxy_hide_header ETag;", "warning", "polling", "has no ETag", "`proxy_hide_header ETag`", ()),
+    "no-if-none-match": ('proxy_set_header If-None-Match "";', "warning", "polling", "although it is unchanged",
+                         "`proxy_set_header If-None-Match`", ()),
+    "content-type": (HIDDEN_TYPE, "fault", "content type", "text/plain", "`proxy_hide_header Content-Type`",
+                     ("polling",)),
+    "no-query": ("", "fault", "query", "does not arrive", "`$is_args$args`", ("tickets",)),
+    "no-authorization": ('proxy_set_header Authorization "";', "fault", "server", "does not get it",
+                         "`proxy_set_header Authorization`", ()),
+    "no-set-cookie": ("proxy_hide_header Set-Cookie;", "fault", "cookie", "lacks Set-Cookie",
+                      "`proxy_hide_header Set-Cookie`", ()),
+    "read-only": ("limit_except GET { deny all; }", "fault", "session", "cannot be created: 403", "`limit_except`",
+                  ("CORS", "tickets", "cookie")),
+    "fallback-page": (PAGE, "fault", "content type", "content type of the stream is", "Content-Type", ()),
+}  # fmt: skip
+"""Directives of nginx, the level, check, text and remedy of what the doctor finds, and the checks that fail with it."""
 
 
-def configuration(fault: Fault, port: int, folder: Path, path: str = "/") -> str:
+def configuration(directives: str, port: int, folder: Path, path: str = "/", uri: str = "") -> str:
     """The `http` block of an nginx before the server."""
     return f"""
         proxy_cache_path {folder}/cache keys_zone=polls:1m;
         server {{
             listen 80;
             location {path} {{
-                proxy_pass http://{HOST}:{port}{fault.uri};
-                {fault.directives}
+                proxy_pass http://{HOST}:{port}{uri};
+                {directives}
             }}
         }}"""
 
@@ -250,15 +194,15 @@ def configuration(fault: Fault, port: int, folder: Path, path: str = "/") -> str
 )
 def test_a_fault_of_nginx_is_named(server: Server, tmp_path: Path, name: str) -> None:
     """With what it means, the setting to change, and no other fault but its consequences."""
-    fault = FAULTS[name]
-    with NginxServer(tmp_path / "nginx", configuration(fault, server.port, tmp_path)) as nginx:
+    directives, level, check, text, setting, consequences = FAULTS[name]
+    block = configuration(directives, server.port, tmp_path, uri="$uri" if name == "no-query" else "")
+    with NginxServer(tmp_path / "nginx", block) as nginx:
         found = doctor(nginx.url, "--origin", ORIGIN)
-    level, text = found.lines[fault.check]
-    assert level == fault.level, found
-    assert fault.text in text
-    assert "Change: " in text
-    assert fault.setting in text.partition("Change: ")[2]
-    assert {*found.of("fault"), *found.of("warning")} == {fault.check, *fault.consequences}
+    found_text, _, change = found.lines[check][1].partition("Change: ")
+    assert found.lines[check][0] == level, found
+    assert text in found_text
+    assert setting in change
+    assert {*found.of("fault"), *found.of("warning")} == {check, *consequences}
     assert found.status == (2 if found.of("fault") else 1)
     assert sessions(server) == []
 
@@ -266,10 +210,9 @@ def test_a_fault_of_nginx_is_named(server: Server, tmp_path: Path, name: str) ->
 @pytest.mark.full
 def test_a_read_timeout_of_nginx_below_the_heartbeat_is_named(tmp_path: Path) -> None:
     """The stream is cut while it is silent, and resumed."""
-    fault = Fault("proxy_read_timeout 2s;")
     with (
         Server(tmp_path / "server", heartbeat_s=6) as server,
-        NginxServer(tmp_path / "nginx", configuration(fault, server.port, tmp_path)) as nginx,
+        NginxServer(tmp_path / "nginx", configuration("proxy_read_timeout 2s;", server.port, tmp_path)) as nginx,
     ):
         found = doctor(nginx.url, token=None)
     assert (found.status, list(found.of("fault")), found.of("warning")) == (2, ["heartbeats"], {})
@@ -284,8 +227,7 @@ def test_a_read_timeout_of_nginx_below_the_heartbeat_is_named(tmp_path: Path) ->
 def test_nginx_as_it_should_be_is_ok_in_every_check(server: Server, tmp_path: Path) -> None:
     """Over HTTP/1.0 to the server, its usual setting, over HTTP/1.1, and below a path."""
     for version, path, uri in (("1.0", "/", ""), ("1.1", "/jobs/", "/")):
-        healthy = Fault(f"proxy_http_version {version};", uri=uri)
-        block = configuration(healthy, server.port, tmp_path, path)
+        block = configuration(f"proxy_http_version {version};", server.port, tmp_path, path, uri)
         with NginxServer(tmp_path / version, block) as nginx:
             found = doctor(nginx.url + path, "--origin", ORIGIN)
         assert (found.status, len(found.of("ok"))) == (0, 22), found
@@ -340,7 +282,7 @@ def test_tls_and_the_http_version_of_browsers_are_told(
 ) -> None:
     """HTTP/1.1 is a warning, and an authority that is not trusted a fault."""
     port = free_port()
-    block = configuration(Fault(), server.port, tmp_path)
+    block = configuration("", server.port, tmp_path)
     block = secured(block, port, authority / "good.chain.pem", authority / "good.key", http2)
     url = f"https://localhost:{port}"
     with NginxServer(tmp_path / "nginx", block):
@@ -369,7 +311,7 @@ def test_a_fault_of_the_certificate_is_named(
 ) -> None:
     """The authority itself is trusted."""
     port = free_port()
-    block = configuration(Fault(), server.port, tmp_path)
+    block = configuration("", server.port, tmp_path)
     with NginxServer(tmp_path / "nginx", secured(block, port, authority / certificate, authority / key)):
         found = doctor(f"https://localhost:{port}", SSL_CERT_FILE=str(authority / "root.pem"))
     assert found.lines["TLS"][0] == level

@@ -50,7 +50,7 @@ CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"pieces": [Piece(1, 20)], "arrivals": []}, "content type", "fault", "20 bytes came, but no event", "empty line"),
     ({"head_at": 5}, "first byte", "warning", "after 5.00 s", "flushHeaders"),
     ({"pieces": [Piece(1, 4096, is_torn=True)]}, "buffering", "fault", "4096 bytes ended within", "proxy_buffering"),
-    ({"status": 0, "head_at": None, "arrivals": [], "pieces": []}, "buffering", "fault", "not even its head", "the head before"),
+    ({"status": 0, "head_at": None, "arrivals": [], "pieces": []}, "buffering", "fault", "not even its head", "head"),
     ({"arrivals": at(9), "pieces": LATE, "ended_at": 9}, "buffering", "fault", "came at once", "proxy_buffering"),
     ({"arrivals": at(1, 8), "closed_at": 20}, "buffering", "warning", "come in bursts", "proxy_buffering"),
     ({"headers": headers_with(HEAD, content_encoding="br")}, "compression", "warning", "(br)", "brotli_types"),
