@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from progress_sse.cli.doctor import examination, findings_of
 from progress_sse.cli.doctor.findings import (
     PROXIES,
-    Finding,
     exit_status,
     fault,
     line,
@@ -44,47 +43,33 @@ def test_a_finding_is_one_line_of_plain_text() -> None:
     assert line("end", skipped("why")) == "skipped  end           why"
 
 
-@pytest.mark.parametrize(
-    ("findings", "status"),
-    [
-        ([], 0),
-        ([ok(""), skipped("")], 0),
-        ([ok(""), warning("", ""), skipped("")], 1),
-        ([warning("", ""), fault("", ""), ok("")], 2),
-    ],
-)
-def test_the_worst_finding_is_the_exit_status(findings: list[Finding], status: int) -> None:
-    """As with plug-ins for monitoring: 0 ok, 1 warning, 2 critical."""
-    assert exit_status(findings) == status
-
-
-def test_the_summary_counts() -> None:
-    """Checks that were not made count as neither."""
+def test_the_worst_finding_is_the_exit_status_and_a_line_counts() -> None:
+    """As with plug-ins for monitoring: 0 ok, 1 warning, 2 critical; checks that were not made count as neither."""
+    assert [exit_status(each) for each in ([], [ok(""), skipped("")])] == [0, 0]
+    assert exit_status([ok(""), warning("", ""), skipped("")]) == 1
+    assert exit_status([warning("", ""), fault("", ""), ok("")]) == 2
     assert summary([ok(""), fault("", ""), warning("", ""), fault("", ""), skipped("")]) == "Faults: 2. Warnings: 1."
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "name"),
-    [
-        ("server", "nginx/1.26.3", "nginx"),
-        ("server", "openresty", "nginx"),
-        ("server", "Caddy", "Caddy"),
-        ("via", "1.1 Caddy", "Caddy"),
-        ("via", "1.1 traefik", "Traefik"),
-        ("via", "1.1 haproxy", "HAProxy"),
-        ("server", "Apache/2.4.62 (Debian)", "Apache"),
-        ("server", "cloudflare", "Cloudflare"),
-        ("cf-ray", "8f-FRA", "Cloudflare"),
-        ("via", "1.1 varnish", "a CDN"),
-        ("via", "1.1 1234.cloudfront.net (CloudFront)", "a CDN"),
-    ],
+    ("name", "signs"),
+    {
+        "nginx": (("server", "nginx/1.26.3"), ("server", "openresty")),
+        "Caddy": (("server", "Caddy"), ("via", "1.1 Caddy")),
+        "Traefik": (("via", "1.1 traefik"),),
+        "HAProxy": (("via", "1.1 haproxy"),),
+        "Apache": (("server", "Apache/2.4.62 (Debian)"),),
+        "Cloudflare": (("server", "cloudflare"), ("cf-ray", "8f-FRA")),
+        "a CDN": (("via", "1.1 varnish"), ("via", "1.1 1234.cloudfront.net (CloudFront)")),
+    }.items(),
 )
-def test_a_proxy_shows_itself(header: str, value: str, name: str) -> None:
+def test_a_proxy_shows_itself(name: str, signs: Headers) -> None:
     """Then its setting alone is named."""
-    headers = (("date", "today"), (header, value))
-    assert proxies_in(headers) == [name]
-    assert remedy("<buffering>", headers).startswith(f"{name}: ")
-    assert remedy("<buffering>", headers).count(": ") == 1
+    for sign in signs:
+        headers = (("date", "today"), sign)
+        assert proxies_in(headers) == [name]
+        assert remedy("<buffering>", headers).startswith(f"{name}: ")
+        assert remedy("<buffering>", headers).count(": ") == 1
 
 
 def test_without_a_sign_the_setting_of_each_proxy_is_named() -> None:
