@@ -48,19 +48,16 @@ async def test_an_answer_has_its_headers_and_its_body() -> None:
     assert found.began <= found.ended
 
 
-async def test_an_answer_that_breaks_off_has_its_beginning_and_the_reason() -> None:
-    """So a truncated body is distinguished from a missing answer."""
-    async with client_with(Pieces(b"a", error=httpx.RemoteProtocolError("closed"))) as client:
-        found = await exchange(client, "GET", "/")
-    assert (found.status, found.body, found.error) == (200, b"a", "no answer from http://server: closed")
-
-
-async def test_an_answer_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request has its time limit."""
+async def test_an_answer_that_is_not_whole_has_its_beginning_and_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a truncated body is distinguished from a missing answer; and each request has its time limit."""
     monkeypatch.setattr(examination, "REQUEST_S", 0.01)
-    async with client_with(Pieces(b"a", stays_open=True)) as client:
-        found = await exchange(client, "GET", "/")
-    assert (found.status, found.body, found.error) == (200, b"a", "not within 0.01 s")
+    for body, reason in (
+        (Pieces(b"a", error=httpx.RemoteProtocolError("closed")), "no answer from http://server: closed"),
+        (Pieces(b"a", stays_open=True), "not within 0.01 s"),
+    ):
+        async with client_with(body) as client:
+            found = await exchange(client, "GET", "/")
+        assert (found.status, found.body, found.error) == (200, b"a", reason)
 
 
 async def test_a_stream_has_its_events_and_the_time_of_each() -> None:
@@ -74,6 +71,26 @@ async def test_a_stream_has_its_events_and_the_time_of_each() -> None:
     assert seen.ended_at is not None
     assert seen.began <= seen.head_at <= seen.arrivals[0].at <= seen.ended_at
     assert (seen.retry_ms, seen.error) == (7, "")
+    assert [(piece.size, piece.is_torn) for piece in seen.pieces] == [(9, False), (len(FIRST) - 9, False)]
+
+
+async def test_comments_are_counted_and_torn_lines_are_noted_however_a_stream_is_cut() -> None:
+    """A colon begins a comment at the beginning of a line alone."""
+    body = Pieces(b": a\r", b"\n:", b"b\n\ndata: x:", b"\n\n")
+    async with client_with(body, headers=EVENTS) as client, reader_of(client) as reader:
+        await reader.wait_until(lambda _: False, DEADLINE_S)
+    assert [(piece.comments, piece.is_torn) for piece in reader.seen.pieces] == [
+        (1, False),
+        (1, True),
+        (0, True),
+        (0, False),
+    ]
+
+
+async def test_an_answer_that_is_a_stream_is_not_awaited() -> None:
+    """A server may stream at every path."""
+    async with client_with(Pieces(b": a", stays_open=True), headers=EVENTS) as client:
+        assert (await exchange(client, "GET", "/")).error == ""
 
 
 async def test_a_stream_that_the_doctor_closes_has_no_end() -> None:
