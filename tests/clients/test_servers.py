@@ -64,6 +64,21 @@ FOUND: dict[str, Mapping[str, str]] = {
 """What the doctor finds besides `ok` and `skipped` at each entry of `servers/streams.py`, and at the other files."""
 
 
+class Haproxy(Peer):
+    """HAProxy from Debian, before a server."""
+
+    def __init__(self, upstream: int, *directives: str) -> None:
+        """Take the port of the server, and what stands in the section of both."""
+        self._section = ["mode http", "timeout connect 5s", "timeout client 30s", "timeout server 30s", *directives]
+        self._section.append(f"server s {HOST}:{upstream}")
+
+    def command(self, port: int, folder: Path) -> list[str]:
+        """Write the configuration, and name it."""
+        path = folder / "haproxy.cfg"
+        path.write_text("\n".join(["listen l", f"bind {HOST}:{port}", *self._section, ""]))
+        return ["/usr/sbin/haproxy", "-db", "-f", str(path)]
+
+
 class Program(Peer):
     """A command that serves on the port in its last argument."""
 
@@ -172,4 +187,31 @@ def test_a_fault_of_nginx(
             finding = findings_at(f"{nginx.url}/events")[check]
     assert finding.level == level
     assert text in finding.text
+    assert setting in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "directives", "check", "level", "setting"),
+    [
+        (
+            "starlette",
+            ("compression algo gzip", "compression type text/event-stream"),
+            "compression",
+            "warning",
+            "type",
+        ),
+        ("a silent stream", ("timeout server 1s",), "heartbeats", "fault", "`timeout server`"),
+    ],
+)
+def test_a_fault_of_haproxy(
+    name: str, directives: tuple[str, ...], check: str, level: str, setting: str, tmp_path: Path
+) -> None:
+    """It does not show itself, so its setting is one of several."""
+    with (
+        running(in_python(name), tmp_path, 0) as (upstream, _),
+        running(Haproxy(upstream, *directives), tmp_path, 0) as (port, _),
+    ):
+        finding = findings_at(f"http://{HOST}:{port}/events")[check]
+    assert finding.level == level
+    assert "HAProxy: " in finding.remedy
     assert setting in finding.remedy

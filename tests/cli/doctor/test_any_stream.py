@@ -63,6 +63,8 @@ CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({"headers": headers_with(HEAD, cache_control=None)}, "caching", "warning", "storing", "no-store"),
     ({"headers": headers_with(HEAD, age="9")}, "caching", "fault", "A cache answers", "proxy_cache"),
     ({"resumed": Stream(200, HEAD, arrivals=arrivals("1"))}, "resume", "warning", "gets again", "Last-Event-ID"),
+    ({"arrivals": arrivals("1"), "resumed": Stream(200, HEAD, arrivals=arrivals("1"))},
+     "resume", "warning", "gets again", "Last-Event-ID"),
     ({"resumed": Stream(200, HEAD, arrivals=arrivals("7"))}, "resume", "warning", "does not get", "history"),
     ({"resumed": Stream(500)}, "resume", "fault", "gets no stream (500)", "log"),
     ({"seen": {"poll": Exchange(error="not within 10 s")}}, "server", "fault", "one at a time", "gunicorn"),
