@@ -88,7 +88,7 @@ def examined(
             try:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LIMIT_S + max(0, listen_s - LONGEST_WAIT_S)):
-                        if not await examination.listen(listener, stream_url, listen_s, is_own=path is not None):
+                        if not await examination.listen(listener, stream_url, listen_s):
                             await examination.follow(is_own=given is None)
             finally:
                 await examination.clean_up()

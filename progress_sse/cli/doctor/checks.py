@@ -160,7 +160,7 @@ def check_content_type(seen: Observations) -> Finding:
     if stream.pieces and not (stream.arrivals or stream.comments or stream.retry_ms):
         change = "the server: an event is lines such as `data: text`, and an empty line at the end."
         return fault(f"{sum(each.size for each in stream.pieces)} bytes came, but no event.", change)
-    return ok(f"text/event-stream, with {len(stream.arrivals)} events and {stream.comments} comments.")
+    return ok(f"text/event-stream; events: {len(stream.arrivals)}, comments: {stream.comments}.")
 
 
 def check_first_byte(seen: Observations) -> Finding:
@@ -213,7 +213,7 @@ def _foreign_buffering(stream: Stream) -> Finding:
     if len(bursts) > 1 and all(times.count(at) > 2 for at in bursts):
         text = "Events come in bursts: unless the server sends them so, something holds them back."
         return warning(text, f"<buffering>{asking}")
-    return ok(f"{len(stream.pieces)} pieces came, and none shows that it was held back.")
+    return ok(f"Pieces: {len(stream.pieces)}. None shows that it was held back.")
 
 
 def _torn(stream: Stream) -> str:
@@ -315,12 +315,12 @@ def check_heartbeats(seen: Observations) -> Finding:
     signs += sum(bool(_SIGN_OF_LIFE.search(each.event.event)) for each in stream.arrivals)
     times = [stream.head_at or stream.began, *(each.at for each in stream.pieces), stream.over_at]
     longest_s = max(later - earlier for earlier, later in pairwise(times))
-    came = f"Within {span(stream.over_at - stream.began)} came {signs} comments"
+    came = f"Comments within {span(stream.over_at - stream.began)}: {signs}; the longest silence: {span(longest_s)}"
     if signs and longest_s < limit_s:
-        return ok(f"{came}; the longest silence was {span(longest_s)}.")
+        return ok(f"{came}.")
     who = " and ".join(proxies_in(seen.headers)) or "many proxies"
-    text = f"{came}, and the longest silence was {span(longest_s)}; after {limit_s:g} s {who} would cut the stream."
-    return warning(text, "a comment (`: ping`) every 15 s from the server. Or: <silence>")
+    change = "a comment (`: ping`) every 15 s from the server. Or: <silence>"
+    return warning(f"{came}. After {limit_s:g} s of silence {who} would cut the stream.", change)
 
 
 def silence_limit_s(seen: Observations) -> float:
@@ -376,11 +376,8 @@ def check_caching(seen: Observations) -> Finding:
 
 def _is_from_cache(headers: Headers) -> bool:
     hits = (value for name in _HIT_HEADERS for value in values_of(headers, name))
-    return any("hit" in value.lower() for value in hits) or any(map(_is_positive, values_of(headers, "age")))
-
-
-def _is_positive(age: str) -> bool:
-    return age.isascii() and age.isdigit() and int(age[:15]) > 0
+    has_age = any(re.fullmatch(r"0*[1-9]\d*", age, re.ASCII) for age in values_of(headers, "age"))
+    return has_age or any("hit" in value.lower() for value in hits)
 
 
 def check_cors(seen: Observations) -> Finding:

@@ -220,14 +220,13 @@ class Examination:
 
     # A stream of any server.
 
-    async def listen(self, client: httpx.AsyncClient, url: str, listen_s: float, *, is_own: bool) -> bool:
+    async def listen(self, client: httpx.AsyncClient, url: str, listen_s: float) -> bool:
         """Listen to the URL, and return whether it is a stream of another server than this project's."""
         seen, accepted = self._seen, {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self._origin}
         async with StreamReader(client, url, accepted) as reader:
             stream = reader.seen
             await reader.wait_until(lambda stream: bool(stream.status), REQUEST_S)
-            is_page = bool(stream.status) and not stream.is_event_stream
-            asker = self._client if is_page or is_own else client
+            asker = self._client if stream.status and not stream.is_event_stream else client
             seen.poll = await exchange(asker, "GET", self._path, self._origin)
             is_silent = not stream.status and not stream.error and bool(seen.poll.status)
             if seen.polled is not None or not (stream.is_event_stream or is_silent or refusal_of(stream.headers)):
