@@ -336,7 +336,7 @@ class Examination:
         if not seen.has_token or seen.anonymous_poll.status != 401:
             return
         seen.ticket = await exchange(self._client, "POST", "/api/tickets")
-        ticket = value_in(seen.ticket.body.decode(errors="replace"), "ticket")
+        ticket = value_in(seen.ticket.body, "ticket")
         if ticket:
             async with self._reader(self._anonymous, ticket=ticket) as reader:
                 seen.ticket_stream = reader.seen

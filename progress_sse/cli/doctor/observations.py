@@ -31,10 +31,10 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower().removesuffix(default_port)
 
 
-def value_in(data: str, key: str) -> str:
-    """Return a value in the JSON of an event; empty if there is none."""
+def value_in(json: str | bytes, key: str) -> str:
+    """Return a value in an object of JSON; empty if there is none."""
     try:
-        return str(parsed(data)[key])
+        return str(parsed(json)[key])
     except (ValueError, LookupError, TypeError):
         return ""
 

@@ -1,6 +1,5 @@
 """Checks of a progress server: of its sessions, streams, polls, tickets and cookies. Pure."""
 
-import json
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -62,11 +61,8 @@ def _given_session(seen: Observations) -> Finding:
 
 
 def _refused(what: str, exchange: Exchange) -> Finding:
-    try:
-        detail = f" {json.loads(exchange.body)['detail']}"
-    except (ValueError, LookupError, TypeError, RecursionError):
-        detail = ""
-    return fault(f"{what}: {exchange.outcome}.{detail}", _if_by_proxy(exchange) or "see the server's log.")
+    text = f"{what}: {exchange.outcome}. {value_in(exchange.body, 'detail')}".rstrip()
+    return fault(text, _if_by_proxy(exchange) or "see the server's log.")
 
 
 def _if_by_proxy(exchange: Exchange) -> str:
