@@ -3,6 +3,7 @@
 import itertools
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ import pytest
 
 from progress_sse.cli.doctor import examined
 from progress_sse.cli.doctor.findings import Finding
-from tests.bench.peers.base import Peer, PythonPeer, running
+from tests.bench.peers.base import Peer, running
 from tests.bench.peers.nchan import Nchan
 from tests.bench.peers.roster import BARE_ASGI, NAIVE, SIXTY_LINES
-from tests.bench.plan import Dialect, Request
+from tests.bench.plan import Request
 from tests.harness.http1 import HOST
 from tests.harness.nginx import BUFFERING, NginxServer
 
@@ -64,37 +65,22 @@ FOUND: dict[str, Mapping[str, str]] = {
 """What the doctor finds besides `ok` and `skipped` at each entry of `servers/streams.py`, and at the other files."""
 
 
-class Haproxy(Peer):
-    """HAProxy from Debian, before a server."""
-
-    def __init__(self, upstream: int, *directives: str) -> None:
-        """Take the port of the server, and what stands in the section of both."""
-        self._section = ["mode http", "timeout connect 5s", "timeout client 30s", "timeout server 30s", *directives]
-        self._section.append(f"server s {HOST}:{upstream}")
-
-    def command(self, port: int, folder: Path) -> list[str]:
-        """Write the configuration, and name it."""
-        path = folder / "haproxy.cfg"
-        path.write_text("\n".join(["listen l", f"bind {HOST}:{port}", *self._section, ""]))
-        return ["/usr/sbin/haproxy", "-db", "-f", str(path)]
-
-
 class Program(Peer):
-    """A command that serves on the port in its last argument."""
+    """A command that may read `{folder}/config`; `{port}` and `{folder}` are replaced in both."""
 
-    dialect = Dialect(Request("GET", "/events"), Request("POST", "/"))
-
-    def __init__(self, *command: str | Path) -> None:
-        """Take all but the port."""
-        self._command = [str(each) for each in command]
+    def __init__(self, *command: str | Path, config: str = "") -> None:
+        """Take both."""
+        self._texts = [config, *map(str, command)]
 
     def command(self, port: int, folder: Path) -> list[str]:
-        """Add the port."""
-        return [*self._command, str(port)]
+        """Write the file, and return the command."""
+        config, *command = (each.replace("{port}", str(port)).replace("{folder}", str(folder)) for each in self._texts)
+        (folder / "config").write_text(config)
+        return command
 
 
 def in_python(name: str) -> Peer:
-    return PythonPeer(name, Program.dialect, ("tests.clients.servers.streams", name, "{port}"))
+    return Program(sys.executable, "-m", "tests.clients.servers.streams", name, "{port}")
 
 
 def findings_at(url: str) -> dict[str, Finding]:
@@ -117,9 +103,9 @@ def test_a_server(request: pytest.FixtureRequest, name: str, expected: Mapping[s
     """What is no fault by the standards is a warning at most."""
     peer = in_python(name)
     if name.endswith(".mjs"):
-        peer = Program("node", FOLDER / name)
+        peer = Program("node", FOLDER / name, "{port}")
     elif name.startswith("streams.go"):
-        peer = Program(request.getfixturevalue("go_program"), name.split()[1])
+        peer = Program(request.getfixturevalue("go_program"), name.split()[1], "{port}")
     with running(peer, tmp_path, 0) as (port, _):
         findings = findings_at(f"http://{HOST}:{port}/events{'?stream=a' if 'r3labs' in name else ''}")
     assert {name: finding.level for name, finding in findings.items()} == expected
@@ -190,28 +176,36 @@ def test_a_fault_of_nginx(
     assert setting in finding.remedy
 
 
+HAPROXY = """
+listen both
+    mode http
+    bind 127.0.0.1:{port}
+    timeout connect 5s
+    timeout client 30s
+    timeout server %s
+    compression algo gzip
+    compression type %s
+    server one 127.0.0.1:%d
+"""
+
+
 @pytest.mark.parametrize(
-    ("name", "directives", "check", "level", "setting"),
+    ("name", "timeout", "compressed", "check", "level", "setting"),
     [
-        (
-            "starlette",
-            ("compression algo gzip", "compression type text/event-stream"),
-            "compression",
-            "warning",
-            "type",
-        ),
-        ("a silent stream", ("timeout server 1s",), "heartbeats", "fault", "`timeout server`"),
+        ("starlette", "30s", "text/event-stream", "compression", "warning", "`compression type`"),
+        ("a silent stream", "1s", "text/html", "heartbeats", "fault", "`timeout server`"),
     ],
 )
 def test_a_fault_of_haproxy(
-    name: str, directives: tuple[str, ...], check: str, level: str, setting: str, tmp_path: Path
+    name: str, timeout: str, compressed: str, check: str, level: str, setting: str, tmp_path: Path
 ) -> None:
     """It does not show itself, so its setting is one of several."""
-    with (
-        running(in_python(name), tmp_path, 0) as (upstream, _),
-        running(Haproxy(upstream, *directives), tmp_path, 0) as (port, _),
-    ):
-        finding = findings_at(f"http://{HOST}:{port}/events")[check]
+    with running(in_python(name), tmp_path, 0) as (upstream, _):
+        config = HAPROXY % (timeout, compressed, upstream)
+        with running(Program("/usr/sbin/haproxy", "-db", "-f", "{folder}/config", config=config), tmp_path, 0) as (
+            port,
+            _,
+        ):
+            finding = findings_at(f"http://{HOST}:{port}/events")[check]
     assert finding.level == level
-    assert "HAProxy: " in finding.remedy
     assert setting in finding.remedy

@@ -37,15 +37,10 @@ def test_the_proxy_of_the_urls_scheme_is_found(
 
 
 def test_an_exception_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the requests do."""
-    monkeypatch.setenv("https_proxy", "http://proxy.example")
-    monkeypatch.setenv("no_proxy", "example.com")
-    assert environment_proxy(urlsplit("https://progress.example.com")) == ""
-
-
-def test_behind_such_a_proxy_the_address_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine may have no other way."""
+    """As the requests do. Behind such a proxy, no address is looked up: this machine may have no other way."""
     monkeypatch.setenv("http_proxy", "http://proxy.example")
+    monkeypatch.setenv("no_proxy", "example.com")
+    assert environment_proxy(urlsplit("http://progress.example.com")) == ""
     assert look_at("http://progress.invalid") == Network(environment_proxy="proxy.example")
 
 
