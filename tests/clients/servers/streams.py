@@ -138,13 +138,17 @@ def litestar() -> Any:
             yield ServerSentEventMessage(f"event {n}", id=n)
             await asyncio.sleep(PAUSE_S)
 
-    return Litestar([get("/events", sync_to_thread=False)(lambda: ServerSentEvent(messages()))])
+    @get("/events")
+    async def read() -> ServerSentEvent:
+        return ServerSentEvent(messages())
+
+    return Litestar([read])
 
 
 def aiohttp(port: int, *, has_pings: bool = False) -> None:
     """By a plain response, or with pings by aiohttp-sse."""
     from aiohttp import web
-    from aiohttp_sse import sse_response
+    from aiohttp_sse import EventSourceResponse, sse_response
 
     async def read(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=HEAD)
@@ -155,12 +159,12 @@ def aiohttp(port: int, *, has_pings: bool = False) -> None:
 
     async def read_with_pings(request: web.Request) -> web.StreamResponse:
         async with sse_response(request) as response:
-            response.ping_interval = 1
             for n in itertools.count():
                 await response.send(f"event {n}", id=str(n))
                 await asyncio.sleep(PAUSE_S)
         return response
 
+    EventSourceResponse.DEFAULT_PING_INTERVAL = 1
     app = web.Application()
     app.router.add_get("/events", read_with_pings if has_pings else read)
     web.run_app(app, host=HOST, port=port, print=None)
