@@ -27,37 +27,35 @@ from progress_sse.core.errors import ConfigurationError
 _OWN_PATH: Final = re.compile(r"/(?:(?:s|api/progress)/([^/]+)(?:/events)?|api(?:/progress)?)$")
 """The paths of a session's page, of the API, and of a session there."""
 
-
 Check: TypeAlias = Callable[[Observations], Finding]
 
-CONNECTION: Final[tuple[Check, ...]] = (
-    *(checks.check_address, checks.check_tls, checks.check_http_version, checks.check_server),
-)
+CONNECTION: Final[dict[str, Check]] = {
+    "address": checks.check_address, "TLS": checks.check_tls, "HTTP version": checks.check_http_version,
+    "server": checks.check_server,
+}  # fmt: skip
 """The checks of any URL; the others need a stream, or a progress server."""
 
-STREAM: Final[tuple[Check, ...]] = (
-    *(checks.check_content_type, checks.check_first_byte, checks.check_buffering, checks.check_compression),
-    *(checks.check_chunking, checks.check_incremental, checks.check_heartbeats, checks.check_resume),
-    *(checks.check_caching, checks.check_cors),
-)
+STREAM: Final[dict[str, Check]] = {
+    "content type": checks.check_content_type, "first byte": checks.check_first_byte,
+    "buffering": checks.check_buffering, "compression": checks.check_compression, "chunking": checks.check_chunking,
+    "incremental": checks.check_incremental, "heartbeats": checks.check_heartbeats, "resume": checks.check_resume,
+    "caching": checks.check_caching, "CORS": checks.check_cors,
+}  # fmt: skip
 
-PROGRESS_SERVER: Final[tuple[Check, ...]] = (
-    *(own_checks.check_heartbeats, own_checks.check_resume),  # In place of those of any stream.
-    *(own_checks.check_session, own_checks.check_snapshot, own_checks.check_query, own_checks.check_end),
-    *(own_checks.check_polling, own_checks.check_clock, own_checks.check_tickets, own_checks.check_cookie),
-)
+PROGRESS_SERVER: Final[dict[str, Check]] = {
+    "heartbeats": own_checks.check_heartbeats, "resume": own_checks.check_resume, "session": own_checks.check_session,
+    "snapshot": own_checks.check_snapshot, "query": own_checks.check_query, "end": own_checks.check_end,
+    "polling": own_checks.check_polling, "clock": own_checks.check_clock, "tickets": own_checks.check_tickets,
+    "cookie": own_checks.check_cookie,
+}  # fmt: skip
+"""The first two take the place of those of any stream."""
 
 
 def findings_of(seen: Observations) -> dict[str, Finding]:
-    """Return the finding of each check by its name, in the order of the report."""
+    """Return the finding of each check, in the order of the report."""
     is_own = seen.polled is not None
-    made = CONNECTION + (STREAM if seen.is_foreign or is_own else ()) + (PROGRESS_SERVER if is_own else ())
-    return {name: resolved(check(seen), seen.headers) for name, check in {_name(each): each for each in made}.items()}
-
-
-def _name(check: Check) -> str:
-    words = check.__name__.removeprefix("check_").replace("_", " ")
-    return re.sub("tls|http|cors", lambda word: word[0].upper(), words)
+    made = CONNECTION | (STREAM if seen.is_foreign or is_own else {}) | (PROGRESS_SERVER if is_own else {})
+    return {name: resolved(check(seen), seen.headers) for name, check in made.items()}
 
 
 def examined(
