@@ -57,7 +57,7 @@ FOUND: dict[str, Mapping[str, str]] = {
     "quart": PLAIN,
     "sanic": PLAIN,
     "http.mjs": PLAIN,
-    "express.mjs": {},
+    "resuming.mjs": {},
     "better_sse.mjs": FORGETFUL,
     "streams.go http": PLAIN,
     "streams.go r3labs": PLAIN,
