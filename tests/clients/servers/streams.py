@@ -138,11 +138,10 @@ def litestar() -> Any:
             yield ServerSentEventMessage(f"event {n}", id=n)
             await asyncio.sleep(PAUSE_S)
 
-    @get("/events")
     async def read() -> ServerSentEvent:
         return ServerSentEvent(messages())
 
-    return Litestar([read])
+    return Litestar([get("/events")(read)])
 
 
 def aiohttp(port: int, *, has_pings: bool = False) -> None:
@@ -173,7 +172,7 @@ def aiohttp(port: int, *, has_pings: bool = False) -> None:
 def tornado(port: int) -> None:
     from tornado.web import Application, RequestHandler
 
-    class Events(RequestHandler):
+    class Events(RequestHandler):  # type: ignore[misc]  # where tornado is not installed
         async def get(self) -> None:
             self.set_header("Content-Type", "text/event-stream")
             async for event in async_events():
@@ -201,12 +200,12 @@ def sanic(port: int) -> None:
 
     app = Sanic("streams")
 
-    @app.get("/events")
     async def read(request: Request) -> None:
         response = await request.respond(headers=HEAD)
         async for event in async_events():
             await response.send(event)
 
+    app.get("/events")(read)
     app.run(HOST, port, single_process=True, access_log=False)
 
 
