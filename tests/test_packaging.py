@@ -3,15 +3,17 @@
 import json
 import os
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import tarfile
 import textwrap
-import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,6 +73,40 @@ def server(python: Path, tmp_path: Path) -> Iterator[Server]:
     command = [str(python.with_name("progress-sse")), "serve", "--port", "{port}"]
     with Server(tmp_path / "empty", command=command) as server:
         yield server
+
+
+def test_no_wheel_of_another_state_has_the_version_of_an_earlier_one(wheel: Path, tmp_path: Path) -> None:
+    """Each changed, added or moved file of the wheel counts, and nothing that a run leaves behind; archives keep it."""
+    script = ROOT / ".ci" / "version.py"
+    sources: dict[str, Any] = runpy.run_path(str(script))
+    assert wheel.name == f"progress_sse-{sources['version']()}-py3-none-any.whl"
+    for each in (script.relative_to(ROOT), *map(Path, sources["SOURCES"]), Path("web", "package.json")):
+        copy = tmp_path / each
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / each, copy) if (ROOT / each).is_dir() else shutil.copy(ROOT / each, copy)
+
+    def version() -> str:
+        found: str = runpy.run_path(str(tmp_path / ".ci" / "version.py"))["version"]()
+        return found
+
+    versions = [version()]
+    assert versions == [sources["version"]()]
+    (tmp_path / "progress_sse" / "made.pyc").touch()
+    assert version() == versions[0]
+    (tmp_path / "progress_sse" / "added.py").touch()
+    versions.append(version())
+    (tmp_path / "progress_sse" / "added.py").rename(tmp_path / "progress_sse" / "moved.py")
+    versions.append(version())
+    (tmp_path / "web" / "lib" / "tracker.js").write_text("")
+    versions.append(version())
+    assert len(set(versions)) == len(versions)
+
+
+def test_documents_name_the_version() -> None:
+    """An image or archive that a page names is that of the release."""
+    number = runpy.run_path(str(ROOT / ".ci" / "version.py"))["number"]()
+    pages = [ROOT / "web" / "README.md", ROOT / "docs" / "deploy" / "kubernetes.yaml"]
+    assert [re.findall(r"progress-sse[-:](\d+\.\d+\.\d+)", page.read_text("utf-8")) for page in pages] == [[number]] * 2
 
 
 def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
@@ -267,7 +303,7 @@ def test_npm_package_has_files_that_the_wheel_serves(tarball: Path, server: Serv
         assert files.pop(f"lib/{bundled}.js")
     with httpx.Client(base_url=server.url) as client:
         assert files == {name: client.get(f"/web/{Path(name).name}").content for name in files}
-    assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert manifest["version"] == httpx.get(f"{server.url}/api").json()["version"].partition("+")[0]
     assert "dependencies" not in manifest
 
 

@@ -18,6 +18,7 @@ async def _describe(service: ProgressService, request: Request) -> ASGIApp:
 
 
 ROUTES: Final = (
+    Route("GET", "/api", "getVersion", server.about),
     Route("GET", "/api/progress", "listSessions", sessions.list_sessions),
     Route("POST", "/api/progress", "createUnnamedSession", sessions.create_unnamed, takes_body=True),
     Route("POST", "/api/updates", "reportUpdates", update.update_many, is_hot=True, takes_body=True),

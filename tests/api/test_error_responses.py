@@ -47,7 +47,7 @@ async def test_a_browser_gets_a_page(client: httpx.AsyncClient, request_line: st
 
 @pytest.mark.protocol("P-17.6")
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/canary", "/api/progress/s/canary", "/api/progress/%00", "/livez/canary"]
+    "path", ["/api/", "/api/canary", "/api/progress/s/canary", "/api/progress/%00", "/livez/canary"]
 )
 async def test_the_api_answers_a_browser_with_a_problem(client: httpx.AsyncClient, path: str) -> None:
     """Whatever it accepts."""

@@ -1,6 +1,7 @@
-"""`GET /livez` and `GET /readyz`: which fault each reports, and that frequent checks cost little."""
+"""`GET /livez`, `GET /readyz` and `GET /api`: which fault each reports, and that frequent checks cost little."""
 
 import asyncio
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -48,6 +49,17 @@ class FaultyBackend(MemoryBackend):
 async def health_of(client: httpx.AsyncClient, path: str) -> tuple[int, Any]:
     response = await client.get(path)
     return response.status_code, response.json()
+
+
+@pytest.mark.protocol("P-17.9")
+async def test_the_server_names_its_version(connect: Connect) -> None:
+    """That of the package, whose local part tells the states of the sources apart; the description has the number."""
+    async with connect() as client:
+        about = (await client.get("/api")).json()
+        described = (await client.get(f"/{about['description']}")).json()
+    assert about == {"name": "progress_sse", "version": version("progress-sse"), "description": "openapi.json"}
+    number, _, state = about["version"].partition("+")
+    assert (number, bool(state)) == (described["info"]["version"], True)
 
 
 @pytest.mark.protocol("P-17.1", "P-17.2")

@@ -45,6 +45,7 @@ QUESTIONS = [
     ("GET", "/api/progress"),
     ("GET", "/api/progress?status=running&limit=1"),
     ("GET", "/metrics"),
+    ("GET", "/api"),
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),

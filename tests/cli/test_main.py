@@ -107,7 +107,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_the_version_is_printed() -> None:
     """Bug reports need it."""
-    assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\n", run("--version").output)
+    assert re.fullmatch(r"progress-sse, version \d+\.\d+\.\d+\+s[0-9a-f]{10}\n", run("--version").output)
 
 
 def test_a_secret_is_a_valid_key_and_always_new() -> None:

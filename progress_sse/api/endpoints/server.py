@@ -1,6 +1,7 @@
 """The endpoints on the server itself: its health, its metrics, and the description of its API."""
 
 import asyncio
+from importlib.metadata import version
 from typing import Final, get_args
 
 from starlette.requests import Request
@@ -15,6 +16,11 @@ from progress_sse.service import ProgressService
 
 PING_TIMEOUT_S: Final = 3
 """Seconds within which the store must respond."""
+
+
+async def about(_service: ProgressService, _request: Request) -> Reply:
+    """`GET /api`: the version, and where the API is described."""
+    return json_reply({"name": "progress_sse", "version": version("progress-sse"), "description": "openapi.json"})
 
 
 async def livez(service: ProgressService, _request: Request) -> Reply:

@@ -247,7 +247,7 @@ def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_strea
         "openapi": "3.2.0",
         "info": {
             "title": "progress_sse",
-            "version": version("progress-sse"),
+            "version": version("progress-sse").partition("+")[0],
             "summary": "Live progress of multi-step jobs",
             "description": DESCRIPTION,
         },

@@ -333,6 +333,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=TOKEN,
     ),
+    "getVersion": Operation(
+        "Return the version of the server",
+        "operation",
+        {200: ResponseSpec("The version.", models.About)},
+    ),
     "getLiveness": Operation(
         "Return whether the process works",
         "operation",

@@ -483,6 +483,16 @@ class Ticket(ResponseModel):
     """Seconds within which it must be used."""
 
 
+class About(ResponseModel):
+    """Which server this is."""
+
+    name: Literal["progress_sse"]
+    version: str
+    """The number, and behind a plus sign the state of the sources [PEP 440]."""
+    description: Literal["openapi.json"]
+    """The address of the API's description, relative to that of this answer."""
+
+
 class Health(ResponseModel):
     """Whether the server works."""
 
