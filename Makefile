@@ -40,7 +40,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone soak bench docs picture pictures check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone test-outside soak bench docs picture pictures check format build clean
 .PHONY: node system clients engines deploy frameworks test-web collected $(CHECKS)
 
 help:  ## List the targets
@@ -78,6 +78,10 @@ test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
 
 test-alone: $(VENV)/.dev system engines
 	@$(BIN)/python -m pytest -m alone
+
+test-outside: $(VENV)/.dev  ## Run the README on a bare Debian that is unpacked for it (as root, with the network)
+	@.ci/need debootstrap
+	@$(BIN)/python -m tests.outside
 
 soak: $(VENV)/.dev system  ## Load a server for twenty minutes (SOAK_S=14400: for four hours)
 	@$(BIN)/python -m pytest -m soak
@@ -146,7 +150,7 @@ $(VENV)/.pip: constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.pip pyproject.toml
+$(VENV)/.run: $(VENV)/.pip pyproject.toml web/package.json
 	$(PIP) --editable '.[server]'
 	@touch $@
 

@@ -1,0 +1,1 @@
+"""The project as its users meet it, on machines that have nothing of it yet."""
