@@ -135,7 +135,8 @@ def _check(deadline: float, log: Path, process: subprocess.Popen[bytes]) -> None
 
 def _get(url: str) -> str:
     with urlopen(url, timeout=30) as answer:  # noqa: S310  # our own
-        return answer.read().decode()
+        text: str = answer.read().decode()
+        return text
 
 
 def _check_outcome(address: str) -> None:

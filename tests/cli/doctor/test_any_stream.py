@@ -30,11 +30,17 @@ def at(*times: float) -> list[Arrival]:
 def found(resumed: Stream | None = None, seen: dict[str, Any] | None = None, **changes: Any) -> dict[str, Finding]:
     """The findings that are not ok, of a stream that is as it should be but for the changes."""
     pieces = [Piece(1, 20), Piece(2, 20, 1), Piece(3, 20, 1)]
-    whole = {"head_at": 0.1, "arrivals": arrivals("1", "2", "3"), "pieces": pieces, "closed_at": 4}
-    stream = Stream(**({"status": 200, "headers": HEAD} | whole | changes))
+    whole: dict[str, Any] = {"status": 200, "headers": HEAD, "head_at": 0.1, "pieces": pieces, "closed_at": 4}
+    stream = Stream(**(whole | {"arrivals": arrivals("1", "2", "3")} | changes))
     again = resumed or Stream(200, HEAD, arrivals=arrivals("2", "3"))
     network = Network("", ("192.0.2.1",), 0.01, "TLSv1.3", "h2", 60)
-    usual = {"network": network, "poll": Exchange(404), "stream": stream, "resumed": again, "is_foreign": True}
+    usual: dict[str, Any] = {
+        "network": network,
+        "poll": Exchange(404),
+        "stream": stream,
+        "resumed": again,
+        "is_foreign": True,
+    }
     observed = Observations("https://stream.example/events", "s", **(usual | (seen or {})))
     return {name: finding for name, finding in findings_of(observed).items() if finding.level != "ok"}
 
