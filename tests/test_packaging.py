@@ -121,6 +121,7 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
         *files_of_the_package("*.lua"),
+        *files_of_the_package("*.toml"),
         *(f"progress_sse/web/{name}" for name in browser_files),
     }
     assert {name for name in in_package if name.endswith(".py")} == files_of_the_package("*.py")

@@ -266,7 +266,7 @@ def paths() -> Rows:
     ):
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
     for path in (
-        *("/api", "/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
+        *("/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
         *("/api/progress/s/canary", "/api/progress/s/update/", "/api/progress/s/requests/"),
         *("/api/progress/s/requests/canary", "/api/events/", "/API/progress/s", "/canary", "/s", "/s/"),
         "/s/s/canary.svg",

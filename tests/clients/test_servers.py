@@ -55,7 +55,6 @@ FOUND: dict[str, Mapping[str, str]] = {
     "aiohttp-sse": FORGETFUL,
     "tornado": PLAIN | STORABLE,
     "quart": PLAIN,
-    "sanic": PLAIN,
     "http.mjs": PLAIN,
     "resuming.mjs": {},
     "better_sse.mjs": FORGETFUL,

@@ -22,7 +22,9 @@ README: Final = Path("README.md")
 DEADLINE_S: Final = 600
 """Seconds within which a command must have answered or ended, its installations included."""
 
-_BLOCK: Final = re.compile(r"^(?P<before>[^\n]*)\n\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r"^(?P<before>[^\n]*)\n\n```(?P<language>\w+)\n(?P<text>.*?)(?=^```$)", re.MULTILINE | re.DOTALL
+)
 _NAMED: Final = re.compile(r"as `(\w+\.py)`:")
 _SERVERS: Final = ("make run", "make demo", "uvicorn ")
 _INSTALLS: Final = ("python3 -m venv ", "pip install ")

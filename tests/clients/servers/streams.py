@@ -147,7 +147,7 @@ def litestar() -> Any:
 def aiohttp(port: int, *, has_pings: bool = False) -> None:
     """By a plain response, or with pings by aiohttp-sse."""
     from aiohttp import web
-    from aiohttp_sse import EventSourceResponse, sse_response
+    from aiohttp_sse import sse_response
 
     async def read(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=HEAD)
@@ -157,13 +157,12 @@ def aiohttp(port: int, *, has_pings: bool = False) -> None:
         return response
 
     async def read_with_pings(request: web.Request) -> web.StreamResponse:
-        async with sse_response(request) as response:
+        async with sse_response(request, ping_interval=1) as response:
             for n in itertools.count():
                 await response.send(f"event {n}", id=str(n))
                 await asyncio.sleep(PAUSE_S)
         return response
 
-    EventSourceResponse.DEFAULT_PING_INTERVAL = 1
     app = web.Application()
     app.router.add_get("/events", read_with_pings if has_pings else read)
     web.run_app(app, host=HOST, port=port, print=None)
@@ -195,20 +194,6 @@ def quart(port: int) -> None:
     app.run(HOST, port)
 
 
-def sanic(port: int) -> None:
-    from sanic import Request, Sanic
-
-    app = Sanic("streams")
-
-    async def read(request: Request) -> None:
-        response = await request.respond(headers=HEAD)
-        async for event in async_events():
-            await response.send(event)
-
-    app.get("/events")(read)
-    app.run(HOST, port, single_process=True, access_log=False)
-
-
 SERVERS: dict[str, Callable[[int], Any]] = {
     "http.server": lambda port: HTTPServer((HOST, port), ByHand).serve_forever(),
     "http.server with threads": lambda port: ThreadingHTTPServer((HOST, port), ByHand).serve_forever(),
@@ -232,7 +217,6 @@ SERVERS: dict[str, Callable[[int], Any]] = {
     "aiohttp-sse": lambda port: aiohttp(port, has_pings=True),
     "tornado": tornado,
     "quart": quart,
-    "sanic": sanic,
 }
 
 if __name__ == "__main__":
