@@ -213,16 +213,6 @@ def test_kill(terminal: Terminal, blocks: list[str]) -> None:
     assert state(printed.removesuffix("\n")) == "spp"
 
 
-@row("A proxy buffers", "The page does not move.", "The page polls.")
-@pytest.mark.full
-async def test_buffering(terminal: Terminal, open_tabs: OpenTabs, blocks: list[str]) -> None:
-    """Two reports get through by polls alone; nginx forwards what comes with the head of an answer."""
-    (there, here), _ = await open_tabs(blocks[0])
-    await expect(here.locator("#connection")).to_contain_text("updating every", timeout=DEADLINE_MS)
-    await expect(first_step(here)).to_contain_text("🔄", timeout=DEADLINE_MS)
-    assert "running" not in await there.locator("ol").inner_text()
-
-
 @row("A reader is slow", "Memory grows with each report.", "Memory stays as it is.")
 @pytest.mark.full
 def test_slow_reader(terminal: Terminal, blocks: list[str]) -> None:
