@@ -119,7 +119,7 @@ async def opened(
     browser: Browser, options: dict[str, Any], state: dict[str, Any] | None = None, script: str = POLLING_ONLY
 ) -> AsyncIterator[Page]:
     """Open a page without motion, whose polls are answered by the `state`, if there is one."""
-    page = await browser.new_page(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+    page = await browser.new_page(**{"bypass_csp": True, "locale": "en-GB", "reduced_motion": "reduce", **options})
     await page.add_init_script(script)
     if state is not None:
 

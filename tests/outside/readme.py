@@ -74,14 +74,13 @@ class Reader:
         for line in lines:
             if line.startswith(_SERVERS):
                 self._servers.enter_context(self._serving(line))
-            elif line.startswith(". "):
-                self._prelude += f"{line}\n"
             elif not (self._is_installed and line.startswith(_INSTALLS)):
                 rest.append(line)
         if rest:
             printed = self._output("\n".join(rest).replace("curl ", "curl --silent --show-error -w '\\n' "))
             pattern = re.escape(expected.strip()).replace("…", ".*") if expected is not None else ".*"
             assert re.fullmatch(pattern, printed.strip(), re.DOTALL), f"{rest} printed:\n{printed}"
+        self._prelude += "".join(f"{line}\n" for line in rest if line.startswith(". "))  # For later terminals.
 
     def _output(self, script: str) -> str:
         print(script, flush=True)  # noqa: T201  # a reader's log
