@@ -4,9 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 # The number of test processes, each of which runs a file at a time. It is over twice that of CI's processors, as tests
-# often wait; those of test-fast seldom do.
+# often wait; those of test-fast wait less.
 WORKERS ?= 5
-test-fast: WORKERS = 3
+test-fast: WORKERS = 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin
