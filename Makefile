@@ -24,8 +24,9 @@ TWO_AT_ONCE := xargs -n 1 -P 2 $(MAKE) --no-print-directory
 # Commands or fonts that the tests need, each with Debian's package for it where the names differ.
 SYSTEM := curl redis-server valkey-server chromium nginx strace faketime slowhttptest package:iproute2 font:fonts-noto-cjk font:fonts-noto-color-emoji
 
-# The same for the full run alone: Go, its clients of event streams, and servers and a proxy for the doctor.
-CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev package:libnginx-mod-nchan package:haproxy
+# The same for the full run alone: Go, its clients of event streams, servers and a proxy for the doctor, and Java for a
+# generator of clients.
+CLIENTS := package:golang-go package:golang-github-r3labs-sse-dev package:golang-github-donovanhide-eventsource-dev package:libnginx-mod-nchan package:haproxy package:default-jre-headless
 
 # Likewise, the browsers beside Chromium: Firefox, and WebKit with a screen for its windows.
 ENGINES := firefox-esr package:webkitgtk-webdriver package:xvfb

@@ -27,8 +27,8 @@ def http_api_page() -> str:
     return page(
         "HTTP API",
         "A running server describes this API as OpenAPI 3.2 at `/openapi.json`, with its own limits and the tokens\n"
-        "that it requires. `/openapi.json?version=3.1` is for generators of clients:\n"
-        "[openapi-3.1.json](openapi-3.1.json), where tokens are required.\n"
+        "that it requires. `/openapi.json?version=3.1` is for [generators of\n"
+        "clients](../how-to/generate-a-client.md): [openapi-3.1.json](openapi-3.1.json), where tokens are required.\n"
         "[The protocol](../protocol.md) specifies requests, answers and streams.",
         table("request | purpose | right | answers besides [problems](problems.md)", rows),
     )

@@ -5,8 +5,6 @@ Each has to behave as its row in docs/protocol.md says. `make clients` installs 
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,17 +67,8 @@ def documented() -> dict[tuple[str, str], list[str]]:
     return {(language, library.strip("`")): cells for library, language, *cells in rows}
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program for the libraries of Go, built with Debian's packages in a folder of its own."""
-    program = tmp_path_factory.mktemp("go") / "drive"
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
-    subprocess.run(["go", "build", "-o", program, FOLDER / "drive.go"], env=environment, check=True)
-    return program
-
-
 @pytest.fixture
-def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Path]]:
+def command(built: Callable[[Path], Path]) -> Callable[[str], Sequence[str | Path]]:
 
     def of(language: str) -> Sequence[str | Path]:
         match language:
@@ -88,7 +77,7 @@ def command(request: pytest.FixtureRequest) -> Callable[[str], Sequence[str | Pa
             case "Node":
                 return ["node", FOLDER / "drive.mjs"]
             case _:
-                return [request.getfixturevalue("go_program")]
+                return [built(FOLDER / "drive.go")]
 
     return of
 

@@ -1,11 +1,9 @@
 """`progress-sse doctor` at event streams of other servers, alone and behind proxies. `make clients` installs them."""
 
 import itertools
-import os
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,23 +86,14 @@ def findings_at(url: str) -> dict[str, Finding]:
     return {name: finding for name, finding in findings.items() if finding.level not in ("ok", "skipped")}
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The servers in Go, built with Debian's package of r3labs/sse."""
-    program = tmp_path_factory.mktemp("go") / "streams"
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
-    subprocess.run(["go", "build", "-o", program, FOLDER / "streams.go"], env=environment, check=True)
-    return program
-
-
 @pytest.mark.parametrize(("name", "expected"), FOUND.items())
-def test_a_server(request: pytest.FixtureRequest, name: str, expected: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_server(built: Callable[[Path], Path], name: str, expected: Mapping[str, str], tmp_path: Path) -> None:
     """What is no fault by the standards is a warning at most."""
     peer = in_python(name)
     if name.endswith(".mjs"):
         peer = Program("node", FOLDER / name, "{port}")
     elif name.startswith("streams.go"):
-        peer = Program(request.getfixturevalue("go_program"), name.split()[1], "{port}")
+        peer = Program(built(FOLDER / "streams.go"), name.split()[1], "{port}")
     with running(peer, tmp_path, 0) as (port, _):
         findings = findings_at(f"http://{HOST}:{port}/events{'?stream=a' if 'r3labs' in name else ''}")
     assert {name: finding.level for name, finding in findings.items()} == expected

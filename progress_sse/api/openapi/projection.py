@@ -99,6 +99,8 @@ class _Projection:
             described["enum"] = list(dict.fromkeys(chain.from_iterable(each["enum"] for each in kinds)))
         if all("items" in each for each in kinds):
             described["items"] = self._union([each["items"] for each in kinds])
+        if described.get("type") == "null":  # Few languages have a type for it alone.
+            described = {"anyOf": [{"type": "string"}, _NULL]} | {k: v for k, v in described.items() if k != "type"}
         if texts := dict.fromkeys(each["description"] for each in kinds if "description" in each):
             described["description"] = ", or ".join(texts)
         is_required = any(key in each.get("required", ()) for each in objects)
