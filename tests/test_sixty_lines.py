@@ -187,6 +187,17 @@ async def test_silence(terminal: Terminal, open_tabs: OpenTabs, blocks: list[str
     assert await there.evaluate("source.readyState === EventSource.OPEN")
 
 
+@row("A proxy buffers", "The page stays empty.", "The page polls every two seconds.")
+@pytest.mark.full
+async def test_buffering_proxy(terminal: Terminal, open_tabs: OpenTabs, blocks: list[str]) -> None:
+    """The report reaches the one page by a poll, while nothing of the other's stream has come."""
+    (there, here), _ = await open_tabs(blocks[0])
+    await expect(here.locator("#connection")).to_have_text("updating every 2 s", timeout=DEADLINE_MS)
+    await asyncio.to_thread(terminal.run, blocks[1])
+    await expect(first_step(here)).to_contain_text("🔄", timeout=DEADLINE_MS)
+    await expect(there.locator("ol")).to_be_empty()
+
+
 @row("A deploy", "The state is lost, and a 502 stops the page for good.", "The page reconnects, and continues.")
 @pytest.mark.full
 async def test_deploy(terminal: Terminal, open_tabs: OpenTabs, blocks: list[str]) -> None:
