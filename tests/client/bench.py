@@ -15,11 +15,12 @@ BUSY = ReportAnswer(503, "store-unavailable", "The store does not answer.")
 
 
 class Bench:
-    """An outbox on a manual clock, with maximum random pauses."""
+    """An outbox on a manual clock, with maximum random pauses, in which these reports wait."""
 
-    def __init__(self, chance: float = 1.0) -> None:
+    def __init__(self, *reports: Queueable, chance: float = 1.0) -> None:
         self.clock = ManualClock()
         self.outbox = Outbox("nightly", chance=lambda: chance)
+        self.put(*reports)
 
     @property
     def lost(self) -> int:
@@ -43,6 +44,12 @@ class Bench:
         assert len(requests) <= 1
         return requests[0] if requests else None
 
+    def next_request(self) -> ReportRequest:
+        """The request that is due, which is under way from now on."""
+        request = self.next()
+        assert request is not None
+        return request
+
     def take(self, request: ReportRequest, answer: ReportAnswer) -> None:
         self.outbox.take([request], [answer], self.clock.monotonic())
 
@@ -51,8 +58,7 @@ class Bench:
         return self.send_request(answer).report
 
     def send_request(self, answer: ReportAnswer = OK) -> ReportRequest:
-        request = self.next()
-        assert request is not None
+        request = self.next_request()
         self.take(request, answer)
         return request
 
@@ -83,8 +89,7 @@ AGAIN = Create(CREATE.steps, replace=False)
 
 def created(*reports: Report) -> Bench:
     """Return an outbox that has created its session as the run `one` and sent these reports."""
-    bench = Bench()
-    bench.put(CREATE)
+    bench = Bench(CREATE)
     assert bench.send(ReportAnswer(201, run="one")) == CREATE
     bench.put(*reports)
     bench.deliver()

@@ -23,8 +23,7 @@ def reports(requests: list[ReportRequest]) -> list[Report]:
 
 def test_waiting_commands_go_in_one_batch() -> None:
     """They keep their order; a creation goes alone, as its request has another form, and an advance follows them."""
-    bench = BatchBench()
-    bench.put(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Start(3))
+    bench = BatchBench(Create(), Start(1), Complete(1), Start(2), Advance(2, 5), Start(3))
     for expected in ([Create()], [Start(1), Complete(1), Start(2), Start(3)], [Advance(2, 5)]):
         requests = bench.together()
         assert reports(requests) == expected
@@ -35,8 +34,7 @@ def test_waiting_commands_go_in_one_batch() -> None:
 
 def test_each_report_of_a_batch_has_its_answer() -> None:
     """Refused reports are lost; failed ones are retried in their order, with their keys."""
-    bench = BatchBench()
-    bench.put(*(Start(step) for step in range(1, 6)))
+    bench = BatchBench(*(Start(step) for step in range(1, 6)))
     requests = bench.together()
     refused = ReportAnswer(422, "step-out-of-range", "no")
     bench.answer(requests, OK, BUSY, refused, BUSY, OK)
@@ -48,8 +46,7 @@ def test_each_report_of_a_batch_has_its_answer() -> None:
 
 def test_answers_to_retracted_requests_are_ignored() -> None:
     """They are sent again, and get answers then."""
-    bench = BatchBench()
-    bench.put(Start(1), Start(2))
+    bench = BatchBench(Start(1), Start(2))
     requests = bench.together()
     bench.outbox.retract()
     bench.answer(requests, OK, OK)
@@ -59,8 +56,7 @@ def test_answers_to_retracted_requests_are_ignored() -> None:
 
 def test_a_batch_whose_session_is_lost_creates_it_once() -> None:
     """It is created again once, and all reports are sent again in their order; none after the loss is sent alone."""
-    bench = BatchBench()
-    bench.put(CREATE)
+    bench = BatchBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.put(Start(1), Complete(1), Start(2))
     requests = bench.together()

@@ -38,8 +38,7 @@ class BeatBench(Bench):
 
 def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
     """It does so again and again; it has no key, and its run if that is known."""
-    bench = BeatBench()
-    bench.put(CREATE)
+    bench = BeatBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     assert bench.due_in() == 10
@@ -94,8 +93,7 @@ def test_no_sign_of_life_overtakes_a_report() -> None:
     bench.clock.advance(20)
     bench.put(Complete(1))
     assert (bench.beats(), bench.due_in()) == ([], math.inf)
-    request = bench.next()
-    assert request is not None
+    request = bench.next_request()
     assert (bench.beats(), bench.due_in()) == ([], math.inf)
     bench.take(request, NO_ANSWER)
     assert bench.due_in() == math.inf
@@ -112,8 +110,7 @@ def test_reports_on_all_else_silence_no_step(other: Report) -> None:
     bench = BeatBench()
     bench.begin(1)
     bench.put(other, other)
-    request = bench.next()
-    assert request is not None
+    request = bench.next_request()
     bench.clock.advance(10)
     assert [beat.report for beat in bench.beats()] == [Beat(1)]
     bench.take(request, ReportAnswer(429, retry_after_s=300))
@@ -244,8 +241,7 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> None:
     """It is created again at once, and not only with the next report of a silent job."""
-    bench = BeatBench()
-    bench.put(CREATE)
+    bench = BeatBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     bench.clock.advance(10)
@@ -257,8 +253,7 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
 
 
 def test_a_report_that_is_under_way_finds_that_itself() -> None:
-    bench = BeatBench()
-    bench.put(CREATE)
+    bench = BeatBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     bench.clock.advance(10)
@@ -272,8 +267,7 @@ def test_a_report_that_is_under_way_finds_that_itself() -> None:
 
 def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     """A child process gives none for the steps of its parent."""
-    bench = BeatBench()
-    bench.put(CREATE)
+    bench = BeatBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     bench.put(Start(2, envelope=Envelope(LEASE)))
@@ -302,8 +296,7 @@ def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
 
 def test_a_refused_creation_ends_the_signs_of_life() -> None:
     """Another run has the id."""
-    bench = BeatBench()
-    bench.put(CREATE)
+    bench = BeatBench(CREATE)
     bench.send(ReportAnswer(201, run="one"))
     bench.begin(1)
     bench.put(Start(2))

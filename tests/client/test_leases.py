@@ -11,7 +11,7 @@ import pytest
 
 from progress_sse import Progress
 from progress_sse.client.attempt import Attempt, new_attempt
-from progress_sse.client.exchange import ReportAnswer, ReportRequest
+from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import Latest
@@ -124,13 +124,6 @@ def test_an_invalid_lease_is_refused(seconds: Any) -> None:
         Progress("a", url="http://h", lease_s=seconds, on_error="raise")
 
 
-def sent(bench: Bench) -> ReportRequest:
-    """The request that is due."""
-    request = bench.next()
-    assert request is not None
-    return request
-
-
 def test_each_attempt_to_send_says_how_long_ago_it_happened() -> None:
     """The time is that of a monotonic clock; the key is that of the first attempt."""
     bench = Bench()
@@ -138,12 +131,12 @@ def test_each_attempt_to_send_says_how_long_ago_it_happened() -> None:
     began = bench.clock.monotonic()
     bench.outbox.waiting.put(Start(1), began)
     bench.clock.advance(0.5)
-    first = sent(bench)
+    first = bench.next_request()
     assert first.ago_ms == 500
     bench.clock.advance(40)
     bench.take(first, NO_ANSWER)
     bench.wait()
-    assert sent(bench) == first._replace(ago_ms=int(1000 * (bench.clock.monotonic() - began)))
+    assert bench.next_request() == first._replace(ago_ms=int(1000 * (bench.clock.monotonic() - began)))
 
 
 def test_progress_is_as_old_as_its_value() -> None:
@@ -152,11 +145,11 @@ def test_progress_is_as_old_as_its_value() -> None:
     bench.outbox = Outbox("nightly", tells_age=True)
     bench.outbox.waiting.put(Latest(1, lambda: Advance(1, 5)), bench.clock.monotonic())
     bench.clock.advance(7)
-    first = sent(bench)
+    first = bench.next_request()
     assert first.ago_ms == 0
     bench.take(first, NO_ANSWER)
     bench.clock.advance(11)
-    assert sent(bench).ago_ms == 11_000
+    assert bench.next_request().ago_ms == 11_000
 
 
 def test_no_age_is_beyond_what_a_server_takes() -> None:

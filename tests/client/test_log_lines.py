@@ -38,12 +38,25 @@ def texts(sent: list[Report]) -> list[str]:
     return [line.text for report in sent if isinstance(report, Log) for line in report.lines]
 
 
-def together(bench: BatchBench) -> list[Report]:
-    """Send what is due in one request, with success."""
-    bench.wait()
+def answered(bench: BatchBench) -> list[Report]:
+    """Send what is due now, in one request, with success."""
     requests = bench.together()
     bench.answer(requests, *[OK] * len(requests))
     return [request.report for request in requests]
+
+
+def together(bench: BatchBench) -> list[Report]:
+    """Send what is due next, in one request, with success."""
+    bench.wait()
+    return answered(bench)
+
+
+def all_together(bench: BatchBench) -> list[Report]:
+    """Send everything with success, in as few requests as it takes."""
+    sent = []
+    while not bench.is_empty:
+        sent += together(bench)
+    return sent
 
 
 def test_lines_go_in_one_report_until_the_step_changes() -> None:
@@ -102,21 +115,17 @@ def test_too_many_lines_for_one_request_hold_back_the_end_alone() -> None:
     first = together(bench)
     assert Start(2) in first
     assert Complete(2) not in first
-    rest: list[Report] = []
-    while not bench.is_empty:
-        rest += together(bench)
+    rest = all_together(bench)
     assert rest[-1] == Complete(2)
     assert len(texts(first)) + len(texts(rest)) == 800
 
 
 def test_advances_and_lines_do_not_wait_for_each_other() -> None:
     """They go in one request; where that takes one report, they take turns."""
-    bench = BatchBench()
-    bench.put(Advance(1, 5))
+    bench = BatchBench(Advance(1, 5))
     write(bench, "a", step=1)
     assert together(bench) == [Advance(1, 5), lines("a", step=1)]
-    alone = Bench()
-    alone.put(Advance(1, 5))
+    alone = Bench(Advance(1, 5))
     write(alone, "a", step=1)
     assert alone.deliver() == [lines("a", step=1), Advance(1, 5)]
 
@@ -126,9 +135,7 @@ def test_a_flood_is_thinned_to_200_lines_a_second_and_says_so() -> None:
     """The first and the last lines of the second are kept: the end of a burst tells most."""
     bench = BatchBench()
     write(bench, *map(str, range(1000)), step=3)
-    sent: list[Report] = []
-    while not bench.is_empty:
-        sent += together(bench)
+    sent = all_together(bench)
     assert bench.clock.monotonic() == pytest.approx(1)
     kept = [*map(str, range(100)), "… 800 lines left out here", *map(str, range(900, 1000))]
     assert [text.replace(" were", "") for text in texts(sent)] == kept
@@ -163,9 +170,7 @@ def test_a_report_ends_a_burst_before_its_second_is_over() -> None:
     write(bench, *["before"] * 130, step=1)
     bench.put(Complete(1))
     write(bench, *["after"] * 500, step=2)
-    sent: list[Report] = []
-    while not bench.is_empty:
-        sent += together(bench)
+    sent = all_together(bench)
     [end] = [index for index, report in enumerate(sent) if report == Complete(1)]
     assert texts(sent[:end]) == ["before"] * 130
     assert texts(sent[end:]) == ["… 430 lines were left out here", *["after"] * 70]
@@ -179,9 +184,7 @@ def test_lines_after_the_report_that_ends_a_flood_are_kept() -> None:
     write(bench, *(f"traceback {number}" for number in range(20)))
     bench.put(Finish(success=False))
     write(bench, "last words")
-    sent: list[Report] = []
-    while not bench.is_empty:
-        sent += together(bench)
+    sent = all_together(bench)
     [end] = [index for index, report in enumerate(sent) if isinstance(report, Complete)]
     assert texts(sent[:end]).count("flood") == 150
     assert texts(sent[end:]) == [*(f"traceback {number}" for number in range(20)), "last words"]
@@ -194,10 +197,9 @@ def test_many_reports_in_a_flood_add_one_line_a_second() -> None:
     for _ in range(seconds * per_second):
         write(bench, *["flood"] * 100, step=1)
         bench.put(Start(2))
-        sent += [request.report for request in answered(bench)]
+        sent += answered(bench)
         bench.clock.advance(1 / per_second)
-    while not bench.is_empty:
-        sent += together(bench)
+    sent += all_together(bench)
     all_texts = texts(sent)
     counts = [line.left_out for report in sent if isinstance(report, Log) for line in report.lines if line.left_out]
     assert len(counts) <= seconds + 1
@@ -212,19 +214,10 @@ def test_lines_left_out_are_told_before_a_wait_ends_though_the_second_has_its_li
         write(bench, *["flood"] * 500)
         bench.put(Start(1))
     bench.outbox.retry_now(bench.clock.monotonic())
-    counts: list[int] = []
-    while not bench.is_empty:
-        counts += [line.left_out for each in together(bench) if isinstance(each, Log) for line in each.lines]
+    counts = [line.left_out for each in all_together(bench) if isinstance(each, Log) for line in each.lines]
     assert sum(counts) + counts.count(0) == 2500
     assert sum(map(bool, counts)) == 2
     assert bench.clock.monotonic() < 1
-
-
-def answered(bench: BatchBench) -> list[ReportRequest]:
-    """Send what is due now, with success."""
-    requests = bench.together()
-    bench.answer(requests, *[OK] * len(requests))
-    return requests
 
 
 def test_a_wait_of_the_job_ends_a_burst() -> None:
@@ -248,9 +241,7 @@ def test_lines_wait_for_a_server_that_is_away_within_a_bound(text: str, count: i
         write(bench, *[text] * 90)
         bench.clock.advance(1)
     bench.wait()
-    sent: list[Report] = []
-    while not bench.is_empty:
-        sent += together(bench)
+    sent = all_together(bench)
     assert texts(sent) == ["lost?", f"… {90 * 60 - count} lines were left out here", *[text] * count]
     assert bench.lost == 0
 
@@ -335,8 +326,7 @@ def test_lines_that_are_sent_again_keep_their_place_among_the_reports() -> None:
 
 def test_reports_that_follow_a_start_in_place_of_another_follow_its_lines() -> None:
     """A session of fixed steps has none appended: its start takes the step of that name, and the rest waits for it."""
-    bench = BatchBench()
-    bench.put(Start("Parse", append=True))
+    bench = BatchBench(Start("Parse", append=True))
     write(bench, "inside", step="Parse")
     bench.put(Complete("Parse"))
     bench.answer(bench.together(), ReportAnswer(422, "unknown-step-name", "no"), NO_ANSWER, OK)
@@ -475,8 +465,7 @@ def test_lines_do_not_overtake_a_start_that_is_made_while_lines_are_taken(monkey
 
 def test_threads_may_write_at_once() -> None:
     """No line is lost, and those of one thread keep their order."""
-    bench = BatchBench()
-    bench.put(Create())
+    bench = BatchBench(Create())
     threads = [
         threading.Thread(target=lambda name=name: write(bench, *(f"{name} {n}" for n in range(10))))
         for name in "abcdefgh"

@@ -20,8 +20,7 @@ from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHE
 
 def test_each_report_names_the_created_run() -> None:
     """They do so from the answer to the creation on, without an exception."""
-    bench = Bench()
-    bench.put(CREATE, Start(1), Advance(1, 5))
+    bench = Bench(CREATE, Start(1), Advance(1, 5))
     assert bench.send_request(ReportAnswer(201, run="one")).run == ""
     assert bench.send_request().run == "one"
     assert bench.send_request().run == "one"
@@ -135,8 +134,7 @@ def test_a_session_that_is_lost_again_soon_is_created_after_a_pause() -> None:
 @pytest.mark.parametrize("refusal", [ReportAnswer(422, "unknown-workflow", "no"), ReportAnswer(403, "forbidden", "no")])
 def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
     """Waiting and later reports are counted and not sent, as they have no session, and there is one event."""
-    bench = Bench()
-    bench.put(CREATE, Start(1), Advance(1, 5))
+    bench = Bench(CREATE, Start(1), Advance(1, 5))
     bench.send(refusal)
     latest = Latest(2, lambda: Advance(2, 5))
     bench.put(Start(2), latest)
@@ -151,77 +149,62 @@ def test_a_refused_creation_ends_the_reporting(refusal: ReportAnswer) -> None:
 TOO_MUCH = ReportAnswer(422, "too-much", "Title, labels, links and requests are too large together.")
 
 
-def test_a_creation_whose_details_are_refused_is_sent_without_them() -> None:
+NOT_ALLOWED = ReportAnswer(403, "forbidden", "This token does not allow that.")
+UNKNOWN_KEY = ReportAnswer(422, "invalid-request", "profile: is not known.")
+
+DETAILED = replace(CREATE, title="T", labels={"a": "b"}, links=(Link("Logs", "/logs"),))
+LEARNING = replace(CREATE, title="T", profile="nightly")
+
+
+@pytest.mark.parametrize(
+    ("creation", "refusal", "rest", "left_out"),
+    [
+        (DETAILED, TOO_MUCH, CREATE, "title, labels and links of the session are left out"),
+        (LEARNING, NOT_ALLOWED, replace(CREATE, title="T"), "the profile of the session is left out"),
+        (LEARNING, UNKNOWN_KEY, replace(CREATE, title="T"), "the profile of the session is left out"),
+    ],
+)
+def test_a_creation_that_is_refused_for_what_it_has_besides_steps_is_sent_without_it(
+    creation: Create, refusal: ReportAnswer, rest: Create, left_out: str
+) -> None:
     """What readers find beside the steps costs no report of the job; processes that share the run send it alike."""
-    parent, child = Bench(), Bench()
-    full = replace(CREATE, title="T", labels={"a": "b"}, links=(Link("Logs", "/logs"),))
-    parent.put(full, Start(1))
+    parent, child = Bench(creation, Start(1)), Bench()
     child.outbox = parent.outbox.renewed()
     child.put(Start(1))
     keys = set()
     for bench in (parent, child):
-        first = bench.send_request(TOO_MUCH)
-        assert first.report == full
+        first = bench.send_request(refusal)
+        assert first.report == creation
         again = bench.send_request(ReportAnswer(201, run="one"))
-        assert again.report == CREATE
+        assert again.report == rest
         assert again.key != first.key
         keys.add(again.key)
         assert bench.deliver() == [Start(1)]
         assert bench.lost == 0
         [event] = bench.events()
-        assert str(event.detail).startswith("title, labels and links of the session are left out: its creation was ")
+        assert str(event.detail).startswith(f"{left_out}: its creation was refused: ")
     assert len(keys) == 1
 
 
 def test_a_creation_that_is_refused_without_details_is_given_up() -> None:
     """It is sent once more, and no further."""
-    bench = Bench()
-    bench.put(replace(CREATE, title="T"), Start(1))
+    bench = Bench(replace(CREATE, title="T"), Start(1))
     bench.send(TOO_MUCH)
     bench.send(TOO_MUCH)
     assert bench.is_empty
     assert bench.lost == 2
 
 
-NOT_ALLOWED = ReportAnswer(403, "forbidden", "This token does not allow that.")
-UNKNOWN_KEY = ReportAnswer(422, "invalid-request", "profile: is not known.")
-
-
-@pytest.mark.parametrize("refusal", [NOT_ALLOWED, UNKNOWN_KEY])
-def test_a_creation_whose_profile_is_refused_is_sent_without_it(refusal: ReportAnswer) -> None:
-    """The job is shown, though its end is not foretold; processes that share the run send it alike."""
-    parent, child = Bench(), Bench()
-    learning = replace(CREATE, title="T", profile="nightly")
-    parent.put(learning, Start(1))
-    child.outbox = parent.outbox.renewed()
-    child.put(Start(1))
-    keys = set()
-    for bench in (parent, child):
-        assert bench.send(refusal) == learning
-        again = bench.send_request(ReportAnswer(201, run="one"))
-        assert again.report == replace(learning, profile=None)
-        keys.add(again.key)
-        assert bench.deliver() == [Start(1)]
-        assert bench.lost == 0
-        [event] = bench.events()
-        assert str(event.detail).startswith("the profile of the session is left out: its creation was refused: ")
-    assert len(keys) == 1
-
-
 def test_a_creation_loses_no_more_than_it_is_refused_for() -> None:
     """Where its details are too large, the profile stays; a server that knows neither gets neither."""
-    full = replace(CREATE, title="T", profile="nightly")
-    bench = Bench()
-    bench.put(full)
+    bench = Bench(LEARNING)
     bench.send(TOO_MUCH)
     assert bench.send() == replace(CREATE, profile="nightly")
-    bench = Bench()
-    bench.put(full)
+    bench = Bench(LEARNING)
     bench.send(UNKNOWN_KEY)
     bench.send(UNKNOWN_KEY)
     assert bench.send() == CREATE
-    bench = Bench()
-    bench.put(full, Start(1))
+    bench = Bench(LEARNING, Start(1))
     bench.send(NOT_ALLOWED)
     bench.send(NOT_ALLOWED)
     assert (bench.is_empty, bench.lost) == (True, 2)
@@ -230,8 +213,7 @@ def test_a_creation_loses_no_more_than_it_is_refused_for() -> None:
 @pytest.mark.parametrize("answer", [EXISTS, NOT_ALLOWED, UNKNOWN_KEY, ReportAnswer(404), ReportAnswer(201, run="one")])
 def test_a_session_that_is_created_where_there_is_none_is_no_run_of_the_job(answer: ReportAnswer) -> None:
     """Its refusal costs nothing, and a session that is lost later is left to the next start."""
-    bench = Bench()
-    bench.put(Create(replace=False, profile="jobs.load"), Start(1))
+    bench = Bench(Create(replace=False, profile="jobs.load"), Start(1))
     bench.send(answer)
     assert bench.send_request().run == ""
     bench.put(Complete(1))
@@ -242,8 +224,7 @@ def test_a_session_that_is_created_where_there_is_none_is_no_run_of_the_job(answ
 
 def test_a_session_is_created_where_there_is_none_as_soon_as_the_server_is_there() -> None:
     """Reports wait for it, under one key."""
-    bench = Bench()
-    bench.put(Create(replace=False, profile="jobs.load"), Start(1))
+    bench = Bench(Create(replace=False, profile="jobs.load"), Start(1))
     keys = {bench.send_request(NO_ANSWER).key}
     bench.wait()
     keys.add(bench.send_request(EXISTS).key)
@@ -254,10 +235,8 @@ def test_a_session_is_created_where_there_is_none_as_soon_as_the_server_is_there
 
 def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> None:
     """Reports in between are counted once, and never sent."""
-    bench = Bench()
-    bench.put(CREATE)
-    request = bench.next()
-    assert request is not None
+    bench = Bench(CREATE)
+    request = bench.next_request()
     threads = [threading.Thread(target=lambda: bench.put(*[Start(1)] * 200)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -269,12 +248,10 @@ def test_threads_that_report_during_a_refused_creation_leave_no_reports() -> Non
 
 def test_reports_wait_for_a_creation_that_may_succeed() -> None:
     """A full store may have room within a minute."""
-    bench = Bench()
-    bench.put(CREATE, Start(1))
+    bench = Bench(CREATE, Start(1))
     fail_for(bench, availability.MAX_OUTAGE_S / 2, ReportAnswer(507, "store-full"))
     assert bench.deliver() == [CREATE, Start(1)]
-    bench = Bench()
-    bench.put(CREATE, Start(1))
+    bench = Bench(CREATE, Start(1))
     fail_for(bench, availability.MAX_OUTAGE_S, ReportAnswer(507, "store-full"))
     bench.send(ReportAnswer(507, "store-full"))
     assert (bench.is_empty, bench.lost) == (True, 2)
@@ -301,8 +278,7 @@ def test_a_session_that_is_always_lost_is_given_up() -> None:
     sent = []
     while not bench.is_empty:
         bench.wait()
-        request = bench.next()
-        assert request is not None
+        request = bench.next_request()
         sent.append(type(request.report))
         bench.take(request, ReportAnswer(201) if isinstance(request.report, Create) else NOT_FOUND)
     assert sent.count(Create) == outbox.MAX_LOSSES
@@ -311,8 +287,7 @@ def test_a_session_that_is_always_lost_is_given_up() -> None:
 
 def test_an_attached_session_has_no_run() -> None:
     """Its reports go to the existing run, and a refusal affects that report alone."""
-    bench = Bench()
-    bench.put(Complete(1), Start(2))
+    bench = Bench(Complete(1), Start(2))
     assert bench.send_request(NOT_FOUND).run == ""
     assert bench.send() == Start(2)
     assert bench.lost == 1
