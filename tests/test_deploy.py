@@ -23,6 +23,7 @@ from progress_sse.core.errors import ConfigurationError
 from progress_sse.settings import ENV_PREFIX, Settings, load_settings
 from tests.conftest import Serve
 from tests.harness.http1 import free_port
+from tests.harness.presence import present
 from tests.harness.serving import ROOT
 
 FOLDER = ROOT / "docs" / "deploy"
@@ -140,8 +141,7 @@ def test_the_image_is_healthy_while_the_server_answers(serve: Serve) -> None:
 @pytest.mark.timeout(300)
 def test_the_image_fits_into_150_mb(tmp_path: Path) -> None:
     """What the final stage copies fits beside its base."""
-    installed = re.search(r'"/src(\[.*\])"', DOCKERFILE)
-    assert installed is not None
+    installed = present(re.search(r'"/src(\[.*\])"', DOCKERFILE))
     venv.create(tmp_path, symlinks=True)
     python = tmp_path / "bin" / "python"
     arguments = ["install", "--constraint", "constraints.txt", f"{ROOT}{installed[1]}"]
@@ -179,8 +179,7 @@ def test_the_manifests_belong_together(manifests: dict[str, Any], pod: Any) -> N
 def test_the_secret_is_the_one_that_the_comment_creates(pod: Any) -> None:
     """Each of its keys is a setting, and no key has a value in the manifests."""
     text = (FOLDER / "kubernetes.yaml").read_text("utf-8")
-    created = re.search(r"kubectl create secret generic (\S+) ((?:.*\\\n)+.*)", text)
-    assert created is not None
+    created = present(re.search(r"kubectl create secret generic (\S+) ((?:.*\\\n)+.*)", text))
     [container] = pod["containers"]
     assert container["envFrom"] == [{"secretRef": {"name": created[1]}}]
     assert "env" not in container
@@ -264,6 +263,5 @@ def test_the_tested_versions_of_programs_are_those_of_the_tests(name: str, comma
     """The table says which release the tests run on."""
     option = "-v" if name == "nginx" else "--version"
     shown = subprocess.run([command, option], capture_output=True, text=True, timeout=60, check=True)
-    found = re.search(r"(?:v=|nginx/)(\d+\.\d+)", shown.stdout + shown.stderr)
-    assert found is not None
+    found = present(re.search(r"(?:v=|nginx/)(\d+\.\d+)", shown.stdout + shown.stderr))
     assert versions_of_the_page()[name] == found[1]

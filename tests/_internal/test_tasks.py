@@ -7,6 +7,7 @@ import gc
 import pytest
 
 from progress_sse._internal.tasks import cancel, run_eagerly
+from tests.harness.presence import present
 
 
 async def test_a_coroutine_that_never_waits_is_done_at_once() -> None:
@@ -33,8 +34,7 @@ async def test_a_coroutine_that_waits_goes_on_in_a_task(turns: int) -> None:
         await asyncio.sleep(0)
         done.append("last part")
 
-    task = run_eagerly(work())
-    assert task is not None
+    task = present(run_eagerly(work()))
     for _ in range(turns):
         await asyncio.sleep(0)
     assert done == ["first part"]
@@ -53,8 +53,7 @@ async def test_an_exception_reaches_the_caller_or_the_task() -> None:
 
     with pytest.raises(LookupError):
         run_eagerly(work(waits=False))
-    task = run_eagerly(work(waits=True))
-    assert task is not None
+    task = present(run_eagerly(work(waits=True)))
     with pytest.raises(LookupError):
         await task
 
@@ -74,8 +73,7 @@ async def test_a_cancelled_task_cleans_up_and_ends(turns: int) -> None:
             await asyncio.sleep(0)
             done.append("cleaned up")
 
-    task = run_eagerly(work())
-    assert task is not None
+    task = present(run_eagerly(work()))
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
@@ -95,8 +93,7 @@ async def test_work_may_refuse_to_be_cancelled() -> None:
         except asyncio.CancelledError:
             return
 
-    task = run_eagerly(work())
-    assert task is not None
+    task = present(run_eagerly(work()))
     await asyncio.sleep(0)
     task.cancel()
     await task

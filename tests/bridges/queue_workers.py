@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from tests.bridges.task_modules import MORE
 from tests.harness.documents import programs_of
+from tests.harness.presence import present
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, children, session_path
@@ -85,13 +86,11 @@ class QueueWorkers:
         return (self.folder / "worker.log").read_text(errors="backslashreplace")
 
     def terminate(self) -> None:
-        assert self._worker is not None
-        self._worker.terminate()
+        present(self._worker).terminate()
 
     @property
     def are_alive(self) -> bool:
-        assert self._worker is not None
-        return self._worker.poll() is None
+        return present(self._worker).poll() is None
 
     async def call(self, code: str) -> Any:
         """Run code in a process that has the jobs, and return its output, parsed as JSON."""

@@ -16,6 +16,7 @@ from progress_sse.client.steps import BaseStep
 from progress_sse.client.sync import current
 from progress_sse.client.testing import Advance, Complete, Report, Start, recording
 from tests.client.fake import FakeServer
+from tests.harness.presence import present
 from tests.harness.serving import eventually
 
 
@@ -26,9 +27,7 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def step(session_id: str, number: int, *, may_cancel: bool = False) -> BaseStep:
-    step = step_of(TaskStep(session_id, number, may_cancel=may_cancel))
-    assert step is not None
-    return step
+    return present(step_of(TaskStep(session_id, number, may_cancel=may_cancel)))
 
 
 def test_attempts_of_a_session_keep_their_order() -> None:
@@ -152,8 +151,7 @@ def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:
     with recording() as recorder:
         task = TaskAttempt(TaskStep("nightly", 1))
         task.begin(0)
-        own = recorder.of("nightly")[0].lease
-        assert own is not None
+        own = present(recorder.of("nightly")[0].lease)
         assert describe(task) == own.attempt_id
         task.complete()
         assert describe(task) is None

@@ -27,6 +27,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Record, StorageLimits
 from progress_sse.wire.log_lines_json import decode_line
 from tests.client.shells import Shell
+from tests.harness.presence import present
 from tests.harness.serving import eventually
 
 
@@ -72,8 +73,7 @@ def work(progress: Reporter) -> None:
 
 async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
     await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert [(each.name, each.status, each.message) for each in session.steps.values()] == [
         ("One", "success", "done"),
         ("Two", "running", ""),
@@ -85,8 +85,7 @@ async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | N
     """These are its default steps, or those of a workflow."""
     async with AsyncProgress("a", workflow=workflow, transport=AsyncStoreTransport(store)):
         pass
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert session.total_steps == total_steps
 
 
@@ -105,8 +104,7 @@ async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell
     progress.step(1).start()
     assert await shell.flush(progress, 20)
     await shell.close(progress)
-    record = await store.load("a")
-    assert record is not None
+    record = present(await store.load("a"))
     assert record.position.offset == 1
 
 
@@ -148,8 +146,7 @@ async def test_attempts_and_ages_reach_the_store(store: ProgressStore) -> None:
         await transport.send(ReportRequest("a", Complete(1, envelope=Envelope(second)), "k3", ago_ms=86_400_001))
     ).status == 422
     assert (await transport.send(ReportRequest("a", Complete(1, envelope=Envelope(second)), "k4", ago_ms=5))).is_success
-    record = await store.load("a")
-    assert record is not None
+    record = present(await store.load("a"))
     assert record.session.details.replaced == ("first",)
     assert record.session.progress.steps[1].attempt == 2
 
@@ -164,8 +161,7 @@ async def test_a_session_in_the_same_process_says_what_it_is(shell: Shell, store
 
     progress = shell.progress("a", title="T", labels={"a": "b"}, open_ended=True, transport=transport(shell, store))
     await shell.run(find, progress)
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert (session.status, session.details.title, session.details.labels) == ("completed", "T", {"a": "b"})
     assert [step.name for step in session.steps.values()] == ["Parse", "Parse"]
     assert progress.lost == 0
@@ -184,8 +180,7 @@ async def test_a_session_in_the_same_process_is_timed_and_learned_from(shell: Sh
         progress = shell.progress("a", transport=transport(shell, store), **given)
         progress.describe(title="T")
         assert await shell.flush(progress, 20)
-        session = await store.get_session("a")
-        assert session is not None
+        session = present(await store.get_session("a"))
         assert session.details.timing == timing
 
 
@@ -194,8 +189,7 @@ async def test_the_answer_to_a_creation_names_its_run(store: ProgressStore, crea
     """A creation with `replace=False` does not replace an existing session."""
     transport = AsyncStoreTransport(store)
     created = await transport.send(ReportRequest("a", creation, "key"))
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert created == ReportAnswer(200, run=session.created_at)
     refused = await transport.send(ReportRequest("a", dataclasses.replace(creation, replace=False), "key2"))
     assert (refused.status, refused.problem) == (409, "session-exists")
@@ -209,8 +203,7 @@ async def test_a_session_that_is_gone_is_created_again(shell: Shell, store: Prog
     await store.delete_session("a")
     progress.step(2).complete()
     assert await shell.flush(progress, 20)
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert [(each.name, each.status) for each in session.steps.values()] == [("One", "success"), ("Two", "success")]
     assert progress.lost == 0
     other = await store.create_session("a", 3)
@@ -265,8 +258,7 @@ async def test_a_reader_cancels_a_job_that_reports_to_the_store(shell: Shell, st
     request = await store.ask("a", "cancel", reason="wrong file")
     with pytest.raises(Cancelled, match="wrong file"):
         await asyncio.wait_for(job, 20)
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert (session.details.conclusion, session.details.error) == ("cancelled", "wrong file")
     assert [(each.id, each.state) for each in session.details.requests] == [(request.id, "honoured")]
     assert progress.lost == 0
@@ -315,8 +307,7 @@ async def test_a_job_that_was_cancelled_before_it_began_is_told_so(shell: Shell,
     progress = shell.progress.attach("a", transport=transport(shell, store), accepts=["cancel"])
     with pytest.raises(Cancelled):
         await shell.run(work, progress)
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert session.current_step == 0
 
 
@@ -329,8 +320,7 @@ async def test_lines_go_to_the_log_of_the_store(shell: Shell, store: ProgressSto
             step.log("one\ntwo", level="error")
 
     await shell.run(write, shell.progress("a", steps=["One"], transport=transport(shell, store)))
-    stored = await store.read_lines("a")
-    assert stored is not None
+    stored = present(await store.read_lines("a"))
     lines = [decode_line(line.data) for line in stored.lines]
     assert [(line.step, line.level, line.text) for line in lines] == [
         (None, "info", "before"),

@@ -18,6 +18,7 @@ from progress_sse.store.types import StorageLimits
 from tests.client.bench import Bench, created
 from tests.client.job_errors import OopsError
 from tests.client.shells import Shell
+from tests.harness.presence import present
 
 
 @pytest.fixture
@@ -203,8 +204,7 @@ async def test_many_threads_fill_one_step(store: ProgressStore, count: int) -> N
             list(pool.map(work, range(count)))
 
     await asyncio.to_thread(job)
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert session.status == "completed"
     parts = session.steps[1].parts
     assert (parts and (parts.total, *parts.counts)) == ((20, 0, 20, 0) if count == 20 else None)
@@ -220,7 +220,6 @@ async def test_tasks_report_parts_of_one_step(store: ProgressStore) -> None:
     async with progress, progress.step(1, parts_total=3), asyncio.TaskGroup() as group:
         for number in range(3):
             group.create_task(work(progress, number))
-    session = await store.get_session("a")
-    assert session is not None
+    session = present(await store.get_session("a"))
     assert session.status == "completed"
     assert progress.lost == 0

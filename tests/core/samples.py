@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeVar
 
 from progress_sse.core.commands import Command, Create
 from progress_sse.core.details import Claim, Details
+from progress_sse.core.errors import ProblemError
 from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepAdvance, StepDefinition, StepProgress
 from progress_sse.core.state_machine import EventName, apply, timestamp
 from progress_sse.core.updates import Envelope, Start, Update, with_envelope
@@ -71,6 +72,15 @@ def after(session: Session | None, *commands: Command, now: datetime = T2) -> Se
         session = apply("s", session, command, now).session
     assert session is not None
     return session
+
+
+def is_refused(session: Session | None, command: Command, error: type[ProblemError]) -> bool:
+    """Whether the command, at T2, is refused with exactly this error."""
+    try:
+        apply("s", session, command, T2)
+    except ProblemError as refusal:
+        return type(refusal) is error
+    return False
 
 
 def published(

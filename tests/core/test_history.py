@@ -15,6 +15,7 @@ from progress_sse.core.state_machine import Outcome, apply
 from progress_sse.core.updates import Complete, Finish, Plan, Skip, Start
 from tests.core.samples import T0, sent
 from tests.core.timed import Job, at, declared, learned_from
+from tests.harness.presence import present
 
 WEEK = week_of(T0)
 RUN = Cell(WEEK, "", RUNS)
@@ -28,8 +29,7 @@ def lessons_of(*seconds: float, name: str = "a") -> list[Lesson]:
 
 def taught(seconds: float, name: str = "a") -> Lesson:
     job = Job.started(*declared(None), profile="p")
-    lesson = job.end(seconds, 1).lesson
-    assert lesson is not None
+    lesson = present(job.end(seconds, 1).lesson)
     return lesson._replace(
         cells=tuple(cell if cell.bucket == RUNS else cell._replace(name=name) for cell in lesson.cells)
     )
@@ -37,8 +37,7 @@ def taught(seconds: float, name: str = "a") -> Lesson:
 
 def names_in(outcome: Outcome) -> list[str]:
     """The names in the lesson that it brings."""
-    assert outcome.lesson is not None
-    return [cell.name for cell in outcome.lesson.cells]
+    return [cell.name for cell in present(outcome.lesson).cells]
 
 
 def history_of(lessons: Sequence[Lesson]) -> Counter[Cell]:
@@ -54,8 +53,7 @@ class TestLesson:
         job = Job(*declared(None, None), profile="p")
         outcomes = [job.start(0, 1), job.end(1, 1), job.start(1, 2)]
         assert [outcome.lesson for outcome in outcomes] == [None] * 3
-        lesson = job.end(3, 2).lesson
-        assert lesson is not None
+        lesson = present(job.end(3, 2).lesson)
         assert lesson.profile == "p"
         assert [(cell.week, cell.name) for cell in lesson.cells] == [(WEEK, ""), (WEEK, "a"), (WEEK, "b")]
         assert [outcome.lesson for outcome in (job.start(3, 2), job.end(9, 2), job.end(9, 2))] == [None] * 3
@@ -119,8 +117,7 @@ class TestLesson:
         outcome = apply("s", None, create, T0)
         for command in (Start(1), Complete(1)):
             outcome = apply("s", outcome.session, command, T0)
-        assert outcome.session is not None
-        assert outcome.session.progress.status == "completed"
+        assert present(outcome.session).progress.status == "completed"
         assert outcome.lesson is None
 
     def test_has_a_bound(self) -> None:

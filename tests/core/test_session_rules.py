@@ -22,7 +22,19 @@ from progress_sse.core.model import Session, StepDefinition
 from progress_sse.core.session_rules import dated_lines
 from progress_sse.core.state_machine import Outcome, apply, timestamp
 from progress_sse.core.updates import AppendLines, Complete, Describe, Finish, Plan, SessionUpdate, Skip, Start
-from tests.core.samples import DEFINITIONS, T0, T1, T2, after, open_ended, published, sent, session_with, statuses
+from tests.core.samples import (
+    DEFINITIONS,
+    T0,
+    T1,
+    T2,
+    after,
+    is_refused,
+    open_ended,
+    published,
+    sent,
+    session_with,
+    statuses,
+)
 
 LINKS = (Link("Report", "https://example.org/report"),)
 FAILURE = Finish(success=False, error="disk full")
@@ -31,10 +43,8 @@ FAILURE = Finish(success=False, error="disk full")
 @pytest.mark.parametrize("command", [Finish(), Plan(DEFINITIONS), Describe(title="t")])
 def test_a_command_needs_its_session(command: SessionUpdate) -> None:
     """And, where it names one, its run."""
-    with pytest.raises(SessionNotFoundError):
-        apply("s", None, command, T2)
-    with pytest.raises(OtherRunError):
-        apply("s", open_ended("a"), sent(command, run="other"), T2)
+    assert is_refused(None, command, SessionNotFoundError)
+    assert is_refused(open_ended("a"), sent(command, run="other"), OtherRunError)
 
 
 class TestCreate:
@@ -54,13 +64,11 @@ class TestCreate:
         """Nothing of it is done then, and no other session may."""
         session = after(None, Create((), open_ended=True))
         assert (session.progress.total_steps, session.percentage, session.estimated_remaining_ms) == (0, 0, 0)
-        with pytest.raises(InvalidRequestError):
-            apply("s", None, Create((), title="t"), T2)
+        assert is_refused(None, Create((), title="t"), InvalidRequestError)
 
     def test_says_no_more_than_each_event_can_carry(self) -> None:
         """All of it together."""
-        with pytest.raises(TooMuchError):
-            apply("s", None, Create(DEFINITIONS, labels={str(n): "x" * 256 for n in range(16)}), T2)
+        assert is_refused(None, Create(DEFINITIONS, labels={str(n): "x" * 256 for n in range(16)}), TooMuchError)
 
 
 class TestOpenEnded:
@@ -196,17 +204,14 @@ class TestPlan:
 
     def test_refuses_a_session_of_fixed_steps(self) -> None:
         """Its readers know how many there are."""
-        with pytest.raises(StepsFixedError):
-            apply("s", session_with("running"), Plan(DEFINITIONS), T2)
+        assert is_refused(session_with("running"), Plan(DEFINITIONS), StepsFixedError)
 
     def test_refuses_too_many_steps(self) -> None:
         """And none at all."""
         session = open_ended("a")
         assert after(session, sent(Plan(DEFINITIONS), max_total_steps=4)).progress.total_steps == 4
-        with pytest.raises(TooManyStepsError):
-            apply("s", session, sent(Plan(DEFINITIONS), max_total_steps=3), T2)
-        with pytest.raises(InvalidRequestError):
-            apply("s", session, Plan(()), T2)
+        assert is_refused(session, sent(Plan(DEFINITIONS), max_total_steps=3), TooManyStepsError)
+        assert is_refused(session, Plan(()), InvalidRequestError)
 
     @pytest.mark.parametrize(("command", "status"), [(Finish(), "running"), (FAILURE, "error")])
     def test_opens_a_finished_session_again(self, command: Finish, status: str) -> None:
@@ -250,8 +255,7 @@ class TestDescribe:
     def test_is_judged_by_its_result(self) -> None:
         """Labels that were said before count, those that it removes do not."""
         session = after(None, Create(DEFINITIONS, labels={str(n): "x" * 200 for n in range(16)}))
-        with pytest.raises(TooMuchError):
-            apply("s", session, Describe(title="x" * 200, links=(Link("l", "/" + "x" * 1000),)), T2)
+        assert is_refused(session, Describe(title="x" * 200, links=(Link("l", "/" + "x" * 1000),)), TooMuchError)
         with pytest.raises(TooMuchError, match="16 labels"):
             apply("s", session, Describe(labels={"one more": ""}), T2)
         assert len(after(session, Describe(labels={"one more": "", "0": None})).details.labels) == 16
@@ -296,10 +300,8 @@ class TestTheSession:
 
     def test_lines_need_a_session_and_its_run(self) -> None:
         """They create none."""
-        with pytest.raises(SessionNotFoundError):
-            apply("s", None, AppendLines(LINE), T2)
-        with pytest.raises(OtherRunError):
-            apply("s", session_with(), sent(AppendLines(LINE), run="other"), T2)
+        assert is_refused(None, AppendLines(LINE), SessionNotFoundError)
+        assert is_refused(session_with(), sent(AppendLines(LINE), run="other"), OtherRunError)
 
 
 class TestTheStep:
@@ -310,8 +312,7 @@ class TestTheStep:
         session = session_with()
         assert [dated_lines(session, AppendLines(LINE, step), T2)[0].step for step in (None, 1, 2)] == [None, 1, 2]
         for step in (0, len(session.definitions) + 1):
-            with pytest.raises(StepOutOfRangeError):
-                apply("s", session, AppendLines(LINE, step), T2)
+            assert is_refused(session, AppendLines(LINE, step), StepOutOfRangeError)
 
     def test_by_its_name(self) -> None:
         """The newest step that runs, else the newest one."""
@@ -319,8 +320,7 @@ class TestTheStep:
         assert dated_lines(session, AppendLines(LINE, "a"), T2)[0].step == 3
         running = after(session, Start(1))
         assert dated_lines(running, AppendLines(LINE, "a"), T2)[0].step == 1
-        with pytest.raises(UnknownStepNameError):
-            apply("s", session, AppendLines(LINE, "c"), T2)
+        assert is_refused(session, AppendLines(LINE, "c"), UnknownStepNameError)
 
     @pytest.mark.parametrize("step", [1, None])
     def test_an_attempt_that_was_replaced_writes_nothing(self, step: int | None) -> None:
@@ -328,8 +328,7 @@ class TestTheStep:
         session = after(session_with(), sent(Start(1), attempt_id="old"))
         assert texts(session, sent(AppendLines(LINE, step), attempt_id="old")) == ["a"]
         session = after(session, sent(Start(1), attempt_id="new"))
-        with pytest.raises(AttemptSupersededError):
-            apply("s", session, sent(AppendLines(LINE, step), attempt_id="old"), T2)
+        assert is_refused(session, sent(AppendLines(LINE, step), attempt_id="old"), AttemptSupersededError)
         assert texts(session, sent(AppendLines(LINE, step), attempt_id="new")) == ["a"]
 
 

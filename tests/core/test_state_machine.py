@@ -25,7 +25,19 @@ from progress_sse.core.state_machine import (
     with_nothing_started,
 )
 from progress_sse.core.updates import Advance, Complete, Start, StepUpdate
-from tests.core.samples import DEFINITIONS, STATES, T0, T1, T2, StepState, after, published, sent, session_with
+from tests.core.samples import (
+    DEFINITIONS,
+    STATES,
+    T0,
+    T1,
+    T2,
+    StepState,
+    after,
+    is_refused,
+    published,
+    sent,
+    session_with,
+)
 
 
 class TestTable:
@@ -73,8 +85,7 @@ class TestTable:
     @pytest.mark.parametrize("command", [Complete(1), Complete(9), Advance(1, 1), Delete()])
     def test_refuses_what_needs_a_session(self, command: Command) -> None:
         """Even if the step number would be wrong as well."""
-        with pytest.raises(SessionNotFoundError):
-            apply("s", None, command, T2)
+        assert is_refused(None, command, SessionNotFoundError)
 
     @pytest.mark.parametrize("step", [0, -1, 4, 10**30])
     @pytest.mark.parametrize("kind", ["start", "complete", "advance"])
@@ -120,15 +131,12 @@ class TestSession:
     def test_refuses_a_command_for_another_run(self, command: StepUpdate, run: str) -> None:
         """Before any other check; a session that does not exist is not created."""
         named = sent(command, run=run)
-        with pytest.raises(OtherRunError):
-            apply("s", session_with("running"), named, T2)
-        with pytest.raises(SessionNotFoundError):
-            apply("s", None, named, T2)
+        assert is_refused(session_with("running"), named, OtherRunError)
+        assert is_refused(None, named, SessionNotFoundError)
 
     def test_start_creates_none_for_a_step_that_does_not_exist(self) -> None:
         """It would have no such step."""
-        with pytest.raises(StepOutOfRangeError):
-            apply("s", None, sent(Start(4), definitions=DEFINITIONS), T2)
+        assert is_refused(None, sent(Start(4), definitions=DEFINITIONS), StepOutOfRangeError)
 
     @pytest.mark.protocol("P-13.10")
     def test_start_leaves_the_definitions_alone(self) -> None:
@@ -145,8 +153,7 @@ class TestSession:
 
     def test_create_without_replace_refuses_an_existing_one(self) -> None:
         """Only where there is something to replace."""
-        with pytest.raises(SessionExistsError):
-            apply("s", session_with(), Create(DEFINITIONS, replace=False), T2)
+        assert is_refused(session_with(), Create(DEFINITIONS, replace=False), SessionExistsError)
         assert apply("s", None, Create(DEFINITIONS, replace=False), T2).is_fresh
 
     def test_delete_removes_it(self) -> None:

@@ -24,6 +24,7 @@ from tests.core.samples import (
     T2,
     StepState,
     after,
+    is_refused,
     lost_session,
     open_ended,
     published,
@@ -52,15 +53,13 @@ class TestSkip:
         self, state: StepState, command: Command, expected: type[ProblemError]
     ) -> None:
         """The work was done, or is being done."""
-        with pytest.raises(expected):
-            apply("s", session_with(state), command, T2)
+        assert is_refused(session_with(state), command, expected)
 
     def test_is_a_repeat_where_the_step_was_skipped_with_the_same_words(self) -> None:
         """With others it is refused."""
         session = after(session_with(), Skip(2, "cached"))
         assert apply("s", session, Skip(2, "cached"), T2) == Outcome(session, about=2)
-        with pytest.raises(StepStartedError):
-            apply("s", session, Skip(2, "other"), T2)
+        assert is_refused(session, Skip(2, "other"), StepStartedError)
 
     def test_leaves_the_current_step(self) -> None:
         """Nothing was started."""
@@ -84,10 +83,8 @@ class TestSkip:
     @pytest.mark.parametrize("command", [Skip(1), Beat(1)])
     def test_needs_a_session_and_a_step(self, command: Skip | Beat) -> None:
         """So does a sign of life."""
-        with pytest.raises(SessionNotFoundError):
-            apply("s", None, command, T2)
-        with pytest.raises(StepOutOfRangeError):
-            apply("s", session_with(), replace(command, step=4), T2)
+        assert is_refused(None, command, SessionNotFoundError)
+        assert is_refused(session_with(), replace(command, step=4), StepOutOfRangeError)
 
 
 class TestCancelledStep:
@@ -175,8 +172,7 @@ class TestBeat:
     )
     def test_is_refused_of_a_step_that_does_not_run(self, state: StepState, expected: type[ProblemError]) -> None:
         """Like a report of progress."""
-        with pytest.raises(expected):
-            apply("s", session_with(state), Beat(1), T2)
+        assert is_refused(session_with(state), Beat(1), expected)
 
     def test_is_shown_while_the_step_runs_under_a_lease(self) -> None:
         """From its start to its end."""
@@ -228,8 +224,7 @@ class TestLost:
 
     def test_without_an_attempt_it_is_a_failed_step(self) -> None:
         """The report may be any worker's."""
-        with pytest.raises(StepNotRunningError):
-            apply("s", lost_session(), Advance(1, 1), T2)
+        assert is_refused(lost_session(), Advance(1, 1), StepNotRunningError)
         assert statuses(after(lost_session(), Complete(1))) == {1: "success"}
 
     def test_a_finished_session_stays_as_it_is(self) -> None:

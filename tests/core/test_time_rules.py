@@ -17,6 +17,7 @@ from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan,
 from tests.core.random_commands import more_updates, plain_updates, requests
 from tests.core.samples import T0, sent
 from tests.core.timed import Job, declared, ends, learned, points
+from tests.harness.presence import present
 
 A, C = "a", "c"
 
@@ -210,11 +211,9 @@ class TestPercentage:
         job = Job(*declared(6, 2, None))
         job.do(0, Start(3), Advance(3, 1, 2), Start(1))
         job.do(6, Complete(1), Advance(3, 1, 2, "m"))
-        seen = job.time
-        assert seen is not None
+        seen = present(job.time)
         job.do(6, Complete(3, False), Start(2), Skip(3))
-        assert job.time is not None
-        assert job.time.percentage >= seen.percentage
+        assert present(job.time).percentage >= seen.percentage
 
     def test_falls_with_a_step_that_is_started_again(self) -> None:
         """What it took is lost."""
@@ -277,8 +276,7 @@ class Run:
         """Create it, open-ended where there are no steps."""
         self.now, self.known = T0, known
         creation = Create(steps, open_ended=not steps, accepts=("cancel",), is_timed=is_timed)
-        session = apply("s", None, creation, T0, known).session
-        assert session is not None
+        session = present(apply("s", None, creation, T0, known).session)
         self.session: Session = session
 
     def apply(self, command: Command, passed: int) -> tuple[Session, bool]:
@@ -289,8 +287,7 @@ class Run:
             outcome = apply("s", before, command, self.now, self.known)
         except ProblemError:
             return before, False
-        assert outcome.session is not None
-        self.session = outcome.session
+        self.session = present(outcome.session)
         is_retry = isinstance(command, Start) and outcome.about in before.progress.steps
         return before, is_retry or self.session.progress.total_steps > before.progress.total_steps
 

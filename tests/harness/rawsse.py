@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 from tests.harness.event_stream import Block, EventStreamParser
 from tests.harness.http1 import HOST, Head, Headers, ResponseDecoder, request_bytes
+from tests.harness.presence import present
 
 
 class Received(NamedTuple):
@@ -106,8 +107,7 @@ class RawStream(asyncio.Protocol):
 
     @property
     def local_port(self) -> int:
-        assert self._transport is not None
-        port: int = self._transport.get_extra_info("sockname")[1]
+        port: int = present(self._transport).get_extra_info("sockname")[1]
         return port
 
     # Waiting
@@ -152,23 +152,19 @@ class RawStream(asyncio.Protocol):
     async def closed(self, timeout_s: float = 30) -> str:
         """Wait for the end of the stream, and return its kind; the connection may outlive it."""
         await self.wait_until(lambda stream: stream.ending is not None, timeout_s)
-        assert self.ending is not None
-        return self.ending
+        return present(self.ending)
 
     # Acting
 
     def send(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
+        present(self._transport).write(data)
 
     def pause(self) -> None:
         """Stop reading: further bytes fill the kernel's buffer, then the server's."""
-        assert self._transport is not None
-        self._transport.pause_reading()
+        present(self._transport).pause_reading()
 
     def resume(self) -> None:
-        assert self._transport is not None
-        self._transport.resume_reading()
+        present(self._transport).resume_reading()
 
     async def aclose(self) -> None:
         assert self._transport is not None
@@ -178,8 +174,7 @@ class RawStream(asyncio.Protocol):
 
     def half_close(self) -> None:
         """Send a FIN, and continue to read."""
-        assert self._transport is not None
-        self._transport.write_eof()
+        present(self._transport).write_eof()
 
     async def abort(self) -> None:
         """Close the connection with a reset (RST), and wait until it is gone."""
@@ -211,8 +206,7 @@ class RawStream(asyncio.Protocol):
             self._take(data, now)
         except Exception as error:  # noqa: BLE001 - any fault of the stream fails the waiting test
             self.error, self.ending = error, "broken"
-            assert self._transport is not None
-            self._transport.abort()
+            present(self._transport).abort()
         self._wake()
 
     def _take(self, data: bytes, now: float) -> None:

@@ -7,6 +7,7 @@ from playwright.async_api import Browser, Page, Route
 
 from tests.harness.event_stream import Block
 from tests.harness.http1 import HOST
+from tests.harness.presence import present
 
 # Every name that the server may use, and the two that an EventSource fires itself.
 _OPEN = """url => {
@@ -77,8 +78,7 @@ class Playback:
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = present(self._server).sockets[0].getsockname()[1]
         return port
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,5 +96,4 @@ class Playback:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        present(self._server).close()

@@ -6,13 +6,12 @@ from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Notification, Record
+from tests.harness.presence import present
 
 
 async def state(store: ProgressStore | FullBackend) -> Record:
     """The session `s`, which must exist."""
-    record = await store.load("s")
-    assert record is not None
-    return record
+    return present(await store.load("s"))
 
 
 async def ids(backend: FullBackend, wanted: SessionFilter = ALL_SESSIONS) -> list[str]:
@@ -38,7 +37,6 @@ def described(notification: Notification) -> list[str | int]:
 
 async def transitions(store: ProgressStore, after: Position) -> list[int]:
     """The steps that changed after the position, in order; checks that the offsets are contiguous."""
-    entries = await store.backend.replay("s", after)
-    assert entries is not None
+    entries = present(await store.backend.replay("s", after))
     assert [entry.offset for entry in entries] == list(range(after.offset + 1, after.offset + 1 + len(entries)))
     return [entry.step for entry in entries]

@@ -15,6 +15,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Change, StorageLimits
 from tests.clock import ManualClock
 from tests.core.samples import start_of
+from tests.harness.presence import present
 from tests.store.learning import PROFILE, STEPS, run, runs_in
 
 
@@ -29,8 +30,7 @@ async def test_after_five_runs_the_next_one_has_a_time(store: ProgressStore, clo
     await store.start_step("seventh", 1)
     clock.advance(1)
     progress = await store.complete_step("seventh", 1)
-    assert progress.details.time is not None
-    assert 25 <= progress.details.time.percentage <= 40
+    assert 25 <= present(progress.details.time).percentage <= 40
     learned = await store.learned(PROFILE)
     assert (learned.runs, {name: step.runs for name, step in learned.steps.items()}) == (5, {"Load": 5, "Save": 5})
     assert 900 <= learned.steps["Load"].p50_ms <= 1100
@@ -185,5 +185,4 @@ async def test_declared_times_need_no_learning(backend: FullBackend, clock: Manu
     """They are worked out all the same."""
     store = ProgressStore(backend, clock=clock, learn=False)
     progress = await store.create_session("s", steps=[StepDefinition("Load", estimated_ms=1000)], profile=PROFILE)
-    assert progress.details.time is not None
-    assert progress.details.time.basis == "declared"
+    assert present(progress.details.time).basis == "declared"

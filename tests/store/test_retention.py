@@ -10,6 +10,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
+from tests.harness.presence import present
 from tests.harness.redis import RedisServer
 
 LIMITS = StorageLimits(history=100, history_bytes=65_536)
@@ -72,10 +73,8 @@ async def test_a_store_stops_growing_at_its_limits(
         sizes.append(size())
     record_property("bytes", sizes)
     for session_id in sessions:
-        record = await store.load(session_id)
-        assert record is not None
+        record = present(await store.load(session_id))
         assert record.position.offset == each + 1
-        entries = await store.backend.replay(session_id, record.position._replace(offset=each + 1 - 90))
-        assert entries is not None
+        entries = present(await store.backend.replay(session_id, record.position._replace(offset=each + 1 - 90)))
         assert len(entries) == 90
     assert sizes[1] <= 1.1 * sizes[0]

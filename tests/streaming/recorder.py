@@ -15,6 +15,7 @@ from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.subscriber import QueuedBatch
 from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import Frame
+from tests.harness.presence import present
 
 DEADLINE_S = 20
 ROOM_BYTES = 2**20
@@ -105,14 +106,12 @@ async def following(hub: Hub, session_id: str = "a") -> Reader:
 
 def label(frame: Frame) -> str:
     """`snapshot@0`, `step@3`: the event's name and its number."""
-    match = re.search(rb"^event: (.*)$", frame.data, re.MULTILINE)
-    assert match is not None
+    match = present(re.search(rb"^event: (.*)$", frame.data, re.MULTILINE))
     return f"{match[1].decode()}@{frame.position.offset}"
 
 
 def data_of(frame: Frame) -> Any:
-    match = re.search(rb"^data: (.*)$", frame.data, re.MULTILINE)
-    assert match is not None
+    match = present(re.search(rb"^data: (.*)$", frame.data, re.MULTILINE))
     return json.loads(match[1])
 
 
@@ -125,6 +124,4 @@ def at(position: Position) -> ResumePoint:
 
 
 async def position_of(store: ProgressStore, session_id: str) -> Position:
-    record = await store.load(session_id)
-    assert record is not None
-    return record.position
+    return present(await store.load(session_id)).position

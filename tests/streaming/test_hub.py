@@ -11,6 +11,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
+from tests.harness.presence import present
 from tests.streaming.recorder import Reader, SlowBackend, at, data_of, following, label, labels, position_of
 
 
@@ -90,8 +91,7 @@ async def test_a_notification_while_a_channel_opens_is_newer_than_the_loaded_rec
 ) -> None:
     """A loaded record that is out of date must not bring an earlier epoch back."""
     await store.start_step("a", 1)
-    older = await backend.load("a")
-    assert older is not None
+    older = present(await backend.load("a"))
     backend.hold_up("load")
     reader = Reader(hub, "a")
     subscribing = asyncio.create_task(reader.subscribe("a"))
@@ -226,8 +226,7 @@ async def test_a_gap_in_the_notifications_is_bridged_by_a_snapshot(
     """A notification that does not follow on the last one must not skip offsets."""
     await store.start_step("a", 1)
     reader = await following(hub)
-    record = await backend.load("a")
-    assert record is not None
+    record = present(await backend.load("a"))
     ahead = Record(record.session, Position(record.position.epoch, 9))
     for listener in backend.listeners("a"):
         listener(Notification("a", ahead, entries=(LogEntry(9, 1, b"{}"),)))

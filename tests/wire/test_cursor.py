@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from progress_sse.core.model import Position
 from progress_sse.wire.cursor import StreamCursor, cursor_position, end_id, is_end_id, parse_cursor
+from tests.harness.presence import present
 
 ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 MOST_SESSIONS = 20
@@ -22,8 +23,7 @@ def test_an_id_holds_the_position_of_each_session(places: dict[str, int]) -> Non
     cursor, event_id = StreamCursor(), ""
     for session_id, n in places.items():
         event_id = cursor.advance(session_id, Position("epoch", n))
-    offsets = parse_cursor(event_id)
-    assert offsets is not None
+    offsets = present(parse_cursor(event_id))
     for session_id, n in places.items():
         assert cursor_position(offsets, session_id, Position("epoch", 0)) == Position("epoch", n)
 
@@ -35,8 +35,7 @@ def test_an_id_always_fits_and_holds_the_latest_changes(moves: list[tuple[int, i
     for session, n in moves:
         event_id = cursor.advance(f"session-{session}", Position("epoch", n))
         assert ID.fullmatch(event_id)
-        offsets = parse_cursor(event_id)
-        assert offsets is not None
+        offsets = present(parse_cursor(event_id))
         assert cursor_position(offsets, f"session-{session}", Position("epoch", 0)) == Position("epoch", n)
 
 
@@ -46,15 +45,13 @@ def test_an_id_holds_ten_sessions_of_a_thousand_transitions_each() -> None:
     event_id = ""
     for session in range(MOST_SESSIONS):
         event_id = cursor.advance(f"session-{session}", Position("epoch", 1000))
-    offsets = parse_cursor(event_id)
-    assert offsets is not None
+    offsets = present(parse_cursor(event_id))
     assert len(offsets) >= 10
 
 
 def test_an_id_holds_nothing_of_another_epoch_or_session() -> None:
     """A digest that differs from that of the session as it is now gives no position."""
-    offsets = parse_cursor(StreamCursor().advance("a", Position("one", 3)))
-    assert offsets is not None
+    offsets = present(parse_cursor(StreamCursor().advance("a", Position("one", 3))))
     assert cursor_position(offsets, "a", Position("one", 9)) == Position("one", 3)
     assert cursor_position(offsets, "a", Position("two", 9)) is None
     assert cursor_position(offsets, "b", Position("one", 9)) is None
@@ -62,8 +59,7 @@ def test_an_id_holds_nothing_of_another_epoch_or_session() -> None:
 
 def test_all_absences_of_a_session_look_alike() -> None:
     """A client that saw one absence has missed nothing in another."""
-    offsets = parse_cursor(StreamCursor().advance("a", Position.absent("a", "x")))
-    assert offsets is not None
+    offsets = present(parse_cursor(StreamCursor().advance("a", Position.absent("a", "x"))))
     now = Position.absent("a", "y")
     assert cursor_position(offsets, "a", now) == now
     assert cursor_position(offsets, "a", Position("one", 1)) is None

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.harness.http1 import HOST, free_port
+from tests.harness.presence import present
 from tests.harness.serving import Server, eventually
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
 
@@ -59,8 +60,7 @@ def test_steps_of_one_session_follow_each_other(server: Server) -> None:
 def test_a_running_command_gives_signs_of_life(server: Server) -> None:
     """A command that is killed with everything around it is no longer shown as running for ever."""
     process = start("run", "--session", "alive", "--", "sh", "-c", "echo ready; read line", url=server.url)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    assert present(process.stdout).readline() == b"ready\n"
     asyncio.run(eventually(lambda: bool(poll(server, "alive")["steps"]), WAIT_S))
     asyncio.run(eventually(lambda: "liveness" in poll(server, "alive")["steps"][0], WAIT_S))
     assert poll(server, "alive")["steps"][0]["liveness"]["state"] == "live"
@@ -118,8 +118,7 @@ def test_signals_reach_the_command(server: Server, name: str) -> None:
     """The command handles the signal: here it cleans up and exits in its own way."""
     script = f"trap 'echo cleaned up; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
     process = start("run", "--session", name, "--", "bash", "-c", script, url=server.url)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    assert present(process.stdout).readline() == b"ready\n"
     process.send_signal(getattr(signal, f"SIG{name}"))
     assert finish(process) == (7, b"cleaned up\n", b"")
     assert poll(server, name)["steps"][0]["error"] == "exit status 7"
@@ -162,8 +161,7 @@ def test_a_key_at_the_terminal_reaches_the_command_once(server: Server) -> None:
 def test_stderr_is_passed_on_while_the_command_runs(server: Server) -> None:
     """`run` forwards stderr at once: the command continues as soon as its message has been read."""
     process = start("run", "--session", "live", "--", "sh", "-c", "echo now >&2; read x; exit $x", url=server.url)
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"now\n"
+    assert present(process.stderr).readline() == b"now\n"
     asyncio.run(eventually(lambda: poll(server, "live")["status"] == "running", WAIT_S))
     assert finish(process, b"4\n") == (4, b"", b"")
 
@@ -225,8 +223,7 @@ def test_a_command_runs_where_no_thread_can_be_started() -> None:
 def test_background_processes_of_a_command_are_not_waited_for(server: Server) -> None:
     """A background process keeps stderr open; all output from before the command's end arrives."""
     process = start("run", "--session", "left", "--", "sh", "-c", "sleep 600 & echo $! last >&2", url=server.url)
-    assert process.stderr is not None
-    left, _, last = process.stderr.readline().partition(b" ")
+    left, _, last = present(process.stderr).readline().partition(b" ")
     try:
         assert (process.wait(WAIT_S), last) == (0, b"last\n")
     finally:
@@ -277,8 +274,7 @@ async def test_a_server_that_answers_again_soon_gets_the_outcome_of_a_command_th
     server.signal(signal.SIGSTOP)
     try:
         process = start("run", "--session", "soon", "--", "sh", "-c", "echo $$ >&2; exit 5", url=server.url)
-        assert process.stderr is not None
-        pid = (await asyncio.to_thread(process.stderr.readline)).decode().strip()
+        pid = (await asyncio.to_thread(present(process.stderr).readline)).decode().strip()
         await eventually(lambda: not Path("/proc", pid).exists(), WAIT_S)
     finally:
         server.signal(signal.SIGCONT)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from progress_sse.story.plain_text import plain
+from tests.harness.presence import present
 from tests.harness.serving import Server, session_path
 from tests.harness.tokens import CLOSED
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
@@ -65,8 +66,7 @@ def test_watching_tolerates_every_character(server: Server) -> None:
 def test_watching_prints_a_line_for_each_change(server: Server) -> None:
     """Without a terminal each change is a line, from the session's beginning to its failure."""
     process = start("watch", "lines", url=server.url)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"Waiting for the job to start\n"
+    assert present(process.stdout).readline() == b"Waiting for the job to start\n"
     report(server, "lines", *FAILURE)
     status, out, err = finish(process)
     assert (status, err) == (1, b"")
@@ -115,8 +115,7 @@ def test_watching_tells_that_a_worker_stalls_and_is_lost(server: Server) -> None
     """By what the server makes of a worker that promised signs of life, and was killed. A lost session is an error."""
     leased = {"attempt_id": "a", "lease_ms": 1000, "lost_after_ms": 2000}
     process = start("watch", "lost", url=server.url)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"Waiting for the job to start\n"
+    assert present(process.stdout).readline() == b"Waiting for the job to start\n"
     report(server, "lost", {"action": "start", "step": 1, **leased})
     status, out, err = finish(process)
     assert (status, err) == (1, b"")
@@ -130,8 +129,7 @@ def test_watching_tells_that_a_worker_stalls_and_is_lost(server: Server) -> None
 def test_watching_prints_json_for_programs(server: Server) -> None:
     """Each line is one object, equal to a polling response."""
     process = start("watch", "json", "--output", "json", url=server.url)
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["status"] == "not_found"
+    assert json.loads(present(process.stdout).readline())["status"] == "not_found"
     report(server, "json", *FAILURE)
     shown = [json.loads(line) for line in finish(process)[1].splitlines()]
     assert [held["status"] for held in shown] == ["pending", "running", "running", "running", "error"]
@@ -142,8 +140,7 @@ def test_watching_ends_cleanly_on_a_signal(server: Server) -> None:
     """On Ctrl-C and SIGTERM there is no traceback, and the exit status is the one that shells expect."""
     for number, expected in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
         process = start("watch", "absent", url=server.url)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"Waiting for the job to start\n"
+        assert present(process.stdout).readline() == b"Waiting for the job to start\n"
         process.send_signal(number)
         assert finish(process) == (expected, b"", b"")
 

@@ -9,6 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from progress_sse.store.redis.connection import connect, send
 from progress_sse.store.redis.url import connection_pool
+from tests.harness.presence import present
 from tests.harness.redis import RedisServer
 
 
@@ -17,8 +18,7 @@ def test_a_send_on_a_closed_connection_is_a_connection_error(server: RedisServer
 
     async def send_after_close() -> None:
         connection = await connect(connection_pool(f"redis://127.0.0.1:{server.port}/0"))
-        assert connection._writer is not None  # noqa: SLF001  # as after a server that closes it
-        connection._writer.transport.abort()  # noqa: SLF001
+        present(connection._writer).transport.abort()  # noqa: SLF001
         async with asyncio.timeout(30):
             while True:
                 await send(connection, [("PING",)])
@@ -33,8 +33,7 @@ def test_a_connection_that_closes_while_it_begins_is_a_connection_error(server: 
 
     class ClosedConnection(Connection):
         async def on_connect_check_health(self, check_health: bool = True) -> None:
-            assert self._writer is not None
-            self._writer.transport.abort()
+            present(self._writer).transport.abort()
             async with asyncio.timeout(30):
                 while True:
                     await self.send_command("PING", check_health=False)

@@ -5,6 +5,7 @@ import asyncio
 from progress_sse.core.errors import ConflictError
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import Notification
+from tests.harness.presence import present
 from tests.harness.redis import RedisServer
 from tests.store.changes import after, apply, created, moved, removed
 from tests.store.observed import state
@@ -76,15 +77,13 @@ async def test_concurrent_commits_of_processes_arrive_once_and_in_order(server: 
                 await backends[number].commit(change)
             except ConflictError:
                 continue
-            notified = followers[number].record
-            assert notified is not None
+            notified = present(followers[number].record)
             assert notified.position.offset >= after(change).position.offset
             return
 
     await asyncio.gather(*map(work, range(len(backends))))
     record = await backends[0].load("s")
-    entries = await history(backends[0])
-    assert entries is not None
+    entries = present(await history(backends[0]))
     assert [entry.offset for entry in entries] == list(range(1, 181))
     for follower in followers:
         await follower.until_at(record)

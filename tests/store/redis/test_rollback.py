@@ -15,6 +15,7 @@ from progress_sse.store.redis import followed_sessions
 from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.types import Notification
+from tests.harness.presence import present
 from tests.harness.redis import KeyDump, RedisServer
 from tests.store.changes import after, apply, created, moved, removed
 from tests.store.observed import state
@@ -82,8 +83,7 @@ async def test_a_message_detects_a_rollback(
     batch = moved(record, 1, 2, message="second")
     await there.commit(batch)
     await follower.until(lambda: follower.record is not None and follower.record.session == after(batch).session)
-    assert follower.record is not None
-    assert follower.record.position.epoch != "first"
+    assert present(follower.record).position.epoch != "first"
     assert [entry.offset for entry in follower.entries] == [2]
 
 
@@ -192,8 +192,7 @@ async def test_a_rollback_is_detected_without_traffic(
     for name, follower in followers.items():
         has_old_state = lambda name=name, follower=follower: follower.record.session == records[name].session  # noqa: E731
         await follower.until(has_old_state)
-        assert follower.record is not None
-        assert follower.record.position.epoch != "first"
+        assert present(follower.record).position.epoch != "first"
 
 
 @pytest.mark.parametrize("is_followed", [True, False])

@@ -14,6 +14,7 @@ import pytest
 from progress_sse.core.errors import StoreRefusedError
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
+from tests.harness.presence import present
 from tests.store.changes import after, created, moved
 
 SOON_S = 30
@@ -78,16 +79,14 @@ def locked_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Let another process hold the database under BEGIN EXCLUSIVE until its standard input is closed."""
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "locked\n"
+        assert present(holder.stdout).readline() == "locked\n"
         yield holder
         release(holder)
 
 
 def release(holder: subprocess.Popen[str]) -> None:
     """End the other process."""
-    assert holder.stdin is not None
-    holder.stdin.close()
+    present(holder.stdin).close()
     holder.wait(SOON_S)
 
 

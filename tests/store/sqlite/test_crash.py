@@ -12,6 +12,7 @@ from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.wire import session_json
+from tests.harness.presence import present
 from tests.store.changes import created
 from tests.store.sqlite.files import assert_refused, opened, read_until_killed, sqlite_rows
 
@@ -69,11 +70,9 @@ class TestKill:
 
 async def check_whole(backend: SqliteBackend, session_id: str, n: int) -> None:
     """Check that the session is at `n` or one further, and that its log and its steps agree with that."""
-    record = await backend.load(session_id)
-    assert record is not None
+    record = present(await backend.load(session_id))
     assert n <= record.position.offset <= n + 1
-    entries = await backend.replay(session_id, Position("first", max(0, record.position.offset - 50)))
-    assert entries is not None
+    entries = present(await backend.replay(session_id, Position("first", max(0, record.position.offset - 50))))
     assert entries[-1].data == session_json.encode_transition(record.session, entries[-1].step)
     for step, progress in record.session.progress.steps.items():
         newest = max(entry.offset for entry in entries if entry.step == step)

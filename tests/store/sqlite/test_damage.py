@@ -11,6 +11,7 @@ from progress_sse.core.history import RUNS, Cell, Lesson
 from progress_sse.core.model import Position
 from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.sqlite.backend import SqliteBackend
+from tests.harness.presence import present
 from tests.store.changes import after, created, key, moved
 from tests.store.contract.test_log_lines import append, written
 from tests.store.observed import ids
@@ -45,12 +46,10 @@ async def backend(path: Path) -> AsyncIterator[SqliteBackend]:
 async def test_a_damaged_transition_is_not_replayed(backend: SqliteBackend, path: Path, statement: str) -> None:
     """Its readers get a snapshot, and the next ones what follows."""
     execute(path, statement)
-    record = await backend.load("s")
-    assert record is not None
+    record = present(await backend.load("s"))
     assert await backend.replay("s", Position("first", 0)) is None
     await backend.commit(moved(record, 2))
-    entries = await backend.replay("s", record.position)
-    assert entries is not None
+    entries = present(await backend.replay("s", record.position))
     assert [entry.offset for entry in entries] == [2]
     assert backend.damage_count == 1
 
@@ -59,8 +58,7 @@ async def test_a_damaged_transition_is_not_replayed(backend: SqliteBackend, path
 async def test_a_damaged_line_is_left_out(backend: SqliteBackend, path: Path, value: str) -> None:
     """The others are shown."""
     execute(path, f"UPDATE lines SET data = {value} WHERE n = 1")  # noqa: S608 - a value of this test
-    stored = await backend.lines.read_lines("s", 0)
-    assert stored is not None
+    stored = present(await backend.lines.read_lines("s", 0))
     assert [line.data for line in stored.lines] == [b"b"]
     assert backend.damage_count == 1
 
@@ -95,8 +93,7 @@ async def test_rows_of_no_session_harm_none_that_is_created(backend: SqliteBacke
     move = moved(after(created("other")), 1)
     await backend.commit(move)
     await backend.commit(written("c", expected=Position("first", 1))._replace(session_id="other", record=after(move)))
-    stored = await backend.lines.read_lines("other", 0)
-    assert stored is not None
+    stored = present(await backend.lines.read_lines("other", 0))
     assert [line.n for line in stored.lines] == [1]
 
 
