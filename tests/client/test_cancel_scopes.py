@@ -1,43 +1,63 @@
 """Tasks on an event loop that a reader asks to stop: their own block is cancelled, and nothing else."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from progress_sse import AsyncProgress, Cancelled
-from progress_sse.client.reports import Create
+from progress_sse.client.reports import Create, Report
 from progress_sse.client.testing import Recorder, recording
 from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Acknowledge, Complete, Finish, Start
+from tests.harness.presence import present
 
 SOON_S = 20
 
 CANCELLED = Complete(1, success=False, error="cancelled", conclusion="cancelled")
+CANCELLED_SESSION = Finish(False, "cancelled", conclusion="cancelled")
 
 
-async def sleep_in_a_step(begun: asyncio.Event, **options: Any) -> None:
-    async with AsyncProgress("a", steps=["One"], accepts=["cancel"], **options) as progress, progress.step(1):
+async def sleep_in_a_step(begun: asyncio.Event) -> None:
+    async with AsyncProgress("a", steps=["One"], accepts=["cancel"]) as progress, progress.step(1):
         begun.set()
         await asyncio.sleep(SOON_S)
+
+
+async def sleep_within_a_time_limit(begun: asyncio.Event) -> None:
+    async with asyncio.timeout(SOON_S):
+        await sleep_in_a_step(begun)
+
+
+async def sleep_in_a_step_of_others(begun: asyncio.Event) -> None:
+    async with AsyncProgress.attach("a", accepts=["cancel"]).step(1):
+        begun.set()
+        await asyncio.sleep(SOON_S)
+
+
+@asynccontextmanager
+async def begun(work: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> AsyncIterator[tuple[Recorder, Any]]:
+    """A task that does this work, whose event was set, and what records its reports."""
+    event = asyncio.Event()
+    with recording() as recorder:
+        job = asyncio.create_task(work(event))
+        await event.wait()
+        yield recorder, job
 
 
 async def test_a_request_cancels_the_block() -> None:
     """It is left by `Cancelled`; the task itself is not cancelled."""
 
-    async def work() -> str:
+    async def work(event: asyncio.Event) -> str:
         with pytest.raises(Cancelled, match="enough"):
-            await sleep_in_a_step(begun)
-        task = asyncio.current_task()
-        assert task is not None
-        assert task.cancelling() == 0
+            await sleep_in_a_step(event)
+        assert present(asyncio.current_task()).cancelling() == 0
         await asyncio.sleep(0)
         return "went on"
 
-    begun = asyncio.Event()
-    with recording() as recorder:
-        job = asyncio.create_task(work())
-        await begun.wait()
+    async with begun(work) as (recorder, job):
         recorder.ask("a", reason="enough")
         assert await asyncio.wait_for(job, SOON_S) == "went on"
     assert recorder.of("a") == [
@@ -51,10 +71,7 @@ async def test_a_request_cancels_the_block() -> None:
 
 async def test_an_outside_cancellation_stays_one() -> None:
     """It is the error of its step, as before."""
-    begun = asyncio.Event()
-    with recording() as recorder:
-        job = asyncio.create_task(sleep_in_a_step(begun))
-        await begun.wait()
+    async with begun(sleep_in_a_step) as (recorder, job):
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
             await job
@@ -67,10 +84,7 @@ async def test_an_outside_cancellation_stays_one() -> None:
 
 async def test_an_outside_cancellation_beside_a_request_goes_on() -> None:
     """The canceller waits for the `CancelledError` of the task."""
-    begun = asyncio.Event()
-    with recording() as recorder:
-        job = asyncio.create_task(sleep_in_a_step(begun))
-        await begun.wait()
+    async with begun(sleep_in_a_step) as (recorder, job):
         recorder.ask("a")
         await asyncio.sleep(0)
         job.cancel()
@@ -81,26 +95,21 @@ async def test_an_outside_cancellation_beside_a_request_goes_on() -> None:
 
 async def test_a_time_limit_around_the_block_stays_one() -> None:
     """`asyncio.timeout` counts the cancellations of its task."""
-    begun = asyncio.Event()
     with recording(), pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await sleep_in_a_step(begun)
+            await sleep_in_a_step(asyncio.Event())
 
 
-async def test_a_request_within_a_time_limit_is_no_time_out() -> None:
-    """The limit does not take the request's cancellation for its own."""
-    begun = asyncio.Event()
-
-    async def limited() -> None:
-        async with asyncio.timeout(SOON_S):
-            await sleep_in_a_step(begun)
-
-    with recording() as recorder:
-        job = asyncio.create_task(limited())
-        await begun.wait()
+@pytest.mark.parametrize(
+    ("work", "last"), [(sleep_within_a_time_limit, CANCELLED_SESSION), (sleep_in_a_step_of_others, CANCELLED)]
+)
+async def test_a_request_cancels_no_more_than_the_block(work: Any, last: Report) -> None:
+    """A time limit does not take the cancellation for its own; the block is a step's where there is no other."""
+    async with begun(work) as (recorder, job):
         recorder.ask("a")
         with pytest.raises(Cancelled):
             await asyncio.wait_for(job, SOON_S)
+    assert recorder.of("a")[-1] == last
 
 
 async def test_the_tasks_of_a_group_end_as_cancelled() -> None:
@@ -108,7 +117,7 @@ async def test_the_tasks_of_a_group_end_as_cancelled() -> None:
 
     async def step(progress: AsyncProgress, number: int) -> None:
         async with progress.step(number):
-            begun.release()
+            have_begun.release()
             await asyncio.sleep(SOON_S)
 
     async def work() -> None:
@@ -117,11 +126,11 @@ async def test_the_tasks_of_a_group_end_as_cancelled() -> None:
             for number in (1, 2):
                 group.create_task(step(progress, number))
 
-    begun = asyncio.Semaphore(0)
+    have_begun = asyncio.Semaphore(0)
     with recording() as recorder:
         job = asyncio.create_task(work())
-        await begun.acquire()
-        await begun.acquire()
+        await have_begun.acquire()
+        await have_begun.acquire()
         recorder.ask("a")
         with pytest.raises(Cancelled):
             await asyncio.wait_for(job, SOON_S)
@@ -148,56 +157,32 @@ async def test_tasks_of_a_group_that_check_first_end_the_block_as_cancelled() ->
 
     with recording() as recorder, pytest.raises(Cancelled):
         await work(recorder)
-    assert recorder.of("a")[-1] == Finish(False, "cancelled", conclusion="cancelled")
-
-
-async def test_the_block_of_a_step_is_cancelled_where_there_is_no_other() -> None:
-    """So it is in a session of others, and for a request about that step."""
-    begun = asyncio.Event()
-
-    async def work(recorder: Recorder) -> None:
-        progress = AsyncProgress.attach("a", accepts=["cancel"])
-        async with progress.step(1):
-            begun.set()
-            await asyncio.sleep(SOON_S)
-
-    with recording() as recorder:
-        job = asyncio.create_task(work(recorder))
-        await begun.wait()
-        recorder.ask("a")
-        with pytest.raises(Cancelled):
-            await asyncio.wait_for(job, SOON_S)
-    assert recorder.of("a")[-1] == CANCELLED
+    assert recorder.of("a")[-1] == CANCELLED_SESSION
 
 
 async def test_a_request_about_a_step_cancels_its_block_alone() -> None:
-    begun = asyncio.Event()
+    async def work(event: asyncio.Event) -> None:
+        async def sleep() -> None:
+            event.set()
+            await asyncio.sleep(SOON_S)
 
-    async def sleep() -> None:
-        begun.set()
-        await asyncio.sleep(SOON_S)
-
-    async def work() -> None:
         async with AsyncProgress("a", steps=["One", "Two"], accepts=["cancel"]) as progress:
             with pytest.raises(Cancelled):
                 await progress.step(1).run(sleep)
             async with progress.step(2):
                 await asyncio.sleep(0)
 
-    with recording() as recorder:
-        job = asyncio.create_task(work())
-        await begun.wait()
+    async with begun(work) as (recorder, job):
         recorder.ask("a", step=1)
         await asyncio.wait_for(job, SOON_S)
     assert recorder.of("a")[-3:] == [CANCELLED, Start(2), Complete(2)]
 
 
 async def test_a_request_that_came_before_the_block_ends_it_at_once() -> None:
-    begun = asyncio.Event()
     with recording() as recorder:
         recorder.ask("a")
         with pytest.raises(Cancelled):
-            await asyncio.wait_for(sleep_in_a_step(begun), SOON_S)
+            await asyncio.wait_for(sleep_in_a_step(asyncio.Event()), SOON_S)
     assert isinstance(recorder.of("a")[-1], Finish)
 
 
